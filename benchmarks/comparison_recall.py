@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.feedback_recall import _FIELDS, Set, classified
-from harmonia.comparison.agreements import allow_all
+from harmonia.comparison.agreements import make_matrix_allowing_all
 from harmonia.comparison.collect import collect_evidence
 from harmonia.comparison.permitted import RULES, permitted
 from pipelines.resources import lake
@@ -140,7 +140,7 @@ def _last_cells(one: Set, institutions: list[str]) -> dict[tuple[str, str, str],
     accepted = one.lineage[one.lineage["status"] == "accepted"]
     for institution in institutions:
         own = pd.MultiIndex.from_frame(accepted.loc[accepted["institution"] == institution, ["delivery", "record_key"]])
-        for name, frame in DeliveryStore(one.home / "lake" / institution / "validated").load().items():
+        for name, frame in DeliveryStore(one.home / "lake" / institution / "validated").load_frames().items():
             if name.startswith("tables.") and len(frame):
                 last = frame[pd.MultiIndex.from_frame(frame[["_delivery", "_record"]]).isin(own)]
                 for column in (c for c in last.columns if c.endswith(":text")):
@@ -155,7 +155,7 @@ def report(one: Set, verbose: bool) -> None:
     ids = lake.read_tables(base / "identities")
     deliveries = lake.read_tables(base / "record_status")["deliveries"]
     evidence = collect_evidence(one.canonical, ids["cases"], ids["persons"], deliveries)
-    found = permitted(evidence, allow_all())
+    found = permitted(evidence, make_matrix_allowing_all())
     defects = classified(one)
     other = defects[(defects["shows"] == "another")].copy()
     other = other[standing(one, other)]

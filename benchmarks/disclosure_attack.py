@@ -30,10 +30,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import disclosure_replay
 from benchmarks.disclosure_populations import RELEASES, SIZES, World
 from harmonia.errors import HarmoniaError
-from warehouse.count import cause_meanings
+from warehouse.count import meanings_of_bridge_causes
 from warehouse.disclosure.policy import SHIPPED
-from warehouse.disclosure.programme import HARMONISED, SEX_AGE, TOTAL, Programme, TableKey, list_years, parse_programme
-from warehouse.disclosure.protect import PublishedTables, ReleaseInputs, breakdowns_due, protect, tables_published_with, year_source_release
+from warehouse.disclosure.programme import HARMONISED, SEX_AGE, TOTAL, Programme, TableKey, parse_programme, years_of_window
+from warehouse.disclosure.protect import (
+    PublishedTables,
+    ReleaseInputs,
+    breakdowns_due,
+    protect_release,
+    tables_published_with,
+    year_source_release,
+)
 from warehouse.disclosure_risk import enumeration, integer_programme
 from warehouse.disclosure_risk.intruder import IntruderKnowledge, TableName, protected_cells
 from warehouse.releases import cube
@@ -67,7 +74,7 @@ def release_population(world: World, programme: Programme) -> ReleasedPopulation
     for release in RELEASES:
         exact[release] = world.exact(programme, release)
         inputs = ReleaseInputs(programme, release, date.fromisoformat(release), dict(exact), tuple(history))
-        tables = protect(inputs)
+        tables = protect_release(inputs)
         lines = bridge_rows(programme, tables, inputs.exact, bridge, release)
         try:
             refuse_disclosures(PublishedReleases(inputs, tables, lines))
@@ -105,7 +112,7 @@ class Recomputation:
         for day, published in zip(self.days, self.history, strict=True):
             known = {release: exact[release] for release in self.days if release <= day}
             inputs = ReleaseInputs(programme, day, date.fromisoformat(day), known, tuple(history))
-            history.append(protect(inputs))
+            history.append(protect_release(inputs))
             if history[-1] != {k: table for k, table in published.items() if k.indicator == code}:
                 return False
             bridge = bridge_rows(programme, history[-1], inputs.exact, bridge, day) if key.table == BRIDGE else bridge
@@ -121,7 +128,7 @@ class Recomputation:
             return True
         first_tables = tables_published_with(self.inputs, key, tables)
         change = counts - np.array(list(self.truth[TableName(*key)].values()))
-        for year in list_years(key.period):
+        for year in years_of_window(key.period):
             source, year_key = year_source_release(self.inputs, key.indicator, year, first_tables), key._replace(period=year)
             current = np.array(exact[source][year_key])
             if key.table == SEX_AGE:  # as many steps as the year can hold: its sums by sex and by age stay
@@ -151,7 +158,7 @@ class Recomputation:
         for name in (n for n in found if n.table == BRIDGE):
             counts = self.inputs.exact[self._bridge_source(name)][TableKey(*name)]
             assert counts, f"a bridge of {name.of} is counted"
-            found[name] = dict(zip(cause_meanings(), counts, strict=True))
+            found[name] = dict(zip(meanings_of_bridge_causes(), counts, strict=True))
         return found
 
 
@@ -205,13 +212,13 @@ def count_published_cells(population: ReleasedPopulation, tally: Counter[str]) -
     """Programme cells of 5 and more, and those published exactly: by indicator and table."""
     inputs, tables = population.inputs, population.history[-1]
     for code in inputs.programme.indicators:
-        years = sorted({k.period for k in inputs.current if k.indicator == code})
+        years = sorted({k.period for k in inputs.current_counts if k.indicator == code})
         due = [TableKey(code, HARMONISED, t, y) for y in years for t in (TOTAL, "offence_group")] + breakdowns_due(inputs, code, tables)
         for key in due:
             counts = counts_when_published(inputs, key, tables)
             if key.table == TOTAL and key in tables and tables[key].cells:
                 tally["year totals"] += 1
-                tally["year totals that wait for a difference of 5"] += tables[key].cells[0][1] != (inputs.current[key] or (0,))[0]
+                tally["year totals that wait for a difference of 5"] += tables[key].cells[0][1] != (inputs.current_counts[key] or (0,))[0]
             published = dict(tables[key].cells) if key in tables else {}
             for cell, value in zip(inputs.programme.cells(key), counts, strict=True):
                 if value >= 5:
@@ -221,9 +228,9 @@ def count_published_cells(population: ReleasedPopulation, tally: Counter[str]) -
 
 def counts_when_published(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[int, ...]:
     """The figures as known in the release whose records the table counts, or would have counted."""
-    table, years = tables.get(key), list_years(key.period)
+    table, years = tables.get(key), years_of_window(key.period)
     release = table.source_release if table else inputs.release
-    yearly = [inputs.exact[release].get(key._replace(period=y)) or inputs.current[key._replace(period=y)] for y in years]
+    yearly = [inputs.exact[release].get(key._replace(period=y)) or inputs.current_counts[key._replace(period=y)] for y in years]
     if (table and key.table == SEX_AGE) or "/" in key.period:
         base = "sex" if key.table == SEX_AGE else "offence_group"
         bases = [tables.get(key._replace(table=base, period=y)) for y in years]
@@ -261,7 +268,7 @@ def compare_solvers(knowledge: IntruderKnowledge, tally: Counter[str]) -> None:
         second_ranges = ranges(constraints)
         for variable in constraints.variables:
             tally["second solver: intervals"] += 1
-            tally["second solver: agree"] += solver.range({variable: 1}) == second_ranges[variable]
+            tally["second solver: agree"] += solver.possible_range({variable: 1}) == second_ranges[variable]
 
 
 def run(populations: int, solved_twice: int, first: int = 0, recomputed: int = 0) -> dict[str, object]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warehouse.count import cause_meanings
+from warehouse.count import meanings_of_bridge_causes
 from warehouse.disclosure.programme import HARMONISED, LEADING, OFFENCE, REPORTED, TOTAL, Programme, TableKey
 from warehouse.releases.exact import BRIDGE
 
@@ -161,7 +161,7 @@ class World:
         own = min(total, int((offence == 0).sum() + (twice == 0).sum()))
         yield TableKey(code, REPORTED, TOTAL, year), (total,)
         yield TableKey(code, REPORTED, OFFENCE, year), (own, total - own)
-        yield TableKey(code, BRIDGE, BRIDGE, year), tuple(int(steps.get(cause, 0)) for cause in cause_meanings())
+        yield TableKey(code, BRIDGE, BRIDGE, year), tuple(int(steps.get(cause, 0)) for cause in meanings_of_bridge_causes())
 
 
 def _tally(values: np.ndarray, size: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from math import lgamma
 import numpy as np
 import pandas as pd
 
-from warehouse.disclosure_risk.enumeration import MOVED_RECORDS, consistent_tables, identically_published, record_moves
+from warehouse.disclosure_risk.enumeration import MOVED_RECORDS, consistent_tables, possible_record_moves, tables_published_identically
 from warehouse.disclosure_risk.intruder import (
     MIN_POSSIBLE_VALUES,
     Disclosure,
@@ -44,7 +44,7 @@ def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, recompute:
             free_causes = tuple(n for n, cause in enumerate(counts) if cause not in separate)
             threshold = knowledge.threshold[name.indicator]
             protected = [cause for cause, n in counts.items() if cause not in separate and abs(n) < threshold]
-            rows = np.array(list(counts.values())) + record_moves(len(counts), free_causes, MOVED_RECORDS[:3])
+            rows = np.array(list(counts.values())) + possible_record_moves(len(counts), free_causes, MOVED_RECORDS[:3])
         elif observed and name.table != "total" and observed.status != "no_delivery":
             protected = protected_cells(knowledge, name, observed, counts)
             rows = consistent_tables(knowledge, name, observed, counts)
@@ -104,7 +104,7 @@ def candidate_tables(knowledge: IntruderKnowledge, truth: TrueCounts) -> list[Ca
             continue
         counts = truth[name]
         protected = protected_cells(knowledge, name, observed, counts)
-        rows = identically_published(knowledge, name, observed, counts)
+        rows = tables_published_identically(knowledge, name, observed, counts)
         if protected and len(rows):
             candidates.append(CandidateTables(name, tuple(counts), np.unique(rows, axis=0), np.array(list(counts.values())), protected))
     return candidates

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import openpyxl
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.contract import institutions
@@ -28,7 +28,7 @@ _CLOCK = re.compile(r"\d{1,2}[:.]\d\d(?::\d\d)?|[0-9a-f]{12,}")  # times of the 
 def handed_over(inbox: Path, home: Path) -> dict[str, dict[str, object]]:
     """`<institution>/<delivery>` → the content of its files, without times."""
     place = Workplace.from_paths(inbox, home)
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     return {f"{f.parent.name}/{f.name}": _contents(f) for f in sorted(place.home.feedback.glob("*/*")) if (f / "findings.json").is_file()}
 
 

@@ -63,21 +63,21 @@ def feed_back(folder: Path) -> None:
     """The feedback alone, timed."""
     import pandas as pd
 
-    from harmonia.feedback.figures import affected_figures, most_affected_figures
-    from harmonia.feedback.finding_states import states_of_findings
-    from harmonia.feedback.trend import SHOWN_AS, delivery_trends
+    from harmonia.feedback.figures import find_affected_figures, find_most_affected_figures
+    from harmonia.feedback.finding_states import determine_finding_states
+    from harmonia.feedback.trend import SHOWN_AS, list_delivery_trends
     from harmonia.feedback.write import write_feedback
 
     frames = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
     begun, used = time.perf_counter(), time.process_time()
-    found = states_of_findings(frames["findings"], frames["deliveries"], frames["lineage"])
-    figures = affected_figures(found, frames)
+    found = determine_finding_states(frames["findings"], frames["deliveries"], frames["lineage"])
+    figures = find_affected_figures(found, frames)
     files = frames["accounting"].assign(state="complete")
-    trend = delivery_trends(found, frames["accounting"]).drop(columns=["institution", "delivery"]).rename(columns=SHOWN_AS)
+    trend = list_delivery_trends(found, frames["accounting"]).drop(columns=["institution", "delivery"]).rename(columns=SHOWN_AS)
     home = folder / "home"
     home.mkdir(exist_ok=True)
     written = write_feedback(
-        home, "police", "2013-Q1", files, found, "sq", figures=figures, foremost=most_affected_figures(figures), trend=trend
+        home, "police", "2013-Q1", files, found, "sq", figures=figures, foremost=find_most_affected_figures(figures), trend=trend
     )
     results = {
         "rows": CASES + PERSONS,

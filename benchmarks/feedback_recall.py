@@ -154,7 +154,7 @@ def day_contradicts_own_record(one: Set, row: pd.Series) -> bool:
 
 def reference_cannot_be(_: Set, row: pd.Series) -> bool:
     """No number, a year to come or before 1999, or a register that is not there."""
-    found = case_numbers.parse_numbers(pd.Series([row["delivered_value"]], dtype="str"))
+    found = case_numbers.parse_case_numbers(pd.Series([row["delivered_value"]], dtype="str"))
     if found.empty or found["kind"].iloc[0] == "other":
         return True
     year, register = found["year"].iloc[0], found["register"].iloc[0]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harmonia.home import Home
 from harmonia.registry import open_registry
-from pipelines.landing import land_deliveries, landed_deliveries
+from pipelines.landing import land_deliveries, list_landed_deliveries
 from sources.reading import read_delivery
 
 
@@ -55,7 +55,7 @@ def main() -> None:
     begun, _ = timed()
     land_deliveries(inbox, home, registry, settle=0)
     middle, memory = timed()
-    (one,) = [d for d in landed_deliveries(registry, home) if d.institution == "courts"]
+    (one,) = [d for d in list_landed_deliveries(registry, home) if d.institution == "courts"]
     result = read_delivery("courts", one.files)
     after, peak = timed()
     out |= {"2 GB landing s CPU": round(middle - begun, 1), "its reading": round(after - middle, 1), "MiB then": memory, "MiB after": peak}

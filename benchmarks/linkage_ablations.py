@@ -59,7 +59,7 @@ def components_only(_: Canonical) -> Iterator[None]:
 
     def bare(size: int, pairs: Any, *_rest: Any, **_named: Any) -> np.ndarray:
         kept = pairs.weight > 0
-        return cluster.connected_components(size, pairs.left[kept], pairs.right[kept])
+        return cluster.find_connected_components(size, pairs.left[kept], pairs.right[kept])
 
     with mock.patch.object(cluster, "agglomerate", bare):
         yield

@@ -22,8 +22,8 @@ import pandas as pd
 
 from harmonia.registry import open_registry
 from harmonia.registry.identity import resolve_ids
-from harmonia.registry.stability import changed_clusters, id_stability
-from pipelines.progress import Silence
+from harmonia.registry.stability import compare_record_ids, find_records_in_changed_clusters
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 
@@ -55,16 +55,16 @@ def land(inbox: Path, parts: list[list[Path]], work: Path) -> tuple[Identities, 
     for number, part in enumerate(parts, start=1):
         for delivery in part:
             shutil.copytree(inbox / delivery, place.inbox / delivery)
-        outcome = run_everything(place, Silence())
+        outcome = run_everything(place, SilentListener())
         now: Identities = outcome.values["identities"]
         for entity, held in before.items():
             registry = open_registry(place.registry)
-            found = id_stability(held, now[entity], resolve_ids(registry, held.iloc[:, 2]))
+            found = compare_record_ids(held, now[entity], resolve_ids(registry, held.iloc[:, 2]))
             registry.close()
-            lowest = min(lowest, found.share)
+            lowest = min(lowest, found.share_with_known_id)
             lines.append(
-                f"  after batch {number}: {entity:7} {found.records:6} known before, same id {found.share_same:.2%}, "
-                f"with redirects {found.share:.2%}"
+                f"  after batch {number}: {entity:7} {found.records:6} known before, same id {found.share_with_same_id:.2%}, "
+                f"with redirects {found.share_with_known_id:.2%}"
             )
         before = now
     return before, lines, lowest
@@ -88,7 +88,7 @@ def main() -> None:
             last, lines, lowest = land(args.inbox, cut(deliveries, args.batches), Path(folder) / name.replace(" ", "-"))
             print(f"{args.inbox}, {len(order)} deliveries in {args.batches} batches, {name}:", *lines, sep="\n")
             for entity, ids in whole.items():
-                differ = changed_clusters(ids, last[entity])
+                differ = find_records_in_changed_clusters(ids, last[entity])
                 different += len(differ)
                 lowest_of_all = min(lowest_of_all, lowest)
                 print(f"  {entity:7} partition against the run at once: {len(differ)} of {len(ids)} records grouped otherwise")

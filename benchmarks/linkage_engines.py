@@ -36,7 +36,7 @@ class Run:
     scoring: float
 
     @property
-    def pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def generate_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Left, right, weight."""
         return self.left, self.right, self.weight
 
@@ -44,7 +44,7 @@ class Run:
 def ours(data: Set, least: float, trained: bool) -> Run:
     """The product's engine; with `trained` off the declared shares are used as they stand."""
     from benchmarks.linkage_estimate import AS_COUNTED, Estimated, across, estimate
-    from pipelines.linkage.blocking import group_by_keys
+    from pipelines.linkage.blocking import group_records_by_blocking_keys
     from pipelines.linkage.score import Scorer, find_close_pairs
 
     start = time.perf_counter()
@@ -54,7 +54,7 @@ def ours(data: Set, least: float, trained: bool) -> Run:
     between = time.perf_counter()
     with ThreadPoolExecutor(1) as pool:  # values are encoded while those of the keys are hashed and sorted
         encoding = pool.submit(Scorer.for_persons, data.records, found, AS_COUNTED)
-        pairs = group_by_keys(data.records, data.keys, most=NO_LIMIT).groups.pairs()
+        pairs = group_records_by_blocking_keys(data.records, data.keys, most=NO_LIMIT).groups.generate_pairs()
         scorer = encoding.result()
     if data.source is not None:
         pairs = across(pairs, data.records[data.source].to_numpy())

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocking import MAX_RECORDS_PER_VALUE, BlockingKey, group_by_keys
+from pipelines.linkage.blocking import MAX_RECORDS_PER_VALUE, BlockingKey, group_records_by_blocking_keys
 from pipelines.linkage.compare import MISSING_LEVEL
 from pipelines.linkage.encoded_values import Comparer, encode_values
 from pipelines.linkage.model import Field, Level
@@ -112,7 +112,7 @@ class _Pairs:
 
     def close(self, keys: tuple[BlockingKey, ...], fields: Estimated) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`left`, `right` and weight of the pairs that `keys` find and that are likelier than not one."""
-        return find_close_pairs(self.scorer(fields), self._candidates(self._blocks(keys).pairs()), -fields.odds)
+        return find_close_pairs(self.scorer(fields), self._candidates(self._blocks(keys).generate_pairs()), -fields.odds)
 
     def scorer(self, fields: Estimated) -> Scorer:
         """What scores pairs by `fields`, whose columns are those of the start."""
@@ -120,7 +120,7 @@ class _Pairs:
 
     def _blocks(self, keys: tuple[BlockingKey, ...]) -> Groups:
         if keys not in self._found:
-            self._found[keys] = group_by_keys(self._records, keys, most=self._most).groups
+            self._found[keys] = group_records_by_blocking_keys(self._records, keys, most=self._most).groups
         return self._found[keys]
 
     def _candidates(self, pairs: Iterable[Pairs]) -> Iterable[Pairs]:
@@ -133,7 +133,7 @@ class _Pairs:
     def _patterns(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         number = np.zeros(len(left), dtype="int64")
         for codes, comparer, size in zip(self._codes, self._comparers, self._sizes, strict=True):
-            number = number * size + comparer.levels(codes.codes[left], codes.codes[right]) + 1
+            number = number * size + comparer.find_levels_of_codes(codes.codes[left], codes.codes[right]) + 1
         return np.unique(number, return_counts=True)
 
     def _count(self, parts: list[tuple[np.ndarray, np.ndarray]]) -> _Patterns:
@@ -155,9 +155,9 @@ def across(pairs: Iterable[Pairs], file: np.ndarray) -> Iterator[Pairs]:
 
 def sample(groups: Groups, most: int) -> tuple[Iterator[Pairs], float]:
     """About `most` of the pairs of `groups` at most, from stretches of rows all over; and how many pairs each of them represents."""
-    many = groups.many_pairs
+    many = groups.count_of_pairs
     stretches, every = max(-(-many // CHUNK_PAIRS), 1), max(-(-many // most), 1)
-    return groups.pairs(chunk=CHUNK_PAIRS, stride=(0, every)), stretches / -(-stretches // every)
+    return groups.generate_pairs(chunk=CHUNK_PAIRS, stride=(0, every)), stretches / -(-stretches // every)
 
 
 def estimate(
@@ -169,7 +169,8 @@ def estimate(
 ) -> Estimated:
     """Estimate `m`, `u` and the odds before; `m` starts from the shares that `fields` come with.
 
-    most: see `blocking.group_by_keys`. source: a column that tells two files apart; then only pairs across them are candidates.
+    most: see `blocking.group_records_by_blocking_keys`. source: a column that tells two files apart; then only pairs across them are
+    candidates.
     """
     pairs = _Pairs(records, Estimated(fields, 0.0), most, source)
     seen = pairs.exactly(_tallies(fields, pairs.random(), None))

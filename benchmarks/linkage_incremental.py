@@ -21,8 +21,8 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.process_cost import processor
-from harmonia.registry.stability import changed_clusters
-from pipelines.linkage import Linked, link
+from harmonia.registry.stability import find_records_in_changed_clusters
+from pipelines.linkage import LinkageResult, link
 
 TABLES = ("case_records", "person_records", "charges", "events", "references")
 GOAL = 1.5
@@ -34,7 +34,7 @@ def until(tables: Tables, quarters: list[str]) -> Tables:
     return {name: frame[frame["delivery"].str.split("_").str[0].isin(quarters)].reset_index(drop=True) for name, frame in tables.items()}
 
 
-def timed(tables: Tables, repeat: int, memory: Path | None = None) -> tuple[Linked, float]:
+def timed(tables: Tables, repeat: int, memory: Path | None = None) -> tuple[LinkageResult, float]:
     """What linkage found, and the processor seconds of the fastest run; every run finds the same memory."""
     fastest = float("inf")
     for _ in range(repeat):
@@ -48,7 +48,7 @@ def timed(tables: Tables, repeat: int, memory: Path | None = None) -> tuple[Link
     return linked, fastest
 
 
-def quarter_more(tables: Tables, quarters: list[str], years: int, repeat: int) -> tuple[Linked, float]:
+def quarter_more(tables: Tables, quarters: list[str], years: int, repeat: int) -> tuple[LinkageResult, float]:
     """A quarter more after so many years, with the memory of those: what was found, the processor seconds."""
     with tempfile.TemporaryDirectory(prefix="harmonia-memory-") as folder:
         memory = Path(folder) / "memory"
@@ -85,7 +85,9 @@ def main() -> None:
     shuffled = {name: frame.sample(frac=1.0, random_state=1) for name, frame in until(tables, history).items()}
     found_of = {"without memory": full, "latest quarter first": link(turned), "rows shuffled": link(shuffled)}
     for what, found in found_of.items():
-        differ = len(changed_clusters(linked.persons, found.persons)) + len(changed_clusters(linked.cases, found.cases))
+        differ = len(find_records_in_changed_clusters(linked.persons, found.persons)) + len(
+            find_records_in_changed_clusters(linked.cases, found.cases)
+        )
         print(f"{what}: {differ} of {len(found.persons) + len(found.cases)} records grouped otherwise")
 
 

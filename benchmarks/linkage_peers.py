@@ -24,8 +24,8 @@ from benchmarks.linkage_accuracy import TABLES, score
 from benchmarks.linkage_engines import splink
 from benchmarks.linkage_public_data import Set, code, field, name
 from pipelines.linkage import link, references
-from pipelines.linkage.blocking import group_by_keys
-from pipelines.linkage.cluster import connected_components
+from pipelines.linkage.blocking import group_records_by_blocking_keys
+from pipelines.linkage.cluster import find_connected_components
 from pipelines.linkage.model import load_model
 from pipelines.linkage.score import compute_token_frequencies, encode_persons
 from pipelines.linkage.splink_export import build_splink_records, build_splink_settings, build_term_frequencies
@@ -106,7 +106,7 @@ def best_clusters(records: Records, truth: pd.DataFrame, left: np.ndarray, right
     found, best = np.arange(len(records.persons)), -1.0
     for threshold in THRESHOLDS:
         kept = weight >= threshold
-        cluster = connected_components(len(records.persons), left[kept], right[kept])
+        cluster = find_connected_components(len(records.persons), left[kept], right[kept])
         f1 = score(truth, records.persons[["institution", "record_key"]].assign(cluster=cluster), "person").f1
         if f1 > best:
             found, best = cluster, f1
@@ -137,7 +137,7 @@ def cases_by_rules(records: Records, person_cluster: np.ndarray) -> np.ndarray:
     loose = loose.assign(gap=np.abs(days))[(gap >= SOONEST) & (gap <= LATEST)]
     joins.append(loose.sort_values("gap", kind="stable").drop_duplicates("a")[["a", "b"]])
     every = pd.concat(joins)
-    return connected_components(len(files), every["a"].to_numpy(), every["b"].to_numpy())
+    return find_connected_components(len(files), every["a"].to_numpy(), every["b"].to_numpy())
 
 
 def exported_pairs(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -146,7 +146,7 @@ def exported_pairs(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
     persons, model, api = records.persons, load_model(), DuckDBAPI()
     linker = Linker(
-        api.register(build_splink_records(persons, model, group_by_keys(persons).groups)),
+        api.register(build_splink_records(persons, model, group_records_by_blocking_keys(persons).groups)),
         build_splink_settings(model, len(persons)),
         log_level=None,
     )

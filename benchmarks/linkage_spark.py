@@ -24,9 +24,9 @@ import pandas as pd
 
 from benchmarks.linkage_incremental import TABLES
 from benchmarks.process_cost import processor, resident
-from harmonia.registry.stability import changed_clusters
+from harmonia.registry.stability import find_records_in_changed_clusters
 from pipelines.linkage import link
-from pipelines.linkage.spark import Spark
+from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import COLUMNS_READ
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
@@ -51,7 +51,7 @@ def link_and_measure(home: Path, master: str | None, out: Path) -> None:
     watcher.start()
     clock, used = time.perf_counter(), processor(os.getpid())
     try:
-        linked = link(tables, spark=Spark.for_master(master) if master else None)
+        linked = link(tables, spark=SplinkOnSpark.for_master(master) if master else None)
     finally:
         done.set()
         watcher.join()
@@ -85,7 +85,7 @@ def main() -> None:
             results.append({entity: pd.read_parquet(out / f"{entity}.parquet") for entity in ("cases", "persons")})
         for entity in ("cases", "persons"):
             one, other = (result[entity] for result in results)
-            print(f"{entity}: {len(changed_clusters(one, other))} of {len(one)} records in another cluster")
+            print(f"{entity}: {len(find_records_in_changed_clusters(one, other))} of {len(one)} records in another cluster")
 
 
 if __name__ == "__main__":

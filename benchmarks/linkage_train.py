@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--by", required=True)
     args = parser.parse_args()
     declared = load_model(FOLDER / "persons-v0.json", FOLDER / "cases-v0.json")
-    _, content = training.train(training.collect_from_simulated(args.sets), args.version, args.by, declared)
+    _, content = training.train_new_model(training.collect_from_simulated(args.sets), args.version, args.by, declared)
     for half in ("persons", "cases"):
         path = args.out / f"{content[half]['version']}.json"
         model_files.write_model_file(path, content[half])

@@ -53,7 +53,7 @@ class History:
     def judged(self) -> list[str]:
         """The first complete version of each period with a past."""
         complete = self.deliveries[self.deliveries["state"] == "complete"].drop_duplicates("period")
-        return complete["delivery"].tolist()[own_past.settings().enough :]
+        return complete["delivery"].tolist()[own_past.read_settings().enough :]
 
     def new_records(self, delivery: str) -> pd.Series:
         """Keys of the table of cases that no earlier delivery has."""
@@ -113,7 +113,7 @@ def register(folder: Path, year: int) -> Iterator[History]:
 
 def told(history: History, delivery: str, tables: Tables, deliveries: pd.DataFrame) -> set[str]:
     """The rules that find something in this delivery."""
-    return {str(row["rule"]) for row in own_past.find_deviations(history.contract, tables, deliveries, delivery)}
+    return {str(row["rule"]) for row in own_past.find_deviations_from_past(history.contract, tables, deliveries, delivery)}
 
 
 def _children(history: History, tables: Tables, delivery: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Tables:
@@ -194,7 +194,7 @@ def clean(every: list[History], a_year: int) -> None:
     """Print false alarms by set and institution, which delivers so often a year."""
     quarters = alarms = 0
     for history in every:
-        found = own_past.find_deviations(history.contract, history.tables, history.deliveries)
+        found = own_past.find_deviations_from_past(history.contract, history.tables, history.deliveries)
         by = {delivery: {str(row["rule"]) for row in found if row["delivery"] == delivery} for delivery in history.judged()}
         rules = list(by.values())
         hit = sum(bool(found) for found in rules)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import duckdb
 from personal_world import found, own_words, persons, taken_out, texts
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from warehouse.disclosure import policy
@@ -26,7 +26,7 @@ from warehouse.disclosure import policy
 def main() -> int:
     """Run, take out, search; exit 1 where anybody is found."""
     inbox, truth, home = map(Path, sys.argv[1:4])
-    run_everything(Workplace.from_paths(inbox, home), Silence())
+    run_everything(Workplace.from_paths(inbox, home), SilentListener())
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
         (newest,) = warehouse.execute("SELECT max(period) FROM statistics WHERE length(period) = 4").fetchall()[0]
     taken_out(home, f"{int(newest) + 1}-06-30", newest, policy.SHIPPED.read_text("utf-8"))

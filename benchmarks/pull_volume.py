@@ -41,9 +41,9 @@ FROM generate_series(1, {rows}) AS n
 def fetched(source: Source, request: Request, folder: str, pipe: Any) -> None:
     """Look and fetch; send seconds, seconds of the processor and the most memory in MiB."""
     begin = time.monotonic()
-    secrets = source.secrets()
-    (offer,) = source.look(secrets, request).offers or [Offer("", None)]
-    source.fetch(secrets, request, offer, Path(folder))
+    secrets = source.read_secrets()
+    (offer,) = source.look_for_deliveries(secrets, request).offers or [Offer("", None)]
+    source.fetch_delivery(secrets, request, offer, Path(folder))
     used = resource.getrusage(resource.RUSAGE_SELF)
     pipe.send((round(time.monotonic() - begin, 1), round(used.ru_utime + used.ru_stime, 1), used.ru_maxrss >> 10))
 

@@ -21,7 +21,7 @@ import pandas as pd
 
 from harmonia.registry import Registry, open_registry
 from harmonia.registry.identity import assign_ids
-from harmonia.review.consequence import CELL, Consequences
+from harmonia.review.consequence import CELL, VerdictPreviews
 from harmonia.review.following import current_verdicts
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import PublishedRun, last_published_run, open_home_registry
@@ -31,8 +31,8 @@ from pipelines.linkage.list_positions import apply_first_keys
 from pipelines.linkage.standardise import COLUMNS_READ
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
-from warehouse.count import counting_models
-from warehouse.count.inputs import CountInputs, run_inputs
+from warehouse.count import open_counting_models
+from warehouse.count.inputs import CountInputs, collect_run_inputs
 
 STAGES = ("canonical", "identities", "record_status", "findings")
 MEASURES = ["as_reported", "harmonised"]
@@ -50,10 +50,10 @@ def whole(found: PublishedRun, verdicts: pd.DataFrame, folder: Path) -> pd.DataF
     finally:
         registry.close()
     persons["record_key"] = linked.persons["record_key"].array
-    given = run_inputs(*(lake.open_output(dict, found.home.lake / stage) for stage in STAGES))
+    given = collect_run_inputs(*(lake.open_output(dict, found.home.lake / stage) for stage in STAGES))
     inputs = CountInputs(**{**given.__dict__, "cases": cases, "persons": persons})
-    with counting_models(inputs) as models:
-        figures = models.frame("statistics", ", ".join([*CELL, *MEASURES]), "harmonised IS NOT NULL")
+    with open_counting_models(inputs) as models:
+        figures = models.read_frame("statistics", ", ".join([*CELL, *MEASURES]), "harmonised IS NOT NULL")
     return figures.set_index(CELL)[MEASURES].astype("int64")
 
 
@@ -71,7 +71,7 @@ def compared(
     first = pairs.head(number // 2)
     pairs = pd.concat([first, pairs.drop(first.index).sample(frac=1, random_state=seed)]).head(number)
     begun = time.perf_counter()
-    consequences = Consequences(found, registry)
+    consequences = VerdictPreviews(found, registry)
     print(f"{found.home.root}: opened in {time.perf_counter() - begun:.1f} s; {len(pairs)} pairs", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for _, pair in pairs.sample(frac=1, random_state=seed).iterrows():
@@ -80,7 +80,7 @@ def compared(
             one = pair[PAIR].to_frame().T.astype("str")
             verdict = "different" if pair["decision"] == "joined" else "same"
             clock, cpu = time.perf_counter(), time.process_time()
-            preview = consequences.preview(one, verdict, "benchmark")
+            preview = consequences.preview_verdict(one, verdict, "benchmark")
             took, processor = time.perf_counter() - clock, time.process_time() - cpu
             further = one.assign(verdict=verdict, steward="benchmark")
             after = whole(found, current_verdicts(registry, found.table("identities", "listed"), further), Path(folder))

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from harmonia.home import Home
-from harmonia.review.estimating import estimate
+from harmonia.review.estimating import estimate_accuracy
 from harmonia.review.published import PublishedRun
-from harmonia.review.sampling import decided_pairs
+from harmonia.review.sampling import list_decided_pairs
 from harmonia.review.strata import draw_pairs
 from pipelines.linkage.candidates import list_candidate_pairs
 
@@ -37,8 +37,8 @@ def true_ids(truth: Path) -> pd.Series:
 def labelled(found: PublishedRun, truth: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     """All pairs with the column `true`, and the ceiling per entity."""
     ids = true_ids(truth)
-    clusters = found.clusters()
-    pairs = decided_pairs(list_candidate_pairs(found.canonical())[0], clusters)
+    clusters = found.read_clusters()
+    pairs = list_decided_pairs(list_candidate_pairs(found.read_canonical_tables())[0], clusters)
     a, b = (ids.reindex(pd.MultiIndex.from_frame(pairs[["entity", f"institution_{s}", f"key_{s}"]])).to_numpy(dtype=object) for s in "ab")
     pairs["true"] = (a == b) & ~pd.isna(a)
     known = ids[ids.index.isin(pd.MultiIndex.from_frame(clusters[["entity", *RECORD]]))]
@@ -64,7 +64,7 @@ def measure(pairs: pd.DataFrame, size: int, seeds: int) -> pd.DataFrame:
         taken, strata = draw_pairs(pairs, size, seed)
         counts = pd.crosstab(taken["stratum"], taken["true"]).reindex(columns=[True, False], fill_value=0)
         counts = counts.set_axis(["same", "different"], axis=1).reset_index()
-        rows.append(estimate(strata.merge(counts, on="stratum").assign(unsure=0)))
+        rows.append(estimate_accuracy(strata.merge(counts, on="stratum").assign(unsure=0)))
     found = pd.concat(rows, ignore_index=True)
     found["true"] = [float(true[m][e]) for e, m in zip(found["entity"], found["measure"], strict=True)]
     found["held"] = (found["low"] <= found["true"] + 1e-12) & (found["true"] <= found["high"] + 1e-12)

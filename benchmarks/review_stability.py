@@ -22,8 +22,8 @@ from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from harmonia.review.judgements import combine_judgements, enter_judgements, read_judgements
 from harmonia.review.published import PublishedRun
-from harmonia.review.sampling import decided_pairs
-from pipelines.linkage import Linked, Model, link, load_model
+from harmonia.review.sampling import list_decided_pairs
+from pipelines.linkage import LinkageResult, Model, link, load_model
 from pipelines.linkage.candidates import list_candidate_pairs
 from pipelines.linkage.training import train_model
 
@@ -75,7 +75,7 @@ def judged(pairs: pd.DataFrame, clusters: pd.DataFrame, size: int, seed: int) ->
     )
 
 
-def broken(linked: Linked, said: pd.DataFrame, folder: Path) -> int:
+def broken(linked: LinkageResult, said: pd.DataFrame, folder: Path) -> int:
     """How many of the judgements do not hold, by cluster and by the ids of the register."""
     registry = open_registry(f"sqlite:///{folder / 'identities.sqlite'}")
     lost = np.zeros(len(said), dtype=bool)
@@ -96,8 +96,8 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
     found = PublishedRun(Home(given.home), 0, "")
-    canonical, clusters, model = found.canonical(), found.clusters(), load_model()
-    said = judged(decided_pairs(list_candidate_pairs(canonical)[0], clusters), clusters, given.judgements, given.seed)
+    canonical, clusters, model = found.read_canonical_tables(), found.read_clusters(), load_model()
+    said = judged(list_decided_pairs(list_candidate_pairs(canonical)[0], clusters), clusters, given.judgements, given.seed)
     with tempfile.TemporaryDirectory() as folder:
         registry = open_registry(f"sqlite:///{Path(folder) / 'registry.sqlite'}")
         enter_judgements(registry, said)

@@ -12,45 +12,46 @@ import os
 import shutil
 from pathlib import Path
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 
 _SUFFIX = ".tmp"
 
 
-def temporary(target: Path) -> Path:
-    """Return a free path beside `target` at which to build the new file. Removes leftovers of killed runs: call it under the run lock."""
-    clean(target)
+def make_temporary_path(target: Path) -> Path:
+    """Return a free path beside `target` at which to build the new file. It also removes what killed runs left, so that
+    only a run that has locked the home may call it."""
+    remove_unfinished_files(target)
     return target.with_name(f".{target.name}.{os.getpid()}{_SUFFIX}")
 
 
-def clean(target: Path) -> None:
+def remove_unfinished_files(target: Path) -> None:
     """Remove the unfinished new files (and their write-ahead logs) that killed runs left beside `target`."""
-    with storage(target):
+    with convert_storage_errors(target):
         name = glob.escape(target.name)
         for left in (*target.parent.glob(f".{name}.*{_SUFFIX}"), *target.parent.glob(f".{name}.*{_SUFFIX}.wal")):
             left.unlink(missing_ok=True)
 
 
-def swap_in(tmp: Path, target: Path) -> None:
+def replace_large_file(tmp: Path, target: Path) -> None:
     """Replace `target` by the finished file `tmp`, atomically and durably; then remove leftovers of killed runs.
 
     tmp: a database file in the folder of `target`, closed; raises `ValueError` if it still has a write-ahead log. The log of the old file
     is removed, since it would otherwise be replayed onto the new one. Raises `HarmoniaError` if the system refuses; `target` is then
     unchanged.
     """
-    if _write_ahead_log(tmp).exists():
+    if _find_write_ahead_log(tmp).exists():
         raise ValueError(f"{tmp.name} still has a write-ahead log: close its connections before the swap")
     if target.is_dir():
         raise HarmoniaError(f"{target}: a folder is in the place of the file; remove it, then run again")
-    with storage(target):
-        sync(tmp)
-        _write_ahead_log(target).unlink(missing_ok=True)
+    with convert_storage_errors(target):
+        sync_to_disk(tmp)
+        _find_write_ahead_log(target).unlink(missing_ok=True)
         tmp.replace(target)
-        sync(target.parent)
-    clean(target)
+        sync_to_disk(target.parent)
+    remove_unfinished_files(target)
 
 
-def share(source: Path | str, target: Path | str) -> None:
+def link_or_copy_file(source: Path | str, target: Path | str) -> None:
     """Make `target` a hard link to a file that is never modified, or a copy of it if hard links are not supported."""
     try:
         os.link(source, target)
@@ -58,14 +59,14 @@ def share(source: Path | str, target: Path | str) -> None:
         shutil.copy2(source, target)
 
 
-def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
+def write_small_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a small file atomically; it has the permissions `mode` from its creation on.
 
     It is not synced to disk: use this only for files that can be rebuilt. Raises `HarmoniaError` if the system refuses; `path` is then
     unchanged.
     """
     new_file = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
-    with storage(path):
+    with convert_storage_errors(path):
         for left in path.parent.glob(f".{glob.escape(path.name)}.*{_SUFFIX}"):  # leftovers of killed processes
             left.unlink(missing_ok=True)
         try:
@@ -76,11 +77,11 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
             new_file.unlink(missing_ok=True)
 
 
-def _write_ahead_log(database: Path) -> Path:
+def _find_write_ahead_log(database: Path) -> Path:
     return database.with_name(f"{database.name}.wal")
 
 
-def sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     """Wait until a file or folder is written to disk. Raises `OSError` if that fails."""
     file = os.open(path, os.O_RDONLY)
     try:

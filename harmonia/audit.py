@@ -14,7 +14,7 @@ from sqlalchemy import select
 from harmonia.registry.connection import Registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Audit
-from harmonia.user import current_user
+from harmonia.user import find_current_user
 
 AUDIT_COLUMNS = ["at", "where", "who", "what", "subject", "reason"]
 
@@ -24,7 +24,7 @@ def record_own_access(registry: Registry, action: str, subject: str) -> str:
 
     Returns the name of the user. Raises `HarmoniaError` if the registry cannot be written; the caller must then show or send nothing.
     """
-    who = current_user()
+    who = find_current_user()
     record_access(registry, who, action, subject)
     return who
 
@@ -42,7 +42,7 @@ LOG_CHECKED = "saw the log of requests"
 """Action of the entries that store the newest request seen in the log of the server."""
 
 
-def last_request_seen(registry: Registry) -> tuple[int, str] | None:
+def read_last_request_seen(registry: Registry) -> tuple[int, str] | None:
     """Return number and hash of the newest request in the log of the server when it was last checked; None if it never was."""
     with registry.read() as session:
         stored = session.scalar(select(Audit.subject).where(Audit.action == LOG_CHECKED).order_by(Audit.id.desc()).limit(1))
@@ -54,11 +54,11 @@ def last_request_seen(registry: Registry) -> tuple[int, str] | None:
 
 def store_last_request(registry: Registry, newest: tuple[int, str] | None) -> None:
     """Store number and hash of the newest request in the log of the server, unless they are stored already or there is none."""
-    if newest is not None and newest != last_request_seen(registry):
+    if newest is not None and newest != read_last_request_seen(registry):
         record_own_access(registry, LOG_CHECKED, f"{newest[0]} {newest[1]}")
 
 
-def list_entries(
+def list_audit_entries(
     registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None
 ) -> pd.DataFrame:
     """List the entries of the audit log, oldest first, with times in UTC. Columns out: `AUDIT_COLUMNS`.

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _WIDTH_OF_LOGS = 200  # characters of a line if output is not a terminal, so that few lines are broken
 
 
-def console(*, markup: bool = True) -> Console:
+def make_console(*, markup: bool = True) -> Console:
     """Return a console that writes to standard output. markup: interpret rich's markup, such as [bold]."""
     return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_LOGS, highlight=False, markup=markup)
 
 
-def grid(*headers: str, title: str | None = None, right: Collection[str] = ()) -> Table:
+def make_table(*headers: str, title: str | None = None, right: Collection[str] = ()) -> Table:
     """Make a table without rows. right: headers of the columns to align right, since they contain numbers."""
     out = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for header in headers:
@@ -33,7 +33,7 @@ def grid(*headers: str, title: str | None = None, right: Collection[str] = ()) -
     return out
 
 
-def count(n: int, one: str, many: str | None = None) -> str:
+def format_count(n: int, one: str, many: str | None = None) -> str:
     """Format a number with its noun: `1 record`, `2 records`. many: the plural if it is not `one` with an s."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
@@ -43,9 +43,9 @@ def print_frame(frame: pd.DataFrame, empty: str, title: str | None = None) -> No
     import pandas as pd
 
     if frame.empty:
-        console(markup=False).print(empty, soft_wrap=True)
+        make_console(markup=False).print(empty, soft_wrap=True)
         return
-    out = grid(*map(str, frame.columns), title=title, right=[str(name) for name in frame.columns if frame[name].dtype.kind in "iuf"])
+    out = make_table(*map(str, frame.columns), title=title, right=[str(name) for name in frame.columns if frame[name].dtype.kind in "iuf"])
     for row in frame.itertuples(index=False, name=None):
         out.add_row(*(Text("" if pd.isna(v) else f"{v:.2f}" if isinstance(v, float) else str(v)) for v in row))
-    console().print(out)
+    make_console().print(out)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from schemas.yaml_declarations import DeclarationError, value_error
+from schemas.yaml_declarations import DeclarationError, make_value_error
 
 
 def check_declarations() -> None:
@@ -45,32 +45,36 @@ def check_domain() -> None:
     from schemas import domain, domain_folder
     from schemas.texts import texts
     from schemas.topic import OTHER, topic
-    from warehouse.disclosure.policy import check_shipped
+    from warehouse.disclosure.policy import check_shipped_policies
     from warehouse.indicators import indicators
 
     place, current_topic = domain_folder.path_of_part, topic()
     if domain.country().domestic not in set(code_lists.read_code_list("countries")["code"]):
-        raise value_error(place("country.yaml"), "domestic", domain.country().domestic, "it must be a code of codes/countries.csv")
+        raise make_value_error(place("country.yaml"), "domestic", domain.country().domestic, "it must be a code of codes/countries.csv")
     for name, column in (("offences", "group"), ("offence_words", "group")):
         if odd := sorted(set(code_lists.read_code_list(name)[column]) - set(current_topic.offence_groups)):
-            raise value_error(place(f"codes/{name}.csv"), column, odd[0], f"it must be one of {', '.join(current_topic.offence_groups)}")
+            raise make_value_error(
+                place(f"codes/{name}.csv"), column, odd[0], f"it must be one of {', '.join(current_topic.offence_groups)}"
+            )
     if lacking := [
         group
         for group in current_topic.offence_groups
         if group != OTHER and group not in set(code_lists.read_code_list("offences")["code"])
     ]:
-        raise value_error(place("codes/offences.csv"), "code", lacking[0], "the list must have a line with each offence group as its code")
+        raise make_value_error(
+            place("codes/offences.csv"), "code", lacking[0], "the list must have a line with each offence group as its code"
+        )
     forms = set(code_lists.read_code_list("forms")["code"])
     if odd := sorted(forms ^ set(current_topic.forms)):
-        raise value_error(
+        raise make_value_error(
             place("codes/forms.csv"), "code", odd[0], f"the codes must be those of topic.yaml: {', '.join(current_topic.forms)}"
         )
     if odd := [code for code in current_topic.report.indicators if code not in indicators()]:
-        raise value_error(place("topic.yaml"), "report", odd[0], f"it must be an indicator: one of {', '.join(indicators())}")
+        raise make_value_error(place("topic.yaml"), "report", odd[0], f"it must be an indicator: one of {', '.join(indicators())}")
     for stage in domain.stages():
         if stage not in texts("reports")["stages"]:
-            raise value_error(place("texts.yaml"), "reports.stages", ", ".join(texts("reports")["stages"]), f"add {stage}")
-    check_shipped()
+            raise make_value_error(place("texts.yaml"), "reports.stages", ", ".join(texts("reports")["stages"]), f"add {stage}")
+    check_shipped_policies()
 
 
 def check_coverage(counted: Collection[str]) -> None:
@@ -96,7 +100,7 @@ def check_returns() -> None:
             for column, known in ((table.counts.indicator, indicators()), (table.counts.offence_group, ("total", *topic().offence_groups))):
                 odd = [code for code in table.column(column).meanings if code not in known] if column else []
                 if odd:
-                    contract_file = contract.folder_of()[name] / "contract.yaml"
-                    raise value_error(
+                    contract_file = contract.folder_by_institution()[name] / "contract.yaml"
+                    raise make_value_error(
                         contract_file, f"tables.{table.name}.columns.{column}.codes", odd[0], f"it must be one of {', '.join(known)}"
                     )

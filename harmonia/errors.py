@@ -36,7 +36,7 @@ _REMEDIES = {
 
 
 @contextmanager
-def storage(path: Path) -> Iterator[None]:
+def convert_storage_errors(path: Path) -> Iterator[None]:
     """Convert an `OSError` raised within the block (disk full, permission denied, …) to a `HarmoniaError` with `path` and the remedy."""
     try:
         yield

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 
 _PRIVATE = 0o700  # personal data: only for the user that runs the pipeline
 
@@ -81,7 +81,7 @@ class Home:
         """
         if self.root.exists() and not self.root.is_dir():
             raise HarmoniaError(f"home {self.root} is a file: name a folder with --home (or HARMONIA_HOME), or remove the file")
-        with storage(self.root):
+        with convert_storage_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
         for folder, private in (
             (self.landing, True),
@@ -90,7 +90,7 @@ class Home:
             (self.releases, False),
             (self.dagster, True),
         ):
-            with storage(folder):
+            with convert_storage_errors(folder):
                 folder.mkdir(exist_ok=True)
                 if private and folder.stat().st_mode & 0o077:
                     folder.chmod(_PRIVATE)

@@ -13,22 +13,22 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from harmonia.home import Home
 
 _PAUSE = 0.05  # seconds between two attempts
-_GRACE = 0.2  # seconds to wait for a lock, longer than `run_is_held` holds its shared lock
+_GRACE = 0.2  # seconds to wait for a lock, longer than `is_home_locked` holds its shared lock
 _RUN_LOCK = ".run.lock"
 
 
 @contextmanager
-def run_lock(home: Home) -> Iterator[None]:
+def lock_home_for_run(home: Home) -> Iterator[None]:
     """Lock the home for one run. Raises `HarmoniaError` at once if another run has locked it. Not re-entrant."""
-    with _locked_file(home.root / _RUN_LOCK, f"home {home.root}", wait=_GRACE):
+    with _lock_file(home.root / _RUN_LOCK, f"home {home.root}", wait=_GRACE):
         yield
 
 
-def run_is_held(home: Home) -> bool:
+def is_home_locked(home: Home) -> bool:
     """Return whether a run, or a command that changes the home, has locked it. Raises `HarmoniaError` if the lock file cannot be opened."""
     path = home.root / _RUN_LOCK
     try:
@@ -47,27 +47,27 @@ def run_is_held(home: Home) -> bool:
 
 
 @contextmanager
-def landing_lock(home: Home, wait: float = 60) -> Iterator[None]:
+def lock_landing_store(home: Home, wait: float = 60) -> Iterator[None]:
     """Lock the landing store of a home. Waits up to `wait` seconds for it, then raises `HarmoniaError`. Not re-entrant."""
-    with _locked_file(home.landing / ".lock", f"landing {home.landing}", wait):
+    with _lock_file(home.landing / ".lock", f"landing {home.landing}", wait):
         yield
 
 
 @contextmanager
-def pull_lock(home: Home, institution: str) -> Iterator[None]:
+def lock_pulls(home: Home, institution: str) -> Iterator[None]:
     """Lock the pulls of an institution. Raises `HarmoniaError` at once if another process has locked them. Not re-entrant."""
-    with _locked_file(home.root / f".pull-{institution}.lock", f"the pull of {institution}", wait=_GRACE):
+    with _lock_file(home.root / f".pull-{institution}.lock", f"the pull of {institution}", wait=_GRACE):
         yield
 
 
 @contextmanager
-def _locked_file(path: Path, what: str, wait: float) -> Iterator[None]:
+def _lock_file(path: Path, what: str, wait: float) -> Iterator[None]:
     """Lock the file `path` and write into it which process did so. what: what is locked, for the message."""
-    with storage(path):
+    with convert_storage_errors(path):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _acquire_lock(file, what, time.monotonic() + wait)
-        with storage(path):
+        with convert_storage_errors(path):
             os.ftruncate(file, 0)
             os.pwrite(file, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0)
         yield

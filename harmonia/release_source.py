@@ -14,10 +14,10 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry import Registry
-from harmonia.review.estimating import estimate
+from harmonia.review.estimating import estimate_accuracy
 from harmonia.review.judgements import combine_judgements, read_judgements
 from harmonia.review.published import last_published_run, open_home_registry
-from harmonia.review.sampling import count_labels, find_sample
+from harmonia.review.sampling import count_labels, find_sample_number
 from pipelines.resources.workplace import Workplace
 from warehouse.releases.source import VICTIM_PATHWAY, ReleaseSource, part_versions
 
@@ -25,7 +25,7 @@ _TABLES = ("statistics", "counted", "bridge", "bridge_records", "bridge_causes",
 _MIN_PUBLISHED = 5  # records; smaller numbers are suppressed
 
 
-def read_source(workplace: Workplace) -> ReleaseSource:
+def collect_release_source(workplace: Workplace) -> ReleaseSource:
     """Collect the source of a release from a home. Raises `HarmoniaError` if no run has published in it."""
     if not workplace.home.warehouse.is_file():
         raise HarmoniaError(f"home {workplace.home.root} has no warehouse to release: run `harmonia run --inbox DIR --home DIR` first")
@@ -35,13 +35,13 @@ def read_source(workplace: Workplace) -> ReleaseSource:
         items = json.loads(str(published_run.table("links", "_items")["plain"].iloc[0]))["statistics"]
         verdicts = combine_judgements(read_judgements(registry))
         return ReleaseSource(
-            tables=_read_tables(workplace.home),
+            tables=_read_warehouse_tables(workplace.home),
             deliveries=published_run.table("record_status", "deliveries"),
             judgements=verdicts,
             linkage={
                 "model": items.get("model", ""),
-                "shares": _linked_shares(published_run.table("links", "cases"), published_run.table("links", "persons"), verdicts),
-                "estimated_error": _estimated_error(registry),
+                "shares": _compute_linked_shares(published_run.table("links", "cases"), published_run.table("links", "persons"), verdicts),
+                "estimated_error": _estimate_linkage_error(registry),
             },
             versions=part_versions(),
         )
@@ -49,7 +49,7 @@ def read_source(workplace: Workplace) -> ReleaseSource:
         registry.close()
 
 
-def _read_tables(home: Home) -> dict[str, pd.DataFrame]:
+def _read_warehouse_tables(home: Home) -> dict[str, pd.DataFrame]:
     try:
         with duckdb.connect(str(home.warehouse), read_only=True) as connection:
             return {name: connection.execute(f'FROM "{name}"').df() for name in _TABLES}
@@ -59,7 +59,7 @@ def _read_tables(home: Home) -> dict[str, pd.DataFrame]:
         ) from None
 
 
-def _linked_shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.DataFrame) -> list[dict[str, Any]]:
+def _compute_linked_shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.DataFrame) -> list[dict[str, Any]]:
     """Compute which share of case and person records is linked to another record, by machine and by people.
 
     A record is linked by people if a steward judged it to be the same as another. cases, persons: institution, record_key, cluster.
@@ -78,10 +78,10 @@ def _linked_shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.Da
     return out
 
 
-def _estimated_error(registry: Registry) -> list[dict[str, Any]]:
+def _estimate_linkage_error(registry: Registry) -> list[dict[str, Any]]:
     """Estimate precision and recall of linkage with 95 % intervals from the latest blind sample; empty if none was drawn or judged."""
     try:
-        figures = estimate(count_labels(registry, find_sample(registry, None)))
+        figures = estimate_accuracy(count_labels(registry, find_sample_number(registry, None)))
     except HarmoniaError:
         return []
     labelled = figures[figures["labelled"] > 0]

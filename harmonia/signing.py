@@ -21,16 +21,16 @@ from sqlalchemy.orm import Session
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
-from harmonia.registry.ledger import deliveries, now
+from harmonia.registry.ledger import now, read_deliveries
 from harmonia.registry.tables import Delivery, Signature
 from sources.completeness_states import REOPENED, SIGNED, UNSIGNED
 
 
 @dataclass(frozen=True)
-class Signed:
-    """The state of a quarter: `UNSIGNED`, `SIGNED` or `REOPENED`; by whom and when it was last signed; the deliveries that changed since
-    then.
+class SignatureState:
+    """Whether a quarter is signed: `UNSIGNED`, `SIGNED` or `REOPENED`.
 
+    by, at: who signed it last, and when. changed: the deliveries that changed since then.
     content_hash: hash of the deliveries of the quarter as they are now. Whoever signs sends it back, to show what was seen.
     """
 
@@ -41,22 +41,22 @@ class Signed:
     content_hash: str = ""
 
 
-def hash_content(quarter: Iterable[Delivery]) -> tuple[str, dict[str, str]]:
+def hash_quarter(quarter: Iterable[Delivery]) -> tuple[str, dict[str, str]]:
     """Return a hash over the deliveries of a quarter, and the hash of the content of each delivery."""
     contents = {one.name: one.receipts[-1].content for one in quarter}
     return hashlib.sha256(json.dumps(sorted(contents.items())).encode()).hexdigest(), contents
 
 
-def sign(registry: Registry, institution: str, period: str, signer: str, seen_hash: str) -> None:
+def sign_quarter(registry: Registry, institution: str, period: str, signer: str, seen_hash: str) -> None:
     """Sign a quarter. seen_hash: `Signed.content_hash` when the head saw the quarter.
 
     Raises `HarmoniaError` if nothing was delivered, nothing of it was read yet, or it changed since the head saw it.
     """
     with registry.write() as session:
-        quarter = _group_by_quarter(deliveries(session)).get((institution, period), [])
+        quarter = _group_by_quarter(read_deliveries(session)).get((institution, period), [])
         if not any(one.state for one in quarter):
             raise HarmoniaError(f"{institution} {period}: no delivery was read yet, so there is nothing to sign: run `harmonia run` first")
-        content_hash, contents = hash_content(quarter)
+        content_hash, contents = hash_quarter(quarter)
         if content_hash != seen_hash:
             raise HarmoniaError(f"{institution} {period}: a delivery came since this page was opened: look at it, then sign")
         session.add(
@@ -66,33 +66,33 @@ def sign(registry: Registry, institution: str, period: str, signer: str, seen_ha
         )
 
 
-def read_states(registry: Registry, institution: str | None = None) -> dict[tuple[str, str], Signed]:
+def read_signature_states(registry: Registry, institution: str | None = None) -> dict[tuple[str, str], SignatureState]:
     """Return the state of every quarter of which a delivery was landed, by institution and period."""
     with registry.read() as session:
-        return states_of(session, [one for one in deliveries(session) if institution in (None, one.institution)])
+        return determine_signature_states(session, [one for one in read_deliveries(session) if institution in (None, one.institution)])
 
 
-def states_of(session: Session, ledger: Iterable[Delivery]) -> dict[tuple[str, str], Signed]:
+def determine_signature_states(session: Session, ledger: Iterable[Delivery]) -> dict[tuple[str, str], SignatureState]:
     """Return the state of every quarter, by institution and period. ledger: deliveries that were read from the ledger in this session."""
     last = {(one.institution, one.period): one for one in session.scalars(select(Signature).order_by(Signature.id))}
-    return {place: _state_of_quarter(last.get(place), quarter) for place, quarter in _group_by_quarter(ledger).items()}
+    return {place: _determine_state_of_quarter(last.get(place), quarter) for place, quarter in _group_by_quarter(ledger).items()}
 
 
-def list_states(registry: Registry) -> pd.DataFrame:
+def list_signature_states(registry: Registry) -> pd.DataFrame:
     """Return the state of every quarter as a frame: institution, period, signature (`UNSIGNED`, `SIGNED`, `REOPENED`)."""
-    rows = [(institution, period, one.state) for (institution, period), one in sorted(read_states(registry).items())]
+    rows = [(institution, period, one.state) for (institution, period), one in sorted(read_signature_states(registry).items())]
     return pd.DataFrame(rows, columns=["institution", "period", "signature"], dtype="str")
 
 
-def _state_of_quarter(signature: Signature | None, quarter: Iterable[Delivery]) -> Signed:
-    content_hash, contents = hash_content(quarter)
+def _determine_state_of_quarter(signature: Signature | None, quarter: Iterable[Delivery]) -> SignatureState:
+    content_hash, contents = hash_quarter(quarter)
     if signature is None:
-        return Signed(UNSIGNED, content_hash=content_hash)
+        return SignatureState(UNSIGNED, content_hash=content_hash)
     if content_hash == signature.hash:
-        return Signed(SIGNED, signature.signed_by, signature.signed_at, content_hash=content_hash)
+        return SignatureState(SIGNED, signature.signed_by, signature.signed_at, content_hash=content_hash)
     before = json.loads(signature.held)
     changed = tuple(sorted(name for name, one in contents.items() if before.get(name) != one))
-    return Signed(REOPENED, signature.signed_by, signature.signed_at, changed, content_hash)
+    return SignatureState(REOPENED, signature.signed_by, signature.signed_at, changed, content_hash)
 
 
 def _group_by_quarter(ledger: Iterable[Delivery]) -> Mapping[tuple[str, str], list[Delivery]]:

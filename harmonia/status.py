@@ -15,12 +15,12 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harmonia.console import count, grid
+from harmonia.console import format_count, make_table
 from harmonia.registry import Registry, pulls
-from harmonia.registry.ledger import YARDSTICKS, deliveries, first_run, open_problems
+from harmonia.registry.ledger import YARDSTICKS, find_start_of_first_run, read_deliveries, read_open_problems
 from harmonia.registry.tables import Delivery
 from pipelines import own_past
-from pipelines.landing.file_names import kind_of
+from pipelines.landing.file_names import classify_file_name
 from pipelines.landing.walk import walk_inbox
 from pipelines.over_time import MANY_WITHDRAWN
 from pipelines.resources import parquet
@@ -61,7 +61,9 @@ class _Version:
 def list_delivery_states(
     registry: Registry | None, inbox: Path | None, today: date | None = None, until: date | None = None
 ) -> pd.DataFrame:
-    """List every institution and period, from the first to the last day that any institution delivered, and those that end before `until`.
+    """List the state of every delivery of every institution, also of periods without a delivery.
+
+    The periods range from the first to the last day that any institution delivered; later ones are included if they end before `until`.
 
     Returns one row for each version of a delivery, and one for each period without a delivery: institution, period, delivery (null if there
     is none), state of the version, period_state (state of the period), detail (text). The states are those of
@@ -75,9 +77,9 @@ def list_delivery_states(
     refused: set[tuple[str | None, str | None]] = set()
     if registry is not None:
         with registry.read() as session:
-            ledger = deliveries(session)
-            refused = {(problem.institution, problem.delivery) for problem in open_problems(session)}
-        ledger_begin = first_run(registry)
+            ledger = read_deliveries(session)
+            refused = {(problem.institution, problem.delivery) for problem in read_open_problems(session)}
+        ledger_begin = find_start_of_first_run(registry)
     versions_by_period = _find_versions(ledger, inbox, refused)
     delivered_periods = {period for _, period in versions_by_period}
     rows: list[StatusRow] = []
@@ -85,12 +87,14 @@ def list_delivery_states(
         declared = contract.load(institution)
         ledger_rows = [row for row in ledger if row.institution == institution]
         first, last = min(map(periods.first_day, delivered_periods)), max(map(periods.last_day, delivered_periods))
-        ended = [one for one in periods.between(first, until or first, declared.cadence) if periods.last_day(one) < (until or first)]
-        for period in sorted({*periods.between(first, last, declared.cadence), *ended}, key=periods.last_day):
+        ended = [
+            one for one in periods.periods_between(first, until or first, declared.cadence) if periods.last_day(one) < (until or first)
+        ]
+        for period in sorted({*periods.periods_between(first, last, declared.cadence), *ended}, key=periods.last_day):
             due = periods.last_day(period) + timedelta(days=declared.due_days)
             versions = versions_by_period.get((institution, period), [])
             if versions:
-                rows += _period_rows(institution, versions, _describe_lateness(versions, due, ledger_begin, ledger_rows))
+                rows += _make_rows_of_period(institution, versions, _describe_lateness(versions, due, ledger_begin, ledger_rows))
             else:
                 state, verb = (completeness_states.MISSING, "was due") if due < today else (EXPECTED, "is due")
                 rows.append((institution, period, None, state, state, f"{verb} on {due}"))
@@ -102,14 +106,14 @@ def render_calendar(frame: pd.DataFrame) -> RenderableType:
     if frame.empty:
         return Text("No deliveries yet, neither in the inbox nor landed.")
     institutions = list(frame["institution"].unique())
-    calendar = grid("quarter", *institutions, title="State of the deliveries, by quarter and institution")
+    calendar = make_table("quarter", *institutions, title="State of the deliveries, by quarter and institution")
     first = frame.sort_values("detail", key=lambda d: ~d.str.contains(_LATE), kind="stable").drop_duplicates(["period", "institution"])
     first = first.assign(quarter=first["period"].map(periods.quarters_of)).explode("quarter")
-    cells = {key: _calendar_cell(rows["period_state"], rows["detail"]) for key, rows in first.groupby(["quarter", "institution"])}
+    cells = {key: _make_calendar_cell(rows["period_state"], rows["detail"]) for key, rows in first.groupby(["quarter", "institution"])}
     for quarter in sorted(first["quarter"].unique()):
         calendar.add_row(quarter, *(cells.get((quarter, institution), Text()) for institution in institutions))
     columns = [column for column in STATUS_COLUMNS if column != "period_state"]
-    notes = grid(*columns, title="Needs attention")
+    notes = make_table(*columns, title="Needs attention")
     counts = ~frame["detail"].str.startswith(_REPLACED)
     waiting = frame["detail"] == _NOT_LANDED  # the grid shows these
     notable = frame[counts & ~waiting & ((frame["state"] != completeness_states.COMPLETE) | frame["detail"].str.contains(_LATE))].fillna("")
@@ -131,7 +135,7 @@ def list_stopped_pulls(registry: Registry | None) -> list[str]:
     if registry is None:
         return []
     with registry.read() as session:
-        problems = pulls.open_pull_problems(session)
+        problems = pulls.read_open_pull_problems(session)
     by_rule = [(problem, rules()[problem["rule"]]) for problem in problems]
     return [
         f"{problem['institution']} {problem['detail'] or ''}: {rule.text['en']} {rule.action['en']} ({rule.code})"
@@ -191,7 +195,7 @@ def describe_yardsticks(figures: pd.DataFrame, problems: pd.DataFrame) -> list[s
     large_gaps = compared[compared["exceeds_tolerance"].astype("bool")]
     lines = []
     if len(compared):
-        totals = f"{count(len(compared), 'published figure')} compared, {count(int((compared['gap'] != 0).sum()), 'gap')}"
+        totals = f"{format_count(len(compared), 'published figure')} compared, {format_count(int((compared['gap'] != 0).sum()), 'gap')}"
         lines.append(f"{totals}, {len(large_gaps)} larger than the tolerance")
     largest_first = large_gaps.sort_values("gap", key=lambda gap: -gap.abs(), kind="stable")
     gap_texts = [
@@ -240,7 +244,7 @@ def _find_versions(
     versions = {(row.institution, row.name): _Version(DeliveryName(row.period, row.version), row) for row in ledger}
     folders = walk_inbox(inbox).folders if inbox is not None else []
     for folder in (folder for folder in folders if folder.institution != YARDSTICKS):
-        if any(kind_of(name) != "system" for name in folder.files if "/" not in name):
+        if any(classify_file_name(name) != "system" for name in folder.files if "/" not in name):
             delivery = (folder.institution, str(folder.name))
             versions.setdefault(delivery, _Version(folder.name, None, delivery in refused))
     by_period: dict[tuple[str, str], list[_Version]] = {}
@@ -249,7 +253,7 @@ def _find_versions(
     return by_period
 
 
-def _period_rows(institution: str, versions: list[_Version], lateness: str | None) -> list[StatusRow]:
+def _make_rows_of_period(institution: str, versions: list[_Version], lateness: str | None) -> list[StatusRow]:
     """Return one row for each version of a period, newest first. The last complete version counts, and every version after it."""
     known_states = [version.state for version in reversed(versions) if version.state is not None]
     period_state = completeness_states.period_state(known_states) if known_states else RECEIVED
@@ -269,12 +273,12 @@ def _period_rows(institution: str, versions: list[_Version], lateness: str | Non
             notes += [f"counts for records not in {partial}"] if partial else []
             notes += ["partial: records missing from it are not withdrawn"] if version.state == completeness_states.PARTIAL else []
             complete, partial = (complete, version.name) if version.state == completeness_states.PARTIAL else (version.name, partial)
-        detail = "; ".join([*notes, *([] if version.refused else _notes_from_ledger(version.ledger_row))])
+        detail = "; ".join([*notes, *([] if version.refused else _list_notes_from_ledger(version.ledger_row))])
         rows.append((institution, version.name.period, str(version.name), version.state or RECEIVED, period_state, detail))
     return rows
 
 
-def _notes_from_ledger(row: Delivery | None) -> list[str]:
+def _list_notes_from_ledger(row: Delivery | None) -> list[str]:
     if row is None:
         return [_NOT_LANDED]
     notes = ["no longer in the inbox"] if row.gone_since is not None else []
@@ -301,7 +305,7 @@ def _describe_lateness(versions: list[_Version], due: date, ledger_begin: dateti
     return None
 
 
-def _calendar_cell(period_states: pd.Series, details: pd.Series) -> Text:
+def _make_calendar_cell(period_states: pd.Series, details: pd.Series) -> Text:
     """Return the state of a quarter, derived from the delivered periods that have a day in it."""
     known_states = [state for state in period_states if state in completeness_states.STATES]
     state = completeness_states.calendar_state(known_states) if known_states else period_states.iloc[0]

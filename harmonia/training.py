@@ -59,12 +59,12 @@ def collect_from_home(workplace: Workplace, judged: bool) -> TrainingData:
     sets, provenance = [lake.read_tables(folder)], {"sets": [workplace.home.root.name]}
     if not judged:
         return TrainingData(sets, None, {"from": "unlabelled", **provenance})
-    judgements = _judgements(workplace)
+    judgements = _read_judgements_of_stewards(workplace)
     persons = judgements[judgements["entity"] == "person"]
     count = {verdict: int((persons["verdict"] == verdict).sum()) for verdict in ("same", "different")}
     if not sum(count.values()):
         raise HarmoniaError(f"home {workplace.home.root} has no judgements on persons: `harmonia review list` lists pairs to judge")
-    return TrainingData(sets, partial(_judgement_labels, judgements), {"from": "judgements", **provenance, "judged": count})
+    return TrainingData(sets, partial(_label_pairs_by_judgements, judgements), {"from": "judgements", **provenance, "judged": count})
 
 
 def collect_from_simulated(folders: Sequence[Path]) -> TrainingData:
@@ -72,11 +72,11 @@ def collect_from_simulated(folders: Sequence[Path]) -> TrainingData:
 
     Raises `HarmoniaError` if a folder is not an unchanged output of `harmonia simulate`.
     """
-    from pipelines.progress import Silence
+    from pipelines.progress import SilentListener
     from pipelines.run import run_everything
 
     for folder in folders:
-        if not answers.is_set(folder):
+        if not answers.is_simulated_set(folder):
             raise HarmoniaError(
                 f"{folder} is not an unchanged simulated set: training needs the simulated.json and truth written by `harmonia simulate`; "
                 "create a set with `harmonia simulate --out DIR`"
@@ -84,15 +84,15 @@ def collect_from_simulated(folders: Sequence[Path]) -> TrainingData:
     sets, truths = [], []
     for folder in folders:
         with tempfile.TemporaryDirectory(prefix="harmonia-train-") as home:
-            outcome = run_everything(Workplace.from_paths(folder / "inbox", Path(home) / "home"), Silence())
+            outcome = run_everything(Workplace.from_paths(folder / "inbox", Path(home) / "home"), SilentListener())
         sets.append(outcome.values["canonical"])
         truths.append(answers.read_persons(folder))
     return TrainingData(
-        sets, partial(_simulated_labels, truths), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]}
+        sets, partial(_label_simulated_pairs, truths), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]}
     )
 
 
-def train(data: TrainingData, version: str, by: str, start: Model | None = None) -> tuple[Model, dict[str, Any]]:
+def train_new_model(data: TrainingData, version: str, by: str, start: Model | None = None) -> tuple[Model, dict[str, Any]]:
     """Train a model, and return it with the content of its file.
 
     version: of the new model. by: who trains it. start: the model to start from (default: the shipped one). Raises `HarmoniaError` if there
@@ -124,12 +124,12 @@ def train_to_file(data: TrainingData, out: Path, by: str) -> str:
     """
     if out.exists():
         raise HarmoniaError(f"{out} already exists: a model file is never overwritten, choose another name")
-    _, content = train(data, out.stem, by)
+    _, content = train_new_model(data, out.stem, by)
     model_files.write_model_file(out, content)
     return load_model(out).version
 
 
-def _judgements(workplace: Workplace) -> pd.DataFrame:
+def _read_judgements_of_stewards(workplace: Workplace) -> pd.DataFrame:
     from harmonia.review.judgements import combine_judgements, read_judgements
 
     registry = open_registry(workplace.registry)
@@ -139,12 +139,12 @@ def _judgements(workplace: Workplace) -> pd.DataFrame:
         registry.close()
 
 
-def _judgement_labels(judgements: pd.DataFrame, _: int, records: Records) -> LabelledPairs:
+def _label_pairs_by_judgements(judgements: pd.DataFrame, _: int, records: Records) -> LabelledPairs:
     constraints = find_constraints(judgements, "person", records.persons)
     return LabelledPairs(constraints.same, constraints.apart)
 
 
-def _simulated_labels(truths: list[pd.DataFrame], number: int, records: Records) -> LabelledPairs:
+def _label_simulated_pairs(truths: list[pd.DataFrame], number: int, records: Records) -> LabelledPairs:
     """List all pairs of records of the same simulated person in different case files of the set with this number."""
     rows = (
         records.persons[["institution", "record_key", "file"]]

@@ -15,22 +15,22 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from rich.console import Console
 
-from harmonia.console import count
-from harmonia.errors import HarmoniaError, storage
-from harmonia.feedback.console import render_check
-from harmonia.feedback.figures import own_figures
+from harmonia.console import format_count
+from harmonia.errors import HarmoniaError, convert_storage_errors
+from harmonia.feedback.console import render_check_result
+from harmonia.feedback.figures import count_own_records
 from harmonia.feedback.texts import texts
 from harmonia.home import Home
 from harmonia.registry import open_registry
 from pipelines.assets.delivery_batches import REFUSAL_RULES
-from pipelines.assets.delivery_frames import canonical_rows, refused_delivery, validated_frames
+from pipelines.assets.delivery_frames import convert_validated_to_frames, make_canonical_rows, make_refused_delivery
 from pipelines.failures import redact_errors
 from pipelines.harmonisation.stage import harmonise
-from pipelines.landing import land_deliveries, landed_deliveries
+from pipelines.landing import land_deliveries, list_landed_deliveries
 from pipelines.record_status import resolve_statuses
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
-from pipelines.validation import Validated, validate
+from pipelines.validation import ValidatedDeliveries, validate
 from schemas import findings as found
 from sources import contract
 from sources.completeness_states import MISSING
@@ -42,11 +42,11 @@ _COSTLY_SEVERITIES = ("reject", "error")  # findings that cost a row or a value
 
 
 @dataclass(frozen=True)
-class Trial:
+class DryRunResult:
     """The result of a dry run.
 
     state: of the delivery. findings: columns `schemas.findings.COLUMNS`. files: state and numbers of rows of each file. figures: what the
-    institution would count by these records alone (`harmonia.feedback.figures.own_figures`).
+    institution would count by these records alone (`harmonia.feedback.figures.count_own_records`).
     """
 
     state: str
@@ -55,7 +55,7 @@ class Trial:
     figures: pd.DataFrame
 
 
-def read_delivery_name(folder: Path, institution: str | None, delivery: str | None) -> tuple[str, str]:
+def find_delivery_name(folder: Path, institution: str | None, delivery: str | None) -> tuple[str, str]:
     """Return institution and name of the delivery in `folder`: those given, else the names of the parent folder and of the folder.
 
     Raises `HarmoniaError` if they are not valid names.
@@ -74,67 +74,67 @@ def read_delivery_name(folder: Path, institution: str | None, delivery: str | No
     return owner, delivery_name
 
 
-def try_folder(folder: Path, institution: str, delivery: str) -> Trial:
+def dry_run_folder(folder: Path, institution: str, delivery: str) -> DryRunResult:
     """Land, read, validate and harmonise a copy of the folder. Raises `HarmoniaError` if it cannot be copied."""
     with TemporaryDirectory(prefix="harmonia-check-") as temporary:
         root = Path(temporary)
         inbox, home = root / "inbox", Home(root / "home").create()
-        with storage(root):
+        with convert_storage_errors(root):
             shutil.copytree(folder, inbox / institution / delivery, symlinks=True, ignore_dangling_symlinks=True)
         registry = open_registry(home.registry_url)
         try:
             report = land_deliveries(inbox, home, registry)
-            deliveries = landed_deliveries(registry, home)
+            deliveries = list_landed_deliveries(registry, home)
             validated = _validate_within_limits(institution, {str(one.name): tuple(one.files) for one in deliveries})
         finally:
             registry.close()
     current = resolve_statuses(validated)
     states = validated.files[["file", "state"]]
     every = [frame for frame in (found.build_findings(report.findings), current.findings) if len(frame)]
-    return Trial(
+    return DryRunResult(
         state=str(validated.deliveries["state"].iloc[0]) if len(validated.deliveries) else MISSING,
         findings=pd.concat(every, ignore_index=True) if every else found.build_findings(),
         files=states.merge(current.accounting.drop(columns=["institution", "delivery"]), on="file", how="left"),
-        figures=own_figures(institution, harmonise(institution, current.tables)),
+        figures=count_own_records(institution, harmonise(institution, current.tables)),
     )
 
 
-def _validate_within_limits(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> Validated:
+def _validate_within_limits(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> ValidatedDeliveries:
     """Validate the files of each delivery as a run would, within the same limits of time and memory."""
     try:
-        return bounded.run_one_task(_validate, (institution, dict(delivered)), Bounds.from_environment())
+        return bounded.run_bounded_task(_validate, (institution, dict(delivered)), Bounds.from_environment())
     except ExceededError as ended:
         rule, detail = REFUSAL_RULES[ended.reason], ended.detail
         replacement = {
-            name: refused_delivery(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()
+            name: make_refused_delivery(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()
         }
         return validate(institution, replacement)
 
 
-def _validate(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Validated:
+def _validate(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> ValidatedDeliveries:
     """Read and validate the files of an institution. Also harmonise them, so that a mapping that fails is found before a run."""
     institution, delivered = request
     validated = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
     with redact_errors(f"{institution}: harmonising", None):
-        canonical_rows(institution, validated_frames(validated))
+        make_canonical_rows(institution, convert_validated_to_frames(validated))
     return validated
 
 
-def try_delivery(console: Console, folder: Path, institution: str | None, delivery: str | None, language: str | None) -> int:
+def check_delivery(console: Console, folder: Path, institution: str | None, delivery: str | None, language: str | None) -> int:
     """Run a dry run and print its findings. Returns the exit code: 1 if a finding costs a row or a value (reject, error), else 0."""
-    owner, delivery_name = read_delivery_name(folder, institution, delivery)
+    owner, delivery_name = find_delivery_name(folder, institution, delivery)
     message_language = language or contract.load(owner).language
     if message_language not in found.LANGUAGES:
         raise HarmoniaError(f"language {message_language!r} is unknown: use one of {', '.join(found.LANGUAGES)}")
     console.print(f"[bold]{owner} {delivery_name}[/] ({folder}). Dry run: nothing was ingested", soft_wrap=True)
-    trial = try_folder(folder, owner, delivery_name)
+    trial = dry_run_folder(folder, owner, delivery_name)
     words = texts(message_language)
     state = ". ".join(filter(None, (words["states"][trial.state], words["state_note"].get(trial.state))))
     console.print(f"{words['delivery_state']}: {state}", soft_wrap=True, markup=False)
-    console.print(render_check(trial.findings, trial.files, message_language))
+    console.print(render_check_result(trial.findings, trial.files, message_language))
     costly = int(trial.findings["severity"].isin(_COSTLY_SEVERITIES).sum())
     verdict = (
-        f"{costly} of {count(len(trial.findings), 'finding')} cost a row or a value: correct them before sending."
+        f"{costly} of {format_count(len(trial.findings), 'finding')} cost a row or a value: correct them before sending."
         if costly
         else "No finding costs a row or a value."
     )

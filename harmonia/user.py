@@ -16,24 +16,24 @@ _NO_LOGIN = (1 << 32) - 1  # number in that file if nobody logged in
 _AS = " as "
 
 
-def current_user() -> str:
+def find_current_user() -> str:
     """Return the user of this process as the system knows it, not from an environment variable; under `sudo`, `<login user> as <user>`."""
     try:
         logged_in = int(_LOGIN_UID_FILE.read_text("ascii"))
     except (OSError, ValueError):
         logged_in = _NO_LOGIN
     user_id = os.getuid()
-    return _user_name(user_id) if logged_in in (user_id, _NO_LOGIN) else f"{_user_name(logged_in)}{_AS}{_user_name(user_id)}"
+    return _find_user_name(user_id) if logged_in in (user_id, _NO_LOGIN) else f"{_find_user_name(logged_in)}{_AS}{_find_user_name(user_id)}"
 
 
-def _user_name(user: int) -> str:
+def _find_user_name(user: int) -> str:
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:  # e.g. in a container
         return f"user {user}"
 
 
-def acting_account(home: Path) -> str:
+def find_acting_account(home: Path) -> str:
     """Return who is responsible for what this process decides: the e-mail address of the account in the portal of this system user.
 
     If the portal has only accounts of the demonstration, or there is no portal, it is the system user. Raises `HarmoniaError` if no active
@@ -43,7 +43,7 @@ def acting_account(home: Path) -> str:
     from sqlalchemy.exc import SQLAlchemyError
 
     file, portal_url = home / "portal" / "portal.sqlite3", os.environ.get("HARMONIA_PORTAL_URL")
-    user = current_user()
+    user = find_current_user()
     if not portal_url and not file.is_file():
         return user
     url = make_url(portal_url) if portal_url else make_url(f"sqlite:///file:{file}?mode=ro&uri=true")

@@ -24,8 +24,8 @@ _MAX_TABLE_ROWS = 60  # rows of a small table; the rest is in the lake or the wa
 def redact_stage_errors(workplace: Workplace, activity: str, context: dg.AssetExecutionContext | None = None) -> Iterator[None]:
     """Reduce an unexpected error in the block to one line without values, which names the log file.
 
-    activity: begins the line, for example "police: reading". context: passed by assets that do input or output; they are retried on a
-    `TransientError`. Computations are not retried.
+    The line begins with `activity`, for example "police: reading". Assets that do input or output pass their `context`, so that they are
+    retried after a `TransientError`. Computations are not retried.
     """
     try:
         with redact_errors(activity, workplace.logs):
@@ -53,8 +53,8 @@ def asset_check(**declared: Any) -> Callable[[Callable[..., dg.AssetCheckResult]
     return decorate
 
 
-def metadata_table(frame: pd.DataFrame) -> dg.MetadataValue:
-    """Return `frame` as a small table for Dagster's pages. It must contain keys, codes and numbers only."""
+def make_metadata_table(frame: pd.DataFrame) -> dg.MetadataValue:
+    """Make a small table for Dagster's pages from the first rows of `frame`, which must contain keys, codes and numbers only."""
     first_rows = frame.head(_MAX_TABLE_ROWS)
     records = [
         dg.TableRecord({str(k): (None if pd.isna(v) else v if isinstance(v, int | float | str | bool) else str(v)) for k, v in row.items()})

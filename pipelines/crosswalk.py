@@ -23,11 +23,11 @@ SUCCESSOR_COLUMNS = ("institution", "entity", "old_key", "new_key")
 _LOCATION_COLUMNS = {"_delivery": "delivery", "_file": "file", "_part": "part", "_line": "line"}
 
 
-def crosswalk_rows(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame) -> pd.DataFrame:
+def collect_crosswalk_rows(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the crosswalks in current deliveries.
 
-    Columns: table, old, new (keys as text), field (the delivered column with the new key), delivery, file, part, line. tables: typed, in
-    the order of the deliveries. deliveries: period, version, state.
+    Columns: table, old, new (keys as text), field (the delivered column with the new key), delivery, file, part, line. The rows of `tables`
+    are typed and in the order of the deliveries. `deliveries` has the columns period, version and state.
     """
     complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
     parts = []
@@ -45,10 +45,10 @@ def crosswalk_rows(contract: Contract, tables: Mapping[str, pd.DataFrame], deliv
 def find_replaced_records(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
     """Find the records that were replaced, each with the record that replaced it in the end. Columns: table, old, new.
 
-    rows: from `crosswalk_rows`; if a key has several rows, the last one counts. delivered: table → keys of its accepted records. A key that
-    leads to no accepted record, or in a circle, is not replaced.
+    `rows` come from `collect_crosswalk_rows`; if a key has several rows, the last one counts. `delivered` has the keys of the accepted
+    records of each table. A key that leads to no accepted record, or in a circle, is not replaced.
     """
-    followed, accepted_keys = _follow_to_end(rows), _keys_as_sets(delivered)
+    followed, accepted_keys = _follow_to_end(rows), _convert_keys_to_sets(delivered)
     leads_to_record = [end in accepted_keys[table] for table, end in zip(followed["table"], followed["end"], strict=True)]
     return followed.loc[leads_to_record, ["table", "old", "end"]].rename(columns={"end": "new"}).reset_index(drop=True)
 
@@ -57,15 +57,15 @@ def _follow_to_end(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the last row of each old key with a column `end`: the new key after all changes of system, null for a circle."""
     last = rows.drop_duplicates(["table", "old"], keep="last")
     last = last[last["old"] != last["new"]]
-    ends = {name: _chain_ends(rows_of_table.set_index("old")["new"]) for name, rows_of_table in last.groupby("table")}
+    ends = {name: _find_chain_ends(rows_of_table.set_index("old")["new"]) for name, rows_of_table in last.groupby("table")}
     keys = zip(last["table"], last["old"], strict=True)
     return last.assign(end=pd.Series([ends[table][old] for table, old in keys], index=last.index, dtype="str"))
 
 
-def _chain_ends(next_keys: pd.Series) -> dict[str, str | None]:
+def _find_chain_ends(next_keys: pd.Series) -> dict[str, str | None]:
     """Return the end of the chain that begins at each key; None if the chain is a circle.
 
-    next_keys: the next key, by key. Each round doubles the number of steps that it spans.
+    `next_keys` contains the key that follows each key. Each round of the loop doubles the number of steps between the two keys.
     """
     for _ in range(len(next_keys).bit_length()):
         next_but_one = next_keys.map(next_keys)
@@ -84,7 +84,8 @@ def find_crosswalk_faults(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]
     double = distinct.duplicated(["table", "old"], keep=False) | distinct.duplicated(["table", "new"], keep=False)
     is_replaced_again = pd.MultiIndex.from_frame(distinct[["table", "new"]]).isin(pd.MultiIndex.from_frame(distinct[["table", "old"]]))
     known = np.array(
-        [new in keys for new, keys in zip(distinct["new"], distinct["table"].map(_keys_as_sets(delivered)), strict=True)], dtype=bool
+        [new in keys for new, keys in zip(distinct["new"], distinct["table"].map(_convert_keys_to_sets(delivered)), strict=True)],
+        dtype=bool,
     )
     unknown = pd.Series(~is_replaced_again & ~known, index=distinct.index)
     followed = _follow_to_end(rows)
@@ -97,7 +98,8 @@ def find_crosswalk_faults(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]
     return findings.complete_columns(faults.assign(record_key=faults["new"], value=faults["new"], detail=faults["old"]))
 
 
-def _keys_as_sets(delivered: Mapping[str, pd.Series]) -> dict[str, set[str]]:
+def _convert_keys_to_sets(delivered: Mapping[str, pd.Series]) -> dict[str, set[str]]:
+    """Return the keys of each table as a set, without nulls."""
     return {table: set(keys.dropna()) for table, keys in delivered.items()}
 
 
@@ -126,15 +128,15 @@ def list_successors(contract: Contract, tables: Mapping[str, pd.DataFrame], repl
         parts += [replaced_keys.assign(entity=entity) for entity in entities]
         if spec.entity == "person" and spec.parent:
             files = replaced[replaced["table"] == spec.parent]
-            parts.append(_unmatched_persons(tables[name], files, replaced_keys).assign(entity="person"))
+            parts.append(_find_unmatched_persons(tables[name], files, replaced_keys).assign(entity="person"))
     out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["old_key", "new_key", "entity"])
     return out.assign(institution=contract.institution)[list(SUCCESSOR_COLUMNS)].astype("str")
 
 
-def _unmatched_persons(persons: pd.DataFrame, files: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Return the persons of replaced case files whom the crosswalk lacks, if the new file has such persons too.
+def _find_unmatched_persons(persons: pd.DataFrame, files: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Find the persons of replaced case files whom the crosswalk does not list, if the new file has such persons too.
 
-    Columns: old_key or new_key.
+    Each row has either `old_key` or `new_key`.
     """
     rows = persons[["_key", "_case"]].dropna().drop_duplicates()
     old = rows[rows["_case"].isin(files["old"]) & ~rows["_key"].isin(known["old_key"])]
@@ -148,7 +150,8 @@ def _unmatched_persons(persons: pd.DataFrame, files: pd.DataFrame, known: pd.Dat
 def apply_new_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the canonical tables with new keys in place of the old keys of replaced records.
 
-    Persons whom the crosswalk lacks get their own key as `place`, so that `linkage.places` decides which of them are the same.
+    Persons whom the crosswalk lacks get their own key as `place`, so that `pipelines.linkage.list_positions` decides which of them are the
+    same.
     """
     out = dict(tables)
     if successors.empty:
@@ -174,10 +177,10 @@ def apply_new_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame)
 
 
 def add_old_keys(partition: pd.DataFrame, successors: pd.DataFrame, entity: str) -> pd.DataFrame:
-    """Return `partition` (institution, record_key, cluster) with a further row for the old key of each replaced record, in the cluster of
-    its successor.
+    """Return `partition` (institution, record_key, cluster) with a row added for the old key of each replaced record.
 
-    The register of identities needs this row, since it knows the record by its old key.
+    The added row is in the cluster of the record's successor. The register of identities needs this row, since it knows the record by its
+    old key.
     """
     old = successors[successors["entity"] == entity].dropna(subset=["old_key", "new_key"])
     new = partition.rename(columns={"record_key": "new_key"})

@@ -13,12 +13,12 @@ from typing import Any
 import dagster as dg
 
 from harmonia import declarations
-from harmonia.lock import run_lock
+from harmonia.lock import lock_home_for_run
 from pipelines import schedules, sensors
 from pipelines.assets import comparison, institution_stages, landing, linkage, publication, pull, statistics, union
-from pipelines.checks import all_checks, delivery_tolerances
+from pipelines.checks import delivery_tolerances, list_checks
 from pipelines.jobs import harmonise_everything
-from pipelines.linkage import Linked
+from pipelines.linkage import LinkageResult
 from pipelines.resources.delivery_store import DeliveryStore
 from pipelines.resources.lake_io import LakeIOManager
 from pipelines.resources.workplace import Workplace
@@ -28,15 +28,15 @@ VALUE_TYPES: Mapping[str, Any] = {
     "raw": DeliveryStore,
     "validated": DeliveryStore,
     "harmonised": DeliveryStore,
-    "links": Linked,
+    "links": LinkageResult,
 }  # type of an asset's value, by the last part of its key; all others are dicts of frames
 
 
 @cache
-def all_assets() -> tuple[dg.AssetsDefinition, ...]:
+def list_assets() -> tuple[dg.AssetsDefinition, ...]:
     """Return every asset, in the order of the stages."""
     names = institutions()
-    alone = [asset for name in names for asset in institution_stages.institution_assets(name)]
+    alone = [asset for name in names for asset in institution_stages.build_institution_assets(name)]
     shared = (
         linkage.links,
         linkage.identities,
@@ -47,7 +47,7 @@ def all_assets() -> tuple[dg.AssetsDefinition, ...]:
         publication.feedback,
         publication.scorecard,
     )
-    return (landing.landing, *alone, *union.union_assets(names), *shared)
+    return (landing.landing, *alone, *union.build_union_assets(names), *shared)
 
 
 class WorkplaceResource(dg.ConfigurableResource[Workplace]):
@@ -67,7 +67,7 @@ class WorkplaceResource(dg.ConfigurableResource[Workplace]):
         """Check the inbox and the declarations, create the home, and lock it for the run. Yield the workplace."""
         workplace = self.create_resource(context).prepare()
         declarations.check_declarations()
-        with run_lock(workplace.home) if self.hold_lock else nullcontext():
+        with lock_home_for_run(workplace.home) if self.hold_lock else nullcontext():
             yield workplace
 
     def create_resource(self, context: dg.InitResourceContext) -> Workplace:
@@ -113,8 +113,8 @@ def build_definitions(
     hold_lock: whether a run acquires the lock of the home; False if the caller holds it. loggers: used in place of Dagster's own. A run of
     a workplace with URLs needs its environment variables (`Workplace.environment`).
     """
-    sources = pull.configured_sources(workplace)
-    first, *later = all_assets()
+    sources = pull.read_configured_sources(workplace)
+    first, *later = list_assets()
     return dg.Definitions(
         assets=[
             *map(pull.build_pulled_asset, sources),
@@ -122,10 +122,10 @@ def build_definitions(
             *later,
             *map(delivery_tolerances.build_deliveries_asset, institutions()),
         ],
-        asset_checks=all_checks(institutions()),
+        asset_checks=list_checks(institutions()),
         jobs=[harmonise_everything, *schedules.JOBS],
-        schedules=[*schedules.all_schedules(), *pull.build_pull_schedules(sources)],
-        sensors=[sensors.inbox_sensor(workplace), sensors.failed_run, sensors.incomplete_delivery],
+        schedules=[*schedules.list_schedules(), *pull.build_pull_schedules(sources)],
+        sensors=[sensors.build_inbox_sensor(workplace), sensors.failed_run, sensors.incomplete_delivery],
         resources=_make_resources(workplace, hold_lock),
         executor=dg.in_process_executor,
         loggers=loggers,

@@ -28,23 +28,23 @@ NOT_COMPLETE = f"{_PREFIX}not_complete"
 EMPTY_TOTALS = pd.DataFrame({"indicator": [], "period": [], "harmonised": []}).astype({"indicator": "str", "period": "str"})
 
 
-def yearly_totals(statistics: pd.DataFrame) -> pd.DataFrame:
+def select_yearly_totals(statistics: pd.DataFrame) -> pd.DataFrame:
     """Return the grand totals by year, over all offence groups. Columns: indicator, period, as_reported, harmonised."""
     grand = (statistics[list(DIMENSIONS)] == "total").all(axis=1) & (statistics["period"].str.len() == 4)
     return statistics.loc[grand, [*_TOTAL_KEY, "as_reported", "harmonised"]]
 
 
 def read_published_totals(home: Path) -> pd.DataFrame | None:
-    """Return the published grand totals by year (see `yearly_totals`).
+    """Return the published grand totals by year (see `select_yearly_totals`).
 
     Return None if nothing is published, or if another version of the program published it.
     """
     with suppress(HarmoniaError), open_publication(home) as warehouse:
-        return yearly_totals(warehouse.sql("FROM statistics").df())
+        return select_yearly_totals(warehouse.sql("FROM statistics").df())
     return None
 
 
-def changed_totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def find_changed_totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Return the harmonised yearly totals that differ. Columns: indicator, period, before, after."""
     both = before[[*_TOTAL_KEY, "harmonised"]].merge(
         after[[*_TOTAL_KEY, "harmonised"]], on=_TOTAL_KEY, how="outer", suffixes=("_before", "_after")
@@ -54,7 +54,7 @@ def changed_totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     return both[~same.astype("bool")].sort_values(_TOTAL_KEY, ignore_index=True)
 
 
-def new_deliveries(landed: pd.DataFrame, states: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+def list_new_deliveries(landed: pd.DataFrame, states: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     """Return the new deliveries. Columns: institution, delivery, state, and the numbers of rows: read, accepted, quarantined.
 
     landed: institution, delivery, new. states: institution, delivery, state. accounting: rows by file (`pipelines.record_status`).
@@ -68,14 +68,20 @@ def new_deliveries(landed: pd.DataFrame, states: pd.DataFrame, accounting: pd.Da
     return new.fillna({"read": 0, "accepted": 0, "quarantined": 0}).astype({"read": "int64", "accepted": "int64", "quarantined": "int64"})
 
 
-def describe_incomplete(new: pd.DataFrame) -> str:
-    """Describe in words the new deliveries that are not complete; the text is empty if all are complete. new: from `new_deliveries`."""
+def describe_incomplete_deliveries(new: pd.DataFrame) -> str:
+    """Describe in words the new deliveries that are not complete. The text is empty if all are complete.
+
+    `new` comes from `list_new_deliveries`.
+    """
     incomplete = new[new["state"] != COMPLETE]
     return shorten_list(list(incomplete["institution"] + " " + incomplete["delivery"] + " " + incomplete["state"].astype("str")))
 
 
-def run_tags(new: pd.DataFrame, changed: pd.DataFrame) -> Mapping[str, str]:
-    """Return the report as tags of a run, for Dagster's list of runs. new: from `new_deliveries`. changed: from `changed_totals`."""
-    incomplete = describe_incomplete(new)
+def make_run_tags(new: pd.DataFrame, changed: pd.DataFrame) -> Mapping[str, str]:
+    """Return the report as tags of a run, which Dagster shows in its list of runs.
+
+    `new` comes from `list_new_deliveries`, `changed` from `find_changed_totals`.
+    """
+    incomplete = describe_incomplete_deliveries(new)
     counts = {f"{_PREFIX}new_deliveries": str(len(new)), f"{_PREFIX}changed_yearly_totals": str(len(changed))}
     return counts | ({NOT_COMPLETE: incomplete} if incomplete else {})

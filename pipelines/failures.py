@@ -23,7 +23,7 @@ _ROOT = Path(__file__).parents[1]
 _WRONG_CALL = re.compile(r"[\w.<>]+\(\) (missing \d+ required|got an unexpected keyword argument|takes \d+ positional)")
 
 
-def _causes_of(error: BaseException) -> list[BaseException]:
+def _list_causes(error: BaseException) -> list[BaseException]:
     """Return the exception and its causes, outermost first."""
     causes: list[BaseException] = []
     current: BaseException | None = error
@@ -46,11 +46,11 @@ def _describe_stack(error: BaseException) -> list[str]:
 def is_disk_full(error: BaseException) -> bool:
     """Return whether this exception or one of its causes means that no space is left on the disk.
 
-    SQLite reports an I/O error when its log cannot grow.
+    SQLite's own error also counts, since SQLite reports an I/O error when its log cannot grow.
     """
-    if any(isinstance(e, sqlite3.OperationalError) and "disk" in str(e) for e in _causes_of(error)):
+    if any(isinstance(e, sqlite3.OperationalError) and "disk" in str(e) for e in _list_causes(error)):
         return True
-    return any(isinstance(e, OSError) and (e.errno in (errno.ENOSPC, errno.EDQUOT) or "[Errno 28]" in str(e)) for e in _causes_of(error))
+    return any(isinstance(e, OSError) and (e.errno in (errno.ENOSPC, errno.EDQUOT) or "[Errno 28]" in str(e)) for e in _list_causes(error))
 
 
 def describe_error(error: BaseException) -> str:
@@ -64,25 +64,25 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, _SAFE_ERRORS):
         return " ".join(str(error).split()) or type(error).__name__
     calls = _describe_stack(error)
-    calls_of_institutions = [place for place in calls if any(place.startswith(f"{folder}/") for folder in _institution_folders())]
+    calls_of_institutions = [place for place in calls if any(place.startswith(f"{folder}/") for folder in _list_institution_folders())]
     calls_of_program = calls_of_institutions or [place for place in calls if not place.startswith(("/", ".venv"))]
-    return f"{type(error).__name__}{_detail_without_data(error)} at {calls_of_program[-1] if calls_of_program else 'an unknown place'}"
+    return f"{type(error).__name__}{_extract_safe_message(error)} at {calls_of_program[-1] if calls_of_program else 'an unknown place'}"
 
 
-def _institution_folders() -> list[str]:
+def _list_institution_folders() -> list[str]:
     """Return the folders of institutions, written as `_describe_stack` writes paths.
 
     An error that is raised in such a folder must be fixed there.
     """
-    from sources.contract import folder_of
+    from sources.contract import folder_by_institution
 
-    return [str(path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path) for path in folder_of().values()]
+    return [str(path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path) for path in folder_by_institution().values()]
 
 
-def _detail_without_data(error: BaseException) -> str:
-    """Return the message of an exception if it cannot contain data: it is about a missing argument, or a column named in a contract.
+def _extract_safe_message(error: BaseException) -> str:
+    """Return the message of an exception if it cannot contain data; otherwise return an empty text.
 
-    Otherwise return an empty text.
+    A message about a missing argument, or about a column that a contract names, cannot contain data.
     """
     if isinstance(error, TypeError) and _WRONG_CALL.match(str(error)):
         return f" ({error})"
@@ -97,9 +97,10 @@ def _detail_without_data(error: BaseException) -> str:
 
 @contextmanager
 def redact_errors(activity: str, logs: Path | None) -> Iterator[None]:
-    """Reduce an exception of the block to one line without values: its message or a cause may quote a cell, and Dagster stores it.
+    """Reduce an exception of the block to one line without values.
 
-    activity: begins the line, for example "police: reading". Raises `HarmoniaError`, with the path of the log if `logs` is not None.
+    This is necessary because the message of the exception or of a cause may quote a cell, and Dagster stores the message. The line begins
+    with `activity`, for example "police: reading". Raises `HarmoniaError`, with the path of the log if `logs` is not None.
     """
     try:
         yield
@@ -117,7 +118,7 @@ def write_log(error: BaseException, logs: Path, activity: str) -> Path | None:
     """
     now = datetime.now(UTC)
     lines = [f"{now:%Y-%m-%dT%H:%M:%SZ} {activity}"]
-    for cause in _causes_of(error):
+    for cause in _list_causes(error):
         message = f": {' '.join(str(cause).split())}" if isinstance(cause, _SAFE_ERRORS) else ""
         lines += [f"{type(cause).__module__}.{type(cause).__name__}{message}", *(f"  {place}" for place in _describe_stack(cause))]
     path = logs / f"failure-{now:%Y%m%dT%H%M%S%f}.log"

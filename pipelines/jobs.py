@@ -24,7 +24,7 @@ harmonise_everything = dg.define_asset_job(
 )
 
 
-def is_automated() -> bool:
+def is_automation_enabled() -> bool:
     """Return whether sensor and schedules are on by default (`HARMONIA_AUTOMATION=1`).
 
     The variable is needed because Dagster stores a manual switch in its history, which is not backed up.

@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.assets.versions import code_version, hash_values
+from pipelines.assets.versions import hash_stage_code, hash_values
 from pipelines.landing.walk import walk_inbox
 from pipelines.resources.workplace import Workplace
 
@@ -23,19 +23,19 @@ _FILE = ".last_run"
 _IGNORED_ENTRIES = ("dagster", "logs", "portal", _FILE)  # of a home: history of runs, what is the portal's own; no stage reads them
 
 
-def is_unchanged(workplace: Workplace, inbox: str) -> bool:
+def is_unchanged_since_last_run(workplace: Workplace, inbox: str) -> bool:
     """Return whether the inbox, the home, the program, the settings and the date are unchanged since the last complete run.
 
-    inbox: from `inbox_state`.
+    inbox: from `hash_inbox_state`.
     """
     file = workplace.home.root / _FILE
     return file.exists() and file.read_text("utf-8") == _hash_state(workplace, inbox)
 
 
-def store_state(workplace: Workplace, inbox: str) -> None:
+def store_run_state(workplace: Workplace, inbox: str) -> None:
     """Store the state at the end of a run.
 
-    inbox: `inbox_state` at the start of the run, so that later arrivals count as new.
+    inbox: `hash_inbox_state` at the start of the run, so that later arrivals count as new.
     """
     file, state = workplace.home.root / _FILE, _hash_state(workplace, inbox)
     if state is None:
@@ -44,10 +44,10 @@ def store_state(workplace: Workplace, inbox: str) -> None:
         file.write_text(state, "utf-8")
 
 
-def inbox_state(workplace: Workplace) -> str:
+def hash_inbox_state(workplace: Workplace) -> str:
     """Return a hash of the fingerprints of all delivery folders and of the findings on the inbox. No file is opened."""
     content = walk_inbox(workplace.inbox)
-    folders = [(folder.institution, str(folder.name), folder.fingerprint()) for folder in content.folders]
+    folders = [(folder.institution, str(folder.name), folder.compute_fingerprint()) for folder in content.folders]
     return hash_values(folders, content.findings, sorted(content.closed))
 
 
@@ -55,14 +55,14 @@ def _hash_state(workplace: Workplace, inbox: str) -> str | None:
     """Return the hash of everything that a run reads and writes; None if the registry or the warehouse is on a server."""
     if workplace.registry_url or workplace.warehouse_url:
         return None
-    settings = sorted((name, value, _size_and_time(Path(value))) for name, value in os.environ.items() if name.startswith("HARMONIA_"))
+    settings = sorted((name, value, _read_size_and_time(Path(value))) for name, value in os.environ.items() if name.startswith("HARMONIA_"))
     files = sorted(_list_files(workplace.home.root))
     locations = [str(workplace.inbox), str(workplace.home.root)]
-    return hash_values(inbox, files, code_version(), settings, locations, datetime.now(UTC).date())
+    return hash_values(inbox, files, hash_stage_code(), settings, locations, datetime.now(UTC).date())
 
 
-def _size_and_time(path: Path) -> tuple[int, int] | None:
-    """Return the size and the modification time of a file that a setting names; None if `path` is not a file."""
+def _read_size_and_time(path: Path) -> tuple[int, int] | None:
+    """Return the size and the modification time of a file that a setting names. Return None if `path` is not a file."""
     status = path.stat() if path.is_file() else None
     return status and (status.st_size, status.st_mtime_ns)
 

@@ -26,31 +26,31 @@ def find_life_events(contract: Contract, tables: Mapping[str, pd.DataFrame], del
     """
     parts = []
     for name, spec in contract.tables.items():
-        state, opened = _state_column(spec), _opening_column(spec)
+        state, opened = _find_state_column(spec), _find_opening_column(spec)
         if tables[name].empty:
             continue
         states = tables[name][tables[name]["_status"].isin(["accepted", "superseded"]) & tables[name]["_key"].notna()]
         if state:
-            parts += [_find_cancelled(states, state.name), _find_reopened(states, state.name)]
+            parts += [_find_cancelled_records(states, state.name), _find_reopened_records(states, state.name)]
         if opened:
-            parts.append(_find_late(states, opened, deliveries))
+            parts.append(_find_late_records(states, opened, deliveries))
     filled = [part for part in parts if len(part)]
     out = findings.complete_columns(pd.concat(filled, ignore_index=True)) if filled else findings.build_findings()
     return out.assign(institution=contract.institution)
 
 
-def columns_compared(spec: TableSpec) -> set[str]:
+def list_compared_columns(spec: TableSpec) -> set[str]:
     """Return the columns of a table that `find_life_events` reads."""
-    return {column.name for column in (_state_column(spec), _opening_column(spec)) if column}
+    return {column.name for column in (_find_state_column(spec), _find_opening_column(spec)) if column}
 
 
-def _state_column(spec: TableSpec) -> ColumnSpec | None:
+def _find_state_column(spec: TableSpec) -> ColumnSpec | None:
     """Return the column with the state of a case; None if the table has none."""
     case_columns = spec.columns if spec.entity in ("case", "both") else ()
     return next((c for c in case_columns if c.type == "code" and {"cancelled", *_END_STATES} & {*c.meanings}), None)
 
 
-def _opening_column(spec: TableSpec) -> ColumnSpec | None:
+def _find_opening_column(spec: TableSpec) -> ColumnSpec | None:
     """Return the column with the day on which a case was opened; None if the table has none."""
     case_columns = spec.columns if spec.entity in ("case", "both") else ()
     return next((c for c in case_columns if c.type == "date" and c.event and c.required), None)
@@ -65,7 +65,7 @@ def _make_findings(states: pd.DataFrame, affected: pd.Series, field: str, rule: 
     return rows.assign(field=field, rule=rule, **{name: values[affected] for name, values in further_columns.items()})
 
 
-def _find_cancelled(states: pd.DataFrame, column: str) -> pd.DataFrame:
+def _find_cancelled_records(states: pd.DataFrame, column: str) -> pd.DataFrame:
     """Find the first state of a record that says that the record is cancelled.
 
     The rule of the finding depends on whether the record had been delivered before.
@@ -77,19 +77,20 @@ def _find_cancelled(states: pd.DataFrame, column: str) -> pd.DataFrame:
     return pd.concat([known, _make_findings(states, cancelled & first, column, "cross-cancelled-never-delivered")])
 
 
-def _find_reopened(states: pd.DataFrame, column: str) -> pd.DataFrame:
+def _find_reopened_records(states: pd.DataFrame, column: str) -> pd.DataFrame:
     """Find records that are under investigation again after they had ended."""
     before = states.groupby("_key")[column].shift()
     return _make_findings(states, (before.isin(_END_STATES) & (states[column] == "investigating")).fillna(False), column, "cross-reopened")
 
 
-def _find_late(states: pd.DataFrame, opened: ColumnSpec, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Find records that first came two periods or more after they were opened, although a complete delivery came for the period in which
-    they were opened.
+def _find_late_records(states: pd.DataFrame, opened: ColumnSpec, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Find records that were first delivered two or more periods after they were opened.
+
+    Only records count for whose opening period a complete delivery was received.
     """
     complete = deliveries.loc[deliveries["state"] == COMPLETE, "period"].unique()
     cadence = periods.cadence_of(str(states["_period"].iloc[0]))
     first_states = states[~states["_key"].duplicated() & states[opened.name].notna()]
-    period = first_states[opened.name].map(lambda day: periods.containing(day.date(), cadence)).astype("str")
-    lag = first_states["_period"].map(periods.running_number) - period.map(periods.running_number)
+    period = first_states[opened.name].map(lambda day: periods.period_containing(day.date(), cadence)).astype("str")
+    lag = first_states["_period"].map(periods.running_number_of_period) - period.map(periods.running_number_of_period)
     return _make_findings(first_states, period.isin(complete) & (lag > 1), opened.name, "cross-late-entry", detail=period)

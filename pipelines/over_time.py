@@ -22,25 +22,25 @@ MANY_WITHDRAWN = "cross-withdrawn-many"
 _MIN_WITHDRAWN, _MIN_SHARE_WITHDRAWN = 10, 0.2  # records that a correction lacks, and their share of those that it replaces
 
 
-def find_over_time(
+def find_changes_over_time(
     institution: str,
     contract: Contract,
     tables: dict[str, pd.DataFrame],
     deliveries: pd.DataFrame,
     lineage: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return these findings (`schemas.findings.COLUMNS`) on one institution.
+    """Return the findings (`schemas.findings.COLUMNS`) that result from comparing the deliveries of one institution.
 
-    tables: typed, of all deliveries. deliveries, lineage: from `pipelines.record_status`.
+    `tables` has the typed rows of all deliveries. `deliveries` and `lineage` come from `pipelines.record_status`.
     """
     rows: list[dict[str, Any]] = []
     for name, spec in contract.tables.items():
         if len(tables[name]):
             rows += _find_blank_columns(tables[name], [c.name for c in spec.columns])
-    rows += own_past.find_deviations(contract, tables, deliveries)
-    rows += _find_mergers_into_nothing(tables, contract)
+    rows += own_past.find_deviations_from_past(contract, tables, deliveries)
+    rows += _find_mergers_into_unknown_cases(tables, contract)
     rows += _find_faulty_corrections(deliveries)
-    rows += _find_gaps(deliveries)
+    rows += _find_missing_periods(deliveries)
     rows += _find_shrunk_corrections(lineage, deliveries)
     withdrawn = _find_withdrawn_records(lineage, deliveries)
     parts = [f for f in (findings.build_findings(rows), findings.complete_columns(withdrawn)) if len(f)]
@@ -59,7 +59,7 @@ def _find_blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[st
     return [{"delivery": d, "file": f, "field": c, "rule": "cross-column-blank"} for d, f, c in hits.index[hits.to_numpy(bool)]]
 
 
-def _find_mergers_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) -> list[dict[str, Any]]:
+def _find_mergers_into_unknown_cases(tables: dict[str, pd.DataFrame], contract: Contract) -> list[dict[str, Any]]:
     """Find cases that were merged into a case that was never delivered."""
     out: list[dict[str, Any]] = []
     for name, spec in contract.tables.items():
@@ -80,13 +80,13 @@ def _find_mergers_into_nothing(tables: dict[str, pd.DataFrame], contract: Contra
 def _find_withdrawn_records(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """Find records that are missing from a correction of their delivery. The finding is on the correction."""
     withdrawn = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"])
-    last = _last_complete_version(withdrawn, deliveries)
+    last = _find_last_complete_version(withdrawn, deliveries)
     return pd.DataFrame({"delivery": last, "record_key": withdrawn["record_key"], "rule": "cross-withdrawn"})
 
 
 def _find_shrunk_corrections(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> list[dict[str, Any]]:
     """Find corrections that lack many of the records that they replace. The finding is on the correction."""
-    replaced = lineage.assign(correction=_last_complete_version(lineage, deliveries)).dropna(subset=["correction"])
+    replaced = lineage.assign(correction=_find_last_complete_version(lineage, deliveries)).dropna(subset=["correction"])
     replaced = replaced[(replaced["delivery"] != replaced["correction"]) & replaced["status"].isin(["superseded", "withdrawn"])]
     gone = replaced["status"].eq("withdrawn").groupby([replaced["correction"], replaced["entity"], replaced["record_key"]]).any()
     counts = gone.groupby("correction").agg(["sum", "size"])
@@ -94,18 +94,18 @@ def _find_shrunk_corrections(lineage: pd.DataFrame, deliveries: pd.DataFrame) ->
     return [{"delivery": d, "rule": MANY_WITHDRAWN, "detail": f"{n} / {size}"} for d, n, size in many.itertuples()]
 
 
-def _last_complete_version(rows: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Series:
+def _find_last_complete_version(rows: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Series:
     """Return the last complete delivery of the period of each row's delivery; null if there is none."""
     complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
     return rows["delivery"].map(deliveries.set_index("delivery")["period"]).map(complete)
 
 
-def _find_gaps(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
+def _find_missing_periods(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
     """Find periods between delivered ones for which nothing came. The finding is on the next delivery."""
     quarters = deliveries.drop_duplicates("period").sort_values("period", ignore_index=True)
     out = []
     for (_, previous), (delivery, period) in pairwise(zip(quarters["delivery"], quarters["period"], strict=True)):
-        gaps = periods.between(periods.last_day(previous), periods.first_day(period), periods.cadence_of(period))[1:-1]
+        gaps = periods.periods_between(periods.last_day(previous), periods.first_day(period), periods.cadence_of(period))[1:-1]
         out += [{"delivery": delivery, "rule": "delivery-missing-quarter", "detail": gap} for gap in gaps]
     return out
 

@@ -52,7 +52,7 @@ class _Prior:
 
 
 @dataclass(frozen=True)
-class Settings:
+class OwnPastSettings:
     """The content of `own_past.yaml`."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -66,11 +66,11 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class _Test:
+class _PastComparison:
     """A comparison of a delivery with its past.
 
-    probability: of a deviation as large as this one, if the delivery is like its past. large: whether it deviates at least as much as the
-    rule requires.
+    `probability` is the probability of a deviation as large as this one if the delivery is like its past. `large` is true if the delivery
+    deviates at least as much as the rule requires.
     """
 
     rule: str
@@ -84,22 +84,23 @@ class _Test:
 
 
 @cache
-def settings() -> Settings:
+def read_settings() -> OwnPastSettings:
     """Return the declared levels. Raises `DeclarationError` if the file is invalid."""
-    return read_declaration(Settings, Path(__file__).with_suffix(".yaml"))
+    return read_declaration(OwnPastSettings, Path(__file__).with_suffix(".yaml"))
 
 
-def find_deviations(
+def find_deviations_from_past(
     contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame, only: str | None = None
 ) -> list[dict[str, Any]]:
     """Return findings on the deliveries of one institution, as rows for `schemas.findings.build_findings`.
 
-    tables: typed, of all deliveries (`pipelines.validation.Validated`). deliveries: delivery, period, version, state. only: the one
-    delivery to be tested; None: all. For each delivery, rule and column only the least probable value is reported.
+    `tables` has the typed rows of all deliveries (`pipelines.validation.ValidatedDeliveries`). `deliveries` has the columns delivery,
+    period, version and state. If `only` names a delivery, only this delivery is tested. For each delivery, rule and column only the least
+    probable value is reported.
     """
     complete = _order_complete_deliveries(deliveries)
     complete = complete.assign(judged=complete["delivery"].eq(only) if only else True)
-    if complete["period"].nunique() <= settings().enough:
+    if complete["period"].nunique() <= read_settings().enough:
         return []
     tests = [
         test
@@ -109,7 +110,7 @@ def find_deviations(
     ]
     tests_by_rule = pd.Series([(test.delivery, test.rule) for test in tests], dtype="object").value_counts().to_dict()
     significant = [
-        test for test in tests if test.large and test.probability * tests_by_rule[test.delivery, test.rule] <= settings().false_alarms
+        test for test in tests if test.large and test.probability * tests_by_rule[test.delivery, test.rule] <= read_settings().false_alarms
     ]
     significant.sort(key=lambda test: test.probability)
     least_probable = {(test.delivery, test.rule, test.table, test.column): test for test in reversed(significant)}
@@ -129,8 +130,11 @@ def find_deviations(
     ]
 
 
-def columns_compared(spec: TableSpec, units: Collection[str] = ()) -> set[str]:
-    """Return the columns of a typed table whose values `find_deviations` reads. units: columns that name a unit of the institution."""
+def list_compared_columns(spec: TableSpec, units: Collection[str] = ()) -> set[str]:
+    """Return the columns of a typed table whose values `find_deviations_from_past` reads.
+
+    `units` has the columns that name a unit of the institution.
+    """
     listed = {column.name for column in spec.columns if column.type in _TYPES_WITH_FEW_VALUES or column.name in units}
     days = {column.name for column in spec.columns if column.type == "date" and column.event}
     return listed | days | {f"{name}:precision" for name in days}
@@ -152,17 +156,17 @@ def _order_complete_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _test_table(name: str, spec: TableSpec, contract: Contract, frame: pd.DataFrame, complete: pd.DataFrame) -> Iterator[_Test]:
+def _test_table(name: str, spec: TableSpec, contract: Contract, frame: pd.DataFrame, complete: pd.DataFrame) -> Iterator[_PastComparison]:
     """Yield the tests of a table. complete: from `_order_complete_deliveries`."""
     rows = frame.merge(complete[["delivery", "place"]], left_on="_delivery", right_on="delivery", how="inner")
     if rows.empty:
         return
     is_new = rows["place"] == rows.groupby("_key")["place"].transform("min")
-    yield from _test_volume(name, rows[is_new], complete) if spec.entity else ()
+    yield from _test_record_numbers(name, rows[is_new], complete) if spec.entity else ()
     yield from _test_shares(REPEATED, name, None, rows, is_new.map({True: "new", False: "repeated"}), complete) if spec.entity else ()
     new_rows = rows[is_new]
     units = contract.units.columns if contract.units and contract.units.table == name else ()
-    compared = columns_compared(spec, units)
+    compared = list_compared_columns(spec, units)
     for column in spec.columns:
         if column.key:
             continue
@@ -179,7 +183,8 @@ def _test_table(name: str, spec: TableSpec, contract: Contract, frame: pd.DataFr
 def _classify_days(rows: pd.DataFrame, column: str) -> Iterator[pd.Series]:
     """Yield two classifications of the dates in `column`, as one text for each row.
 
-    They are the weekday, and the month of the delivered period in which the date lies, or that it lies before or after the period.
+    The first is the weekday. The second is the month of the delivered period in which the date lies, or "before" or "after" if the date
+    lies outside the period.
     """
     day = rows[column].where(rows[f"{column}:precision"] == "day")
     yield day.dt.day_name().astype("str")
@@ -194,15 +199,16 @@ def _classify_days(rows: pd.DataFrame, column: str) -> Iterator[pd.Series]:
     yield position.where(rows[column].notna()).astype("str")
 
 
-def _test_volume(name: str, new: pd.DataFrame, complete: pd.DataFrame) -> Iterator[_Test]:
-    """Compare the number of records that no earlier period had with the numbers in earlier periods. Yield one test for each delivery.
+def _test_record_numbers(name: str, new: pd.DataFrame, complete: pd.DataFrame) -> Iterator[_PastComparison]:
+    """Compare the number of new records in each delivery with the numbers in earlier periods. Yield one test for each delivery.
 
-    The first period is left out if enough others remain: it brings all that was pending, so its records are new only to us.
+    A record is new if no earlier period had it. The first period is left out if enough others remain: its delivery contains all cases that
+    were pending, which are new only to Harmonia.
     """
-    level, least = settings(), settings().rules[VOLUME]
+    level, least = read_settings(), read_settings().rules[VOLUME]
     counts = complete["delivery"].map(new["_delivery"].value_counts()).fillna(0).to_numpy("int64")
     place = complete["place"].to_numpy()
-    for position, past in _pair_with_past(complete):
+    for position, past in _pair_deliveries_with_past(complete):
         after_first = past[place[past] > place.min()]
         usual = counts[after_first if len(after_first) >= level.enough else past]
         mean = float(usual.mean())
@@ -210,30 +216,30 @@ def _test_volume(name: str, new: pd.DataFrame, complete: pd.DataFrame) -> Iterat
         weight = level.prior.periods
         index = (spread + weight * (1 + mean * level.prior.volume**2)) / (len(usual) - 1 + weight)
         expected = max(mean, 0.5)
-        probability = _two_sided_probability(
-            _negative_binomial_tails(expected, max(index, 1.0) * (1 + 1 / len(usual)), int(counts[position]))
+        probability = _compute_two_sided_probability(
+            _compute_negative_binomial_tails(expected, max(index, 1.0) * (1 + 1 / len(usual)), int(counts[position]))
         )
         ratio = counts[position] / expected
         detail = f"{counts[position]} ≠ {mean:.0f}"
-        yield _Test(
+        yield _PastComparison(
             VOLUME, complete["delivery"][position], name, None, None, detail, probability, not least["below"] < ratio < least["above"]
         )
 
 
 def _test_shares(
     rule: str, name: str, column: str | None, rows: pd.DataFrame, values_of_rows: pd.Series, complete: pd.DataFrame, one_law: bool = False
-) -> Iterator[_Test]:
-    """Compare shares of values with those in earlier periods. Yield a test for each delivery and value.
+) -> Iterator[_PastComparison]:
+    """Compare the shares of values with the shares in earlier periods. Yield a test for each delivery and value.
 
-    values_of_rows: the value of each row; a row without a value is left out. one_law: leave out periods before the latest law came into
-    force, since its articles have other numbers.
+    `values_of_rows` has the value of each row; a row without a value is left out. If `one_law` is true, periods before the latest law came
+    into force are left out, since the articles of that law have other numbers.
     """
-    level, least = settings(), settings().rules[rule]["difference"]
+    level, least = read_settings(), read_settings().rules[rule]["difference"]
     table = pd.crosstab(rows["_delivery"], values_of_rows.to_numpy(), dropna=True).reindex(complete["delivery"], fill_value=0)
     if table.shape[1] == 0:
         return
     counts, values = table.to_numpy("int64"), [str(value) for value in table.columns]
-    for position, past in _pair_with_past(complete, one_law):
+    for position, past in _pair_deliveries_with_past(complete, one_law):
         usual, now = counts[past], counts[position]
         usual = usual[usual.sum(axis=1) > 0]
         total, size = int(usual.sum()), int(now.sum())
@@ -245,10 +251,10 @@ def _test_shares(
         tested_values = [*(value for value, is_frequent in zip(values, frequent, strict=True) if is_frequent), _OTHER_VALUES]
         tested = [n for n in range(len(tested_values)) if share[n] > 0 or now[n] > 0]
         for n in tested[:1] if len(tested) == 2 else tested:  # of two values one says it all
-            probability = _share_probability(usual[:, n], usual.sum(axis=1), int(now[n]), size)
+            probability = _compute_share_probability(usual[:, n], usual.sum(axis=1), int(now[n]), size)
             detail = f"{now[n] / size:.0%} ≠ {share[n]:.0%}"
             large = abs(now[n] / size - share[n]) >= least
-            yield _Test(rule, complete["delivery"][position], name, column, tested_values[n], detail, probability, large)
+            yield _PastComparison(rule, complete["delivery"][position], name, column, tested_values[n], detail, probability, large)
 
 
 def _combine_rare_values(values: np.ndarray, frequent: np.ndarray) -> np.ndarray:
@@ -256,18 +262,18 @@ def _combine_rare_values(values: np.ndarray, frequent: np.ndarray) -> np.ndarray
     return np.append(values[..., frequent], values[..., ~frequent].sum(axis=-1, keepdims=True), axis=-1)
 
 
-def _pair_with_past(complete: pd.DataFrame, one_law: bool = False) -> Iterator[tuple[int, np.ndarray]]:
+def _pair_deliveries_with_past(complete: pd.DataFrame, one_law: bool = False) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the position of each delivery with the positions of its past: the last version of each of the latest earlier periods."""
     place, counts, laws = (complete[name].to_numpy() for name in ("place", "counts", "laws"))
     for position in np.flatnonzero(complete["judged"]).tolist():
-        past = np.flatnonzero((place < place[position]) & counts & ((laws == laws[position]) | (not one_law)))[-settings().periods :]
-        if len(past) >= settings().enough:
+        past = np.flatnonzero((place < place[position]) & counts & ((laws == laws[position]) | (not one_law)))[-read_settings().periods :]
+        if len(past) >= read_settings().enough:
             yield position, past
 
 
-def _share_probability(counts: np.ndarray, totals: np.ndarray, count: int, size: int) -> float:
+def _compute_share_probability(counts: np.ndarray, totals: np.ndarray, count: int, size: int) -> float:
     """Return the two-sided probability of `count` out of `size`, given `counts` out of `totals` in earlier periods."""
-    prior = settings().prior
+    prior = read_settings().prior
     total = int(totals.sum())
     share = (counts.sum() + 0.5) / (total + 1)
     spread = float(((counts - totals * share) ** 2 / (totals * share * (1 - share))).sum())
@@ -275,15 +281,15 @@ def _share_probability(counts: np.ndarray, totals: np.ndarray, count: int, size:
     between = max(0.0, (spread / freedom - 1) / max(float(totals.mean()) - 1, 1.0)) if freedom else 0.0
     correlation = (freedom * between + prior.periods * prior.share) / (freedom + prior.periods)
     correlation = min(correlation * (1 + 1 / len(counts)) + 1 / total, 0.9)  # the share itself is estimated from the past
-    return _two_sided_probability(_beta_binomial_tails(size, share, correlation, count))
+    return _compute_two_sided_probability(_compute_beta_binomial_tails(size, share, correlation, count))
 
 
-def _two_sided_probability(tails: tuple[float, float]) -> float:
+def _compute_two_sided_probability(tails: tuple[float, float]) -> float:
     """Return the two-sided probability for a lower and an upper tail."""
     return min(1.0, 2 * min(tails))
 
 
-def _negative_binomial_tails(mean: float, index: float, count: int) -> tuple[float, float]:
+def _compute_negative_binomial_tails(mean: float, index: float, count: int) -> tuple[float, float]:
     """Return P(X <= count) and P(X >= count) for a negative binomial distribution with this mean and the variance mean × index.
 
     An index of 1 means a Poisson distribution.
@@ -291,19 +297,19 @@ def _negative_binomial_tails(mean: float, index: float, count: int) -> tuple[flo
     index = max(index, 1.001)
     size = mean / (index - 1)
     if max(mean, count) > _MAX_EXACT_COUNT:
-        return _normal_tails(count, mean, mean * index)
+        return _compute_normal_tails(count, mean, mean * index)
     k = np.arange(count)
     logs = np.concatenate([[0.0], np.cumsum(np.log(size + k) - np.log(k + 1) + math.log(1 - 1 / index))]) - size * math.log(index)
     return _sum_tails(np.exp(logs))
 
 
-def _beta_binomial_tails(size: int, share: float, correlation: float, count: int) -> tuple[float, float]:
+def _compute_beta_binomial_tails(size: int, share: float, correlation: float, count: int) -> tuple[float, float]:
     """Return P(X <= count) and P(X >= count) for a beta-binomial distribution of `size` draws with the mean `share`.
 
-    correlation: between draws.
+    `correlation` is the correlation between two draws.
     """
     if size > _MAX_EXACT_COUNT:
-        return _normal_tails(count, size * share, size * share * (1 - share) * (1 + (size - 1) * correlation))
+        return _compute_normal_tails(count, size * share, size * share * (1 - share) * (1 + (size - 1) * correlation))
     a, b = (part * (1 / correlation - 1) for part in (share, 1 - share))
     k = np.arange(count)
     first = math.lgamma(b + size) - math.lgamma(b) + math.lgamma(a + b) - math.lgamma(a + b + size)
@@ -312,12 +318,12 @@ def _beta_binomial_tails(size: int, share: float, correlation: float, count: int
 
 
 def _sum_tails(probabilities: np.ndarray) -> tuple[float, float]:
-    """Return the lower and the upper tail, both with the last of the given probabilities, which are those of 0, 1, 2, …."""
+    """Return the lower and the upper tail of a distribution, given the probabilities of 0, 1, 2, …. Both tails include the last number."""
     low = float(probabilities.sum())
     return min(low, 1.0), max(1.0 - low, 0.0) + float(probabilities[-1])
 
 
-def _normal_tails(count: float, mean: float, variance: float) -> tuple[float, float]:
+def _compute_normal_tails(count: float, mean: float, variance: float) -> tuple[float, float]:
     """Return P(X <= count) and P(X >= count) for a normal distribution."""
     z = (count - mean) / math.sqrt(variance)
     return 0.5 * math.erfc(-z / math.sqrt(2)), 0.5 * math.erfc(z / math.sqrt(2))

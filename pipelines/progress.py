@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 
-class Listener(Protocol):
+class ProgressListener(Protocol):
     """Receives the progress of a run. Steps have the names that they have in Dagster: `police__raw`."""
 
     def on_plan(self, steps: Mapping[str, str]) -> None:
@@ -28,7 +28,7 @@ class Listener(Protocol):
         """Receive the name of a step that succeeded, and its number of rows."""
 
 
-class Silence:
+class SilentListener:
     """A listener that ignores all events."""
 
     def on_plan(self, steps: Mapping[str, str]) -> None:
@@ -41,7 +41,7 @@ class Silence:
         """Ignore the end."""
 
 
-class Display:
+class ProgressDisplay:
     """A listener that shows a line for each finished stage on `console`, and a progress bar on a terminal."""
 
     def __init__(self, console: Console) -> None:

@@ -15,11 +15,11 @@ from harmonia.errors import HarmoniaError
 from pipelines import crosswalk, over_time
 from pipelines import returned_counts as counts
 from pipelines.life_findings import find_life_events
-from pipelines.resources.encoded_texts import group_numbers
+from pipelines.resources.encoded_texts import number_equal_rows
 from pipelines.root_causes import add_root_causes
 from pipelines.units import UnitIndex
-from pipelines.validation import Validated
-from pipelines.validation.keys import parents_first
+from pipelines.validation import ValidatedDeliveries
+from pipelines.validation.keys import order_parents_first
 from schemas import findings
 from sources import contract as contracts
 from sources.contract import Contract, TableSpec
@@ -34,8 +34,8 @@ class RecordStatuses:
 
     tables      table -> typed frame of all deliveries with `_delivery`, `_period`, `_status`
     quarantined `pipelines.validation.QUARANTINE_COLUMNS`
-    lineage     `LINEAGE`, one row for each record and delivery whose key can be read; also `unit` and `number` (`pipelines.units`)
-    accounting  number of physical rows by file: institution, delivery, file, read and `ACCOUNTS`
+    lineage     `LINEAGE_COLUMNS`, one row for each record and delivery whose key can be read; also `unit` and `number` (`pipelines.units`)
+    accounting  number of physical rows by file: institution, delivery, file, read and `ROW_OUTCOMES`
     findings    `schemas.findings.COLUMNS`, of validation and of this stage
     deliveries  institution, delivery, period, version, state
     successors  `pipelines.crosswalk.SUCCESSOR_COLUMNS`
@@ -52,17 +52,17 @@ class RecordStatuses:
     returns: pd.DataFrame
 
 
-def resolve_statuses(validated: Validated) -> RecordStatuses:
+def resolve_statuses(validated: ValidatedDeliveries) -> RecordStatuses:
     """Set the record status of every row. Raises `HarmoniaError`, which names the file, if the rows of a file do not add up."""
     contract = contracts.load(validated.institution)
     deliveries, quarantined = validated.deliveries, validated.quarantined
     tables = {name: frame.assign(_status=pd.Series(None, index=frame.index, dtype="str")) for name, frame in validated.tables.items()}
-    quarantined_keys, later_findings = _quarantined_keys(quarantined, deliveries), list[pd.DataFrame]()
+    quarantined_keys, later_findings = _list_quarantined_keys(quarantined, deliveries), list[pd.DataFrame]()
     for name, spec in contract.tables.items():
         if spec.entity or spec.own_states:
             tables[name]["_status"] = _record_status(tables[name], deliveries, quarantined_keys.get(name, pd.DataFrame()))
         if spec.place:
-            left_out = _find_left_out(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
+            left_out = _find_rows_missing_from_later_list(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
             tables[name].loc[left_out.index, "_status"] = "superseded"
             later_findings.append(
                 findings.complete_columns(left_out.assign(field=spec.place, rule="cross-place-left-out", institution=validated.institution))
@@ -70,30 +70,30 @@ def resolve_statuses(validated: Validated) -> RecordStatuses:
     replaced, new_findings = _apply_crosswalk(contract, tables, deliveries)
     later_findings.append(new_findings)
     old_cases = replaced[replaced["table"].isin([name for name, spec in contract.tables.items() if spec.entity in ("case", "both")])]
-    for name, spec in parents_first(contract):
+    for name, spec in order_parents_first(contract):
         if spec.crosswalk or spec.counts:
             tables[name]["_status"] = "structural"
             continue
         if not spec.entity and not spec.own_states:
-            tables[name]["_status"] = _child_status(tables[name], spec, tables)
+            tables[name]["_status"] = _copy_parent_status(tables[name], spec, tables)
         belongs_to_old_case = tables[name]["_case"].isin(old_cases["old"]) & (tables[name]["_status"] == "accepted")
         tables[name].loc[belongs_to_old_case, "_status"] = "superseded"
     lineage = _build_lineage(validated.institution, contract.tables, tables, quarantined)
-    accounting = _account_rows(validated, tables)
-    later = over_time.find_over_time(validated.institution, contract, tables, deliveries, lineage)
+    accounting = _count_rows_by_outcome(validated, tables)
+    later = over_time.find_changes_over_time(validated.institution, contract, tables, deliveries, lineage)
     later_findings.append(find_life_events(contract, tables, deliveries))
     reported = _drop_blank_cells(validated.findings, later)
     new_findings = pd.concat([f for f in (reported, later, *later_findings) if len(f)] or [later], ignore_index=True)
     units = UnitIndex(tables, contract)
     new_findings = findings.combine_by_value(add_root_causes(units.add_units(new_findings[list(findings.COLUMNS)]), tables), lineage)
     successors = crosswalk.list_successors(contract, tables, replaced)
-    returns = counts.current_counts(contract, tables)
+    returns = counts.select_current_counts(contract, tables)
     return RecordStatuses(tables, quarantined, units.add_units(lineage), accounting, new_findings, deliveries, successors, returns)
 
 
 def _apply_crosswalk(contract: Contract, tables: dict[str, pd.DataFrame], deliveries: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the records that a crosswalk replaces (see `pipelines.crosswalk.find_replaced_records`), and the findings on the crosswalk."""
-    entries = crosswalk.crosswalk_rows(contract, tables, deliveries)
+    entries = crosswalk.collect_crosswalk_rows(contract, tables, deliveries)
     records = {name: tables[name] for name, spec in contract.tables.items() if spec.entity}
     accepted = {name: frame.loc[frame["_status"] == "accepted", "_key"] for name, frame in records.items()}
     replaced = crosswalk.find_replaced_records(entries, accepted)
@@ -115,10 +115,10 @@ def _drop_blank_cells(reported: pd.DataFrame, later: pd.DataFrame) -> pd.DataFra
     return reported[~dropped]
 
 
-def _quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return, by table, the keys that a delivery has only in a quarantined row. Columns: period, version, record_key.
+def _list_quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the keys of quarantined rows, by table. Columns: period, version, record_key.
 
-    Records with these keys are not withdrawn.
+    Records with these keys are not withdrawn, although the delivery has them only in a quarantined row.
     """
     if quarantined.empty:
         return {}
@@ -130,15 +130,15 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_ke
     """Return the status of each row of a table of records.
 
     frame: `_key`, `_content`, `_delivery`, `_period`, `_version`, in the order of the deliveries. quarantined_keys: of this table, from
-    `_quarantined_keys`.
+    `_list_quarantined_keys`.
     """
     status = pd.Series("superseded", index=frame.index, dtype="str")
     if frame.empty:
         return status
-    survivor = _representatives(frame)
+    survivor = _select_representative_rows(frame)
     states = frame.loc[survivor, ["_key", "_period", "_version"]]
     key, period = pd.factorize(states["_key"])[0], pd.factorize(states["_period"], sort=True)[0]
-    corrected = states["_version"].groupby(group_numbers(period, key)).transform("max")
+    corrected = states["_version"].groupby(number_equal_rows(period, key)).transform("max")
     last = states[(states["_version"] == corrected) & (key >= 0)]
     complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
     replaced = last["_period"].map(complete).fillna(0) > last["_version"]
@@ -153,12 +153,12 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_ke
     return status
 
 
-def _find_left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.DataFrame:
-    """Find accepted rows whose position is missing from a later list of their case: the latest list is valid (counting-rules.md).
+def _find_rows_missing_from_later_list(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.DataFrame:
+    """Find accepted rows whose position is missing from a later list of their case. Only the latest list is valid (counting-rules.md).
 
-    frame: `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version`, `_status`. Columns of the result, on the index of `frame`:
-    record_key, delivery (the last one with a list of the case). The list of a quarter is that of the last version whose file was read
-    completely, with the rows that later versions add. A quarantined row keeps its position.
+    `frame` has the columns `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version` and `_status`. The result has the same index and
+    the columns record_key and delivery (the last delivery with a list of the case). The list of a quarter is the list in the last version
+    whose file was read completely, together with the rows that later versions add. A quarantined row keeps its position.
     """
     complete_files = pd.MultiIndex.from_frame(files.loc[files["state"] == "complete", ["delivery", "file"]])
     rows = frame[frame["_case"].notna() & frame["_key"].notna()]
@@ -180,9 +180,12 @@ def _find_left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: p
     return pd.DataFrame({"record_key": left_out["_key"], "delivery": left_out["_case"].map(delivery_of_list)}, index=left_out.index)
 
 
-def _representatives(frame: pd.DataFrame) -> pd.Index:
-    """Return the index of the row that represents each key in its delivery: the first one if all rows are identical, else the last one."""
-    group = pd.Series(group_numbers(pd.factorize(frame["_delivery"])[0], pd.factorize(frame["_key"])[0]), index=frame.index)
+def _select_representative_rows(frame: pd.DataFrame) -> pd.Index:
+    """Select the row that represents each key in its delivery, and return the index of these rows.
+
+    If all rows with the key are identical, the first one represents it, otherwise the last one.
+    """
+    group = pd.Series(number_equal_rows(pd.factorize(frame["_delivery"])[0], pd.factorize(frame["_key"])[0]), index=frame.index)
     if group.is_unique:
         return frame.index
     first, last = (group.drop_duplicates(keep=kept).index for kept in ("first", "last"))
@@ -190,10 +193,10 @@ def _representatives(frame: pd.DataFrame) -> pd.Index:
     return first.difference(frame.index[different]).union(last.intersection(frame.index[different]))
 
 
-def _child_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame]) -> pd.Series:
-    """Return the status of child rows, which is that of the parent row.
+def _copy_parent_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame]) -> pd.Series:
+    """Return the status of child rows. A child row has the status of its parent row.
 
-    If the delivery lacks the parent, the latest row of the key is accepted.
+    If the delivery does not contain the parent row, the latest child row with the key is accepted.
     """
     parent = tables[str(spec.parent)]
     status = frame["_parent"].map(parent.set_index("_row")["_status"]).astype("str")
@@ -211,10 +214,10 @@ def _child_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.Dat
 def _build_lineage(
     institution: str, specs: Mapping[str, TableSpec], tables: dict[str, pd.DataFrame], quarantined: pd.DataFrame
 ) -> pd.DataFrame:
-    """Build the lineage of all records (`LINEAGE`), including quarantined rows whose key could be read."""
+    """Build the lineage of all records (`LINEAGE_COLUMNS`), including quarantined rows whose key could be read."""
     parts = [pd.DataFrame(columns=list(LINEAGE_COLUMNS), dtype="str")]
     for name, spec in specs.items():
-        for entity in _entities_of(spec):
+        for entity in _list_entities(spec):
             frame = tables[name]
             parts.append(
                 pd.DataFrame(
@@ -239,12 +242,12 @@ def _build_lineage(
     return out.drop_duplicates(["entity", "record_key", "delivery", "line", "part", "status"], ignore_index=True)
 
 
-def _entities_of(spec: TableSpec) -> tuple[str, ...]:
+def _list_entities(spec: TableSpec) -> tuple[str, ...]:
     """Return what the rows of a table are: cases, persons, both or neither."""
     return {"both": ("case", "person"), "case": ("case",), "person": ("person",)}.get(spec.entity or "", ())
 
 
-def _account_rows(validated: Validated, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _count_rows_by_outcome(validated: ValidatedDeliveries, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Count the rows of each file by outcome. The number `read` comes from the reader, the other counts from the record status.
 
     Raises `HarmoniaError` if they do not agree.

@@ -17,18 +17,18 @@ TOTAL = "total"
 _KEY = ["period", "indicator", "offence_group"]
 
 
-def columns_of_counts(spec: TableSpec) -> set[str]:
-    """Return the columns of a validated table that `current_counts` reads."""
+def list_count_columns(spec: TableSpec) -> set[str]:
+    """Return the columns of a validated table that `select_current_counts` reads."""
     if spec.counts is None:
         return set()
     group = {spec.counts.offence_group, f"{spec.counts.offence_group}:given"} if spec.counts.offence_group else set()
     return {spec.counts.indicator, spec.counts.value, *group}
 
 
-def current_counts(contract: Contract, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the current figures (`RETURNED_COUNT_COLUMNS`): each is that of the newest version of its period that contains it.
+def select_current_counts(contract: Contract, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the current figures (`RETURNED_COUNT_COLUMNS`). Each figure comes from the newest version of its period that contains it.
 
-    tables: typed. A row whose indicator or offence group is unknown is left out; validation reports the cell.
+    The rows of `tables` are typed. A row whose indicator or offence group is unknown is left out, since validation reports the cell.
     """
     parts = [pd.DataFrame(columns=[*RETURNED_COUNT_COLUMNS, "version"])]
     for name, spec in contract.tables.items():

@@ -5,9 +5,9 @@ cause. Does not belong here: validating a cell (`pipelines.validation`) or a fil
 
 There are three patterns, each within one delivery, file and part:
 
-- *throughout*: at least `_MIN_FAULTY_SHARE` of a column's filled cells (or of the rows) break one rule. They are at least
-  `_MIN_FAULTY_ROWS`, and occur in at least `_MIN_SHARE_OF_ROWS` of all rows.
-- *shifted*: the values of two or more columns are invalid, throughout or in nearly all rows between a first and a last one.
+- *widespread*: at least `_MIN_FAULTY_SHARE` of a column's filled cells (or of the rows) break one rule. There are at
+  least `_MIN_FAULTY_ROWS` such cells, in at least `_MIN_SHARE_OF_ROWS` of all rows.
+- *shifted*: the values of two or more columns are invalid, either in the whole file or in nearly all rows between two lines.
 - *blank*: a column is empty or missing (`cross-column-blank`, `file-column-missing`), and its cells are reported as missing.
 """
 
@@ -42,7 +42,7 @@ _COLUMN_CAUSES = {
     "file-column-missing": "cell-missing",
     "file-codes-unknown": "cell-code-unknown",
 }
-"""Rule on a column as a whole → rule on its cells that it explains."""
+"""A rule on a whole column → the rule on single cells whose findings it explains."""
 _SHIFTED, _THROUGHOUT = "file-columns-shifted", "fault-throughout"
 _FILE_PART = ["delivery", "file", "part"]
 _FAULT_KEY = [*_FILE_PART, "field", "rule"]
@@ -50,10 +50,10 @@ _WITHIN_ROW = ("row", "cell", "cross_field")
 
 
 def add_root_causes(reported: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the findings of one institution together with findings on the root causes; consequences are marked (`origin`, `follows`).
+    """Add findings on the root causes to the findings of one institution, and mark the consequences (`origin`, `follows`).
 
-    reported: `schemas.findings.COLUMNS`. tables: typed, of all deliveries. Findings of severity `info` are unchanged. No finding is
-    removed.
+    `reported` has the columns `schemas.findings.COLUMNS`. `tables` has the typed rows of all deliveries. Findings of severity `info` are
+    unchanged. No finding is removed.
     """
     if reported.empty:
         return reported
@@ -61,31 +61,31 @@ def add_root_causes(reported: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) 
     is_within_row = all_findings["rule"].isin([code for code, rule in rules().items() if rule.level in _WITHIN_ROW])
     actionable = (all_findings["severity"] != "info") & all_findings["file"].notna() & all_findings["follows"].isna()
     cells = all_findings.loc[actionable & is_within_row, [*_FAULT_KEY, "severity", "line", "column"]].fillna({"part": "", "field": ""})
-    cells["follows"] = _causes_in_columns(all_findings, cells)
+    cells["follows"] = _find_column_causes(all_findings, cells)
     rows = _list_rows(tables)
-    throughout = _find_faults_throughout(cells[cells["follows"].isna()], rows, tables)
-    shifts = _find_shifts(cells[cells["follows"].isna()], throughout, rows)
-    cells["follows"] = cells["follows"].fillna(_attribute_to_shifts(cells, shifts))
-    cells["follows"] = cells["follows"].mask(cells["follows"].isna() & _has_row_in(cells, throughout, _FAULT_KEY), _THROUGHOUT)
+    widespread = _find_widespread_faults(cells[cells["follows"].isna()], rows, tables)
+    shifts = _find_shifted_columns(cells[cells["follows"].isna()], widespread, rows)
+    cells["follows"] = cells["follows"].fillna(_attribute_findings_to_shifts(cells, shifts))
+    cells["follows"] = cells["follows"].mask(cells["follows"].isna() & _has_equal_row(cells, widespread, _FAULT_KEY), _THROUGHOUT)
     all_findings.loc[cells.index, "follows"] = cells["follows"].astype("str")
     all_findings.loc[all_findings["follows"].notna(), "origin"] = "consequence"
-    causes = _make_causes(cells, shifts, throughout).assign(institution=all_findings["institution"].iloc[0])
+    causes = _make_cause_findings(cells, shifts, widespread).assign(institution=all_findings["institution"].iloc[0])
     combined = (
         pd.concat([findings.complete_columns(causes), all_findings[list(COLUMNS)]], ignore_index=True)
         if len(causes)
         else all_findings[list(COLUMNS)]
     )
-    return _link_unattributed(combined)
+    return _link_unattributed_findings(combined)
 
 
-def _has_row_in(frame: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> pd.Series:
-    """Return for each row of `frame` whether its values of the columns `key` are those of a row of `other`."""
+def _has_equal_row(frame: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> pd.Series:
+    """Return for each row of `frame` whether a row of `other` has the same values in the columns `key`."""
     is_in = pd.MultiIndex.from_frame(frame[key].astype("str")).isin(pd.MultiIndex.from_frame(other[key].astype("str")))
     return pd.Series(is_in, index=frame.index)
 
 
-def _causes_in_columns(all_findings: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
-    """Return, for each finding on a cell, the rule of the finding on its column as a whole that explains it; null if there is none."""
+def _find_column_causes(all_findings: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
+    """Return for each finding on a cell the rule of the finding on the whole column that explains it; null if no such finding exists."""
     key = ["delivery", "file", "field", "explains"]
     columns = all_findings.assign(explains=all_findings["rule"].map(_COLUMN_CAUSES))
     causes = columns[columns["explains"].notna()].drop_duplicates(key).set_index(key)["rule"]
@@ -120,7 +120,7 @@ def _count_filled_cells(tables: Mapping[str, pd.DataFrame], fields: Collection[s
     return counts.groupby([*_FILE_PART, "field"])["filled"].sum().astype("float64").reset_index()
 
 
-def _find_faults_throughout(cells: pd.DataFrame, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _find_widespread_faults(cells: pd.DataFrame, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Find faults of a whole column, or of all rows of a file. Columns: delivery, file, part, field, rule, n (number of cells).
 
     cells: findings on cells. rows: from `_list_rows`.
@@ -139,12 +139,12 @@ def _find_faults_throughout(cells: pd.DataFrame, rows: pd.DataFrame, tables: Map
     ]
 
 
-def _find_shifts(cells: pd.DataFrame, throughout: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Find shifted columns. Columns: delivery, file, part, first and last (line of the shifted rows; null if all rows are shifted).
+def _find_shifted_columns(cells: pd.DataFrame, widespread: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Find shifted columns. Columns: delivery, file, part, first, last (the first and last shifted line; null if all rows are shifted).
 
-    throughout: from `_find_faults_throughout`.
+    widespread: from `_find_widespread_faults`.
     """
-    unfit = throughout[throughout["rule"].isin(_UNFIT_VALUE_RULES) & (throughout["field"] != "")]
+    unfit = widespread[widespread["rule"].isin(_UNFIT_VALUE_RULES) & (widespread["field"] != "")]
     columns = unfit.groupby(_FILE_PART)["field"].nunique()
     everywhere = columns[columns >= 2].reset_index()[_FILE_PART].assign(first=None, last=None)
     fields = cells[cells["rule"].isin(_UNFIT_VALUE_RULES) & cells["line"].notna()].groupby([*_FILE_PART, "line"])["field"].nunique()
@@ -159,7 +159,7 @@ def _find_shifts(cells: pd.DataFrame, throughout: pd.DataFrame, rows: pd.DataFra
     return out.drop_duplicates(_FILE_PART)[[*_FILE_PART, "first", "last"]].astype({"first": "Int64", "last": "Int64"})
 
 
-def _attribute_to_shifts(cells: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series:
+def _attribute_findings_to_shifts(cells: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series:
     """Return the rule `_SHIFTED` for the findings on cells in shifted rows, and null for all others."""
     located = cells[[*_FILE_PART, "line"]].merge(shifts.assign(here=True), on=_FILE_PART, how="left").set_index(cells.index)
     is_shifted = located["here"].notna() & (
@@ -168,12 +168,12 @@ def _attribute_to_shifts(cells: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series
     return pd.Series(None, index=cells.index, dtype="str").mask(is_shifted, _SHIFTED)
 
 
-def _make_causes(cells: pd.DataFrame, shifts: pd.DataFrame, throughout: pd.DataFrame) -> pd.DataFrame:
-    """Make a finding for each shift and each fault throughout. Its severity is the highest severity of its consequences."""
+def _make_cause_findings(cells: pd.DataFrame, shifts: pd.DataFrame, widespread: pd.DataFrame) -> pd.DataFrame:
+    """Make a finding for each shift and each widespread fault. Its severity is the highest severity of its consequences."""
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
     parts = []
-    for rule, faults, key in ((_SHIFTED, shifts, _FILE_PART), (_THROUGHOUT, throughout, _FAULT_KEY)):
-        consequences = cells[(cells["follows"] == rule) & _has_row_in(cells, faults, key)].sort_values(["column", "line"], kind="stable")
+    for rule, faults, key in ((_SHIFTED, shifts, _FILE_PART), (_THROUGHOUT, widespread, _FAULT_KEY)):
+        consequences = cells[(cells["follows"] == rule) & _has_equal_row(cells, faults, key)].sort_values(["column", "line"], kind="stable")
         by_cause = consequences.assign(_rank=consequences["severity"].map(rank)).groupby(key, sort=False)
         causes = by_cause.agg(
             line=("line", "min"), worst=("_rank", "min"), n=("line", "size"), names=("field", lambda f: ", ".join(f.unique()))
@@ -188,7 +188,7 @@ def _make_causes(cells: pd.DataFrame, shifts: pd.DataFrame, throughout: pd.DataF
     return out.reindex(columns=list(COLUMNS)).replace({"part": "", "field": ""}, None).assign(origin="cause")
 
 
-def _link_unattributed(all_findings: pd.DataFrame) -> pd.DataFrame:
+def _link_unattributed_findings(all_findings: pd.DataFrame) -> pd.DataFrame:
     """Link consequences without a cause (e.g. a person whose case row is unreadable) to the most severe cause in their delivery."""
     grave = all_findings[(all_findings["origin"] == "cause") & all_findings["severity"].isin(["reject", "error"])]
     rejecting = grave[(grave["severity"] == "reject") | grave["rule"].map({c: r.whole for c, r in rules().items()}).astype(bool)]

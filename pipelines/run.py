@@ -25,19 +25,19 @@ from sqlalchemy import update
 
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
-from harmonia.lock import run_lock
+from harmonia.lock import lock_home_for_run
 from harmonia.registry import open_registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Run
 from pipelines import last_run
 from pipelines.asset_helpers import ROW_COUNT
-from pipelines.definitions import VALUE_TYPES, all_assets, build_definitions
+from pipelines.definitions import VALUE_TYPES, build_definitions, list_assets
 from pipelines.failures import describe_error, write_log
 from pipelines.jobs import HARMONISE_EVERYTHING
-from pipelines.progress import Listener
+from pipelines.progress import ProgressListener
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds
-from pipelines.resources.instance import fast_sqlite_writes, install_dagster
+from pipelines.resources.instance import install_dagster, speed_up_sqlite_writes
 from pipelines.resources.lake import RunOutputs, Tables, read_version
 from pipelines.resources.workplace import Workplace
 from pipelines.sensors import DEATH_MESSAGE
@@ -50,7 +50,7 @@ _UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.Dag
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """The result of a run that published.
 
     values: the outputs of the assets (`pipelines.resources.lake.RunOutputs`). unchanged: nothing had changed, so these are the outputs of
@@ -66,7 +66,7 @@ class Outcome:
 class _ProgressHandler(logging.Handler):
     """Passes Dagster's events on to a listener. failed_checks: the blocking checks that failed."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: ProgressListener) -> None:
         super().__init__()
         self._listener = listener
         self._rows: dict[str, int] = {}
@@ -133,7 +133,7 @@ def _open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
     This process holds the run lock, so none of these runs can be alive.
     """
     folder = install_dagster(home)
-    with fast_sqlite_writes(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
+    with speed_up_sqlite_writes(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
         created = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
         never_started = [run for run in created if run.remote_job_origin is None]  # created by `harmonia run`, not queued for the daemon
         for run in [*instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)), *never_started]:
@@ -156,7 +156,7 @@ def _set_environment(workplace: Workplace) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _close_as_failed(workplace: Workplace) -> None:
+def _close_runs_as_failed(workplace: Workplace) -> None:
     registry = open_registry(workplace.registry)
     try:
         with registry.write() as session:
@@ -165,7 +165,7 @@ def _close_as_failed(workplace: Workplace) -> None:
         registry.close()
 
 
-def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
+def run_everything(workplace: Workplace, listener: ProgressListener) -> RunOutcome:
     """Run all stages, from landing to feedback. Raises `HarmoniaError` with one line if something was not published."""
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -174,37 +174,37 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     if workplace.warehouse_url:
         postgres.displayed_url(workplace.warehouse_url)  # a wrong URL fails now, not after a whole run
     Bounds.from_environment()  # a wrong limit as well
-    with run_lock(workplace.home):
+    with lock_home_for_run(workplace.home):
         if _may_have_new_files(workplace):
             bounded.start_first_process()
-        inbox, before = last_run.inbox_state(workplace), _landing_version(workplace)
-        unchanged = last_run.is_unchanged(workplace, inbox)
+        inbox, before = last_run.hash_inbox_state(workplace), _read_landing_version(workplace)
+        unchanged = last_run.is_unchanged_since_last_run(workplace, inbox)
         try:
             run_id = _execute_job(workplace, listener, _ASSETS_ALWAYS_RUN if unchanged else None)
-            if unchanged and _landing_version(workplace) != (before[0], False):  # a database that the inbox points to has new records
+            if unchanged and _read_landing_version(workplace) != (before[0], False):  # a database that the inbox points to has new records
                 unchanged, run_id = False, _execute_job(workplace, listener)
-            last_run.store_state(workplace, inbox)
+            last_run.store_run_state(workplace, inbox)
         except BaseException:
             with suppress(HarmoniaError):  # e.g. disk full: report the first error; the next run closes this one
-                _close_as_failed(workplace)
+                _close_runs_as_failed(workplace)
             raise
         finally:
             bounded.stop_processes()
-    values = RunOutputs(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], VALUE_TYPES)
-    return Outcome(run_id, time.monotonic() - started, values, unchanged)
+    values = RunOutputs(workplace.home.lake, ["/".join(asset.key.path) for asset in list_assets()], VALUE_TYPES)
+    return RunOutcome(run_id, time.monotonic() - started, values, unchanged)
 
 
-def _landing_version(workplace: Workplace) -> tuple[str | None, bool]:
-    """Return the version of the landing output (None if there is none), and whether it has a new delivery."""
+def _read_landing_version(workplace: Workplace) -> tuple[str | None, bool]:
+    """Read the version of the landing output, and whether the output has a new delivery. The version is None if there is no output."""
     folder = workplace.home.lake / "landing"
     output = read_version(folder)
     return (output.version, bool(Tables(folder)["deliveries"]["new"].any())) if output else (None, False)
 
 
 def _may_have_new_files(workplace: Workplace) -> bool:
-    """Return whether the inbox may have files that are newer than the published warehouse; if so, the reading process is started early.
+    """Return whether the inbox may have files that are newer than the published warehouse.
 
-    A wrong guess costs only a few seconds.
+    If so, the process that reads deliveries is started early. A wrong guess costs only a few seconds.
     """
     published = current_folder(workplace.home.root) / "warehouse.duckdb"
     if not published.exists():
@@ -213,11 +213,11 @@ def _may_have_new_files(workplace: Workplace) -> bool:
     return any(path.stat().st_mtime > since for path in workplace.inbox.glob("*/*"))
 
 
-def _execute_job(workplace: Workplace, listener: Listener, only: Sequence[str] | None = None) -> str:
+def _execute_job(workplace: Workplace, listener: ProgressListener, only: Sequence[str] | None = None) -> str:
     """Run the job, or only the assets `only` of it. Return the id of the run."""
     handler = _ProgressHandler(listener)
     token = _CURRENT_JOB.set(_build_job(workplace, handler))
-    assets = [asset for asset in all_assets() if only is None or "/".join(asset.key.path) in only]
+    assets = [asset for asset in list_assets() if only is None or "/".join(asset.key.path) in only]
     listener.on_plan({"__".join(asset.key.path): asset.group_names_by_key[asset.key] for asset in assets})
     try:
         with _set_environment(workplace), _open_instance(workplace.home) as instance, redirect_stderr(_StderrWithoutEvents(sys.stderr)):

@@ -6,13 +6,13 @@ coordinator).
 
 import dagster as dg
 
-from harmonia.console import count
+from harmonia.console import format_count
 from harmonia.errors import HarmoniaError
 from harmonia.operations import maintenance
-from harmonia.operations.alerts import alert
+from harmonia.operations.alerts import send_alert
 from pipelines.checks.delivery_tolerances import ZONE
 from pipelines.failures import redact_errors
-from pipelines.jobs import is_automated
+from pipelines.jobs import is_automation_enabled
 from pipelines.resources.workplace import Workplace
 
 
@@ -30,11 +30,11 @@ def verify_stores(context: dg.OpExecutionContext, unlocked_workplace: dg.Resourc
         return
     with redact_errors("verifying the stores", unlocked_workplace.logs):
         problems = list(verify_home(unlocked_workplace))
-    maintenance.record(unlocked_workplace, "verify", len(problems))
+    maintenance.record_maintenance(unlocked_workplace, "verify", len(problems))
     for line in problems:
         context.log.error(line)
     if problems:
-        raise dg.Failure(f"{count(len(problems), 'integrity problem')} found; `harmonia verify` lists them")
+        raise dg.Failure(f"{format_count(len(problems), 'integrity problem')} found; `harmonia verify` lists them")
 
 
 @dg.op(description="Count due and late reports.")
@@ -55,7 +55,7 @@ def reports_due(context: dg.OpExecutionContext, unlocked_workplace: dg.ResourceP
     late = states.count("late")
     context.add_output_metadata({"late": late, "due": states.count("due"), "sent": len(states) - late - states.count("due")})
     if late:
-        alert(f"Harmonia: {count(late, 'report')} overdue. `harmonia report due` lists them.")
+        send_alert(f"Harmonia: {format_count(late, 'report')} overdue. `harmonia report due` lists them.")
 
 
 _TIME_LIMIT = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds, after which Dagster closes a run whose process was killed
@@ -80,8 +80,8 @@ def register_of_reports() -> None:
 JOBS = (nightly_checks, register_of_reports)
 
 
-def all_schedules() -> list[dg.ScheduleDefinition]:
-    """Return both schedules, which are on by default if automation is enabled (`pipelines.jobs.is_automated`)."""
-    status = dg.DefaultScheduleStatus.RUNNING if is_automated() else dg.DefaultScheduleStatus.STOPPED
+def list_schedules() -> list[dg.ScheduleDefinition]:
+    """Return both schedules, which are on by default if automation is enabled (`pipelines.jobs.is_automation_enabled`)."""
+    status = dg.DefaultScheduleStatus.RUNNING if is_automation_enabled() else dg.DefaultScheduleStatus.STOPPED
     times = ((nightly_checks, "15 3 * * *"), (register_of_reports, "0 7 * * 1"))
     return [dg.ScheduleDefinition(job=job, cron_schedule=cron, execution_timezone=ZONE, default_status=status) for job, cron in times]

@@ -15,12 +15,12 @@ from typing import Any
 
 import dagster as dg
 
-from harmonia.console import count
+from harmonia.console import format_count
 from harmonia.errors import HarmoniaError
-from harmonia.lock import run_is_held
-from harmonia.operations.alerts import alert
+from harmonia.lock import is_home_locked
+from harmonia.operations.alerts import send_alert
 from pipelines.delivery_report import NOT_COMPLETE
-from pipelines.jobs import HARMONISE_EVERYTHING, harmonise_everything, is_automated
+from pipelines.jobs import HARMONISE_EVERYTHING, harmonise_everything, is_automation_enabled
 from pipelines.landing.walk import walk_inbox
 from pipelines.resources.workplace import Workplace
 
@@ -32,21 +32,22 @@ _RETRY_ONCE = {"dagster/max_retries": "1", "dagster/retry_strategy": "ALL_STEPS"
 _UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
-def inbox_fingerprints(workplace: Workplace) -> dict[str, str]:
+def compute_inbox_fingerprints(workplace: Workplace) -> dict[str, str]:
     """Return the fingerprint of the files of every delivery folder in the inbox, by `<institution>/<delivery>`.
 
     Raises `HarmoniaError` if the inbox cannot be read.
     """
     workplace.prepare()
-    return {f"{folder.institution}/{folder.name}": folder.fingerprint() for folder in walk_inbox(workplace.inbox).folders}
+    return {f"{folder.institution}/{folder.name}": folder.compute_fingerprint() for folder in walk_inbox(workplace.inbox).folders}
 
 
-def stable_deliveries(
+def select_stable_deliveries(
     fingerprints: Mapping[str, str], last_fingerprints: Mapping[str, str], requested: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the deliveries, with their fingerprint, that are unchanged since the last tick and for whose state no run was requested yet.
+    """Select the deliveries that have not changed since the last tick, and for whose state no run was requested yet.
 
-    last_fingerprints: those of the last tick. requested: fingerprint of each delivery for which a run was requested.
+    Return the fingerprint of each of these deliveries. `last_fingerprints` are the fingerprints at the last tick. `requested` has the
+    fingerprint that each delivery had when a run was requested for it.
     """
     return {
         name: fingerprint
@@ -55,7 +56,7 @@ def stable_deliveries(
     }
 
 
-def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
+def build_inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
     """Return the sensor that requests a run for stable deliveries. The run key is a hash of institutions, deliveries and contents.
 
     The sensor also closes runs whose process has ended. Dagster does not do that for runs in local processes, and all later runs would wait
@@ -67,16 +68,16 @@ def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
         job=harmonise_everything,
         minimum_interval_seconds=INTERVAL_SECONDS,
         description="Starts one run for all new or changed deliveries that are unchanged over two ticks.",
-        default_status=dg.DefaultSensorStatus.RUNNING if is_automated() else dg.DefaultSensorStatus.STOPPED,
+        default_status=dg.DefaultSensorStatus.RUNNING if is_automation_enabled() else dg.DefaultSensorStatus.STOPPED,
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         state = json.loads(context.cursor or "{}")
         try:
-            fingerprints, locked = inbox_fingerprints(workplace), run_is_held(workplace.home)
+            fingerprints, locked = compute_inbox_fingerprints(workplace), is_home_locked(workplace.home)
         except HarmoniaError as error:
-            return _skip_on_error(state, error)
+            return _skip_tick_on_error(state, error)
         last_fingerprints, requested = state.get("seen", {}), state.get("asked", {})
-        ready = stable_deliveries(fingerprints, last_fingerprints, requested)
+        ready = select_stable_deliveries(fingerprints, last_fingerprints, requested)
         changing = sum(last_fingerprints.get(name) != fingerprint for name, fingerprint in fingerprints.items())
         active = context.instance.get_runs(dg.RunsFilter(job_name=HARMONISE_EVERYTHING, statuses=_UNFINISHED))
         checked_by_dagster = locked or context.instance.run_launcher.supports_check_run_worker_health  # Dagster checks it
@@ -86,11 +87,13 @@ def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
         cursor = _make_cursor(fingerprints, requested, lifeless)
         if not ready:
             return dg.SensorResult(
-                skip_reason=f"{count(len(fingerprints), 'delivery', 'deliveries')}, {changing} new or changing", cursor=cursor
+                skip_reason=f"{format_count(len(fingerprints), 'delivery', 'deliveries')}, {changing} new or changing", cursor=cursor
             )
         if active or locked:
             holder = "current run" if active else "command that holds the home"
-            return dg.SensorResult(skip_reason=f"{count(len(ready), 'delivery', 'deliveries')} waiting for the {holder}", cursor=cursor)
+            return dg.SensorResult(
+                skip_reason=f"{format_count(len(ready), 'delivery', 'deliveries')} waiting for the {holder}", cursor=cursor
+            )
         key = hashlib.sha256(json.dumps(sorted(ready.items())).encode()).hexdigest()
         request = dg.RunRequest(run_key=key, tags={"harmonia/deliveries": str(len(ready)), **_RETRY_ONCE})
         return dg.SensorResult(run_requests=[request], cursor=_make_cursor(fingerprints, {**requested, **ready}, []))
@@ -98,18 +101,18 @@ def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
     return inbox
 
 
-def _skip_on_error(state: Mapping[str, Any], error: HarmoniaError) -> dg.SensorResult:
+def _skip_tick_on_error(state: Mapping[str, Any], error: HarmoniaError) -> dg.SensorResult:
     """Keep the state of the sensor. Send an alert at the second failed tick in a row, and only then."""
     ticks = state.get("in vain", 0) + 1
     if ticks == _FAILED_TICKS:
-        alert("Harmonia: inbox or home cannot be read, no delivery is ingested. See the sensor `inbox` in Dagster's pages.")
+        send_alert("Harmonia: inbox or home cannot be read, no delivery is ingested. See the sensor `inbox` in Dagster's pages.")
     return dg.SensorResult(skip_reason=str(error), cursor=json.dumps({**state, "in vain": ticks}))
 
 
 def _make_cursor(fingerprints: Mapping[str, str], requested: Mapping[str, str], lifeless: Sequence[dg.DagsterRun]) -> str:
     """Return the cursor for the next tick: the deliveries in the inbox, the states for which a run was requested, and lifeless runs.
 
-    lifeless: runs that are marked as running although no process has locked the home.
+    A run is lifeless if it is marked as running although no process has locked the home.
     """
     still_in_inbox = {name: fingerprint for name, fingerprint in requested.items() if name in fingerprints}
     return json.dumps({"seen": fingerprints, "asked": still_in_inbox, "lifeless": [run.run_id for run in lifeless]})
@@ -124,7 +127,7 @@ def _make_cursor(fingerprints: Mapping[str, str], requested: Mapping[str, str], 
 def failed_run(context: dg.RunFailureSensorContext) -> None:
     """Report the failed job and run, but never the error message, which may quote a cell."""
     run = context.dagster_run
-    channels = alert(f"Harmonia: run {run.run_id} of {run.job_name} failed. See Dagster's pages and docs/how-to/troubleshoot.md.")
+    channels = send_alert(f"Harmonia: run {run.run_id} of {run.job_name} failed. See Dagster's pages and docs/how-to/troubleshoot.md.")
     context.log.info(f"alert for run {run.run_id} sent by {', '.join(channels)}")
 
 
@@ -139,5 +142,7 @@ def incomplete_delivery(context: dg.RunStatusSensorContext) -> None:
     """Report the new deliveries that are not complete, which the tags of the run name."""
     run = context.dagster_run
     if incomplete := run.tags.get(NOT_COMPLETE):
-        channels = alert(f"Harmonia: run {run.run_id} received deliveries that are not complete: {incomplete}. Their feedback says why.")
+        channels = send_alert(
+            f"Harmonia: run {run.run_id} received deliveries that are not complete: {incomplete}. Their feedback says why."
+        )
         context.log.info(f"alert for run {run.run_id} sent by {', '.join(channels)}")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipelines.harmonisation import code_lists
 from pipelines.harmonisation.letters import fold_text, map_values, tidy_text
-from pipelines.resources.encoded_texts import text_positions
+from pipelines.resources.encoded_texts import find_text_positions
 from sources.contract import Contract, Units, record_tables
 
 _SEPARATOR = " – "
@@ -22,7 +22,7 @@ _SEPARATOR = " – "
 class UnitIndex:
     """The unit and the case number of every record of one institution.
 
-    tables: typed, of all deliveries (`pipelines.validation.Validated`).
+    tables: typed, of all deliveries (`pipelines.validation.ValidatedDeliveries`).
     """
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], contract: Contract) -> None:
@@ -40,61 +40,63 @@ class UnitIndex:
         unit_rows = pd.DataFrame(frame).dropna(subset=["case"]).reset_index(drop=True)
         self._unit_rows = unit_rows[["unit", "number"]].astype("str")
         self._case_index, self._delivery_index = pd.Index(unit_rows["case"].unique()), pd.Index(unit_rows["delivery"].unique())
-        case = text_positions(unit_rows["case"], self._case_index)
+        case = find_text_positions(unit_rows["case"], self._case_index)
         latest_rows = unit_rows.drop_duplicates("case", keep="last").index.to_numpy()
         self._latest_row_of_case = np.full(len(self._case_index) + 1, -1)
         self._latest_row_of_case[case[latest_rows]] = latest_rows
-        delivery_case = pd.Series(self._delivery_case_numbers(unit_rows["delivery"], case)).drop_duplicates(keep="last")
+        delivery_case = pd.Series(self._number_delivery_case_pairs(unit_rows["delivery"], case)).drop_duplicates(keep="last")
         self._delivery_cases, self._row_of_delivery_case = pd.Index(delivery_case), np.append(delivery_case.index.to_numpy(), -1)
         parts = {name: table[["_record", "_case"]].dropna().drop_duplicates("_record") for name, table in tables.items()}
-        self._case_by_part = {name: self._cases_of_records(part) for name, part in parts.items()}
-        self._case_by_record = self._cases_of_records(pd.concat(parts.values()).drop_duplicates("_record"))
+        self._case_by_part = {name: self._index_cases_of_records(part) for name, part in parts.items()}
+        self._case_by_record = self._index_cases_of_records(pd.concat(parts.values()).drop_duplicates("_record"))
 
     def add_units(self, findings: pd.DataFrame) -> pd.DataFrame:
-        """Return `findings` with the columns `unit` and `number`, as the delivery of the finding gives them, else as the latest delivery
-        does.
+        """Return `findings` with the columns `unit` and `number`.
 
-        findings: delivery, part, record_key; they may also be records.
+        Both come from the delivery of the finding, or from the latest delivery if that delivery does not have them. `findings` has the
+        columns delivery, part and record_key; its rows may also be records.
         """
         units = self._contract.units
         if units is None or findings.empty:
             empty = pd.Series(None, index=findings.index, dtype="str")
             return findings if "unit" in findings else findings.assign(**dict.fromkeys(("unit", "number"), empty))
-        case = self._cases_of_findings(findings)
-        in_delivery = self._units_at(
-            self._row_of_delivery_case[self._delivery_cases.get_indexer(pd.Index(self._delivery_case_numbers(findings["delivery"], case)))]
+        case = self._find_cases_of_findings(findings)
+        in_delivery = self._get_units_at_rows(
+            self._row_of_delivery_case[
+                self._delivery_cases.get_indexer(pd.Index(self._number_delivery_case_pairs(findings["delivery"], case)))
+            ]
         )
-        latest_rows = self._units_at(self._latest_row_of_case[case])
+        latest_rows = self._get_units_at_rows(self._latest_row_of_case[case])
         fallback_unit = findings["part"].reset_index(drop=True) if units.columns == ("_part",) else latest_rows["unit"]
         return findings.assign(
             unit=in_delivery["unit"].fillna(fallback_unit).astype("str").array,
             number=in_delivery["number"].fillna(latest_rows["number"]).astype("str").array,
         )
 
-    def _cases_of_records(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
+    def _index_cases_of_records(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
         """Return the keys of the records, and the index of each record's case, with -1 at the end for unknown records."""
-        return pd.Index(part["_record"]), np.append(text_positions(part["_case"], self._case_index), -1)
+        return pd.Index(part["_record"]), np.append(find_text_positions(part["_case"], self._case_index), -1)
 
-    def _delivery_case_numbers(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
+    def _number_delivery_case_pairs(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
         """Return one number for each combination of delivery and case; -1 if either is unknown."""
-        index = text_positions(delivery, self._delivery_index)
+        index = find_text_positions(delivery, self._delivery_index)
         return np.where((index >= 0) & (case >= 0), index * len(self._case_index) + case, -1)
 
-    def _units_at(self, rows: np.ndarray) -> pd.DataFrame:
+    def _get_units_at_rows(self, rows: np.ndarray) -> pd.DataFrame:
         """Return unit and number at these positions of the unit rows; null for -1."""
         return pd.DataFrame({name: self._unit_rows[name].array.take(rows, allow_fill=True) for name in self._unit_rows})
 
-    def _cases_of_findings(self, findings: pd.DataFrame) -> np.ndarray:
+    def _find_cases_of_findings(self, findings: pd.DataFrame) -> np.ndarray:
         """Return the index of the case of each finding's record.
 
         If a part of a file is a table, only the rows of that table are used, since two tables may have the same record keys.
         """
         records, cases = self._case_by_record
-        case = cases[text_positions(findings["record_key"], records)]
+        case = cases[find_text_positions(findings["record_key"], records)]
         for part in set(findings["part"].dropna().unique()) & set(self._case_by_part):
             in_part = (findings["part"] == part).to_numpy()
             records, cases = self._case_by_part[part]
-            case[in_part] = cases[text_positions(findings["record_key"][in_part], records)]
+            case[in_part] = cases[find_text_positions(findings["record_key"][in_part], records)]
         return case
 
 
@@ -121,8 +123,8 @@ def _add_table(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(table=rows[["institution", "part"]].astype("str").merge(with_table, how="left")["table"].array)
 
 
-def language_of(unit: str | None, contract: Contract) -> str:
-    """Return the language of the feedback to a unit. If no pattern of the contract matches the unit, it is that of the institution."""
+def find_language_of_unit(unit: str | None, contract: Contract) -> str:
+    """Return the language of the feedback to a unit: the institution's language if no pattern of the contract matches the unit."""
     patterns = contract.units.languages if contract.units else {}
     return next((language for language, pattern in patterns.items() if unit and re.search(pattern, unit)), contract.language)
 
@@ -130,12 +132,12 @@ def language_of(unit: str | None, contract: Contract) -> str:
 def _make_unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract) -> pd.Series:
     """Return the name of the unit in each row.
 
-    A seat is named by its label; of several spellings of another name, the most frequent is used.
+    A seat has the name of its label. If any other name has several spellings, the most frequent spelling is used.
     """
     names: pd.Series | None = None
     for column in units.columns:
         seat = column in unit_table and not column.startswith("_") and contract.tables[units.table].column(column).type == "seat"
-        text = _labels_by_seat(unit_table[column]) if seat else map_values(unit_table[column], tidy_text)
+        text = _find_seat_labels(unit_table[column]) if seat else map_values(unit_table[column], tidy_text)
         text = text.where(text != "", None)
         names = text if names is None else (names + _SEPARATOR + text).where(text.notna(), names)
     assert names is not None
@@ -144,6 +146,7 @@ def _make_unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract)
     return folded.map(most_frequent).astype("str")
 
 
-def _labels_by_seat(text: pd.Series) -> pd.Series:
+def _find_seat_labels(text: pd.Series) -> pd.Series:
+    """Return the Albanian label of each seat that is found in `text`; any other text is returned unchanged."""
     labels = code_lists.read_code_list("seats").drop_duplicates("code").set_index("code")["label_sq"]
     return code_lists.find_codes("seats", text)["code"].map(labels).fillna(text).astype("str")

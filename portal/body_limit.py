@@ -42,15 +42,15 @@ class Channel(HTTPChannel):
 
 
 def _is_signed_in(headers: Mapping[str, str]) -> bool:
-    """Return whether the session or the token of a request belongs to an account. True if the database cannot be reached: the page then
-    says so."""
+    """Return whether the session or the token of a request belongs to an account. The result is true if the database cannot be reached,
+    since the page then says so."""
     from portal.accounts.models import Session
-    from portal.accounts.sign_on import email_from_header
+    from portal.accounts.sign_on import read_email_from_header
 
     key = parse_cookie(headers.get("COOKIE", "")).get(settings.SESSION_COOKIE_NAME)
     try:
         known = Session.objects.filter(session_key=key, expire_date__gt=timezone.now(), account__is_active=True)
-        return bool(email_from_header(headers.get("AUTHORIZATION", ""))) or (key is not None and known.exists())
+        return bool(read_email_from_header(headers.get("AUTHORIZATION", ""))) or (key is not None and known.exists())
     except (DatabaseError, InterfaceError, HarmoniaError):
         return True
     finally:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harmonia.console import console
+from harmonia.console import make_console
 from harmonia.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
 from pipelines.resources.workplace import Workplace
 
@@ -28,7 +28,7 @@ def portal(
     workplace = Workplace.from_paths(inbox, home, registry_url, warehouse_url).prepare()
     from portal.serve import serve
 
-    serve(console(), workplace, port, demo)
+    serve(make_console(), workplace, port, demo)
 
 
 def invite(
@@ -53,4 +53,4 @@ def invite(
     prepare_django(Workplace.from_paths(inbox, home, registry_url).prepare(), demo=False)
     from portal.accounts.invitations import invite_account
 
-    console(markup=False).print(invite_account(email, name, roles, institution, system_user=system_user), soft_wrap=True)
+    make_console(markup=False).print(invite_account(email, name, roles, institution, system_user=system_user), soft_wrap=True)

@@ -42,7 +42,10 @@ def start(request: HttpRequest) -> HttpResponse:
 
 
 def message(request: HttpRequest, key: str, status: int, line: str = "") -> HttpResponse:
-    """Show a page with one line, `messages.<key>` of the texts or `line`, in the language that `Language` chose."""
+    """Show a page with one line in the language that `LanguageMiddleware` chose.
+
+    The line is the text `messages.<key>` or, if given, `line`.
+    """
     with translation.override(getattr(request, "chosen_language", translation.get_language())):
         return render(request, "message.html", {"key": key, "line": line}, status=status)
 
@@ -91,8 +94,8 @@ def _forget_account(request: HttpRequest) -> None:
     request.user, request.session = AnonymousUser(), {}
 
 
-class OneLine:
-    """Middleware: shows a problem that a user can resolve as one line on a page, and records any other without values."""
+class OneLineProblemMiddleware:
+    """Middleware that shows a problem as one line on a page if a user can resolve it. It records any other problem without values."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
@@ -111,10 +114,10 @@ class OneLine:
         return _explain_failure(request, error)
 
 
-class Language:
-    """Middleware: answers in the account's language, else that of the cookie, else that of the browser.
+class LanguageMiddleware:
+    """Middleware that answers in the account's language, else in that of the cookie, else in that of the browser.
 
-    The cookie follows the account, so that the page which says that accounts cannot be reached is in the account's language too.
+    The cookie has the account's language. So if accounts cannot be reached, the page that says so is in this language too.
     """
 
     def __init__(self, get_response: _Handler) -> None:
@@ -133,18 +136,18 @@ class Language:
         with translation.override(chosen):
             response = message(request, "away", 503) if away else self.get_response(request)
         if own not in (None, kept) and settings.LANGUAGE_COOKIE_NAME not in response.cookies:
-            keep_language(response, str(own))
+            set_language_cookie(response, str(own))
         return response
 
 
-def keep_language(response: HttpResponse, language: str) -> None:
+def set_language_cookie(response: HttpResponse, language: str) -> None:
     """Set the cookie of the language."""
     same_site = {"httponly": True, "samesite": "Strict", "secure": settings.SESSION_COOKIE_SECURE}
     response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, max_age=31_536_000, **same_site)
 
 
-class NotStored:
-    """Middleware: forbids browsers and proxies to store a page."""
+class NoStoreMiddleware:
+    """Middleware that forbids browsers and proxies to store a page."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response

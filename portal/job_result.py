@@ -1,4 +1,4 @@
-"""What a process started by `portal.jobs` does with its result. It knows nothing of Django, so that it starts quickly."""
+"""Write the result of a process that `portal.jobs` started. This module does not import Django, so that the process starts quickly."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harmonia.atomic_files import write_whole
+from harmonia.atomic_files import write_small_file
 from harmonia.errors import HarmoniaError
 
 
 def run_job(function: Callable[..., dict[str, Any]]) -> None:
-    """Call `function(folder, arguments…)` with the arguments of the command line and low priority. Writes the result to `done.json`, or
-    the message of a `HarmoniaError` to `failed.json`."""
+    """Call `function(folder, arguments…)` with the arguments of the command line and with low priority. Its result is written to
+    `done.json`. If it raises a `HarmoniaError`, the message is written to `failed.json`."""
     os.umask(0o077)
     os.nice(5)
     folder = Path(sys.argv[1])
@@ -23,4 +23,4 @@ def run_job(function: Callable[..., dict[str, Any]]) -> None:
         state, result = "done", function(folder, *sys.argv[2:])
     except HarmoniaError as error:
         state, result = "failed", {"problem": str(error)}
-    write_whole(folder / f"{state}.json", json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace"), 0o600)
+    write_small_file(folder / f"{state}.json", json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace"), 0o600)

@@ -1,4 +1,4 @@
-"""Work that takes seconds, in a separate process, with its result in a file: a page starts it, waits for it and shows it.
+"""Work that takes seconds is done in a separate process, which writes its result to a file. A page starts it, waits for it and shows it.
 
 Belongs here: starting once, seeing that it runs, reading the result, also after the portal was killed. Does not belong here: the work.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 from django.conf import settings
 
-from harmonia.errors import storage
+from harmonia.errors import convert_storage_errors
 
 _MAX_STARTS = 2
 _MAX_PROCESSES = 2
@@ -28,7 +28,7 @@ _starting = threading.Lock()
 
 @dataclass(frozen=True)
 class Job:
-    """A background process. state: running, failed or done; result: what the process wrote."""
+    """A background process. `state` is running, failed or done. `result` is what the process wrote."""
 
     state: str
     result: dict[str, Any]
@@ -37,9 +37,9 @@ class Job:
 def find_or_start_job(folder: Path, module: str, arguments: Sequence[str]) -> Job:
     """Return the job `python -m module FOLDER arguments…`, which writes `done.json` or `failed.json`.
 
-    It is started if it was not yet, and once more if it ended without writing a result.
+    The process is started by the first call. If it ended without a result, it is started once more.
     """
-    with storage(folder):
+    with convert_storage_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for state in ("done", "failed"):
         with suppress(FileNotFoundError):
@@ -48,7 +48,7 @@ def find_or_start_job(folder: Path, module: str, arguments: Sequence[str]) -> Jo
         if _is_running(folder, module) or _are_all_slots_used():
             return Job("running", {})  # the page asks again
         begun = folder / "begun"
-        with storage(begun), begun.open("a") as file:
+        with convert_storage_errors(begun), begun.open("a") as file:
             if file.tell() >= _MAX_STARTS:
                 return Job("failed", {"problem": ""})
             file.write("x")
@@ -83,5 +83,5 @@ def _start_process(folder: Path, module: str, arguments: Sequence[str]) -> None:
         start_new_session=True,
     )
     _started.append(process)
-    with storage(folder):
+    with convert_storage_errors(folder):
         (folder / "process").write_text(str(process.pid), "ascii")

@@ -45,7 +45,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class Route:
-    """A page or an action: its name, path below the root, view, the roles that may open it, its scope and its HTTP methods.
+    """A page or an action. It has a name, a path below the root, a view, the roles that may open it, its scope and its HTTP methods.
 
     Raises `ValueError` for a declaration that contradicts itself.
     """
@@ -67,7 +67,8 @@ class Route:
 
 
 def is_allowed(route: Route, roles: Collection[Role], own_institution: str, institution: str | None) -> bool:
-    """Return whether an account with these roles may open the route for `institution`. own_institution: that of the account."""
+    """Return whether an account with these roles may open the route for `institution`. `own_institution` is the institution of the
+    account."""
     if route.scope is Scope.PUBLIC:
         return True
     granted = route.roles.intersection(roles)
@@ -76,7 +77,7 @@ def is_allowed(route: Route, roles: Collection[Role], own_institution: str, inst
     return bool(granted)
 
 
-def guarded_url(route: Route) -> URLPattern:
+def make_guarded_url(route: Route) -> URLPattern:
     """Return the URL pattern of a route whose view checks the permissions first."""
 
     @wraps(route.view)
@@ -101,7 +102,7 @@ def _redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 class DeclaredRoutesOnly:
-    """Middleware: refuse any view that has no declaration, whoever asks."""
+    """Middleware that refuses any view without a declared route, whoever asks."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -12,7 +12,7 @@ from portal.accounts import views as accounts
 from portal.coordinator import views as coordinator
 from portal.engineer import views as engineer
 from portal.institution import views as institution
-from portal.permissions import Role, Route, Scope, guarded_url
+from portal.permissions import Role, Route, Scope, make_guarded_url
 from portal.steward import views as steward
 from sources import contract
 
@@ -105,7 +105,7 @@ ROUTES: tuple[Route, ...] = (
     ),
 )
 
-urlpatterns = [guarded_url(route) for route in ROUTES]
+urlpatterns = [make_guarded_url(route) for route in ROUTES]
 handler400 = "portal.home.stale"
 handler403 = "portal.home.refused"
 handler404 = "portal.home.not_found"

@@ -35,14 +35,14 @@ def prepare_django(workplace: Workplace, demo: bool) -> None:
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
     from portal.accounts import demonstration
-    from portal.institution.uploads import finish_interrupted
+    from portal.institution.uploads import finish_interrupted_submissions
 
     if demo:
         demonstration.enable_demo_accounts()
     else:
         demonstration.disable_demo_accounts()
     if workplace.inbox.is_dir():
-        finish_interrupted()
+        finish_interrupted_submissions()
 
 
 def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None:

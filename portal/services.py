@@ -30,6 +30,6 @@ def registry() -> Registry:
 def record_action(request: HttpRequest, action: str, subject: str, reason: str | None = None) -> None:
     """Record in the audit log what the account of this request does, before the page shows anything. `subject` never names a person.
 
-    Raises `HarmoniaError` if it cannot be recorded; nothing may be shown then.
+    Raises `HarmoniaError` if the action cannot be recorded; then nothing may be shown.
     """
     record_access(registry(), request.user.get_username(), action, subject, reason)

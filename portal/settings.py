@@ -12,24 +12,24 @@ from typing import Any
 from csp.constants import NONE, SELF
 from sqlalchemy import make_url
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from pipelines.resources.workplace import Workplace
 
 BASE = Path(__file__).parent
 WORKPLACE = Workplace.from_environment()
 FOLDER = WORKPLACE.home.root / "portal"
-"""What is the portal's own: accounts, sessions, uploads that were not submitted yet. Readable by the running user only."""
+"""The folder for the portal's own data: accounts, sessions, uploads that were not submitted yet. Only the running user can read it."""
 
 
-def _private_folder(folder: Path) -> Path:
-    with storage(folder):
+def _create_private_folder(folder: Path) -> Path:
+    with convert_storage_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
-def _secret_key() -> str:
-    path = _private_folder(FOLDER) / "secret.key"
-    with storage(path):
+def _read_or_create_secret_key() -> str:
+    path = _create_private_folder(FOLDER) / "secret.key"
+    with convert_storage_errors(path):
         if not path.exists():
             descriptor, fresh = tempfile.mkstemp(dir=FOLDER)
             with os.fdopen(descriptor, "w") as file:
@@ -38,11 +38,11 @@ def _secret_key() -> str:
         return path.read_text("ascii")
 
 
-def _database() -> dict[str, Any]:
+def _database_settings() -> dict[str, Any]:
     named = os.environ.get("HARMONIA_PORTAL_URL")
     if not named:
         path = FOLDER / "portal.sqlite3"
-        with storage(path):
+        with convert_storage_errors(path):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         options = {
             "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
@@ -77,8 +77,8 @@ if SIGN_ON_ISSUER and not (SIGN_ON_CLIENT and SIGN_ON_KEYS):
 UPLOAD_BYTES = int(os.environ.get("HARMONIA_PORTAL_UPLOAD_MIB", "512")) << 20
 DAGSTER_PAGES = os.environ.get("HARMONIA_DAGSTER_PAGES", "http://127.0.0.1:3000").rstrip("/")
 
-SECRET_KEY = _secret_key()
-DATABASES = {"default": _database()}
+SECRET_KEY = _read_or_create_secret_key()
+DATABASES = {"default": _database_settings()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "portal.routes"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", *([ORIGIN.partition("://")[2].partition(":")[0]] if ORIGIN else [])]
@@ -97,14 +97,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "portal.home.NotStored",
+    "portal.home.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "portal.home.Language",
+    "portal.home.LanguageMiddleware",
     "portal.accounts.sign_on.SignOn",
-    "portal.home.OneLine",
+    "portal.home.OneLineProblemMiddleware",
     "portal.permissions.DeclaredRoutesOnly",
     "axes.middleware.AxesMiddleware",
 ]
@@ -177,7 +177,7 @@ LANGUAGE_CODE = "sq"
 LANGUAGES = [("sq", "Shqip"), ("sr-latn", "Srpski"), ("en", "English")]
 LANGUAGE_COOKIE_NAME, LANGUAGE_COOKIE_SAMESITE, LANGUAGE_COOKIE_HTTPONLY = "harmonia_language", "Strict", True
 
-FILE_UPLOAD_TEMP_DIR = str(_private_folder(FOLDER / "received"))
+FILE_UPLOAD_TEMP_DIR = str(_create_private_folder(FOLDER / "received"))
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000

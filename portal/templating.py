@@ -27,7 +27,7 @@ MENU = (
         for name in ("coordinator", "countersigning", "releases", "register", "steward", "samples", "engineer", "accounts", "audit")
     ),
 )
-"""Routes in the navigation, in order, and whether they are the account's own institution's. The texts are `menu.<route>`."""
+"""Routes in the navigation, in order, each with whether it belongs to the account's own institution. The texts are `menu.<route>`."""
 
 
 class Renderer(FormRenderer):
@@ -67,7 +67,7 @@ def language_of(request: HttpRequest) -> str:
 
 
 def add_notice(request: HttpRequest, kind: str, text: str) -> None:
-    """Show a line on the next page. kind: good, warning or error; text: contains no delivered value."""
+    """Show a line on the next page. `kind` is good, warning or error. `text` contains no delivered value."""
     request.session["notices"] = [*request.session.get("notices", []), {"kind": kind, "text": text}]
 
 

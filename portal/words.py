@@ -20,13 +20,13 @@ from schemas.yaml_declarations import read_yaml
 from sources.periods import cadence_of
 
 DJANGO = {"sq": "sq", "sr": "sr-latn", "en": "en"}
-"""Language -> its code in Django, whose own messages (a password too short) come in these languages too."""
+"""Language -> its code in Django. Django's own messages, such as that a password is too short, are in these languages too."""
 _PERIOD_WORDS = {"quarterly": ("tremujori", "tromesečje", "quarter"), "half_yearly": ("gjashtëmujori", "polugodište", "half")}
 
 
 @cache
 def portal_texts(language: str) -> Mapping[str, Any]:
-    """Return the texts of the portal in one language. Those of a part (`<part>/words.yaml`) are under the part's name."""
+    """Return the texts of the portal in one language. The texts of a part (`<part>/words.yaml`) are under the name of the part."""
     folder = Path(__file__).parent
     parts = {path.parent.name: read_yaml(path) for path in sorted(folder.glob("*/words.yaml"))}
     selected: Mapping[str, Any] = _select_language({**read_yaml(folder / "words.yaml"), **parts}, language)

@@ -64,10 +64,10 @@ EVENTS = (
 
 
 CONFIDENTIAL_EVENTS = ("sheltered", "left_shelter")
-"""Events whose days never leave the confidential warehouse."""
+"""Events whose days are never shown outside the confidential warehouse."""
 
 
-def drop_confidential_events(events: pd.DataFrame) -> pd.DataFrame:
+def remove_confidential_events(events: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `events` (column `event`) whose days may be shown outside the confidential warehouse."""
     return events[~events["event"].isin(CONFIDENTIAL_EVENTS)]
 
@@ -82,7 +82,7 @@ class Column:
     personal: bool = False
 
 
-def _with_key_columns(extra: list[Column]) -> tuple[Column, ...]:
+def _add_key_columns(extra: list[Column]) -> tuple[Column, ...]:
     return (
         Column("institution", "text", "short name of the institution"),
         Column("delivery", "text", "folder name, with _v2"),
@@ -94,7 +94,7 @@ def _with_key_columns(extra: list[Column]) -> tuple[Column, ...]:
 
 
 TABLES: dict[str, tuple[Column, ...]] = {
-    "case_records": _with_key_columns(
+    "case_records": _add_key_columns(
         [
             Column("number", "text", "own case number in normal form (see harmonise.numbers)"),
             Column("seat", "text", "seat of court, prosecution or police region, a code of schemas/codes/seats.csv"),
@@ -113,7 +113,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("period", "text", "period of the delivery, 2013-Q2 (or 2013-04, 2013-H1, 2013)"),
         ]
     ),
-    "person_records": _with_key_columns(
+    "person_records": _add_key_columns(
         [
             Column("place", "text", "position in the case's list if the key contains it; null if a key stays with its person"),
             Column("role", "text", f"one of {', '.join(ROLES)}"),
@@ -144,7 +144,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("period", "text", "period of the delivery"),
         ]
     ),
-    "charges": _with_key_columns(
+    "charges": _add_key_columns(
         [
             Column("law", "text", "as in case_records"),
             Column("article", "text", "article number"),
@@ -156,7 +156,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("principal", "bool", "marked as principal charge"),
         ]
     ),
-    "events": _with_key_columns(
+    "events": _add_key_columns(
         [
             Column("entity", "text", "case or person: what record_key names"),
             Column("event", "text", f"one of {', '.join(EVENTS)}"),
@@ -173,14 +173,14 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("period", "text", "period of the delivery"),
         ]
     ),
-    "sentences": _with_key_columns(
+    "sentences": _add_key_columns(
         [
             Column("kind", "text", "imprisonment, fine, suspended, measure: of the deciding judgment in the file"),
             Column("months", "int", "imprisonment in months"),
             Column("euros", "int", "fine in euros"),
         ]
     ),
-    "references": _with_key_columns(
+    "references": _add_key_columns(
         [
             Column("kind", "text", "kind of number: `cited_as` of a contract, or other"),
             Column("number", "text", "number in normal form, comparable with case_records.number"),
@@ -218,9 +218,10 @@ def arrow_schema(table: str) -> pa.Schema:
 
 
 def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` with exactly the canonical columns of `table`, in order and typed. Columns that `frame` lacks are null in the result.
+    """Return `frame` with exactly the canonical columns of `table`, in order and with their types. A column that `frame` lacks is null in
+    the result.
 
-    Raises `KeyError` for a column that the table does not declare.
+    Raises `KeyError` if `frame` has a column that `table` does not declare.
     """
     declared = {c.name: _PANDAS[c.kind] for c in TABLES[table]}
     unknown = [c for c in frame.columns if c not in declared]

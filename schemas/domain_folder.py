@@ -57,7 +57,7 @@ def built_in_path(part: str) -> Path:
 def path_of_part(part: str) -> Path:
     """Return the path of a part of the domain.
 
-    part: a key of the table in docs/how-to/another-country.md, or the path of a file below such a part.
+    `part` is a key of the table in docs/how-to/another-country.md, or the path of a file below such a part.
     """
     domain_path = folder()
     if domain_path is None or (

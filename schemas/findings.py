@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, read_yaml, value_error
+from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, make_value_error, read_yaml
 
 COLUMNS: tuple[str, ...] = (
     "institution",
@@ -95,7 +95,7 @@ def rules() -> dict[str, Rule]:
             rule = convert_declaration(Rule, {**spec, "code": code} if isinstance(spec, Mapping) else spec, path, str(code))
             for key, allowed in (("severity", SEVERITIES), ("level", LEVELS), ("dimension", DIMENSIONS)):
                 if getattr(rule, key) not in allowed:
-                    raise value_error(path, f"{code}.{key}", getattr(rule, key), f"it must be one of {', '.join(allowed)}")
+                    raise make_value_error(path, f"{code}.{key}", getattr(rule, key), f"it must be one of {', '.join(allowed)}")
             for key in ("text", "action"):
                 if lacking := [language for language in LANGUAGES if not getattr(rule, key).get(language)]:
                     raise DeclarationError(f"{display_path(path)}: {code}.{key} lacks {', '.join(lacking)}: add it")
@@ -106,7 +106,7 @@ def rules() -> dict[str, Rule]:
 def fold_findings(findings: pd.DataFrame) -> pd.DataFrame:
     """Combine the findings of one rule on single cells to one finding for each column.
 
-    This is done if the rule requires it (`by_column`), or if the findings are of severity `info` and very many.
+    This is done if the rule requires it (`by_column`), or if there are very many findings of severity `info`.
     """
     rule = rules()[findings["rule"].iloc[0]]
     number = findings.groupby(_COLUMN_KEY, dropna=False)["rule"].transform("size")
@@ -115,24 +115,26 @@ def fold_findings(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def combine_by_column(findings: pd.DataFrame) -> pd.DataFrame:
-    """Combine findings of one rule on single cells to one finding for each file, part and column.
+    """Combine the findings of one rule on single cells to one finding for each file, part and column.
 
-    findings: delivery, file, part, line, record_key, field. In the result, `detail` has the number of cells and the first rows.
+    `findings` has the columns delivery, file, part, line, record_key and field. In the result, `detail` has the number of cells and the
+    first rows.
     """
     key = _COLUMN_KEY
     rows = findings[key].assign(line=findings["line"], row=findings["line"].astype("str").fillna(findings["record_key"]))
     groups = rows.sort_values("line", kind="stable").groupby(key, dropna=False)["row"]
-    combined = pd.DataFrame({"cells": groups.size(), "rows": groups.agg(_first_rows)}).reset_index()
+    combined = pd.DataFrame({"cells": groups.size(), "rows": groups.agg(_shorten_row_list)}).reset_index()
     ellipsis = (combined["cells"] > _FIRST).map({True: " …", False: ""})
     return combined[key].assign(detail=combined["cells"].astype("str") + ": " + combined["rows"] + ellipsis)
 
 
 def combine_by_value(findings: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
-    """Combine errors and warnings in very many cells of one column with the same text to one finding. Other findings are returned
+    """Combine the errors and warnings in very many cells of one column with the same text to one finding. Other findings are returned
     unchanged.
 
-    findings: `COLUMNS`. records: delivery, file, part, line of the rows that are records; only findings on these rows are combined, since
-    their lines identify them. In a combined finding, `detail` has the number of cells and all lines (see `affected_lines`).
+    `findings` has the columns `COLUMNS`. `records` has delivery, file, part and line of the rows that are records. Only findings on these
+    rows are combined, since their lines identify them. In a combined finding, `detail` has the number of cells and all lines (see
+    `parse_affected_lines`).
     """
     eligible = findings["rule"].isin(
         [code for code, rule in rules().items() if rule.level == "cell" and rule.severity in ("error", "warning")]
@@ -152,12 +154,12 @@ def combine_by_value(findings: pd.DataFrame, records: pd.DataFrame) -> pd.DataFr
         return findings
     groups = findings[many].groupby(key, dropna=False, sort=False)
     combined = groups.head(1).assign(line=None, record_key=None, unit=None, number=None)
-    details = groups["line"].agg(lambda lines: f"{len(lines)}: {_format_runs(lines)}")
+    details = groups["line"].agg(lambda lines: f"{len(lines)}: {_format_line_ranges(lines)}")
     combined["detail"] = details.to_numpy()[groups.ngroup().loc[combined.index].to_numpy()]
     return complete_columns(pd.concat([findings[~many], combined], ignore_index=True))
 
 
-def _format_runs(lines: pd.Series) -> str:
+def _format_line_ranges(lines: pd.Series) -> str:
     """Return line numbers as sorted text, consecutive lines as a range: `2-4, 7`."""
     numbers = np.unique(lines.to_numpy("int64"))
     begins = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 2) != 1)
@@ -165,7 +167,7 @@ def _format_runs(lines: pd.Series) -> str:
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(numbers[begins], numbers[ends], strict=True))
 
 
-def affected_lines(detail: str) -> list[int]:
+def parse_affected_lines(detail: str) -> list[int]:
     """Return all lines in the `detail` of a finding that `combine_by_value` made."""
     runs = (run.partition("-") for run in detail.partition(": ")[2].split(", "))
     return [line for first, _, last in runs for line in range(int(first), int(last or first) + 1)]
@@ -187,30 +189,33 @@ def count_cells(findings: pd.DataFrame) -> pd.Series:
 def shorten_details(details: pd.Series) -> pd.Series:
     """Return the column `detail` of findings for display: a long list of lines is cut after the first ones."""
     long = details.str.count(",").fillna(0) >= _FIRST
-    return details.mask(long & details.str.match(_SEVERAL, na=False), details[long].map(_first_lines))
+    return details.mask(long & details.str.match(_SEVERAL, na=False), details[long].map(_shorten_line_list))
 
 
-def _first_lines(detail: str) -> str:
+def _shorten_line_list(detail: str) -> str:
     return ", ".join(detail.split(", ")[:_FIRST]) + " …"
 
 
-def _first_rows(rows: pd.Series) -> str:
+def _shorten_row_list(rows: pd.Series) -> str:
     return ", ".join(rows.dropna().iloc[:_FIRST])
 
 
 def list_cells_and_rows(findings: pd.DataFrame) -> list[tuple[int, str | None]]:
-    """Return, for each finding, the number of cells and the rows that it lists (None: only the row of the finding itself)."""
+    """Return, for each finding, the number of its cells and the rows that it lists. The rows are None if the finding is only about its
+    own row."""
     split = shorten_details(findings["detail"].where(covers_several_cells(findings)).astype("str")).str.extract(_SEVERAL)
     return [(1, None) if pd.isna(cells) else (int(cells), rows) for cells, rows in split.itertuples(index=False, name=None)]
 
 
 def build_findings(items: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:
-    """Return findings, given as mappings, as a frame with exactly `COLUMNS`. A missing severity or origin is that of the rule."""
+    """Build a frame with exactly the columns `COLUMNS` from findings that are given as mappings. A missing severity or origin is taken
+    from the rule."""
     return complete_columns(pd.DataFrame(list(items)))
 
 
 def complete_columns(findings: pd.DataFrame) -> pd.DataFrame:
-    """Return findings, which have at least the column `rule`, with exactly `COLUMNS`. A missing severity or origin is that of the rule."""
+    """Return findings with exactly the columns `COLUMNS`. `findings` has at least the column `rule`. A missing severity or origin is
+    taken from the rule."""
     out = findings.reindex(columns=list(COLUMNS))
     if len(out):
         known = {code: rules()[code] for code in out["rule"].unique()}

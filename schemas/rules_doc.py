@@ -46,35 +46,38 @@ def render_page() -> str:
     stages = [*(stage for stage in _STAGES if stage in of_file), *(stage for stage in of_file if stage not in _STAGES)]
     parts = [_HEAD]
     for stage in stages:
-        parts += [f"## {_STAGES.get(stage, stage)}\n", _rules_table([known[code] for code in of_file[stage]])]
+        parts += [f"## {_STAGES.get(stage, stage)}\n", _make_rules_table([known[code] for code in of_file[stage]])]
     parts.append("## Texts for the supplier\n")
-    parts += [_rule_texts(known[code]) for stage in stages for code in sorted(of_file[stage])]
+    parts += [_make_rule_texts(known[code]) for stage in stages for code in sorted(of_file[stage])]
     return "\n".join(parts)
 
 
-def _rules_table(of_stage: list[Rule]) -> str:
+def _make_rules_table(of_stage: list[Rule]) -> str:
     ordered = sorted(of_stage, key=lambda rule: (SEVERITIES.index(rule.severity), rule.code))
     lines = ["| rule | severity | tolerated | level | dimension | what is wrong | source |", "|---|---|---|---|---|---|---|"]
     for rule in ordered:
         severity = rule.severity if rule.origin == "cause" else f"{rule.severity}, *{rule.origin}*"
         columns = (severity, f"{rule.tolerance:.0%}", rule.level, rule.dimension, rule.text["en"], rule.source)
         cells = (f"[{rule.code}](#{rule.code})", *columns)
-        lines.append(f"| {' | '.join(link_pages(_table_cell(cell), PAGE) for cell in cells)} |")
+        lines.append(f"| {' | '.join(link_pages(_escape_table_cell(cell), PAGE) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _rule_texts(rule: Rule) -> str:
+def _make_rule_texts(rule: Rule) -> str:
     lines = [f"### {rule.code}\n", "| language | what is wrong | what to do |", "|---|---|---|"]
-    lines += [f"| {_LANGUAGE[tongue]} | {_table_cell(rule.text[tongue])} | {_table_cell(rule.action[tongue])} |" for tongue in LANGUAGES]
+    lines += [
+        f"| {_LANGUAGE[tongue]} | {_escape_table_cell(rule.text[tongue])} | {_escape_table_cell(rule.action[tongue])} |"
+        for tongue in LANGUAGES
+    ]
     return "\n".join(lines) + "\n"
 
 
 def link_pages(text: str, page: Path) -> str:
-    """Return `text` with a link in place of each page of `docs/` that it names. page: the generated page that will contain the text."""
+    """Return `text` with a link in place of each page of `docs/` that it names. `page` is the generated page that will contain the text."""
     return _PAGE.sub(lambda found: f"[{Path(found[0]).stem}]({os.path.relpath(_ROOT / found[0], page.parent)})", text)
 
 
-def _table_cell(text: str) -> str:
+def _escape_table_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 

@@ -12,16 +12,17 @@ from functools import cache
 from typing import ClassVar, Literal
 
 from schemas import domain_folder
-from schemas.yaml_declarations import read_declaration, value_error
+from schemas.yaml_declarations import make_value_error, read_declaration
 
 OTHER, UNKNOWN, OF_CASE, NO_FORM = "other", "unknown", "case", "none"
 
 
 @dataclass(frozen=True)
 class OffenceGroup:
-    """An offence group.
+    """A group of offences.
 
-    form: the form of exploitation of its offences, or `case` if it is that of the case, or `none`. minor: whether it is a minor offence.
+    `form` is the form of exploitation of these offences. It is `case` if they have the form of the case, and `none` if they have none.
+    `minor` says whether this is a minor offence group.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -78,16 +79,18 @@ def topic() -> Topic:
     content = read_declaration(Topic, path)
     groups = tuple(content.offence_groups)
     if groups[-1:] != (OTHER,):
-        raise value_error(path, "offence_groups", ", ".join(groups), f"the last must be {OTHER}, for offences in no other group")
+        raise make_value_error(path, "offence_groups", ", ".join(groups), f"the last must be {OTHER}, for offences in no other group")
     if content.forms[-1:] != (UNKNOWN,):
-        raise value_error(path, "forms", ", ".join(content.forms), f"the last must be {UNKNOWN}")
+        raise make_value_error(path, "forms", ", ".join(content.forms), f"the last must be {UNKNOWN}")
     if content.leading not in groups:
-        raise value_error(path, "leading", content.leading, f"it must be one of {', '.join(groups)}")
+        raise make_value_error(path, "leading", content.leading, f"it must be one of {', '.join(groups)}")
     for name, group in content.offence_groups.items():
         if group.form not in (OF_CASE, NO_FORM, *content.forms):
-            raise value_error(
+            raise make_value_error(
                 path, f"offence_groups.{name}.form", group.form, f"it must be {', '.join((OF_CASE, NO_FORM, *content.forms))}"
             )
     if len(content.minor) > 1:
-        raise value_error(path, f"offence_groups.{content.minor[1]}.minor", True, f"only one group can be minor, and {content.minor[0]} is")
+        raise make_value_error(
+            path, f"offence_groups.{content.minor[1]}.minor", True, f"only one group can be minor, and {content.minor[0]} is"
+        )
     return content

@@ -48,7 +48,7 @@ def read_yaml(path: Path) -> Any:
 
 
 @cache
-def _type_adapter(shape: Any) -> TypeAdapter[Any]:
+def _make_type_adapter(shape: Any) -> TypeAdapter[Any]:
     return TypeAdapter(shape)
 
 
@@ -58,11 +58,11 @@ def convert_declaration(shape: Callable[..., T], raw: Any, path: Path, key: str 
     raw: what the file `path` declares under `key`. Raises `DeclarationError` for the first error in it.
     """
     try:
-        converted: T = _type_adapter(shape).validate_python(raw)
+        converted: T = _make_type_adapter(shape).validate_python(raw)
         return converted
     except ValidationError as errors:
         first = errors.errors(include_url=False)[0]
-    key_path = ".".join(filter(None, [key, *_location_keys(raw, first["loc"])]))
+    key_path = ".".join(filter(None, [key, *_list_keys_of_location(raw, first["loc"])]))
     missing, unknown = first["type"] == "missing", first["type"] in ("unexpected_keyword_argument", "extra_forbidden")
     if missing:
         problem = "is missing: add it"
@@ -82,7 +82,7 @@ def read_declaration(shape: Callable[..., T], path: Path) -> T:
     return convert_declaration(shape, read_yaml(path), path)
 
 
-def value_error(path: Path, key: str, value: Any, remedy: str) -> DeclarationError:
+def make_value_error(path: Path, key: str, value: Any, remedy: str) -> DeclarationError:
     """Return an error that names the file, the key, its value and the remedy."""
     return DeclarationError(f"{display_path(path)}: {key} is {_format_value(value)}: {remedy}")
 
@@ -92,7 +92,7 @@ def _format_value(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _location_keys(raw: Any, location: tuple[int | str, ...]) -> list[str]:
+def _list_keys_of_location(raw: Any, location: tuple[int | str, ...]) -> list[str]:
     """Return the keys that lead to the location of an error.
 
     An entry of a list is given by its `name` if it has one, else by its number.

@@ -23,8 +23,8 @@ SIGNED, UNSIGNED, REOPENED = "signed", "unsigned", "reopened"
 def delivery_state(file_states: Iterable[str], *, received_completely: bool = True) -> str:
     """Derive the state of a delivery from the states of its files.
 
-    Files that the contract does not name have other states than `STATES`; they are ignored. received_completely: False if a file was still
-    being written, or could not be opened, when the delivery was landed.
+    Files that the contract does not name have other states than those in `STATES`, and are ignored. received_completely: False if some file
+    was still being written, or could not be opened, when the delivery was landed.
     """
     required_file_states = [state for state in file_states if state in STATES]
     if COMPLETE not in required_file_states and PARTIAL not in required_file_states:

@@ -1,4 +1,5 @@
-"""The contract of an institution: what it has declared to deliver, as typed form of `sources/<institution>/contract.yaml`.
+"""The contract of an institution, which declares what the institution delivers, as Python types. It is read from
+`sources/<institution>/contract.yaml`.
 
 Belongs here: loading and checking contracts, listing the institutions, the name of a delivery. Does not belong here: reading a delivered
 file (`sources/readers`), validating a value (`pipelines/validation`).
@@ -20,11 +21,13 @@ from pydantic import Field
 
 from schemas import canonical, domain, domain_folder
 from schemas.findings import DIMENSIONS, LANGUAGES
-from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, read_yaml, value_error
+from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, make_value_error, read_yaml
 from sources import periods
 from sources.periods import Cadence
 
-_DELIVERY = re.compile(rf"(?P<period>{'|'.join(map(periods.name_pattern, periods.CADENCES))})(?:_v(?P<version>[2-9]|[1-9][0-9]{{1,2}}))?")
+_DELIVERY = re.compile(
+    rf"(?P<period>{'|'.join(map(periods.period_name_pattern, periods.CADENCES))})(?:_v(?P<version>[2-9]|[1-9][0-9]{{1,2}}))?"
+)
 
 SOURCES = domain_folder.path_of_part("sources")
 FURTHER_SETTING = "HARMONIA_SOURCES"
@@ -280,7 +283,7 @@ class Contract:
 
     @property
     def has_records(self) -> bool:
-        """Whether it delivers records, not counts alone."""
+        """Whether the institution delivers records, and not only counts."""
         return any(table.entity for table in self.tables.values())
 
     @property
@@ -290,26 +293,26 @@ class Contract:
         return any(len(table.key) > len(table.via) > 0 and table.key[: len(table.via)] == table.via for table in people)
 
 
-def _with_names(raw: Any, path: Path, key: str) -> list[Any]:
+def _entries_with_names(raw: Any, path: Path, key: str) -> list[Any]:
     """Convert a mapping of names to entries into a list of entries that have a `name`.
 
-    path, key: where the mapping is declared, for errors.
+    path, key: the file and the key that declare the mapping; error messages name them.
     """
     if not isinstance(raw, Mapping):
-        raise value_error(path, key, raw, "it must be a mapping of names to entries")
+        raise make_value_error(path, key, raw, "it must be a mapping of names to entries")
     return [{**entry, "name": str(name)} if isinstance(entry := inner or {}, Mapping) else inner for name, inner in raw.items()]
 
 
-def _reshape(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def _reshape_yaml(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return the content of a YAML file in the shape of `_ContractAsWritten`.
 
     Tables and columns become lists, so that an error can name the table or column.
     """
-    tables = _with_names(raw.get("tables"), path, "tables")
+    tables = _entries_with_names(raw.get("tables"), path, "tables")
     for table in tables:
         if isinstance(table, dict):
             table.setdefault("required", table.get("entity") is not None or table.get("counts") is not None)
-            table["columns"] = _with_names(table.get("columns"), path, f"tables.{table['name']}.columns")
+            table["columns"] = _entries_with_names(table.get("columns"), path, f"tables.{table['name']}.columns")
             for column in table["columns"]:
                 if isinstance(column, dict) and isinstance(column.get("codes"), Mapping):
                     column["codes"] = {str(code): value for code, value in column["codes"].items()}
@@ -332,8 +335,8 @@ def read_contract(path: Path) -> Contract:
     """Read a contract. Raises `DeclarationError` with file, key, value and remedy if it is invalid."""
     raw = read_yaml(path)
     if not isinstance(raw, dict):
-        raise value_error(path, "the file", raw, "a contract is a mapping of keys to values")
-    written = convert_declaration(_ContractAsWritten, _reshape(raw, path), path)
+        raise make_value_error(path, "the file", raw, "a contract is a mapping of keys to values")
+    written = convert_declaration(_ContractAsWritten, _reshape_yaml(raw, path), path)
     contract = Contract(**{**vars(written), "tables": {table.name: table for table in written.tables}})
     _check_contract(contract, path)
     return contract
@@ -342,37 +345,39 @@ def read_contract(path: Path) -> Contract:
 def _check_contract(contract: Contract, path: Path) -> None:
     """Check that the parts of a contract are consistent. Raises `DeclarationError`."""
     if contract.due_days > (most := _MOST_DUE_DAYS[contract.cadence]):
-        raise value_error(path, "due_days", contract.due_days, f"it must be less than or equal to {most}")
+        raise make_value_error(path, "due_days", contract.due_days, f"it must be less than or equal to {most}")
     if contract.stage not in domain.stages():
-        raise value_error(path, "stage", contract.stage, f"it must be one of {', '.join(domain.stages())}, the stages of the domain")
+        raise make_value_error(path, "stage", contract.stage, f"it must be one of {', '.join(domain.stages())}, the stages of the domain")
     if contract.institution != path.parent.name:
-        raise value_error(path, "institution", contract.institution, f"it must be the name of the folder, {path.parent.name}")
+        raise make_value_error(path, "institution", contract.institution, f"it must be the name of the folder, {path.parent.name}")
     if lacking := [language for language in LANGUAGES if not contract.publisher.get(language)]:
-        raise value_error(path, "publisher", dict(contract.publisher), f"add {', '.join(lacking)}")
+        raise make_value_error(path, "publisher", dict(contract.publisher), f"add {', '.join(lacking)}")
     if contract.cited_as == OTHER:
-        raise value_error(path, "cited_as", OTHER, "this kind is reserved for numbers of no institution: choose another")
+        raise make_value_error(path, "cited_as", OTHER, "this kind is reserved for numbers of no institution: choose another")
     if odd := sorted(set(contract.tolerances) - set(DIMENSIONS)):
-        raise value_error(path, "tolerances", odd[0], f"it must be one of {', '.join(DIMENSIONS)}")
+        raise make_value_error(path, "tolerances", odd[0], f"it must be one of {', '.join(DIMENSIONS)}")
     read_by = [table for file in contract.files for table in file.tables]
     for name in dict.fromkeys([*read_by, *contract.tables]):
         if name not in contract.tables:
-            raise value_error(path, "files", name, f"declare it under tables, or name one of {', '.join(contract.tables)}")
+            raise make_value_error(path, "files", name, f"declare it under tables, or name one of {', '.join(contract.tables)}")
         if read_by.count(name) != 1:
-            raise value_error(
+            raise make_value_error(
                 path, f"tables.{name}", read_by.count(name), "that many files contain it: list it under the tables of exactly one"
             )
     for table in contract.tables.values():
         _check_table(table, contract.tables, path)
     returns = [name for name, table in contract.tables.items() if table.counts]
     if returns and contract.cadence not in ("quarterly", "yearly"):
-        raise value_error(path, "cadence", contract.cadence, f"counts ({returns[0]}) are of quarters or years: make it quarterly or yearly")
+        raise make_value_error(
+            path, "cadence", contract.cadence, f"counts ({returns[0]}) are of quarters or years: make it quarterly or yearly"
+        )
     if not contract.has_records and not returns:
-        raise value_error(path, "tables", list(contract.tables), "one of them must have an `entity`, or `counts`")
+        raise make_value_error(path, "tables", list(contract.tables), "one of them must have an `entity`, or `counts`")
     if not contract.has_records and contract.counts_in:
-        raise value_error(path, "counts_in", contract.counts_in[0], "it delivers no records that could count: remove the key")
+        raise make_value_error(path, "counts_in", contract.counts_in[0], "it delivers no records that could count: remove the key")
     every = {column.name for table in contract.tables.values() for column in table.columns}
     if odd := sorted(set(contract.compared.values()) - every):
-        raise value_error(path, "compared", odd[0], "it must be a column of a table")
+        raise make_value_error(path, "compared", odd[0], "it must be a column of a table")
     if contract.units:
         _check_units(contract.units, contract.tables, path)
 
@@ -382,58 +387,62 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
     names = {column.name for column in table.columns}
     for part, columns in (("key", table.key), ("via", table.via)):
         if odd := [name for name in columns if name not in names]:
-            raise value_error(path, f"{key}.{part}", odd[0], "it must be a column of the table")
+            raise make_value_error(path, f"{key}.{part}", odd[0], "it must be a column of the table")
     if table.crosswalk is not None:
         _check_crosswalk(table, table.crosswalk, tables, path)
     if table.counts is not None:
         _check_counts(table, table.counts, path)
     if table.place is not None and table.place not in table.key:
-        raise value_error(path, f"{key}.place", table.place, "it must be a column of the key")
+        raise make_value_error(path, f"{key}.place", table.place, "it must be a column of the key")
     for part, values in (("person_kind", canonical.PERSON_KINDS), ("age_class", (*canonical.AGE_CLASSES, "unknown"))):
-        _check_coded(table, part, values, path)
+        _check_code_column(table, part, values, path)
     if table.own_states and (table.entity or not table.key):
-        raise value_error(path, f"{key}.own_states", True, "only a table with a key that is no table of records has it")
+        raise make_value_error(path, f"{key}.own_states", True, "only a table with a key that is no table of records has it")
     if table.parent is not None and (table.parent not in tables or not table.via):
-        raise value_error(path, f"{key}.parent", table.parent, "it must be another table, and `via` must name the columns with its key")
+        raise make_value_error(
+            path, f"{key}.parent", table.parent, "it must be another table, and `via` must name the columns with its key"
+        )
     for column in table.columns:
         column_key = f"{key}.columns.{column.name}"
         if column.type not in TYPES:
-            raise value_error(path, f"{column_key}.type", column.type, f"it must be one of {', '.join(TYPES)}")
+            raise make_value_error(path, f"{column_key}.type", column.type, f"it must be one of {', '.join(TYPES)}")
         if column.type == "personal_number" and domain.country().personal_number is None:
-            raise value_error(path, f"{column_key}.type", column.type, "the domain's country.yaml has no personal_number: add it")
+            raise make_value_error(path, f"{column_key}.type", column.type, "the domain's country.yaml has no personal_number: add it")
         if (column.type == "code") != bool(column.codes):
-            raise value_error(
+            raise make_value_error(
                 path, f"{column_key}.codes", dict(column.codes), "only a column of type code has a list of codes, and it must have one"
             )
         if column.codes_from and not column.codes:
-            raise value_error(
+            raise make_value_error(
                 path, f"{column_key}.codes_from", [str(day) for day in column.codes_from], "declare the codes of before under `codes`"
             )
         if column.key != (column.name in table.key) or (column.key and not column.required):
-            raise value_error(
+            raise make_value_error(
                 path, f"{column_key}.key", column.key, "exactly the columns of the table's key must have `key: true, required: true`"
             )
         if column.not_before and column.not_before not in {c.name for t in tables.values() for c in t.columns}:
-            raise value_error(path, f"{column_key}.not_before", column.not_before, "it must be a column")
+            raise make_value_error(path, f"{column_key}.not_before", column.not_before, "it must be a column")
         for part, pattern in (("pattern", column.pattern), ("former", column.former)):
             try:
                 groups = re.compile(pattern or "").groups
             except re.error as error:
-                raise value_error(path, f"{column_key}.{part}", pattern, f"it must be a regular expression ({error.msg})") from None
+                raise make_value_error(path, f"{column_key}.{part}", pattern, f"it must be a regular expression ({error.msg})") from None
             if part == "former" and pattern is not None and (column.type != "number" or groups != 1):
-                raise value_error(path, f"{column_key}.former", pattern, "it must be a pattern with one group, in a column of type number")
+                raise make_value_error(
+                    path, f"{column_key}.former", pattern, "it must be a pattern with one group, in a column of type number"
+                )
 
 
-def _check_coded(table: TableSpec, part: str, values: tuple[str, ...], path: Path) -> None:
+def _check_code_column(table: TableSpec, part: str, values: tuple[str, ...], path: Path) -> None:
     """Check that the column which `part` of a table names is a code of persons with these values."""
     column = next((c for c in table.columns if c.name == getattr(table, part)), None)
     if getattr(table, part) is None:
         return
     if column is None or column.type != "code" or not set(column.meanings) <= set(values):
         remedy = f"it must be a column of type code, with codes for {', '.join(values)}"
-        raise value_error(path, f"tables.{table.name}.{part}", getattr(table, part), remedy)
+        raise make_value_error(path, f"tables.{table.name}.{part}", getattr(table, part), remedy)
     if table.entity not in ("person", "both"):
-        raise value_error(path, f"tables.{table.name}.{part}", getattr(table, part), "only a table of persons has it")
+        raise make_value_error(path, f"tables.{table.name}.{part}", getattr(table, part), "only a table of persons has it")
 
 
 def _check_crosswalk(table: TableSpec, crosswalk: Crosswalk, tables: Mapping[str, TableSpec], path: Path) -> None:
@@ -441,13 +450,13 @@ def _check_crosswalk(table: TableSpec, crosswalk: Crosswalk, tables: Mapping[str
     types = {column.name: column.type for column in table.columns}
     for part in ("table", "old", "new"):
         if getattr(crosswalk, part) not in types:
-            raise value_error(path, f"{key}.{part}", getattr(crosswalk, part), "it must be a column of the table")
+            raise make_value_error(path, f"{key}.{part}", getattr(crosswalk, part), "it must be a column of the table")
     records = [name for name, spec in tables.items() if spec.entity]
     named = set(table.column(crosswalk.table).meanings)
     if types[crosswalk.table] != "code" or not named <= set(records):
-        raise value_error(path, f"{key}.table", crosswalk.table, f"it must be of type code, with codes for {', '.join(records)}")
+        raise make_value_error(path, f"{key}.table", crosswalk.table, f"it must be of type code, with codes for {', '.join(records)}")
     if table.entity or table.key or table.parent:
-        raise value_error(path, f"tables.{table.name}", table.name, "a crosswalk has no entity, key or parent")
+        raise make_value_error(path, f"tables.{table.name}", table.name, "a crosswalk has no entity, key or parent")
 
 
 def _check_counts(table: TableSpec, counts: Counts, path: Path) -> None:
@@ -455,20 +464,20 @@ def _check_counts(table: TableSpec, counts: Counts, path: Path) -> None:
     for part, kind in (("indicator", "code"), ("offence_group", "code"), ("value", "integer")):
         name = getattr(counts, part)
         if name is not None and types.get(name) != kind:
-            raise value_error(path, f"tables.{table.name}.counts.{part}", name, f"it must be a column of the table, of type {kind}")
+            raise make_value_error(path, f"tables.{table.name}.counts.{part}", name, f"it must be a column of the table, of type {kind}")
     if table.entity or table.key or table.parent:
-        raise value_error(path, f"tables.{table.name}", table.name, "a return of counts has no entity, key or parent")
+        raise make_value_error(path, f"tables.{table.name}", table.name, "a return of counts has no entity, key or parent")
 
 
 def _check_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> None:
     if units.table not in tables:
-        raise value_error(path, "units.table", units.table, f"it must be one of {', '.join(tables)}")
+        raise make_value_error(path, "units.table", units.table, f"it must be one of {', '.join(tables)}")
     names = {"_part", *(column.name for column in tables[units.table].columns)}
     for part, columns in (("columns", units.columns), ("number", (units.number,) if units.number else ())):
         if odd := [name for name in columns if name not in names]:
-            raise value_error(path, f"units.{part}", odd[0], f"it must be a column of {units.table}")
+            raise make_value_error(path, f"units.{part}", odd[0], f"it must be a column of {units.table}")
     if odd := sorted(set(units.languages) - set(LANGUAGES)):
-        raise value_error(path, "units.languages", odd[0], f"it must be one of {', '.join(LANGUAGES)}")
+        raise make_value_error(path, "units.languages", odd[0], f"it must be one of {', '.join(LANGUAGES)}")
 
 
 @cache
@@ -477,20 +486,21 @@ def load(institution: str) -> Contract:
 
     Raises `FileNotFoundError` for an unknown institution, `DeclarationError` for an invalid contract.
     """
-    return read_contract(folder_of().get(institution, SOURCES / institution) / "contract.yaml")
+    return read_contract(folder_by_institution().get(institution, SOURCES / institution) / "contract.yaml")
 
 
 @cache
 def record_tables() -> Mapping[tuple[str, str], str]:
     """Return the table of records of each delivered table, by (institution, table).
 
-    That is the table itself if its rows are records, else the table of the records to which its rows belong.
+    This is the table itself if its rows are records, otherwise the table of the records to which its rows belong.
     """
     return {(name, table): _record_table_of(load(name).tables, table) for name in institutions() for table in load(name).tables}
 
 
 def _record_table_of(tables: Mapping[str, TableSpec], table: str) -> str:
-    """Return the table of records that the rows of `table` are, or that they belong to through its parents."""
+    """Return the table of records to which the rows of `table` belong. This is `table` itself if its rows are records, otherwise one of its
+    parent tables."""
     parent = tables[table].parent
     return table if tables[table].entity or parent is None else _record_table_of(tables, parent)
 
@@ -523,12 +533,12 @@ def find_institution_folders(*parents: Path) -> Mapping[str, Path]:
 
 
 @cache
-def folder_of() -> Mapping[str, Path]:
+def folder_by_institution() -> Mapping[str, Path]:
     """Return the folder of each institution of the domain, and of each in the folders named in `HARMONIA_SOURCES`."""
-    return find_institution_folders(SOURCES, *further_folders())
+    return find_institution_folders(SOURCES, *folders_named_in_environment())
 
 
-def further_folders() -> tuple[Path, ...]:
+def folders_named_in_environment() -> tuple[Path, ...]:
     """Return the folders named in `HARMONIA_SOURCES`."""
     return tuple(Path(folder).resolve() for folder in os.environ.get(FURTHER_SETTING, "").split(os.pathsep) if folder)
 
@@ -539,35 +549,37 @@ def institutions() -> tuple[str, ...]:
 
     Raises `DeclarationError` if a folder lacks a file, or if two institutions have the same `order`.
     """
-    ordered = sorted(folder_of(), key=lambda name: load(name).order)
+    ordered = sorted(folder_by_institution(), key=lambda name: load(name).order)
     for one, other in pairwise(ordered):
         if load(one).order == load(other).order:
-            raise value_error(folder_of()[other] / "contract.yaml", "order", load(other).order, f"{one} has the same: make it unique")
+            raise make_value_error(
+                folder_by_institution()[other] / "contract.yaml", "order", load(other).order, f"{one} has the same: make it unique"
+            )
     return tuple(ordered)
 
 
 @cache
-def position_of() -> Mapping[str, int]:
+def case_flow_positions() -> Mapping[str, int]:
     """Return the position of each institution in the case flow, from 0."""
     return {name: n for n, name in enumerate(institutions())}
 
 
 @cache
-def stage_of() -> Mapping[str, str]:
+def stage_by_institution() -> Mapping[str, str]:
     """Return the stage of each institution, in the order of the case flow."""
     return {name: load(name).stage for name in institutions()}
 
 
-def institutions_at(*stages: canonical.Stage) -> tuple[str, ...]:
+def institutions_at_stages(*stages: canonical.Stage) -> tuple[str, ...]:
     """Return the institutions of the given stages that deliver records, in the order of the case flow."""
-    return tuple(name for name, stage in stage_of().items() if stage in stages and load(name).has_records)
+    return tuple(name for name, stage in stage_by_institution().items() if stage in stages and load(name).has_records)
 
 
 @cache
 def institutions_with_file_per_person() -> tuple[str, ...]:
-    """Return the institutions that open a case file for each person, so that a case has several files."""
+    """Return the institutions that open a separate case file for each person. At these, a case with several persons has several files."""
     stages = domain.stages()
-    return tuple(name for name, stage in stage_of().items() if stages[cast("canonical.Stage", stage)].one_person_a_file)
+    return tuple(name for name, stage in stage_by_institution().items() if stages[cast("canonical.Stage", stage)].one_person_a_file)
 
 
 @cache
@@ -580,8 +592,11 @@ def institution_of_number_kind() -> Mapping[str, str]:
     for name in institutions():
         kind = load(name).cited_as
         if kind is not None and institutions_by_kind.setdefault(kind, name) != name:
-            raise value_error(
-                folder_of()[name] / "contract.yaml", "cited_as", kind, f"{institutions_by_kind[kind]} has the same: make it unique"
+            raise make_value_error(
+                folder_by_institution()[name] / "contract.yaml",
+                "cited_as",
+                kind,
+                f"{institutions_by_kind[kind]} has the same: make it unique",
             )
     return institutions_by_kind
 
@@ -596,7 +611,7 @@ def institutions_with_one_file_per_case() -> tuple[str, ...]:
 
 
 @cache
-def institutions_naming(role: str) -> tuple[str, ...]:
+def institutions_recording_role(role: str) -> tuple[str, ...]:
     """Return the institutions whose persons can have `role` according to their contracts (`roles`, or the codes of a column)."""
 
     def can(contract: Contract) -> bool:
@@ -606,6 +621,6 @@ def institutions_naming(role: str) -> tuple[str, ...]:
 
 
 @cache
-def institutions_naming_accused() -> tuple[str, ...]:
+def institutions_recording_accused() -> tuple[str, ...]:
     """Return the institutions whose records name accused persons."""
     return tuple(name for name in institutions() if load(name).has_records and not load(name).roles)

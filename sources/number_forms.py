@@ -1,4 +1,4 @@
-"""The forms of case numbers: what all institutions have in common.
+"""Define what the case numbers of all institutions have in common.
 
 Belongs here: the parts of a number, and the type of an institution's number forms (`FORMS` in `sources/<institution>/numbers.py`). Does not
 belong here: the letters of an institution's numbers, finding numbers in a text (`pipelines.harmonisation.case_numbers`).
@@ -80,7 +80,7 @@ def build_registered_number(kind: str, register: str, serial: int, year: int) ->
 def number_forms() -> dict[str, tuple[NumberForm, ...]]:
     """Return the forms of each kind of number, by kind, in the order of the case flow.
 
-    A kind whose institution declares no forms has none.
+    If the institution of a kind declares no forms, the kind has no forms.
     """
     forms_by_kind = {}
     for kind, name in contract.institution_of_number_kind().items():

@@ -22,7 +22,7 @@ EXAMPLES: Mapping[Cadence, str] = {"monthly": "2013-04", "quarterly": "2013-Q2",
 _YEAR = "(?:19|20)[0-9]{2}"
 
 
-def name_pattern(cadence: Cadence) -> str:
+def period_name_pattern(cadence: Cadence) -> str:
     """Return the regular expression that the names of the periods of a cadence match."""
     return _YEAR if cadence == "yearly" else f"{_YEAR}-{PERIODS[cadence]}"
 
@@ -31,7 +31,7 @@ def name_pattern(cadence: Cadence) -> str:
 def cadence_of(period: str) -> Cadence:
     """Return the cadence of a period, which follows from its name. Raises `ValueError` if the name is not that of a period."""
     for cadence in CADENCES:
-        if re.fullmatch(name_pattern(cadence), period):
+        if re.fullmatch(period_name_pattern(cadence), period):
             return cadence
     raise ValueError(f"{period!r} is not a period; expected e.g. {', '.join(EXAMPLES.values())}")
 
@@ -57,12 +57,12 @@ def _first_month(period: str) -> int:
 
 
 @cache
-def running_number(period: str) -> int:
+def running_number_of_period(period: str) -> int:
     """Return the running number of a period among those of its cadence; the first one of 1900 has the number 0."""
     return ((int(period[:4]) - 1900) * 12 + _first_month(period) - 1) // MONTHS[cadence_of(period)]
 
 
-def containing(day: date, cadence: Cadence) -> str:
+def period_containing(day: date, cadence: Cadence) -> str:
     """Return the period of a cadence that contains a day."""
     n = (day.month - 1) // MONTHS[cadence] + 1
     return {"monthly": f"{day.year}-{n:02}", "quarterly": f"{day.year}-Q{n}", "half_yearly": f"{day.year}-H{n}", "yearly": f"{day.year}"}[
@@ -70,14 +70,14 @@ def containing(day: date, cadence: Cadence) -> str:
     ]
 
 
-def previous(period: str) -> str:
+def previous_period(period: str) -> str:
     """Return the period before a period, of the same cadence."""
-    return containing(first_day(period) - timedelta(days=1), cadence_of(period))
+    return period_containing(first_day(period) - timedelta(days=1), cadence_of(period))
 
 
-def following(period: str) -> str:
+def following_period(period: str) -> str:
     """Return the period after a period, of the same cadence."""
-    return containing(last_day(period) + timedelta(days=1), cadence_of(period))
+    return period_containing(last_day(period) + timedelta(days=1), cadence_of(period))
 
 
 def year_before(period: str) -> str:
@@ -85,11 +85,11 @@ def year_before(period: str) -> str:
     return f"{int(period[:4]) - 1}{period[4:]}"
 
 
-def between(first: date, last: date, cadence: Cadence) -> list[str]:
+def periods_between(first: date, last: date, cadence: Cadence) -> list[str]:
     """Return the periods of a cadence that have a day from `first` to `last`, in order."""
     names = []
     while first <= last:
-        names.append(containing(first, cadence))
+        names.append(period_containing(first, cadence))
         first = last_day(names[-1]) + timedelta(days=1)
     return names
 
@@ -97,9 +97,9 @@ def between(first: date, last: date, cadence: Cadence) -> list[str]:
 @cache
 def quarters_of(period: str) -> tuple[str, ...]:
     """Return the quarters that have a day in a period, in order."""
-    return tuple(between(first_day(period), last_day(period), "quarterly"))
+    return tuple(periods_between(first_day(period), last_day(period), "quarterly"))
 
 
-def overlapping(period: str, cadence: Cadence) -> list[str]:
+def overlapping_periods(period: str, cadence: Cadence) -> list[str]:
     """Return the periods of a cadence that have a day in `period`, in order."""
-    return between(first_day(period), last_day(period), cadence)
+    return periods_between(first_day(period), last_day(period), cadence)

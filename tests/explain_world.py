@@ -19,7 +19,7 @@ from schemas import canonical
 from schemas.findings import complete_columns
 from sources import contract
 from sources.contract import institutions
-from warehouse.count import CountInputs, counting_models
+from warehouse.count import CountInputs, open_counting_models
 from warehouse.publish import publish_stores
 from warehouse.stores import arrange_stores, identified_persons
 from warehouse.tables import WAREHOUSE, stored_tables
@@ -125,9 +125,9 @@ def build(root: Path) -> Home:
     lineage["line"] = range(2, len(lineage) + 2)
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
     findings = complete_columns(pd.DataFrame()).assign(state=pd.Series(dtype="str"))
-    with counting_models(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings)) as models:
-        published = {table.name: models.published_frame(table) for table in stored_tables(WAREHOUSE)}
-        write_tables(home.lake / "statistics", {"indicator_row": models.frame("indicator_row")})
+    with open_counting_models(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings)) as models:
+        published = {table.name: models.read_published_frame(table) for table in stored_tables(WAREHOUSE)}
+        write_tables(home.lake / "statistics", {"indicator_row": models.read_frame("indicator_row")})
     write_tables(home.lake / "canonical", tables)
     write_tables(home.lake / "links", pack_frames(linked))
     write_tables(

@@ -54,9 +54,9 @@ KILL_POINTS = {  # in the order of a run
     "pull-recorded": KillPoint("harmonia.registry.pulls", "record_pull", "after", "with registry.write() as session:"),
     # in the transaction
     "registry-migrated": KillPoint("harmonia.registry.connection", "_migrate_schema", "after", 'command.upgrade(config, "head")'),
-    "bytes-aside": KillPoint("pipelines.landing.store", "LandingStore._write_temporary", "after", "self._verify(temporary, sha256)"),
+    "bytes-aside": KillPoint("pipelines.landing.store", "LandingStore._write_temporary", "after", "self._verify_hash(temporary, sha256)"),
     # no receipt names them yet
-    "bytes-in-place": KillPoint("pipelines.landing.store", "LandingStore.commit", "before", "folders.add(target.parent)"),
+    "bytes-in-place": KillPoint("pipelines.landing.store", "LandingStore.commit_bytes", "before", "folders.add(target.parent)"),
     # in the transaction
     "receipts-entered": KillPoint("pipelines.landing.ingest", "land_deliveries", "end of", "with registry.write() as session:"),
     "receipts-kept": KillPoint("pipelines.landing.ingest", "land_deliveries", "after", "with registry.write() as session:"),
@@ -70,8 +70,8 @@ KILL_POINTS = {  # in the order of a run
     "identities-entered": KillPoint("harmonia.registry.identity", "assign_ids", "end of", "with registry.write() as session:"),
     # a finished DuckDB file beside the old one
     "file-built": KillPoint("warehouse.publish", "_build_stores", "after", "rows[name] = running.result()"),
-    "before-swap": KillPoint("harmonia.atomic_files", "swap_in", "before", "tmp.replace(target)"),
-    "after-swap": KillPoint("harmonia.atomic_files", "swap_in", "after", "tmp.replace(target)"),
+    "before-swap": KillPoint("harmonia.atomic_files", "replace_large_file", "before", "tmp.replace(target)"),
+    "after-swap": KillPoint("harmonia.atomic_files", "replace_large_file", "after", "tmp.replace(target)"),
     # PostgreSQL: in the transaction
     "server-loaded": KillPoint(
         "warehouse.postgres", "prepared_publication", "after", "(_replace_rows if is_unchanged else _build_new_schemas)(cursor, stores)"
@@ -83,21 +83,25 @@ KILL_POINTS = {  # in the order of a run
     "states-entered": KillPoint("harmonia.registry.ledger", "record_states", "end of", "with registry.write() as session:"),
     "run-closed": KillPoint("harmonia.registry.ledger", "end_run", "after", "with registry.write() as session:"),
     # a page of feedback, scorecard, report or export: beside the old one
-    "page-written": KillPoint("harmonia.atomic_files", "write_whole", "before", "new_file.replace(path)"),
+    "page-written": KillPoint("harmonia.atomic_files", "write_small_file", "before", "new_file.replace(path)"),
     # review: in the transaction
     "judgements-entered": KillPoint(
         "harmonia.review.judgements",
         "enter_judgements",
         "after",
-        "session.execute(insert(Judgement), frame_rows(new.assign(decided_at=moment)))",
+        "session.execute(insert(Judgement), convert_frame_to_rows(new.assign(decided_at=moment)))",
     ),
     # all of it, under its unfinished name
     "release-written": KillPoint("warehouse.releases.folder", "write_release", "before", "unfinished.rename(target)"),
     # all of it, under its unfinished name
-    "backup-copied": KillPoint("harmonia.operations.backup.create", "backup", "after", "manifest = _copy_to(workplace, partial)"),
+    "backup-copied": KillPoint(
+        "harmonia.operations.backup.create", "backup", "after", "manifest = _copy_home_to_backup(workplace, partial)"
+    ),
     "restore-copied": KillPoint("harmonia.operations.backup.restore", "restore", "after", "if workplace.registry_url:"),
     # the bytes still lie there
-    "erasure-entered": KillPoint("harmonia.operations.erasure.redaction", "record_redactions", "before", "store.recorded()"),
+    "erasure-entered": KillPoint(
+        "harmonia.operations.erasure.redaction", "record_redactions", "before", "store.forget_unrecorded_hashes()"
+    ),
 }
 
 times: Counter[str] = Counter()  # how often each was reached in this process

@@ -9,7 +9,7 @@ from sqlalchemy import MetaData
 
 from harmonia.home import Home
 from harmonia.registry import Registry, open_registry
-from pipelines.landing import LandingReport, land_deliveries, landed_deliveries
+from pipelines.landing import LandingReport, land_deliveries, list_landed_deliveries
 
 
 class World:
@@ -38,7 +38,7 @@ class World:
 
     def landed_files(self) -> dict[tuple[str, str], dict[str, bytes]]:
         """Return the files of the landed deliveries: (institution, delivery) → file name → bytes."""
-        every = landed_deliveries(self.registry, self.home)
+        every = list_landed_deliveries(self.registry, self.home)
         return {(d.institution, str(d.name)): {f.name: f.path.read_bytes() for f in d.files} for d in every}
 
     def stored(self) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.linkage import Linked
+from pipelines.linkage import LinkageResult
 from schemas.canonical import TABLES, conform
 
 GIVEN = [
@@ -146,7 +146,7 @@ def background(matters: int = 40) -> World:
     return world
 
 
-def together(linked: Linked, *keys: str, entity: str = "person") -> bool:
+def together(linked: LinkageResult, *keys: str, entity: str = "person") -> bool:
     """Whether the records with these keys are all in one cluster."""
     frame = linked.persons if entity == "person" else linked.cases
     found = frame.set_index("record_key")["cluster"].loc[list(keys)]

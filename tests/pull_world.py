@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from landing_world import World
 
-from pipelines.pull.pulling import Limits, Outcome, pull_deliveries
+from pipelines.pull.pulling import Limits, PullOutcome, pull_deliveries
 from pipelines.resources.workplace import Workplace
 
 _QUICK = {"settle": 0, "pause": 0, "attempts": 2}
@@ -60,7 +60,7 @@ class PullWorld(World):
             (folder / name).write_bytes(f"{name} {text}\r\n".encode())
         return folder
 
-    def pull(self, *names: str, **options: Any) -> list[Outcome]:
+    def pull(self, *names: str, **options: Any) -> list[PullOutcome]:
         """Pull, within the limits of a test."""
         limits = options.pop("limits", Limits(seconds=30, memory=512))
         return pull_deliveries(Workplace.from_paths(self.inbox, self.home.root), self.registry, names or None, limits=limits, **options)

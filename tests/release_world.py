@@ -35,8 +35,8 @@ def signed(home: Path, text: str | None = None, few: Sequence[str] = FEW) -> pol
         text = yaml.safe_dump({**raw, "indicators": {code: raw["indicators"][code] for code in few}}, sort_keys=False)
     source = home / "draft.yaml"
     source.write_text(text, "utf-8")
-    policy.sign(home, home.parent / "coordinator.pem", "A Coordinator", "2014-01-15", source)
-    return policy.load(home)
+    policy.sign_policy(home, home.parent / "coordinator.pem", "A Coordinator", "2014-01-15", source)
+    return policy.load_policy(home)
 
 
 def units(indicator: str, year: int, *groups: tuple[int, dict[str, str]], start: int = 0) -> list[dict[str, Any]]:
@@ -136,7 +136,7 @@ def reported(of: ReleaseSource, indicator: str, year: int, steps: Mapping[str, i
 
 def release(home: Path, day: str, of: ReleaseSource) -> NewRelease:
     """Make and store a release in `home`, which has a signed policy."""
-    made = build(policy.load(home), of, home / "releases", date.fromisoformat(day))
+    made = build(policy.load_policy(home), of, home / "releases", date.fromisoformat(day))
     (home / "releases").mkdir(exist_ok=True)
     folder.write_release(home / "releases" / day, made.files)
     return made

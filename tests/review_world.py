@@ -15,7 +15,7 @@ from harmonia.registry.tables import Delivery, Run
 from pipelines.crosswalk import SUCCESSOR_COLUMNS
 from pipelines.linkage import link
 from schemas.canonical import TABLES, conform
-from warehouse.count import CountInputs, counting_models
+from warehouse.count import CountInputs, open_counting_models
 
 MATTERS = 24
 GIVEN = ("arben", "besa", "driton", "ermal")
@@ -118,8 +118,8 @@ def make_home(root: Path, matters: int = MATTERS, judgements: pd.DataFrame | Non
         {"institution": ["police", "prosecution"], "delivery": "2013-Q1", "period": "2013-Q1", "version": 1, "state": "complete"}
     )
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
-    with counting_models(CountInputs(tables, cases, persons, deliveries, nothing, nothing, nothing)) as models:
-        _write(home, "statistics", {"indicator_row": models.frame("indicator_row")})
+    with open_counting_models(CountInputs(tables, cases, persons, deliveries, nothing, nothing, nothing)) as models:
+        _write(home, "statistics", {"indicator_row": models.read_frame("indicator_row")})
     home.identity.unlink(missing_ok=True)
     with duckdb.connect(str(home.identity)) as connection:
         connection.register("incoming", tables["person_records"].merge(persons, on=["institution", "record_key"]))

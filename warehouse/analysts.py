@@ -1,11 +1,11 @@
 """The tables of the warehouse as analysts see them, with pseudonyms for keys and ids, and coarser days, ages and places.
 
 Belongs here: the declaration of these tables, and their rows. Does not belong here: the content of the tables (`tables`, `star`), the key
-and the crosswalk of pseudonyms (`stores`), how a store is written.
-Record keys and ids become keyed pseudonyms (an id itself would reveal the order of deliveries). A day becomes the first day of its calendar
-quarter. A column declared with `coarse` is replaced as `COARSE` says. Rows with the day of a confidential event, and figures of such events
-that are not totals of a year, are left out (`withheld_rows`). Rows are sorted by their values, which reveals nothing about the order of
-arrival. Views are computed from the exact rows and stored as tables, since they would give other results on coarse days.
+and the crosswalk of pseudonyms (`stores`), how a store is written. Record keys and ids are replaced by pseudonyms, since an id would reveal
+the order of deliveries. A day becomes the first day of its calendar quarter. A column declared with `coarse` is replaced as `COARSE` says.
+Rows with the day of a confidential event, and figures of such events that are not totals of a year, are left out
+(`withheld_rows_condition`). Rows are sorted by their values, which reveals nothing about the order of arrival. Views are computed from the
+exact rows and stored as tables, since they would give other results on coarse days.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ PSEUDONYM = "a keyed pseudonym"
 _MEMORY = "500MB"
 
 
-def _replacement(table: Table, column: Column[object]) -> tuple[str, str] | None:
-    """Return what analysts see instead of the values of a column: SQL (with name and type), and its description; None for the values."""
+def _replacement_for_analysts(table: Table, column: Column[object]) -> tuple[str, str] | None:
+    """Return the SQL expression that analysts see in place of a column, and its description. Return None if they see the column itself."""
     stored = "view" not in table.info  # a view is computed from the exact rows
     if stored and column.name in tables.key_columns(table):
         text = f"""r."{tables.key_columns(table)[column.name]}" || chr(0) || {{0}}"""
@@ -64,17 +64,17 @@ def _replacement(table: Table, column: Column[object]) -> tuple[str, str] | None
     return _QUARTER if stored and is_day else None
 
 
-def change_description(table: Table, column: Column[object]) -> str | None:
-    """Describe what analysts see instead of the values of a column; None if they see the values."""
-    replacement = _replacement(table, column)
+def describe_replacement_for_analysts(table: Table, column: Column[object]) -> str | None:
+    """Describe what analysts see instead of the values of a column. Return None if they see the values themselves."""
+    replacement = _replacement_for_analysts(table, column)
     return replacement[1] if replacement else None
 
 
-def withheld_rows(table: Table) -> str | None:
-    """Return the SQL condition on `r` for the rows of a table that analysts do not see; None if they see all.
+def withheld_rows_condition(table: Table) -> str | None:
+    """Return the SQL condition that selects, from the table alias `r`, the rows that analysts do not see. Return None if they see all rows.
 
-    Of figures of confidential events they see the totals of years: with the victims themselves beside it, a cell of a quarter or of one
-    category can tell who was in a shelter, and when.
+    Of the figures of confidential events, analysts see only the totals of years. A figure for a quarter or a category, compared with the
+    rows of the victims, could show who was in a shelter, and when.
     """
     events = ", ".join(f"'{event}'" for event in CONFIDENTIAL_EVENTS)
     indicators = ", ".join(f"'{code}'" for code, one in declared_indicators().items() if one.rows.event in CONFIDENTIAL_EVENTS)
@@ -93,23 +93,23 @@ def _has_figures(table: Table) -> bool:
     return {"indicator", "period"} <= set(table.columns.keys())
 
 
-def _select_shown_rows(table: Table, source: str, columns: Iterable[str]) -> str:
+def _select_rows_for_analysts(table: Table, source: str, columns: Iterable[str]) -> str:
     """Return the SQL for what analysts see of the `columns` of a table, whose exact rows are in `source`, sorted by their values."""
-    inner = ", ".join(f'{_analyst_expression(table, column)} AS "{column.name}"' for column in table.columns)
-    shown = f"({withheld_rows(table) or 'false'}) IS NOT TRUE"
+    inner = ", ".join(f'{_expression_for_analysts(table, column)} AS "{column.name}"' for column in table.columns)
+    shown = f"({withheld_rows_condition(table) or 'false'}) IS NOT TRUE"
     chosen = ", ".join(f'"{name}"' for name in columns)
     return f'SELECT {chosen} FROM (SELECT {inner} FROM "{source}" r WHERE {shown}) ORDER BY ALL'
 
 
-def _rows_with_days(table: Table) -> str:
+def _stored_rows_sql(table: Table) -> str:
     """Return the SQL for the stored rows of a table; days, which may be stored as timestamps, are converted to dates."""
     casts = (f'CAST("{c.name}" AS DATE) AS "{c.name}"' if isinstance(c.type, Date) else f'"{c.name}"' for c in table.columns)
     return f'SELECT {", ".join(casts)} FROM "{table.name} as stored"'
 
 
-def is_altered(table: Table) -> bool:
+def is_altered_for_analysts(table: Table) -> bool:
     """Return whether the table that analysts see differs from the table of the warehouse."""
-    return withheld_rows(table) is not None or any(change_description(table, column) for column in table.columns)
+    return withheld_rows_condition(table) is not None or any(describe_replacement_for_analysts(table, column) for column in table.columns)
 
 
 def _declared_tables() -> MetaData:
@@ -117,12 +117,12 @@ def _declared_tables() -> MetaData:
     for table in tables.WAREHOUSE.tables.values():
         columns = []
         for column in table.columns:
-            copy, note = column._copy(), change_description(table, column)
+            copy, note = column._copy(), describe_replacement_for_analysts(table, column)
             copy.comment = f"{column.comment}; to analysts: {note}" if note else column.comment
             columns.append(copy)
-        info = {key: value for key, value in table.info.items() if key != "view"} | {"altered": is_altered(table)}
+        info = {key: value for key, value in table.info.items() if key != "view"} | {"altered": is_altered_for_analysts(table)}
         without = "of victims in shelters only the totals of years" if _has_figures(table) else "without the days of victims in shelters"
-        without = f"; to analysts: {without}" if withheld_rows(table) else ""
+        without = f"; to analysts: {without}" if withheld_rows_condition(table) else ""
         Table(table.name, out, *columns, comment=f"{table.comment}{without}", info=info)
     return out
 
@@ -135,7 +135,7 @@ ANALYSTS = _declared_tables()
 class AnalystRows:
     """The rows of a table as analysts see them, computed when they are read.
 
-    rows: of the warehouse. key: of the pseudonyms. base: the database in which they are computed.
+    rows: the rows of the table in the warehouse. key: the secret key of the pseudonyms. base: the database that computes the rows.
     """
 
     table: Table
@@ -150,7 +150,7 @@ class AnalystRows:
             for name, constant in (("inner_pad", 0x36), ("outer_pad", 0x5C)):
                 connection.execute(f"SET VARIABLE {name} = ?", [bytes(byte ^ constant for byte in self.key.ljust(_HMAC_BLOCK, b"\0"))])
             register_table(connection, "incoming", self.rows)
-            selected = _select_shown_rows(self.table, "incoming", columns or self.table.columns.keys())
+            selected = _select_rows_for_analysts(self.table, "incoming", columns or self.table.columns.keys())
             reader = connection.sql(selected).to_arrow_reader(BATCH)
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # no rows: columns only
             yield from reader
@@ -160,7 +160,8 @@ class AnalystTables(Mapping[str, Rows]):
     """Table name → rows as analysts see them, for all tables of `ANALYSTS`. A table is computed when it is accessed."""
 
     def __init__(self, published: Mapping[str, Rows], key: bytes) -> None:
-        """Compute nothing yet. published: rows of the warehouse by table; key: that of the pseudonyms, at most 64 bytes."""
+        """Store the parameters; nothing is computed yet. published: the rows of each table of the warehouse. key: the secret key of the
+        pseudonyms, at most 64 bytes."""
         self._published, self._key = published, key
 
     def __getitem__(self, name: str) -> Rows:
@@ -169,7 +170,7 @@ class AnalystTables(Mapping[str, Rows]):
         if "view" in table.info:
             return self._view_rows[name]
         rows = self._published[name]
-        return AnalystRows(table, rows, self._key, self._base_database) if is_altered(table) else rows
+        return AnalystRows(table, rows, self._key, self._base_database) if is_altered_for_analysts(table) else rows
 
     @cached_property
     def _base_database(self) -> duckdb.DuckDBPyConnection:
@@ -194,10 +195,10 @@ class AnalystTables(Mapping[str, Rows]):
                         connection.register(table.name, tables.frame_to_arrow(table, tables.conform_frame(table, rows)))
                     else:
                         register_table(connection, f"{table.name} as stored", rows)
-                        connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_rows_with_days(table)}')
+                        connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_stored_rows_sql(table)}')
             for view in views:
                 connection.execute(f'CREATE TEMP VIEW "{view.name}" AS {view.info["view"]}')
-                selected = _select_shown_rows(view, view.name, view.columns.keys())
+                selected = _select_rows_for_analysts(view, view.name, view.columns.keys())
                 out[view.name] = tables.conform_frame(view, connection.sql(selected).df())
         return out
 
@@ -208,7 +209,7 @@ class AnalystTables(Mapping[str, Rows]):
         return len(ANALYSTS.tables)
 
 
-def _analyst_expression(table: Table, column: Column[object]) -> str:
+def _expression_for_analysts(table: Table, column: Column[object]) -> str:
     """Return the DuckDB expression for what analysts see in a column of the table `r`."""
-    delivered_value, replacement = f'r."{column.name}"', _replacement(table, column)
+    delivered_value, replacement = f'r."{column.name}"', _replacement_for_analysts(table, column)
     return replacement[0].format(delivered_value, column.type) if replacement else delivered_value

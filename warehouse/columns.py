@@ -21,8 +21,8 @@ def text_column(
 ) -> Column[str]:
     """Declare a text column.
 
-    key: it contains record keys, which analysts see as pseudonyms; true if the column `institution` names their institution, else the name
-    of the column that does.
+    key: whether the column contains record keys, which analysts see as pseudonyms. It is true if the column `institution` names the
+    institution of the keys. If another column names it, `key` is the name of that column.
     """
     return Column(
         name,

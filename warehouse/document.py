@@ -1,4 +1,4 @@
-"""Generate the pages of the documentation that follow from declarations: the dictionary of tables with a diagram, and the indicators.
+"""Generate two pages of the documentation from declarations: the dictionary of tables, with a diagram, and the list of indicators.
 
 `python -m warehouse.document` writes the pages; a test checks that they are up to date.
 Belongs here: declarations as Markdown. Does not belong here: the declarations (`warehouse/tables`, `star/tables`, `star/views`, the files
@@ -15,7 +15,7 @@ from sqlalchemy import Table
 
 from schemas.rules_doc import link_pages
 from warehouse import tables
-from warehouse.analysts import change_description
+from warehouse.analysts import describe_replacement_for_analysts
 from warehouse.indicators.catalogue import Definition, catalogue
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -33,19 +33,19 @@ def _type_name(column_type: object) -> str:
     return {"TEXT": "text", "BIGINT": "whole number", "BOOLEAN": "yes/no", "DATE": "day", "DOUBLE": "number"}[str(column_type)]
 
 
-def _column_row(table: Table) -> list[str]:
+def _dictionary_row(table: Table) -> list[str]:
     out = [f"### {table.name}", "", f"{table.comment}.", "", "| column | kind | content |", "|---|---|---|"]
     for column in table.columns:
         notes = [str(column.comment)]
         if column.info.get("of"):
             notes.append(f"→ `{column.info['of']}`")
-        if seen := change_description(table, column) if "view" not in table.info else None:
+        if seen := describe_replacement_for_analysts(table, column) if "view" not in table.info else None:
             notes.append(f"*to analysts: {seen}*")
         out.append(f"| `{column.name}` | {_type_name(column.type)} | {'; '.join(notes)} |")
     return [*out, ""]
 
 
-def _grouped_tables() -> list[tuple[str, list[Table]]]:
+def _tables_by_group() -> list[tuple[str, list[Table]]]:
     every = list(tables.WAREHOUSE.tables.values())
     groups = [(title, [t for t in every if t.name.startswith(prefix)]) for title, prefix in _PARTS]
     views = [t for t in every if "view" in t.info]
@@ -54,7 +54,8 @@ def _grouped_tables() -> list[tuple[str, list[Table]]]:
 
 
 def entity_diagram() -> str:
-    """Return a Mermaid entity diagram of the fact tables: their columns with a dimension, and which table these refer to."""
+    """Return a Mermaid diagram of the fact tables. It shows the columns that refer to a dimension, and the table to which each of them
+    refers."""
     pairs: dict[tuple[str, str], list[str]] = {}
     for fact in (t for t in tables.WAREHOUSE.tables.values() if t.name.startswith("fact_")):
         for column in fact.columns:
@@ -67,10 +68,10 @@ def entity_diagram() -> str:
 def dictionary_page() -> str:
     """Return the page `docs/reference/dictionary.md`."""
     out = ["# Data dictionary", "", _MADE, "", "## Diagram", "", entity_diagram(), ""]
-    for title, group in _grouped_tables():
+    for title, group in _tables_by_group():
         out += [f"## {title}", ""]
         for table in group:
-            out += _column_row(table)
+            out += _dictionary_row(table)
     return "\n".join(out).rstrip() + "\n"
 
 

@@ -23,7 +23,7 @@ BATCH = 60_000
 
 
 class Batched(Protocol):
-    """Rows that may not fit into memory: a pyarrow dataset, or another object with this method."""
+    """Rows that may not fit into memory. They are a pyarrow dataset, or another object with the method below."""
 
     def to_batches(self, columns: list[str] | None = None) -> Iterable[pa.RecordBatch]:
         """Return the rows in batches, in order. columns: None for all."""
@@ -34,8 +34,8 @@ Rows: TypeAlias = pd.DataFrame | Batched
 """Rows of a table with its columns."""
 
 
-def typed_parts(table: Table, rows: Rows) -> Iterator[pa.Table]:
-    """Yield `rows` with the columns and types that `table` declares: a frame at once, others in batches."""
+def typed_batches(table: Table, rows: Rows) -> Iterator[pa.Table]:
+    """Yield `rows` with the columns and types that `table` declares. A frame is returned as one part, all other rows in batches."""
     if isinstance(rows, pd.DataFrame):
         yield tables.frame_to_arrow(table, tables.conform_frame(table, rows))
         return
@@ -52,8 +52,8 @@ def row_batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.
         yield from rows.to_batches(columns)
 
 
-def compute_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield the batches; the next batch is computed while the caller processes the current one."""
+def compute_batches_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches. While the caller processes a batch, the next one is computed."""
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(next, batches, None)
         while (batch := waiting.result()) is not None:

@@ -3,10 +3,10 @@
 Belongs here: connecting, DDL, loading, the transaction. Does not belong here: table content (`warehouse/count`), the DuckDB files
 (`warehouse/publish`), who may see what (`warehouse/access`).
 
-The tables stay, their rows are replaced (DELETE, COPY, COMMIT): a reader's statement, or repeatable-read transaction, sees exactly one
-publication, nothing blocks, and grants remain. Schemas renamed into place would show such a transaction empty tables and wait for every
-reader (docs/decisions/0009). Only if the tables, or the access to them, differ from this version's declaration, they are rebuilt and
-replace the old ones in the same transaction.
+The tables stay, and their rows are replaced (DELETE, COPY, COMMIT). A statement or a repeatable-read transaction of a reader therefore sees
+exactly one publication, no reader has to wait, and grants remain. If new schemas were renamed into place instead, such a transaction would
+see empty tables, and publishing would wait for every reader (docs/decisions/0009). Only if the tables, or the access to them, differ from
+the declaration of this version, they are rebuilt and replace the old tables in the same transaction.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from warehouse import tables
 from warehouse.access import grants
 from warehouse.access.log import ADD_CHAIN, AUDIT, REQUESTS
 from warehouse.access.matrix import roles
-from warehouse.loading import Rows, typed_parts
+from warehouse.loading import Rows, typed_batches
 from warehouse.publish import create_statements
 from warehouse.stores import STORES, WAREHOUSE, Stores
 
@@ -101,7 +101,7 @@ def _error_remedy(error: psycopg.Error) -> str:
     return "the database server does not answer or refuses the connection: check the URL and that it runs"
 
 
-def execute_all(cursor: psycopg.Cursor, statements: list[str]) -> None:
+def execute_statements(cursor: psycopg.Cursor, statements: list[str]) -> None:
     """Execute statements one by one."""
     for statement in statements:
         cursor.execute(statement.encode())
@@ -113,7 +113,7 @@ def existing_roles(cursor: psycopg.Cursor) -> set[str]:
     return {name for (name,) in cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (names,)).fetchall()}
 
 
-def wait_for_lock(cursor: psycopg.Cursor) -> None:
+def wait_for_publication_lock(cursor: psycopg.Cursor) -> None:
     """Wait, with a limit, until no other run publishes to this database; then lock it until the end of the transaction."""
     cursor.execute(f"SET LOCAL lock_timeout = '{_MAX_WAIT}s'".encode())
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -129,21 +129,23 @@ def structure_digest() -> str:
     return _digest_statements([*tables_sql, *grants.structure_statements()])
 
 
-def schema_mark(existing: set[str]) -> str:
-    """Return the comment of a schema, which identifies the declared tables and the access of the `existing` roles to them."""
+def schema_comment(existing: set[str]) -> str:
+    """Return the comment with which a schema is marked. It identifies the declared tables, and the access of the `existing` roles to
+    them."""
     return f"form {structure_digest()}, access {_digest_statements(grants.access_statements(existing))}"
 
 
-def existing_mark(cursor: psycopg.Cursor) -> str | None:
-    """Return the comment of the existing schemas; None if they do not have exactly the declared tables and columns."""
+def existing_schema_comment(cursor: psycopg.Cursor) -> str | None:
+    """Return the comment with which the existing schemas are marked. Return None if they do not have exactly the declared tables and
+    columns."""
     columns = cursor.execute(_COLUMNS.encode(), (list(STORES),)).fetchall()
     declared = {
         (schema, table.name, c.name) for schema, metadata in STORES.items() for table in metadata.sorted_tables for c in table.columns
     }
-    return stored_mark(cursor) if declared == set(columns) else None
+    return stored_schema_comment(cursor) if declared == set(columns) else None
 
 
-def stored_mark(cursor: psycopg.Cursor) -> str | None:
+def stored_schema_comment(cursor: psycopg.Cursor) -> str | None:
     """Read the comment of the schema; None if there is none."""
     row = cursor.execute("SELECT obj_description(oid) FROM pg_namespace WHERE nspname = %s", (WAREHOUSE,)).fetchone()
     return row[0] if row else None
@@ -153,7 +155,7 @@ def _load_rows(cursor: psycopg.Cursor, schema: str, table: Table, rows: Rows) ->
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
     statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT csv)").format(sql.Identifier(schema, table.name), columns)
     with cursor.copy(statement) as copy:
-        for batch in chain.from_iterable(part.to_batches(_BATCH_ROWS) for part in typed_parts(table, rows)):
+        for batch in chain.from_iterable(part.to_batches(_BATCH_ROWS) for part in typed_batches(table, rows)):
             sink = pa.BufferOutputStream()
             csv.write_csv(batch, sink, _UNQUOTED_IS_NULL)
             copy.write(sink.getvalue().to_pybytes())
@@ -163,7 +165,7 @@ def _replace_rows(cursor: psycopg.Cursor, stores: Stores) -> None:
     """Replace the rows of the existing tables."""
     for schema in STORES:
         stored = grants.stored_tables(schema)
-        execute_all(cursor, [f"DELETE FROM {schema}.{table.name}" for table in reversed(stored)])
+        execute_statements(cursor, [f"DELETE FROM {schema}.{table.name}" for table in reversed(stored)])
         for table in stored:
             _load_rows(cursor, schema, table, stores[schema][table.name])
 
@@ -171,44 +173,44 @@ def _replace_rows(cursor: psycopg.Cursor, stores: Stores) -> None:
 def create_empty_schemas(cursor: psycopg.Cursor, existing: set[str]) -> None:
     """Create all schemas of this version, without rows and with access for the existing roles; none of them may exist."""
     for schema in STORES:
-        execute_all(
+        execute_statements(
             cursor, [f"CREATE SCHEMA {schema}", f"SET LOCAL search_path TO {schema}", *create_statements(grants.stored_tables(schema))]
         )
-    _create_log(cursor)
-    execute_all(cursor, ["RESET search_path", *grants.structure_statements(), *grants.access_statements(existing)])
+    _create_request_log(cursor)
+    execute_statements(cursor, ["RESET search_path", *grants.structure_statements(), *grants.access_statements(existing)])
 
 
-def _create_log(cursor: psycopg.Cursor) -> None:
-    execute_all(cursor, [f"CREATE SCHEMA {AUDIT}", f"SET LOCAL search_path TO {AUDIT}", *create_statements([REQUESTS])])
+def _create_request_log(cursor: psycopg.Cursor) -> None:
+    execute_statements(cursor, [f"CREATE SCHEMA {AUDIT}", f"SET LOCAL search_path TO {AUDIT}", *create_statements([REQUESTS])])
 
 
 def _build_new_schemas(cursor: psycopg.Cursor, stores: Stores) -> None:
     """Create new tables beside the existing ones, if any."""
     for schema in STORES:
-        execute_all(
+        execute_statements(
             cursor, [f"DROP SCHEMA IF EXISTS {schema}_new CASCADE", f"CREATE SCHEMA {schema}_new", f"SET LOCAL search_path TO {schema}_new"]
         )
-        execute_all(cursor, create_statements(grants.stored_tables(schema)))
+        execute_statements(cursor, create_statements(grants.stored_tables(schema)))
         for table in grants.stored_tables(schema):
             _load_rows(cursor, f"{schema}_new", table, stores[schema][table.name])
     if cursor.execute("SELECT to_regnamespace(%s)", (AUDIT,)).fetchone() == (None,):
-        _create_log(cursor)
+        _create_request_log(cursor)
     else:
-        execute_all(cursor, list(ADD_CHAIN))
+        execute_statements(cursor, list(ADD_CHAIN))
 
 
-def _swap_schemas(cursor: psycopg.Cursor) -> None:
+def _replace_existing_schemas(cursor: psycopg.Cursor) -> None:
     """Replace the existing schemas by those of `_build_new_schemas`, with views, functions and access."""
     lock_tables_exclusively(cursor)
-    execute_all(cursor, [f"DROP SCHEMA IF EXISTS {', '.join(STORES)} CASCADE"])
-    execute_all(cursor, [f"ALTER SCHEMA {schema}_new RENAME TO {schema}" for schema in STORES])
+    execute_statements(cursor, [f"DROP SCHEMA IF EXISTS {', '.join(STORES)} CASCADE"])
+    execute_statements(cursor, [f"ALTER SCHEMA {schema}_new RENAME TO {schema}" for schema in STORES])
     roles_present = existing_roles(cursor)
-    comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{schema_mark(roles_present)}'"
-    execute_all(cursor, ["RESET search_path", *grants.structure_statements(), *grants.access_statements(roles_present), comment])
+    comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{schema_comment(roles_present)}'"
+    execute_statements(cursor, ["RESET search_path", *grants.structure_statements(), *grants.access_statements(roles_present), comment])
 
 
 def lock_tables_exclusively(cursor: psycopg.Cursor) -> None:
-    """Lock all existing tables at once, or none while waiting: a reader that uses one of them may need another."""
+    """Lock all existing tables at once. While waiting, no table is locked, since a reader that uses one of the tables may need another."""
     query = "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = ANY(%s) ORDER BY 1"
     names = [name for (name,) in cursor.execute(query, (list(STORES),)).fetchall()]
     deadline = time.monotonic() + _MAX_WAIT
@@ -235,20 +237,21 @@ def _free_space(connection: psycopg.Connection) -> None:
 
 @contextmanager
 def prepared_publication(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
-    """Load every store in a transaction; the block calls the given function to commit, otherwise nothing changes.
+    """Load every store in a transaction, and give the block of the caller a function that commits the transaction. If the block does not
+    call it, nothing changes.
 
-    Readers see only old rows until then, and only new ones afterwards. Raises `HarmoniaError` on a server error.
+    Readers see only the old rows until the commit, and only the new rows afterwards. Raises `HarmoniaError` on a server error.
     """
     with open_connection(url) as connection:
         _free_space(connection)
         cursor = connection.cursor()
-        wait_for_lock(cursor)
-        is_unchanged = existing_mark(cursor) == schema_mark(existing_roles(cursor))
+        wait_for_publication_lock(cursor)
+        is_unchanged = existing_schema_comment(cursor) == schema_comment(existing_roles(cursor))
         (_replace_rows if is_unchanged else _build_new_schemas)(cursor, stores)
 
         def commit() -> None:
             if not is_unchanged:
-                _swap_schemas(cursor)
+                _replace_existing_schemas(cursor)
             connection.commit()
 
         yield commit
@@ -264,7 +267,7 @@ def read_tables(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
     )
     with open_connection(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        for table in tables.in_creation_order(STORES[schema].tables.values()):
+        for table in tables.sort_for_creation(STORES[schema].tables.values()):
             columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
             query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT WITH (FORMAT csv)").format(columns, sql.Identifier(schema, table.name))
             sink = pa.BufferOutputStream()

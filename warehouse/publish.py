@@ -29,10 +29,10 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnComment, SetTableComment
 
-from harmonia.atomic_files import share, swap_in, sync, temporary
-from harmonia.errors import HarmoniaError, storage
+from harmonia.atomic_files import link_or_copy_file, make_temporary_path, replace_large_file, sync_to_disk
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from warehouse import tables
-from warehouse.loading import Rows, compute_ahead, register_table, typed_parts
+from warehouse.loading import Rows, compute_batches_ahead, register_table, typed_batches
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
 
 FOLDER, POINTER = "published", "current"
@@ -45,7 +45,7 @@ GROUP_READABLE = 0o640
 def create_statements(declared: Iterable[Table]) -> list[str]:
     """Return the CREATE and COMMENT statements of tables, then views, in the dialect of PostgreSQL, which DuckDB accepts."""
     statements = []
-    for table in tables.in_creation_order(declared):
+    for table in tables.sort_for_creation(declared):
         comment, view = _compile_statement(SetTableComment(table)), table.info.get("view")
         if view:
             statements += [f'CREATE VIEW "{table.name}" AS {view}', comment.replace("COMMENT ON TABLE", "COMMENT ON VIEW", 1)]
@@ -77,15 +77,15 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) 
     if isinstance(rows, ds.FileSystemDataset):
         register_table(connection, "incoming", rows)
     else:
-        batches = (batch for part in typed_parts(table, rows) for batch in part.to_batches())
-        connection.register("incoming", pa.RecordBatchReader.from_batches(tables.arrow_schema(table), compute_ahead(batches)))
+        batches = (batch for part in typed_batches(table, rows) for batch in part.to_batches())
+        connection.register("incoming", pa.RecordBatchReader.from_batches(tables.arrow_schema(table), compute_batches_ahead(batches)))
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     (number,) = connection.execute(f'INSERT INTO "{table.name}" SELECT {columns} FROM incoming').fetchall()[0]
     connection.execute("DROP VIEW incoming")
     return int(number)
 
 
-def build_file(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -> dict[str, int]:
+def build_store_file(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -> dict[str, int]:
     """Write a new DuckDB file `target` with the tables and views `declared`, readable only by its owner.
 
     frames: rows by table. Returns the number of rows by table.
@@ -113,7 +113,7 @@ def _build_stores(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
     rows = {}
     with _owner_only_files(), ThreadPoolExecutor() as pool:
         builds = {
-            name: pool.submit(build_file, folder / f"{name}.duckdb", metadata.sorted_tables, stores[name])
+            name: pool.submit(build_store_file, folder / f"{name}.duckdb", metadata.sorted_tables, stores[name])
             for name, metadata in STORES.items()
         }
         for name, running in builds.items():
@@ -129,11 +129,11 @@ def publication_numbers(folder: Path) -> list[int]:
 def publish_stores(stores: Stores, home: Path, before_swap: Callable[[], None] = lambda: None) -> dict[str, int]:
     """Write every store into a new folder of `home`, then make that folder current. Call it under the run lock.
 
-    before_swap: called when all files are complete, before the pointer changes; if it raises an error, nothing is published.
-    Returns the number of rows of each table of the warehouse. Raises `HarmoniaError` if a file cannot be written.
+    before_swap: a function that is called when all files are complete, before the pointer changes. If it raises an error, nothing is
+    published. Returns the number of rows of each table of the warehouse. Raises `HarmoniaError` if a file cannot be written.
     """
     folder = home / FOLDER
-    with storage(folder):
+    with convert_storage_errors(folder):
         folder.mkdir(exist_ok=True)
         for leftover in folder.glob(".*.tmp"):  # of killed runs: an incomplete publication, or a pointer not yet in place
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
@@ -142,38 +142,38 @@ def publish_stores(stores: Stores, home: Path, before_swap: Callable[[], None] =
         unfinished.mkdir()
     try:
         rows = _build_stores(stores, unfinished)
-        with storage(unfinished):
+        with convert_storage_errors(unfinished):
             (unfinished / f"{ANALYSTS}.duckdb").chmod(GROUP_READABLE)
             for file in (*unfinished.iterdir(), unfinished):
-                sync(file)
+                sync_to_disk(file)
         before_swap()
-        with storage(folder):
+        with convert_storage_errors(folder):
             unfinished.rename(folder / str(number))
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    _make_current(home, folder, number)
+    _make_publication_current(home, folder, number)
     return rows[WAREHOUSE]
 
 
-def remove_previous(home: Path) -> None:
+def remove_previous_publications(home: Path) -> None:
     """Remove the folders of all publications except the current one. Call it under the run lock."""
-    with storage(home / FOLDER):
+    with convert_storage_errors(home / FOLDER):
         for number in publication_numbers(home / FOLDER)[:-1]:
             shutil.rmtree(home / FOLDER / str(number))
 
 
-def _make_current(home: Path, folder: Path, number: int) -> None:
+def _make_publication_current(home: Path, folder: Path, number: int) -> None:
     """Make publication `number` the current one, link its files under their plain names, and delete older ones except the previous."""
-    pointer = temporary(folder / POINTER)
-    with storage(folder):
+    pointer = make_temporary_path(folder / POINTER)
+    with convert_storage_errors(folder):
         pointer.write_text(f"{number}\n")
-    swap_in(pointer, folder / POINTER)
+    replace_large_file(pointer, folder / POINTER)
     for name in STORES:
         target = home / f"{name}.duckdb"
-        linked = temporary(target)
-        with storage(target):
-            share(folder / str(number) / target.name, linked)
-        swap_in(linked, target)
-    with storage(folder):
+        linked = make_temporary_path(target)
+        with convert_storage_errors(target):
+            link_or_copy_file(folder / str(number) / target.name, linked)
+        replace_large_file(linked, target)
+    with convert_storage_errors(folder):
         for old in publication_numbers(folder)[:-2]:
             shutil.rmtree(folder / str(old))

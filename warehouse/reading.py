@@ -1,4 +1,4 @@
-"""Read published stores, in such a way that a reader sees one publication even if another is published meanwhile.
+"""Read published stores. A reader sees one publication completely, even if another one is published meanwhile.
 
 Belongs here: opening the files of a publication, opening a consistent transaction on PostgreSQL, a clear error if another version of the
 program published. Does not belong here: writing stores (`warehouse/publish`, `warehouse/postgres`).
@@ -37,7 +37,7 @@ def open_publication(home: Path, *stores: str) -> Iterator[duckdb.DuckDBPyConnec
     their names. Raises `HarmoniaError` if nothing is published, a file cannot be read, or another version wrote it.
     """
     names = stores or (WAREHOUSE,)
-    connection = _open_current(home, names)
+    connection = _open_current_publication(home, names)
     try:
         for name in names:
             require_tables(connection, name, STORES[name])
@@ -46,8 +46,9 @@ def open_publication(home: Path, *stores: str) -> Iterator[duckdb.DuckDBPyConnec
         connection.close()
 
 
-def _open_current(home: Path, names: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
-    """Open the stores `names` of the current publication. If its folder is deleted meanwhile, two publications later, start again."""
+def _open_current_publication(home: Path, names: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+    """Open the stores `names` of the current publication. If its folder is deleted meanwhile, because two newer publications were made,
+    start again."""
     for remaining in reversed(range(_TRIES)):
         folder = current_folder(home)
         try:
@@ -84,10 +85,10 @@ def absent_columns(metadata: MetaData, existing: set[tuple[str, str]]) -> list[s
     ]
 
 
-def older_version_message(what: str, lacking: list[str]) -> str:
+def older_version_message(outdated: str, lacking: list[str]) -> str:
     """Return the message for tables that another version of the program wrote. lacking: columns that they lack."""
     more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-    return f"{what} was published by another version of Harmonia: it lacks {lacking[0]}{more}; `harmonia run` publishes it again"
+    return f"{outdated} was published by another version of Harmonia: it lacks {lacking[0]}{more}; `harmonia run` publishes it again"
 
 
 @contextlib.contextmanager

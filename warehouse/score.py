@@ -1,4 +1,4 @@
-"""Measure how accurate a published warehouse is, given the truth behind simulated or sample deliveries.
+"""Measure how accurate a published warehouse is, by comparison with the truth behind simulated or sample deliveries.
 
 For evaluation only: the pipeline never imports this module or reads the truth.
 Belongs here: comparing published tables with the files of the truth (`statistics.csv`, `records.csv`, `reconciliation.csv`), showing the
@@ -53,7 +53,7 @@ class ScoreResult:
     def relative_error(self, measure: str) -> float:
         """Return the sum of the absolute errors of the yearly totals, divided by the sum of the true harmonised figures.
 
-        For `as_reported` this is the error that is made by counting the institutions' rows.
+        For the measure `as_reported`, this is the error that results from simply counting the institutions' rows.
         """
         true = self.totals["harmonised_true"]
         return float((self.totals[measure] - true).abs().sum() / true.sum()) if true.sum() else 0.0
@@ -110,22 +110,22 @@ def _published_tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.D
         raise HarmoniaError(f"{warehouse}: cannot be read as a warehouse ({type(error).__name__}); run `harmonia run` again") from error
 
 
-def record_differences(lineage: pd.DataFrame, true: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def record_differences(lineage: pd.DataFrame, true_records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Compare the records of the lineage with those of the truth; return missing, wrong and extra records (as in `ScoreResult`).
 
-    lineage: RECORD, status. true: RECORD, expected_status, alt_status. A record that is `unparseable` in the truth may be `quarantined` in
-    the lineage, or missing. If a record has several lines in a delivery, one of them must have the expected status.
+    lineage: RECORD, status. true_records: RECORD, expected_status, alt_status. A record that is `unparseable` in the truth may be
+    `quarantined` in the lineage, or missing. If a record has several lines in a delivery, one of them must have the expected status.
     """
-    true = true.assign(true_line=range(len(true)))
-    accepted_status = true[["expected_status", "alt_status"]].replace("unparseable", "quarantined")
-    both = true.merge(lineage[[*RECORD, "status"]].drop_duplicates(), on=RECORD, how="left")
+    true_records = true_records.assign(true_line=range(len(true_records)))
+    accepted_status = true_records[["expected_status", "alt_status"]].replace("unparseable", "quarantined")
+    both = true_records.merge(lineage[[*RECORD, "status"]].drop_duplicates(), on=RECORD, how="left")
     accepted = accepted_status.loc[both["true_line"]].set_axis(both.index)
     is_right = (both["status"] == accepted["expected_status"]) | (both["status"] == accepted["alt_status"])
     may_be_absent = (accepted == "quarantined").any(axis=1)
     is_absent = both["status"].isna()
     right_lines = both.loc[is_right | (is_absent & may_be_absent), "true_line"]
     wrong = both[~both["true_line"].isin(right_lines)]
-    extra = lineage.merge(true[RECORD], on=RECORD, how="left", indicator=True)
+    extra = lineage.merge(true_records[RECORD], on=RECORD, how="left", indicator=True)
     return (
         wrong.loc[wrong["status"].isna(), RECORD],
         wrong.loc[wrong["status"].notna(), [*RECORD, "status", "expected_status", "alt_status"]],
@@ -133,16 +133,16 @@ def record_differences(lineage: pd.DataFrame, true: pd.DataFrame) -> tuple[pd.Da
     )
 
 
-def compare_cells(statistics: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
+def compare_cells(statistics: pd.DataFrame, true_figures: pd.DataFrame) -> pd.DataFrame:
     """Join the true figures with the published ones; a figure that is not published is 0.
 
     Columns out: CELL; as_reported, harmonised and the true as_reported_true, harmonised_true; table: the number of dimensions that are
     broken down, and which; length: of the period, year or quarter.
     """
-    true = true.assign(**{m: true[m].fillna("0").astype(int) for m in MEASURES})
-    periods = set(true["period"])
+    true_figures = true_figures.assign(**{m: true_figures[m].fillna("0").astype(int) for m in MEASURES})
+    periods = set(true_figures["period"])
     counted = statistics.loc[statistics["period"].isin(periods), [*CELL, *MEASURES]]
-    both = true[[*CELL, *MEASURES]].merge(counted, on=CELL, how="left", suffixes=("_true", ""))
+    both = true_figures[[*CELL, *MEASURES]].merge(counted, on=CELL, how="left", suffixes=("_true", ""))
     broken_down = (both[list(DIMENSIONS)] != "total").dot(pd.Series([f"{d}," for d in DIMENSIONS], index=list(DIMENSIONS), dtype=object))
     table = broken_down.astype("str").str.strip(",").replace("", "total")
     length = both["period"].str.len().map({4: "years"}).fillna("quarters")
@@ -175,31 +175,31 @@ def strategy_figures(cells: pd.DataFrame) -> pd.DataFrame:
     return both[["indicator", "period", "offence_group", "figure", "harmonised"]] if truth_has_all else both.iloc[:0, :0]
 
 
-def _pair_count(cluster_sizes: pd.Series) -> float:
+def _count_pairs_in_clusters(cluster_sizes: pd.Series) -> float:
     return float((cluster_sizes * (cluster_sizes - 1) / 2).sum())
 
 
-def pairwise_accuracy(assigned_ids: pd.Series, true: pd.Series) -> dict[str, float]:
+def pairwise_accuracy(assigned_ids: pd.Series, true_ids: pd.Series) -> dict[str, float]:
     """Compute precision, recall and F1 of the pairs of records in one cluster.
 
-    assigned_ids, true: cluster of each record, without nulls.
+    assigned_ids, true_ids: the published and the true cluster of each record, without nulls.
     """
-    both = pd.DataFrame({"ours": assigned_ids.to_numpy(), "true": true.to_numpy()})
-    correct, linked, true_pairs = (_pair_count(both.groupby(by).size()) for by in (["ours", "true"], ["ours"], ["true"]))
+    both = pd.DataFrame({"ours": assigned_ids.to_numpy(), "true": true_ids.to_numpy()})
+    correct, linked, true_pairs = (_count_pairs_in_clusters(both.groupby(by).size()) for by in (["ours", "true"], ["ours"], ["true"]))
     precision, recall = correct / linked if linked else 1.0, correct / true_pairs if true_pairs else 1.0
     return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall) if correct else 0.0}
 
 
-def pair_accuracy(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
+def pair_accuracy(lineage: pd.DataFrame, true_records: pd.DataFrame) -> pd.DataFrame:
     """Compute precision and recall of linkage over pairs of records, for cases (case records) and persons (person records).
 
     A record without an id counts as a cluster with one record. A key that denotes different persons in different deliveries is a record
     for each of them; a row that cannot be read is not linked.
     """
     key = ["institution", "entity", "record_key"]
-    true, out = true[true["expected_status"] != "unparseable"], []
+    true_records, out = true_records[true_records["expected_status"] != "unparseable"], []
     for entity, column in (("case", "case_id"), ("person", "person_id")):
-        expected = true[(true["entity"] == entity) & true[column].notna()].drop_duplicates(RECORD)
+        expected = true_records[(true_records["entity"] == entity) & true_records[column].notna()].drop_duplicates(RECORD)
         published = lineage[lineage["entity"] == entity].drop_duplicates(RECORD)[[*RECORD, column]]
         both = expected.merge(published, on=RECORD, how="inner", suffixes=("_true", ""))
         both = both.drop_duplicates([*key, column, f"{column}_true"], ignore_index=True)
@@ -208,10 +208,12 @@ def pair_accuracy(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
-def _true_ids(lineage: pd.DataFrame, true: pd.DataFrame, entity: str, column: str) -> pd.Series:
+def _true_ids(lineage: pd.DataFrame, true_records: pd.DataFrame, entity: str, column: str) -> pd.Series:
     """Return, for each published id, the true id of most of its records."""
     key = ["institution", "entity", "record_key"]
-    both = lineage[lineage["entity"] == entity].drop_duplicates(key).merge(true.drop_duplicates(key), on=key, suffixes=("", "_true"))
+    both = (
+        lineage[lineage["entity"] == entity].drop_duplicates(key).merge(true_records.drop_duplicates(key), on=key, suffixes=("", "_true"))
+    )
     tally = both.groupby([column, f"{column}_true"]).size().rename("n").reset_index().sort_values("n", ascending=False)
     return tally.drop_duplicates(column).set_index(column)[f"{column}_true"]
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 from sqlalchemy import MetaData
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from warehouse import analysts, tables
 from warehouse.loading import Rows, register_table
 
@@ -38,8 +38,8 @@ _PRIVATE = 0o600
 def pseudonym_key(home: Path) -> bytes:
     """Return the secret key of the pseudonyms. As it stays the same, a record keeps its pseudonym from run to run.
 
-    It is read from the file that `HARMONIA_PSEUDONYM_KEY` names, else from the home (mode 0600), where it is created if it is missing. It
-    is never in a store. Raises `HarmoniaError` if the file cannot be read or does not contain a key.
+    The key is read from the file that `HARMONIA_PSEUDONYM_KEY` names, or else from the home (mode 0600). If it is missing there, it is
+    created. No store contains the key. Raises `HarmoniaError` if the file cannot be read or does not contain a key.
     """
     key_path = os.environ.get(KEY_VARIABLE)
     path = Path(key_path).expanduser() if key_path else home / KEY_FILE
@@ -48,7 +48,7 @@ def pseudonym_key(home: Path) -> bytes:
             f"{path}: the pseudonym key named by {KEY_VARIABLE} is missing: restore {KEY_FILE} from a backup, or, if nothing was "
             f"published yet, create it with {KEY_BYTES} random bytes"
         )
-    with storage(path):
+    with convert_storage_errors(path):
         with contextlib.suppress(FileExistsError):
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
             with os.fdopen(file, "wb") as out:
@@ -102,8 +102,8 @@ def identified_persons(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFram
 
 
 def arrange_stores(published: Mapping[str, Rows], delivered_names: pd.DataFrame, key: bytes) -> Stores:
-    """Return the tables of all stores. published: the tables of the warehouse. delivered_names: from
-    `identified_persons`. key: that of the pseudonyms."""
+    """Return the tables of all stores. published: the tables of the warehouse. delivered_names: from `identified_persons`. key: the secret
+    key of the pseudonyms."""
     pairs = pseudonym_crosswalk(published, key)
     return {
         WAREHOUSE: published,

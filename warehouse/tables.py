@@ -259,22 +259,23 @@ CONTRACT = ("statistics", "bridge", "coverage", "lineage", "reconciliation", "fi
 
 
 def key_columns(table: Table) -> dict[str, str]:
-    """Return the columns with record keys → the column that names their institution. Analysts see pseudonyms instead of these keys."""
+    """Return the columns that contain record keys and, for each, the column that names the institution of the keys. Analysts see pseudonyms
+    instead of these keys."""
     return {c.name: str(c.info["record_key"]) for c in table.columns if c.info.get("record_key")}
 
 
 def linked_columns(table: Table) -> set[str]:
-    """Return the columns whose values depend on records of other institutions, and which the owner of a row therefore cannot see."""
+    """Return the columns whose values depend on records of other institutions. The institution that owns a row cannot see these columns."""
     return {c.name for c in table.columns if c.info.get("linked")}
 
 
-def narrow_table(table: Table, columns: Collection[str]) -> Table:
+def table_with_columns(table: Table, columns: Collection[str]) -> Table:
     """Return a declaration of `table` with only these columns."""
     return Table(table.name, MetaData(), *(c._copy() for c in table.columns if c.name in columns), comment=table.comment, info=table.info)
 
 
 def stored_tables(metadata: MetaData) -> list[Table]:
-    """Return the tables that store rows, i.e. are no views."""
+    """Return the tables that store rows, which are all tables except views."""
     return [table for table in metadata.sorted_tables if "view" not in table.info]
 
 
@@ -286,7 +287,7 @@ def declared_views(metadata: MetaData) -> list[Table]:
     return [table for table in metadata.tables.values() if "view" in table.info]
 
 
-def in_creation_order(declared: Iterable[Table]) -> list[Table]:
+def sort_for_creation(declared: Iterable[Table]) -> list[Table]:
     """Sort tables and views so that they can be created one after the other: tables, then views in the order of declaration."""
     return sorted(declared, key=lambda table: list(table.metadata.tables).index(table.name) if "view" in table.info else -1)
 

@@ -59,7 +59,7 @@ _REPEATED = ("yardstick-twice", "the line repeats an earlier line, which is comp
 
 @dataclass(frozen=True)
 class Tolerance:
-    """The content of `yardsticks.yaml`."""
+    """How large the gap to a yardstick may be before it is reported, as declared in `yardsticks.yaml`."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -68,12 +68,12 @@ class Tolerance:
 
 
 @cache
-def tolerance() -> Tolerance:
-    """Return how large a gap may be before it is reported."""
+def read_tolerance() -> Tolerance:
+    """Return how large the gap to a yardstick may be before it is reported."""
     return read_declaration(Tolerance, Path(__file__).with_suffix(".yaml"))
 
 
-class FileFormatError(Exception):
+class YardstickFormatError(Exception):
     """A file of yardsticks is not in the documented format.
 
     remedy: what to do, without any text of the file; line: the number of the faulty line, if it is one; details: text of the file.
@@ -84,7 +84,7 @@ class FileFormatError(Exception):
         self.remedy, self.line = remedy, line
 
 
-def read_file(path: Path) -> pd.DataFrame:
+def read_yardstick_file(path: Path) -> pd.DataFrame:
     """Read a file of yardsticks and return its lines as text: `FILE_COLUMNS` and `line`.
 
     Raises `HarmoniaError`, which says what to do, if the file cannot be read or is not in the documented format.
@@ -93,7 +93,7 @@ def read_file(path: Path) -> pd.DataFrame:
         return _parse_file(path)
     except OSError as error:
         raise HarmoniaError(f"{path}: cannot be read: {error.strerror}") from None
-    except FileFormatError as error:
+    except YardstickFormatError as error:
         raise HarmoniaError(f"{path}: {error}") from None
 
 
@@ -106,13 +106,13 @@ def read_landed_files(files: Iterable[tuple[str, Path]]) -> pd.DataFrame:
     for name, path in files:
         try:
             parts.append(_parse_file(path).assign(file=name, kind=PUBLISHED))
-        except FileFormatError as error:
+        except YardstickFormatError as error:
             parts.append(pd.DataFrame([{"file": name, "line": error.line, "rule": "yardstick-form", "why": error.remedy}]))
     lines = pd.concat(parts[1:], ignore_index=True).reindex(columns=list(LINE_COLUMNS)) if parts[1:] else parts[0]
     return lines.astype({name: "Int64" if name == "line" else "str" for name in LINE_COLUMNS})
 
 
-def convert_returns(returns: pd.DataFrame) -> pd.DataFrame:
+def convert_returned_counts(returns: pd.DataFrame) -> pd.DataFrame:
     """Convert returns of counts (`pipelines.returned_counts.RETURNED_COUNT_COLUMNS`) to lines (`LINE_COLUMNS`)."""
     units = {code: indicator.unit for code, indicator in indicators().items()}
     lines = returns.assign(
@@ -126,8 +126,8 @@ def convert_returns(returns: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parse_file(path: Path) -> pd.DataFrame:
-    """Return the lines of a file as text: `FILE_COLUMNS` and `line`. Raises `FileFormatError`."""
-    not_csv = FileFormatError("is not a small CSV file in UTF-8: export it as “CSV UTF-8”")
+    """Return the lines of a file as text: `FILE_COLUMNS` and `line`. Raises `YardstickFormatError`."""
+    not_csv = YardstickFormatError("is not a small CSV file in UTF-8: export it as “CSV UTF-8”")
     if path.stat().st_size > _MAX_BYTES:
         raise not_csv
     try:
@@ -139,13 +139,13 @@ def _parse_file(path: Path) -> pd.DataFrame:
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         line = reader.reader.line_num
-        raise FileFormatError(f"line {line} is not CSV ({error}): correct it", line) from None
+        raise YardstickFormatError(f"line {line} is not CSV ({error}): correct it", line) from None
     header = [name.strip() for name in reader.fieldnames or ()]
     if sorted(header) != sorted(FILE_COLUMNS):
         remedy = f"the columns must be {', '.join(FILE_COLUMNS)}, separated by commas"
-        raise FileFormatError(remedy, 1, f"the columns are {', '.join(header) or 'none'}: ")
+        raise YardstickFormatError(remedy, 1, f"the columns are {', '.join(header) or 'none'}: ")
     if uneven := [line for line, row in rows if None in row or None in row.values()]:
-        raise FileFormatError(f"line {uneven[0]} has more or fewer cells than the header: correct it", uneven[0])
+        raise YardstickFormatError(f"line {uneven[0]} has more or fewer cells than the header: correct it", uneven[0])
     lines = pd.DataFrame(
         [{"line": line, **{str(k).strip(): v.strip() for k, v in row.items()}} for line, row in rows], columns=["line", *FILE_COLUMNS]
     )
@@ -191,9 +191,10 @@ class InstitutionFigures:
 def compare_file(lines: pd.DataFrame, statistics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare the lines of a file with the published figures, without regard to single institutions.
 
-    lines: from `read_file`; statistics: the table of the warehouse. Where an indicator counts several institutions, the lines of one source
-    are added up. Returns the gaps (`GAP_COLUMNS`), and the lines that cannot be compared with what to do (`UNCOMPARED_COLUMNS`). `gap` is
-    `as_reported` less the published figure; `gap_percent` is its share of the published figure, null if that is 0.
+    lines: from `read_yardstick_file`; statistics: the table of the warehouse. Where an indicator counts several institutions, the lines of
+    one source are added up. Returns the gaps (`GAP_COLUMNS`), and the lines that cannot be compared, each with what to do
+    (`UNCOMPARED_COLUMNS`). `gap` is `as_reported` less the published figure; `gap_percent` is its share of the published figure, null if
+    that is 0.
     """
     lines = lines.reindex(columns=list(LINE_COLUMNS)).assign(kind=PUBLISHED)
     figures, uncompared = _compare_lines(lines, statistics, None, lambda value: f"{value!r} ")
@@ -209,13 +210,15 @@ def build_published_table(
     lines: `LINE_COLUMNS`; statistics: the table of the warehouse; institution_figures and coverage: as in `InstitutionFigures`.
     """
     figures, _ = _compare_lines(lines, statistics, InstitutionFigures(institution_figures, coverage))
-    allowed = figures["published"].mul(tolerance().share).clip(lower=tolerance().least)
+    allowed = figures["published"].mul(read_tolerance().share).clip(lower=read_tolerance().least)
     exceeds = figures["gap"].abs().gt(allowed).fillna(False) & ~figures["incomplete"]
     rows = tables.conform_frame(tables.YARDSTICK, figures.assign(institution=figures["institutions"], exceeds_tolerance=exceeds))
     return rows.sort_values(list(rows.columns), ignore_index=True)
 
 
-def find_problems(lines: pd.DataFrame, statistics: pd.DataFrame, institution_figures: pd.DataFrame, coverage: pd.DataFrame) -> pd.DataFrame:
+def find_lines_with_problems(
+    lines: pd.DataFrame, statistics: pd.DataFrame, institution_figures: pd.DataFrame, coverage: pd.DataFrame
+) -> pd.DataFrame:
     """Return the lines that cannot be compared (`PROBLEM_COLUMNS`); `why` also says what to do, and quotes nothing of the file.
 
     The parameters are those of `build_published_table`.
@@ -239,14 +242,14 @@ def _compare_lines(
     """
     problems = [None if pd.notna(line["rule"]) else _problem_of_line(line, quote) for line in lines.to_dict("records")]
     faulty = pd.Series([problem is not None for problem in problems], index=lines.index, dtype="bool")
-    uncompared = [lines[lines["rule"].notna()], _add_reasons(lines[faulty], [problem for problem in problems if problem])]
+    uncompared = [lines[lines["rule"].notna()], _add_reasons_of_problems(lines[faulty], [problem for problem in problems if problem])]
     other_dimensions = [name for name in DIMENSIONS if name != "offence_group"]
     totals = statistics[(statistics[other_dimensions] == TOTAL).all(axis=1)]
     warehouse_figures = {(str(row["indicator"]), str(row["period"]), str(row["offence_group"])): row for row in totals.to_dict("records")}
     figures = []
     valid = lines[~faulty & lines["rule"].isna()]
-    repeated = _repeats_a_line(valid)
-    uncompared.append(_add_reasons(valid[repeated], [_REPEATED] * int(repeated.sum())))
+    repeated = _is_repeated_line(valid)
+    uncompared.append(_add_reasons_of_problems(valid[repeated], [_REPEATED] * int(repeated.sum())))
     valid = valid[~repeated]
     without_records = [name for name in contract.institutions() if not contract.load(name).has_records]  # part of no sum
     compared_alone = valid["institution"].isin(without_records) | (institution_figures is not None)
@@ -261,9 +264,9 @@ def _compare_lines(
             warehouse_figure = institution_figures.for_institution(str(rows["institution"].iloc[0]), key, warehouse_figure)
         problem = _problem_of_figure(key, rows, absent, warehouse_figure)
         if problem:
-            uncompared.append(_add_reasons(rows, [problem] * len(rows)))
+            uncompared.append(_add_reasons_of_problems(rows, [problem] * len(rows)))
         if problem is None or problem[0] in (NO_FIGURE, NOTHING_READ):
-            figure = _figure_row(key, rows, warehouse_figure or {})
+            figure = _compared_figure_row(key, rows, warehouse_figure or {})
             figures.append({**figure, "source": source, "kind": kind, "rule": problem and problem[0]})
     columns = [*GAP_COLUMNS, "kind", "unit", "harmonised", "rule"]
     counts = dict.fromkeys(("published", "as_reported", "harmonised", "gap", "line"), "Int64")
@@ -272,18 +275,19 @@ def _compare_lines(
     return pd.DataFrame(figures, columns=columns).astype(types), uncompared_lines
 
 
-def _repeats_a_line(lines: pd.DataFrame) -> pd.Series:
-    """Return which lines repeat an earlier line of the same source and figure, where all these lines have one value."""
+def _is_repeated_line(lines: pd.DataFrame) -> pd.Series:
+    """Return for each line whether it only repeats an earlier line: the lines have the same source and figure, and all of them have the
+    same value."""
     figure = ["indicator", "period", "offence_group", "source", "kind", "institution"]
     numbers = lines.assign(number=lines["value"].astype("int64")).groupby(figure)["number"].transform("nunique")
     return lines.duplicated(figure) & (numbers == 1)
 
 
-def _add_reasons(lines: pd.DataFrame, problems: list[tuple[str, str]]) -> pd.DataFrame:
+def _add_reasons_of_problems(lines: pd.DataFrame, problems: list[tuple[str, str]]) -> pd.DataFrame:
     return lines.assign(rule=[rule for rule, _ in problems], why=[reason for _, reason in problems])
 
 
-def _figure_row(key: FigureKey, lines: pd.DataFrame, warehouse_figure: Mapping[Any, Any]) -> dict[str, Any]:
+def _compared_figure_row(key: FigureKey, lines: pd.DataFrame, warehouse_figure: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the sum of published figures beside the figure of the warehouse (`as_reported`, `harmonised`, `incomplete`)."""
     published = int(lines["value"].astype("int64").sum())
     as_reported, harmonised = (
@@ -305,7 +309,8 @@ def _figure_row(key: FigureKey, lines: pd.DataFrame, warehouse_figure: Mapping[A
 
 
 def _problem_of_line(line: Mapping[Any, Any], quote: Callable[[object], str]) -> _RuleAndReason:
-    """Return the rule that a line breaks and what to do; None if it can be compared. The figures of the warehouse play no part here."""
+    """Return the rule that a line breaks, and what to do. Return None if the line can be compared. The figures of the warehouse are not
+    examined here."""
     indicator = indicators().get(line["indicator"])
     if line["institution"] not in contract.institutions():
         names = ", ".join(contract.institutions())
@@ -338,9 +343,9 @@ def _problem_of_line(line: Mapping[Any, Any], quote: Callable[[object], str]) ->
 def _problem_of_figure(
     key: FigureKey, lines: pd.DataFrame, absent: Collection[str], warehouse_figure: Mapping[Any, Any] | None
 ) -> _RuleAndReason:
-    """Return the rule that the lines of one figure and source break and what to do; None if they can be compared.
+    """Return the rule that the lines of one figure and source break, and what to do. Return None if the lines can be compared.
 
-    absent: institutions that the figure of the warehouse counts and the source does not name.
+    absent: the institutions that the figure of the warehouse counts, but that the source does not name.
     """
     if lines["institution"].duplicated().any():
         return "yardstick-twice", "the source gives this figure twice, with different values: correct the file, or name the sources apart"

@@ -19,7 +19,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     cases, persons = tables["events"], tables["persons"]
     records = builders.build_key_columns(INSTITUTION, cases).assign(
         number=cases["number"],
-        municipality=builders.code_of("municipalities", cases["administrative_unit"]),
+        municipality=builders.find_code("municipalities", cases["administrative_unit"]),
         state=cases["document"],
         offence_date=cases["month"],
         period=cases["_period"],
@@ -28,7 +28,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     without = {"nameless": pd.Series(None, index=persons.index, dtype="str"), "nameless:given": pd.Series(False, index=persons.index)}
     year = persons["_period"].str[:4].astype(int)
     role = persons["role"].mask(persons["role:text"].str.strip().eq("N") & (year >= OTHER_SINCE), "witness")
-    people = builders.persons(
+    people = builders.build_person_records(
         INSTITUTION,
         persons.assign(**without),
         role=role,
@@ -42,7 +42,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     people = people.assign(birth_year=born, birth_precision=pd.Series("year", index=born.index, dtype="str").where(born.notna()))
     people["kind"] = people["kind"].mask(born.notna(), "natural").mask(persons["age_class"] == LEGAL, "legal")
     events = [
-        builders.events(INSTITUTION, cases, "reported", "month", entity="case", present=cases["_key"].notna()),
-        builders.events(INSTITUTION, cases, "offence", "month", entity="case"),
+        builders.build_events(INSTITUTION, cases, "reported", "month", entity="case", present=cases["_key"].notna()),
+        builders.build_events(INSTITUTION, cases, "offence", "month", entity="case"),
     ]
     return {"case_records": [records], "person_records": [people], "events": events}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harmonia.console import count, print_frame
+from harmonia.console import format_count, print_frame
 from harmonia.errors import HarmoniaError
 from harmonia.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
@@ -26,7 +26,7 @@ warehouse = typer.Typer(name="warehouse", help="The published warehouse and its 
 Url = Annotated[str | None, typer.Option("--warehouse-url", envvar="HARMONIA_WAREHOUSE_URL", help="postgresql://user@host/database")]
 
 
-def _required(url: str | None) -> str:
+def _require_warehouse_url(url: str | None) -> str:
     if not url:
         raise HarmoniaError("name the PostgreSQL warehouse with --warehouse-url (or HARMONIA_WAREHOUSE_URL)")
     return url
@@ -36,12 +36,14 @@ def _has_registry(workplace: Workplace) -> bool:
     return workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
 
 
-def _print(rows: pd.DataFrame, title: str) -> None:
+def _print_rows(rows: pd.DataFrame, title: str) -> None:
     print_frame(rows, f"{title}: none", title)
 
 
 @access.command("show")
-def show(sql: Annotated[bool, typer.Option("--sql", envvar="HARMONIA_SQL", help="Print the SQL that creates the roles.")] = False) -> None:
+def show_access_matrix(
+    sql: Annotated[bool, typer.Option("--sql", envvar="HARMONIA_SQL", help="Print the SQL that creates the roles.")] = False,
+) -> None:
     """Show the access matrix; with --sql, the statements with which a database administrator creates the roles."""
     import pandas as pd
 
@@ -49,19 +51,19 @@ def show(sql: Annotated[bool, typer.Option("--sql", envvar="HARMONIA_SQL", help=
     from warehouse.access.matrix import roles
 
     if sql:
-        typer.echo("".join(f"{statement};\n" for statement in grants.create_roles({role.name for role in roles()})), nl=False)
+        typer.echo("".join(f"{statement};\n" for statement in grants.role_creation_statements({role.name for role in roles()})), nl=False)
         return
-    names, lines = document.matrix_rows()
+    names, lines = document.access_matrix_rows()
     rows = [(f"{schema}.{table.name}", *(document.ROW_LABELS[one] for one in cells)) for schema, table, cells in lines]
-    _print(pd.DataFrame(rows, columns=["table", *names]), "Who may see what")
+    _print_rows(pd.DataFrame(rows, columns=["table", *names]), "Who may see what")
 
 
 @access.command("apply")
-def apply(url: Url = None) -> None:
+def apply_access_matrix(url: Url = None) -> None:
     """Create missing roles on the server and set the grants to those of the matrix. Idempotent."""
     from warehouse.server import access as server
 
-    created, granted = server.apply_access(_required(url))
+    created, granted = server.apply_access(_require_warehouse_url(url))
     typer.echo(f"roles created: {', '.join(created) or 'none'}")
     typer.echo(
         f"grants in force: {granted}"
@@ -71,7 +73,7 @@ def apply(url: Url = None) -> None:
 
 
 @access.command("check")
-def check(
+def check_server_access(
     url: Url = None,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -84,16 +86,18 @@ def check(
 
     The registry stores the last entry seen of the request log, so that entries removed from its end are detected the next time.
     """
-    from harmonia.audit import last_request_seen, store_last_request
+    from harmonia.audit import read_last_request_seen, store_last_request
     from harmonia.registry import open_registry
     from warehouse.server import access as server
 
     workplace = Workplace.from_paths(None, home, registry_url)
     registry = open_registry(workplace.registry) if _has_registry(workplace) else None
     try:
-        differences = server.server_differences(_required(url), administrator or (), last_request_seen(registry) if registry else None)
+        differences = server.server_differences(
+            _require_warehouse_url(url), administrator or (), read_last_request_seen(registry) if registry else None
+        )
         if registry and not differences:
-            store_last_request(registry, server.newest_request(_required(url)))
+            store_last_request(registry, server.newest_request(_require_warehouse_url(url)))
     finally:
         if registry is not None:
             registry.close()
@@ -103,12 +107,14 @@ def check(
         typer.echo(
             f"no registry in {workplace.home.root}: entries removed from the end of the request log are not detected; name it with --home"
         )
-    typer.echo(f"{count(len(differences), 'difference')} from the declarations" if differences else "the server matches the declarations")
+    typer.echo(
+        f"{format_count(len(differences), 'difference')} from the declarations" if differences else "the server matches the declarations"
+    )
     raise typer.Exit(1 if differences else 0)
 
 
 @access.command("extract")
-def extract(
+def extract_tables(
     role: Annotated[str, typer.Argument(metavar="ROLE", help="e.g. institution_police")],
     out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="DuckDB file to write.")],
     home: HomeFolder = None,
@@ -116,12 +122,12 @@ def extract(
     """Write the tables a role may see to a DuckDB file, for use without a server."""
     from warehouse.access import extract as module
 
-    rows = module.extract_visible(Workplace.from_paths(None, home).home.root, module.find_role(role), out.expanduser())
-    typer.echo(f"{out}: {count(len(rows), 'table')}, {count(sum(rows.values()), 'row')}, as visible to {role}")
+    rows = module.extract_visible_tables(Workplace.from_paths(None, home).home.root, module.find_role(role), out.expanduser())
+    typer.echo(f"{out}: {format_count(len(rows), 'table')}, {format_count(sum(rows.values()), 'row')}, as visible to {role}")
 
 
 @access.command("resolve")
-def resolve(
+def resolve_pseudonym(
     pseudonym: Annotated[str, typer.Argument(metavar="PSEUDONYM", help="As analysts see it in place of a record key.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -143,11 +149,11 @@ def resolve(
         records = connection.execute(query, [pseudonym]).df()
     if records.empty:
         raise HarmoniaError(f"no record has the pseudonym {pseudonym}: it may be from before a change of key, or from another home")
-    _print(records, pseudonym)
+    _print_rows(records, pseudonym)
 
 
 @audit.command("list")
-def listing(
+def list_accesses(
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
     url: Url = None,
@@ -155,7 +161,7 @@ def listing(
     who: Annotated[str | None, typer.Option("--who", envvar="HARMONIA_WHO", help="Only this user or login.")] = None,
 ) -> None:
     """List accesses to names and numbers (user, time, subject, reason): by Harmonia's commands and on the PostgreSQL warehouse."""
-    from harmonia.audit import list_entries
+    from harmonia.audit import list_audit_entries
     from harmonia.registry import open_registry
 
     requests = None
@@ -169,16 +175,16 @@ def listing(
         raise HarmoniaError(f"{workplace.home.root} has no registry, and --warehouse-url is not set: name one of them")
     registry = open_registry(workplace.registry) if has_registry else None
     try:
-        log_entries = list_entries(registry, requests, since.date() if since else None, who)
+        log_entries = list_audit_entries(registry, requests, since.date() if since else None, who)
     finally:
         if registry is not None:
             registry.close()
     log_entries["at"] = log_entries["at"].dt.strftime("%Y-%m-%d %H:%M:%S")
-    _print(log_entries, f"{count(len(log_entries), 'access', 'accesses')}; times in UTC")
+    _print_rows(log_entries, f"{format_count(len(log_entries), 'access', 'accesses')}; times in UTC")
 
 
 @warehouse.command("compare")
-def compare(
+def compare_warehouse_copies(
     home: HomeFolder = None,
     url: Url = None,
     store: Annotated[
@@ -192,8 +198,8 @@ def compare(
     unknown = [name for name in store or () if name not in STORES]
     if unknown:
         raise HarmoniaError(f"unknown store {unknown[0]}: use one of {', '.join(STORES)}")
-    differences = differing(Workplace.from_paths(None, home).home.root, _required(url), store or tuple(STORES))
-    _print(differences, "Rows by table, and rows found on one side only")
+    differences = differing(Workplace.from_paths(None, home).home.root, _require_warehouse_url(url), store or tuple(STORES))
+    _print_rows(differences, "Rows by table, and rows found on one side only")
     differ = int(differences[["only_duckdb", "only_postgresql"]].to_numpy().sum())
     typer.echo(f"{int(differences['rows'].sum())} rows compared, {differ} differ")
     raise typer.Exit(1 if differ else 0)

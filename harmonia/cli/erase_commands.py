@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harmonia.console import count, print_frame
+from harmonia.console import format_count, print_frame
 from harmonia.errors import HarmoniaError
 from harmonia.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
-from harmonia.user import acting_account
+from harmonia.user import find_acting_account
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
-    from harmonia.operations.erasure.dry_run import Plan
+    from harmonia.operations.erasure.dry_run import ErasurePlan
     from harmonia.registry import Registry
 
 app = typer.Typer(
@@ -50,26 +50,27 @@ def show(person: PersonId, home: HomeFolder = None, registry_url: RegistryUrl = 
     with _open_registry(workplace):  # fails at once for a wrong home
         from harmonia.operations.erasure.dry_run import dry_run
 
-        plan = dry_run(workplace, person, _run)
+        plan = dry_run(workplace, person, _run_all_stages)
     _print_plan(plan)
     raise typer.Exit(1 if plan.remaining or plan.changed_tables else 0)
 
 
-def _run(workplace: Workplace) -> None:
+def _run_all_stages(workplace: Workplace) -> None:
     """Run all stages."""
-    from pipelines.progress import Silence
+    from pipelines.progress import SilentListener
     from pipelines.run import run_everything
 
-    run_everything(workplace, Silence())
+    run_everything(workplace, SilentListener())
 
 
-def _print_plan(plan: Plan) -> None:
+def _print_plan(plan: ErasurePlan) -> None:
     for receipt in plan.redacted:
-        rows, files = count(receipt.rows, "row"), count(len(receipt.removed), "file")
+        rows, files = format_count(receipt.rows, "row"), format_count(len(receipt.removed), "file")
         typer.echo(f"{receipt.institution} {receipt.delivery}: {rows} redacted, {files} replaced")
     typer.echo(
-        f"{plan.person.id}: {count(len(plan.person.records), 'record')} in {count(len(plan.redacted), 'delivery', 'deliveries')}, "
-        f"{count(plan.files, 'file')}. Links preserved by judgements: {len(plan.constraints)}. "
+        f"{plan.person.id}: {format_count(len(plan.person.records), 'record')} in "
+        f"{format_count(len(plan.redacted), 'delivery', 'deliveries')}, "
+        f"{format_count(plan.files, 'file')}. Links preserved by judgements: {len(plan.constraints)}. "
         f"Figures that change: {', '.join(plan.changed_tables) or 'none'}."
     )
     if plan.person.shared:
@@ -92,12 +93,12 @@ def order(
     with _open_registry(workplace) as registry:
         from harmonia.operations.erasure import orders
 
-        number = orders.place_order(registry, person, acting_account(workplace.home.root), ground)
+        number = orders.place_order(registry, person, find_acting_account(workplace.home.root), ground)
     typer.echo(f"Order {number} was recorded. A different user executes it: harmonia erase execute {number}")
 
 
 @app.command("list")
-def listed(home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+def list_erasure_orders(home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """List all orders, with who ordered and who executed them."""
     with _open_registry(Workplace.from_paths(None, home, registry_url)) as registry:
         from harmonia.operations.erasure import orders
@@ -142,10 +143,10 @@ def execute(
     """Execute an order: dry run on a copy, erasure, run. Exit 1 if the person is still found."""
     workplace = Workplace.from_paths(inbox, home, registry_url, warehouse_url)
     with _open_registry(workplace):
-        from harmonia.operations.erasure.execute import execute as erase
+        from harmonia.operations.erasure.execute import execute_order as erase
 
     typer.echo("First on a copy of the home, then in the home itself: this takes several times as long as a run.")
-    done = erase(workplace, number, acting_account(workplace.home.root), _run, moving=moving)
+    done = erase(workplace, number, find_acting_account(workplace.home.root), _run_all_stages, moving=moving)
     _print_plan(done.plan)
     for path in done.deleted_pages:
         typer.echo(f"removed {path}")

@@ -25,7 +25,7 @@ def list_exports(lang: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LA
     from warehouse.exports.catalogue import declared_exports
 
     for export in declared_exports().values():
-        typer.echo(f"{export.name:22} {export.kinds:14} {export.title(lang)}")
+        typer.echo(f"{export.name:22} {export.available_kinds:14} {export.title(lang)}")
 
 
 @app.command()

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harmonia.console import console, count, grid
+from harmonia.console import format_count, make_console, make_table
 from harmonia.errors import HarmoniaError
 from harmonia.options import HomeFolder
 from pipelines.resources.workplace import Workplace
@@ -21,16 +21,16 @@ File = Annotated[Path | None, typer.Option("--file", exists=True, dir_okay=False
 
 
 @app.command("list")
-def show_all() -> None:
+def list_indicators() -> None:
     """List indicators with unit, table and rule version."""
     from warehouse.indicators.catalogue import catalogue
 
-    table = grid("indicator", "unit", "published in", "version", "title")
+    table = make_table("indicator", "unit", "published in", "version", "title")
     for definition in catalogue().values():
         table.add_row(
             definition.code, definition.unit, definition.published_in or "not available", str(definition.version), definition.title["en"]
         )
-    console().print(table)
+    make_console().print(table)
 
 
 @app.command()
@@ -41,7 +41,7 @@ def check(file: File = None) -> None:
 
     definitions = [load_definition(file)] if file else list(catalogue().values())
     validate(definitions)
-    console().print(f"{count(len(definitions), 'indicator')} valid")
+    make_console().print(f"{format_count(len(definitions), 'indicator')} valid")
 
 
 @app.command()
@@ -54,7 +54,7 @@ def diff(
     """Compare figures by the published rule with figures by the rule in the file, over the published facts. Changes nothing."""
     import pandas as pd
 
-    from warehouse.count.changed_rules import effect_of_rules, rules_in_warehouse
+    from warehouse.count.changed_rules import compare_figures_by_rules, read_rules_of_warehouse
     from warehouse.indicators.catalogue import catalogue, load_definition
     from warehouse.indicators.catalogue import check_definitions as validate
     from warehouse.reading import open_publication
@@ -65,16 +65,16 @@ def diff(
         raise HarmoniaError(f"{file or 'warehouse/indicators'}: no indicator {name}; see `harmonia indicator list`")
     validate([now])
     with open_publication(Workplace.from_paths(None, home).home.root) as connection:
-        before = rules_in_warehouse(connection).get(name)
-        effect = effect_of_rules(connection, before, now)
+        before = read_rules_of_warehouse(connection).get(name)
+        effect = compare_figures_by_rules(connection, before, now)
     differ = effect[effect["differs"]]
-    out = console()
+    out = make_console()
     old = f"version {before.version}" if before else "not published yet"
     out.print(f"[bold]{name}[/]: {old} → version {now.version}; {len(differ)} of {len(effect)} figures differ")
     if before and before.rule != now.rule and before.version == now.version:
         out.print("The rule changed but its version did not: raise `version` before a run publishes it.", style="yellow")
     total = (effect[CELL[2:]] == "total").all(axis=1)
-    table = grid("period", *CELL[2:], "as reported", "→", "harmonised", "→")
+    table = make_table("period", *CELL[2:], "as reported", "→", "harmonised", "→")
     for row in (effect if every else effect[total & effect["differs"]]).to_dict("records"):
         values = (row[c] for c in ("as_reported", "as_reported_new", "harmonised", "harmonised_new"))
         table.add_row(*(str(row[c]) for c in CELL[1:]), *("–" if pd.isna(v) else str(v) for v in values))

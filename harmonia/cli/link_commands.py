@@ -12,15 +12,15 @@ from typing import Annotated
 
 import typer
 
-from harmonia.console import count
+from harmonia.console import format_count
 from harmonia.errors import HarmoniaError
-from harmonia.user import current_user
+from harmonia.user import find_current_user
 from pipelines.resources.workplace import Workplace
 
 app = typer.Typer(help="Linkage model: train, verify; score pairs on Spark.", no_args_is_help=True)
 
 
-class Source(StrEnum):
+class TrainingSource(StrEnum):
     """Training data of a model."""
 
     unlabelled = "unlabelled"
@@ -31,7 +31,7 @@ class Source(StrEnum):
 @app.command()
 def train(
     source: Annotated[
-        Source,
+        TrainingSource,
         typer.Option(
             "--from",
             envvar="HARMONIA_TRAIN_FROM",
@@ -51,15 +51,15 @@ def train(
     """Train a model, starting from the shipped one, and write it to a new file. Use it with `harmonia run --model`."""
     from harmonia import training
 
-    if source is Source.simulated:
+    if source is TrainingSource.simulated:
         if not simulated:
             raise HarmoniaError("--from simulated requires --simulated DIR, once per set")
         material = training.collect_from_simulated(simulated)
     else:
         if simulated:
             raise HarmoniaError(f"--simulated requires --from simulated, not --from {source.value}")
-        material = training.collect_from_home(Workplace.from_paths(None, home, registry_url), judged=source is Source.judgements)
-    version = training.train_to_file(material, out, current_user())
+        material = training.collect_from_home(Workplace.from_paths(None, home, registry_url), judged=source is TrainingSource.judgements)
+    version = training.train_to_file(material, out, find_current_user())
     typer.echo(f"Wrote model {version} to {out}. Next: harmonia run --model {out}")
 
 
@@ -88,11 +88,11 @@ def spark(
     home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home whose records to compare.")] = None,
 ) -> None:
     """Score candidate pairs of persons with Splink on Spark; write keys and match weights, no names. `run --spark` scores alike."""
-    from pipelines.linkage.blocking import group_by_keys
+    from pipelines.linkage.blocking import group_records_by_blocking_keys
     from pipelines.linkage.decisions import look_up_record_keys
     from pipelines.linkage.model import load_model
     from pipelines.linkage.score import Scorer
-    from pipelines.linkage.spark import WEIGHT_COLUMN, Spark
+    from pipelines.linkage.spark import WEIGHT_COLUMN, SplinkOnSpark
     from pipelines.linkage.standardise import build_features
     from pipelines.resources import lake
 
@@ -104,10 +104,12 @@ def spark(
     loaded, persons = load_model(model), build_features(lake.read_tables(folder)).persons
     scorer = Scorer.for_persons(persons, loaded)
     pairs = (
-        Spark.for_master(master)
-        .find_close_pairs(persons, group_by_keys(persons).groups, loaded, scorer)
+        SplinkOnSpark.for_master(master)
+        .find_close_pairs(persons, group_records_by_blocking_keys(persons).groups, loaded, scorer)
         .rename(columns={"left": "a", "right": "b"})
     )
     out.mkdir(parents=True)
     look_up_record_keys(pairs, persons).assign(**{WEIGHT_COLUMN: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)
-    typer.echo(f"Wrote {count(len(pairs), 'pair')} of {count(len(persons), 'person record')} to {out}, scored by {loaded.version}.")
+    typer.echo(
+        f"Wrote {format_count(len(pairs), 'pair')} of {format_count(len(persons), 'person record')} to {out}, scored by {loaded.version}."
+    )

@@ -27,7 +27,7 @@ from harmonia.cli.link_commands import app as link
 from harmonia.cli.release_commands import app as release
 from harmonia.cli.yardstick_commands import yardsticks
 from harmonia.comparison.commands import app as compare
-from harmonia.console import console
+from harmonia.console import make_console
 from harmonia.errors import HarmoniaError
 from harmonia.explain.commands import explain
 from harmonia.explorer.commands import app as explorer
@@ -102,15 +102,15 @@ def _check_declarations() -> None:
     check_declarations()
 
 
-def _version(requested: bool) -> None:
+def _print_version(requested: bool) -> None:
     if requested:
         typer.echo(f"harmonia {installed_version('harmonia')}")
         raise typer.Exit
 
 
 @app.callback()
-def _harmonia(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version and exit.")] = False,
+def _accept_global_options(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show version and exit.")] = False,
 ) -> None:
     pass
 
@@ -168,7 +168,7 @@ def simulate(
             victims=victims,
             life=life or (),
             returns=returns,
-            cadence=dict(_split_pair(one) for one in cadence or ()),
+            cadence=dict(_parse_cadence_option(one) for one in cadence or ()),
         )
     except ValueError as error:
         raise HarmoniaError(str(error)) from None
@@ -179,7 +179,7 @@ def simulate(
     )
 
 
-def _split_pair(text: str) -> tuple[str, str]:
+def _parse_cadence_option(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
     if not separator:
         raise HarmoniaError(f"{text!r} is not INSTITUTION=CADENCE, e.g. police=monthly")
@@ -197,36 +197,36 @@ def run(
 ) -> None:
     """Ingest new deliveries, run all stages, publish. Exit 0 when published, 1 when not."""
     if model is not None:  # before landing, so that a wrong file fails at once
-        _use_model(model)
+        _set_model_file(model)
     if spark:
-        _use_spark(spark)
+        _set_spark_master(spark)
     workplace = Workplace.from_paths(inbox, home, registry_url, warehouse_url)
     new = not workplace.home.root.exists()
     workplace.prepare()
     _check_declarations()
-    out = console()
+    out = make_console()
     out.print(f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}{' (new home)' if new else ''}", soft_wrap=True)
     from harmonia.cli.summary import print_summary
-    from pipelines.progress import Display
+    from pipelines.progress import ProgressDisplay
     from pipelines.run import run_everything
     from sources.contract import institutions
 
-    with Display(out) as display:
+    with ProgressDisplay(out) as display:
         outcome = run_everything(workplace, display)
     print_summary(out, workplace, outcome.values, institutions(), outcome.seconds, outcome.unchanged)
 
 
-def _use_model(model: Path) -> None:
+def _set_model_file(model: Path) -> None:
     from pipelines.linkage.model import load_model
 
     load_model(model.expanduser())
     os.environ["HARMONIA_MODEL"] = str(model.expanduser().absolute())
 
 
-def _use_spark(master: str) -> None:
-    from pipelines.linkage.spark import SETTING, Spark
+def _set_spark_master(master: str) -> None:
+    from pipelines.linkage.spark import SETTING, SplinkOnSpark
 
-    os.environ[SETTING] = Spark.for_master(master).master
+    os.environ[SETTING] = SplinkOnSpark.for_master(master).master
 
 
 @app.command(rich_help_panel=INSTITUTION)
@@ -244,9 +244,9 @@ def check(
 ) -> None:
     """Check a delivery before sending it (dry run). Exit 1 when a finding costs a row or a value, else 0."""
     _check_declarations()
-    from harmonia.trial import try_delivery
+    from harmonia.trial import check_delivery
 
-    raise typer.Exit(try_delivery(console(), delivery, institution, name, language))
+    raise typer.Exit(check_delivery(make_console(), delivery, institution, name, language))
 
 
 @app.command(rich_help_panel=ENGINEER)
@@ -276,15 +276,15 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
     registry = open_registry(workplace.registry) if has_registry else None
     try:
         inbox_folder = workplace.inbox if workplace.inbox.is_dir() else None
-        console().print(render_calendar(list_delivery_states(registry, inbox_folder)))
+        make_console().print(render_calendar(list_delivery_states(registry, inbox_folder)))
         for line in list_other_inbox_entries(inbox_folder):
-            console(markup=False).print("In the inbox: " + line, style="yellow", soft_wrap=True)
+            make_console(markup=False).print("In the inbox: " + line, style="yellow", soft_wrap=True)
         for line in list_stopped_pulls(registry):
-            console(markup=False).print("Pull: " + line, style="yellow", soft_wrap=True)
+            make_console(markup=False).print("Pull: " + line, style="yellow", soft_wrap=True)
         for line in list_deliveries_unlike_past(workplace.home.lake):
-            console(markup=False).print("Unlike its own past: " + line, style="yellow", soft_wrap=True)
+            make_console(markup=False).print("Unlike its own past: " + line, style="yellow", soft_wrap=True)
         for line in describe_stored_yardsticks(workplace.home.lake):
-            console(markup=False).print("Published by the institutions: " + line, style="yellow", soft_wrap=True)
+            make_console(markup=False).print("Published by the institutions: " + line, style="yellow", soft_wrap=True)
     finally:
         if registry is not None:
             registry.close()
@@ -300,7 +300,7 @@ def score(
     """Score a published warehouse against the ground truth. For evaluation only: the pipeline never reads the truth."""
     from warehouse.score import score_warehouse as measure
 
-    console().print(measure(Workplace.from_paths(None, home).home.warehouse, truth))
+    make_console().print(measure(Workplace.from_paths(None, home).home.warehouse, truth))
 
 
 @app.command(rich_help_panel=ENGINEER)
@@ -314,9 +314,9 @@ def ui(
     """Serve Dagster's web pages for the home, on this machine only (127.0.0.1)."""
     workplace = Workplace.from_paths(inbox, home, registry_url, warehouse_url)
     workplace.home.create()
-    from harmonia.cli.ui import serve
+    from harmonia.cli.ui import serve_dagster_pages
 
-    serve(console(), workplace, port)
+    serve_dagster_pages(make_console(), workplace, port)
 
 
 @app.command("prepare", hidden=True)  # former name, still used in service units

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harmonia.console import count
+from harmonia.console import format_count
 from harmonia.errors import HarmoniaError
 from harmonia.options import HomeFolder
 from pipelines.resources.workplace import Workplace
@@ -19,7 +19,7 @@ RegistryUrl = Annotated[
 ]
 
 
-def _day(text: str) -> date:
+def _parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -33,17 +33,20 @@ def create(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Create the release of a day from the published warehouse, after a disclosure-risk test. Also builds its explorer."""
-    from harmonia.explorer.page import build
-    from harmonia.release_source import read_source
+    from harmonia.explorer.page import write_explorer_page
+    from harmonia.release_source import collect_release_source
     from warehouse.releases.create import create as create_release
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.from_paths(None, home, registry_url)
-    target, created, written = create_release(workplace, read_source(workplace), _day(as_of))
+    target, created, written = create_release(workplace, collect_release_source(workplace), _parse_day(as_of))
     for line in created.withheld:
         typer.echo(f"not published: {line}")
     typer.echo(f"release {created.name} {'is in' if written else 'already exists with identical bytes:'} {target}")
-    typer.echo(f"explorer: {build(open_release(workplace.home.releases, created.name), workplace.home.root / 'explorer' / created.name)}")
+    typer.echo(
+        "explorer: "
+        f"{write_explorer_page(open_release(workplace.home.releases, created.name), workplace.home.root / 'explorer' / created.name)}"
+    )
 
 
 @app.command("list")
@@ -96,9 +99,9 @@ def diff(
     if records and not confidential:
         raise HarmoniaError("--records requires --confidential")
     lines = (
-        diff_lines.confidential_lines(home_folder.root, old, new, language, records)
+        diff_lines.confidential_difference_lines(home_folder.root, old, new, language, records)
         if confidential
-        else diff_lines.public_lines(home_folder.releases, old, new, language)
+        else diff_lines.public_difference_lines(home_folder.releases, old, new, language)
     )
     for line in lines:
         typer.echo(line)
@@ -120,7 +123,7 @@ def sign(
     from warehouse.disclosure import policy as policies
 
     where = Workplace.from_paths(None, home).home.root
-    policies.sign(where, key.expanduser(), name, _day(day).isoformat(), policy)
+    policies.sign_policy(where, key.expanduser(), name, _parse_day(day).isoformat(), policy)
     typer.echo(f"{where / policies.POLICY} is signed by {name} and in force")
 
 
@@ -130,16 +133,16 @@ def verify(home: HomeFolder = None) -> None:
     from warehouse.releases import folder, recount
 
     where = Workplace.from_paths(None, home).home.releases
-    names = folder.verified_chain(where)
+    names = folder.verify_release_chain(where)
     files = {name: folder.verified_files(where / name) for name in names}
     wrong = [f"{name}: {mismatch}" for name in names for mismatch in recount.recount_mismatches(name, files)]
     if wrong:
         raise HarmoniaError(
-            f"{count(len(wrong), 'published figure')} differ from the warehouse: {'; '.join(wrong[:5])}. "
+            f"{format_count(len(wrong), 'published figure')} differ from the warehouse: {'; '.join(wrong[:5])}. "
             "Withdraw these releases (docs/reference/releases.md)"
         )
     typer.echo(
-        f"{count(len(names), 'release')} in {where} verified: files unchanged, figures match the warehouse of their day"
+        f"{format_count(len(names), 'release')} in {where} verified: files unchanged, figures match the warehouse of their day"
         if names
         else f"no releases in {where} yet"
     )

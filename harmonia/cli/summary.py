@@ -15,9 +15,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from harmonia.console import grid
+from harmonia.console import make_table
 from harmonia.status import describe_inbox_findings, describe_yardsticks, find_deliveries_unlike_past, shorten_list
-from pipelines.delivery_report import describe_incomplete
+from pipelines.delivery_report import describe_incomplete_deliveries
 from pipelines.record_status import ROW_OUTCOMES
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES
@@ -29,9 +29,11 @@ from warehouse.indicators import DIMENSIONS, indicators
 _ROWS = ("read", *ROW_OUTCOMES)
 
 
-def list_shown_groups() -> dict[str, str]:
-    """Return the offence groups of which the summary shows figures, with their column titles: the total, the leading group, the minor
-    one if any."""
+def list_shown_offence_groups() -> dict[str, str]:
+    """Return the offence groups whose figures the summary shows, each with the title of its column.
+
+    They are the total of all offences, the main offence group of the topic, and the group of minor offences if the topic has one.
+    """
     heads, current_topic = texts("console"), topic()
     titles = {"total": heads["total"], current_topic.leading: heads["leading"]}
     return titles | dict.fromkeys(current_topic.minor, heads["minor"])
@@ -64,11 +66,11 @@ def find_latest_year(statistics: pd.DataFrame) -> str | None:
 def select_figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
     """Select the figures of a year by offence group, without other breakdowns.
 
-    Columns out: indicator, group (of `list_shown_groups`), as_reported, harmonised, incomplete, missing.
+    Columns out: indicator, group (of `list_shown_offence_groups`), as_reported, harmonised, incomplete, missing.
     """
     other_dimensions = [dimension for dimension in DIMENSIONS if dimension != "offence_group"]
     is_total = (statistics["period"] == year) & (statistics[other_dimensions] == "total").all(axis=1)
-    rows = statistics[is_total & statistics["offence_group"].isin(list_shown_groups())]
+    rows = statistics[is_total & statistics["offence_group"].isin(list_shown_offence_groups())]
     columns = ["indicator", "offence_group", "as_reported", "harmonised", "incomplete", "missing"]
     return rows[columns].rename(columns={"offence_group": "group"}).reset_index(drop=True)
 
@@ -79,7 +81,7 @@ def _format_number(value: Any) -> str:
 
 def make_rows_table(counts: pd.DataFrame) -> Table:
     """Make the table of rows by institution and record status, with the number of deliveries in brackets. counts: from `count_rows`."""
-    table = grid("", title="Rows by institution (deliveries)")
+    table = make_table("", title="Rows by institution (deliveries)")
     for name in _ROWS:
         table.add_column(name, justify="right")
     for institution, row in counts.iterrows():
@@ -95,14 +97,14 @@ def make_figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]
 
     rows: from `select_figures`.
     """
-    table = grid("", title=f"{year}: as reported → harmonised")
-    for heading in list_shown_groups().values():
+    table = make_table("", title=f"{year}: as reported → harmonised")
+    for heading in list_shown_offence_groups().values():
         table.add_column(heading, justify="right", max_width=20)
     figure_by_cell = {(row["indicator"], row["group"]): row for row in rows.to_dict("records")}
     absent: dict[str, None] = {}
     for indicator in indicators().values():
         cells = []
-        for group in list_shown_groups():
+        for group in list_shown_offence_groups():
             row = figure_by_cell.get(
                 (indicator.code, group), {"as_reported": None, "harmonised": None, "missing": None, "incomplete": False}
             )
@@ -146,7 +148,7 @@ def list_unusual_deliveries(deliveries: pd.DataFrame, findings: pd.DataFrame) ->
 
 
 def describe_changes(changed: pd.DataFrame) -> list[str]:
-    """Say which totals changed, in one line each. changed: from `pipelines.delivery_report.changed_totals`."""
+    """Say which totals changed, in one line each. changed: from `pipelines.delivery_report.find_changed_totals`."""
     titles = {code: indicator.title["en"] for code, indicator in indicators().items()}
     described = changed[changed["indicator"].isin(list(titles))]
     return [
@@ -158,7 +160,7 @@ def describe_changes(changed: pd.DataFrame) -> list[str]:
 def print_summary(
     console: Console, workplace: Workplace, values: Mapping[str, Any], institutions: Sequence[str], seconds: float, unchanged: bool = False
 ) -> None:
-    """Print the summary of a run. unchanged: nothing changed since the last run, so that its outputs are shown."""
+    """Print the summary of a run. unchanged: whether nothing changed since the last run; `values` are then the outputs of that run."""
     tables = values["statistics"]
     console.print()
     landed, coverage = values["landing"]["deliveries"], tables["coverage"]
@@ -166,7 +168,7 @@ def print_summary(
     if unchanged:
         console.print("  Nothing changed since the last run: its results are shown.")
     notes = {
-        "New and not complete": describe_incomplete(values["warehouse"]["new"]),
+        "New and not complete": describe_incomplete_deliveries(values["warehouse"]["new"]),
         "Not complete": list_incomplete_quarters(coverage),
         "Unreadable corrections, which replace nothing": list_unreadable_corrections(landed, values["record_status"]["deliveries"]),
         "New, and unlike the institution's own past": list_unusual_deliveries(landed, values["findings"]["findings"]),

@@ -16,7 +16,7 @@ from pipelines.resources.workplace import Workplace
 HOST = "127.0.0.1"
 
 
-def serve(console: Console, workplace: Workplace, port: int) -> None:
+def serve_dagster_pages(console: Console, workplace: Workplace, port: int) -> None:
     """Replace this process by Dagster's web server and daemon for the home. Raises `HarmoniaError` if the port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

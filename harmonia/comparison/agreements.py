@@ -48,16 +48,19 @@ class _AgreementsFile:
 
 @dataclass(frozen=True)
 class AgreementMatrix:
-    """What is allowed. cells: one row per allowed combination, with the columns `COLUMNS` and agreement (its name)."""
+    """What the agreements allow institutions to learn from one another.
+
+    cells: one row per allowed combination, with the columns `COLUMNS` and `agreement` (the name of the agreement that allows it).
+    """
 
     cells: pd.DataFrame
 
     def allows(self, rows: pd.DataFrame) -> pd.Series:
-        """Return which of `rows` (columns `COLUMNS`) an agreement allows."""
+        """Return for each of `rows` whether an agreement allows it. rows: columns `COLUMNS`."""
         values = {name: pd.Index(self.cells[name].unique()) for name in COLUMNS}
         allowed = np.zeros([len(index) + 1 for index in values.values()], dtype=bool)  # the last position is for values in no cell
         allowed[tuple(index.get_indexer(pd.Index(self.cells[name])) for name, index in values.items())] = True
-        return pd.Series(allowed[tuple(_positions(rows[name], index) for name, index in values.items())], index=rows.index)
+        return pd.Series(allowed[tuple(_find_positions(rows[name], index) for name, index in values.items())], index=rows.index)
 
     @classmethod
     def from_rows(cls, rows: list[tuple[str, str, str, str, str]]) -> AgreementMatrix:
@@ -65,8 +68,8 @@ class AgreementMatrix:
         return cls(pd.DataFrame(rows, columns=[*COLUMNS, "agreement"], dtype="str").drop_duplicates(list(COLUMNS)))
 
 
-def _positions(column: pd.Series, values: pd.Index) -> np.ndarray:
-    """Return the position of each cell of `column` in `values`; -1 if it is not there."""
+def _find_positions(column: pd.Series, values: pd.Index) -> np.ndarray:
+    """Return for each cell of `column` its position in `values`; -1 if `values` does not contain it."""
     codes, texts = pd.factorize(column)
     return np.append(values.get_indexer(pd.Index(texts)), -1)[codes]
 
@@ -79,16 +82,16 @@ def load_agreements(folder: Path | None = None) -> AgreementMatrix:
     """
     rows: list[tuple[str, str, str, str, str]] = []
     for sender in institutions():
-        path = (folder / sender if folder else contract.folder_of()[sender]) / "agreements.yaml"
+        path = (folder / sender if folder else contract.folder_by_institution()[sender]) / "agreements.yaml"
         if not path.is_file():
             continue
         file = convert_declaration(_AgreementsFile, read_yaml(path) or {}, path)
         for number, entry in enumerate(file.agreements, 1):
-            rows += _cells(sender, vars(entry), f"{display_path(path)}, entry {number}")
+            rows += _list_allowed_combinations(sender, vars(entry), f"{display_path(path)}, entry {number}")
     return AgreementMatrix.from_rows(rows)
 
 
-def allow_all() -> AgreementMatrix:
+def make_matrix_allowing_all() -> AgreementMatrix:
     """Return a matrix in which everything is allowed, as if all institutions agreed. For measuring only."""
     names = institutions()
     return AgreementMatrix.from_rows(
@@ -103,7 +106,7 @@ def allow_all() -> AgreementMatrix:
     )
 
 
-def _cells(sender: str, entry: Mapping[str, Any], location: str) -> list[tuple[str, str, str, str, str]]:
+def _list_allowed_combinations(sender: str, entry: Mapping[str, Any], location: str) -> list[tuple[str, str, str, str, str]]:
     missing = [name for name in _REQUIRED if not entry[name]]
     if missing:
         raise DeclarationError(
@@ -120,14 +123,14 @@ def _cells(sender: str, entry: Mapping[str, Any], location: str) -> list[tuple[s
         for role in entry["roles"]
         for status in entry["statuses"]
     ]
-    exceptions = sorted({reason for cell in cells if (reason := _needs_exception(*cell))})
+    exceptions = sorted({reason for cell in cells if (reason := _find_reason_for_exception(*cell))})
     if exceptions and not entry["exception"]:
         raise DeclarationError(f"{location}: {'; '.join(exceptions)}: remove it, or give the agreement's clause under `exception`")
     return [(*cell, str(entry["agreement"])) for cell in cells]
 
 
-def _needs_exception(sender: str, receiver: str, role: str, status: str) -> str | None:
-    """Return why a combination is only allowed with an exception; None if it needs none."""
+def _find_reason_for_exception(sender: str, receiver: str, role: str, status: str) -> str | None:
+    """Return why an agreement may allow this combination only with an exception; None if it needs no exception."""
     if receiver in contract.load(sender).tells_nothing_to:
         return f"{sender} discloses nothing to {receiver}"
     if role == "victim" and not all(contract.load(name).deals_with_victims for name in (sender, receiver)):

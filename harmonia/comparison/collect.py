@@ -20,7 +20,11 @@ def collect_evidence(
     period, state.
     """
     linked = LinkedRecords(canonical, cases, persons, deliveries)
-    parts = [people.evidence(linked), references.evidence(linked), flows.evidence(linked)]
+    parts = [
+        people.collect_evidence_on_persons(linked),
+        references.collect_evidence_on_references(linked),
+        flows.collect_evidence_on_missing_records(linked),
+    ]
     out = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     text = [column for column in EVIDENCE if column not in ("same", "group")]
     return out.astype({**dict.fromkeys(text, "str"), "group": "Int64"})

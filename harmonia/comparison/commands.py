@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from harmonia.console import count, print_frame
-from harmonia.errors import HarmoniaError, storage
+from harmonia.console import format_count, print_frame
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from harmonia.options import HomeFolder
 
 app = typer.Typer(help="Comparison between institutions: agreements, and restricted evidence for stewards.", no_args_is_help=True)
@@ -47,10 +47,10 @@ def restricted(
     if institution is not None:
         rows = rows[rows["receiver"] == institution]
     columns = ["receiver", "record_key", "field", "what", "sender", "sender_key", "role", "status"]
-    with storage(out):
+    with convert_storage_errors(out):
         file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w", encoding="utf-8") as target:
             os.fchmod(target.fileno(), 0o600)
             escaped = rows[columns].astype("str").replace(r"^([=+\-@\t\r])", r"'\1", regex=True)  # prevent formula injection
             escaped.to_csv(target, index=False)
-    typer.echo(f"{count(len(rows), 'row')} written to {out}. It contains record keys of several institutions: for stewards only.")
+    typer.echo(f"{format_count(len(rows), 'row')} written to {out}. It contains record keys of several institutions: for stewards only.")

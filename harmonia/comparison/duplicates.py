@@ -14,9 +14,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from harmonia.comparison.evidence import contract_columns, drop_frequent_values
+from harmonia.comparison.evidence import drop_rows_with_frequent_values, find_contract_columns
 from pipelines.harmonisation.personal_numbers import FULL_PATTERN
-from pipelines.resources.encoded_texts import group_numbers, is_text_in
+from pipelines.resources.encoded_texts import is_text_in, number_equal_rows
 from pipelines.resources.lake import read_columns
 from schemas import findings
 from sources import contract as contracts
@@ -26,7 +26,7 @@ _MAX_DAYS_BETWEEN = 200  # days between the openings of two files of one case
 _SEVERAL_PERSONS = 2  # common persons that make two files one case, whatever their dates
 
 
-def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def find_duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Find cases registered twice. Returns findings (`schemas.findings.COLUMNS`) of the rule `cross-case-again`.
 
     There is one for every delivery that contains the later of the two files, until one of them is merged or cancelled.
@@ -37,7 +37,7 @@ def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFra
     ]
     delivered = case_versions[["institution", "delivery", "record_key"]].drop_duplicates()
     duplicates = (
-        _duplicate_pairs(canonical).drop_duplicates(["institution", "record_key"]).merge(delivered, on=["institution", "record_key"])
+        _find_duplicate_files(canonical).drop_duplicates(["institution", "record_key"]).merge(delivered, on=["institution", "record_key"])
     )
     settled = case_versions[case_versions["state"].isin(["merged", "cancelled"]) | case_versions["merged_into"].notna()]
     settled_since = settled.groupby(["institution", "record_key"])["delivery"].min()
@@ -46,12 +46,12 @@ def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFra
         duplicates = duplicates[since.isna() | (duplicates["delivery"] < since.fillna(""))]
     return findings.complete_columns(
         duplicates.assign(
-            rule="cross-case-again", field=duplicates["institution"].map(contract_columns("number")), detail=duplicates["earlier_key"]
+            rule="cross-case-again", field=duplicates["institution"].map(find_contract_columns("number")), detail=duplicates["earlier_key"]
         )
     )
 
 
-def changed_persons(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+def find_reassigned_positions(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """Find positions in lists that were given to another person. Returns findings of the rule `cross-place-other-person`.
 
     There is one for every delivery that has another person at a position than the delivery before it. persons_by_position: from
@@ -75,13 +75,13 @@ def changed_persons(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame)
     )
 
 
-def _duplicate_pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _find_duplicate_files(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Find pairs of files of one register that are one case. Columns out: institution, record_key (of the later file), earlier_key."""
     identity_columns = ("personal_number", "birth_date", "birth_precision", "name_tokens")
-    shared = _pairs_with_common_person(
-        _person_identifiers(read_columns(canonical, "person_records", (*_KEYS, "case_key", *identity_columns)))
+    shared = _find_files_with_common_person(
+        _list_person_identifiers(read_columns(canonical, "person_records", (*_KEYS, "case_key", *identity_columns)))
     )
-    dates = _file_dates(read_columns(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
+    dates = _find_file_dates(read_columns(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
     shared = shared.merge(dates, on=["institution", "case_key"]).merge(
         dates.add_suffix("_earlier").rename(columns={"institution_earlier": "institution"}), on=["institution", "case_key_earlier"]
     )
@@ -90,24 +90,26 @@ def _duplicate_pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     )
     close = (shared["opened"] - shared["opened_earlier"]).dt.days <= _MAX_DAYS_BETWEEN
     same_event = (
-        (shared["offence"] == shared["offence_earlier"]) | (shared["persons"] >= _SEVERAL_PERSONS) | _cite_same_number(canonical, shared)
+        (shared["offence"] == shared["offence_earlier"])
+        | (shared["persons"] >= _SEVERAL_PERSONS)
+        | _find_pairs_citing_same_number(canonical, shared)
     )
     out = shared[is_later & close & same_event].sort_values(["persons", "case_key_earlier"], ascending=[False, True])
     return out.rename(columns={"case_key": "record_key", "case_key_earlier": "earlier_key"})[["institution", "record_key", "earlier_key"]]
 
 
-def _pairs_with_common_person(people: pd.DataFrame) -> pd.DataFrame:
-    """Find pairs of files of one register with a common person. people: from `_person_identifiers`.
+def _find_files_with_common_person(people: pd.DataFrame) -> pd.DataFrame:
+    """Find pairs of files of one register with a common person. people: from `_list_person_identifiers`.
 
     Columns out: institution, case_key, case_key_earlier, persons (number of common persons, by name). Each pair is there in both orders.
     """
     people = people.dropna(subset=["case_key"]).reset_index(drop=True)
     codes = {name: pd.factorize(people[name])[0] for name in people}
     rows = {
-        "file": group_numbers(codes["institution"], codes["case_key"]),
-        "identifier": group_numbers(codes["institution"], codes["identifier"]),
+        "file": number_equal_rows(codes["institution"], codes["case_key"]),
+        "identifier": number_equal_rows(codes["institution"], codes["identifier"]),
     }
-    members = drop_frequent_values(pd.DataFrame({**rows, "name": codes["name"]}), ["identifier"])
+    members = drop_rows_with_frequent_values(pd.DataFrame({**rows, "name": codes["name"]}), ["identifier"])
     pairs = members.merge(members[["file", "identifier"]], on="identifier", suffixes=("", "_earlier"))
     pairs = pairs.loc[pairs["file"] != pairs["file_earlier"], ["file", "file_earlier", "name"]].drop_duplicates()
     shared = (pairs["name"] >= 0).groupby([pairs["file"], pairs["file_earlier"]]).sum().rename("persons").reset_index()
@@ -122,7 +124,7 @@ def _pairs_with_common_person(people: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
+def _list_person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
     """List what identifies the persons in each file. Columns out: institution, case_key, identifier, name (as in the file).
 
     A person has up to two identifiers: the personal number, and name with birth date.
@@ -141,7 +143,7 @@ def _person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _file_dates(events: pd.DataFrame) -> pd.DataFrame:
+def _find_file_dates(events: pd.DataFrame) -> pd.DataFrame:
     """Return when each file was opened, and the day of its offence. Columns out: institution, case_key, opened, offence."""
     file_events = events[
         events["institution"].isin(contracts.institutions_with_one_file_per_case())
@@ -154,14 +156,14 @@ def _file_dates(events: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([opened, offence], axis=1).reset_index().astype({"opened": "datetime64[s]", "offence": "datetime64[s]"})
 
 
-def _cite_same_number(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
+def _find_pairs_citing_same_number(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
     """Return for which pairs both files cite the same number of another institution."""
     citations = read_columns(canonical, "references", (*_KEYS, "case_key", "number"))
     relevant = is_text_in(citations["case_key"], pd.concat([pairs["case_key"], pairs["case_key_earlier"]]).drop_duplicates())
     citations = (
         citations.loc[relevant & (citations["status"] != "quarantined"), ["institution", "case_key", "number"]].dropna().drop_duplicates()
     )
-    citations = drop_frequent_values(citations, ["institution", "number"])
+    citations = drop_rows_with_frequent_values(citations, ["institution", "number"])
     citing_pairs = citations.merge(citations, on=["institution", "number"], suffixes=("", "_earlier"))
     keys = ["institution", "case_key", "case_key_earlier"]
     same = pd.MultiIndex.from_frame(pairs[keys]).isin(pd.MultiIndex.from_frame(citing_pairs[keys]))

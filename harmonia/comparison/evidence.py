@@ -43,10 +43,9 @@ _STAGES = (("indicted", "indicted"), ("judged", "judged"), ("final", "final"))
 class LinkedRecords:
     """Accepted records with their ids, and the status of cases.
 
-    cases, persons, references, events: accepted rows of the canonical tables with `case_id` (and `person_id`), without cases
-    that are cancelled and their events. case_versions: `cases` with
-    superseded and withdrawn rows. status: case_id -> one of `agreements.STATUSES`. spans: institution -> first and last day of its readable
-    deliveries.
+    cases, persons, references, events: the accepted rows of the canonical tables, with `case_id` (and `person_id`). Cancelled cases and
+    their events are left out. case_versions: as `cases`, but also with cancelled, superseded and withdrawn rows. status: case_id -> one of
+    `agreements.STATUSES`. spans: institution -> first and last day of its readable deliveries.
     """
 
     def __init__(self, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> None:
@@ -73,7 +72,7 @@ class LinkedRecords:
         days = {"first": read["min"].map(first_day), "last": read["max"].map(last_day)}
         self.spans = pd.DataFrame(days, index=read.index).astype("datetime64[s]")
 
-    def as_evidence(self, rows: pd.DataFrame, what: str) -> pd.DataFrame:
+    def convert_to_evidence(self, rows: pd.DataFrame, what: str) -> pd.DataFrame:
         """Convert rows with receiver, record_key, field, sender and case_id to evidence of the kind `what`, with the status of the case."""
         evidence = rows.assign(what=what, status=rows["case_id"].map(self.status).fillna("investigation"))
         evidence = evidence.reindex(columns=list(EVIDENCE))
@@ -81,7 +80,7 @@ class LinkedRecords:
         return evidence[evidence["field"].notna()]
 
 
-def drop_frequent_values(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def drop_rows_with_frequent_values(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Drop the rows whose values of the columns `keys` occur in more than `MAX_OCCURRENCES` rows.
 
     Such values identify no person or case, and would give too many pairs.
@@ -89,7 +88,7 @@ def drop_frequent_values(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return frame[frame.groupby(keys, dropna=False)[keys[0]].transform("size") <= MAX_OCCURRENCES]
 
 
-def contract_columns(concept: str) -> dict[str, str]:
+def find_contract_columns(concept: str) -> dict[str, str]:
     """Return institution → the column in which it delivers a compared concept (`compared` in its contract)."""
     return {name: column for name in contracts.institutions() if (column := contracts.load(name).compared.get(concept))}
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harmonia.comparison.evidence import LinkedRecords, contract_columns, drop_frequent_values
+from harmonia.comparison.evidence import LinkedRecords, drop_rows_with_frequent_values, find_contract_columns
 from pipelines.resources.encoded_texts import is_text_in
 from schemas import canonical
 from sources import contract
@@ -21,26 +21,26 @@ _TRANSIT = pd.Timedelta(days=92)
 _BACKLOG = pd.Timedelta(days=92)
 
 
-def evidence(linked: LinkedRecords) -> pd.DataFrame:
+def collect_evidence_on_missing_records(linked: LinkedRecords) -> pd.DataFrame:
     """Collect the evidence on missing records and duplicate files. Columns out: `EVIDENCE`."""
     parts = [
-        *_cases_not_received(linked),
-        *_cases_not_sent(linked),
-        _judgments_without_indictment(linked),
-        _convicts_without_judgment(linked),
-        _duplicate_files(linked),
+        *_find_cases_not_received(linked),
+        *_find_cases_not_sent(linked),
+        _find_judgments_without_indictment(linked),
+        _find_convicts_without_judgment(linked),
+        _find_duplicate_files(linked),
     ]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled or parts[:1], ignore_index=True)
 
 
-def _cases_at(linked: LinkedRecords, *institutions: str) -> pd.Index:
+def _list_cases_at(linked: LinkedRecords, *institutions: str) -> pd.Index:
     """Return the ids of the cases of which any of the institutions has a record."""
     return pd.Index(linked.case_versions.loc[linked.case_versions["institution"].isin(institutions), "case_id"].dropna().unique())
 
 
-def _is_covered(linked: LinkedRecords, dates: pd.Series, *institutions: str) -> pd.Series:
-    """Return which days the deliveries of all these institutions cover, so that a missing record was not delivered."""
+def _is_day_covered(linked: LinkedRecords, dates: pd.Series, *institutions: str) -> pd.Series:
+    """Return for each day whether the deliveries of all these institutions cover it. If so, a record that is missing was not delivered."""
     if not institutions or not set(institutions) <= set(linked.spans.index):
         return pd.Series(False, index=dates.index)
     spans = linked.spans.loc[list(institutions)]
@@ -48,84 +48,94 @@ def _is_covered(linked: LinkedRecords, dates: pd.Series, *institutions: str) -> 
     return (dates >= start + _BACKLOG) & (dates <= end - _TRANSIT)
 
 
-def _sender_at_stage(stage: canonical.Stage) -> str | None:
-    """Return the institution of a stage, whose deliveries lack the record; the first if there are several."""
-    return next(iter(contract.institutions_at(stage)), None)
+def _find_institution_at_stage(stage: canonical.Stage) -> str | None:
+    """Return the institution that works at a stage of the procedure; the first one if there are several."""
+    return next(iter(contract.institutions_at_stages(stage)), None)
 
 
-def _cases_not_received(linked: LinkedRecords) -> list[pd.DataFrame]:
-    """Find cases that were sent, by the sender's record, but of which the prosecution has no file; reported to the sender."""
-    sent = linked.events[(linked.events["event"] == "sent") & linked.events["institution"].isin(contract.institutions_at("registration"))]
+def _find_cases_not_received(linked: LinkedRecords) -> list[pd.DataFrame]:
+    """Find cases that were sent according to the sender's record, but of which the prosecution has no file. They are reported to the
+    sender."""
+    sent = linked.events[
+        (linked.events["event"] == "sent") & linked.events["institution"].isin(contract.institutions_at_stages("registration"))
+    ]
     merged = linked.cases.loc[linked.cases["state"] == "merged", ["institution", "record_key"]]
-    missing = ~is_text_in(sent["case_id"], _cases_at(linked, *contract.institutions_at("prosecution"))) & _is_covered(
-        linked, sent["date"], *contract.institutions_at("prosecution")
+    missing = ~is_text_in(sent["case_id"], _list_cases_at(linked, *contract.institutions_at_stages("prosecution"))) & _is_day_covered(
+        linked, sent["date"], *contract.institutions_at_stages("prosecution")
     )
     missing &= ~pd.MultiIndex.from_frame(sent[["institution", "record_key"]]).isin(pd.MultiIndex.from_frame(merged))
-    out = sent[missing].rename(columns={"institution": "receiver"}).assign(sender=_sender_at_stage("prosecution"), role="case")
-    return [linked.as_evidence(out.assign(field=out["receiver"].map(contract_columns("sent"))), "not_received")]
+    out = sent[missing].rename(columns={"institution": "receiver"}).assign(sender=_find_institution_at_stage("prosecution"), role="case")
+    return [linked.convert_to_evidence(out.assign(field=out["receiver"].map(find_contract_columns("sent"))), "not_received")]
 
 
-def _cases_not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
-    """Find cases that the prosecution received, by its file, but of which the sender has no record; reported to the prosecution."""
+def _find_cases_not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
+    """Find cases that the prosecution received according to its file, but of which the sender has no record.
+
+    They are reported to the prosecution.
+    """
     files = linked.cases[
-        linked.cases["institution"].isin(contract.institutions_at("prosecution"))
-        & linked.cases["source"].isin(contract.institutions_at("registration"))
+        linked.cases["institution"].isin(contract.institutions_at_stages("prosecution"))
+        & linked.cases["source"].isin(contract.institutions_at_stages("registration"))
     ]
     files = files[files["state"] != "merged"]
     receipts = linked.events[
-        (linked.events["event"] == "received") & linked.events["institution"].isin(contract.institutions_at("prosecution"))
+        (linked.events["event"] == "received") & linked.events["institution"].isin(contract.institutions_at_stages("prosecution"))
     ]
     files = files.merge(receipts[["record_key", "date"]].drop_duplicates("record_key"), on="record_key", how="left")
     out = []
-    for sender in contract.institutions_at("registration"):
+    for sender in contract.institutions_at_stages("registration"):
         sent_files = files[files["source"] == sender]
         missing = sent_files[
-            ~is_text_in(sent_files["case_id"], _cases_at(linked, sender)) & _is_covered(linked, sent_files["date"], sender)
+            ~is_text_in(sent_files["case_id"], _list_cases_at(linked, sender)) & _is_day_covered(linked, sent_files["date"], sender)
         ]
         rows = missing.rename(columns={"institution": "receiver"}).assign(sender=sender, role="case")
-        out.append(linked.as_evidence(rows.assign(field=rows["receiver"].map(contract_columns("source"))), "not_sent"))
+        out.append(linked.convert_to_evidence(rows.assign(field=rows["receiver"].map(find_contract_columns("source"))), "not_sent"))
     return out
 
 
-def _judgments_without_indictment(linked: LinkedRecords) -> pd.DataFrame:
-    """Find judgments in cases without an indictment in the deliveries of the prosecution; reported to the court."""
-    judged = linked.events[(linked.events["event"] == "judged") & linked.events["institution"].isin(contract.institutions_at("courts"))]
+def _find_judgments_without_indictment(linked: LinkedRecords) -> pd.DataFrame:
+    """Find judgments in cases for which the prosecution delivered no indictment. They are reported to the court."""
+    judged = linked.events[
+        (linked.events["event"] == "judged") & linked.events["institution"].isin(contract.institutions_at_stages("courts"))
+    ]
     indicted = linked.events.loc[linked.events["event"] == "indicted", "case_id"]
-    files = linked.cases[linked.cases["institution"].isin(contract.institutions_at("prosecution"))]
+    files = linked.cases[linked.cases["institution"].isin(contract.institutions_at_stages("prosecution"))]
     indicted = pd.concat([indicted, files.loc[files["state"] == "indicted", "case_id"]]).drop_duplicates()
-    receipts = linked.events[(linked.events["event"] == "received") & linked.events["institution"].isin(contract.institutions_at("courts"))]
+    receipts = linked.events[
+        (linked.events["event"] == "received") & linked.events["institution"].isin(contract.institutions_at_stages("courts"))
+    ]
     dates = receipts.drop_duplicates("record_key").set_index("record_key")["date"]
     opened = pd.Series(dates.reindex(judged["case_key"].to_numpy()).array, index=judged.index)  # `map` on an empty series loses the type
     missing = judged[
-        ~is_text_in(judged["case_id"], indicted) & _is_covered(linked, opened, *contract.institutions_at("prosecution"))
+        ~is_text_in(judged["case_id"], indicted) & _is_day_covered(linked, opened, *contract.institutions_at_stages("prosecution"))
     ].drop_duplicates("case_key")
     rows = missing.rename(columns={"institution": "receiver"}).assign(
-        record_key=missing["case_key"], sender=_sender_at_stage("prosecution"), role="case"
+        record_key=missing["case_key"], sender=_find_institution_at_stage("prosecution"), role="case"
     )
-    return linked.as_evidence(rows.assign(field=rows["receiver"].map(contract_columns("reference"))), "no_indictment")
+    return linked.convert_to_evidence(rows.assign(field=rows["receiver"].map(find_contract_columns("reference"))), "no_indictment")
 
 
-def _convicts_without_judgment(linked: LinkedRecords) -> pd.DataFrame:
-    """Find prisoners admitted as convicts whom no file of a court shows as convicted; reported to the prison."""
+def _find_convicts_without_judgment(linked: LinkedRecords) -> pd.DataFrame:
+    """Find prisoners who were admitted as convicts although no file of a court shows a conviction. They are reported to the prison."""
     admitted = linked.events[linked.events["event"] == "imprisoned"]
     convicted = linked.events[(linked.events["event"].isin(["judged", "final"])) & (linked.events["outcome"] == "convicted")]
     ids = linked.persons[["institution", "record_key", "person_id"]]
     admitted = admitted.merge(ids, on=["institution", "record_key"], how="left")
     convicted = convicted.merge(ids, on=["institution", "record_key"], how="left")
     with_judgment = is_text_in(admitted["person_id"], convicted["person_id"].dropna().drop_duplicates())
-    missing = admitted[~with_judgment & _is_covered(linked, admitted["date"], *contract.institutions_at("courts"))]
-    rows = missing.rename(columns={"institution": "receiver"}).assign(sender=_sender_at_stage("courts"), role="accused")
-    return linked.as_evidence(rows.assign(field=rows["receiver"].map(contract_columns("reference"))), "no_judgment")
+    missing = admitted[~with_judgment & _is_day_covered(linked, admitted["date"], *contract.institutions_at_stages("courts"))]
+    rows = missing.rename(columns={"institution": "receiver"}).assign(sender=_find_institution_at_stage("courts"), role="accused")
+    return linked.convert_to_evidence(rows.assign(field=rows["receiver"].map(find_contract_columns("reference"))), "no_judgment")
 
 
-def _duplicate_files(linked: LinkedRecords) -> pd.DataFrame:
+def _find_duplicate_files(linked: LinkedRecords) -> pd.DataFrame:
     """Find two files of one register that are in one case, have a common person and are not merged.
 
     The evidence is on the file opened later; its senders are the other institutions with records of the case.
     """
     files = linked.cases[(linked.cases["state"].fillna("") != "merged") & linked.cases["merged_into"].isna()]
     files = files[files["institution"].isin(contract.institutions_with_one_file_per_case())].dropna(subset=["case_id"])
-    people = drop_frequent_values(
+    people = drop_rows_with_frequent_values(
         linked.persons[["institution", "case_key", "person_id"]].dropna().drop_duplicates(), ["institution", "person_id"]
     )
     pairs = people.merge(people, on=["institution", "person_id"], suffixes=("", "_earlier"))
@@ -133,15 +143,15 @@ def _duplicate_files(linked: LinkedRecords) -> pd.DataFrame:
     case_ids = files[["institution", "record_key", "case_id"]].drop_duplicates(["institution", "record_key"])
     pairs = pairs.merge(case_ids.rename(columns={"record_key": "case_key"}), on=["institution", "case_key"])
     pairs = pairs.merge(case_ids.rename(columns={"record_key": "case_key_earlier"}), on=["institution", "case_key_earlier", "case_id"])
-    pairs = pairs[_is_later(linked, pairs)].drop_duplicates(["institution", "case_key"])
+    pairs = pairs[_is_file_later(linked, pairs)].drop_duplicates(["institution", "case_key"])
     others = linked.cases[["institution", "case_id", "record_key"]].drop_duplicates(["institution", "case_id"])
     others = others.rename(columns={"institution": "sender", "record_key": "sender_key"})
     out = pairs.merge(others, on="case_id")
     out = out[out["sender"] != out["institution"]].rename(columns={"institution": "receiver", "case_key": "record_key"})
-    return linked.as_evidence(out.assign(field=out["receiver"].map(contract_columns("number")), role="case"), "again")
+    return linked.convert_to_evidence(out.assign(field=out["receiver"].map(find_contract_columns("number")), role="case"), "again")
 
 
-def _is_later(linked: LinkedRecords, pairs: pd.DataFrame) -> pd.Series:
+def _is_file_later(linked: LinkedRecords, pairs: pd.DataFrame) -> pd.Series:
     """Return for which pairs the file `case_key` was opened after `case_key_earlier` or, on the same day, has the higher key."""
     opened = linked.events[linked.events["event"].isin(["reported", "received"])].drop_duplicates(["institution", "case_key"])
     day = opened.set_index(["institution", "case_key"])["date"]

@@ -15,7 +15,7 @@ import pandas as pd
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from pipelines.harmonisation.letters import folded_words
+from pipelines.harmonisation.letters import split_folded_words
 
 _DOUBLED_LETTER = re.compile(r"([^lr])\1")
 _MIN_LETTERS = 4  # letters; shorter names that differ are different names
@@ -25,13 +25,13 @@ _MAX_ERRORS = 2  # letters changed by typing errors; with more it may be another
 def compare_names(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compare pairs of full names. left, right: positions in `texts` of the two names of each pair, -1 for no name.
 
-    Returns for each pair the number of common names, and the name on the left and on the right that the other side lacks; empty if that is
-    not exactly one.
+    Returns for each pair the number of common names, and from each side the name that the other side lacks. These two names are empty
+    unless each side has exactly one such name.
     """
-    words = {code: texts[code].split() if code >= 0 else [] for code in _present_codes(left, right)}
+    words = {code: texts[code].split() if code >= 0 else [] for code in _list_present_codes(left, right)}
     sizes = pd.Series({code: len(set(names)) for code, names in words.items()}, dtype="int64")
     common, left_only, right_only = sizes.reindex(left).to_numpy(copy=True), *(np.full(len(left), "", dtype=object) for _ in range(2))
-    for a, b, positions in _distinct_pairs(left, right):
+    for a, b, positions in _find_distinct_pairs(left, right):
         left_words, right_words = words[a], words[b]
         common[positions] = len(set(left_words).intersection(right_words))
         left_extra, right_extra = [w for w in left_words if w not in right_words], [w for w in right_words if w not in left_words]
@@ -42,7 +42,7 @@ def compare_names(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> 
 
 def fold_names(text: str) -> tuple[str, str]:
     """Return the names in a text, folded and sorted, and the same without doubled letters (ll and rr are Albanian letters and stay)."""
-    names = sorted(folded_words(text))
+    names = sorted(split_folded_words(text))
     folded = " ".join(names)
     return folded, " ".join(sorted(_DOUBLED_LETTER.sub(r"\1", name) for name in names)) if _DOUBLED_LETTER.search(folded) else folded
 
@@ -58,11 +58,11 @@ def differ_by_typing_errors(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return out
 
 
-def _present_codes(left: np.ndarray, right: np.ndarray) -> list[int]:
+def _list_present_codes(left: np.ndarray, right: np.ndarray) -> list[int]:
     return [int(code) for code in np.unique(np.concatenate([left, right]))]
 
 
-def _distinct_pairs(left: np.ndarray, right: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+def _find_distinct_pairs(left: np.ndarray, right: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
     """Return the distinct pairs of different codes, each with its positions in `left` and `right`."""
     rows = np.flatnonzero(left != right)
     size = int(max(left.max(initial=0), right.max(initial=0))) + 2

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from harmonia.comparison import name_differences
-from harmonia.comparison.evidence import LinkedRecords, contract_columns
-from pipelines.harmonisation.letters import map_frame, phrase_skeleton
+from harmonia.comparison.evidence import LinkedRecords, find_contract_columns
+from pipelines.harmonisation.letters import make_phrase_skeleton, map_values_to_frame
 from pipelines.harmonisation.personal_numbers import FULL_PATTERN
 
 _MIN_COMMON_NAMES = 2  # with so many common names, two names are certainly one person's
@@ -27,7 +27,7 @@ _KEY = ("institution", "record_key", "case_id")
 
 
 @dataclass(frozen=True)
-class Pairs:
+class RecordPairs:
     """Pairs of records of one person at different institutions, in both orders: a receiver's record, and a sender's as evidence about it.
 
     people              records
@@ -45,76 +45,81 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.receivers)
 
-    def where(self, mask: np.ndarray) -> Pairs:
+    def where(self, mask: np.ndarray) -> RecordPairs:
         """Return the pairs that `mask` selects."""
         return replace(self, receivers=self.receivers[mask], senders=self.senders[mask])
 
-    def both_filled(self, name: str) -> np.ndarray:
+    def have_both_values(self, name: str) -> np.ndarray:
         """Return for which pairs both records have a value in the column `name`."""
         code = self.codes[name]
         return (code[self.receivers] >= 0) & (code[self.senders] >= 0)
 
-    def same(self, name: str, other: str = "") -> np.ndarray:
+    def have_same_value(self, name: str, other: str = "") -> np.ndarray:
         """Return for which pairs both records have a value and the two are equal. other: the column of the sender, if it is another one."""
         left, right = self.codes[name][self.receivers], self.codes[other or name][self.senders]
         return (left >= 0) & (left == right)
 
     def differ_in_copied_columns(self) -> np.ndarray:
-        """Return which pairs differ in a column that would be equal if one record had been copied from the other."""
-        return np.logical_or.reduce([self.both_filled(name) & ~self.same(name) for name in _COPIED_COLUMNS])
+        """Return for each pair whether the records differ in a column that would be equal if one were a copy of the other."""
+        return np.logical_or.reduce([self.have_both_values(name) & ~self.have_same_value(name) for name in _COPIED_COLUMNS])
 
-    def text(self, name: str, side: np.ndarray) -> pd.Series:
+    def read_column_as_text(self, name: str, side: np.ndarray) -> pd.Series:
         """Return the column `name` of the records `side` (`receivers` or `senders`) as text."""
         return pd.Series(self.people[name].array.take(side))
 
-    def field(self, concept: str) -> pd.Series:
+    def find_receiver_columns(self, concept: str) -> pd.Series:
         """Return in which column each receiver delivers a concept; null if it does not."""
-        return self.text("institution", self.receivers).map(contract_columns(concept))
+        return self.read_column_as_text("institution", self.receivers).map(find_contract_columns(concept))
 
 
-def evidence(linked: LinkedRecords) -> pd.DataFrame:
+def collect_evidence_on_persons(linked: LinkedRecords) -> pd.DataFrame:
     """Collect the evidence on persons: one row per record and record of another institution. Columns out: `EVIDENCE`.
 
     Both records are of one person, and differ. Persons are compared in chunks to limit memory.
     """
-    people = _comparable_records(linked.persons)
-    codes, tokens = _encode(people)
+    people = _select_comparable_records(linked.persons)
+    codes, tokens = _encode_records(people)
     chunk = codes["person_id"] // _PERSONS_PER_CHUNK
-    parts = [_evidence_of_pairs(linked, _pairs(people, codes, tokens, np.flatnonzero(chunk == n))) for n in range(chunk.max(initial=0) + 1)]
+    parts = [
+        _collect_evidence_of_pairs(linked, _make_record_pairs(people, codes, tokens, np.flatnonzero(chunk == n)))
+        for n in range(chunk.max(initial=0) + 1)
+    ]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
-def _evidence_of_pairs(linked: LinkedRecords, pairs: Pairs) -> pd.DataFrame:
+def _collect_evidence_of_pairs(linked: LinkedRecords, pairs: RecordPairs) -> pd.DataFrame:
     """Collect the evidence that pairs give on all compared fields."""
-    common_names, left, right = name_differences.compare_names(pairs.tokens, *_codes_of_both(pairs, "name_tokens"))
+    common_names, left, right = name_differences.compare_names(pairs.tokens, *_read_codes_of_both(pairs, "name_tokens"))
     same_name = (common_names >= _MIN_COMMON_NAMES) | (
         (common_names == _MIN_COMMON_NAMES - 1) & name_differences.differ_by_typing_errors(left, right)
     )
-    number, birth, case = (pairs.same(name) for name in ("personal_number", "birth_day", "case_id"))
+    number, birth, case = (pairs.have_same_value(name) for name in ("personal_number", "birth_day", "case_id"))
     comparisons = (
         ("personal_number", "personal_number", same_name & (birth | case)),
         ("birth_date", "birth_day", number | (same_name & case)),
         ("sex", "sex", same_name & (number | birth)),
     )
-    parts = [linked.as_evidence(_field_evidence(pairs.where(mask), column, what), what) for what, column, mask in comparisons]
+    parts = [
+        linked.convert_to_evidence(_collect_field_evidence(pairs.where(mask), column, what), what) for what, column, mask in comparisons
+    ]
     identified = number | birth | (case & (common_names >= 1))
     return pd.concat(
-        [*parts, *_name_evidence(linked, pairs.where(identified), common_names[identified], left[identified], right[identified])],
+        [*parts, *_collect_name_evidence(linked, pairs.where(identified), common_names[identified], left[identified], right[identified])],
         ignore_index=True,
     )
 
 
-def _codes_of_both(pairs: Pairs, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _read_codes_of_both(pairs: RecordPairs, name: str) -> tuple[np.ndarray, np.ndarray]:
     return pairs.codes[name][pairs.receivers], pairs.codes[name][pairs.senders]
 
 
-def _comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
+def _select_comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
     """Select the records of persons whom several institutions have, with the compared columns, on a new index."""
-    out = _known_to_several_institutions(persons.dropna(subset=["person_id"])).reset_index(drop=True)
+    out = _select_persons_of_several_institutions(persons.dropna(subset=["person_id"])).reset_index(drop=True)
     exact_day = out["birth_precision"] == "day"
     valid_number = out["personal_number"].str.fullmatch(FULL_PATTERN, na=False)
-    name_parts = map_frame(out["full_name"].fillna(""), _name_parts, dict.fromkeys(("first", "last", "folded", "single"), "str"))
+    name_parts = map_values_to_frame(out["full_name"].fillna(""), _split_name, dict.fromkeys(("first", "last", "folded", "single"), "str"))
     return out.assign(
         birth_day=out["birth_date"].where(exact_day),
         personal_number=out["personal_number"].where(valid_number),
@@ -123,21 +128,21 @@ def _comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _known_to_several_institutions(persons: pd.DataFrame) -> pd.DataFrame:
+def _select_persons_of_several_institutions(persons: pd.DataFrame) -> pd.DataFrame:
     """Select the records of persons whom several institutions have."""
     (person, people), (institution, institutions) = (pd.factorize(persons[name]) for name in ("person_id", "institution"))
     occurrences = np.unique(person * len(institutions) + institution) // max(len(institutions), 1)  # each person once per institution
     return persons[np.bincount(occurrences, minlength=len(people))[person] > 1]
 
 
-def _name_parts(name: str) -> tuple[str | None, str | None, str, str]:
+def _split_name(name: str) -> tuple[str | None, str | None, str, str]:
     """Return the first and the last name in a full name (None if it has only one), and the result of `fold_names`."""
-    tokens = phrase_skeleton(name).split()
+    tokens = make_phrase_skeleton(name).split()
     first, last = (tokens[0], tokens[-1]) if len(tokens) > 1 else (None, None)
     return first, last, *name_differences.fold_names(name)
 
 
-def _encode(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
+def _encode_records(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
     """Encode the values of records as integers, so that they can be compared fast.
 
     Returns the codes by column; the texts of the codes of `name_tokens`. `person_id` is coded in the order of the records; `record` is
@@ -152,49 +157,51 @@ def _encode(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]
     return out, encoded["name_tokens"][1].tolist()
 
 
-def _pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequence[str], rows: np.ndarray) -> Pairs:
+def _make_record_pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequence[str], rows: np.ndarray) -> RecordPairs:
     """Make all pairs of records of one person at different institutions among the records `rows` (row numbers)."""
     records = pd.DataFrame({"person": codes["person_id"][rows], "institution": codes["institution"][rows], "at": rows})
     matches = records.merge(records, on="person", suffixes=("_l", "_r"))
     matches = matches[matches["institution_l"] != matches["institution_r"]]
-    return Pairs(people, codes, tokens, matches["at_l"].to_numpy(), matches["at_r"].to_numpy())
+    return RecordPairs(people, codes, tokens, matches["at_l"].to_numpy(), matches["at_r"].to_numpy())
 
 
-def _receiver_differs(pairs: Pairs, differ: np.ndarray) -> np.ndarray:
-    """Return the pairs of receivers that differ from at least one sender; other receivers get no evidence."""
+def _is_receiver_different(pairs: RecordPairs, differ: np.ndarray) -> np.ndarray:
+    """Return for each pair whether its receiver differs from at least one sender. Other receivers get no evidence."""
     record = pairs.codes["record"]
     differing = np.zeros(record.max(initial=0) + 1, dtype=bool)
     differing[record[pairs.receivers[differ]]] = True
     return differing[record[pairs.receivers]]
 
 
-def _field_evidence(pairs: Pairs, column: str, concept: str) -> pd.DataFrame:
+def _collect_field_evidence(pairs: RecordPairs, column: str, concept: str) -> pd.DataFrame:
     """Collect the evidence that pairs give on a field, if both records have it: whether they agree, and which senders agree."""
-    pairs = pairs.where(pairs.both_filled(column))
-    pairs = pairs.where(_receiver_differs(pairs, ~pairs.same(column)))
-    return _evidence_rows(pairs, pairs.same(column), pairs.codes[column][pairs.senders], pairs.field(concept))
+    pairs = pairs.where(pairs.have_both_values(column))
+    pairs = pairs.where(_is_receiver_different(pairs, ~pairs.have_same_value(column)))
+    return _make_evidence_rows(
+        pairs, pairs.have_same_value(column), pairs.codes[column][pairs.senders], pairs.find_receiver_columns(concept)
+    )
 
 
-def _evidence_rows(pairs: Pairs, same: np.ndarray, value: np.ndarray, field: pd.Series) -> pd.DataFrame:
+def _make_evidence_rows(pairs: RecordPairs, same: np.ndarray, value: np.ndarray, field: pd.Series) -> pd.DataFrame:
     """Make a row of evidence of each pair. same: whether the two agree. value: of the sender, as a number that can be sorted."""
-    receiver_role, sender_role = pairs.text("about", pairs.receivers), pairs.text("about", pairs.senders)
+    receiver_role, sender_role = pairs.read_column_as_text("about", pairs.receivers), pairs.read_column_as_text("about", pairs.senders)
     out = pd.DataFrame(
         {
-            "receiver": pairs.text("institution", pairs.receivers),
-            "record_key": pairs.text("record_key", pairs.receivers),
+            "receiver": pairs.read_column_as_text("institution", pairs.receivers),
+            "record_key": pairs.read_column_as_text("record_key", pairs.receivers),
             "field": field,
-            "sender": pairs.text("institution", pairs.senders),
-            "sender_key": pairs.text("record_key", pairs.senders),
+            "sender": pairs.read_column_as_text("institution", pairs.senders),
+            "sender_key": pairs.read_column_as_text("record_key", pairs.senders),
             "same": same,
             "group": pd.factorize(value, sort=True)[0],
             "role": np.where((receiver_role == "victim") | (sender_role == "victim"), "victim", receiver_role),
-            "case_id": pairs.text("case_id", pairs.receivers),
+            "case_id": pairs.read_column_as_text("case_id", pairs.receivers),
         }
     )
-    return out.assign(apart=_independent_institutions(out, pairs))
+    return out.assign(apart=_list_independent_institutions(out, pairs))
 
 
-def _independent_institutions(rows: pd.DataFrame, pairs: Pairs) -> pd.Series:
+def _list_independent_institutions(rows: pd.DataFrame, pairs: RecordPairs) -> pd.Series:
     """Return for each row the institutions, other than the sender, that have the same value and did not copy it from the sender.
 
     A copied record is copied completely, and independently entered records differ somewhere. So an institution counts as independent if
@@ -228,8 +235,8 @@ def _independent_institutions(rows: pd.DataFrame, pairs: Pairs) -> pd.Series:
     return bit_sets.map(institution_lists).reindex(rows.index).astype("str")
 
 
-def _name_evidence(
-    linked: LinkedRecords, pairs: Pairs, common_names: np.ndarray, left: np.ndarray, right: np.ndarray
+def _collect_name_evidence(
+    linked: LinkedRecords, pairs: RecordPairs, common_names: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> list[pd.DataFrame]:
     """Return the evidence of misspelled names, and of given name and surname exchanged, on pairs identified by number, birth date or
     case.
@@ -237,24 +244,24 @@ def _name_evidence(
     common_names: number of names that both sides have. left, right: the one name of each side that the other lacks
     (`name_differences.compare_names`).
     """
-    doubled = ~pairs.same("folded") & pairs.same("single")
+    doubled = ~pairs.have_same_value("folded") & pairs.have_same_value("single")
     misspelled = name_differences.differ_by_typing_errors(left, right) | doubled
     first, last = pairs.codes["first"][pairs.receivers], pairs.codes["last"][pairs.receivers]
-    can_be_exchanged = pairs.field("given_name").notna().to_numpy() & ((first != last) | (first < 0))
-    is_exchanged = can_be_exchanged & pairs.same("first", "last") & pairs.same("last", "first")
-    differing = _receiver_differs(pairs, misspelled | is_exchanged)
+    can_be_exchanged = pairs.find_receiver_columns("given_name").notna().to_numpy() & ((first != last) | (first < 0))
+    is_exchanged = can_be_exchanged & pairs.have_same_value("first", "last") & pairs.have_same_value("last", "first")
+    differing = _is_receiver_different(pairs, misspelled | is_exchanged)
     pairs, left, right, common_names = pairs.where(differing), left[differing], right[differing], common_names[differing]
     doubled, misspelled, can_be_exchanged, is_exchanged = (
         mask[differing] for mask in (doubled, misspelled, can_be_exchanged, is_exchanged)
     )
-    given, surname, full = (pairs.field(name) for name in ("given_name", "surname", "full_name"))
-    own_given_name = pairs.text("given_skeleton", pairs.receivers)
+    given, surname, full = (pairs.find_receiver_columns(name) for name in ("given_name", "surname", "full_name"))
+    own_given_name = pairs.read_column_as_text("given_skeleton", pairs.receivers)
     in_given = [token in str(name).split() for token, name in zip(left, own_given_name, strict=True)]
     where = full.where(full.notna(), given.where(pd.Series(in_given, dtype=bool), surname))
     where = where.where(~doubled | full.notna(), given)
-    agree = can_be_exchanged & pairs.same("first") & pairs.same("last")
-    spelling = _evidence_rows(pairs, ~misspelled, right.astype("str"), where)[
+    agree = can_be_exchanged & pairs.have_same_value("first") & pairs.have_same_value("last")
+    spelling = _make_evidence_rows(pairs, ~misspelled, right.astype("str"), where)[
         (misspelled | (common_names >= _MIN_COMMON_NAMES)) & ~is_exchanged
     ]
-    exchanged = [_evidence_rows(pairs, ~is_exchanged, is_exchanged, field)[is_exchanged | agree] for field in (given, surname)]
-    return [linked.as_evidence(part, "name") for part in (spelling, *exchanged)]
+    exchanged = [_make_evidence_rows(pairs, ~is_exchanged, is_exchanged, field)[is_exchanged | agree] for field in (given, surname)]
+    return [linked.convert_to_evidence(part, "name") for part in (spelling, *exchanged)]

@@ -33,8 +33,9 @@ LOCATION = ("institution", "delivery", "record_key", "file", "part", "line")
 _RECORD = ["receiver", "record_key", "what", "field"]
 
 
-def permitted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
-    """Return what may be reported, one row per record and field. Columns out: institution, record_key, field, rule."""
+def select_permitted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
+    """Select the evidence that may be reported to the institutions, as one row per record and field. Columns out: institution, record_key,
+    field, rule."""
     visible = evidence[agreements.allows(evidence)]
     differs = visible[~visible["same"]]
     if differs.empty:
@@ -42,39 +43,41 @@ def permitted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> p
     differing_records = differs[_RECORD].drop_duplicates().set_index(_RECORD)
     agreeing = visible[visible["same"]]
     supported = differing_records.index.isin(pd.MultiIndex.from_frame(agreeing[_RECORD]))
-    outvoted = differing_records.index.isin(_contradicted_records(differs, visible))
-    confirmed = differing_records.index.isin(_confirmed_records(agreeing)) & ~outvoted
+    outvoted = differing_records.index.isin(_find_contradicted_records(differs, visible))
+    confirmed = differing_records.index.isin(_find_confirmed_records(agreeing)) & ~outvoted
     records = differing_records.reset_index().assign(wrong=outvoted & ~supported)[~confirmed]
     rules = [RULES[what][0 if is_wrong else 1] for what, is_wrong in zip(records["what"], records["wrong"], strict=True)]
     reportable = records.rename(columns={"receiver": "institution"}).assign(rule=rules)
     return reportable[["institution", "record_key", "field", "rule"]].drop_duplicates(ignore_index=True)
 
 
-def _by_independent_institution(records: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each sender and each institution (`other`) that has the same value and did not copy it from the sender."""
+def _pair_with_independent_institutions(records: pd.DataFrame) -> pd.DataFrame:
+    """Combine each sender with each institution (`other`) that has the same value and did not copy it from the sender."""
     pairs = records.dropna(subset=["apart"])
     return pairs.assign(other=pairs["apart"].str.split(",")).explode("other")
 
 
-def _contradicted_records(records: pd.DataFrame, visible: pd.DataFrame) -> pd.MultiIndex:
-    """Return the records against which two permitted senders agree that did not copy from each other."""
-    pairs = _by_independent_institution(records)
+def _find_contradicted_records(records: pd.DataFrame, visible: pd.DataFrame) -> pd.MultiIndex:
+    """Find the records that two institutions contradict with the same value. Agreements must permit both institutions to tell this, and
+    neither may have copied the value from the other."""
+    pairs = _pair_with_independent_institutions(records)
     agree = pd.MultiIndex.from_frame(pairs[[*_RECORD, "other"]]).isin(pd.MultiIndex.from_frame(visible[[*_RECORD, "sender"]]))
     return pd.MultiIndex.from_frame(pairs.loc[agree, _RECORD].drop_duplicates())
 
 
-def _confirmed_records(agreeing: pd.DataFrame) -> pd.MultiIndex:
-    """Return the records with which a permitted sender agrees that did not copy from them, so that two sources confirm the value."""
-    pairs = _by_independent_institution(agreeing)
+def _find_confirmed_records(agreeing: pd.DataFrame) -> pd.MultiIndex:
+    """Find the records whose value another institution confirms. Agreements must permit that institution to tell this, and it must not have
+    copied the value from the record."""
+    pairs = _pair_with_independent_institutions(agreeing)
     return pd.MultiIndex.from_frame(pairs.loc[pairs["other"] == pairs["receiver"], _RECORD].drop_duplicates())
 
 
-def restricted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
+def select_restricted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
     """Return the evidence of differences that no agreement allows to be reported; for stewards. Columns out: `EVIDENCE`."""
     return evidence.loc[~agreements.allows(evidence) & ~evidence["same"], list(EVIDENCE)].reset_index(drop=True)
 
 
-def as_findings(records: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
+def make_findings(records: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
     """Make findings (`schemas.findings.COLUMNS`) of `records` in each of the deliveries.
 
     records: institution, period, record_key, field, rule. deliveries: institution, delivery, period; all versions for a period get the same

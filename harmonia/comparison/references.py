@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harmonia.comparison.evidence import LinkedRecords, contract_columns
+from harmonia.comparison.evidence import LinkedRecords, find_contract_columns
 from sources import contract
 
 _YEAR_PATTERN = r"(?:^|/)((?:19|20)\d{2})(?:-|:|$)"
@@ -16,7 +16,7 @@ _SERIAL_AND_YEAR = r"(\d+/\d+)$"
 
 
 def _is_number_of_case(numbers: pd.Series, citing: pd.DataFrame, existing_numbers: pd.Series, candidates: pd.DataFrame) -> pd.Series:
-    """Return for which citations a file of the cited register in the same case has the cited number.
+    """Return for each citation whether the cited register has a file with the cited number in the same case.
 
     citing: the citations, with case_id and sender (the cited institution). numbers: the number cited in each. candidates: files of the
     cited registers, with institution and case_id. existing_numbers: the number of each.
@@ -25,8 +25,8 @@ def _is_number_of_case(numbers: pd.Series, citing: pd.DataFrame, existing_number
     return pd.Series(pd.MultiIndex.from_arrays([citing["sender"], numbers, citing["case_id"]]).isin(existing), index=citing.index)
 
 
-def evidence(linked: LinkedRecords) -> pd.DataFrame:
-    """Collect the evidence on references to registers that have the case under other numbers, none of them cited.
+def collect_evidence_on_references(linked: LinkedRecords) -> pd.DataFrame:
+    """Collect the evidence on wrong references: the cited register has the case, but only under numbers that the file does not cite.
 
     Columns out: `EVIDENCE`.
     """
@@ -54,4 +54,6 @@ def evidence(linked: LinkedRecords) -> pd.DataFrame:
         case_keys.rename(columns={"institution": "sender", "record_key": "sender_key"}), on=["sender", "case_id"], how="inner"
     )
     wrong = wrong.drop_duplicates(["institution", "record_key", "sender"]).rename(columns={"institution": "receiver"})
-    return linked.as_evidence(wrong.assign(field=wrong["receiver"].map(contract_columns("reference")), role="case"), "reference")
+    return linked.convert_to_evidence(
+        wrong.assign(field=wrong["receiver"].map(find_contract_columns("reference")), role="case"), "reference"
+    )

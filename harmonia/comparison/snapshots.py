@@ -29,36 +29,37 @@ from pipelines.resources import parquet
 _PARQUET = b"PAR1"
 
 
-def current_quarters(deliveries: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
+def find_current_quarters(deliveries: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
     """Return the current quarter of each institution: the newest that had ended when it was delivered. Columns out: institution, period.
 
-    deliveries: institution, delivery, period. early: those that were delivered before the end of their quarter: institution, delivery.
+    deliveries: institution, delivery, period. early: the deliveries that came before the end of their quarter: institution, delivery.
     """
     key = ["institution", "delivery"]
     in_time = ~pd.MultiIndex.from_frame(deliveries[key]).isin(pd.MultiIndex.from_frame(early[key]))
     return deliveries[in_time].groupby("institution")["period"].max().reset_index()
 
 
-def load(registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None) -> pd.DataFrame:
+def load_snapshots(registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None) -> pd.DataFrame:
     """Load the saved evidence. Columns out: `EVIDENCE`, period (of the snapshot).
 
-    receivers, quarters: load only the snapshots of these institutions, and of these quarters (institution, period); None for all.
+    receivers, quarters: load all snapshots of the institutions `receivers`, and also those of `quarters` (institution, period). If either
+    is None, all snapshots are loaded.
     """
     query = select(ComparisonSnapshot.period, ComparisonSnapshot.evidence).order_by(ComparisonSnapshot.period)
     if receivers is not None and quarters is not None:
         newest = [
             (ComparisonSnapshot.institution == institution) & (ComparisonSnapshot.period == period)
-            for institution, period in _institution_quarters(quarters)
+            for institution, period in _list_institutions_and_quarters(quarters)
         ]
         query = query.where(or_(ComparisonSnapshot.institution.in_(sorted(receivers)), *newest))
     with registry.read() as session:
         rows = session.execute(query).all()
-    parts = [_with_types(_unpack(text)).assign(period=period) for period, text in rows]
+    parts = [_set_column_types(_unpack_evidence(text)).assign(period=period) for period, text in rows]
     filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else _with_types(pd.DataFrame()).assign(period=pd.Series(dtype="str"))
+    return pd.concat(filled, ignore_index=True) if filled else _set_column_types(pd.DataFrame()).assign(period=pd.Series(dtype="str"))
 
 
-def save_missing(registry: Registry, quarters: pd.DataFrame, collect: Callable[[], pd.DataFrame]) -> int:
+def save_missing_snapshots(registry: Registry, quarters: pd.DataFrame, collect: Callable[[], pd.DataFrame]) -> int:
     """Save a snapshot for each of `quarters` (institution, period) that has none; return how many were saved.
 
     collect: returns the evidence; it is called only if a snapshot must be saved.
@@ -68,30 +69,32 @@ def save_missing(registry: Registry, quarters: pd.DataFrame, collect: Callable[[
             (institution, period)
             for institution, period in session.execute(select(ComparisonSnapshot.institution, ComparisonSnapshot.period))
         }
-    missing = [pair for pair in _institution_quarters(quarters) if pair not in existing]
+    missing = [pair for pair in _list_institutions_and_quarters(quarters) if pair not in existing]
     if not missing:
         return 0
     evidence, timestamp = collect(), now()
     with registry.write() as session:
         for institution, period in missing:
             received_evidence = evidence[evidence["receiver"] == institution].reset_index(drop=True)
-            session.add(ComparisonSnapshot(institution=institution, period=period, at=timestamp, evidence=_pack(received_evidence)))
+            session.add(
+                ComparisonSnapshot(institution=institution, period=period, at=timestamp, evidence=_pack_evidence(received_evidence))
+            )
     return len(missing)
 
 
-def _institution_quarters(quarters: pd.DataFrame) -> list[tuple[str, str]]:
+def _list_institutions_and_quarters(quarters: pd.DataFrame) -> list[tuple[str, str]]:
     return list(quarters[["institution", "period"]].itertuples(index=False, name=None))
 
 
-def _pack(evidence: pd.DataFrame) -> str:
+def _pack_evidence(evidence: pd.DataFrame) -> str:
     """Convert evidence to text (compressed Parquet in base64, since all snapshots are kept and each covers the whole history)."""
     table = io.BytesIO()
     pq.write_table(parquet.to_arrow("evidence", evidence), table, compression="zstd")
     return base64.b64encode(table.getvalue()).decode("ascii")
 
 
-def _unpack(text: str) -> pd.DataFrame:
-    """Convert text from `_pack` to evidence. Earlier versions stored JSON, at first not compressed."""
+def _unpack_evidence(text: str) -> pd.DataFrame:
+    """Convert text from `_pack_evidence` to evidence. Earlier versions stored JSON, at first not compressed."""
     content = b"" if text.startswith("{") else base64.b64decode(text)
     if content.startswith(_PARQUET):
         return parquet.read_table(content)
@@ -99,6 +102,6 @@ def _unpack(text: str) -> pd.DataFrame:
     return pd.DataFrame(table["data"], columns=table["columns"])
 
 
-def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
+def _set_column_types(frame: pd.DataFrame) -> pd.DataFrame:
     types = {name: "bool" if name == "same" else "Int64" if name == "group" else "str" for name in EVIDENCE}
     return frame.reindex(columns=list(EVIDENCE)).astype(types)

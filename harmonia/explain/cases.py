@@ -10,21 +10,21 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from harmonia.console import count
+from harmonia.console import format_count
 from harmonia.explain import links
 from harmonia.explain.document import Block, Cell, Column, Explanation, Section, Step, Table, Text, Waterfall
 from harmonia.explain.ids import ResolvedEntity
-from harmonia.explain.labels import evidence_description, format_odds, format_value, label_of, letter_label
-from harmonia.explain.linkage import THRESHOLD, PairDecision, evidence_meanings, pair_decisions
+from harmonia.explain.labels import find_evidence_description, find_label, format_odds, format_value, make_letter_label
+from harmonia.explain.linkage import THRESHOLD, PairDecision, describe_evidence_kinds, select_pair_decisions
 from harmonia.explain.people import (
     MAX_CHARTS,
     MAX_NEIGHBOURS,
     MAX_PAIRS,
-    delivery_lines,
-    figures_table,
-    member_keys,
-    redirect_notice,
-    source_note,
+    list_delivery_lines,
+    list_member_keys,
+    make_indicator_table,
+    make_redirect_notice,
+    write_source_note,
 )
 from harmonia.explain.published import Key, PublishedHome
 from harmonia.explain.records import Record, load_records
@@ -32,13 +32,13 @@ from harmonia.explain.records import Record, load_records
 
 def explain_case(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) -> Explanation:
     """Make the explanation of a case. names: include the names of its persons, for stewards."""
-    keys = member_keys(home, resolved)
+    keys = list_member_keys(home, resolved)
     records = load_records(home, "case", keys)
     described_keys = {r.key for r in records}
-    labels = {r.key: letter_label(n) for n, r in enumerate(records)}
-    labels |= {key: letter_label(len(labels) + n) for n, key in enumerate(k for k in keys if k not in described_keys)}
-    inside = [d for d in pair_decisions(home.decisions, "case", keys, inside=True) if d.joined] if keys else []
-    tree = links.spanning_links((d.a, d.b, d.weight) for d in inside)
+    labels = {r.key: make_letter_label(n) for n, r in enumerate(records)}
+    labels |= {key: make_letter_label(len(labels) + n) for n, key in enumerate(k for k in keys if k not in described_keys)}
+    inside = [d for d in select_pair_decisions(home.decisions, "case", keys, inside=True) if d.joined] if keys else []
+    tree = links.select_spanning_links((d.a, d.b, d.weight) for d in inside)
     people = home.query(
         "SELECT person_id, institution, record_key FROM lineage WHERE case_id = ? AND entity = 'person' AND status = 'accepted' "
         "ORDER BY person_id, institution, record_key",
@@ -52,55 +52,55 @@ def explain_case(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) 
         ("linkage model of the run", home.last_run_model),
     ]
     sections = [
-        Section("Files side by side", [file_table(records, labels)], "The accepted state of each, else the latest."),
-        _link_table(labels, inside, tree),
-        Section("Persons in the case", [_persons_table(home, people, names=names)]),
-        _near_matches(home, labels),
-        Section("Judgements", links.judgement_table(home, "case", keys, labels)),
-        Section("Where the case counts", [figures_table(home, "case_id", resolved.entity.id)]),
-        Section("Reconciliation with neighbouring institutions", [_reconciliation_table(home, resolved.entity.id)]),
-        Section("The id and its history", [links.id_history(home, resolved.entity)]),
+        Section("Files side by side", [make_file_table(records, labels)], "The accepted state of each, else the latest."),
+        _make_link_section(labels, inside, tree),
+        Section("Persons in the case", [_make_persons_table(home, people, names=names)]),
+        _list_near_matches(home, labels),
+        Section("Judgements", links.make_judgement_table(home, "case", keys, labels)),
+        Section("Where the case counts", [make_indicator_table(home, "case_id", resolved.entity.id)]),
+        Section("Reconciliation with neighbouring institutions", [_make_reconciliation_table(home, resolved.entity.id)]),
+        Section("The id and its history", [links.make_id_history(home, resolved.entity)]),
     ]
     return Explanation(
         f"Case {resolved.entity.id}",
         facts,
-        _case_summary(resolved, keys, tree),
+        _summarise_case(resolved, keys, tree),
         sections,
         names,
-        source_note(home, names=names),
+        write_source_note(home, names=names),
         resolved.entity.id,
     )
 
 
-def _case_summary(resolved: ResolvedEntity, keys: Sequence[Key], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
-    summary = redirect_notice(resolved)
+def _summarise_case(resolved: ResolvedEntity, keys: Sequence[Key], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
+    summary = make_redirect_notice(resolved)
     if not keys:
         return [*summary, Text("This id has no files now: they moved to another id or are no longer delivered.", "notice")]
     if len(keys) == 1:
         return [*summary, Text("One file only; no other file was linked to it.")]
     weakest = min((w for _, _, w in tree), default=0.0)
     sentence = (
-        f"{count(len(keys), 'file')} connected by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits "
+        f"{format_count(len(keys), 'file')} connected by {format_count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits "
         f"({format_odds(weakest)})."
     )
     return [*summary, Text(sentence, "good" if weakest > THRESHOLD else "notice")]
 
 
-def file_table(records: Sequence[Record], labels: Mapping[Key, str]) -> Table:
+def make_file_table(records: Sequence[Record], labels: Mapping[Key, str]) -> Table:
     """Make a table with one row per case record."""
     titles = ("offence", "dates", "numbers cited", "delivered in")
     columns = [Column(""), Column("record"), Column("seat"), Column("stage"), *(Column(title, wrap=title == "offence") for title in titles)]
-    rows = [_file_row(r, labels[r.key]) for r in records]
+    rows = [_make_file_row(r, labels[r.key]) for r in records]
     return Table("The files", columns, rows)
 
 
-def _file_row(r: Record, label: str) -> list[Cell]:
+def _make_file_row(r: Record, label: str) -> list[Cell]:
     merged = r.value("merged_into")
     stage = r.value("state") + (f" into {merged}" if merged else "")
-    return [label, r.key, r.value("seat"), stage, r.offence, r.dates, r.references, delivery_lines(r)]
+    return [label, r.key, r.value("seat"), stage, r.offence, r.dates, r.references, list_delivery_lines(r)]
 
 
-def _link_table(labels: Mapping[Key, str], inside: Sequence[PairDecision], tree: Sequence[tuple[Key, Key, float]]) -> Section:
+def _make_link_section(labels: Mapping[Key, str], inside: Sequence[PairDecision], tree: Sequence[tuple[Key, Key, float]]) -> Section:
     title = "Links between the files"
     if not inside:
         return Section(title, [Text("There are no links.")])
@@ -110,24 +110,24 @@ def _link_table(labels: Mapping[Key, str], inside: Sequence[PairDecision], tree:
     rows = [(f"{labels[d.a]} – {labels[d.b]}", dict(d.reasons), d.weight, "") for d in shown]
     left = len(ordered) - len(shown)
     note = "Bits: +1 doubles the odds that both are one case, −1 halves them. Zero is even odds. Weights as stored by the last run."
-    note += f" {count(left, 'weaker pair')} left out." if left else ""
-    table = links.reasons_table("Pairs of files", rows, note=note, highlighted=frozenset(range(len(tree))))
-    charts = [case_waterfall(d, f"{labels[d.a]} – {labels[d.b]}") for d in shown[: min(len(tree), MAX_CHARTS)]]
+    note += f" {format_count(left, 'weaker pair')} left out." if left else ""
+    table = links.make_reasons_table("Pairs of files", rows, note=note, highlighted=frozenset(range(len(tree))))
+    charts = [make_case_waterfall(d, f"{labels[d.a]} – {labels[d.b]}") for d in shown[: min(len(tree), MAX_CHARTS)]]
     return Section(title, [table], "Coloured rows connect the group; the others are further evidence.", charts)
 
 
-def case_waterfall(d: PairDecision, title: str, verdict: str = "") -> Waterfall:
+def make_case_waterfall(d: PairDecision, title: str, verdict: str = "") -> Waterfall:
     """Draw the prior odds and each kind of evidence for a pair of files as a waterfall to their sum."""
     reasons = dict(d.reasons)
     prior = reasons.pop("prior", 0.0)
-    steps = [Step(evidence_name(name), bits, evidence_meaning(name)) for name, bits in reasons.items()]
+    steps = [Step(get_evidence_label(name), bits, describe_evidence(name)) for name, bits in reasons.items()]
     rest = d.weight - prior - sum(reasons.values())
     if abs(rest) >= 0.05:
-        steps.append(Step(label_of("evidence", "rest"), rest))
+        steps.append(Step(find_label("evidence", "rest"), rest))
     before = "among all files of that institution"
     return Waterfall(
         title,
-        Step(label_of("evidence", "prior"), prior, before),
+        Step(find_label("evidence", "prior"), prior, before),
         steps,
         "one case?",
         threshold=THRESHOLD,
@@ -135,19 +135,19 @@ def case_waterfall(d: PairDecision, title: str, verdict: str = "") -> Waterfall:
     )
 
 
-def evidence_name(name: str) -> str:
+def get_evidence_label(name: str) -> str:
     """Return the label of a kind of evidence."""
-    description = evidence_meanings().get(name, "")
-    return description if description.startswith("days") else label_of("evidence", name)
+    description = describe_evidence_kinds().get(name, "")
+    return description if description.startswith("days") else find_label("evidence", name)
 
 
-def evidence_meaning(name: str) -> str:
+def describe_evidence(name: str) -> str:
     """Return a short description of a kind of evidence; empty if it is the same as its label."""
-    meaning = evidence_description(name) or evidence_meanings().get(name, "")
-    return "" if meaning == evidence_name(name) else meaning
+    meaning = find_evidence_description(name) or describe_evidence_kinds().get(name, "")
+    return "" if meaning == get_evidence_label(name) else meaning
 
 
-def _persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) -> Table:
+def _make_persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) -> Table:
     described = {r.key: r for r in load_records(home, "person", [(r[1], r[2]) for r in people.itertuples(index=False)])}
     columns = [
         Column("person"),
@@ -167,11 +167,11 @@ def _persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) ->
     return Table("Persons", columns, rows)
 
 
-def _near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
+def _list_near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
     """List the files of other cases that are most similar to those of the case. labels: of the files of the case."""
     title = "Near matches, not joined"
-    not_joined = [d for d in pair_decisions(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
-    case_by_record = _case_by_record(home)
+    not_joined = [d for d in select_pair_decisions(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
+    case_by_record = _map_records_to_cases(home)
     best: dict[str, tuple[PairDecision, Key, Key]] = {}
     for d in not_joined:
         own_key, neighbour_key = (d.a, d.b) if d.a in labels else (d.b, d.a)
@@ -183,7 +183,7 @@ def _near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
     neighbour_labels = {r.key: f"n{n + 1}" for n, r in enumerate(others)}
     rows = []
     for case, (d, own_key, neighbour_key) in nearest:
-        reason = reason_cases_not_joined(
+        reason = explain_cases_not_joined(
             home, d, list(labels), [key for key, owner in case_by_record.items() if owner == case] or [neighbour_key]
         )
         rows.append(
@@ -194,13 +194,13 @@ def _near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
                 f"{reason} ({case})",
             )
         )
-    blocks: list[Block] = [file_table(others, neighbour_labels), links.reasons_table("Weights", rows, last="why not")]
+    blocks: list[Block] = [make_file_table(others, neighbour_labels), links.make_reasons_table("Weights", rows, last="why not")]
     return Section(title, blocks, "The nearest files of other cases, each compared with the most similar file of this case.")
 
 
-def reason_cases_not_joined(home: PublishedHome, d: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
+def explain_cases_not_joined(home: PublishedHome, d: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
     """Say why two files were not joined. group_a, group_b: all files of the two cases to which they belong."""
-    judged_pair = home.pair_judged_different("case", group_a, group_b)
+    judged_pair = home.find_pair_judged_different("case", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two cases"
     if d.weight <= THRESHOLD:
@@ -208,13 +208,13 @@ def reason_cases_not_joined(home: PublishedHome, d: PairDecision, group_a: Seque
     return "this pair is above the threshold, but the two cases as wholes are not: both have files at that stage, or the rest disagrees"
 
 
-def _case_by_record(home: PublishedHome) -> dict[Key, str]:
+def _map_records_to_cases(home: PublishedHome) -> dict[Key, str]:
     cases = home.identities["cases"]
     keys = zip(cases["institution"].astype(str), cases["record_key"].astype(str), strict=True)
     return dict(zip(keys, cases["case_id"].astype(str), strict=True))
 
 
-def _reconciliation_table(home: PublishedHome, case_id: str) -> Table:
+def _make_reconciliation_table(home: PublishedHome, case_id: str) -> Table:
     rows = home.query(
         "SELECT step, period, person_id, outcome, differs, detail FROM reconciliation WHERE case_id = ? ORDER BY step, period", [case_id]
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harmonia.console import console
+from harmonia.console import make_console
 from harmonia.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
@@ -57,7 +57,7 @@ def person(
 
         return explain_person(published, find_entity(published, "person", id), names=names)
 
-    _make_and_show("person", id, home, registry_url, page, make, names=names)
+    _show_explanation("person", id, home, registry_url, page, make, names=names)
 
 
 @explain.command()
@@ -76,7 +76,7 @@ def case(
 
         return explain_case(published, find_entity(published, "case", id), names=names)
 
-    _make_and_show("case", id, home, registry_url, page, make, names=names)
+    _show_explanation("case", id, home, registry_url, page, make, names=names)
 
 
 @explain.command()
@@ -94,7 +94,7 @@ def pair(
     """Explain a pair of records: weights by field with a running sum, the decision."""
 
     def make(published: PublishedHome) -> Explanation:
-        from harmonia.explain.ids import kind_of_pair, read_key
+        from harmonia.explain.ids import determine_pair_kind, parse_record_name
         from harmonia.explain.pairs import explain_pair
         from harmonia.home import Home
         from harmonia.review.naming import resolve_pair
@@ -105,11 +105,11 @@ def pair(
             run = reviewed(Home(published.folder), published.registry)
             entity, *ends = resolve_pair(run, published.registry, parse_pair(first)).iloc[0]
             return explain_pair(published, entity, ((ends[0], ends[1]), (ends[2], ends[3])), names=names)
-        keys = (read_key(first), read_key(second))
-        found = kind_of_pair(published, keys, kind.value if kind else None)
+        keys = (parse_record_name(first), parse_record_name(second))
+        found = determine_pair_kind(published, keys, kind.value if kind else None)
         return explain_pair(published, found, keys, names=names)
 
-    _make_and_show("pair", " ".join(filter(None, (first, second))), home, registry_url, page, make, names=names)
+    _show_explanation("pair", " ".join(filter(None, (first, second))), home, registry_url, page, make, names=names)
 
 
 @explain.command()
@@ -128,10 +128,10 @@ def figure(
 
         return explain_figure(published, parse_figure(published, " ".join(id)), names=names)
 
-    _make_and_show("figure", " ".join(id), home, registry_url, page, make, names=names)
+    _show_explanation("figure", " ".join(id), home, registry_url, page, make, names=names)
 
 
-def _make_and_show(
+def _show_explanation(
     what: str,
     typed: str,
     home: Path | None,
@@ -158,4 +158,4 @@ def _make_and_show(
         return
     from harmonia.explain.console import print_document
 
-    print_document(console(), document)
+    print_document(make_console(), document)

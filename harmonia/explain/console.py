@@ -12,7 +12,7 @@ from rich.text import Text as RichText
 
 from harmonia.explain.chart import MIN_RANGE
 from harmonia.explain.document import Block, Cell, Explanation, MatchWeight, Table, Text, Waterfall
-from harmonia.feedback.texts import visible
+from harmonia.feedback.texts import make_visible
 
 _TONE_STYLES = {"plain": "", "good": "green", "bad": "red", "notice": "yellow"}
 _BAR_WIDTH = 36  # characters of the widest waterfall
@@ -22,7 +22,7 @@ def print_document(console: Console, document: Explanation) -> None:
     """Print `document`; colours and lines only where the console is a terminal."""
     console.print(RichText(document.title, style="bold"))
     for name, value in document.facts:
-        console.print(RichText(f"  {name:<24} {visible(value)}"), soft_wrap=True)
+        console.print(RichText(f"  {name:<24} {make_visible(value)}"), soft_wrap=True)
     for text in document.summary:
         _print_block(console, text)
     for section in document.sections:
@@ -38,7 +38,7 @@ def print_document(console: Console, document: Explanation) -> None:
 
 def _print_block(console: Console, block: Block) -> None:
     if isinstance(block, Text):
-        console.print(RichText(visible(block.text), style=_TONE_STYLES[block.tone]), soft_wrap=True)
+        console.print(RichText(make_visible(block.text), style=_TONE_STYLES[block.tone]), soft_wrap=True)
     elif isinstance(block, Waterfall):
         _print_waterfall(console, block)
     else:
@@ -54,7 +54,7 @@ def _print_table(console: Console, table: Table) -> None:
             padding=(0, 1, 0, 0),
         )
         for n, column in enumerate(table.columns):
-            footer = _cell_text(table.footer[n]) if table.footer is not None else ""
+            footer = _format_cell(table.footer[n]) if table.footer is not None else ""
             lines.add_column(
                 column.title,
                 justify="right" if column.number else "left",
@@ -63,18 +63,18 @@ def _print_table(console: Console, table: Table) -> None:
                 min_width=4 if column.wrap else None,
             )
         for n, row in enumerate(table.rows):
-            lines.add_row(*(_cell_text(cell) for cell in row), style="bold" if n in table.highlighted else "")
+            lines.add_row(*(_format_cell(cell) for cell in row), style="bold" if n in table.highlighted else "")
         console.print(lines)
     if table.note:
         console.print(RichText(table.note, style="dim"), soft_wrap=True)
 
 
-def _cell_text(cell: Cell) -> RichText:
+def _format_cell(cell: Cell) -> RichText:
     if isinstance(cell, MatchWeight):
         value = cell.value or 0.0
         return RichText(str(cell), style="green" if value >= 1 else "red" if value <= -1 else "")
     lines = cell if isinstance(cell, tuple) else ("" if cell is None else str(cell),)
-    return RichText("\n".join(map(visible, lines)))
+    return RichText("\n".join(map(make_visible, lines)))
 
 
 def _print_waterfall(console: Console, chart: Waterfall) -> None:
@@ -91,16 +91,16 @@ def _print_waterfall(console: Console, chart: Waterfall) -> None:
     running = 0.0
     for step in [chart.start, *chart.steps]:
         before, running = running, running + step.amount
-        bar = _bar_text(before, running, low, scale, "+" if step.amount >= 0 else "-")
-        detail = f"  {visible(step.detail)}" if step.detail else ""
+        bar = _format_bar(before, running, low, scale, "+" if step.amount >= 0 else "-")
+        detail = f"  {make_visible(step.detail)}" if step.detail else ""
         line = (
             f"  {step.label:<{width}} {chart.format_amount(step.amount):>7} |{bar}| {chart.format_amount(running, sign=False):>7}{detail}"
         )
         console.print(RichText(line, style="green" if step.amount >= 0 else "red"), soft_wrap=True)
-    end = f"  {chart.end:<{width}} {chart.format_amount(running):>7} |{_bar_text(0.0, running, low, scale, '=')}|  {chart.verdict}"
+    end = f"  {chart.end:<{width}} {chart.format_amount(running):>7} |{_format_bar(0.0, running, low, scale, '=')}|  {chart.verdict}"
     console.print(RichText(end, style="bold"), soft_wrap=True)
 
 
-def _bar_text(first: float, last: float, low: float, scale: float, sign: str) -> str:
+def _format_bar(first: float, last: float, low: float, scale: float, sign: str) -> str:
     a, b = sorted((round((first - low) * scale), round((last - low) * scale)))
     return f"{' ' * a}{sign * max(b - a, 1)}".ljust(_BAR_WIDTH)[: _BAR_WIDTH + 1].ljust(_BAR_WIDTH + 1)

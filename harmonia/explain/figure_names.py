@@ -14,7 +14,7 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from harmonia.explain.published import PublishedHome
-from harmonia.feedback.texts import visible
+from harmonia.feedback.texts import make_visible
 from warehouse.indicators import DIMENSIONS, Indicator, indicators
 from warehouse.star.figures import CROSSED, TOTAL
 
@@ -58,16 +58,16 @@ def parse_figure(home: PublishedHome, text: str) -> Figure:
         raise HarmoniaError("name a figure, e.g. `cases_registered 2013-Q2 offence_group=trafficking`")
     indicator = _find_indicator(words[0])
     if len(words) < 2 or "=" in words[1]:
-        raise HarmoniaError(f"{indicator.code}: add a year or a quarter; {_published_periods(home)}")
+        raise HarmoniaError(f"{indicator.code}: add a year or a quarter; {_describe_published_periods(home)}")
     period = _find_period(home, words[1])
     breakdown = _read_breakdown(indicator, words[2:])
-    return _published_row(home, indicator, period, breakdown)
+    return _read_published_figure(home, indicator, period, breakdown)
 
 
 def _find_indicator(text: str) -> Indicator:
     indicator = indicators().get(text)
     if indicator is None:
-        raise HarmoniaError(f"“{visible(text)}” is not an indicator: use one of {', '.join(indicators())}")
+        raise HarmoniaError(f"“{make_visible(text)}” is not an indicator: use one of {', '.join(indicators())}")
     return indicator
 
 
@@ -75,15 +75,15 @@ def _find_period(home: PublishedHome, text: str) -> str:
     period = text.upper()
     if not _PERIOD.fullmatch(period):
         raise HarmoniaError(
-            f"“{visible(text)}” is not a period: a year looks like 2013, a quarter like 2013-Q2; {_published_periods(home)}"
+            f"“{make_visible(text)}” is not a period: a year looks like 2013, a quarter like 2013-Q2; {_describe_published_periods(home)}"
         )
     published = home.query("SELECT count(*) AS n FROM statistics WHERE period = ?", [period])["n"].iloc[0]
     if not published:
-        raise HarmoniaError(f"nothing is published for {period}: it has no delivery; {_published_periods(home)}")
+        raise HarmoniaError(f"nothing is published for {period}: it has no delivery; {_describe_published_periods(home)}")
     return period
 
 
-def _published_periods(home: PublishedHome) -> str:
+def _describe_published_periods(home: PublishedHome) -> str:
     quarters = home.query("SELECT min(period) AS first, max(period) AS last FROM statistics WHERE length(period) = 7").iloc[0]
     return "no period is published" if pd.isna(quarters["first"]) else f"{home.folder} has {quarters['first']} to {quarters['last']}"
 
@@ -93,13 +93,15 @@ def _read_breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
     for word in words:
         dimension, equals, value = word.partition("=")
         if not equals or dimension not in DIMENSIONS:
-            raise HarmoniaError(f"“{visible(word)}” is not a breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}")
+            raise HarmoniaError(
+                f"“{make_visible(word)}” is not a breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}"
+            )
         if value == TOTAL:
             continue
         if dimension not in indicator.dimensions:
             raise HarmoniaError(f"{indicator.code} is not broken down by {dimension}, only by {', '.join(indicator.dimensions)}")
         if value not in DIMENSIONS[dimension]:
-            raise HarmoniaError(f"“{visible(value)}” is not a value of {dimension}: use one of {', '.join(DIMENSIONS[dimension])}")
+            raise HarmoniaError(f"“{make_visible(value)}” is not a value of {dimension}: use one of {', '.join(DIMENSIONS[dimension])}")
         out[dimension] = value
     combination = tuple(d for d in DIMENSIONS if d in out)
     if len(combination) > 1 and not any(set(combination) == set(crossing) for crossing in CROSSED):
@@ -110,7 +112,7 @@ def _read_breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
     return {d: out[d] for d in combination}
 
 
-def _published_row(home: PublishedHome, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
+def _read_published_figure(home: PublishedHome, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
     """Read a figure from `statistics`.
 
     A missing row of a crossed table is 0, or null if the total is (docs/reference/counting-rules.md).

@@ -41,9 +41,9 @@ class FigureRecords:
     steps: pd.DataFrame
 
 
-def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
+def find_figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
     """Find the records and units behind `figure`. Raises `HarmoniaError` if they do not add up to the published figure."""
-    all_rows, units = _reported_rows(home, figure), _counted_units(home, figure)
+    all_rows, units = _read_reported_rows(home, figure), _read_counted_units(home, figure)
     period = quarter_of if figure.kind == "quarter" else year_of
     rows = all_rows[period(all_rows["own_date"]) == figure.period].reset_index(drop=True)
     bridge_rows = home.query(
@@ -52,34 +52,34 @@ def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
         [figure.indicator.code, figure.period],
     )
     unit_key = "case_id" if figure.indicator.unit == "case" else "unit"
-    rows, units = _add_unit(rows), _add_unit(units)
+    rows, units = _add_unit_column(rows), _add_unit_column(units)
     rows = _add_counting_day(home, figure, rows, unit_key)
-    rows = _add_causes(rows, bridge_rows[bridge_rows["sign"] < 0])
+    rows = _add_causes_of_removal(rows, bridge_rows[bridge_rows["sign"] < 0])
     representing = rows[rows["cause"].isna()].drop_duplicates(unit_key).set_index(unit_key)
-    added = _added_records(home, bridge_rows[bridge_rows["sign"] > 0], figure)
+    added = _list_added_records(home, bridge_rows[bridge_rows["sign"] > 0], figure)
     units = _add_representing_record(units, representing, added, unit_key)
     units = _add_own_date(units, all_rows)
-    _check_sum(figure, len(rows[rows["cause"].isna()]), len(units), units)
-    return _keep_category(figure, rows, units, unit_key)
+    _check_sum_of_records(figure, len(rows[rows["cause"].isna()]), len(units), units)
+    return _select_category(figure, rows, units, unit_key)
 
 
-def _reported_rows(home: PublishedHome, figure: Figure) -> pd.DataFrame:
+def _read_reported_rows(home: PublishedHome, figure: Figure) -> pd.DataFrame:
     """Read all rows as reported of the indicator, of all periods, with the dimensions of the institution's own records.
 
     A row that counts for one period alone (`span`) is left out if the figure is of the other kind of period.
     """
-    rows = home.indicator_rows(figure.indicator.code)
+    rows = home.read_indicator_rows(figure.indicator.code)
     rows = rows[(rows["span"] == "") | rows["span"].str.startswith(figure.kind)]
     dated = rows[rows["own_date"].notna()].drop(columns=list(DIMENSIONS)).sort_values([*KEY, "own_date", "part"], ignore_index=True)
     return dated.rename(columns={f"{dimension}_reported": dimension for dimension in DIMENSIONS})
 
 
-def _add_causes(rows: pd.DataFrame, removed: pd.DataFrame) -> pd.DataFrame:
+def _add_causes_of_removal(rows: pd.DataFrame, removed: pd.DataFrame) -> pd.DataFrame:
     """Add to each row the cause for which it is removed; null: it represents a unit.
 
-    The bridge names the record of a row. If a record has several rows in the period (each stay in a shelter is one), its last rows are
-    removed, first of all as further events of the record; what is left is of the event that counts (`day`).
-    removed: the steps of the bridge that remove a row of the period.
+    removed: the steps of the bridge that remove a row of the period. Each names the record, but not the row. A record can have several rows
+    in the period, such as one for each stay in a shelter. In this case its last rows are removed, those of further events first. The row of
+    the event that counts (`day`) is removed last.
     """
     last_rows = rows.assign(first=rows["day"].notna()).sort_values(["first", "own_date", "part"], ascending=[True, False, False])
     causes = removed.assign(other=removed["cause"] != FURTHER_EVENT).sort_values([*KEY, "other", "cause"])
@@ -87,7 +87,7 @@ def _add_causes(rows: pd.DataFrame, removed: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(nth=last_rows.groupby(KEY).cumcount()).merge(nth[[*KEY, "nth", "cause"]], on=[*KEY, "nth"], how="left")
 
 
-def _counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
+def _read_counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
     """Read all units that count in the period of the figure."""
     period = "year(day) = ?" if figure.kind == "year" else "year(day) = ? AND quarter(day) = ?"
     numbers = [int(part) for part in figure.period.replace("Q", "").split("-")]
@@ -96,10 +96,10 @@ def _counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
 
 
 def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, unit_key: str) -> pd.DataFrame:
-    """Add to each row the day (`counted_on`) and the case (`counted_in`) by which its unit counts, in whatever period that is.
+    """Add to each row the day (`counted_on`) and the case (`counted_in`) by which its unit counts, even in another period.
 
-    They are those in the period of the figure, else the earliest. If the unit of a row does not count, they are those of another unit of
-    the same person.
+    If the unit counts several times, the day in the period of the figure is taken, else the earliest day. If the unit does not count, day
+    and case are those of another unit of the same person.
     """
     all_rows = home.query(
         f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind} ORDER BY day, case_id, person_id",
@@ -107,7 +107,7 @@ def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, u
     )
     period = quarter_of if figure.kind == "quarter" else year_of
     all_rows = all_rows.assign(other=period(all_rows["day"].astype("datetime64[s]")) != figure.period)
-    all_rows = _add_unit(all_rows.sort_values(["other", "day"], kind="stable"))
+    all_rows = _add_unit_column(all_rows.sort_values(["other", "day"], kind="stable"))
     first_of_unit = all_rows.drop_duplicates(unit_key).set_index(unit_key, drop=False)
     person = all_rows.dropna(subset=["person_id"]).drop_duplicates("person_id").set_index("person_id")
     out = rows.copy()
@@ -117,11 +117,11 @@ def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, u
     return out
 
 
-def _add_unit(frame: pd.DataFrame) -> pd.DataFrame:
+def _add_unit_column(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(unit=frame["case_id"].astype("str") + " " + frame["person_id"].astype("str").fillna(""))
 
 
-def _added_records(home: PublishedHome, bridge_rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:
+def _list_added_records(home: PublishedHome, bridge_rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:
     """Return the records that are counted but were not reported in the period, with their case and person.
 
     bridge_rows: the steps of the bridge that add a record.
@@ -135,7 +135,7 @@ def _added_records(home: PublishedHome, bridge_rows: pd.DataFrame, figure: Figur
     without_lineage = added["case_id"].isna()  # an implied case record has no row in `lineage`
     cases = home.identities["cases"].drop_duplicates(KEY).set_index(KEY)["case_id"]
     case_ids = pd.Series(cases.reindex(pd.MultiIndex.from_frame(added[KEY])).to_numpy(), index=added.index, dtype="str")
-    return _add_unit(
+    return _add_unit_column(
         added.assign(case_id=added["case_id"].astype("str").mask(without_lineage, case_ids), person_id=added["person_id"].astype("str"))
     )
 
@@ -143,7 +143,7 @@ def _added_records(home: PublishedHome, bridge_rows: pd.DataFrame, figure: Figur
 def _add_representing_record(units: pd.DataFrame, representing: pd.DataFrame, added: pd.DataFrame, unit_key: str) -> pd.DataFrame:
     """Add to each unit the record that represents it, and a cause if that record was not reported in the period.
 
-    representing: reported records, by unit. added: from `_added_records`.
+    representing: reported records, by unit. added: from `_list_added_records`.
     """
     other = added.drop_duplicates(unit_key).set_index(unit_key)
     keys = units[unit_key]
@@ -156,13 +156,13 @@ def _add_representing_record(units: pd.DataFrame, representing: pd.DataFrame, ad
 
 
 def _add_own_date(units: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the delivered date of the event by which the representing record counts; null if none can be read, or none is in the period."""
+    """Add to each unit the delivered date of the event by which its record counts; null if there is no readable date in the period."""
     counting = all_rows[all_rows["day"].notna()].drop_duplicates([*KEY, "day"]).set_index([*KEY, "day"])["own_date"]
     keys = pd.MultiIndex.from_frame(units[[*KEY, "day"]].astype({"day": all_rows["day"].dtype}))
     return units.assign(own_date=counting.reindex(keys).to_numpy())
 
 
-def _check_sum(figure: Figure, representing: int, counted: int, units: pd.DataFrame) -> None:
+def _check_sum_of_records(figure: Figure, representing: int, counted: int, units: pd.DataFrame) -> None:
     added = int(units["cause"].notna().sum())
     if representing + added != counted or units["record_key"].isna().any():
         raise HarmoniaError(
@@ -178,7 +178,7 @@ def _matches_figure(frame: pd.DataFrame, figure: Figure) -> pd.Series:
     return matches
 
 
-def _category_of_rows(frame: pd.DataFrame, figure: Figure) -> pd.Series:
+def _describe_category_of_rows(frame: pd.DataFrame, figure: Figure) -> pd.Series:
     """Return the values of each row in the dimensions by which the figure is broken down, as one text."""
     heading = pd.Series("", index=frame.index, dtype="str")
     for n, dimension in enumerate(figure.breakdown):
@@ -186,19 +186,19 @@ def _category_of_rows(frame: pd.DataFrame, figure: Figure) -> pd.Series:
     return heading
 
 
-def _keep_category(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
+def _select_category(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
     """Keep the rows and units that have the values of the figure's breakdown.
 
     If only one of a record and its unit has them, the difference is a separate step (`OTHER_HEADING`).
     """
     row_in_category, unit_in_category = _matches_figure(rows, figure), _matches_figure(units, figure)
     record_names = units["institution"] + ":" + units["record_key"]
-    unit_of = units.assign(in_category=unit_in_category, heading=_category_of_rows(units, figure), record_name=record_names).set_index(
-        unit_key
-    )
+    unit_of = units.assign(
+        in_category=unit_in_category, heading=_describe_category_of_rows(units, figure), record_name=record_names
+    ).set_index(unit_key)
     row_of = (
         rows[rows["cause"].isna()]
-        .assign(in_category=row_in_category, heading=_category_of_rows(rows, figure))
+        .assign(in_category=row_in_category, heading=_describe_category_of_rows(rows, figure))
         .drop_duplicates(unit_key)
         .set_index(unit_key)
     )

@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from harmonia.console import count
+from harmonia.console import format_count
 from harmonia.errors import HarmoniaError
 from harmonia.explain.document import Block, Cell, Column, Explanation, Section, Step, Table, Text, Waterfall
 from harmonia.explain.figure_names import Figure
-from harmonia.explain.figure_records import OTHER_HEADING, FigureRecords, figure_records
-from harmonia.explain.labels import format_day, format_value, label_of
-from harmonia.explain.people import source_note
+from harmonia.explain.figure_records import OTHER_HEADING, FigureRecords, find_figure_records
+from harmonia.explain.labels import find_label, format_day, format_value
+from harmonia.explain.people import write_source_note
 from harmonia.explain.published import Key, PublishedHome
 from schemas.canonical import CONFIDENTIAL_EVENTS
 from warehouse.count.periods import quarter_of
@@ -45,20 +45,20 @@ class _FigureContext:
         """Whether the indicator counts persons."""
         return self.figure.indicator.unit == "person"
 
-    def location(self, row: Mapping[Any, Any]) -> tuple[str, str, str]:
+    def find_location(self, row: Mapping[Any, Any]) -> tuple[str, str, str]:
         """Return the delivery, file and line of the record of a row."""
-        return self.locations.get(_record_key(row), ("", "the record's own line could not be read", ""))
+        return self.locations.get(_read_record_key(row), ("", "the record's own line could not be read", ""))
 
-    def identity_cells(self, row: Mapping[Any, Any]) -> list[Cell]:
+    def make_identity_cells(self, row: Mapping[Any, Any]) -> list[Cell]:
         """Return the cells with the case of a row, and its person and name if the indicator counts persons and names are shown."""
         cells: list[Cell] = [format_value(row["case_id"])]
         if self.counts_persons:
             cells.append(format_value(row["person_id"]))
-            cells += [] if self.names is None else [self.names.get(_record_key(row), "")]
+            cells += [] if self.names is None else [self.names.get(_read_record_key(row), "")]
         return cells
 
-    def identity_columns(self) -> list[Column]:
-        """Return the columns of `identity_cells`."""
+    def make_identity_columns(self) -> list[Column]:
+        """Return the columns of `make_identity_cells`."""
         person_columns = [Column("person"), *([] if self.names is None else [Column("name", wrap=True)])]
         return [Column("case"), *(person_columns if self.counts_persons else [])]
 
@@ -79,29 +79,29 @@ def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Expla
     if figure.as_reported is None or figure.harmonised is None:
         summary.append(Text("No data of this indicator's institutions could be read: the figure is unknown, not 0.", "bad"))
     else:
-        context = _figure_context(home, figure, names=names)
-        summary.append(Text(_sum_sentence(figure, context.records), "good"))
+        context = _make_figure_context(home, figure, names=names)
+        summary.append(Text(_write_sum_sentence(figure, context.records), "good"))
         sections = [
-            _bridge_table(home, context),
-            _cause_tables(context),
-            _unit_table(context),
-            *_imputed_table(home, context),
-            _reported_table(context),
+            _make_bridge_section(home, context),
+            _make_cause_section(context),
+            _make_unit_section(context),
+            *_make_imputed_section(home, context),
+            _make_reported_section(context),
         ]
-    sections.append(Section("Deliveries", [_coverage_table(home, figure)]))
-    return Explanation(f"{title}, {figure.period}", facts, summary, sections, names, source_note(home, names=names), figure.name)
+    sections.append(Section("Deliveries", [_make_coverage_table(home, figure)]))
+    return Explanation(f"{title}, {figure.period}", facts, summary, sections, names, write_source_note(home, names=names), figure.name)
 
 
-def _figure_context(home: PublishedHome, figure: Figure, *, names: bool) -> _FigureContext:
+def _make_figure_context(home: PublishedHome, figure: Figure, *, names: bool) -> _FigureContext:
     causes = home.query("SELECT cause, text_en FROM bridge_causes")
-    meanings = dict(zip(causes["cause"], causes["text_en"], strict=True)) | {OTHER_HEADING: label_of("causes", OTHER_HEADING)}
-    records = figure_records(home, figure)
+    meanings = dict(zip(causes["cause"], causes["text_en"], strict=True)) | {OTHER_HEADING: find_label("causes", OTHER_HEADING)}
+    records = find_figure_records(home, figure)
     if figure.indicator.rows.event in CONFIDENTIAL_EVENTS:
-        records = _without_days(records)
-    return _FigureContext(figure, records, meanings, _record_locations(home, figure), _person_names(home) if names else None)
+        records = _replace_days_by_quarters(records)
+    return _FigureContext(figure, records, meanings, _read_record_locations(home, figure), _read_person_names(home) if names else None)
 
 
-def _without_days(records: FigureRecords) -> FigureRecords:
+def _replace_days_by_quarters(records: FigureRecords) -> FigureRecords:
     """Replace each day by its calendar quarter, and remove how days were imputed; for figures of confidential events."""
 
     def with_quarters(frame: pd.DataFrame) -> pd.DataFrame:
@@ -117,7 +117,7 @@ def _format_day_or_quarter(value: object) -> str:
     return value if isinstance(value, str) else format_day(value)
 
 
-def _record_key(row: Mapping[Any, Any]) -> Key:
+def _read_record_key(row: Mapping[Any, Any]) -> Key:
     return str(row["institution"]), str(row["record_key"])
 
 
@@ -125,12 +125,12 @@ def _format_number(value: int | None) -> str:
     return "unknown" if value is None else f"{value:,}"
 
 
-def _sum_sentence(figure: Figure, records: FigureRecords) -> str:
+def _write_sum_sentence(figure: Figure, records: FigureRecords) -> str:
     parts = "".join(f" {'+' if n > 0 else '−'} {abs(n)}" for n in records.steps["n"])
     return f"{figure.as_reported}{parts} = {figure.harmonised}: each step is explained below, with its records."
 
 
-def _bridge_table(home: PublishedHome, context: _FigureContext) -> Section:
+def _make_bridge_section(home: PublishedHome, context: _FigureContext) -> Section:
     """Make the table and the chart of the steps from the figure as reported to the harmonised figure."""
     figure, records = context.figure, context.records
     _check_against_bridge(home, figure, records)
@@ -143,7 +143,7 @@ def _bridge_table(home: PublishedHome, context: _FigureContext) -> Section:
         steps.append(Step(f"{cause} ({step['institution']})", n, meaning))
     columns = [Column("step"), Column("institution"), Column("why", wrap=True), Column("n", number=True)]
     table = Table("From as reported to harmonised", columns, rows, footer=["harmonised", "", "", int(figure.harmonised or 0)])
-    unit = label_of("indicators_unit", figure.indicator.unit)
+    unit = find_label("indicators_unit", figure.indicator.unit)
     chart = Waterfall(f"In {unit}", Step("as reported", figure.as_reported or 0), steps, "harmonised", unit, 0)
     return Section("From as reported to harmonised", [table], charts=[chart])
 
@@ -161,24 +161,24 @@ def _check_against_bridge(home: PublishedHome, figure: Figure, records: FigureRe
         raise HarmoniaError(f"{figure.name}: the records do not match the published bridge: run again, and report it if that does not help")
 
 
-def _cause_tables(context: _FigureContext) -> Section:
+def _make_cause_section(context: _FigureContext) -> Section:
     """Make a table of records for each cause of the difference."""
     reported, units = context.records.reported, context.records.units
     records = pd.concat([reported.assign(n=-1, day=reported["own_date"]), units.assign(n=1)], ignore_index=True).dropna(subset=["cause"])
     records = records.sort_values(["institution", "record_key", "n"], kind="stable")
     columns = [Column("", number=True), Column("record"), Column("delivery"), Column("file", wrap=True), Column("line", number=True)]
-    columns += [*context.identity_columns(), Column("day"), Column("instead", wrap=True)]
+    columns += [*context.make_identity_columns(), Column("day"), Column("instead", wrap=True)]
     blocks: list[Block] = []
     for cause, rows in records.groupby("cause", sort=True):
         label = str(cause).replace("_", " ")
         lines = [
             [
                 f"{row['n']:+d}",
-                ":".join(_record_key(row)),
-                *context.location(row),
-                *context.identity_cells(row),
+                ":".join(_read_record_key(row)),
+                *context.find_location(row),
+                *context.make_identity_cells(row),
                 _format_day_or_quarter(row["day"]),
-                _counted_instead(row),
+                _describe_where_counted(row),
             ]
             for row in rows.to_dict("records")
         ]
@@ -189,7 +189,7 @@ def _cause_tables(context: _FigureContext) -> Section:
     return Section("The records behind each step", blocks, note)
 
 
-def _counted_instead(row: Mapping[Any, Any]) -> str:
+def _describe_where_counted(row: Mapping[Any, Any]) -> str:
     """Say where the unit of a record counts instead, or the date or category of the record itself."""
     heading, by = format_value(row.get("heading")).replace("_", " "), format_value(row.get("counted_by"))
     if heading:
@@ -211,7 +211,7 @@ def _counted_instead(row: Mapping[Any, Any]) -> str:
     )
 
 
-def _record_locations(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str, str]]:
+def _read_record_locations(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str, str]]:
     rows = home.query(
         "SELECT institution, record_key, delivery, file, part, line FROM lineage WHERE entity = ? "
         "ORDER BY status = 'accepted', delivery, file, line",  # the last row of a key wins: the accepted state
@@ -223,30 +223,35 @@ def _record_locations(home: PublishedHome, figure: Figure) -> dict[Key, tuple[st
     return dict(zip(keys, zip(rows["delivery"], file, line, strict=True), strict=True))
 
 
-def _person_names(home: PublishedHome) -> dict[Key, str]:
+def _read_person_names(home: PublishedHome) -> dict[Key, str]:
     """Read the names as delivered, by accepted person record."""
     people = home.canonical["person_records"]
     people = people[people["status"] == "accepted"]
     return {(str(i), str(k)): format_value(n) for i, k, n in people[["institution", "record_key", "full_name"]].itertuples(index=False)}
 
 
-def _unit_table(context: _FigureContext) -> Section:
+def _make_unit_section(context: _FigureContext) -> Section:
     units, dimensions = context.records.units, list(context.figure.indicator.dimensions)
-    columns = [*context.identity_columns(), Column("day"), *(Column(d.replace("_", " "), wrap=True) for d in dimensions)]
+    columns = [*context.make_identity_columns(), Column("day"), *(Column(d.replace("_", " "), wrap=True) for d in dimensions)]
     columns.append(Column("record"))
     rows: list[list[Cell]] = []
     for unit in units.to_dict("records"):
-        delivery, _, line = context.location(unit)
+        delivery, _, line = context.find_location(unit)
         values = [format_value(unit[d]).replace("_", " ") for d in dimensions]
         counts_on = _format_day_or_quarter(unit["day"]) + (" *" if unit["estimated"] else "")
         rows.append(
-            [*context.identity_cells(unit), counts_on, *values, (":".join(_record_key(unit)), f"{delivery}{line and ', line '}{line}")]
+            [
+                *context.make_identity_cells(unit),
+                counts_on,
+                *values,
+                (":".join(_read_record_key(unit)), f"{delivery}{line and ', line '}{line}"),
+            ]
         )
     note = "No unit is counted." if not rows else "* the day is imputed" if units["estimated"].any() else ""
     return Section("The units counted", [Table("Units", columns, rows, note)], f"One row per {context.figure.indicator.unit} counted.")
 
 
-def _imputed_table(home: PublishedHome, context: _FigureContext) -> list[Section]:
+def _make_imputed_section(home: PublishedHome, context: _FigureContext) -> list[Section]:
     units = context.records.units
     rows = units[units["estimated"].fillna(False).astype(bool)]
     if rows.empty:
@@ -259,40 +264,47 @@ def _imputed_table(home: PublishedHome, context: _FigureContext) -> list[Section
     rows = rows.merge(problems.astype({"day": rows["day"].dtype}), on=["institution", "record_key", "day"], how="left")
     lines = [
         [
-            *context.identity_cells(r),
-            ":".join(_record_key(r)),
-            _date_problem(format_value(r["problem"])),
+            *context.make_identity_cells(r),
+            ":".join(_read_record_key(r)),
+            _describe_date_problem(format_value(r["problem"])),
             _format_day_or_quarter(r["day"]),
             _METHODS.get(r["method"], r["method"]),
         ]
         for r in rows.to_dict("records")
     ]
-    columns = [*context.identity_columns(), Column("record"), Column("the delivered date", wrap=True), Column("counts on")]
+    columns = [*context.make_identity_columns(), Column("record"), Column("the delivered date", wrap=True), Column("counts on")]
     columns.append(Column("how the day was imputed", wrap=True))
-    note = f"{count(len(rows), context.figure.indicator.unit)} of {len(units):,}. docs/explanation/dates.md explains how a day is imputed."
+    imputed = format_count(len(rows), context.figure.indicator.unit)
+    note = f"{imputed} of {len(units):,}. docs/explanation/dates.md explains how a day is imputed."
     return [Section("Imputed days", [Table("Imputed days", columns, lines)], note)]
 
 
-def _date_problem(problem: str) -> str:
+def _describe_date_problem(problem: str) -> str:
     """Say why a delivered date is not used. problem: `date_problem` of the event."""
     return _PROBLEMS.get(problem, problem.replace("_", " ") if problem else "the day comes from another record of the case")
 
 
-def _reported_table(context: _FigureContext) -> Section:
+def _make_reported_section(context: _FigureContext) -> Section:
     columns = [Column("record"), Column("delivery"), Column("file", wrap=True), Column("line", number=True), Column("own date")]
-    columns += [*context.identity_columns(), Column("outcome", wrap=True)]
+    columns += [*context.make_identity_columns(), Column("outcome", wrap=True)]
     rows: list[list[Cell]] = []
     for r in context.records.reported.sort_values(["institution", "record_key"]).to_dict("records"):
         cause = format_value(r["cause"]).replace("_", " ")
-        outcome = f"{cause}: {_counted_instead({**r, 'n': -1})}" if cause else "counts"
+        outcome = f"{cause}: {_describe_where_counted({**r, 'n': -1})}" if cause else "counts"
         rows.append(
-            [":".join(_record_key(r)), *context.location(r), _format_day_or_quarter(r["own_date"]), *context.identity_cells(r), outcome]
+            [
+                ":".join(_read_record_key(r)),
+                *context.find_location(r),
+                _format_day_or_quarter(r["own_date"]),
+                *context.make_identity_cells(r),
+                outcome,
+            ]
         )
     note = "" if rows else "No record is reported in this figure."
     return Section("Every record as reported", [Table("Records", columns, rows, note)], "The institutions' own records, and their outcome.")
 
 
-def _coverage_table(home: PublishedHome, figure: Figure) -> Table:
+def _make_coverage_table(home: PublishedHome, figure: Figure) -> Table:
     """Make the table of the deliveries of the indicator's institutions for the quarters of the period."""
     rows = home.query(
         "SELECT institution, period, state FROM coverage WHERE starts_with(period, ?) AND length(period) = 7 ORDER BY institution, period",
@@ -300,5 +312,9 @@ def _coverage_table(home: PublishedHome, figure: Figure) -> Table:
     )
     rows = rows[rows["institution"].isin(figure.indicator.institutions)]
     lines: list[list[Cell]] = [[str(i), str(p), str(s)] for i, p, s in rows.itertuples(index=False)]
-    extra = f"{count(figure.quarantined, 'row')} of these deliveries could not be read and are quarantined." if figure.quarantined else ""
+    extra = (
+        f"{format_count(figure.quarantined, 'row')} of these deliveries could not be read and are quarantined."
+        if figure.quarantined
+        else ""
+    )
     return Table("Coverage", [Column("institution"), Column("quarter"), Column("delivery")], lines, extra)

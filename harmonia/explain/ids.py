@@ -11,7 +11,7 @@ from typing import Literal
 
 from harmonia.errors import HarmoniaError
 from harmonia.explain.published import Key, PublishedHome
-from harmonia.feedback.texts import visible
+from harmonia.feedback.texts import make_visible
 from harmonia.registry.tables import Entity
 from sources.contract import institutions
 
@@ -39,7 +39,7 @@ def find_entity(home: PublishedHome, kind: Kind, text: str) -> ResolvedEntity:
         raise HarmoniaError(f"{entity_id} is a {other}: type `harmonia explain {other} {entity_id}`")
     entity = home.entity(entity_id)
     if entity is None:
-        newest_id = home.newest_id(kind)
+        newest_id = home.find_newest_id(kind)
         hint = f"the newest {kind} id is {newest_id}" if newest_id else f"there is no {kind} yet"
         raise HarmoniaError(f"{entity_id} is unknown in {home.folder}: {hint}; see the table `lineage`")
     while entity.redirect_to:
@@ -50,7 +50,7 @@ def find_entity(home: PublishedHome, kind: Kind, text: str) -> ResolvedEntity:
     return ResolvedEntity(entity, entity_id if entity.id != entity_id else None)
 
 
-def read_key(text: str) -> Key:
+def parse_record_name(text: str) -> Key:
     """Parse the name of a record, `institution:key`. Raises `HarmoniaError` if it is invalid."""
     institution, colon, key = text.strip().partition(":")
     if not colon or institution not in institutions() or not key.strip():
@@ -61,7 +61,7 @@ def read_key(text: str) -> Key:
     return institution, key.strip()
 
 
-def kind_of_pair(home: PublishedHome, keys: tuple[Key, Key], requested_kind: Kind | None) -> Kind:
+def determine_pair_kind(home: PublishedHome, keys: tuple[Key, Key], requested_kind: Kind | None) -> Kind:
     """Decide whether two records are compared as persons or as cases.
 
     If an institution has the same keys for cases and persons, it is `requested_kind`, or person if that is None.
@@ -87,4 +87,4 @@ def _has_record(home: PublishedHome, kind: Kind, key: Key) -> bool:
 
 
 def _quote_text(text: str) -> str:
-    return f"“{visible(text)}”"
+    return f"“{make_visible(text)}”"

@@ -14,19 +14,20 @@ _LARGEST_ODDS_SHOWN = 1_000_000
 
 
 @cache
-def _declared_labels() -> dict[str, dict[str, str]]:
+def _read_labels() -> dict[str, dict[str, str]]:
     labels: dict[str, dict[str, str]] = read_yaml(Path(__file__).parent / "labels.yaml")
     return labels
 
 
-def label_of(kind: str, name: str) -> str:
-    """Return the label of `name` of a `kind` (fields, levels, evidence …); if it has none, the name with spaces for underscores."""
-    return _declared_labels()[kind].get(name, name.replace("_", " "))
+def find_label(kind: str, name: str) -> str:
+    """Return the label of `name` of a `kind` (fields, levels, evidence …); if it has no label, return the name with spaces in place of
+    underscores."""
+    return _read_labels()[kind].get(name, name.replace("_", " "))
 
 
-def evidence_description(evidence: str) -> str:
+def find_evidence_description(evidence: str) -> str:
     """Return the description of a kind of evidence; empty if there is none."""
-    return _declared_labels()["meanings"].get(evidence, "")
+    return _read_labels()["meanings"].get(evidence, "")
 
 
 def format_odds(bits: float) -> str:
@@ -41,7 +42,7 @@ def format_day(value: Any) -> str:
     return "" if value is None or pd.isna(value) else pd.Timestamp(str(value)).strftime("%Y-%m-%d")
 
 
-def letter_label(n: int) -> str:
+def make_letter_label(n: int) -> str:
     """Return the label of the record with number `n` (from 0) in an explanation: A, B, … Z, AA, AB, …"""
     name = ""
     n += 1

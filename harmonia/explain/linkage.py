@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.common_statistics import find_landmark
+from pipelines.linkage.common_statistics import find_early_history
 from pipelines.linkage.compare import MISSING_LEVEL, compare_field, read_column_values
 from pipelines.linkage.model import Field, Model, load_model
-from pipelines.linkage.persons import are_in_one_file, lacks_identity, prior_between_cases, prior_within_case
+from pipelines.linkage.persons import are_in_one_file, compute_prior_between_cases, compute_prior_within_case, lack_identifying_values
 from pipelines.linkage.score import (
     EXCHANGED_FIELDS,
-    Frequencies,
     Likelihoods,
+    TokenFrequencies,
     compute_likelihoods,
     compute_token_frequencies,
     encode_persons,
@@ -99,8 +99,9 @@ class PairDecision:
 class GroupSimilarity:
     """How similar two groups of person records are.
 
-    rule: a pair that a hard rule keeps apart, or None. best: the greatest weight of a pair (bits). average: the weight when each field is
-    averaged over the pairs. combined: the weight of the two groups, from both. pairs: number of pairs compared.
+    rule: a pair of records that cannot be one person because one case file contains both, or None. best: the greatest weight of a pair
+    (bits). average: the weight when each field is averaged over the pairs. combined: the weight of the two groups, from both. pairs: number
+    of pairs compared.
     """
 
     rule: tuple[Key, Key] | None
@@ -110,7 +111,7 @@ class GroupSimilarity:
     pairs: int
 
 
-def pair_decisions(frame: pd.DataFrame, entity: str, keys: Iterable[Key], *, inside: bool) -> list[PairDecision]:
+def select_pair_decisions(frame: pd.DataFrame, entity: str, keys: Iterable[Key], *, inside: bool) -> list[PairDecision]:
     """Select decisions on pairs of `entity`, greatest weight first.
 
     frame: the decisions of the last run. inside: both records of the pair are in `keys`; otherwise exactly one of them is.
@@ -120,16 +121,16 @@ def pair_decisions(frame: pd.DataFrame, entity: str, keys: Iterable[Key], *, ins
     a = pd.MultiIndex.from_arrays([rows["institution_a"], rows["key_a"]]).isin(requested)
     b = pd.MultiIndex.from_arrays([rows["institution_b"], rows["key_b"]]).isin(requested)
     rows = rows[(a & b) if inside else (a ^ b)].sort_values("weight", ascending=False, kind="stable")
-    return [_as_decision(row) for row in rows.to_dict("records")]
+    return [_make_pair_decision(row) for row in rows.to_dict("records")]
 
 
-def _as_decision(row: Mapping[Any, Any]) -> PairDecision:
+def _make_pair_decision(row: Mapping[Any, Any]) -> PairDecision:
     reasons = tuple((name, float(bits)) for name, bits in _REASON_PATTERN.findall(str(row["reasons"])))
     a, b = (str(row["institution_a"]), str(row["key_a"])), (str(row["institution_b"]), str(row["key_b"]))
     return PairDecision(a, b, float(row["weight"]), row["decision"] == "joined", reasons)
 
 
-def evidence_meanings() -> dict[str, str]:
+def describe_evidence_kinds() -> dict[str, str]:
     """Return kind of evidence between two case files → its description, derived from the linkage model."""
     out: dict[str, str] = {}
     for evidence in load_model().evidence:
@@ -152,12 +153,12 @@ class LinkageWeights:
         in use.
         """
         self.model = model or load_model()
-        self._decisions = decisions
+        self._groupings_of_small_tables = decisions
         tables = read_columns(canonical)
         self._records: Records = build_features(tables)
-        sample = find_landmark(tables)
+        sample = find_early_history(tables)
         self._frequency_records = (
-            build_features(sample.take_rows(tables)).persons if sample else self._records.persons
+            build_features(sample.take_early_rows(tables)).persons if sample else self._records.persons
         )  # the records of the run's frequencies
         self._persons = self._records.persons
         index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])
@@ -175,7 +176,7 @@ class LinkageWeights:
         return key in self._rows
 
     @cached_property
-    def _frequencies(self) -> Frequencies:
+    def _token_frequencies(self) -> TokenFrequencies:
         return compute_token_frequencies(encode_persons(self._frequency_records, self.model), self.model)
 
     @cached_property
@@ -185,7 +186,9 @@ class LinkageWeights:
         A run estimates these odds from how many persons recur. They are derived here as its stored weights minus the weight of the fields.
         If they differ from pair to pair, the run used another model.
         """
-        rows = self._decisions[(self._decisions["entity"] == "person") & (self._decisions["weight"] > HARD_RULE_WEIGHT)]
+        rows = self._groupings_of_small_tables[
+            (self._groupings_of_small_tables["entity"] == "person") & (self._groupings_of_small_tables["weight"] > HARD_RULE_WEIGHT)
+        ]
         left, right = (
             np.array([self._rows.get(key, -1) for key in zip(rows[f"institution_{s}"], rows[f"key_{s}"], strict=True)], dtype="int64")
             for s in ("a", "b")
@@ -193,8 +196,8 @@ class LinkageWeights:
         usable = np.flatnonzero((left >= 0) & (right >= 0))
         usable = usable[self._case[left[usable]] != self._case[right[usable]]][:CALIBRATION_PAIRS]
         if not len(usable):
-            return prior_between_cases(self._records, self.model.persons, self.model.persons["again"]), True
-        likelihoods = compute_likelihoods(self._persons, left[usable], right[usable], self.model, self._frequencies)
+            return compute_prior_between_cases(self._records, self.model.persons, self.model.persons["again"]), True
+        likelihoods = compute_likelihoods(self._persons, left[usable], right[usable], self.model, self._token_frequencies)
         implied_prior = rows["weight"].to_numpy("float64")[usable] - likelihoods.weight
         median_prior = float(np.median(implied_prior))
         return median_prior, bool(np.abs(implied_prior - median_prior).max() < ROUNDING_TOLERANCE)
@@ -204,7 +207,7 @@ class LinkageWeights:
         """Whether the weights computed here equal those of the last run."""
         return self._prior_between_cases[1]
 
-    def other_records_in_cases(self, keys: Iterable[Key]) -> list[Key]:
+    def list_other_records_in_cases(self, keys: Iterable[Key]) -> list[Key]:
         """Return the person records in the same cases as `keys`, without `keys`."""
         rows = {self._rows[key] for key in keys if key in self._rows}
         in_same_case = np.isin(self._case, self._case[list(rows)]) & (self._case >= 0)
@@ -219,19 +222,19 @@ class LinkageWeights:
             return []
         left = np.array([self._rows[a] for a, _ in comparable])
         right = np.array([self._rows[b] for _, b in comparable])
-        likelihoods = compute_likelihoods(self._persons, left, right, self.model, self._frequencies)
+        likelihoods = compute_likelihoods(self._persons, left, right, self.model, self._token_frequencies)
         same_case = self._case[left] == self._case[right]
-        prior = np.where(same_case, prior_within_case(self._persons, left, right, self.model.persons), self._prior_between_cases[0])
+        prior = np.where(same_case, compute_prior_within_case(self._persons, left, right, self.model.persons), self._prior_between_cases[0])
         in_one_file = are_in_one_file(self._persons, left, right)
-        fields = self._field_weights(likelihoods, left, right)
-        unidentified_records = lacks_identity(self._persons)
+        fields = self._compute_field_weights(likelihoods, left, right)
+        unidentified_records = lack_identifying_values(self._persons)
         unidentified_records = unidentified_records[left] | unidentified_records[right]
         return [
             PairWeight(a, b, float(prior[n]), bool(same_case[n]), fields[n], bool(in_one_file[n]), bool(unidentified_records[n]))
             for n, (a, b) in enumerate(comparable)
         ]
 
-    def group_similarity(self, group_a: Sequence[Key], group_b: Sequence[Key]) -> GroupSimilarity:
+    def compute_group_similarity(self, group_a: Sequence[Key], group_b: Sequence[Key]) -> GroupSimilarity:
         """Compute how similar two groups of records are, from at most `MAX_GROUP_PAIRS` pairs.
 
         The combined weight is `best_share` (of the model) of the best pair's weight, and for the rest the weight averaged over the pairs.
@@ -250,11 +253,11 @@ class LinkageWeights:
         share = self.model.persons["best_share"]
         return GroupSimilarity(rule, best, average, share * best + (1 - share) * average, len(weights))
 
-    def _field_weights(self, likelihoods: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[tuple[FieldWeight, ...]]:
-        columns = [self._field_weight(field, likelihoods, left, right) for field in self.model.fields]
+    def _compute_field_weights(self, likelihoods: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[tuple[FieldWeight, ...]]:
+        columns = [self._compare_records_in_field(field, likelihoods, left, right) for field in self.model.fields]
         return [tuple(column[n] for column in columns) for n in range(len(left))]
 
-    def _field_weight(self, field: Field, likelihoods: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[FieldWeight]:
+    def _compare_records_in_field(self, field: Field, likelihoods: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[FieldWeight]:
         level, bits = likelihoods.levels[field.name].to_numpy(), likelihoods.bits[field.name].to_numpy()
         a, b = read_column_values(self._persons, field.columns, left), read_column_values(self._persons, field.columns, right)
         unexchanged = compare_field(field, a, b) if field.name in EXCHANGED_FIELDS else level
@@ -265,7 +268,7 @@ class LinkageWeights:
                 field.name,
                 None if level[n] == MISSING_LEVEL else names[level[n]],
                 float(bits[n]),
-                (_value_as_text(field.columns, a, n), _value_as_text(field.columns, b, n)),
+                (_format_field_value(field.columns, a, n), _format_field_value(field.columns, b, n)),
                 personal,
                 bool(level[n] != unexchanged[n]),
                 bool(field.family and level[n] != MISSING_LEVEL and bits[n] == 0),
@@ -274,7 +277,7 @@ class LinkageWeights:
         ]
 
 
-def _value_as_text(columns: tuple[str, ...], values: list[np.ndarray], n: int) -> str:
+def _format_field_value(columns: tuple[str, ...], values: list[np.ndarray], n: int) -> str:
     """Return the first known value of the columns of a field in row `n` as text, days as yyyy-mm-dd."""
     for name, column in zip(columns, values, strict=True):
         value = column[n]

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from harmonia.console import count
+from harmonia.console import format_count
 from harmonia.explain.document import Cell, Column, MatchWeight, Step, Table, Text, Waterfall
-from harmonia.explain.labels import format_odds, label_of
+from harmonia.explain.labels import find_label, format_odds
 from harmonia.explain.linkage import THRESHOLD, PairWeight
 from harmonia.explain.published import Key, PublishedHome
 from harmonia.registry.tables import Entity, Judgement
 
 
-def spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple[Key, Key, float]]:
+def select_spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple[Key, Key, float]]:
     """Select the strongest links that suffice to connect the records of a group (a maximum spanning tree). pairs: two records, weight."""
     root: dict[Key, Key] = {}
 
@@ -33,11 +33,11 @@ def spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple[Key, K
     return out
 
 
-def agreement_details(w: PairWeight, *, names: bool) -> dict[str, str]:
+def describe_agreement(w: PairWeight, *, names: bool) -> dict[str, str]:
     """Describe the agreement of a pair in each field: name of the field → text. names: include values that identify a person."""
     out = {}
     for f in w.fields:
-        detail = "missing on one side" if f.level is None else label_of("levels", f.level)
+        detail = "missing on one side" if f.level is None else find_label("levels", f.level)
         if f.exchanged:
             detail += ", given name and surname exchanged"
         if f.shared_by_family:
@@ -48,17 +48,17 @@ def agreement_details(w: PairWeight, *, names: bool) -> dict[str, str]:
     return out
 
 
-def person_waterfall(w: PairWeight, title: str, verdict: str, *, names: bool) -> Waterfall:
+def make_person_waterfall(w: PairWeight, title: str, verdict: str, *, names: bool) -> Waterfall:
     """Make the chart that leads from the prior odds by the weight of each field to their sum. Missing fields are left out."""
-    details = agreement_details(w, names=names)
-    steps = [Step(label_of("fields", f.name), f.bits, details[f.name]) for f in w.fields if f.level is not None]
+    details = describe_agreement(w, names=names)
+    steps = [Step(find_label("fields", f.name), f.bits, details[f.name]) for f in w.fields if f.level is not None]
     before = "files of one case" if w.same_case else "files of different cases"
     return Waterfall(
         title, Step("prior odds", w.prior, before), steps, "one person?", threshold=THRESHOLD, verdict=verdict or format_odds(w.total)
     )
 
 
-def weight_table(
+def make_weight_table(
     caption: str, rows: Sequence[tuple[str, PairWeight, str]], *, note: str = "", highlighted: frozenset[int] = frozenset(), last: str = ""
 ) -> Table:
     """Make a table with one row per pair of person records and one column per field.
@@ -70,7 +70,7 @@ def weight_table(
     columns = [
         Column("pair"),
         Column("prior odds", number=True),
-        *(Column(label_of("fields", f).split(" (")[0], number=True) for f in fields),
+        *(Column(find_label("fields", f).split(" (")[0], number=True) for f in fields),
     ]
     columns += [Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
     cells: list[list[Cell]] = []
@@ -78,14 +78,14 @@ def weight_table(
         by_name = {f.name: f for f in w.fields}
         line: list[Cell] = [label, MatchWeight(w.prior)]
         line += [
-            MatchWeight(None if by_name[f].level is None else by_name[f].bits, label_of("levels", by_name[f].level or "missing"))
+            MatchWeight(None if by_name[f].level is None else by_name[f].bits, find_label("levels", by_name[f].level or "missing"))
             for f in fields
         ]
         cells.append([*line, MatchWeight(w.total), *([outcome] if last else [])])
     return Table(caption, columns, cells, note, highlighted)
 
 
-def reasons_table(
+def make_reasons_table(
     caption: str,
     rows: Sequence[tuple[str, Mapping[str, float], float, str]],
     *,
@@ -101,9 +101,9 @@ def reasons_table(
     for _, evidence, _, _ in rows:
         for name, bits in evidence.items():
             largest[name] = max(largest.get(name, 0.0), abs(bits))
-    dates = {name for name in largest if label_of("evidence", name) == name.replace("_", " ")}
+    dates = {name for name in largest if find_label("evidence", name) == name.replace("_", " ")}
     kinds = sorted((name for name in largest if name not in dates), key=lambda name: (name != "prior", -largest[name]))
-    columns = [Column("pair"), *(Column(label_of("evidence", name), number=True) for name in kinds)]
+    columns = [Column("pair"), *(Column(find_label("evidence", name), number=True) for name in kinds)]
     columns += [Column("days and the rest", number=True), Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
     cells: list[list[Cell]] = []
     for label, evidence, total, outcome in rows:
@@ -118,44 +118,44 @@ def reasons_table(
     return Table(caption, columns, cells, note, highlighted)
 
 
-def judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: Mapping[Key, str]) -> list[Table | Text]:
+def make_judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: Mapping[Key, str]) -> list[Table | Text]:
     """Make the table of all judgements of stewards on pairs with one of `keys`. The latest of each steward on a pair is highlighted."""
     judgements = home.judgements(kind, keys)
     if not judgements:
         return [Text("There are no judgements on these records: weights and rules decided.")]
-    last = {(" ".join(j.steward.casefold().split()), *_pair_of_judgement(j)): n for n, j in enumerate(judgements)}
+    last = {(" ".join(j.steward.casefold().split()), *_find_judged_pair(j)): n for n, j in enumerate(judgements)}
     current: dict[tuple[Key, Key], set[str]] = {}
     for n in last.values():
-        current.setdefault(_pair_of_judgement(judgements[n]), set()).add(judgements[n].verdict)
+        current.setdefault(_find_judged_pair(judgements[n]), set()).add(judgements[n].verdict)
     rows = []
     for n, j in enumerate(judgements):
         state = "superseded" if n not in last.values() else "withdrawal" if j.verdict == "withdrawn" else "current"
-        rows.append((_pair_label(j, names), j.verdict, j.steward, f"{j.decided_at:%Y-%m-%d %H:%M}", j.why, state))
+        rows.append((_format_judged_pair(j, names), j.verdict, j.steward, f"{j.decided_at:%Y-%m-%d %H:%M}", j.why, state))
     columns = [Column("records"), Column("judgement"), Column("steward"), Column("when"), Column("why", wrap=True), Column("state")]
     out: list[Table | Text] = [Table("Judgements by stewards", columns, rows, highlighted=frozenset(last.values()))]
     disputed = sum({"same", "different"} <= verdicts for verdicts in current.values())
     if disputed:
-        out.append(Text(f"Stewards disagree about {count(disputed, 'pair')}.", "bad"))
+        out.append(Text(f"Stewards disagree about {format_count(disputed, 'pair')}.", "bad"))
     return out
 
 
-def _pair_of_judgement(j: Judgement) -> tuple[Key, Key]:
+def _find_judged_pair(j: Judgement) -> tuple[Key, Key]:
     a, b = sorted([(j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b)])
     return a, b
 
 
-def _pair_label(j: Judgement, names: Mapping[Key, str]) -> str:
+def _format_judged_pair(j: Judgement, names: Mapping[Key, str]) -> str:
     return " – ".join(
         names.get(key, f"{key[0]}:{key[1]}") for key in ((j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b))
     )
 
 
-def id_history(home: PublishedHome, entity: Entity) -> Table:
+def make_id_history(home: PublishedHome, entity: Entity) -> Table:
     """Make the table of the history of an id: when it was minted, which ids redirect to it, which records joined and left it."""
-    redirected = home.redirected_to(entity.id)
+    redirected = home.list_redirected_to(entity.id)
     rows: list[tuple[object, str]] = [(entity.minted_at, f"{entity.id} minted")]
     rows += [(e.minted_at, f"{e.id} minted; later merged into {e.redirect_to}") for e in redirected]
-    for member in home.memberships([entity.id, *(e.id for e in redirected)]):
+    for member in home.list_memberships([entity.id, *(e.id for e in redirected)]):
         where = f"{member.institution}:{member.record_key}"
         rows.append((member.since, f"{where} joined {member.entity_id}"))
         if member.until is not None:
@@ -167,7 +167,7 @@ def id_history(home: PublishedHome, entity: Entity) -> Table:
         action = verb + event.split(verb)[1] if verb else event
         grouped.setdefault((time, action), []).append(event.split(verb)[0] if verb else "")
     lines = [
-        (time, (count(len(records), "record") + action + ": " + ", ".join(records)) if records[0] else action)
+        (time, (format_count(len(records), "record") + action + ": " + ", ".join(records)) if records[0] else action)
         for (time, action), records in grouped.items()
     ]
     return Table("History", [Column("when (UTC)"), Column("what", wrap=True)], lines)

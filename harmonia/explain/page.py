@@ -10,21 +10,21 @@ from pathlib import Path
 
 import jinja2
 
-from harmonia.atomic_files import write_whole
+from harmonia.atomic_files import write_small_file
 from harmonia.errors import HarmoniaError
 from harmonia.explain.chart import draw
 from harmonia.explain.document import Explanation, MatchWeight, Table, Text, Waterfall
-from harmonia.feedback.texts import visible
+from harmonia.feedback.texts import make_visible
 
 _PRIVATE = 0o600
 _FULL_TINT = 12.0  # bits of the strongest colour
 
 
 @cache
-def _template_environment() -> jinja2.Environment:
+def _load_templates() -> jinja2.Environment:
     loader = jinja2.PrefixLoader({name: jinja2.PackageLoader(f"harmonia.{name}") for name in ("explain", "feedback")})
     out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    out.filters.update(shown=_cell_as_html, tint=_weight_class)
+    out.filters.update(shown=_format_cell, tint=_choose_weight_class)
     out.globals.update(draw=draw)
     out.tests.update(
         lines=lambda v: isinstance(v, tuple),
@@ -36,11 +36,11 @@ def _template_environment() -> jinja2.Environment:
     return out
 
 
-def _cell_as_html(value: object) -> str:
-    return "" if value is None else visible(str(value))
+def _format_cell(value: object) -> str:
+    return "" if value is None else make_visible(str(value))
 
 
-def _weight_class(bits: MatchWeight) -> str:
+def _choose_weight_class(bits: MatchWeight) -> str:
     """Return the CSS class of a match weight: one of five for a match, five against it, and one between."""
     if bits.value is None or abs(bits.value) < 0.5:
         return "w0"
@@ -49,7 +49,7 @@ def _weight_class(bits: MatchWeight) -> str:
 
 def render_page(document: Explanation) -> str:
     """Render the explanation as an HTML page."""
-    return _template_environment().get_template("explain/page.html.j2").render(d=document)
+    return _load_templates().get_template("explain/page.html.j2").render(d=document)
 
 
 def save_page(document: Explanation, path: Path) -> None:
@@ -59,4 +59,4 @@ def save_page(document: Explanation, path: Path) -> None:
     """
     if path.is_dir():
         raise HarmoniaError(f"{path} is a folder: name a file with --html, e.g. {path / 'explained.html'}")
-    write_whole(path, render_page(document).encode(), _PRIVATE if document.contains_names else 0o644)
+    write_small_file(path, render_page(document).encode(), _PRIVATE if document.contains_names else 0o644)

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from harmonia.console import count
+from harmonia.console import format_count
 from harmonia.explain import links
 from harmonia.explain.document import Block, Cell, Column, Explanation, Section, Table, Text
 from harmonia.explain.ids import ResolvedEntity
-from harmonia.explain.labels import format_day, format_odds, format_value, letter_label
-from harmonia.explain.linkage import THRESHOLD, PairWeight, pair_decisions
+from harmonia.explain.labels import format_day, format_odds, format_value, make_letter_label
+from harmonia.explain.linkage import THRESHOLD, PairWeight, select_pair_decisions
 from harmonia.explain.published import Key, PublishedHome
 from harmonia.explain.records import Record, load_records
 
@@ -29,11 +29,11 @@ _IDENTITY_FIELDS = (("full_name", ""), ("parent_name", "parent "), ("birth_date"
 
 def explain_person(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) -> Explanation:
     """Make the explanation of a person. names: include names, birth dates and numbers, for stewards."""
-    keys = member_keys(home, resolved)
+    keys = list_member_keys(home, resolved)
     records = load_records(home, "person", keys)
-    labels = {r.key: letter_label(n) for n, r in enumerate(records)}
-    weighed = _weigh_members(home, list(labels))
-    tree = links.spanning_links((w.a, w.b, w.total) for w in weighed if not w.one_file)
+    labels = {r.key: make_letter_label(n) for n, r in enumerate(records)}
+    weighed = _weigh_pairs_of_members(home, list(labels))
+    tree = links.select_spanning_links((w.a, w.b, w.total) for w in weighed if not w.one_file)
     cases = list(dict.fromkeys(r.case_id for r in records if r.case_id))
     facts = [
         ("person", resolved.entity.id),
@@ -43,63 +43,65 @@ def explain_person(home: PublishedHome, resolved: ResolvedEntity, *, names: bool
         ("linkage model", home.linkage.model.version),
     ]
     sections = [
-        Section("Records side by side", [record_table(records, labels, names=names)], "The accepted state of each, else the latest."),
-        _link_table(records, labels, weighed, tree, names=names),
-        _near_matches(home, labels, names=names),
-        Section("Judgements", links.judgement_table(home, "person", list(labels), labels)),
-        Section("Where the person counts", [figures_table(home, "person_id", resolved.entity.id)]),
-        Section("The id and its history", [links.id_history(home, resolved.entity)]),
+        Section("Records side by side", [make_record_table(records, labels, names=names)], "The accepted state of each, else the latest."),
+        _make_link_section(records, labels, weighed, tree, names=names),
+        _list_near_matches(home, labels, names=names),
+        Section("Judgements", links.make_judgement_table(home, "person", list(labels), labels)),
+        Section("Where the person counts", [make_indicator_table(home, "person_id", resolved.entity.id)]),
+        Section("The id and its history", [links.make_id_history(home, resolved.entity)]),
     ]
     return Explanation(
         f"Person {resolved.entity.id}",
         facts,
-        _person_summary(home, resolved, records, tree),
+        _summarise_person(home, resolved, records, tree),
         sections,
         names,
-        source_note(home, names=names),
+        write_source_note(home, names=names),
         resolved.entity.id,
     )
 
 
-def source_note(home: PublishedHome, *, names: bool) -> str:
+def write_source_note(home: PublishedHome, *, names: bool) -> str:
     """Return the footer of an explanation: where it comes from and who may see it."""
     audience = "for stewards only: contains names" if names else "no names, no birth dates, no personal numbers"
     return f"Made from {home.folder} by harmonia explain; {audience}. Confidential: contains record keys."
 
 
-def member_keys(home: PublishedHome, resolved: ResolvedEntity) -> list[Key]:
+def list_member_keys(home: PublishedHome, resolved: ResolvedEntity) -> list[Key]:
     """Return the records that have the id now, in the order in which they joined it."""
-    ids = [resolved.entity.id, *(e.id for e in home.redirected_to(resolved.entity.id))]
-    return home.members(ids)
+    ids = [resolved.entity.id, *(e.id for e in home.list_redirected_to(resolved.entity.id))]
+    return home.list_members(ids)
 
 
-def redirect_notice(resolved: ResolvedEntity) -> list[Text]:
+def make_redirect_notice(resolved: ResolvedEntity) -> list[Text]:
     """Return a notice if the id that was typed redirects to another; empty if not."""
     if resolved.redirected_from is None:
         return []
     return [Text(f"{resolved.redirected_from} was merged into {resolved.entity.id}; ids are never reused.", "notice")]
 
 
-def _person_summary(
+def _summarise_person(
     home: PublishedHome, resolved: ResolvedEntity, records: Sequence[Record], tree: Sequence[tuple[Key, Key, float]]
 ) -> list[Text]:
-    summary = redirect_notice(resolved)
+    summary = make_redirect_notice(resolved)
     if not records:
         return [*summary, Text("This id has no records now: they moved to another id or are no longer delivered.", "notice")]
     if len(records) == 1:
         return [*summary, Text("One record only; no other record was linked to it.")]
     weakest = min((w for _, _, w in tree), default=0.0)
-    sentence = f"{count(len(records), 'record')} connected by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits"
+    sentence = (
+        f"{format_count(len(records), 'record')} connected by {format_count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits"
+    )
     sentence += f" ({format_odds(weakest)})."
     summary.append(Text(sentence, "good" if weakest > THRESHOLD else "notice"))
     if weakest <= THRESHOLD or len(tree) < len(records) - 1:
         summary.append(
             Text("A link below zero comes from a judgement or from the group as a whole, or its weight changed since the run.", "notice")
         )
-    return [*summary, *model_notice(home)]
+    return [*summary, *make_model_notice(home)]
 
 
-def model_notice(home: PublishedHome) -> list[Text]:
+def make_model_notice(home: PublishedHome) -> list[Text]:
     """Return a notice if the last run used another model, and so other weights than those shown; empty if not."""
     last_run, now = home.last_run_model, home.linkage.model.version
     if last_run == now and home.linkage.matches_last_run:
@@ -108,7 +110,7 @@ def model_notice(home: PublishedHome) -> list[Text]:
     return [Text(f"The last run decided {how}; the weights shown are those of {now} now. Run again to apply them.", "notice")]
 
 
-def record_table(records: Sequence[Record], labels: Mapping[Key, str], *, names: bool) -> Table:
+def make_record_table(records: Sequence[Record], labels: Mapping[Key, str], *, names: bool) -> Table:
     """Make a table with one row per person record."""
     columns = [
         Column(""),
@@ -121,36 +123,46 @@ def record_table(records: Sequence[Record], labels: Mapping[Key, str], *, names:
         Column("numbers cited"),
         Column("delivered in"),
     ]
-    rows = [_record_row(r, labels[r.key], names=names) for r in records]
+    rows = [_make_record_row(r, labels[r.key], names=names) for r in records]
     return Table("The records", columns, rows)
 
 
-def identity_lines(r: Record) -> tuple[str, ...]:
+def list_identity_lines(r: Record) -> tuple[str, ...]:
     """Return name, parent, birth and personal number of a record as delivered, one line each; missing ones are left out."""
     values = [(label, r.value(c) or (r.value("birth_year") if c == "birth_date" else "")) for c, label in _IDENTITY_FIELDS]
     return tuple(label + value for label, value in values if value)
 
 
-def _record_row(r: Record, label: str, *, names: bool) -> list[Cell]:
+def _make_record_row(r: Record, label: str, *, names: bool) -> list[Cell]:
     role = tuple(filter(None, (r.value("role"), r.value("sex"))))
-    return [label, r.key, *([identity_lines(r)] if names else []), role, r.case_id, r.offence, r.dates, r.references, delivery_lines(r)]
+    return [
+        label,
+        r.key,
+        *([list_identity_lines(r)] if names else []),
+        role,
+        r.case_id,
+        r.offence,
+        r.dates,
+        r.references,
+        list_delivery_lines(r),
+    ]
 
 
-def delivery_lines(r: Record) -> tuple[str, ...]:
+def list_delivery_lines(r: Record) -> tuple[str, ...]:
     """Return lines with the delivery, file and line of the state of a record that is shown, its status, and the number of its states."""
     where = r.file + (f", line {r.line}" if r.line else "")
     return r.delivery, where, r.status + (f", {r.states} states" if r.states > 1 else "")
 
 
-def _weigh_members(home: PublishedHome, keys: Sequence[Key]) -> list[PairWeight]:
+def _weigh_pairs_of_members(home: PublishedHome, keys: Sequence[Key]) -> list[PairWeight]:
     if len(keys) < 2:
         return []
     if len(keys) <= MAX_WEIGHED_RECORDS:
         return home.linkage.weigh_pairs(list(combinations(keys, 2)))
-    return home.linkage.weigh_pairs([(d.a, d.b) for d in pair_decisions(home.decisions, "person", keys, inside=True)])
+    return home.linkage.weigh_pairs([(d.a, d.b) for d in select_pair_decisions(home.decisions, "person", keys, inside=True)])
 
 
-def _link_table(
+def _make_link_section(
     records: Sequence[Record],
     labels: Mapping[Key, str],
     weighed: Sequence[PairWeight],
@@ -163,26 +175,28 @@ def _link_table(
     spanning = {(a, b) for a, b, _ in tree}
     ordered = sorted(weighed, key=lambda w: ((w.a, w.b) not in spanning, -w.total))
     shown = ordered[:MAX_PAIRS]
-    rows = [(f"{labels[w.a]} – {labels[w.b]}", w, "connects the group" if (w.a, w.b) in spanning else _pair_note(w)) for w in shown]
+    rows = [(f"{labels[w.a]} – {labels[w.b]}", w, "connects the group" if (w.a, w.b) in spanning else _write_pair_note(w)) for w in shown]
     left = len(ordered) - len(shown)
     note = (
         "Bits: +1 doubles the odds that both are one person, −1 halves them; – means missing on one side. Zero is even odds. "
         "Where first names differ, what families share (surname, parent, home) has no weight: they could be siblings."
     )
-    note += f" {count(left, 'weaker pair')} left out." if left else ""
-    table = links.weight_table("Pairs of records", rows, note=note, highlighted=frozenset(range(len(tree))), last="")
-    charts = [links.person_waterfall(w, f"{labels[w.a]} – {labels[w.b]}", "", names=names) for w in shown[: min(len(tree), MAX_CHARTS)]]
+    note += f" {format_count(left, 'weaker pair')} left out." if left else ""
+    table = links.make_weight_table("Pairs of records", rows, note=note, highlighted=frozenset(range(len(tree))), last="")
+    charts = [
+        links.make_person_waterfall(w, f"{labels[w.a]} – {labels[w.b]}", "", names=names) for w in shown[: min(len(tree), MAX_CHARTS)]
+    ]
     return Section("Links between the records", [table], "Coloured rows connect the group; the others are further evidence.", charts)
 
 
-def _pair_note(w: PairWeight) -> str:
+def _write_pair_note(w: PairWeight) -> str:
     return "one file" if w.one_file else ""
 
 
-def _near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names: bool) -> Section:
+def _list_near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names: bool) -> Section:
     """List the records of other persons that are most similar to those of the person, and why they were not joined."""
     title = "Near matches, not joined"
-    nearest = nearest_records(home, list(labels))
+    nearest = find_nearest_records(home, list(labels))
     if not nearest:
         return Section(title, [Text("There are no near matches.")])
     blocks: list[Block] = []
@@ -195,12 +209,12 @@ def _near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names: bool
     ]
     if not rows:
         return Section(title, [Text("There are no near matches.")])
-    blocks.append(record_table(others, neighbour_labels, names=names))
-    blocks.append(links.weight_table("Weights", rows, last="why not"))
+    blocks.append(make_record_table(others, neighbour_labels, names=names))
+    blocks.append(links.make_weight_table("Weights", rows, last="why not"))
     return Section(title, blocks, "The nearest records of other persons, each compared with the most similar record of this person.")
 
 
-def nearest_records(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[PairWeight, str, str]]:
+def find_nearest_records(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[PairWeight, str, str]]:
     """Find the most similar records of other persons, one for each person.
 
     keys: the records of the person. Returns the weight of the pair of one of these and the other record, why the two were not joined, and
@@ -209,30 +223,30 @@ def nearest_records(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[Pair
     comparable = [k for k in keys if k in home.linkage]
     if not comparable:
         return []
-    not_joined = pair_decisions(home.decisions, "person", comparable, inside=False)
+    not_joined = select_pair_decisions(home.decisions, "person", comparable, inside=False)
     members = set(comparable)
     pairs = [(d.a, d.b) if d.a in members else (d.b, d.a) for d in not_joined]
-    pairs += [(a, b) for b in home.linkage.other_records_in_cases(comparable) for a in comparable]
+    pairs += [(a, b) for b in home.linkage.list_other_records_in_cases(comparable) for a in comparable]
     best: dict[str, PairWeight] = {}
-    person_by_record = _person_by_record(home)
+    person_by_record = _map_records_to_persons(home)
     for w in home.linkage.weigh_pairs(list(dict.fromkeys(pairs))):
         person = person_by_record.get(w.b, "")
         if w.total >= MIN_NEIGHBOUR_WEIGHT and (person not in best or w.total > best[person].total):
             best[person] = w
     nearest = sorted(best.items(), key=lambda item: -item[1].total)[:MAX_NEIGHBOURS]
     groups = {person: [k for k, p in person_by_record.items() if p == person] for person, _ in nearest}
-    return [(w, reason_persons_not_joined(home, w, comparable, groups[person] or [w.b]), person) for person, w in nearest]
+    return [(w, explain_persons_not_joined(home, w, comparable, groups[person] or [w.b]), person) for person, w in nearest]
 
 
-def _person_by_record(home: PublishedHome) -> dict[Key, str]:
+def _map_records_to_persons(home: PublishedHome) -> dict[Key, str]:
     persons = home.identities["persons"]
     keys = zip(persons["institution"].astype(str), persons["record_key"].astype(str), strict=True)
     return dict(zip(keys, persons["person_id"].astype(str), strict=True))
 
 
-def reason_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
+def explain_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
     """Say why two persons were not joined. w: weight of their most similar records. group_a, group_b: all records of the two."""
-    judged_pair = home.pair_judged_different("person", group_a, group_b)
+    judged_pair = home.find_pair_judged_different("person", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two persons"
     if w.one_file:
@@ -241,7 +255,7 @@ def reason_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Seque
         return "rule: one of them has no identifying data and is never linked"
     if w.total <= THRESHOLD:
         return f"the odds are against it, {format_odds(w.total)}"
-    similarity = home.linkage.group_similarity(group_a, group_b)
+    similarity = home.linkage.compute_group_similarity(group_a, group_b)
     if similarity.rule:
         return f"rule: one file names {similarity.rule[0][1]} and {similarity.rule[1][1]} as two persons"
     if similarity.combined <= THRESHOLD:
@@ -249,7 +263,7 @@ def reason_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Seque
     return "its weight is above zero now: its weight in the run differed, or another record prevented the link"
 
 
-def figures_table(home: PublishedHome, column: str, entity_id: str) -> Table:
+def make_indicator_table(home: PublishedHome, column: str, entity_id: str) -> Table:
     """Make the table of the indicators in which a case or person counts. column: `case_id` or `person_id`."""
     rows = home.query(
         f"SELECT indicator, day, estimated, case_id, person_id, offence_group, counts_in_quarter, counts_in_year FROM counted "
@@ -270,13 +284,13 @@ def figures_table(home: PublishedHome, column: str, entity_id: str) -> Table:
             format_day(r["day"]) + (" (imputed)" if r["estimated"] else ""),
             format_value(r[other_column]),
             r["offence_group"].replace("_", " "),
-            _counting_periods(r),
+            _describe_counting_periods(r),
         ]
         for r in rows.to_dict("records")
     ]
     return Table("Figures", columns, lines, "" if lines else "Not counted in any published figure.")
 
 
-def _counting_periods(row: Mapping[Any, Any]) -> str:
+def _describe_counting_periods(row: Mapping[Any, Any]) -> str:
     where = [name for name, counts in (("its quarter", row["counts_in_quarter"]), ("its year", row["counts_in_year"])) if counts]
     return " and ".join(where) or "neither: the person counts once per period"

@@ -47,40 +47,42 @@ class PublishedHome:
 
     @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables of the last run, with all states of records. Persons whose record key is a position in a list have a key of
-        their own."""
-        tables = {name: canonical.conform(name, self._lake_table("canonical", name)) for name in canonical.TABLES}
-        return apply_person_keys(tables, self._lake_table("identities", "listed"))
+        """The canonical tables of the last run, with all states of records.
+
+        If the record key of a person is only a position in a list, the person has a permanent key instead.
+        """
+        tables = {name: canonical.conform(name, self._read_lake_table("canonical", name)) for name in canonical.TABLES}
+        return apply_person_keys(tables, self._read_lake_table("identities", "listed"))
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
         """The linkage decisions of the last run (`pipelines.linkage.decisions`)."""
-        return self._lake_table("links", "decisions")
+        return self._read_lake_table("links", "decisions")
 
     @cached_property
     def linkage(self) -> LinkageWeights:
         """Computes match weights of pairs of the person records."""
-        return LinkageWeights(self.canonical, self._lake_table("links", "cases"), self.decisions)
+        return LinkageWeights(self.canonical, self._read_lake_table("links", "cases"), self.decisions)
 
     @cached_property
     def last_run_model(self) -> str:
         """Version of the linkage model of the last run."""
-        items = self._lake_table("links", "_items")
+        items = self._read_lake_table("links", "_items")
         return str(json.loads(str(items["plain"].iloc[0]))["statistics"].get("model", "")) if len(items) else ""
 
     @cached_property
     def identities(self) -> dict[str, pd.DataFrame]:
         """The ids of records: `cases` (institution, record_key, case_id) and `persons` (institution, record_key, person_id)."""
-        return {name: self._lake_table("identities", name) for name in ("cases", "persons")}
+        return {name: self._read_lake_table("identities", name) for name in ("cases", "persons")}
 
     @cached_property
     def deliveries(self) -> pd.DataFrame:
         """The deliveries that were read: institution, delivery, period, version, state."""
-        return self._lake_table("record_status", "deliveries")
+        return self._read_lake_table("record_status", "deliveries")
 
-    def indicator_rows(self, indicator: str) -> pd.DataFrame:
+    def read_indicator_rows(self, indicator: str) -> pd.DataFrame:
         """Read which records an indicator counts: the rows of the model `indicator_row`."""
-        rows = self._lake_table("statistics", "indicator_row", [("indicator", "=", indicator)])
+        rows = self._read_lake_table("statistics", "indicator_row", [("indicator", "=", indicator)])
         return rows.astype(dict.fromkeys(("own_date", "own_day", "day", "order_day"), "datetime64[s]"))
 
     def entity(self, entity_id: str) -> Entity | None:
@@ -88,12 +90,12 @@ class PublishedHome:
         with self.registry.read() as session:
             return session.get(Entity, entity_id)
 
-    def newest_id(self, kind: str) -> str | None:
+    def find_newest_id(self, kind: str) -> str | None:
         """Return the newest id of a kind (`case`, `person`); None if there is none."""
         with self.registry.read() as session:
             return session.scalar(select(Entity.id).where(Entity.kind == kind).order_by(Entity.number.desc()).limit(1))
 
-    def redirected_to(self, entity_id: str) -> list[Entity]:
+    def list_redirected_to(self, entity_id: str) -> list[Entity]:
         """Return all cases or persons that redirect to `entity_id`, oldest first."""
         redirected: list[Entity] = []
         targets = [entity_id]
@@ -104,7 +106,7 @@ class PublishedHome:
                 targets = [entity.id for entity in sources]
         return sorted(redirected, key=lambda entity: entity.number)
 
-    def memberships(self, ids: Sequence[str]) -> list[Membership]:
+    def list_memberships(self, ids: Sequence[str]) -> list[Membership]:
         """Return which records have and had one of these ids, in the order in which they joined.
 
         A person whose record key is a position in a list is given by its permanent key (`first_key`).
@@ -112,10 +114,10 @@ class PublishedHome:
         with self.registry.read() as session:
             return list(session.scalars(select(Membership).where(Membership.entity_id.in_(ids)).order_by(Membership.sequence)).all())
 
-    def members(self, ids: Sequence[str]) -> list[Key]:
+    def list_members(self, ids: Sequence[str]) -> list[Key]:
         """Return the records that have one of these ids now, by their current keys."""
         current_keys = {(i, first): key for i, key, first in self._list_positions.itertuples(index=False, name=None)}
-        current_members = [(m.institution, m.record_key) for m in self.memberships(ids) if m.until is None]
+        current_members = [(m.institution, m.record_key) for m in self.list_memberships(ids) if m.until is None]
         return [(i, current_keys.get((i, key), key)) for i, key in current_members]
 
     @cached_property
@@ -123,9 +125,9 @@ class PublishedHome:
         """The keys of persons in lists whose positions were reassigned: institution, person_key, first_key
         (`pipelines.linkage.list_positions`).
         """
-        return self._lake_table("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
+        return self._read_lake_table("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
 
-    def delivered_key(self, key: Key) -> Key:
+    def restore_delivered_key(self, key: Key) -> Key:
         """Return a record key as it was delivered, without the delivery that is appended for a person whose position was reassigned."""
         position_key = key[1].partition("@")[0]
         return (
@@ -134,7 +136,7 @@ class PublishedHome:
             else key
         )
 
-    def entity_of(self, kind: str, key: Key) -> str | None:
+    def find_current_id(self, kind: str, key: Key) -> str | None:
         """Return the current id of a record; None if it has none."""
         permanent_keys = (
             {(institution, current): first for institution, current, first in self._list_positions.itertuples(index=False, name=None)}
@@ -166,16 +168,16 @@ class PublishedHome:
     def verdicts(self) -> dict[tuple[str, frozenset[Key]], str]:
         """The current verdict of stewards on each pair: same, different, unsure or disputed (`harmonia.review`)."""
         out = {}
-        for row in current_verdicts(self.registry, self._lake_table("identities", "listed")).to_dict("records"):
+        for row in current_verdicts(self.registry, self._read_lake_table("identities", "listed")).to_dict("records"):
             sides = frozenset((str(row[f"institution_{side}"]), str(row[f"key_{side}"])) for side in "ab")
             out[str(row["entity"]), sides] = str(row["verdict"])
         return out
 
-    def pair_judged_different(self, kind: str, group_a: Sequence[Key], group_b: Sequence[Key]) -> tuple[Key, Key] | None:
+    def find_pair_judged_different(self, kind: str, group_a: Sequence[Key], group_b: Sequence[Key]) -> tuple[Key, Key] | None:
         """Return a pair of a record of each group that stewards judged to be different; None if there is none."""
         return next(((a, b) for a in group_a for b in group_b if self.verdicts.get((kind, frozenset([a, b]))) == "different"), None)
 
-    def _lake_table(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
+    def _read_lake_table(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
         path = self._workplace.home.lake / stage / f"{table}.parquet"
         try:
             return pq.read_table(path, filters=filters).to_pandas()

@@ -13,7 +13,7 @@ import pandas as pd
 
 from harmonia.explain.labels import format_day, format_value
 from harmonia.explain.published import Key, PublishedHome
-from schemas.canonical import drop_confidential_events
+from schemas.canonical import remove_confidential_events
 
 _STATUS = ("accepted", "superseded", "withdrawn", "quarantined")
 
@@ -54,24 +54,24 @@ def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[
     """Load the records `keys` of `entity` (`case`, `person`), in this order. A record that is not in the lake is left out."""
     table = home.canonical["person_records" if entity == "person" else "case_records"]
     states = _select_rows(table, keys, "record_key")
-    locations = _state_locations(home, entity, keys)
+    locations = _find_state_locations(home, entity, keys)
     case_keys = [(str(i), str(k)) for i, k in states[["institution", "case_key"]].drop_duplicates().itertuples(index=False)]
     files, charges = (
         _select_rows(home.canonical["case_records"], case_keys, "record_key"),
         _select_rows(home.canonical["charges"], case_keys, "case_key"),
     )
     events, references = (
-        drop_confidential_events(_select_rows(home.canonical["events"], case_keys, "case_key")),
+        remove_confidential_events(_select_rows(home.canonical["events"], case_keys, "case_key")),
         _select_rows(home.canonical["references"], case_keys, "case_key"),
     )
     out = []
     for key in keys:
-        states_of_record = _best_state_first(states[(states["institution"] == key[0]) & (states["record_key"] == key[1])])
+        states_of_record = _sort_best_state_first(states[(states["institution"] == key[0]) & (states["record_key"] == key[1])])
         if states_of_record.empty:
             continue
         shown = states_of_record.iloc[0]
         case_key, delivery = format_value(shown["case_key"]), format_value(shown["delivery"])
-        delivered_key = home.delivered_key(key)
+        delivered_key = home.restore_delivered_key(key)
         location = locations.get((*delivered_key, delivery), ("", "", ""))
         out.append(
             Record(
@@ -84,9 +84,9 @@ def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[
                 status=format_value(shown["status"]),
                 states=len(states_of_record),
                 case_id=location[2] or next((p[2] for k, p in locations.items() if k[:2] == delivered_key), ""),
-                offence=_offence_of_record(key, case_key, files, charges, entity),
-                dates=_event_dates(events[events["institution"] == key[0]], key[1], case_key, entity),
-                references=_cited_numbers(references[(references["institution"] == key[0]) & (references["case_key"] == case_key)]),
+                offence=_find_offence_of_record(key, case_key, files, charges, entity),
+                dates=_list_event_dates(events[events["institution"] == key[0]], key[1], case_key, entity),
+                references=_list_cited_numbers(references[(references["institution"] == key[0]) & (references["case_key"] == case_key)]),
             )
         )
     return out
@@ -99,15 +99,15 @@ def _select_rows(table: pd.DataFrame, keys: Sequence[Key], column: str) -> pd.Da
     return table[pd.MultiIndex.from_frame(table[["institution", column]]).isin(requested)]
 
 
-def _best_state_first(states: pd.DataFrame) -> pd.DataFrame:
+def _sort_best_state_first(states: pd.DataFrame) -> pd.DataFrame:
     """Sort the states of records: accepted states first, then the latest."""
     rank = states["status"].map({name: n for n, name in enumerate(_STATUS)})
     return states.assign(rank=rank).sort_values(["rank", "delivery"], ascending=[True, False], kind="stable").drop(columns="rank")
 
 
-def _state_locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+def _find_state_locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
     """Return where each state of the records is: institution, record key and delivery → file (with sheet or table), line, case_id."""
-    names = [home.delivered_key(key)[1] for key in keys]
+    names = [home.restore_delivered_key(key)[1] for key in keys]
     rows = home.query(
         "SELECT institution, record_key, delivery, file, part, line, case_id, status FROM lineage "
         "WHERE entity = ? AND record_key IN (SELECT unnest(?::VARCHAR[])) ORDER BY status = 'accepted', delivery",
@@ -123,15 +123,15 @@ def _state_locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> d
     }
 
 
-def _offence_of_record(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame, entity: str) -> str:
+def _find_offence_of_record(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame, entity: str) -> str:
     """Return the most serious offence group of the charges of a record or, if it has none, of its case file."""
     charges_of_case = charges[(charges["institution"] == key[0]) & (charges["case_key"] == case_key)]
     if entity == "person":
         own_charges = charges_of_case[charges_of_case["record_key"] == key[1]]
         charges_of_case = own_charges if len(own_charges) else charges_of_case
-    ordered = _best_state_first(charges_of_case)
+    ordered = _sort_best_state_first(charges_of_case)
     if ordered.empty:
-        ordered = _best_state_first(files[(files["institution"] == key[0]) & (files["record_key"] == case_key)])
+        ordered = _sort_best_state_first(files[(files["institution"] == key[0]) & (files["record_key"] == case_key)])
     if ordered.empty:
         return ""
     row = ordered.iloc[0]
@@ -139,13 +139,13 @@ def _offence_of_record(key: Key, case_key: str, files: pd.DataFrame, charges: pd
     return format_value(row["offence_group"]).replace("_", " ") + (f" ({article})" if article else "")
 
 
-def _event_dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[str, ...]:
+def _list_event_dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[str, ...]:
     """List the events of a record as delivered, by date. For a person they include those of the case file."""
     events_of_record = events[events["record_key"] == key]
     if entity == "person":
         events_of_record = pd.concat([events_of_record, events[(events["entity"] == "case") & (events["record_key"] == case_key)]])
     events_of_record = (
-        _best_state_first(events_of_record).dropna(subset=["date"]).drop_duplicates("event").sort_values("date", kind="stable")
+        _sort_best_state_first(events_of_record).dropna(subset=["date"]).drop_duplicates("event").sort_values("date", kind="stable")
     )
     return tuple(
         f"{name} {format_day(date)}"
@@ -153,6 +153,6 @@ def _event_dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> 
     )
 
 
-def _cited_numbers(rows: pd.DataFrame) -> tuple[str, ...]:
+def _list_cited_numbers(rows: pd.DataFrame) -> tuple[str, ...]:
     """List the numbers that a file cites, first those of accepted states."""
-    return tuple(dict.fromkeys(_best_state_first(rows)["number"].dropna().astype(str)))
+    return tuple(dict.fromkeys(_sort_best_state_first(rows)["number"].dropna().astype(str)))

@@ -26,7 +26,7 @@ def build(
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write to. Default: explorer/<release> in the home.")] = None,
 ) -> None:
     """Write the explorer of a release."""
-    from harmonia.explorer.page import build as write
+    from harmonia.explorer.page import write_explorer_page as write
     from warehouse.releases.reading import open_release
 
     home_folder = Workplace.from_paths(None, home).home

@@ -1,6 +1,6 @@
 """The explorer as one HTML file with embedded style, script and data, so that it works without a server.
 
-Belongs here: assembling the page, its Content-Security-Policy. Does not belong here: the data (`page_data`).
+Belongs here: assembling the page, its Content-Security-Policy. Does not belong here: the data (`data`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import jinja2
 
-from harmonia.atomic_files import write_whole
-from harmonia.errors import storage
-from harmonia.explorer.data import page_data
+from harmonia.atomic_files import write_small_file
+from harmonia.errors import convert_storage_errors
+from harmonia.explorer.data import collect_page_data
 from warehouse.releases.reading import Release
 
 _SITE = Path(__file__).with_name("site")
@@ -25,7 +25,7 @@ def render_page(release: Release) -> str:
     as text."""
     script = (_SITE / "explorer.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    embedded = json.dumps(page_data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    embedded = json.dumps(collect_page_data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_SITE), autoescape=True, undefined=jinja2.StrictUndefined)
     style = (_SITE / "explorer.css").read_text("utf-8")
     return environment.get_template("explorer.html.j2").render(
@@ -33,10 +33,10 @@ def render_page(release: Release) -> str:
     )
 
 
-def build(release: Release, out: Path) -> Path:
+def write_explorer_page(release: Release, out: Path) -> Path:
     """Write the page to `out/index.html`."""
     target = out / "index.html"
-    with storage(out):
+    with convert_storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    write_whole(target, render_page(release).encode())
+    write_small_file(target, render_page(release).encode())
     return target

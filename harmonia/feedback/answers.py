@@ -36,7 +36,7 @@ ANSWERS = ("id", *GIVEN, "answered_at", "decision", "decided_by", "decided_at", 
 _SAME = ("institution", "finding", "verdict", "reason", "person", "value_mark")
 
 
-def hash_values(findings: pd.Series, values: pd.Series, key: bytes) -> pd.Series:
+def hash_finding_values(findings: pd.Series, values: pd.Series, key: bytes) -> pd.Series:
     """Hash the value of each finding with the secret `key`, so that an answered value is recognised without being stored.
 
     Returns 128 bits as hexadecimal text, indexed as `findings`, the names of the findings.
@@ -46,7 +46,7 @@ def hash_values(findings: pd.Series, values: pd.Series, key: bytes) -> pd.Series
     return pd.Series(hashes, index=findings.index, dtype="str")
 
 
-def read(registry: Registry) -> pd.DataFrame:
+def read_answers(registry: Registry) -> pd.DataFrame:
     """Read all answers, in the order of entry. Columns out: `ANSWERS`."""
     with registry.read() as session:
         return _read_answer_rows(session)
@@ -59,15 +59,15 @@ def _read_answer_rows(session: Session) -> pd.DataFrame:
     return frame.astype({**dict.fromkeys(texts, "str"), "id": "int64"})
 
 
-def current(registry: Registry, institution: str) -> dict[str, Answer]:
+def read_current_answers(registry: Registry, institution: str) -> dict[str, Answer]:
     """Read the current answers of an institution: name of the finding → answer."""
     with registry.read() as session:
         rows = session.scalars(select(Answer).where(Answer.institution == institution).order_by(Answer.id))
         return {row.finding: row for row in rows}
 
 
-def latest(answers: pd.DataFrame) -> pd.DataFrame:
-    """Select the current answer to each finding, which is the latest. answers: from `read`."""
+def select_latest_answers(answers: pd.DataFrame) -> pd.DataFrame:
+    """Select the current answer to each finding, which is the latest. answers: from `read_answers`."""
     return answers.drop_duplicates(["institution", "finding"], keep="last", ignore_index=True)
 
 
@@ -80,7 +80,7 @@ def enter_answers(registry: Registry, rows: pd.DataFrame, seen: Mapping[str, int
     """
     moment = now()
     with registry.write() as session:
-        current = latest(_read_answer_rows(session))
+        current = select_latest_answers(_read_answer_rows(session))
         stored = pd.MultiIndex.from_frame(current[list(_SAME)])
         is_new = pd.Series(~pd.MultiIndex.from_frame(rows[list(_SAME)]).isin(stored), index=rows.index)
         if seen is not None:
@@ -94,7 +94,9 @@ def enter_answers(registry: Registry, rows: pd.DataFrame, seen: Mapping[str, int
     return is_new
 
 
-def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, until: date | None = None, reason: str | None = None) -> int:
+def decide_on_answers(
+    registry: Registry, numbers: Sequence[int], decision: str, by: str, until: date | None = None, reason: str | None = None
+) -> int:
     """Record the owner's `decision` (`countersigned`, `refused`) on the answers with these numbers; return how many there are.
 
     until: expiry date of a countersigned answer. reason: why answers are refused, for the institution. Raises `HarmoniaError` if a refusal
@@ -103,7 +105,7 @@ def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, u
     if decision == "refused" and not (reason or "").strip():
         raise HarmoniaError("a refusal needs a reason, which the institution reads: write it in one sentence")
     with registry.write() as session:
-        counts = latest(_read_answer_rows(session)).set_index("id")
+        counts = select_latest_answers(_read_answer_rows(session)).set_index("id")
         for number in numbers:
             if number not in counts.index:
                 raise HarmoniaError(f"answer {number} does not exist or was superseded: see `harmonia feedback list`")
@@ -122,17 +124,18 @@ def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, u
 def apply_answers(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFrame:
     """Apply answers to findings.
 
-    lived: findings (columns `harmonia.feedback.finding_states.LIVED`). answers: from `latest`. key: as for `hash_values`. Columns added:
-    answer (verdict, or `refused`; null if unanswered), answer_id. The state of a finding that its answer closes becomes `accepted_as_is`.
+    lived: findings (columns `harmonia.feedback.finding_states.LIVED`). answers: from `select_latest_answers`. key: as for
+    `hash_finding_values`. Columns added: answer (verdict, or `refused`; null if unanswered), answer_id. The state of a finding that its
+    answer closes becomes `accepted_as_is`.
     """
     out = lived.reset_index(drop=True)
     answered = out.loc[out["finding"].isin(answers["finding"]) & (out["state"] != "fixed"), ["institution", "finding", "delivery", "value"]]
-    answered = answered.assign(row=answered.index, mark=hash_values(answered["finding"], answered["value"], key))
+    answered = answered.assign(row=answered.index, mark=hash_finding_values(answered["finding"], answered["value"], key))
     both = answered.merge(answers.rename(columns={"delivery": "answered"}), on=["institution", "finding"])
-    both = both[(both["mark"] == both["value_mark"]) & (_sortable_names(both["answered"]) <= _sortable_names(both["delivery"]))]
+    both = both[(both["mark"] == both["value_mark"]) & (_make_sortable_names(both["answered"]) <= _make_sortable_names(both["delivery"]))]
     both = both.sort_values("id").drop_duplicates("row", keep="last").set_index("row")
     both = both.assign(verdict=both["verdict"].mask(both["decision"] == "refused", "refused"))
-    ends = both["delivery"].map(_last_day_of)
+    ends = both["delivery"].map(_find_last_day)
     holds = (both["decision"] == "countersigned") & (ends <= both["until"].where(both["until"].notna(), date.min))
     closed = (both["verdict"] == "no_error") | ((both["verdict"] == "accepted") & holds)
     out["answer"] = both["verdict"].reindex(out.index).astype("str")
@@ -141,13 +144,13 @@ def apply_answers(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.
     return out
 
 
-def _last_day_of(delivery: str) -> date:
+def _find_last_day(delivery: str) -> date:
     """Return the last day of the period of a delivery; the first possible day if the name is not a delivery name."""
     name = DeliveryName.parse(delivery)
     return last_day(name.period) if name else date.min
 
 
-def _sortable_names(names: pd.Series) -> pd.Series:
+def _make_sortable_names(names: pd.Series) -> pd.Series:
     """Convert the names of deliveries to texts that sort by period, then version; empty for an unreadable name."""
     parsed = {name: DeliveryName.parse(name) for name in names.unique()}
     return names.map({name: f"{one.period}_{one.version:04}" if one else "" for name, one in parsed.items()}).astype("str")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harmonia.console import console, count, print_frame
+from harmonia.console import format_count, make_console, print_frame
 from harmonia.errors import HarmoniaError
 from harmonia.options import HomeFolder, RegistryUrl
-from harmonia.user import acting_account
+from harmonia.user import find_acting_account
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def import_files(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Import the answers of filled workbooks; the next run applies them. Exit code 1 if a row or a workbook was refused."""
-    out, refused = console(markup=False), 0
+    out, refused = make_console(markup=False), 0
     with _open_home(home, registry_url) as (workplace, registry):
         from harmonia.feedback.exchange import import_answers
 
@@ -66,15 +66,15 @@ def import_files(
             for row in done.refused.itertuples(index=False):
                 out.print(f"refused: sheet [{row.sheet}] row {row.row}: {row.why_not}", soft_wrap=True)
             out.print(
-                f"{done.institution} {done.delivery}: {count(done.entered, 'answer')} entered, {done.known} already known, "
-                f"{count(done.open, 'row')} without an answer, {len(done.refused)} refused. The next `harmonia run` applies them.",
+                f"{done.institution} {done.delivery}: {format_count(done.entered, 'answer')} entered, {done.known} already known, "
+                f"{format_count(done.open, 'row')} without an answer, {len(done.refused)} refused. The next `harmonia run` applies them.",
                 soft_wrap=True,
             )
     raise typer.Exit(1 if refused else 0)
 
 
 @app.command("list")
-def show(
+def list_answers(
     institution: Annotated[
         str | None, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Only of this institution.")
     ] = None,
@@ -85,9 +85,9 @@ def show(
     """List the current answers. Reasons are kept in the registry; values are not stored."""
 
     with _open_home(home, registry_url) as (_, registry):
-        from harmonia.feedback.answers import latest, read
+        from harmonia.feedback.answers import read_answers, select_latest_answers
 
-        latest_answers = latest(read(registry))
+        latest_answers = select_latest_answers(read_answers(registry))
     if institution is not None:
         latest_answers = latest_answers[latest_answers["institution"] == institution]
     if waiting:
@@ -125,7 +125,7 @@ def _decide_answers(
     numbers: list[int], decision: str, until: date | None, why: str | None, home: Path | None, registry_url: str | None
 ) -> None:
     with _open_home(home, registry_url) as (workplace, registry):
-        from harmonia.feedback.answers import decide
+        from harmonia.feedback.answers import decide_on_answers
 
-        done = decide(registry, numbers, decision, acting_account(workplace.home.root), until, why)
-    typer.echo(f"{count(done, 'answer')} {decision}. The next `harmonia run` applies this.")
+        done = decide_on_answers(registry, numbers, decision, find_acting_account(workplace.home.root), until, why)
+    typer.echo(f"{format_count(done, 'answer')} {decision}. The next `harmonia run` applies this.")

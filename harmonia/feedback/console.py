@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harmonia.feedback.report import COUNTS
-from harmonia.feedback.texts import texts, visible
+from harmonia.feedback.texts import make_visible, texts
 from schemas.findings import SEVERITIES, list_cells_and_rows, rules
 
 _PLACE = {"file": "file", "part": "part", "line": "line", "record_key": "record", "field": "field"}
@@ -24,7 +24,7 @@ _WHOLE = ("file", "delivery")  # levels whose detail is never personal data (an 
 _STYLE = {"reject": "bold red", "error": "red", "warning": "yellow", "info": "cyan"}
 
 
-def render_check(findings: pd.DataFrame, files: pd.DataFrame, language: str = "en") -> RenderableType:
+def render_check_result(findings: pd.DataFrame, files: pd.DataFrame, language: str = "en") -> RenderableType:
     """Make the tables of one delivery: its files, then its findings by severity and rule, most serious first.
 
     findings: columns `schemas.findings.COLUMNS`; findings with the state `fixed` are left out. files: file, state, and
@@ -34,26 +34,26 @@ def render_check(findings: pd.DataFrame, files: pd.DataFrame, language: str = "e
     """
     words = texts(language)
     open_ = findings[findings["state"] != "fixed"] if "state" in findings else findings
-    parts: list[RenderableType] = [_file_table(files, words)]
+    parts: list[RenderableType] = [_make_file_table(files, words)]
     for severity in SEVERITIES:
         of_it = open_[open_["severity"] == severity]
         if len(of_it):
-            make = _information_table if severity == "info" else _finding_table
+            make = _make_information_table if severity == "info" else _make_finding_tables
             parts += [Text(f"\n{words['severities'][severity]}: {len(of_it)}", style=_STYLE[severity]), *make(of_it, words, language)]
     if not (open_["severity"] != "info").any():
         parts.append(Text(f"\n{words['none']}", style="green"))
     return Group(*parts)
 
 
-def _file_table(files: pd.DataFrame, words: dict[str, Any]) -> Table:
-    table = _plain_table(words["file"], words["state"], *(words["counts"][name] for name in COUNTS), right=len(COUNTS))
+def _make_file_table(files: pd.DataFrame, words: dict[str, Any]) -> Table:
+    table = _make_plain_table(words["file"], words["state"], *(words["counts"][name] for name in COUNTS), right=len(COUNTS))
     for row in files.reindex(columns=["file", "state", *COUNTS]).itertuples(index=False):
         numbers = (0 if pd.isna(n) else int(n) for n in row[2:])
-        table.add_row(_cell_text(row.file), _cell_text(words["states"].get(row.state, row.state)), *(str(n) for n in numbers))
+        table.add_row(_format_cell(row.file), _format_cell(words["states"].get(row.state, row.state)), *(str(n) for n in numbers))
     return table
 
 
-def _finding_table(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Iterator[RenderableType]:
+def _make_finding_tables(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Iterator[RenderableType]:
     for code, of_it in findings.groupby("rule", sort=True):
         rule = rules()[str(code)]
         yield Text(f"\n{rule.text[language]} ({len(of_it)})", style="bold")
@@ -62,27 +62,27 @@ def _finding_table(findings: pd.DataFrame, words: dict[str, Any], language: str)
         columns = [*_PLACE, "detail"] if rule.level in _WHOLE else list(_PLACE)
         used = [column for column in columns if places[column].notna().any()]
         if used:
-            table = _plain_table(*(words[_PLACE.get(column, column)] for column in used))
+            table = _make_plain_table(*(words[_PLACE.get(column, column)] for column in used))
             for row in places[used].itertuples(index=False):
-                table.add_row(*(_cell_text(cell) for cell in row))
+                table.add_row(*(_format_cell(cell) for cell in row))
             yield Padding(table, (0, 0, 0, 2))
 
 
-def _information_table(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Iterator[RenderableType]:
-    table = _plain_table(words["file"], words["field"], words["count"], words["finding"])
+def _make_information_table(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Iterator[RenderableType]:
+    table = _make_plain_table(words["file"], words["field"], words["count"], words["finding"])
     cells = findings.assign(count=[cells for cells, _ in list_cells_and_rows(findings)])
     counted = cells.groupby(["file", "field", "rule"], dropna=False, sort=True)["count"].sum()
     for row in counted.reset_index().itertuples(index=False):
-        table.add_row(_cell_text(row.file), _cell_text(row.field), str(row[3]), Text(rules()[str(row.rule)].text[language]))
+        table.add_row(_format_cell(row.file), _format_cell(row.field), str(row[3]), Text(rules()[str(row.rule)].text[language]))
     yield table
 
 
-def _plain_table(*headers: str, right: int = 0) -> Table:
+def _make_plain_table(*headers: str, right: int = 0) -> Table:
     table = Table(show_edge=False, header_style="bold", pad_edge=False)
     for n, header in enumerate(headers):
         table.add_column(Text(header), justify="right" if n >= len(headers) - right else "left", overflow="fold")
     return table
 
 
-def _cell_text(value: object) -> Text:
-    return Text("" if value is None or value is pd.NA or value != value else visible(str(value)))
+def _format_cell(value: object) -> Text:
+    return Text("" if value is None or value is pd.NA or value != value else make_visible(str(value)))

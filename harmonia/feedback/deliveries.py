@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from harmonia.feedback import report, up_to_date
-from harmonia.feedback.figures import FIGURES, affected_figures, most_affected_figures
-from harmonia.feedback.trend import SHOWN_AS, delivery_trends
-from harmonia.feedback.write import NOT_LANDED, current_files, discard_report, report_key, rewrite_feedback, write_feedback
+from harmonia.feedback.figures import FIGURES, find_affected_figures, find_most_affected_figures
+from harmonia.feedback.trend import SHOWN_AS, list_delivery_trends
+from harmonia.feedback.write import NOT_LANDED, compute_report_key, discard_report, find_current_files, rewrite_feedback, write_feedback
 from pipelines.landing import LandedDelivery
 from pipelines.resources import encoded_texts
 from schemas.findings import rules
@@ -51,7 +51,7 @@ class DueReport:
         return contract.load(self.institution).language
 
 
-def report_inputs(
+def gather_report_inputs(
     landed: Sequence[LandedDelivery],
     record_status: Mapping[str, pd.DataFrame],
     findings: pd.DataFrame,
@@ -59,43 +59,44 @@ def report_inputs(
 ) -> Parts:
     """Gather the inputs of the reports on all deliveries.
 
-    there          the deliveries in the landing store
+    landed         the deliveries in the landing store
     record_status  `deliveries`, `files`, `accounting` of `pipelines.record_status`
-    found          findings: `harmonia.feedback.finding_states.LIVED` and `answer`, with coded texts (`pipelines.resources.encoded_texts`)
-    canonical      canonical tables, as in `harmonia.feedback.figures.affected_figures`
+    findings       `harmonia.feedback.finding_states.LIVED` and `answer`, with coded texts (`pipelines.resources.encoded_texts`)
+    canonical      canonical tables, as in `harmonia.feedback.figures.find_affected_figures`
     """
-    files, asks = _file_frame(landed, record_status), findings_to_report(findings)
-    inputs = (files, findings, affected_figures(asks, canonical), delivery_trends(asks, record_status["accounting"]))
+    files, asks = _list_read_files(landed, record_status), select_findings_to_report(findings)
+    inputs = (files, findings, find_affected_figures(asks, canonical), list_delivery_trends(asks, record_status["accounting"]))
     return dict(zip(PARTS, inputs, strict=True))
 
 
-def findings_to_report(findings: pd.DataFrame) -> pd.DataFrame:
+def select_findings_to_report(findings: pd.DataFrame) -> pd.DataFrame:
     """Select the findings that are listed one by one in reports: those that are a warning or worse, or fixed. Decode their texts."""
     return encoded_texts.decode_frame(findings[(findings["severity"] != "info") | (findings["state"] == "fixed")])
 
 
-def due_reports(
+def list_due_reports(
     home: Path, landed: Sequence[LandedDelivery], received: Mapping[DeliveryId, date], today: date, deliveries: pd.DataFrame, parts: Parts
 ) -> list[DueReport]:
     """List the reports on all deliveries in the landing store that this run has read.
 
     landed: the deliveries in the landing store. received: day of receipt of each. deliveries: those that this run has read: institution,
-    delivery. parts: from `report_inputs`.
+    delivery. parts: from `gather_report_inputs`.
     """
     read = set(deliveries[_DELIVERY].itertuples(index=False, name=None))
     names = [name for one in landed if (name := (one.institution, str(one.name))) in read]
-    hashes = up_to_date.content_hashes(*parts.values())
+    hashes = up_to_date.hash_rows_by_delivery(*parts.values())
     out = []
     for name in names:
         language, day = contract.load(name[0]).language, received.get(name)
-        out.append(DueReport(*name, day, report_key(home, *name, language, day, today, hashes.get(name, ""))))
+        out.append(DueReport(*name, day, compute_report_key(home, *name, language, day, today, hashes.get(name, ""))))
     return out
 
 
 def write_due_reports(home: Path, due: Sequence[DueReport], today: date, parts: Parts) -> None:
-    """Write the reports `due`, even those that are up to date. parts: from `report_inputs`, at least the rows of these deliveries."""
+    """Write the reports `due`, even those that are up to date. parts: from `gather_report_inputs`, at least the rows of these
+    deliveries."""
     parts = {**parts, "findings": report.order_findings(parts["findings"])}
-    rows = {name: rows_by_delivery(parts[name]) for name in PARTS}
+    rows = {name: group_rows_by_delivery(parts[name]) for name in PARTS}
     for due_report in due:
         delivery = (due_report.institution, due_report.delivery)
         files, findings, accounting, last = (parts[name].iloc[rows[name].get(delivery, [])].reset_index(drop=True) for name in PARTS)
@@ -109,19 +110,21 @@ def write_due_reports(home: Path, due: Sequence[DueReport], today: date, parts: 
             today,
             due_report.key,
             figures=accounting[list(FIGURES)],
-            foremost=most_affected_figures(accounting),
+            foremost=find_most_affected_figures(accounting),
             trend=last.drop(columns=_DELIVERY).rename(columns=SHOWN_AS),
         )
 
 
-def rows_by_delivery(frame: pd.DataFrame) -> dict[DeliveryId, np.ndarray]:
+def group_rows_by_delivery(frame: pd.DataFrame) -> dict[DeliveryId, np.ndarray]:
     """Return the numbers of the rows of each delivery in `frame`."""
     return cast("dict[DeliveryId, np.ndarray]", frame.groupby(_DELIVERY).indices)
 
 
-def up_to_date_reports(home: Path, reports: Sequence[DueReport]) -> dict[DeliveryId, int]:
+def find_up_to_date_reports(home: Path, reports: Sequence[DueReport]) -> dict[DeliveryId, int]:
     """Return the reports that are up to date, with the number of files of each."""
-    files_by_delivery = {(one.institution, one.delivery): current_files(home, one.institution, one.delivery, one.key) for one in reports}
+    files_by_delivery = {
+        (one.institution, one.delivery): find_current_files(home, one.institution, one.delivery, one.key) for one in reports
+    }
     return {place: len(files) for place, files in files_by_delivery.items() if files}
 
 
@@ -141,29 +144,31 @@ def summarise_reports(
     return out.fillna(dict.fromkeys(_STATES, 0)).astype(dict.fromkeys(_STATES, "int64"))
 
 
-def received_files(landed: Sequence[LandedDelivery]) -> pd.DataFrame:
+def list_received_files(landed: Sequence[LandedDelivery]) -> pd.DataFrame:
     """List the files of landed deliveries. Columns out: institution, delivery, file, size (bytes), sha256."""
     rows = [(one.institution, str(one.name), f.name, f.size, f.path.name) for one in landed for f in one.files]
     out = pd.DataFrame(rows, columns=[*_DELIVERY, "file", "size", "sha256"])
     return out.astype(dict.fromkeys([*_DELIVERY, "file", "sha256"], "str"))
 
 
-def _file_frame(landed: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _list_read_files(landed: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """List the files of all deliveries that were read.
 
     Columns out: institution, delivery, file, state, the numbers of rows by record status, size, sha256, delivery_state.
     """
     by = [*_DELIVERY, "file"]
     states = record_status["deliveries"][[*_DELIVERY, "state"]].rename(columns={"state": "delivery_state"})
-    files = record_status["files"].merge(record_status["accounting"], on=by, how="left").merge(received_files(landed), on=by, how="left")
+    files = (
+        record_status["files"].merge(record_status["accounting"], on=by, how="left").merge(list_received_files(landed), on=by, how="left")
+    )
     return files.merge(states, on=_DELIVERY, how="left")
 
 
-def write_not_landed(home: Path, findings: pd.DataFrame, landed: Collection[DeliveryId]) -> None:
+def write_reports_on_not_landed(home: Path, findings: pd.DataFrame, landed: Collection[DeliveryId]) -> None:
     """Write a report to each institution on what it put into the inbox and could not be landed.
 
-    That is: folders whose name is not that of a delivery, stray files, deliveries without usable files (empty folder, links). Institutions
-    without such problems have no report; an earlier one is removed.
+    These are folders whose name is not that of a delivery, stray files, and deliveries without usable files (empty folder, links).
+    Institutions without such problems have no report; an earlier one is removed.
     """
     rule_codes = [code for code in rules() if code.startswith(("delivery-", "inbox-"))]
     inbox = encoded_texts.decode_frame(findings[findings["rule"].isin(rule_codes) & findings["institution"].notna()])

@@ -51,31 +51,35 @@ def import_answers(home: Home, registry: Registry, path: Path, institution: str 
     """
     filled = intake.read_workbook(path)
     key = pseudonym_key(home.root)
-    if not hmac.compare_digest(filled.mark.encode(), workbook.workbook_mark(key, filled.institution, filled.delivery).encode()):
+    if not hmac.compare_digest(filled.mark.encode(), workbook.compute_workbook_mark(key, filled.institution, filled.delivery).encode()):
         raise ForeignWorkbookError(
             f"{path}: was not made by home {home.root} for {filled.institution} {filled.delivery}: import it into the home that made it"
         )
     if institution not in (None, filled.institution):
         raise ForeignWorkbookError(f"{path}: is a workbook of {filled.institution}, not of {institution}")
-    return enter(home, registry, filled, seen_answers(answers.current(registry, filled.institution), filled.latest))
+    return enter_filled_answers(
+        home, registry, filled, list_seen_answers(answers.read_current_answers(registry, filled.institution), filled.latest)
+    )
 
 
-def seen_answers(newest: Mapping[str, Answer], latest: int | None) -> dict[str, int]:
-    """Return, for each answered finding, the number of the answer that was current when `latest` was the newest answer of the institution;
-    0 if its answer came later. newest: the newest answer to each finding. latest: None if all of them were seen."""
+def list_seen_answers(newest: Mapping[str, Answer], latest: int | None) -> dict[str, int]:
+    """Return for each answered finding the number of the answer that the institution saw; 0 if its answer came later.
+
+    newest: the newest answer to each finding. latest: number of the newest answer that the institution saw; None if it saw all.
+    """
     return {finding: int(one.id) if latest is None or one.id <= latest else 0 for finding, one in newest.items()}
 
 
 def make_workbook(home: Home, registry: Registry, institution: str, delivery: str, language: str) -> bytes | None:
-    """Make the workbook of a delivery in a language, with the answers that hold for its findings; None if there is no report."""
+    """Make the workbook of a delivery in a language, with the answers that apply to its findings; None if the delivery has no report."""
     try:
         text = (home.feedback / institution / delivery / "findings.json").read_text("utf-8")
     except FileNotFoundError:
         return None
-    shown, key = report.from_json(text, language), pseudonym_key(home.root)
-    newest = answers.current(registry, institution)
+    shown, key = report.read_report_from_json(text, language), pseudonym_key(home.root)
+    newest = answers.read_current_answers(registry, institution)
     asked = shown.findings[shown.findings["finding"].isin(newest)].drop_duplicates("finding")
-    hashes = dict(zip(asked["finding"], answers.hash_values(asked["finding"], asked["value"], key), strict=True))
+    hashes = dict(zip(asked["finding"], answers.hash_finding_values(asked["finding"], asked["value"], key), strict=True))
     given = {
         finding: (one.verdict, one.reason, one.person)
         for finding, one in newest.items()
@@ -84,32 +88,35 @@ def make_workbook(home: Home, registry: Registry, institution: str, delivery: st
     return workbook.write_workbook(shown, key, workbook.GivenAnswers(given, max((int(one.id) for one in newest.values()), default=0)))
 
 
-def enter(home: Home, registry: Registry, filled: intake.FilledWorkbook, seen: Mapping[str, int] | None = None) -> ImportedAnswers:
-    """Enter all valid answers in one transaction. filled: from a workbook, or from `intake.answers_as_workbook`.
+def enter_filled_answers(
+    home: Home, registry: Registry, filled: intake.FilledWorkbook, seen: Mapping[str, int] | None = None
+) -> ImportedAnswers:
+    """Enter all valid answers in one transaction. filled: from a workbook, or from `intake.convert_answers_to_workbook`.
 
     seen: finding → number of the answer that was current when the institution answered, 0 for none. If another is current by now, the
     answer is refused with the problem `meanwhile`.
     """
-    last = last_findings(home, filled.institution)
+    last = read_last_findings(home, filled.institution)
     valid, refused, blank = intake.validate_answers(filled, last)
     own_findings = last[last["delivery"] == filled.delivery].drop_duplicates("finding", keep="last")
     answered = valid.merge(own_findings, on="finding")
     answered = answered.assign(
-        value_mark=answers.hash_values(answered["finding"], answered["value"], pseudonym_key(home.root)), origin=filled.origin or None
+        value_mark=answers.hash_finding_values(answered["finding"], answered["value"], pseudonym_key(home.root)),
+        origin=filled.origin or None,
     )
     is_new = answers.enter_answers(registry, answered, seen)
-    current = answers.latest(answers.read(registry)).set_index(["institution", "finding"])
+    current = answers.select_latest_answers(answers.read_answers(registry)).set_index(["institution", "finding"])
     same = ["verdict", "reason", "person"]
     current_answers = current.reindex(pd.MultiIndex.from_frame(answered[["institution", "finding"]])).set_index(answered.index)
     known_already = ~is_new & (current_answers[same] == answered[same]).all(axis=1)
     late = answered.loc[~is_new & ~known_already, ["finding"]].assign(problem="meanwhile", about=current_answers["person"])
     late = filled.rows[["sheet", "row", "id"]].rename(columns={"id": "finding"}).merge(late, on="finding")
-    late = late.assign(why_not=[intake.refusal_text("meanwhile", about, "en") for about in late["about"]])
+    late = late.assign(why_not=[intake.explain_refusal("meanwhile", about, "en") for about in late["about"]])
     refused = pd.concat([refused, late], ignore_index=True) if len(late) else refused
     return ImportedAnswers(filled.institution, filled.delivery, int(is_new.sum()), int(known_already.sum()), blank, refused)
 
 
-def last_findings(home: Home, institution: str) -> pd.DataFrame:
+def read_last_findings(home: Home, institution: str) -> pd.DataFrame:
     """Read the findings that the last run had for an institution. Raises `HarmoniaError` if there was no run."""
     path = home.lake / "findings" / "findings.parquet"
     if not path.is_file():

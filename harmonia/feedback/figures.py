@@ -29,7 +29,7 @@ FIGURES = ("institution", "delivery", "finding", "indicator", "period")
 _CASE, _RECORD = ["institution", "case_key"], ["institution", "record_key"]
 
 
-def affected_figures(findings: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def find_affected_figures(findings: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Find the figures that each open finding affects, if it is a warning or worse. Columns out: `FIGURES`.
 
     findings: columns `harmonia.feedback.finding_states.LIVED`. canonical: `case_records`, `person_records`, `events` of
@@ -38,8 +38,8 @@ def affected_figures(findings: pd.DataFrame, canonical: Mapping[str, pd.DataFram
     asks = findings[(findings["severity"] != "info") & ~findings["state"].isin(["fixed", "accepted_as_is"])]
     asks = asks.drop_duplicates(["institution", "delivery", "finding"])
     own_records = _OwnRecords.from_findings(asks, canonical)
-    rows = pd.concat([_counted_rows(indicator, own_records) for indicator in indicators().values()], ignore_index=True)
-    exact = _figures_of_findings(asks, rows)
+    rows = pd.concat([_select_counted_records(indicator, own_records) for indicator in indicators().values()], ignore_index=True)
+    exact = _find_figures_of_findings(asks, rows)
     rest = asks[~asks.index.isin(exact["at"])]
     names = {name: DeliveryName.parse(name) for name in rest["delivery"].dropna().unique()}
     rest = rest.assign(period=rest["delivery"].map({name: quarters_of(one.period) for name, one in names.items() if one})).explode("period")
@@ -52,7 +52,7 @@ def affected_figures(findings: pd.DataFrame, canonical: Mapping[str, pd.DataFram
 
 @dataclass(frozen=True)
 class _OwnRecords:
-    """The accepted records that have findings, or whose case file has, and their dated events.
+    """The accepted records that have findings or whose case file has findings, and the dated events of these records.
 
     records: entity (`case`, `person`) → institution, record_key, case_key; for persons also role. events: institution, record_key,
     case_key, entity, event, date, and period: the calendar quarter of the date, unless another cadence is asked for.
@@ -63,26 +63,27 @@ class _OwnRecords:
 
     @classmethod
     def from_findings(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _OwnRecords:
-        record_keys = _record_key(asks, "record_key").dropna().drop_duplicates()
+        record_keys = _join_record_key(asks, "record_key").dropna().drop_duplicates()
         keys = asks["record_key"].dropna().drop_duplicates()
         records = {}
         for entity, more in (("case", ()), ("person", ("role",))):
-            every = _accepted_rows(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
+            every = _select_accepted_rows(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
             records[entity] = every[
-                is_text_in(_record_key(every, "record_key"), record_keys) | is_text_in(_record_key(every, "case_key"), record_keys)
+                is_text_in(_join_record_key(every, "record_key"), record_keys)
+                | is_text_in(_join_record_key(every, "case_key"), record_keys)
             ]
         both = pd.concat(records.values())
         columns = (*_RECORD, "case_key", "entity", "event", "date")
-        events = _accepted_rows(
+        events = _select_accepted_rows(
             canonical, "events", columns, both["record_key"].drop_duplicates(), both["case_key"].dropna().drop_duplicates()
         )
-        of_them = is_text_in(_record_key(events, "case_key"), _record_key(both, "case_key").dropna().drop_duplicates())
-        of_them |= is_text_in(_record_key(events, "record_key"), _record_key(both, "record_key").drop_duplicates())
+        of_them = is_text_in(_join_record_key(events, "case_key"), _join_record_key(both, "case_key").dropna().drop_duplicates())
+        of_them |= is_text_in(_join_record_key(events, "record_key"), _join_record_key(both, "record_key").drop_duplicates())
         events = events[of_them & events["date"].notna()]
-        return cls(records, _with_periods(events, "quarterly"))
+        return cls(records, _add_periods(events, "quarterly"))
 
 
-def _accepted_rows(
+def _select_accepted_rows(
     canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], records: pd.Series, cases: pd.Series
 ) -> pd.DataFrame:
     """Select the accepted rows of the canonical table `name` with one of the record keys `records` or one of the case keys `cases`.
@@ -98,12 +99,12 @@ def _accepted_rows(
     return accepted.select(list(columns)).to_pandas(date_as_object=False)
 
 
-def _record_key(rows: pd.DataFrame, column: str) -> pd.Series:
+def _join_record_key(rows: pd.DataFrame, column: str) -> pd.Series:
     """Join the institution and the key in `column` to one text."""
     return rows["institution"] + "\0" + rows[column]
 
 
-def _counted_rows(indicator: Indicator, own_records: _OwnRecords) -> pd.DataFrame:
+def _select_counted_records(indicator: Indicator, own_records: _OwnRecords) -> pd.DataFrame:
     """Select the records that an institution would count for `indicator` by its own records alone.
 
     Columns out: institution, entity, record_key, case_key, indicator, period.
@@ -123,10 +124,10 @@ def _counted_rows(indicator: Indicator, own_records: _OwnRecords) -> pd.DataFram
     return pd.concat(both, ignore_index=True).drop_duplicates().assign(entity=rules.record, indicator=indicator.code)
 
 
-def _figures_of_findings(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _find_figures_of_findings(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the findings whose record counts in figures: `FIGURES` and `at`, their index. A case also counts in the figures of its
     persons."""
-    entity = asks["part"].map(_entity_by_table())
+    entity = asks["part"].map(_map_tables_to_entities())
     records = asks.assign(at=asks.index, asked=entity)[["at", "institution", "delivery", "finding", "record_key", "asked"]]
     records = records.dropna(subset=["record_key"])
     counted = records.merge(rows, on=_RECORD)
@@ -135,7 +136,7 @@ def _figures_of_findings(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame
     return pd.concat([counted, cases.merge(rows, on=_CASE)], ignore_index=True)[["at", *FIGURES]].drop_duplicates()
 
 
-def _entity_by_table() -> dict[str, str]:
+def _map_tables_to_entities() -> dict[str, str]:
     """Return the entity of the rows (or parent rows) of each table that is part of a file; record keys may repeat across tables."""
     out = {}
     for name in contracts.institutions():
@@ -149,30 +150,34 @@ def _entity_by_table() -> dict[str, str]:
     return out
 
 
-def own_figures(institution: str, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def count_own_records(institution: str, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Count the records that an institution would count by its own records alone, before dates are imputed and records of other
     institutions are linked.
 
-    canonical: as for `affected_figures`, of any number of its deliveries. Columns out: indicator, period (of the cadence in which the
+    canonical: as for `find_affected_figures`, of any number of its deliveries. Columns out: indicator, period (of the cadence in which the
     institution delivers), n.
     """
     frames = {name: canonical[f"{name}_records"] for name in ("case", "person")}
     records = {name: frame[(frame["institution"] == institution) & (frame["status"] == "accepted")] for name, frame in frames.items()}
     events = canonical["events"]
     events = events[(events["institution"] == institution) & (events["status"] == "accepted") & events["date"].notna()]
-    dated = _with_periods(events, contracts.load(institution).cadence)
+    dated = _add_periods(events, contracts.load(institution).cadence)
     columns = ["entity", "indicator", "period", "record_key"]
-    rows = [_counted_rows(one, _OwnRecords(records, dated))[columns] for one in indicators().values() if institution in one.institutions]
+    rows = [
+        _select_counted_records(one, _OwnRecords(records, dated))[columns]
+        for one in indicators().values()
+        if institution in one.institutions
+    ]
     every = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
     return every.drop_duplicates().groupby(["indicator", "period"]).size().rename("n").reset_index()
 
 
-def _with_periods(events: pd.DataFrame, cadence: Cadence) -> pd.DataFrame:
+def _add_periods(events: pd.DataFrame, cadence: Cadence) -> pd.DataFrame:
     """Add the `period` of the cadence that contains the date of each event."""
     return events.assign(period=period_of(pd.to_datetime(events["date"]), cadence))
 
 
-def most_affected_figures(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:
+def find_most_affected_figures(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:
     """Return the figures that most findings affect, at most `most`. Columns out: indicator, period, findings (their number)."""
     counted = figures.groupby(["indicator", "period"])["finding"].nunique().rename("findings").reset_index()
     counted["order"] = counted["indicator"].map({code: i.order for code, i in indicators().items()})

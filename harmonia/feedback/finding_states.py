@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harmonia.feedback.finding_identity import FindingIdentities, identify_findings, identity_names
+from harmonia.feedback.finding_identity import FindingIdentities, compute_identity_names, identify_findings
 from pipelines.resources import encoded_texts
-from pipelines.resources.integer_arrays import concatenate_ranges, distinct_numbers, is_run_start
+from pipelines.resources.integer_arrays import concatenate_ranges, find_distinct_numbers, is_run_start
 from schemas.findings import COLUMNS, NUMBER_COLUMNS
 from sources.contract import DeliveryName, record_tables
 
@@ -35,7 +35,7 @@ _TYPES = {column: "Int64" if column in NUMBER_COLUMNS else "str" for column in L
 
 
 @dataclass(frozen=True)
-class FindingLives:
+class FindingLifecycles:
     """The states of findings, as arrays. Deliveries are given by their index in `deliveries`.
 
     For each finding that was delivered:
@@ -73,7 +73,7 @@ class FindingLives:
         return out.assign(finding=self.named.take(self.name[self.gone]))[list(LIVED)].astype(_TYPES)
 
 
-def states_of_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None = None) -> pd.DataFrame:
+def determine_finding_states(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None = None) -> pd.DataFrame:
     """Determine the state of each finding, and add a row for each fixed one. Columns out: `LIVED`.
 
     findings    columns `schemas.findings.COLUMNS`, of all deliveries of any number of institutions
@@ -89,37 +89,39 @@ def states_of_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records
     every = findings.reset_index(drop=True)
     keys = every[list(KEYS)].astype({name: _TYPES[name] for name in KEYS})
     record_codes = (
-        None if records is None else encoded_texts.concatenate_encoded([encoded_texts.encode_frame(records[list(HELD)].astype("str"))])
+        None
+        if records is None
+        else encoded_texts.concatenate_encoded_tables([encoded_texts.encode_frame(records[list(HELD)].astype("str"))])
     )
-    lived = follow_findings(encoded_texts.concatenate_encoded([encoded_texts.encode_frame(keys)]), deliveries, record_codes)
+    lived = determine_lifecycles(encoded_texts.concatenate_encoded_tables([encoded_texts.encode_frame(keys)]), deliveries, record_codes)
     return pd.concat([lived.add_states(every), lived.make_fixed_rows(every.iloc[lived.gone])], ignore_index=True)
 
 
-def follow_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None) -> FindingLives:
+def determine_lifecycles(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None) -> FindingLifecycles:
     """Determine the lifecycles of findings.
 
-    findings: columns `KEYS`. deliveries: as in `states_of_findings`. records: columns `HELD`, or None. The texts of findings and records
-    are coded (`pipelines.resources.encoded_texts`).
+    findings: columns `KEYS`. deliveries: as in `determine_finding_states`. records: columns `HELD`, or None. The texts of findings and
+    records are coded (`pipelines.resources.encoded_texts`).
     """
     order, same = _order_deliveries(deliveries), identify_findings(findings)
-    at, many = _delivery_positions(findings, order), max(len(order), 1)
+    at, many = _find_delivery_positions(findings, order), max(len(order), 1)
     known = at >= 0
     present = same.of[known] * many + at[known]
-    moments, there = _moments_of_identities(distinct_numbers(present), findings, same, order, records)
+    moments, there = _find_moments_of_identities(find_distinct_numbers(present), findings, same, order, records)
     identity, delivery = np.divmod(moments, many)
     new = is_run_start(identity)
     was = np.append(False, there)[: len(there)] & ~new
     since = delivery[np.maximum.accumulate(np.where(there & ~was, np.arange(len(moments)), 0))]
     row = np.searchsorted(moments, present)
     state = np.where(new, STATES.index("new"), np.where(was, STATES.index("remains"), STATES.index("reopened")))
-    gone, last = _fixed_moments(there, was, row, np.flatnonzero(known), findings)
+    gone, last = _find_moments_of_fixing(there, was, row, np.flatnonzero(known), findings)
     turns = np.lexsort((identity[gone], order["_turn"].to_numpy()[delivery[gone]]))
     gone, last = gone[turns], last[turns]
-    return FindingLives(
-        state=_fill_known(state[row], known, STATES.index("new")),
-        since=_fill_known(since[row], known, -1),
+    return FindingLifecycles(
+        state=_place_values_where_known(state[row], known, STATES.index("new")),
+        since=_place_values_where_known(since[row], known, -1),
         name=same.of,
-        named=identity_names(findings, same),
+        named=compute_identity_names(findings, same),
         gone=last,
         gone_by=delivery[gone],
         gone_since=since[gone],
@@ -127,14 +129,14 @@ def follow_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records: p
     )
 
 
-def _fill_known(values: np.ndarray, known: np.ndarray, otherwise: int) -> np.ndarray:
-    """Return an array as long as `known`, with `values` in turn where `known` is true and `otherwise` elsewhere."""
+def _place_values_where_known(values: np.ndarray, known: np.ndarray, otherwise: int) -> np.ndarray:
+    """Return an array as long as `known`: it contains `values`, in order, where `known` is true, and `otherwise` elsewhere."""
     out = np.full(len(known), otherwise, dtype="int32")
     out[known] = values
     return out
 
 
-def _fixed_moments(
+def _find_moments_of_fixing(
     there: np.ndarray, was: np.ndarray, row: np.ndarray, rows: np.ndarray, findings: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the moments at which a finding that was a warning or worse is fixed, and the row number of its last occurrence.
@@ -142,7 +144,7 @@ def _fixed_moments(
     there: whether the finding is present, by moment. was: whether it was present at the moment before. rows: row numbers of findings. row:
     the index of the moment of each of these.
     """
-    asks = np.append(findings["severity"].cat.categories != "info", True)[encoded_texts.text_codes(findings["severity"])[rows]]
+    asks = np.append(findings["severity"].cat.categories != "info", True)[encoded_texts.get_text_codes(findings["severity"])[rows]]
     first = np.full(len(there), -1)
     first[row[asks][::-1]] = rows[asks][::-1]
     gone = np.flatnonzero(~there & was)
@@ -171,17 +173,17 @@ def _order_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
     return frame[["institution", "delivery", "_turn", "_complete", "_replaces"]]
 
 
-def _delivery_positions(rows: pd.DataFrame, order: pd.DataFrame) -> np.ndarray:
+def _find_delivery_positions(rows: pd.DataFrame, order: pd.DataFrame) -> np.ndarray:
     """Return, for each row (institution, delivery, both coded), the index of its delivery in `order`; -1 if it is not there."""
     institutions, deliveries = rows["institution"].cat.categories, rows["delivery"].cat.categories
     position = np.full((len(institutions) + 1, len(deliveries) + 1), -1)
     cells = institutions.get_indexer(pd.Index(order["institution"])), deliveries.get_indexer(pd.Index(order["delivery"]))
     position[cells] = np.arange(len(order))
     position[-1], position[:, -1] = -1, -1  # for missing codes
-    return position[encoded_texts.text_codes(rows["institution"]), encoded_texts.text_codes(rows["delivery"])]
+    return position[encoded_texts.get_text_codes(rows["institution"]), encoded_texts.get_text_codes(rows["delivery"])]
 
 
-def _moments_of_identities(
+def _find_moments_of_identities(
     present: np.ndarray, findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted moments of all identities, and for each whether the finding is present (else the moment shows that it is fixed).
@@ -195,21 +197,21 @@ def _moments_of_identities(
     first[identity[new]] = delivery[new]
     next_replaces = np.append(order["_replaces"].to_numpy(dtype=bool), False)[1:]
     shown = [
-        _moments_of_whole_files(findings, same, order),
+        _find_moments_of_whole_files(findings, same, order),
         present[next_replaces[delivery]] + 1,
-        _moments_of_rereading(findings, same, order, records),
+        _find_moments_of_rereading(findings, same, order, records),
     ]
     could = np.concatenate(shown)
     could = could[could % many >= first[could // many]]
-    every = distinct_numbers(np.concatenate([present * 2, could * 2 + 1]))
+    every = find_distinct_numbers(np.concatenate([present * 2, could * 2 + 1]))
     every = every[is_run_start(every // 2)]
     return every // 2, every % 2 == 0
 
 
-def _moments_of_whole_files(findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame) -> np.ndarray:
+def _find_moments_of_whole_files(findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame) -> np.ndarray:
     """Return the moments at which findings on whole files or deliveries could be present.
 
-    These are the complete deliveries of the institution; for a finding on a whole delivery, all of them.
+    A finding on a file could be present in every complete delivery of its institution, a finding on a delivery in every delivery.
     """
     of_whole = np.flatnonzero(same.whole)
     institution = findings["institution"].iloc[same.first[of_whole]].astype("str").array
@@ -219,14 +221,17 @@ def _moments_of_whole_files(findings: pd.DataFrame, same: FindingIdentities, ord
     return (both["identity"] * len(order) + both["place"]).to_numpy(dtype="int64")
 
 
-def _moments_of_rereading(findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None) -> np.ndarray:
-    """Return the moments at which the record of an identity was read again; for a finding on a charge, the record of the party."""
+def _find_moments_of_rereading(
+    findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None
+) -> np.ndarray:
+    """Return the moments at which the record of a finding was read again. For a finding on a charge, this is the record of the person
+    charged."""
     if records is None or order.empty:
         return np.empty(0, dtype="int64")
-    positions = _delivery_positions(records, order)
+    positions = _find_delivery_positions(records, order)
     read = (positions >= 0) & (records["status"] != "quarantined").to_numpy()
-    institution, key = (encoded_texts.codes_in_column(records[name], findings[name])[read] for name in ("institution", "record_key"))
-    part = encoded_texts.text_codes(records["part"])[read]
+    institution, key = (encoded_texts.find_codes_in_column(records[name], findings[name])[read] for name in ("institution", "record_key"))
+    part = encoded_texts.get_text_codes(records["part"])[read]
     parts, keys = len(records["part"].cat.categories) + 1, len(findings["record_key"].cat.categories)
     has_part = np.zeros((len(findings["institution"].cat.categories) + 1, parts), dtype=bool)
     has_part[institution, part] = True
@@ -239,12 +244,12 @@ def _moments_of_rereading(findings: pd.DataFrame, same: FindingIdentities, order
     stored = np.concatenate([number(institution, key, np.full_like(part, -1)), number(institution, key, part)])
     with_record = np.flatnonzero(same.cells["record_key"] >= 0)
     institution, key, part = (same.cells[name][with_record] for name in ("institution", "record_key", "part"))
-    part = _parts_of_records(findings, records)[institution, part]
+    part = _find_parts_of_records(findings, records)[institution, part]
     requested = number(institution, key, np.where(has_part[institution, part], part, -1))
-    return _moments_of_records(with_record, requested, distinct_numbers(stored * len(order) + np.tile(positions, 2)), len(order))
+    return _find_moments_of_records(with_record, requested, find_distinct_numbers(stored * len(order) + np.tile(positions, 2)), len(order))
 
 
-def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarray:
+def _find_parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarray:
     """Return, for each institution and part of findings (coded), the part of `records` that contains their records.
 
     -1 if the parts of the institution are not tables.
@@ -257,7 +262,7 @@ def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarr
     return part_numbers
 
 
-def _moments_of_records(identities: np.ndarray, requested: np.ndarray, stored: np.ndarray, many: int) -> np.ndarray:
+def _find_moments_of_records(identities: np.ndarray, requested: np.ndarray, stored: np.ndarray, many: int) -> np.ndarray:
     """Return the moments of the `identities` in the deliveries that contain their records `requested`.
 
     stored: which delivery contains which record, as record × `many` + delivery, sorted. many: number of deliveries.

@@ -48,8 +48,9 @@ Line = tuple[int, list[str]]  # number of a row of a sheet, its cells
 class FilledWorkbook:
     """The content of a filled workbook.
 
-    institution, delivery, mark: what `workbook` wrote into it (see `workbook_mark`). rows: sheet, row (number in the sheet), `ANSWERS`, id
-    of the finding. origin: SHA-256 of the file. latest: number of the newest answer when the workbook was made; None if it does not say.
+    institution, delivery, mark: what `workbook` wrote into it (see `compute_workbook_mark`). rows: sheet, row (number in the sheet),
+    `ANSWERS`, id of the finding. origin: SHA-256 of the file. latest: number of the newest answer when the workbook was made; None if it
+    does not say.
     """
 
     institution: str
@@ -66,18 +67,18 @@ def read_workbook(path: Path) -> FilledWorkbook:
     Raises `HarmoniaError` if Harmonia did not write it, its columns were changed, it contains formulas, or it is too large.
     """
     try:
-        return bounded.run_one_task(_read_in_process, path, _BOUNDS)
+        return bounded.run_bounded_task(_read_filled_workbook, path, _BOUNDS)
     except ExceededError as ended:
         why = ended.detail or "the reader stopped"
         raise HarmoniaError(f"{path}: is too large for a feedback workbook ({why}); nothing was imported: {_REMEDY}") from None
 
 
-def _read_in_process(path: Path) -> FilledWorkbook:
+def _read_filled_workbook(path: Path) -> FilledWorkbook:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise HarmoniaError(f"{path}: cannot be read ({error.strerror}): check the path") from error
-    sheets = _filled_sheets(path, content)
+    sheets = _read_filled_sheets(path, content)
     about = {row[0]: row[1] for _, row in sheets.pop(ABOUT, []) if len(row) > 1}
     if about.get("format") != FORMAT:
         raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT} is missing or differs): {_REMEDY}")
@@ -86,10 +87,15 @@ def _read_in_process(path: Path) -> FilledWorkbook:
         shown = ", ".join(formulas[:5]) + (" …" if len(formulas) > 5 else "")
         raise HarmoniaError(f"{path}: contains formulas ({shown}); nothing was imported: replace them by plain answers and save again")
     parts = [
-        _filled_rows(path, name, lines) for name, lines in sheets.items() if any(_is_header_line(line) for _, line in lines[:_HEAD_ROWS])
+        _read_filled_rows(path, name, lines)
+        for name, lines in sheets.items()
+        if any(_is_header_line(line) for _, line in lines[:_HEAD_ROWS])
     ]
     if not parts:
-        raise HarmoniaError(f"{path}: no sheet has the answer columns ({_header_names('answer')}, …, {_header_names('id')}): {_REMEDY}")
+        raise HarmoniaError(
+            f"{path}: no sheet has the answer columns "
+            f"({_list_translated_headers('answer')}, …, {_list_translated_headers('id')}): {_REMEDY}"
+        )
     origin = hashlib.sha256(content).hexdigest()
     latest = about.get(LATEST, "")
     return FilledWorkbook(
@@ -102,7 +108,7 @@ def _read_in_process(path: Path) -> FilledWorkbook:
     )
 
 
-def _filled_sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
+def _read_filled_sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
     """Read the filled rows of every sheet: name of the sheet → number of the row and its cells.
 
     The reader of deliveries is used, in which a stray cell far below or beside the table costs no memory.
@@ -114,43 +120,43 @@ def _filled_sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
         raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_REMEDY}") from None
     if size > MAX_BYTES:
         raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a feedback workbook: {_REMEDY}")
-    sheets = workbook_apart.read_apart(content, _MAX_CELLS)
+    sheets = workbook_apart.read_sheets_in_separate_process(content, _MAX_CELLS)
     if sheets is None:
         far = "if it is one, delete the stray cells far below or beside the tables"
         raise HarmoniaError(f"{path}: is not a readable workbook; {far}. {_REMEDY}")
     out = {}
     for sheet in sheets:
         numbered = zip(sheet.lines or range(1, len(sheet.rows) + 1), sheet.rows, strict=True)
-        out[sheet.name] = [(number, [_cell_text(cell) for cell in row]) for number, row in numbered]
+        out[sheet.name] = [(number, [_format_cell(cell) for cell in row]) for number, row in numbered]
     return out
 
 
-def _cell_text(cell: object) -> str:
+def _format_cell(cell: object) -> str:
     if cell is None:
         return ""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else " ".join(str(cell).split())
 
 
-def _column_by_header() -> dict[str, str]:
+def _map_headers_to_columns() -> dict[str, str]:
     """Return header in any language → name of the column."""
     return {texts(language)[name]: name for language in LANGUAGES for name in _REQUIRED_COLUMNS}
 
 
-def _header_names(name: str) -> str:
+def _list_translated_headers(name: str) -> str:
     return " / ".join(dict.fromkeys(texts(language)[name] for language in LANGUAGES))
 
 
 def _is_header_line(line: list[str]) -> bool:
-    return len({_column_by_header()[cell] for cell in line if cell in _column_by_header()}) >= 2
+    return len({_map_headers_to_columns()[cell] for cell in line if cell in _map_headers_to_columns()}) >= 2
 
 
-def _filled_rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
+def _read_filled_rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
     header = next(n for n, (_, line) in enumerate(lines) if _is_header_line(line))
     positions: dict[str, list[int]] = {}
     for n, cell in enumerate(lines[header][1]):
-        if cell in _column_by_header():
-            positions.setdefault(_column_by_header()[cell], []).append(n)
-    wrong = [_header_names(column) for column in _REQUIRED_COLUMNS if len(positions.get(column, [])) != 1]
+        if cell in _map_headers_to_columns():
+            positions.setdefault(_map_headers_to_columns()[cell], []).append(n)
+    wrong = [_list_translated_headers(column) for column in _REQUIRED_COLUMNS if len(positions.get(column, [])) != 1]
     if wrong:
         raise HarmoniaError(
             f"{path}: sheet [{name}], row {lines[header][0]}: the columns were changed; missing or repeated: {'; '.join(wrong)}. Nothing "
@@ -193,10 +199,10 @@ def _find_formulas(path: Path, content: bytes) -> list[str]:
 def validate_answers(filled: FilledWorkbook, findings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Decide which answers can be entered.
 
-    filled: from `read_workbook` or `answers_as_workbook`. findings: those of the institution in all deliveries: delivery, finding, state,
-    severity, …
+    filled: from `read_workbook` or `convert_answers_to_workbook`. findings: those of the institution in all deliveries: delivery, finding,
+    state, severity, …
     Returns the answers to enter (finding, verdict, reason, person); the refused rows (sheet, row, finding; problem and about, of which
-    `refusal_text` makes a sentence; why_not, that sentence in English); and the number of rows without an answer.
+    `explain_refusal` makes a sentence; why_not, that sentence in English); and the number of rows without an answer.
     """
     rows = filled.rows
     blank = (rows[list(ANSWERS)] == "").all(axis=1)
@@ -227,18 +233,18 @@ def validate_answers(filled: FilledWorkbook, findings: pd.DataFrame) -> tuple[pd
     good = ~blank & (problem == "")
     entered = pd.DataFrame({"finding": rows["id"], "verdict": verdict, "reason": rows["reason"], "person": rows["person"]})[good]
     refused = rows[["sheet", "row"]].assign(finding=rows["id"], problem=problem, about=about)[problem != ""]
-    why_not = [refusal_text(one, what, "en") for one, what in zip(refused["problem"], refused["about"], strict=True)]
+    why_not = [explain_refusal(one, what, "en") for one, what in zip(refused["problem"], refused["about"], strict=True)]
     refused = refused.assign(why_not=pd.Series(why_not, index=refused.index, dtype="str"))
     return entered.reset_index(drop=True), refused.reset_index(drop=True), int(blank.sum())
 
 
-def refusal_text(problem: str, about: str, language: str) -> str:
+def explain_refusal(problem: str, about: str, language: str) -> str:
     """Say in a sentence why a row was refused. problem, about: from `validate_answers`."""
     first, _, second = about.partition("|")
     return str(texts(language)["refusals"][problem]).format(about=first, delivery=second)
 
 
-def answers_as_workbook(institution: str, delivery: str, answers: Mapping[str, str], reason: str, person: str) -> FilledWorkbook:
+def convert_answers_to_workbook(institution: str, delivery: str, answers: Mapping[str, str], reason: str, person: str) -> FilledWorkbook:
     """Return answers that were not given in a workbook in the form of a filled workbook.
 
     answers: finding → verdict. reason, person: those of all answers.

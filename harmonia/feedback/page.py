@@ -19,8 +19,8 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from harmonia.feedback.report import COUNTS, Report, plain_values, rows_of
-from harmonia.feedback.texts import texts, visible
+from harmonia.feedback.report import COUNTS, Report, convert_rows_to_dicts, convert_to_plain_values
+from harmonia.feedback.texts import make_visible, texts
 from schemas.findings import LANGUAGES, SEVERITIES, Rule, list_cells_and_rows, rules, shorten_details
 from warehouse.indicators import indicators
 
@@ -68,7 +68,7 @@ class RuleBlock:
 
 
 @dataclass(frozen=True)
-class FoldedFindings:
+class InformationGroup:
     """The information findings of one rule and column: their number, and example lines or record keys as text."""
 
     rule: Rule
@@ -81,7 +81,7 @@ class FoldedFindings:
 def render_pages(report: Report) -> dict[str, str]:
     """Render all pages of a report: file name → HTML. The files are `findings.html` and `letter.html` in the institution's language,
     `findings.<language>.html` and `letter.<language>.html` in the others."""
-    shown = _shown_findings(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
+    shown = _render_finding_cells(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
     fixed = [n for n, state in enumerate(shown.state) if state == "fixed"]
     accepted = [n for n, state in enumerate(shown.state) if state == "accepted_as_is"]
     open_ = [n for n, state in enumerate(shown.state) if state not in ("fixed", "accepted_as_is")]
@@ -90,25 +90,28 @@ def render_pages(report: Report) -> dict[str, str]:
         "report": report,
         "counts": report.counts,
         "files": [
-            {**row, "file": visible(str(row["file"])), "state": visible(str(row["state"]))} for row in report.files.to_dict("records")
+            {**row, "file": make_visible(str(row["file"])), "state": make_visible(str(row["state"]))}
+            for row in report.files.to_dict("records")
         ],
         "totals": {name: int(report.files[name].sum()) for name in COUNTS},
-        "causes": {severity: _rule_blocks(shown, [n for n in causes if shown.severity[n] == severity], "") for severity in _TO_CORRECT},
-        "consequences": _rule_blocks(shown, [n for n in open_ if shown.origin[n] == "consequence"], "follows-"),
-        "info": _fold_information(report.open[~report.open["listed"]]),
-        "to_check": _rule_blocks(shown, [n for n in causes if shown.severity[n] == "info"], ""),
-        "fixed": _rule_blocks(shown, fixed, "fixed-"),
-        "accepted": _rule_blocks(shown, accepted, "accepted-"),
-        "foremost": rows_of(report.foremost),
-        "trend": rows_of(report.trend),
+        "causes": {
+            severity: _group_findings_by_rule(shown, [n for n in causes if shown.severity[n] == severity], "") for severity in _TO_CORRECT
+        },
+        "consequences": _group_findings_by_rule(shown, [n for n in open_ if shown.origin[n] == "consequence"], "follows-"),
+        "info": _group_information_findings(report.open[~report.open["listed"]]),
+        "to_check": _group_findings_by_rule(shown, [n for n in causes if shown.severity[n] == "info"], ""),
+        "fixed": _group_findings_by_rule(shown, fixed, "fixed-"),
+        "accepted": _group_findings_by_rule(shown, accepted, "accepted-"),
+        "foremost": convert_rows_to_dicts(report.foremost),
+        "trend": convert_rows_to_dicts(report.trend),
         "indicators": indicators(),
         "workbook": WORKBOOK,
-        "names": {"institution": visible(report.institution), "delivery": visible(report.delivery)},
-        "files_by_language": {language: localised_name("findings", language, report.language) for language in LANGUAGES},
-        "letters": {language: localised_name("letter", language, report.language) for language in LANGUAGES},
+        "names": {"institution": make_visible(report.institution), "delivery": make_visible(report.delivery)},
+        "files_by_language": {language: make_page_name("findings", language, report.language) for language in LANGUAGES},
+        "letters": {language: make_page_name("letter", language, report.language) for language in LANGUAGES},
     }
     return {
-        localised_name(name, language, report.language): template_environment()
+        make_page_name(name, language, report.language): load_templates()
         .get_template(template)
         .render(t=texts(language), language=language, **content)
         for name, template in (("findings", "page.html.j2"), ("letter", "letter.html.j2"))
@@ -116,13 +119,13 @@ def render_pages(report: Report) -> dict[str, str]:
     }
 
 
-def localised_name(name: str, language: str, own_language: str) -> str:
+def make_page_name(name: str, language: str, own_language: str) -> str:
     """Return the file name of a page in `language`; it has no language code if that is the institution's own language."""
     return f"{name}.html" if language == own_language else f"{name}.{language}.html"
 
 
 @cache
-def template_environment() -> jinja2.Environment:
+def load_templates() -> jinja2.Environment:
     """Load the templates of the feedback. Every value inserted into them is escaped."""
     loader = jinja2.PackageLoader("harmonia.feedback")
     out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -130,22 +133,23 @@ def template_environment() -> jinja2.Environment:
     return out
 
 
-def _shown_findings(findings: pd.DataFrame) -> ShownFindings:
+def _render_finding_cells(findings: pd.DataFrame) -> ShownFindings:
     """Render the cells of findings, in their order. A text that occurs several times is rendered once."""
     cells = {}
     for name, column in _COLUMNS.items():
-        delivered = plain_values(shorten_details(findings[column]) if column == "detail" else findings[column])
-        rendered = {cell: _render_cell(name, visible(str(cell))) for cell in set(delivered) if cell is not None}
+        delivered = convert_to_plain_values(shorten_details(findings[column]) if column == "detail" else findings[column])
+        rendered = {cell: _render_cell(name, make_visible(str(cell))) for cell in set(delivered) if cell is not None}
         cells[name] = [rendered.get(cell) for cell in delivered]
-    return ShownFindings(cells, *(plain_values(findings[name]) for name in ("rule", "severity", "origin", "state")))
+    return ShownFindings(cells, *(convert_to_plain_values(findings[name]) for name in ("rule", "severity", "origin", "state")))
 
 
 def _render_cell(name: str, text: str) -> Markup:
     return Markup('<td role="cell" class="{}"><bdi>{}</bdi></td>').format(name, text)
 
 
-def _rule_blocks(shown: ShownFindings, rows: Sequence[int], prefix: str) -> list[RuleBlock]:
-    """Group findings by rule. rows: the row numbers of the findings, sorted by rule. prefix: of the HTML anchors of the blocks."""
+def _group_findings_by_rule(shown: ShownFindings, rows: Sequence[int], prefix: str) -> list[RuleBlock]:
+    """Group findings by rule. rows: the row numbers of the findings, sorted by rule. prefix: the beginning of the HTML anchor of each
+    group."""
     blocks = []
     for code, group in groupby(rows, key=shown.rule.__getitem__):
         numbers = list(group)
@@ -164,11 +168,11 @@ def _rule_blocks(shown: ShownFindings, rows: Sequence[int], prefix: str) -> list
     return blocks
 
 
-def _fold_information(findings: pd.DataFrame) -> list[FoldedFindings]:
+def _group_information_findings(findings: pd.DataFrame) -> list[InformationGroup]:
     """Group the information findings by rule, file and field, in the order of the findings."""
     counted: Counter[tuple[str, str, str]] = Counter()
     where: dict[tuple[str, str, str], list[str]] = {}
-    columns = (plain_values(findings[c]) for c in ("rule", "file", "field", "line", "record_key"))
+    columns = (convert_to_plain_values(findings[c]) for c in ("rule", "file", "field", "line", "record_key"))
     for code, file, name, line, key, (cells, rows) in zip(*columns, list_cells_and_rows(findings), strict=True):
         column = (code, file or "", name or "")
         counted[column] += cells
@@ -177,7 +181,7 @@ def _fold_information(findings: pd.DataFrame) -> list[FoldedFindings]:
     out = []
     for (code, file, name), lines in where.items():
         count = counted[(code, file, name)]
-        some = [visible(line) for line in islice((line for line in lines if line is not None), _EXAMPLES)]
+        some = [make_visible(line) for line in islice((line for line in lines if line is not None), _EXAMPLES)]
         more = " …" if count > _EXAMPLES else ""
-        out.append(FoldedFindings(rules()[code], visible(file) or None, visible(name) or None, count, ", ".join(some) + more))
+        out.append(InformationGroup(rules()[code], make_visible(file) or None, make_visible(name) or None, count, ", ".join(some) + more))
     return out

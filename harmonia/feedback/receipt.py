@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from harmonia.feedback.page import localised_name, template_environment
-from harmonia.feedback.report import RECEIVED, publisher_of, rows_of
-from harmonia.feedback.texts import texts, visible
+from harmonia.feedback.page import load_templates, make_page_name
+from harmonia.feedback.report import RECEIVED, convert_rows_to_dicts, find_publisher_names
+from harmonia.feedback.texts import make_visible, texts
 from schemas.findings import LANGUAGES
 from sources.contract import DeliveryName
 
@@ -33,7 +33,7 @@ def render_receipt(
     was processed, then its state. counts: numbers of findings, after it was processed.
     """
     name = DeliveryName.parse(delivery)
-    listed = rows_of(files.reindex(columns=["file", *RECEIVED]).sort_values("file"))
+    listed = convert_rows_to_dicts(files.reindex(columns=["file", *RECEIVED]).sort_values("file"))
     data: dict[str, Any] = {
         "format": "harmonia.receipt/1",
         "institution": institution,
@@ -47,14 +47,14 @@ def render_receipt(
         "report": "findings.html" if counts is not None else None,
     }
     content = {
-        "publisher": publisher_of(institution),
+        "publisher": find_publisher_names(institution),
         "received": received,
         "state": state,
-        "files": [{**file, "file": visible(str(file["file"]))} for file in data["files"]],
-        "names": {"delivery": visible(delivery)},
+        "files": [{**file, "file": make_visible(str(file["file"]))} for file in data["files"]],
+        "names": {"delivery": make_visible(delivery)},
     }
-    template = template_environment().get_template("receipt.html.j2")
+    template = load_templates().get_template("receipt.html.j2")
     pages = {
-        localised_name("receipt", spoken, language): template.render(t=texts(spoken), language=spoken, **content) for spoken in LANGUAGES
+        make_page_name("receipt", spoken, language): template.render(t=texts(spoken), language=spoken, **content) for spoken in LANGUAGES
     }
     return {"receipt.json": json.dumps(data, ensure_ascii=False, indent=1) + "\n", **pages}

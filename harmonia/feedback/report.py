@@ -72,12 +72,12 @@ class Report:
     @property
     def deadline(self) -> date | None:
         """The last day on which the institution may answer; None if the day of receipt is unknown."""
-        return _days_after(self.institution, self.received, "answer_days")
+        return _add_contract_days(self.institution, self.received, "answer_days")
 
     @property
     def delete_on(self) -> date | None:
         """The day by which the report and all copies must be deleted; None if the day of receipt is unknown."""
-        return deletion_date(self.institution, self.received)
+        return compute_deletion_date(self.institution, self.received)
 
     @cached_property
     def open(self) -> pd.DataFrame:
@@ -109,8 +109,12 @@ class Report:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Numbers of findings: open ones by severity, without consequences of others (information counts once per column); to_check: what
-        only the institution can check; consequences; fixed; accepted_as_is; no_error."""
+        """The numbers of findings in the report.
+
+        For each severity: open findings that are not consequences of others; information counts once per column. to_check: open findings
+        that only the institution can check. consequences: open findings that are consequences of others. fixed, accepted_as_is, no_error:
+        findings in that state.
+        """
         causes = self.open.loc[self.open["origin"] == "cause", "severity"]
         permitted = self.open[~self.open["listed"]].drop_duplicates(["file", "field", "rule"])
         return {
@@ -147,32 +151,32 @@ def make_report(
         delivery,
         language,
         received,
-        publisher_of(institution),
+        find_publisher_names(institution),
         contact,
-        _files_as_json(files),
+        _complete_file_columns(files),
         rows,
         int(no_error.sum()),
         **more,
     )
 
 
-def deletion_date(institution: str, received: date | None) -> date | None:
+def compute_deletion_date(institution: str, received: date | None) -> date | None:
     """Return the day by which a report and all copies must be deleted; None if the day of receipt is unknown."""
-    return _days_after(institution, received, "keep_days")
+    return _add_contract_days(institution, received, "keep_days")
 
 
-def _days_after(institution: str, received: date | None, days: str) -> date | None:
+def _add_contract_days(institution: str, received: date | None, days: str) -> date | None:
     if received is None or institution not in contracts.institutions():
         return None
     return received + timedelta(days=getattr(contracts.load(institution), days))
 
 
-def publisher_of(institution: str) -> Mapping[str, str]:
+def find_publisher_names(institution: str) -> Mapping[str, str]:
     """Return the name of an institution by language; its short name if it has no contract."""
     return contracts.load(institution).publisher if institution in contracts.institutions() else dict.fromkeys(LANGUAGES, institution)
 
 
-def to_json(report: Report) -> str:
+def convert_to_json(report: Report) -> str:
     """Convert a report to the text of `findings.json`, with one finding per line."""
     head = {
         "format": "harmonia.feedback/1",
@@ -186,28 +190,30 @@ def to_json(report: Report) -> str:
         "deadline": report.deadline.isoformat() if report.deadline else None,
         "delete_on": report.delete_on.isoformat() if report.delete_on else None,
         "counts": report.counts,
-        "files": rows_of(report.files.drop(columns="delivery_state", errors="ignore")),
-        "summary": _summary_as_json(report.findings),
-        "rules": {code: _rule_as_json(code) for code in sorted(report.findings["rule"].unique())},
+        "files": convert_rows_to_dicts(report.files.drop(columns="delivery_state", errors="ignore")),
+        "summary": _make_summary_for_json(report.findings),
+        "rules": {code: _convert_rule_for_json(code) for code in sorted(report.findings["rule"].unique())},
     }
-    lines = ",\n  ".join(_finding_lines(report.findings, report.affected))
+    lines = ",\n  ".join(_write_findings_as_json(report.findings, report.affected))
     text = json.dumps(head, ensure_ascii=False, indent=1)
     return f'{text[:-2]},\n "findings": [\n  {lines}\n ]\n}}\n' if lines else f'{text[:-2]},\n "findings": []\n}}\n'
 
 
-def readable_details(findings: pd.DataFrame, language: str) -> pd.Series:
-    """Return the detail of each finding as it is shown: an institution by its name, the rows that it lists without those beyond the first.
+def make_details_readable(findings: pd.DataFrame, language: str) -> pd.Series:
+    """Return the detail of each finding as it is shown. An institution is shown by its name; a list of rows is shortened.
 
     findings: rule, detail.
     """
     owner = findings["detail"].where((findings["rule"] == "file-foreign") & findings["detail"].isin(contracts.institutions()))
     return (
-        owner.map(lambda name: publisher_of(name)[language], na_action="ignore").astype("str").fillna(shorten_details(findings["detail"]))
+        owner.map(lambda name: find_publisher_names(name)[language], na_action="ignore")
+        .astype("str")
+        .fillna(shorten_details(findings["detail"]))
     )
 
 
-def from_json(text: str, language: str) -> Report:
-    """Return the report of which `to_json` made this text, in another language. `foremost` and `trend` are not in it."""
+def read_report_from_json(text: str, language: str) -> Report:
+    """Return the report of which `convert_to_json` made this text, in another language. `foremost` and `trend` are not in it."""
     document = json.loads(text)
     rows = pd.DataFrame(document["findings"], columns=[*_ROW])
     findings = rows.drop(columns="figures").astype({name: "Int64" if name == "line" else "str" for name in _ROW if name != "figures"})
@@ -220,7 +226,7 @@ def from_json(text: str, language: str) -> Report:
         document["delivery"],
         language,
         date.fromisoformat(received) if received else None,
-        publisher_of(institution),
+        find_publisher_names(institution),
         contracts.load(institution).contact if institution in contracts.institutions() else None,
         pd.DataFrame(document["files"], columns=["file", "state", *COUNTS]).assign(delivery_state=document["state"]),
         findings.assign(listed=_is_listed(findings)),
@@ -229,24 +235,24 @@ def from_json(text: str, language: str) -> Report:
     )
 
 
-def _finding_lines(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
+def _write_findings_as_json(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
     """Yield each finding as a JSON object. affected: as `Report.affected`. A cell that occurs several times is serialised once."""
     columns = []
     for name in _ROW:
         if name == "figures":
             continue
-        cells = plain_values(findings[name])
+        cells = convert_to_plain_values(findings[name])
         json_of_cell = {cell: f'"{name}": {_to_json_text(cell)}' for cell in set(cells)}
         columns.append([json_of_cell[cell] for cell in cells])
     figures = {
         finding: _to_json_text([{"indicator": indicator, "period": period} for indicator, period in pairs])
         for finding, pairs in affected.items()
     }
-    columns.append([f'"figures": {figures.get(finding, "[]")}' for finding in plain_values(findings["finding"])])
+    columns.append([f'"figures": {figures.get(finding, "[]")}' for finding in convert_to_plain_values(findings["finding"])])
     return (f"{{{', '.join(cells)}}}" for cells in zip(*columns, strict=True))
 
 
-def _files_as_json(files: pd.DataFrame) -> pd.DataFrame:
+def _complete_file_columns(files: pd.DataFrame) -> pd.DataFrame:
     columns = [c for c in (*RECEIVED, "delivery_state") if c in files]
     out = files.reindex(columns=["file", "state", *columns, *COUNTS]).sort_values("file", ignore_index=True)
     out[list(COUNTS)] = out[list(COUNTS)].astype("Float64").fillna(0).astype("int64")
@@ -261,7 +267,7 @@ def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
     """
     out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
     out = out.astype({"finding": "str", "since": "str", "answer": "str"})
-    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cell_references(out), listed=_is_listed(out))
+    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_make_cell_references(out), listed=_is_listed(out))
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
     number = out.groupby([*_DELIVERY, "rule"], dropna=False)["rule"].transform("size")
     out = out.assign(_rank=out["severity"].map(rank).astype("float64"), _fewer=-number.astype("float64"))
@@ -274,15 +280,15 @@ def _is_listed(findings: pd.DataFrame) -> pd.Series:
     return (findings["severity"] != "info") | findings["rule"].isin(listed_rules)
 
 
-def _cell_references(findings: pd.DataFrame) -> pd.Series:
+def _make_cell_references(findings: pd.DataFrame) -> pd.Series:
     """Return the reference of the cell that each finding is about, e.g. E17; null if its file is not a workbook."""
     books = [name for name in contracts.institutions() if contracts.load(name).files[0].reader == "workbook"]
     has_cell = findings["line"].notna() & findings["column"].notna() & findings["institution"].isin(books)
-    letters = findings["column"].where(has_cell).map(_column_letters, na_action="ignore").astype("str")
+    letters = findings["column"].where(has_cell).map(_convert_to_column_letters, na_action="ignore").astype("str")
     return letters + findings["line"].astype("str").where(has_cell)
 
 
-def _column_letters(column: int) -> str:
+def _convert_to_column_letters(column: int) -> str:
     out = ""
     while column:
         column, rest = divmod(int(column) - 1, 26)
@@ -290,27 +296,27 @@ def _column_letters(column: int) -> str:
     return out
 
 
-def _summary_as_json(findings: pd.DataFrame) -> list[dict[str, Any]]:
+def _make_summary_for_json(findings: pd.DataFrame) -> list[dict[str, Any]]:
     by = ("rule", "severity", "origin", "state")
-    counted = Counter(zip(*(plain_values(findings[name]) for name in by), strict=True))
+    counted = Counter(zip(*(convert_to_plain_values(findings[name]) for name in by), strict=True))
     return [{**dict(zip(by, one, strict=True)), "count": count} for one, count in counted.items()]
 
 
-def _rule_as_json(code: str) -> dict[str, Any]:
+def _convert_rule_for_json(code: str) -> dict[str, Any]:
     rule = rules()[code]
     return {"level": rule.level, "dimension": rule.dimension, "text": dict(rule.text), "action": dict(rule.action), "source": rule.source}
 
 
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def convert_rows_to_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Convert the rows of `frame` to dicts of values that JSON can represent; a missing value becomes None."""
     return list(_iterate_rows(frame))
 
 
 def _iterate_rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    columns = {c: plain_values(frame[c]) for c in frame.columns}
+    columns = {c: convert_to_plain_values(frame[c]) for c in frame.columns}
     return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
 
-def plain_values(cells: pd.Series) -> list[Any]:
+def convert_to_plain_values(cells: pd.Series) -> list[Any]:
     """Convert a column to a list of plain Python values; a missing value becomes None."""
     return cells.to_numpy(dtype=object, na_value=None).tolist()  # type: ignore[call-overload]

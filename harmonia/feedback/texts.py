@@ -36,7 +36,7 @@ def texts(language: str) -> dict[str, Any]:
     return {**found, "letter": {**found["letter"], **of_domain}}
 
 
-def visible(text: str) -> str:
+def make_visible(text: str) -> str:
     """Replace the invisible characters of a delivered text by visible ones, and cut it after `MAX_SHOWN` characters.
 
     The number of characters that are left out is appended.

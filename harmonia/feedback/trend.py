@@ -13,14 +13,14 @@ _SHOWN = 8  # deliveries, the newest last
 SHOWN_AS = {"of": "delivery"}  # as a report names it
 
 
-def delivery_trends(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+def list_delivery_trends(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     """Return for every delivery the last few deliveries up to it, oldest first.
 
     findings: `harmonia.feedback.finding_states.LIVED`. accounting: rows by file (`pipelines.record_status`). Columns out: institution,
     delivery, of (the delivery that the row describes), records (number of data rows), open (number of findings that are a cause and a
     warning or worse), fixed.
     """
-    history = _findings_by_delivery(findings, accounting)
+    history = _count_findings_by_delivery(findings, accounting)
     history = history.assign(_turn=history.groupby("institution").cumcount())
     back = pd.DataFrame({"_back": range(_SHOWN - 1, -1, -1)})
     shown = history[["institution", "delivery", "_turn"]].merge(back, how="cross")
@@ -28,7 +28,7 @@ def delivery_trends(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd.Data
     return shown.merge(history.rename(columns={"delivery": "of"}), on=["institution", "_turn"]).drop(columns="_turn")
 
 
-def _findings_by_delivery(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+def _count_findings_by_delivery(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     """Count the findings of each delivery, in the order of quarter and version. Columns out: institution, delivery, records, open,
     fixed."""
     by = ["institution", "delivery"]

@@ -22,31 +22,31 @@ _SOURCES_OF_TEXTS = ("harmonia/feedback", "schemas/rules", "warehouse/indicators
 NOTE = ".made"
 
 
-def input_key(*parts: object) -> str:
+def compute_input_key(*parts: object) -> str:
     """Compute the key of a report: a hash over its inputs `parts` and the files that determine its texts.
 
     Frames are hashed by content, whatever the order of their rows, anything else by `repr`.
     """
     digest = hashlib.sha256(code_digest.digest_code(_SOURCES_OF_TEXTS).encode())
     for part in parts:
-        digest.update(_sorted_bytes(_hash_rows(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
+        digest.update(_join_sorted_hashes(_hash_rows(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
         digest.update(b"\0")
     return digest.hexdigest()
 
 
-def content_hashes(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
+def hash_rows_by_delivery(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Hash the rows of each delivery. frames: each with the columns institution, delivery. Returns institution and delivery → hash."""
     digests: dict[tuple[str, str], hashlib._Hash] = {}
     for n, frame in enumerate(frames):
         hashed = _hash_rows(frame)
         rows_by_delivery = cast("dict[Any, np.ndarray]", frame.groupby(["institution", "delivery"]).indices)
         for delivery, rows in rows_by_delivery.items():
-            digests.setdefault(delivery, hashlib.sha256()).update(b"%d\0" % n + _sorted_bytes(hashed[rows]))
+            digests.setdefault(delivery, hashlib.sha256()).update(b"%d\0" % n + _join_sorted_hashes(hashed[rows]))
     return {delivery: digest.hexdigest() for delivery, digest in digests.items()}
 
 
-def _sorted_bytes(hashed: np.ndarray) -> bytes:
-    """Return the hashes of rows as bytes, sorted, so that the order in which a run found the rows does not matter."""
+def _join_sorted_hashes(hashed: np.ndarray) -> bytes:
+    """Sort the hashes of rows and return them as bytes. Sorting makes the order in which a run found the rows irrelevant."""
     return np.sort(hashed).tobytes()
 
 
@@ -58,7 +58,7 @@ def _hash_rows(frame: pd.DataFrame) -> np.ndarray:
     return pd.util.hash_pandas_object(plain, index=False).to_numpy() if len(plain.columns) else np.empty(len(frame), "uint64")
 
 
-def up_to_date_files(folder: Path, key: str) -> list[Path]:
+def find_up_to_date_files(folder: Path, key: str) -> list[Path]:
     """Return the files of the report in `folder` if it is up to date, i.e. has this key and was not changed; else an empty list.
 
     A file counts as unchanged if its size and modification time are unchanged; if only the time differs, its content is compared.
@@ -67,21 +67,22 @@ def up_to_date_files(folder: Path, key: str) -> list[Path]:
         note = json.loads((folder / NOTE).read_text("utf-8"))
         if note["key"] != key:
             return []
-        as_written = [_is_as_written(folder / name, *stat) for name, stat in note["files"].items()]
+        as_written = [_is_unchanged_since_writing(folder / name, *stat) for name, stat in note["files"].items()]
     except (OSError, ValueError, KeyError, TypeError):
         return []
     return [folder / name for name in note["files"]] if all(as_written) else []
 
 
-def _is_as_written(path: Path, digest: str, size: int, written: int) -> bool:
+def _is_unchanged_since_writing(path: Path, digest: str, size: int, written: int) -> bool:
     now = path.stat()
     if now.st_size != size:
         return False
     return now.st_mtime_ns == written or hashlib.sha256(path.read_bytes()).hexdigest() == digest
 
 
-def report_note(key: str, written: Mapping[Path, bytes]) -> str:
-    """Make the note that is stored beside a report and that `up_to_date_files` reads: the key, and hash, size and time of each file."""
+def make_report_note(key: str, written: Mapping[Path, bytes]) -> str:
+    """Make the note that is stored beside a report and that `find_up_to_date_files` reads: the key, and hash, size and time of each
+    file."""
     files = {}
     for path, content in written.items():
         now = path.stat()

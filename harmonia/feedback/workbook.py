@@ -26,9 +26,9 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from harmonia.feedback.answers import VERDICTS
-from harmonia.feedback.report import COUNTS, Report, plain_values, readable_details
-from harmonia.feedback.texts import texts, visible
-from pipelines.units import language_of
+from harmonia.feedback.report import COUNTS, Report, convert_to_plain_values, make_details_readable
+from harmonia.feedback.texts import make_visible, texts
+from pipelines.units import find_language_of_unit
 from schemas.findings import list_cells_and_rows, rules
 from sources import contract as contracts
 from warehouse.indicators import indicators
@@ -67,13 +67,13 @@ _NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
 _BEGINNING = datetime(2000, 1, 1)  # noqa: DTZ001 (the same report gives the same bytes)
 
 
-def workbook_mark(key: bytes, institution: str, delivery: str) -> str:
+def compute_workbook_mark(key: bytes, institution: str, delivery: str) -> str:
     """Return a hash with the secret `key` of the home, which proves that this home made the workbook for this delivery (128 bits, hex)."""
     return hmac.new(key, f"workbook\0{institution}\0{delivery}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def is_untouched(content: bytes) -> bool:
-    """Return whether no program saved the workbook since it was written here. (Programs update its time of modification.)"""
+def is_workbook_unchanged(content: bytes) -> bool:
+    """Return whether the workbook is as Harmonia wrote it. A program that saves it changes its time of modification."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             properties = parts.read("docProps/core.xml")
@@ -97,8 +97,8 @@ class GivenAnswers:
 def write_workbook(report: Report, key: bytes, given: GivenAnswers | None = None) -> bytes:
     """Write the findings of a report as an xlsx workbook and return its bytes.
 
-    given: for a workbook that the portal offers, which is in the language of the report throughout, and is sent back in the portal. None:
-    for a workbook that is given out with the report; each unit reads its own language.
+    given: earlier answers, for a workbook that the portal offers; it is completely in the language of the report, and is sent back in the
+    portal. None: for a workbook that is stored with the report; the sheet of each unit is in the language of the unit.
     """
     content = io.BytesIO()
     small = len(report.findings) <= _MAX_IN_MEMORY
@@ -111,27 +111,35 @@ def write_workbook(report: Report, key: bytes, given: GivenAnswers | None = None
     }
     with xlsxwriter.Workbook(content, options) as book:
         book.set_properties({"title": f"{report.institution} {report.delivery}", "author": "Harmonia", "created": _BEGINNING})
-        looks = _cell_formats(book)
-        asks = _findings_to_answer(report)
-        sheets = [(name, unit, report.language if given else language, rows) for name, unit, language, rows in _unit_sheets(report, asks)]
+        looks = _make_cell_formats(book)
+        asks = _select_findings_to_answer(report)
+        sheets = [
+            (name, unit, report.language if given else language, rows) for name, unit, language, rows in _list_unit_sheets(report, asks)
+        ]
         answers = given.by_finding if given else {}
         how_to_send = "send_portal" if given else "send"
-        shown = {language: _cell_texts(asks, report, language, answers) for language in {language for _, _, language, _ in sheets}}
-        _write_cover(book.add_worksheet(_sheet_name(texts(report.language)["cover"], set())), report, sheets, looks, how_to_send)
+        shown = {language: _make_cell_texts(asks, report, language, answers) for language in {language for _, _, language, _ in sheets}}
+        _write_cover_sheet(
+            book.add_worksheet(_choose_sheet_name(texts(report.language)["cover"], set())), report, sheets, looks, how_to_send
+        )
         for name, unit, language, rows in sheets:
-            _write_findings(book.add_worksheet(name), unit, [shown[language][row] for row in rows], report, language, looks, how_to_send)
-        _write_information(book, report, looks)
+            _write_findings_sheet(
+                book.add_worksheet(name), unit, [shown[language][row] for row in rows], report, language, looks, how_to_send
+            )
+        _write_information_sheet(book, report, looks)
         about = book.add_worksheet(ABOUT)
         about.hide()
         identity = {"format": FORMAT, "institution": report.institution, "delivery": report.delivery}
-        identity |= {"mark": workbook_mark(key, report.institution, report.delivery)} | ({LATEST: str(given.latest)} if given else {})
+        identity |= {"mark": compute_workbook_mark(key, report.institution, report.delivery)} | (
+            {LATEST: str(given.latest)} if given else {}
+        )
         for row, (name, value) in enumerate(identity.items()):
             about.write_string(row, 0, name)
             about.write_string(row, 1, value)
     return content.getvalue()
 
 
-def _cell_formats(book: xlsxwriter.Workbook) -> dict[str, Format]:
+def _make_cell_formats(book: xlsxwriter.Workbook) -> dict[str, Format]:
     cell: dict[str, Any] = {"valign": "top", "text_wrap": True, "num_format": "@", "font_size": 9, "border": 1, "border_color": "#CFD7DF"}
     return {
         "cell": book.add_format({**cell, "quote_prefix": True}),
@@ -150,33 +158,33 @@ def _cell_formats(book: xlsxwriter.Workbook) -> dict[str, Format]:
     }
 
 
-def _findings_to_answer(report: Report) -> pd.DataFrame:
+def _select_findings_to_answer(report: Report) -> pd.DataFrame:
     """Select the findings to be answered, causes before consequences, on a new index."""
     asks = report.open[report.open["listed"]]
     return asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable", ignore_index=True)
 
 
-def _unit_sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
+def _list_unit_sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
     """Yield the sheets of the workbook: name, unit, language, and row numbers in `asks` of the findings of the unit.
 
     The findings of no unit come first.
     """
     taken: set[str] = {
         ABOUT.casefold(),
-        *(_sheet_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information")),
+        *(_choose_sheet_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information")),
     }
     contract = contracts.load(report.institution) if report.institution in contracts.institutions() else None
     units: dict[str, list[int]] = {}
-    for row, unit in enumerate(plain_values(asks["unit"])):
+    for row, unit in enumerate(convert_to_plain_values(asks["unit"])):
         units.setdefault(unit or "", []).append(row)
     for unit, rows in sorted(units.items()):
-        language = language_of(unit, contract) if contract and unit else report.language
-        title = visible(unit) or texts(report.language)["throughout"]
+        language = find_language_of_unit(unit, contract) if contract and unit else report.language
+        title = make_visible(unit) or texts(report.language)["throughout"]
         for start in range(0, len(rows), _MAX_ROWS):
-            yield _sheet_name(title, taken), title, language, rows[start : start + _MAX_ROWS]
+            yield _choose_sheet_name(title, taken), title, language, rows[start : start + _MAX_ROWS]
 
 
-def _sheet_name(title: str, taken: set[str]) -> str:
+def _choose_sheet_name(title: str, taken: set[str]) -> str:
     plain = " ".join(title.translate(_NOT_IN_NAMES).split())[:_MAX_NAME_LENGTH].strip() or "?"
     name, n = plain, 2
     while name.casefold() in taken:
@@ -186,7 +194,7 @@ def _sheet_name(title: str, taken: set[str]) -> str:
     return name
 
 
-def _write_cover(
+def _write_cover_sheet(
     sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, Sequence[int]]], looks: dict[str, Format], send: str
 ) -> None:
     words = texts(report.language)
@@ -203,10 +211,12 @@ def _write_cover(
         "contact": report.contact or "–",
     }
     lines = [("title", words["title"], ""), ("red", words["confidential"], words[send]), ("plain", "", "")]
-    lines += [("bold", words[name], visible(str(value))) for name, value in facts.items()]
+    lines += [("bold", words[name], make_visible(str(value))) for name, value in facts.items()]
     lines += [("plain", "", ""), *(("plain", words["cover"] if not n else "", f"{n + 1}. {line}") for n, line in enumerate(words["how"]))]
     counts = {words["severities"][s]: report.counts[s] for s in ("reject", "error", "warning")}
-    counts[words["severities"]["info"]] = sum(n for *_, n in _count_information(_folded(report)))  # as their sheet says
+    counts[words["severities"]["info"]] = sum(
+        n for *_, n in _count_information(_select_information_findings(report))
+    )  # as their sheet says
     counts |= {words["to_check"]: report.counts["to_check"]}
     counts |= {words["consequences"]: report.counts["consequences"], words["fixed"]: report.counts["fixed"]}
     counts |= {words["accepted_title"]: report.counts["accepted_as_is"], words["no_error_note"]: report.no_error}
@@ -220,10 +230,10 @@ def _write_cover(
     sheet.fit_to_pages(1, 0)
 
 
-def _write_findings(
+def _write_findings_sheet(
     sheet: Worksheet, unit: str, findings: Sequence[tuple[str, ...]], report: Report, language: str, looks: dict[str, Format], send: str
 ) -> None:
-    """Write the findings of a unit into a sheet, one per row, with a list to choose the answer from. findings: from `_cell_texts`."""
+    """Write the findings of a unit into a sheet, one per row, with a list to choose the answer from. findings: from `_make_cell_texts`."""
     words = texts(language)
     labels = [words["answers"][verdict] for verdict in VERDICTS]
     for n, width in enumerate(COLUMNS.values()):
@@ -261,11 +271,15 @@ def _set_up_printing(sheet: Worksheet, report: Report, unit: str, last: int) -> 
     sheet.set_footer(f"&L{report.institution} {report.delivery} – {unit.replace('&', '&&')}&R&P / &N")
 
 
-def _cell_texts(rows: pd.DataFrame, report: Report, language: str, answers: Mapping[str, tuple[str, str, str]]) -> list[tuple[str, ...]]:
+def _make_cell_texts(
+    rows: pd.DataFrame, report: Report, language: str, answers: Mapping[str, tuple[str, str, str]]
+) -> list[tuple[str, ...]]:
     """Return, for each finding, the texts of its cells (`COLUMNS`), and at the end its severity, which determines a colour."""
     words, known_rules = texts(language), rules()
-    of = {name: plain_values(rows[name]) for name in _SHOWN} | {"detail": plain_values(readable_details(rows, language))}
-    free = cache(lambda text: visible(str(text)))  # for delivered text
+    of = {name: convert_to_plain_values(rows[name]) for name in _SHOWN} | {
+        "detail": convert_to_plain_values(make_details_readable(rows, language))
+    }
+    free = cache(lambda text: make_visible(str(text)))  # for delivered text
     rule_texts = {code: known_rules[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
     consequence, line = f" ({words['consequence_one']})", words["line"].lower()
     figures = {finding: _format_figures(pairs, language) for finding, pairs in report.affected.items()}
@@ -321,26 +335,26 @@ def _count_information(findings: pd.DataFrame) -> list[tuple[str | None, str | N
     """Count findings by file, field and rule. Returns these and the number, sorted; findings without a file or field come last."""
     counted: Counter[tuple[str | None, str | None, str]] = Counter()
     for *column, (cells, _) in zip(
-        *(plain_values(findings[name]) for name in ("file", "field", "rule")), list_cells_and_rows(findings), strict=True
+        *(convert_to_plain_values(findings[name]) for name in ("file", "field", "rule")), list_cells_and_rows(findings), strict=True
     ):
         counted[tuple(column)] += cells
     order = sorted(counted, key=lambda one: [(cell is None, cell or "") for cell in one])
     return [(*one, counted[one]) for one in order]
 
 
-def _folded(report: Report) -> pd.DataFrame:
+def _select_information_findings(report: Report) -> pd.DataFrame:
     """Select the information findings, which are counted by column."""
     return report.open[~report.open["listed"]]
 
 
-def _write_information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
+def _write_information_sheet(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
     """Write the sheet with the information findings and the fixed findings by rule and column, and the files with their numbers of rows."""
     words = texts(report.language)
-    sheet = book.add_worksheet(_sheet_name(words["information"], set()))
+    sheet = book.add_worksheet(_choose_sheet_name(words["information"], set()))
     sheet.set_column(0, 2, 20)
     sheet.set_column(3, 3, 70)
     sheet.set_column(4, 9, 12)
-    folded = _count_information(_folded(report))
+    folded = _count_information(_select_information_findings(report))
     fixed = _count_information(report.findings[report.findings["state"] == "fixed"])
     row = 0
     for title, note, table in (
@@ -353,7 +367,7 @@ def _write_information(book: xlsxwriter.Workbook, report: Report, looks: dict[st
             sheet.write_string(row + 2, n, words[name], looks["head"])
         row += 3
         for file, field, rule, count in table:
-            position = ["" if text is None else visible(text) for text in (file, field)]
+            position = ["" if text is None else make_visible(text) for text in (file, field)]
             for n, value in enumerate([*position, str(count), rules()[rule].text[report.language]]):
                 sheet.write_string(row, n, value, looks["cell"])
             row += 1
@@ -363,7 +377,7 @@ def _write_information(book: xlsxwriter.Workbook, report: Report, looks: dict[st
         sheet.write_string(row, n, head, looks["head"])
     for cells in report.files[["file", "state", *COUNTS]].itertuples(index=False, name=None):
         row += 1
-        shown = [visible(str(cells[0])), words["states"].get(cells[1], str(cells[1])), *(str(n) for n in cells[2:])]
+        shown = [make_visible(str(cells[0])), words["states"].get(cells[1], str(cells[1])), *(str(n) for n in cells[2:])]
         for n, text in enumerate(shown):
             sheet.write_string(row, n, text, looks["cell"])
     sheet.set_landscape()

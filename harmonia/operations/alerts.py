@@ -19,11 +19,12 @@ _SECONDS = 10
 _LOG = logging.getLogger("harmonia.alerts")
 
 
-def alert(text: str) -> list[str]:
-    """Send `text` through every configured channel; return the channels used. If a channel fails, this is logged and no error is raised."""
+def send_alert(text: str) -> list[str]:
+    """Send `text` through every configured channel, and return the channels that were used. If a channel fails, the failure is logged
+    and no error is raised."""
     _LOG.error(text)
     used = ["log"]
-    channels = {"webhook": (WEBHOOK, _post), "mail": (MAIL_TO, _mail)}
+    channels = {"webhook": (WEBHOOK, _post_to_webhook), "mail": (MAIL_TO, _send_mail)}
     for name, (variable, send) in channels.items():
         to = os.environ.get(variable)
         if not to:
@@ -36,7 +37,7 @@ def alert(text: str) -> list[str]:
     return used
 
 
-def _post(url: str, text: str) -> None:
+def _post_to_webhook(url: str, text: str) -> None:
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{WEBHOOK} is not an http URL")
     body = json.dumps({"text": text}).encode()
@@ -45,7 +46,7 @@ def _post(url: str, text: str) -> None:
         pass
 
 
-def _mail(to: str, text: str) -> None:
+def _send_mail(to: str, text: str) -> None:
     host, _, port = os.environ.get(MAIL_SERVER, "localhost:25").partition(":")
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = f"harmonia@{host}", to, text.split(".")[0]

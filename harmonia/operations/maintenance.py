@@ -1,4 +1,4 @@
-"""Remember when a home was last backed up and verified, and how many problems were found, for the page of engineers.
+"""Store when a home was last backed up and verified, and how many problems were found. The page of engineers shows this.
 
 Belongs here: writing and reading these notes in `HOME/logs`. Does not belong here: backups and verification (`harmonia.operations.backup`).
 """
@@ -11,16 +11,17 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from harmonia.atomic_files import write_whole
-from harmonia.errors import HarmoniaError, storage
+from harmonia.atomic_files import write_small_file
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from pipelines.resources.workplace import Workplace
 
 What = Literal["backup", "verify"]
 
 
 @dataclass(frozen=True)
-class Maintenance:
-    """A note of a backup or verification. at: when it was done (ISO 8601, UTC). problems: number of problems found."""
+class MaintenanceNote:
+    """A note of a backup or verification. `at` is the time when it was done (ISO 8601, UTC), and `problems` is the number of problems
+    found."""
 
     at: str
     problems: int
@@ -31,18 +32,18 @@ class Maintenance:
         return datetime.fromisoformat(self.at)
 
 
-def record(workplace: Workplace, what: What, problems: int = 0) -> None:
+def record_maintenance(workplace: Workplace, what: What, problems: int = 0) -> None:
     """Store that a backup or verification (`what`) was done now. No error is raised if the note cannot be written."""
     path = workplace.logs / f"last_{what}.json"
-    entry = Maintenance(datetime.now(UTC).isoformat(timespec="seconds"), problems)
-    with suppress(HarmoniaError), storage(path):
+    entry = MaintenanceNote(datetime.now(UTC).isoformat(timespec="seconds"), problems)
+    with suppress(HarmoniaError), convert_storage_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(path, json.dumps(asdict(entry)).encode(), 0o600)
+        write_small_file(path, json.dumps(asdict(entry)).encode(), 0o600)
 
 
-def latest(workplace: Workplace, what: What) -> Maintenance | None:
+def read_latest_note(workplace: Workplace, what: What) -> MaintenanceNote | None:
     """Return the newest note of a backup or verification (`what`); None if there is none."""
     try:
-        return Maintenance(**json.loads((workplace.logs / f"last_{what}.json").read_text("utf-8")))
+        return MaintenanceNote(**json.loads((workplace.logs / f"last_{what}.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None

@@ -16,17 +16,18 @@ _PLACEHOLDERS = {"sqlite": "?", "postgresql": "%s"}
 
 
 def insert_rows(connection: Connection, entity: type[DeclarativeBase], columns: Mapping[str, Iterable[Any]], **constants: Any) -> None:
-    """Insert rows into the table of `entity`. columns: column → its values, row by row. constants: column → the value in every row."""
+    """Insert rows into the table of `entity`. `columns` maps each column to its values, row by row. `constants` maps a column to the
+    value that it has in every row."""
     table, dialect = entity.__table__, connection.dialect
     names = ", ".join([*columns, *constants])
     placeholders = ", ".join([_PLACEHOLDERS[dialect.name]] * (len(columns) + len(constants)))
-    values = [_driver_value(table.c[name].type, value, dialect) for name, value in constants.items()]
+    values = [_convert_value_for_driver(table.c[name].type, value, dialect) for name, value in constants.items()]
     rows = zip(*columns.values(), *map(repeat, values), strict=False)  # the constants repeat for ever
     while batch := list(islice(rows, BATCH_ROWS)):
         connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({placeholders})", batch)
 
 
-def _driver_value(kind: TypeEngine[Any], value: Any, dialect: Dialect) -> Any:
+def _convert_value_for_driver(kind: TypeEngine[Any], value: Any, dialect: Dialect) -> Any:
     """Convert a value of a column of the type `kind` to what the database driver expects."""
     processor = kind.dialect_impl(dialect).bind_processor(dialect)
     return value if processor is None else processor(value)

@@ -46,15 +46,15 @@ class Registry:
 
         Raises `HarmoniaError` if the database reports an error.
         """
-        with _database_errors(self.shown_url), self.sessions.begin() as session:
-            seal.begin_writing(session)
+        with _convert_database_errors(self.shown_url), self.sessions.begin() as session:
+            seal.lock_registry_for_writing(session)
             yield session
             seal.add_seal(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a read transaction, which never waits for a writer. Raises `HarmoniaError` if the database reports an error."""
-        with _database_errors(self.shown_url), self.sessions(bind=self.engine.execution_options(reading=True)) as session:
+        with _convert_database_errors(self.shown_url), self.sessions(bind=self.engine.execution_options(reading=True)) as session:
             yield session
 
     def close(self) -> None:
@@ -80,15 +80,15 @@ def open_registry(url: str) -> Registry:
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
     registry = Registry(engine, sessionmaker(engine, expire_on_commit=False))
-    with _database_errors(registry.shown_url):
+    with _convert_database_errors(registry.shown_url):
         _migrate_schema(engine, registry.shown_url)
     return registry
 
 
 def _configure_sqlite(engine: Engine) -> None:
-    """Configure SQLite: only the owner can read the file, commits are durable, transactions begin explicitly.
+    """Configure SQLite so that only the owner can read the file, commits are durable, and transactions begin explicitly.
 
-    (Python's driver would begin a transaction only at the first change of a row, and never for a change of a table.)
+    Python's driver would begin a transaction only at the first change of a row, and never for a change of a table.
     """
     database = engine.url.database
     if database and not database.startswith((":memory:", "file:")):
@@ -96,13 +96,13 @@ def _configure_sqlite(engine: Engine) -> None:
             os.close(os.open(database, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
     @event.listens_for(engine, "connect")
-    def connect(connection: sqlite3.Connection, _: object) -> None:
+    def configure_connection(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
         for pragma in (f"busy_timeout = {_BUSY_TIMEOUT * 1000}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
+    def begin_transaction(connection: Connection) -> None:
         reading = connection.get_execution_options().get("reading", False)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
@@ -113,10 +113,10 @@ def _migrate_schema(engine: Engine, shown_url: str) -> None:
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     head = ScriptDirectory.from_config(config).get_current_head()
     with engine.execution_options(reading=True).connect() as connection:
-        if _schema_revision(connection) == head:
+        if _read_schema_revision(connection) == head:
             return
     with engine.begin() as connection:
-        revision = _schema_revision(connection)  # again: another process may have migrated
+        revision = _read_schema_revision(connection)  # again: another process may have migrated
         if revision == head:
             return
         known_revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
@@ -126,24 +126,25 @@ def _migrate_schema(engine: Engine, shown_url: str) -> None:
         command.upgrade(config, "head")
 
 
-def _schema_revision(connection: Connection) -> str | None:
+def _read_schema_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
 
 
 @contextmanager
-def _database_errors(shown_url: str) -> Iterator[None]:
-    """Convert database errors to `HarmoniaError`: one line with a remedy, without the driver's message, which may contain values."""
+def _convert_database_errors(shown_url: str) -> Iterator[None]:
+    """Convert database errors to `HarmoniaError`, with a remedy in one line. The driver's message is left out, since it may contain
+    values."""
     try:
         yield
     except (IntegrityError, ProgrammingError, DataError):
         raise  # a programming error
     except DBAPIError as error:
-        remedy, transient = _error_remedy(error)
+        remedy, transient = _explain_database_error(error)
         raise (TransientError if transient else HarmoniaError)(f"registry {shown_url}: {remedy}") from error
 
 
-def _error_remedy(error: DBAPIError) -> tuple[str, bool]:
-    """Return what is wrong and how to remedy it, and whether the error is transient, i.e. a retry may cure it."""
+def _explain_database_error(error: DBAPIError) -> tuple[str, bool]:
+    """Return what is wrong and how to remedy it, and whether the error is transient, so that another attempt may succeed."""
     message = str(error.orig).lower()
     for words, remedy in (
         ("full", "the disk is full; make room, then run again"),

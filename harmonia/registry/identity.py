@@ -51,22 +51,24 @@ class IdDecision:
 def assign_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
     """Assign an id to each record and store it in the register, in one transaction.
 
-    kind: whether the clusters are cases or persons. partition: institution, record_key, cluster.
-    Columns out: institution, record_key, entity_id; in the order of `partition`. New ids are minted in the order of the clusters. Records
-    that are not in the partition keep their id. A second call with the same partition changes nothing.
+    `kind` says whether the clusters are cases or persons. `partition` has the columns institution, record_key and cluster.
+
+    The result has the columns institution, record_key and entity_id, in the order of `partition`. New ids are assigned in the order of the
+    clusters. Records that are not in `partition` keep their id. A second call with the same clusters changes nothing.
+
     Raises `ValueError` if a record has no key or cluster, or occurs twice.
     """
     _check_partition(partition)
     moment = now()
     with registry.write() as session:
         connection = session.connection()
-        memberships = _current_memberships(connection, kind)
+        memberships = _read_current_memberships(connection, kind)
         last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
         decision = decide_ids(partition, memberships, last + 1)
-        _mint_entities(connection, kind, decision.minted, moment)
-        _redirect_entities(connection, kind, decision.redirects)
-        _move_memberships(connection, kind, decision, memberships, moment)
-    return _ids_of_records(kind, decision)
+        _store_new_entities(connection, kind, decision.minted, moment)
+        _store_redirects(connection, kind, decision.redirects)
+        _store_changed_memberships(connection, kind, decision, memberships, moment)
+    return _list_ids_of_records(kind, decision)
 
 
 def foresee_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
@@ -74,9 +76,9 @@ def foresee_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -
     _check_partition(partition)
     with registry.read() as session:
         connection = session.connection()
-        memberships = _current_memberships(connection, kind)
+        memberships = _read_current_memberships(connection, kind)
         last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
-    return _ids_of_records(kind, decide_ids(partition, memberships, last + 1))
+    return _list_ids_of_records(kind, decide_ids(partition, memberships, last + 1))
 
 
 def resolve_ids(registry: Registry, ids: pd.Series) -> pd.Series:
@@ -87,15 +89,18 @@ def resolve_ids(registry: Registry, ids: pd.Series) -> pd.Series:
 
 
 def decide_ids(partition: pd.DataFrame, memberships: pd.DataFrame, first_free: int) -> IdDecision:
-    """Decide which entity each cluster of `partition` is: one of those to which its records belong now, or a new one.
+    """Decide which entity (case or person) each cluster of `partition` is. It is one of the entities to which its records belong now, or a
+    new one.
 
-    partition: institution, record_key, cluster. memberships: the current ones: institution, record_key, entity (number), sequence (order
-    in which records joined entities). first_free: number of the first new entity. Each known entity is matched to the cluster with most
-    of its records; a cluster becomes the oldest entity matched to it.
+    `partition` has the columns institution, record_key and cluster. `memberships` has the current memberships: institution, record_key,
+    entity (number) and sequence (the order in which records joined entities). `first_free` is the number of the first new entity.
+
+    Each known entity is matched to the cluster that contains most of its records. A cluster becomes the oldest entity that is matched to
+    it.
     """
     clusters, _ = pd.factorize(partition["cluster"])  # numbered in order of appearance
     records = partition[_RECORD].astype("str").reset_index(drop=True).assign(cluster=clusters)
-    membership = _known_row_numbers(records, memberships)
+    membership = _find_row_numbers_in_memberships(records, memberships)
     is_member = membership >= 0
     parts = memberships[["entity", "sequence"]].iloc[membership[is_member]].assign(cluster=clusters[is_member])
     parts = parts.groupby(["entity", "cluster"]).agg(size=("sequence", "size"), earliest=("sequence", "min")).reset_index()
@@ -113,8 +118,8 @@ def decide_ids(partition: pd.DataFrame, memberships: pd.DataFrame, first_free: i
     return IdDecision(records[[*_RECORD, "entity"]], minted, redirects, membership)
 
 
-def _known_row_numbers(records: pd.DataFrame, memberships: pd.DataFrame) -> np.ndarray:
-    """Return, for each row of `records`, the row number of the same record in `memberships`; -1 if it is not there."""
+def _find_row_numbers_in_memberships(records: pd.DataFrame, memberships: pd.DataFrame) -> np.ndarray:
+    """Return, for each row of `records`, the row number of the same record in `memberships`, or -1 if it is not there."""
     codes = [pd.factorize(pd.concat([memberships[name], records[name]], ignore_index=True)) for name in _RECORD]
     code = codes[0][0] * len(codes[1][1]) + codes[1][0]
     row = np.full(int(code.max(initial=-1)) + 1, -1)
@@ -122,7 +127,7 @@ def _known_row_numbers(records: pd.DataFrame, memberships: pd.DataFrame) -> np.n
     return np.asarray(row[code[len(memberships) :]])
 
 
-def _ids_of_records(kind: EntityKind, decision: IdDecision) -> pd.DataFrame:
+def _list_ids_of_records(kind: EntityKind, decision: IdDecision) -> pd.DataFrame:
     """Return institution, record_key and entity_id of each record in `decision`."""
     out = decision.records[_RECORD].copy()
     out["entity_id"] = pd.array(_format_ids(kind, decision.records["entity"].tolist()), dtype="str")
@@ -143,15 +148,16 @@ def _format_ids(kind: EntityKind, numbers: Iterable[int]) -> list[str]:
 
 
 def _follow_redirects(values: pd.Series, redirects: pd.Series) -> pd.Series:
-    """Replace each value that redirects to another, until none does. redirects: value (index) → value; always from a newer to an older
-    one, so that there are no cycles."""
+    """Replace each value by the one to which it redirects, until none redirects any more. `redirects` maps a value (its index) to its
+    target. The target is always older, so that there are no cycles."""
     while (moved := values.isin(redirects.index)).any():
         values = values.mask(moved, values.map(redirects)).astype(values.dtype)
     return values
 
 
-def _current_memberships(connection: Connection, kind: EntityKind) -> pd.DataFrame:
-    """Read which entity each record belongs to, redirects followed. Columns out: institution, record_key, entity (number), sequence."""
+def _read_current_memberships(connection: Connection, kind: EntityKind) -> pd.DataFrame:
+    """Read which entity each record belongs to, after redirects. The columns of the result are institution, record_key, entity (number)
+    and sequence."""
     query = select(Membership.institution, Membership.record_key, Membership.entity_id, Membership.sequence)
     query = query.where(Membership.kind == kind, Membership.until.is_(None))
     columns: dict[str, list[Any]] = {"institution": [], "record_key": [], "entity": [], "sequence": []}
@@ -166,22 +172,25 @@ def _current_memberships(connection: Connection, kind: EntityKind) -> pd.DataFra
     return out.assign(entity=_follow_redirects(numbers, redirects))
 
 
-def _mint_entities(connection: Connection, kind: EntityKind, minted: range, moment: datetime) -> None:
+def _store_new_entities(connection: Connection, kind: EntityKind, minted: range, moment: datetime) -> None:
     if minted:
         insert_rows(connection, Entity, {"id": _format_ids(kind, minted), "number": minted}, kind=kind, minted_at=moment)
 
 
-def _redirect_entities(connection: Connection, kind: EntityKind, redirects: pd.DataFrame) -> None:
+def _store_redirects(connection: Connection, kind: EntityKind, redirects: pd.DataFrame) -> None:
     if len(redirects):
         pairs = zip(_format_ids(kind, redirects["number"].tolist()), _format_ids(kind, redirects["target"].tolist()), strict=True)
         statement = update(Entity).where(Entity.id == bindparam("old")).values(redirect_to=bindparam("new"))
         connection.execute(statement, [{"old": old, "new": new} for old, new in pairs])
 
 
-def _move_memberships(connection: Connection, kind: EntityKind, decision: IdDecision, memberships: pd.DataFrame, moment: datetime) -> None:
-    """Store `decision`: end the current membership of each record whose entity changes, and insert new memberships, in record order.
+def _store_changed_memberships(
+    connection: Connection, kind: EntityKind, decision: IdDecision, memberships: pd.DataFrame, moment: datetime
+) -> None:
+    """Store `decision`. The current membership of each record whose entity changes is ended, and new memberships are inserted in the order
+    of the records.
 
-    memberships: the current ones, as `decide_ids` received them.
+    `memberships` are the current ones, as `decide_ids` received them.
     """
     membership, entity = decision.membership, decision.records["entity"].to_numpy()
     changed = membership < 0

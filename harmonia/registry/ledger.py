@@ -17,7 +17,7 @@ from harmonia.registry.connection import Registry
 from harmonia.registry.tables import Delivery, DeliveryFile, File, Problem, Receipt, Redaction, RemovedFile, Run
 
 YARDSTICKS = "yardsticks"
-"""Folder of the inbox, and in the ledger, of figures that institutions published: received like deliveries, and never counted."""
+"""The name, in inbox and ledger, under which figures that institutions published are received. They are never counted."""
 STATES = ("complete", "partial", "unreadable")
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
 _PROBLEM = ("institution", "delivery", "file", "rule", "detail")
@@ -25,7 +25,7 @@ _PROBLEM = ("institution", "delivery", "file", "rule", "detail")
 
 @dataclass(frozen=True)
 class DeliveryState:
-    """The state of a delivery after a run (one of `STATES`), and the number of its rows by record status (keys: `COUNTS`)."""
+    """The state of a delivery after a run, which is one of `STATES`, and the number of its rows by record status (one of `COUNTS`)."""
 
     institution: str
     name: str
@@ -41,7 +41,7 @@ def now() -> datetime:
 def begin_run(registry: Registry) -> int:
     """Record the start of a run and return its id.
 
-    The caller holds the run lock, so that another run without an end must have been killed; it is recorded as `killed`.
+    The caller holds the run lock. So if an earlier run has no end, it must have been killed, and it is recorded as `killed`.
     """
     moment = now()
     with registry.write() as session:
@@ -58,22 +58,22 @@ def end_run(registry: Registry, run: int, outcome: str) -> None:
         session.execute(update(Run).where(Run.id == run).values(finished=now(), outcome=outcome))
 
 
-def first_run(registry: Registry) -> datetime | None:
-    """Return when the first run of this home began; None if there was none.
+def find_start_of_first_run(registry: Registry) -> datetime | None:
+    """Return when the first run of this home began, or None if there was none.
 
-    Deliveries received before have no meaningful time of receipt.
+    The time of receipt says nothing about deliveries that were received before it.
     """
     with registry.read() as session:
         return session.scalar(select(Run.started).order_by(Run.id).limit(1))
 
 
-def deliveries(session: Session) -> list[Delivery]:
-    """Read all deliveries of institutions ever received, with receipts and files, sorted by institution, period and version."""
-    return [delivery for delivery in received(session) if delivery.institution != YARDSTICKS]
+def read_deliveries(session: Session) -> list[Delivery]:
+    """Read all deliveries that institutions ever sent, with receipts and files, sorted by institution, period and version."""
+    return [delivery for delivery in read_everything_received(session) if delivery.institution != YARDSTICKS]
 
 
-def received(session: Session) -> list[Delivery]:
-    """Read everything that was ever received, sorted as `deliveries` sorts: deliveries of institutions, and yardsticks."""
+def read_everything_received(session: Session) -> list[Delivery]:
+    """Read everything that was ever received: deliveries of institutions, and yardsticks. It is sorted as in `read_deliveries`."""
     query = select(Delivery).options(selectinload(Delivery.receipts).selectinload(Receipt.files))
     return sorted(session.scalars(query), key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
 
@@ -81,8 +81,7 @@ def received(session: Session) -> list[Delivery]:
 def record_states(registry: Registry, states: Sequence[DeliveryState]) -> None:
     """Record the states and row counts of several deliveries, in one transaction.
 
-    Raises `ValueError` for a state that is not in `STATES` or a count that is not in `COUNTS`, `KeyError` for a delivery that was never
-    landed.
+    Raises `ValueError` if a state is not in `STATES` or a count is not in `COUNTS`. Raises `KeyError` if a delivery was never landed.
     """
     for delivery_state in states:
         if delivery_state.state not in STATES or not set(delivery_state.counts) <= set(COUNTS):
@@ -106,15 +105,15 @@ def record_state(registry: Registry, institution: str, name: str, state: str, co
     record_states(registry, [DeliveryState(institution, name, state, counts or {})])
 
 
-def open_problems(session: Session) -> list[Problem]:
+def read_open_problems(session: Session) -> list[Problem]:
     """Read the problems of the inbox that were found when deliveries were last ingested."""
     return list(session.scalars(select(Problem).where(Problem.resolved.is_(None)).order_by(Problem.id)))
 
 
 def record_problems(session: Session, findings: Iterable[Mapping[str, Any]], moment: datetime) -> None:
-    """Record the problems of the inbox that were found now. New ones are added, those no longer found are resolved, others are
-    unchanged."""
-    stored = {tuple(getattr(problem, part) for part in _PROBLEM): problem for problem in open_problems(session)}
+    """Record the problems of the inbox that were found now. New problems are added. Problems that were not found again are marked as
+    resolved. All others are unchanged."""
+    stored = {tuple(getattr(problem, part) for part in _PROBLEM): problem for problem in read_open_problems(session)}
     seen = dict.fromkeys(tuple(finding.get(part) for part in _PROBLEM) for finding in findings)
     for identity, problem in stored.items():
         if identity not in seen:
@@ -122,34 +121,34 @@ def record_problems(session: Session, findings: Iterable[Mapping[str, Any]], mom
     session.add_all(Problem(first_seen=moment, **dict(zip(_PROBLEM, identity, strict=True))) for identity in seen if identity not in stored)
 
 
-def removed_hashes(session: Session) -> set[str]:
+def read_removed_hashes(session: Session) -> set[str]:
     """Return the hashes of the files that erasures removed from the landing store."""
     return set(session.scalars(select(RemovedFile.sha256)))
 
 
-def required_hashes(session: Session) -> set[str]:
+def read_required_hashes(session: Session) -> set[str]:
     """Return the hashes of all files that must be in the landing store."""
-    return set(session.scalars(select(File.sha256))) - removed_hashes(session)
+    return set(session.scalars(select(File.sha256))) - read_removed_hashes(session)
 
 
-def unknown_hashes(session: Session, hashes: Collection[str]) -> set[str]:
-    """Return those of `hashes` that are not in the ledger."""
+def select_unknown_hashes(session: Session, hashes: Collection[str]) -> set[str]:
+    """Return the hashes of `hashes` that are not in the ledger."""
     return set(hashes).difference(session.scalars(select(File.sha256))) if hashes else set()
 
 
-def erased_unread(session: Session) -> set[str]:
-    """Return the hashes of files that an erasure was to remove and that no receipt needs, but that may still be in the landing store.
+def read_hashes_of_erased_files(session: Session) -> set[str]:
+    """Return the hashes of files that an erasure was to remove, that no receipt needs, and that may still be in the landing store.
 
-    They are still there if the erasure was killed. A file that was delivered again is needed, and left out.
+    Such files remain if the erasure was killed. A file that was delivered again is needed, and is left out.
     """
-    read = set(redactions(session).values())
+    read = set(read_redactions(session).values())
     unread = select(Redaction.receipt_id)
     read |= set(session.scalars(select(DeliveryFile.sha256).where(DeliveryFile.receipt_id.not_in(unread))))
-    return removed_hashes(session) - read
+    return read_removed_hashes(session) - read
 
 
-def redactions(session: Session) -> dict[int, str]:
-    """Return the receipts whose files are no longer read because a person was erased: id of the receipt → hash of the redacted content
-    that is read instead."""
+def read_redactions(session: Session) -> dict[int, str]:
+    """Return the receipts whose files are no longer read because a person was erased. The result maps the id of each receipt to the hash
+    of the redacted content that is read instead."""
     rows = session.execute(select(Redaction.receipt_id, Redaction.reading).order_by(Redaction.id))
     return {row.receipt_id: row.reading for row in rows}

@@ -28,22 +28,24 @@ def latest_pulls(session: Session) -> dict[PullSubject, Pull]:
 def record_pull(
     registry: Registry, subject: PullSubject, before: Pull | None, *, rule: str | None = None, detail: str = "", **seen: str | None
 ) -> None:
-    """Record the result of a pull: what was seen (`state`, `content`, `inbox_name` of `Pull`), or the `rule` of the problem that stopped
-    it.
+    """Record the result of a pull. `seen` is what was seen (`state`, `content`, `inbox_name` of `Pull`), and `rule` is the rule of the
+    problem that stopped the pull.
 
-    before: the newest row about the subject. With a problem, the content that was fetched before is kept, but not the state, so that the
-    delivery is fetched again. A problem that is the same as before adds no row.
+    `before` is the newest row about the subject. If there is a problem, the earlier content stays in the new row, but the state does not,
+    so that the delivery is fetched again. No row is added if the problem is the same as before.
     """
     if rule is not None and before is not None and (before.rule, before.detail) == (rule, detail or None):
         return
     if rule is not None and before is not None:
         seen = {"content": before.content, "inbox_name": before.inbox_name}
     with registry.write() as session:
-        session.add(Pull(at=now(), institution=subject[0], delivery=subject[1], rule=rule, detail=detail or None, **_pull_columns(seen)))
+        session.add(
+            Pull(at=now(), institution=subject[0], delivery=subject[1], rule=rule, detail=detail or None, **_select_pull_columns(seen))
+        )
 
 
-def open_pull_problems(session: Session) -> list[dict[str, Any]]:
-    """Return the problems that stop pulls now, as findings on the institution (delivery and file are null)."""
+def read_open_pull_problems(session: Session) -> list[dict[str, Any]]:
+    """Return the problems that stop pulls now, as findings on the institution. Delivery and file of these findings are null."""
     return [
         {
             "institution": row.institution,
@@ -57,5 +59,5 @@ def open_pull_problems(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def _pull_columns(seen: Mapping[str, str | None]) -> dict[str, str | None]:
+def _select_pull_columns(seen: Mapping[str, str | None]) -> dict[str, str | None]:
     return {name: seen.get(name) for name in ("state", "content", "inbox_name")}

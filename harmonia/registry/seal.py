@@ -1,9 +1,11 @@
 """Seals: a chain of hashes over the registry that reveals changes made without this program.
 
-Every write transaction adds a seal: a hash over its rows and over the seal before. A changed, removed or inserted row no longer matches its
-seal; a changed seal no longer matches the next one. Every column of every table is covered in one of three ways: rows that are only added
-by a `SealedStream`; rows that are also updated by a `SealedState`, as they are after the last transaction; values that follow from sealed
-ones by comparison with those (`DERIVED`). Whoever recomputes all seals after a change is revealed by comparison with the seals in a backup
+Every write transaction adds a seal: a hash over its rows and over the seal before. A row that was changed, removed or inserted later does
+not match its seal. A changed seal does not match the next one.
+
+Every column of every table is covered in one of three ways. Rows that are only added are covered by `SealedAddedRows`. Rows that are also
+updated are covered by `SealedUpdatedRows`, as they are after the last transaction. Values that follow from sealed ones are compared with
+those (`DERIVED`). If somebody recomputes all seals after a change, a comparison with the seals in a backup reveals it
 (`harmonia verify BACKUP`).
 
 Belongs here: what is sealed, adding a seal, finding changes. Does not belong here: reporting them (`pipelines.checks.pipeline_wide`,
@@ -51,16 +53,16 @@ from harmonia.registry.tables import (
 )
 
 SealedPart = tuple[int, int, str]
-"""What a seal contains of a stream or state: position of the newest row (0 for a state), number of rows, SHA-256 over them."""
+"""What a seal contains of one group of rows: the position of the newest row (0 for updated rows), the number of rows, and their SHA-256."""
 _JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
-class SealedStream:
-    """Rows that are only ever added: each seal covers the `columns` of those added since the seal before.
+class SealedAddedRows:
+    """Rows that are added but never changed. Each seal covers the `columns` of the rows that were added since the seal before.
 
-    position: the column that grows with every row. where: the rows that belong to the stream. joined: a table that `columns` also come
-    from.
+    `position` is the column that grows with every row. `where` selects the rows that belong here. `joined` is another table from which
+    `columns` are taken.
     """
 
     name: str
@@ -78,8 +80,9 @@ class SealedStream:
 
 
 @dataclass(frozen=True)
-class SealedState:
-    """Rows that are also updated: each seal covers the `columns` of all of them, as they are then. by: the columns that order the rows."""
+class SealedUpdatedRows:
+    """Rows that are also updated. Each seal covers the `columns` of all of them, as they are at that time. `by` are the columns that
+    order the rows."""
 
     name: str
     by: tuple[Any, ...]
@@ -92,54 +95,58 @@ class SealedState:
         return query if self.where is None else query.where(self.where)
 
 
-def _columns_except(table: Any, *left_out: str) -> tuple[Any, ...]:
+def _select_columns_except(table: Any, *left_out: str) -> tuple[Any, ...]:
     """Return the columns of a table without those named in `left_out`."""
     names: Table = table.__table__
     return tuple(getattr(table, c.name) for c in names.columns if c.name not in left_out)
 
 
-STREAMS: tuple[SealedStream, ...] = (
-    SealedStream("run", Run.id, (Run.started,)),
-    SealedStream(
+STREAMS: tuple[SealedAddedRows, ...] = (
+    SealedAddedRows("run", Run.id, (Run.started,)),
+    SealedAddedRows(
         "receipt",
         Receipt.id,
-        (*_columns_except(Receipt, "id", "incomplete"), Delivery.institution, Delivery.name, Delivery.period, Delivery.version),
+        (*_select_columns_except(Receipt, "id", "incomplete"), Delivery.institution, Delivery.name, Delivery.period, Delivery.version),
         joined=Delivery,
     ),
     *(
-        SealedStream(f"{kind} ids", Entity.number, _columns_except(Entity, "number", "redirect_to"), Entity.kind == kind)
+        SealedAddedRows(f"{kind} ids", Entity.number, _select_columns_except(Entity, "number", "redirect_to"), Entity.kind == kind)
         for kind in ("case", "person")
     ),
-    SealedStream("membership", Membership.sequence, _columns_except(Membership, "sequence", "until")),
-    SealedStream("judgement", Judgement.id, _columns_except(Judgement, "id")),
-    SealedStream("pull", Pull.id, _columns_except(Pull, "id")),
-    SealedStream("answer", Answer.id, _columns_except(Answer, "id", "decision", "decided_by", "decided_at", "until", "decision_reason")),
-    SealedStream("audit", Audit.id, _columns_except(Audit, "id", "reason")),
-    SealedStream("reasons in the audit", Audit.id, (Audit.reason,), Audit.reason.is_not(None)),
-    SealedStream("signature", Signature.id, _columns_except(Signature, "id")),
+    SealedAddedRows("membership", Membership.sequence, _select_columns_except(Membership, "sequence", "until")),
+    SealedAddedRows("judgement", Judgement.id, _select_columns_except(Judgement, "id")),
+    SealedAddedRows("pull", Pull.id, _select_columns_except(Pull, "id")),
+    SealedAddedRows(
+        "answer", Answer.id, _select_columns_except(Answer, "id", "decision", "decided_by", "decided_at", "until", "decision_reason")
+    ),
+    SealedAddedRows("audit", Audit.id, _select_columns_except(Audit, "id", "reason")),
+    SealedAddedRows("reasons in the audit", Audit.id, (Audit.reason,), Audit.reason.is_not(None)),
+    SealedAddedRows("signature", Signature.id, _select_columns_except(Signature, "id")),
     *(
-        SealedStream(str(table.__tablename__).replace("_", " "), table.id, _columns_except(table, "id"))
+        SealedAddedRows(str(table.__tablename__).replace("_", " "), table.id, _select_columns_except(table, "id"))
         for table in (ErasureOrder, Erasure, Redaction, RemovedFile)
     ),
 )
 
-STATES: tuple[SealedState, ...] = (
-    SealedState("runs as closed", (Run.id,), (Run.finished, Run.outcome)),
-    SealedState("files", (File.sha256,), _columns_except(File, "sha256")),
-    SealedState("deliveries as they stand", (Delivery.id,), _columns_except(Delivery, "id")),
-    SealedState("receipts as they stand", (Receipt.id,), (Receipt.incomplete,)),
-    SealedState("problems of the inbox", (Problem.id,), _columns_except(Problem, "id")),
-    SealedState("decisions on answers", (Answer.id,), (Answer.decision, Answer.decided_by, Answer.decided_at, Answer.until)),
-    SealedState("reasons of refusals", (Answer.id,), (Answer.decision_reason,), Answer.decision_reason.is_not(None)),
-    SealedState("ids that lead to others", (Entity.kind, Entity.number), (Entity.redirect_to,), Entity.redirect_to.is_not(None)),
-    SealedState(
+STATES: tuple[SealedUpdatedRows, ...] = (
+    SealedUpdatedRows("runs as closed", (Run.id,), (Run.finished, Run.outcome)),
+    SealedUpdatedRows("files", (File.sha256,), _select_columns_except(File, "sha256")),
+    SealedUpdatedRows("deliveries as they stand", (Delivery.id,), _select_columns_except(Delivery, "id")),
+    SealedUpdatedRows("receipts as they stand", (Receipt.id,), (Receipt.incomplete,)),
+    SealedUpdatedRows("problems of the inbox", (Problem.id,), _select_columns_except(Problem, "id")),
+    SealedUpdatedRows("decisions on answers", (Answer.id,), (Answer.decision, Answer.decided_by, Answer.decided_at, Answer.until)),
+    SealedUpdatedRows("reasons of refusals", (Answer.id,), (Answer.decision_reason,), Answer.decision_reason.is_not(None)),
+    SealedUpdatedRows("ids that lead to others", (Entity.kind, Entity.number), (Entity.redirect_to,), Entity.redirect_to.is_not(None)),
+    SealedUpdatedRows(
         "rounds of comparison",
         (ComparisonSnapshot.institution, ComparisonSnapshot.period),
         (ComparisonSnapshot.at, ComparisonSnapshot.hash),
     ),
-    SealedState("samples", (Sample.id,), _columns_except(Sample, "id")),
-    SealedState("strata", (SampleStratum.sample_id, SampleStratum.name), _columns_except(SampleStratum, "sample_id", "name")),
-    SealedState("sampled pairs", (SampledPair.sample_id, SampledPair.position), _columns_except(SampledPair, "sample_id", "position")),
+    SealedUpdatedRows("samples", (Sample.id,), _select_columns_except(Sample, "id")),
+    SealedUpdatedRows("strata", (SampleStratum.sample_id, SampleStratum.name), _select_columns_except(SampleStratum, "sample_id", "name")),
+    SealedUpdatedRows(
+        "sampled pairs", (SampledPair.sample_id, SampledPair.position), _select_columns_except(SampledPair, "sample_id", "position")
+    ),
 )
 DERIVED: dict[str, str] = {
     "delivery_file.receipt_id": "receipt.hash is over the files of a receipt",
@@ -153,21 +160,21 @@ DERIVED: dict[str, str] = {
     "seal.covers": "seal.digest is over it",
     "seal.digest": "the next seal's digest is over it; the newest is known to backups",
 }
-"""Columns that are in no stream or state, and the sealed value with which `integrity_problems` compares each of them."""
+"""Columns that no seal covers, each with the sealed value with which `find_integrity_problems` compares it."""
 
 
-def begin_writing(session: Session) -> None:
-    """Lock the registry for one writer at a time, so that the ids of rows follow the order of commits. SQLite needs no statement for
-    this."""
+def lock_registry_for_writing(session: Session) -> None:
+    """Lock the registry for one writer at a time, so that the ids of rows follow the order of commits. For SQLite no statement is
+    needed."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("LOCK TABLE seal IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def add_seal(session: Session) -> None:
-    """Add a seal over the rows that were added or updated since the last seal; add none if there are no such rows."""
+    """Add a seal over the rows that were added or updated since the last seal. If there are no such rows, no seal is added."""
     session.flush()
     last = session.scalars(select(Seal).order_by(Seal.id.desc()).limit(1)).first()
-    before = _read_covers(last.covers) if last else {}
+    before = _parse_sealed_parts(last.covers) if last else {}
     covers: dict[str, SealedPart] = {}
     for stream in STREAMS:
         start = before[stream.name][0] if stream.name in before else 0
@@ -181,33 +188,33 @@ def add_seal(session: Session) -> None:
     states = {state.name: (0, *_digest_rows(session, state.select_rows())) for state in STATES}
     if has_new_rows or any(before.get(name, (0, 0, "")) != mark for name, mark in states.items()):
         payload, moment = json.dumps(covers | states, sort_keys=True), datetime.now(UTC)
-        chained = _chain_digest(last.digest if last else "", payload, moment)
+        chained = _compute_seal_digest(last.digest if last else "", payload, moment)
         session.execute(insert(Seal), [{"at": moment, "covers": payload, "digest": chained}])
 
 
-def integrity_problems(session: Session) -> list[str]:
-    """Return what does not match the seals of the registry, one line per problem; empty if there are none."""
-    if undeclared := _undeclared_objects(session):
+def find_integrity_problems(session: Session) -> list[str]:
+    """Find everything in the registry that does not match its seals. The result has one line for each problem."""
+    if undeclared := _find_undeclared_objects(session):
         return undeclared  # the queries below use columns that may be missing
     try:
-        return _seal_problems(session)
+        return _find_seal_problems(session)
     except (ValueError, TypeError) as error:  # an unreadable date or number; the message may contain its text
         return [f"a value does not match the type of its column ({type(error).__name__}): restore the registry from a backup"]
 
 
-def _seal_problems(session: Session) -> list[str]:
+def _find_seal_problems(session: Session) -> list[str]:
     wrong: list[str] = []
     before, reached = "", dict.fromkeys((stream.name for stream in STREAMS), 0)
     by_name = {stream.name: stream for stream in STREAMS}
     sealed_states: dict[str, SealedPart] = {}
     for seal in session.scalars(select(Seal).order_by(Seal.id)):
-        if _chain_digest(before, seal.covers, seal.at) != seal.digest:
+        if _compute_seal_digest(before, seal.covers, seal.at) != seal.digest:
             return [
                 *wrong,
                 f"seal {seal.id} of {seal.at:%Y-%m-%d %H:%M} does not match the seal before: seals were changed or removed",
             ]
         before = seal.digest
-        covers = _read_covers(seal.covers)
+        covers = _parse_sealed_parts(seal.covers)
         sealed_states = {name: part for name, part in covers.items() if name not in by_name}
         for name, (highest, count, digest) in covers.items():
             if name not in by_name:
@@ -221,43 +228,46 @@ def _seal_problems(session: Session) -> list[str]:
         for state in STATES
         if state.name in sealed_states and (0, *_digest_rows(session, state.select_rows())) != sealed_states[state.name]
     ]
-    return wrong + _receipt_problems(session) + _comparison_problems(session) + _membership_problems(session)
+    return wrong + _find_receipt_problems(session) + _find_comparison_problems(session) + _find_membership_problems(session)
 
 
-def newest_seal(session: Session) -> tuple[int, str]:
+def read_newest_seal(session: Session) -> tuple[int, str]:
     """Return the number and the digest of the newest seal; 0 and an empty text if there is no seal."""
     last = session.execute(select(Seal.id, Seal.digest).order_by(Seal.id.desc()).limit(1)).first()
     return (last.id, last.digest) if last else (0, "")
 
 
-def has_digest(session: Session, number: int, digest: str) -> bool:
-    """Return whether the seal with this number has this digest, as known from a backup or publication; true for number 0, no seal."""
+def seal_has_digest(session: Session, number: int, digest: str) -> bool:
+    """Return whether the seal with this number has this digest, as known from a backup or publication. The result is true for number 0,
+    which means that there was no seal."""
     return number == 0 or session.scalar(select(Seal.digest).where(Seal.id == number)) == digest
 
 
-def _read_covers(covers: str) -> dict[str, SealedPart]:
-    """Parse the column `covers` of a seal: name of a stream or state → what the seal contains of it."""
+def _parse_sealed_parts(covers: str) -> dict[str, SealedPart]:
+    """Parse the column `covers` of a seal. The result maps the name of each group of rows to what the seal contains of it."""
     return {name: (int(part[0]), int(part[1]), str(part[2])) for name, part in json.loads(covers).items()}
 
 
-def _chain_digest(before: str, covers: str, at: datetime) -> str:
-    """Return the digest of a seal, given that of the seal `before`. In the first versions seals covered no states, nor their own time."""
+def _compute_seal_digest(before: str, covers: str, at: datetime) -> str:
+    """Compute the digest of a seal from that of the seal `before`. In the first versions a seal covered neither updated rows nor its own
+    time."""
     moment = f"\n{_format_time(at)}" if STATES[0].name in covers else ""
     return hashlib.sha256(f"{before}\n{covers}{moment}".encode()).hexdigest()
 
 
 def _digest_rows(session: Session, query: Select[Any]) -> tuple[int, str]:
-    """Return the number of rows of a query and the SHA-256 over them, written as one line of JSON per row; empty if there are none."""
+    """Return the number of rows of a query and the SHA-256 over them. Each row is written as one line of JSON. The hash is empty if
+    there are no rows."""
     digest, count = hashlib.sha256(), 0
     for rows in session.connection().execute(query).partitions(BATCH_ROWS):
-        cells = map(_json_cells, zip(*rows, strict=True))
+        cells = map(_convert_cells_to_json, zip(*rows, strict=True))
         lines = [f"[{', '.join(row)}]\n" for row in zip(*cells, strict=True)]
         digest.update("".join(lines).encode("utf-8", "surrogatepass"))
         count += len(lines)
     return count, digest.hexdigest() if count else ""
 
 
-def _json_cells(column: tuple[Any, ...]) -> list[str]:
+def _convert_cells_to_json(column: tuple[Any, ...]) -> list[str]:
     """Convert each value of a column to JSON."""
     kinds = set(map(type, column))
     if kinds == {str}:
@@ -274,11 +284,11 @@ def _format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _has_rows_after(session: Session, stream: SealedStream, position: int) -> bool:
+def _has_rows_after(session: Session, stream: SealedAddedRows, position: int) -> bool:
     return session.execute(stream.select_rows(position).limit(1)).first() is not None
 
 
-def _receipt_problems(session: Session) -> list[str]:
+def _find_receipt_problems(session: Session) -> list[str]:
     """Find the receipts whose files do not match their hash."""
     files: dict[int, list[tuple[str, str, str]]] = {}
     for file in session.execute(select(DeliveryFile.receipt_id, DeliveryFile.name, DeliveryFile.sha256, DeliveryFile.kind)):
@@ -291,7 +301,7 @@ def _receipt_problems(session: Session) -> list[str]:
     ]
 
 
-def _comparison_problems(session: Session) -> list[str]:
+def _find_comparison_problems(session: Session) -> list[str]:
     """Find the comparisons between institutions whose stored evidence does not match its hash."""
     columns = (ComparisonSnapshot.institution, ComparisonSnapshot.period, ComparisonSnapshot.hash, ComparisonSnapshot.evidence)
     query = select(*columns).order_by(*columns[:2])
@@ -318,8 +328,8 @@ Parameter `names`: the tables, a JSON array. Columns: kind, name.
 """
 
 
-def _undeclared_objects(session: Session) -> list[str]:
-    """Find triggers, rules and policies on the tables of the registry, and columns that are undeclared or missing."""
+def _find_undeclared_objects(session: Session) -> list[str]:
+    """Find triggers, rules and policies on the tables of the registry. Also find columns that are undeclared or missing."""
     names = json.dumps(list(Base.metadata.tables))
     acting = session.execute(text(_QUERIES_OF_TRIGGERS[session.get_bind().dialect.name]), {"names": names}).all()
     looked = inspect(session.connection())
@@ -332,8 +342,9 @@ def _undeclared_objects(session: Session) -> list[str]:
     ]
 
 
-def _membership_problems(session: Session) -> list[str]:
-    """Find memberships that do not end when the next membership of the same record begins, and redirects to a newer or missing id."""
+def _find_membership_problems(session: Session) -> list[str]:
+    """Find memberships that do not end when the next membership of the same record begins. Also find ids that redirect to a newer or a
+    missing id."""
     member, target = Membership, aliased(Entity)
     following = func.lead(member.since).over(partition_by=(member.kind, member.institution, member.record_key), order_by=member.sequence)
     pairs = select(member.until.label("closed"), following.label("followed")).subquery()

@@ -1,4 +1,4 @@
-"""How many records keep their id from one run to the next, and which records two partitions put into different clusters.
+"""Compare two runs: how many records keep their id, and which records are in different clusters.
 
 Does not belong here: assigning ids (`identity`).
 """
@@ -16,7 +16,8 @@ _RECORD = ["institution", "record_key"]
 class IdStability:
     """Counts of the records that two runs have in common.
 
-    records: all of them. same: with the same id in both. redirected: with an id to which the earlier id redirects.
+    `records` counts all of them, and `same` those with the same id in both runs. `redirected` counts those whose earlier id redirects to
+    the new one.
     """
 
     records: int
@@ -24,21 +25,21 @@ class IdStability:
     redirected: int
 
     @property
-    def share_same(self) -> float:
+    def share_with_same_id(self) -> float:
         """Return the share of records with the same id; 1 if there are no records."""
         return self.same / self.records if self.records else 1.0
 
     @property
-    def share(self) -> float:
+    def share_with_known_id(self) -> float:
         """Return the share of records that can be found by their earlier id, directly or by its redirect; 1 if there are no records."""
         return (self.same + self.redirected) / self.records if self.records else 1.0
 
 
-def id_stability(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> IdStability:
+def compare_record_ids(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> IdStability:
     """Compare the ids of records in two runs.
 
-    before, after: institution, record_key, and the id as third column. now: for each row of `before`, its id with redirects followed
-    (`harmonia.registry.identity.resolve_ids`).
+    `before` and `after` have the columns institution and record_key, and the id as third column. `now` has, for each row of `before`, its
+    id after redirects (`harmonia.registry.identity.resolve_ids`).
     """
     old = before[_RECORD].assign(old=before.iloc[:, 2].to_numpy(), now=now.to_numpy())
     both = old.merge(after.set_axis([*_RECORD, "new"], axis=1), on=_RECORD)
@@ -46,10 +47,12 @@ def id_stability(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> I
     return IdStability(len(both), int(same.sum()), int((~same & (both["now"] == both["new"])).sum()))
 
 
-def changed_clusters(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Find the records that are in only one of two partitions, or in a cluster with different records. The names of clusters are ignored.
+def find_records_in_changed_clusters(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Find the records that are in only one of the two runs, or whose cluster contains different records. The names of clusters do not
+    matter.
 
-    before, after: institution, record_key, and the cluster as third column. Columns out: institution, record_key.
+    `before` and `after` have the columns institution and record_key, and the cluster as third column. The result has the columns
+    institution and record_key.
     """
     both = before.set_axis([*_RECORD, "one"], axis=1).merge(after.set_axis([*_RECORD, "other"], axis=1), on=_RECORD, how="outer")
     size = both.groupby(["one", "other"])["record_key"].transform("size")

@@ -152,9 +152,9 @@ class Problem(Base):
 
 
 class Pull(Base):
-    """What a pull saw on the server of an institution. The newest row of an institution and delivery is current.
+    """What a pull saw on the server of an institution. For each institution and delivery, the newest row is current.
 
-    A row without `delivery` is about the server as a whole; a row with `rule` is about a problem that stopped the pull.
+    A row without `delivery` is about the server as a whole. A row with `rule` is about a problem that stopped the pull.
     """
 
     __tablename__ = "pull"
@@ -217,7 +217,7 @@ class Signature(Base):
 
 
 class Entity(Base):
-    """A case or person with the id that was minted for it. `redirect_to` is set when it is merged into an older one."""
+    """A case or person with its permanent id. If it was merged into an older one, `redirect_to` is the id of the older one."""
 
     __tablename__ = "entity_id"
     __table_args__ = (UniqueConstraint("kind", "number"),)
@@ -230,7 +230,7 @@ class Entity(Base):
 
 
 class Membership(Base):
-    """Which entity (case or person) a record belongs to, and since when. A record has one current row (`until` is null)."""
+    """The entity (case or person) to which a record belongs, and since when. Each record has one current row, whose `until` is null."""
 
     __tablename__ = "membership"
     __table_args__ = (
@@ -322,7 +322,8 @@ class SampleStratum(Base):
 
 
 class SampledPair(Base):
-    """A pair in a sample. position: its number in the random order in which pairs are shown. probability: that it was drawn."""
+    """A pair in a sample. `position` is its number in the random order in which pairs are shown. `probability` is the probability that
+    it was drawn."""
 
     __tablename__ = "review_sampled_pair"
     __table_args__ = (ForeignKeyConstraint(["sample_id", "stratum"], ["review_stratum.sample_id", "review_stratum.name"]),)

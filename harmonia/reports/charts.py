@@ -12,11 +12,11 @@ _BAR, _GAP, _HEIGHT, _TOP, _BOTTOM = 26, 16, 120, 18, 22
 
 
 def draw_bar_chart(title: str, years: Sequence[str], totals: Sequence[int | None], parts: Sequence[int | None], mark: str) -> str:
-    """Draw two bars for each year, the total and its part. None: a figure that is not shown; `mark` is then written in its place."""
+    """Draw two bars for each year: the total, and a part of it. For a figure that is None, `mark` is written in place of the bar."""
     maximum = max([n for n in (*totals, *parts) if n is not None] or [1]) or 1
     group_width = 2 * _BAR + _GAP
     width = group_width * len(years) + _GAP
-    markup = [_opening_tag(title, years, totals, parts, mark, width, _HEIGHT + _TOP + _BOTTOM)]
+    markup = [_write_opening_tag(title, years, totals, parts, mark, width, _HEIGHT + _TOP + _BOTTOM)]
     for position, (year, total, part) in enumerate(zip(years, totals, parts, strict=True)):
         left = _GAP + position * group_width
         for x, value, kind in ((left, total, "all"), (left + _BAR, part, "part")):
@@ -30,19 +30,20 @@ def draw_bar_chart(title: str, years: Sequence[str], totals: Sequence[int | None
     return "".join(markup)
 
 
-def _opening_tag(
+def _write_opening_tag(
     title: str, years: Sequence[str], totals: Sequence[int | None], parts: Sequence[int | None], mark: str, w: int, h: int
 ) -> str:
-    text = "; ".join(f"{y}: {_figure_text(t, mark)} / {_figure_text(p, mark)}" for y, t, p in zip(years, totals, parts, strict=True))
+    text = "; ".join(f"{y}: {_format_figure(t, mark)} / {_format_figure(p, mark)}" for y, t, p in zip(years, totals, parts, strict=True))
     return f'<svg class="bars" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-label="{escape(f"{title}. {text}")}">'
 
 
-def _figure_text(value: int | None, mark: str) -> str:
+def _format_figure(value: int | None, mark: str) -> str:
     return mark if value is None else str(value)
 
 
 def draw_flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
-    """Draw boxes from left to right, in one lane for each unit. lanes: name of the lane, and label and figure of its boxes."""
+    """Draw boxes from left to right, in one lane for each unit. `lanes` has the name of each lane, and the label and figure of each of
+    its boxes."""
     box_width, box_height, gap, header = 128, 74, 22, 20
     most_boxes = max(len(boxes) for _, boxes in lanes)
     width, height = most_boxes * (box_width + gap), len(lanes) * (box_height + header + 14)

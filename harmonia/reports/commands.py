@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harmonia.atomic_files import write_whole
-from harmonia.errors import HarmoniaError, storage
+from harmonia.atomic_files import write_small_file
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ def write_report(
     report, confidential = _make_report(home_folder.releases, release, period, audience, institution, lang)
     folder = out or home_folder.root / "reports"
     page = folder / f"{'-'.join(filter(None, (audience, institution, period, lang)))}.html"
-    with storage(folder):
+    with convert_storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     mode = _PRIVATE if confidential else _PUBLIC
-    write_whole(page, render_page(report).encode(), mode)
+    write_small_file(page, render_page(report).encode(), mode)
     written = [page]
     if pdf and printing.find_browser():
         printing.print_pdf(page, page.with_suffix(".pdf"), mode)
@@ -66,9 +66,9 @@ def write_report(
 
 
 def _make_report(releases: Path, name: str | None, period: str, audience: str, institution: str | None, lang: str) -> tuple[Document, bool]:
-    """Make a report. Returns it, and whether it is confidential.
+    """Make a report. Returns the report, and whether it is confidential.
 
-    Raises `HarmoniaError` for an unknown audience, or an institution that is missing or not allowed for the audience.
+    Raises `HarmoniaError` for an unknown audience, and for an institution that is missing or not allowed for the audience.
     """
     from harmonia.reports import joint, own_figures
     from warehouse.releases.reading import open_release

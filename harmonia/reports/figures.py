@@ -28,30 +28,30 @@ class PublishedFigures:
     texts: ReportTexts
 
     @cached_property
-    def titles(self) -> dict[str, str]:
-        """Indicator → title, in the order of the release."""
+    def indicator_titles(self) -> dict[str, str]:
+        """The title of each indicator, in the order of the release."""
         definitions = self.release.table("definitions").sort_values("position")
         return {str(i): str(t) for i, t in zip(definitions["indicator"], definitions[f"title_{self.texts.lang}"], strict=True)}
 
     @cached_property
-    def by_stage(self) -> dict[str, list[str]]:
-        """Stage → its indicators, in the order of the release."""
+    def indicators_by_stage(self) -> dict[str, list[str]]:
+        """The indicators of each stage, in the order of the release."""
         out: dict[str, list[str]] = {}
-        for code in self.titles:
+        for code in self.indicator_titles:
             out.setdefault(indicators()[code].harmonised.stage, []).append(code)
         return out
 
-    def years(self, last_year: str) -> list[str]:
+    def list_years(self, last_year: str) -> list[str]:
         """Return the last years of the release up to and including `last_year`."""
         return [year for year in self.release.years() if year <= last_year][-MAX_YEARS:]
 
-    def rows(self, code: str, table: str, period: str, measure: str = "harmonised") -> pd.DataFrame:
-        """Return the published rows of a table; empty if it was not published, or not yet."""
+    def find_rows(self, code: str, table: str, period: str, measure: str = "harmonised") -> pd.DataFrame:
+        """Return the published rows of a table. The result is empty if the table was not published."""
         return self.release.figures(code, table, period, measure)
 
-    def number(self, code: str, table: str, period: str, cell: str, measure: str = "harmonised") -> int | None:
-        """Return a figure; None for a suppressed figure."""
-        rows = self.rows(code, table, period, measure)
+    def find_figure(self, code: str, table: str, period: str, cell: str, measure: str = "harmonised") -> int | None:
+        """Return a figure, or None if it is suppressed."""
+        rows = self.find_rows(code, table, period, measure)
         rows_of_cell = rows.loc[rows["cell"] == cell, "value"].dropna()
         return int(rows_of_cell.iloc[0]) if len(rows_of_cell) else None
 
@@ -59,9 +59,9 @@ class PublishedFigures:
         """Return a figure as text, with an asterisk if it is incomplete."""
         return f"{int(value)}{'*' if row['incomplete'] else ''}"
 
-    def total(self, code: str, year: str, measure: str = "harmonised") -> Cell:
-        """Return the total of a year, or its status: "fewer than", not delivered, unknown."""
-        rows = self.rows(code, "total", year, measure)
+    def make_total_cell(self, code: str, year: str, measure: str = "harmonised") -> Cell:
+        """Return a cell with the total of a year. If there is no figure, the cell says why: "fewer than", not delivered, or unknown."""
+        rows = self.find_rows(code, "total", year, measure)
         if rows.empty:
             return Cell("–")
         row = rows.iloc[0]
@@ -70,57 +70,65 @@ class PublishedFigures:
         text = status_text(row["status"], self.texts.lang, None if pd.isna(row["limit"]) else int(row["limit"]))
         return Cell(f"{text}*" if row["incomplete"] and row["status"] == "fewer_than" else text, number=False)
 
-    def part(self, code: str, year: str, offence: str, measure: str = "harmonised") -> Cell:
-        """Return the part of a year's total that belongs to one offence group; the suppression mark if it is suppressed."""
-        rows = self.rows(code, "offence_group", year, measure)
+    def make_offence_cell(self, code: str, year: str, offence: str, measure: str = "harmonised") -> Cell:
+        """Return a cell with the part of a year's total that belongs to one offence group. If that part is suppressed, the cell has the
+        suppression mark."""
+        rows = self.find_rows(code, "offence_group", year, measure)
         rows_of_cell = rows[(rows["cell"] == offence) & rows["value"].notna()]
         if len(rows_of_cell):
             return Cell(self.format_figure(rows_of_cell["value"].iloc[0], rows_of_cell.iloc[0]))
-        total_is_published = self.rows(code, "total", year, measure)["value"].notna().any()
+        total_is_published = self.find_rows(code, "total", year, measure)["value"].notna().any()
         return Cell(SUPPRESSED_MARK if total_is_published else "–", suppressed=bool(total_is_published))
 
-    def incomplete_notes(self, *periods: str, codes: Collection[str] | None = None) -> list[str]:
-        """Return notes on the years of `periods`: which deliveries are incomplete, and which quarters are not signed.
+    def explain_incomplete_figures(self, *periods: str, codes: Collection[str] | None = None) -> list[str]:
+        """Return notes on the years of `periods`. They say which deliveries are incomplete, and which quarters are not signed.
 
-        codes: only deliveries that these indicators count; None for all indicators.
+        If `codes` is given, only deliveries that these indicators count are named.
         """
         rows = self.release.cube
         rows_of_periods = rows[rows["table"].isin(["total", "offence_group"]) & rows["of"].isin([period[:4] for period in periods])]
         rows_of_periods = rows_of_periods if codes is None else rows_of_periods[rows_of_periods["indicator"].isin(codes)]
-        return [*self._notes(rows_of_periods), *self._preliminary_notes({period[:4] for period in periods})]
+        return [*self._explain_missing_deliveries(rows_of_periods), *self._explain_unsigned_quarters({period[:4] for period in periods})]
 
-    def _preliminary_notes(self, years: Collection[str]) -> list[str]:
-        """Return a note that names the quarters of these years which a head has not signed as they are; none if the release has no
-        signatures."""
+    def _explain_unsigned_quarters(self, years: Collection[str]) -> list[str]:
+        """Return a note that names the quarters of these years whose current state is not signed by the head of the institution. There
+        is no note if the release has no signatures."""
         coverage = self.release.table("coverage")
         if "signature" not in coverage:
             return []
         quarters = coverage[coverage["period"].str.contains("-Q") & coverage["period"].str[:4].isin(years)]
         unsigned = quarters[quarters["signature"].isin([UNSIGNED, REOPENED])].sort_values(["institution", "period"])
-        listed = [f"{self.texts.institution(str(name))} ({', '.join(found)})" for name, found in unsigned.groupby("institution")["period"]]
+        listed = [
+            f"{self.texts.format_institution(str(name))} ({', '.join(found)})" for name, found in unsigned.groupby("institution")["period"]
+        ]
         return [self.texts("preliminary", quarters="; ".join(listed))] if listed else []
 
-    def _notes(self, rows: pd.DataFrame) -> list[str]:
-        texts = [self.texts.gap(missing) for missing in rows["missing"].dropna().unique()]
+    def _explain_missing_deliveries(self, rows: pd.DataFrame) -> list[str]:
+        texts = [self.texts.describe_missing_deliveries(missing) for missing in rows["missing"].dropna().unique()]
         return [f"* {text}" for text in dict.fromkeys(texts) if text]
 
-    def breakdown(self, code: str, table: str, period: str) -> Table | None:
-        """Return a published breakdown as a table with a row for each published category; None if it was not published, or not yet."""
-        rows = self.rows(code, table, period)
+    def make_breakdown_table(self, code: str, table: str, period: str) -> Table | None:
+        """Return a breakdown as a table with a row for each published category, or None if the breakdown was not published."""
+        rows = self.find_rows(code, table, period)
         if rows.empty:
             return None
         lang = self.texts.lang
-        caption = f"{self.titles[code]}, {period.replace('/', '–')}: {label_of_code('table', table, lang).lower()}"
+        caption = f"{self.indicator_titles[code]}, {period.replace('/', '–')}: {label_of_code('table', table, lang).lower()}"
         header = [self.texts("columns", "category"), self.texts("columns", "figure")]
         if rows["value"].isna().any():
             return Table(caption, header, [], [status_text(rows["status"].iloc[0], lang)])
         cells = [
-            [Cell(self.category(table, str(row["cell"])), number=False), Cell(self.format_figure(row["value"], row))]
+            [Cell(self.label_category(table, str(row["cell"])), number=False), Cell(self.format_figure(row["value"], row))]
             for _, row in rows.iterrows()
         ]
         has_merged_categories = rows["status"].eq("joined").any()
-        return Table(caption, header, cells, [*([status_text("joined", lang)] if has_merged_categories else []), *self._notes(rows)])
+        return Table(
+            caption,
+            header,
+            cells,
+            [*([status_text("joined", lang)] if has_merged_categories else []), *self._explain_missing_deliveries(rows)],
+        )
 
-    def category(self, table: str, cell: str) -> str:
-        """Return the label of the category that a cell of a table has."""
+    def label_category(self, table: str, cell: str) -> str:
+        """Return the label of the category to which a cell of a table belongs."""
         return category_label(table, cell, self.texts.lang)

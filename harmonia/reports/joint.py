@@ -26,28 +26,28 @@ def make_joint_report(release: Release, period: str, audience: str, lang: str) -
     """Make the joint report of a year or a quarter. Raises `HarmoniaError` for an unknown period or language."""
     texts = ReportTexts(lang)
     figures = PublishedFigures(release, texts)
-    delivered = is_delivered(release, period)
+    delivered = has_readable_data(release, period)
     if not delivered:
         sections = [
-            Section("key", texts("sections", "key"), [texts("nothing", period=texts.period(period))]),
-            _coverage_section(figures, period),
+            Section("key", texts("sections", "key"), [texts("nothing", period=texts.format_period(period))]),
+            _make_coverage_section(figures, period),
         ]
     elif "-Q" in period:
         sections = [
-            _quarter_section(figures, period),
-            _coverage_section(figures, period),
-            _quality_section(figures),
-            _method_section(figures),
+            _make_quarter_section(figures, period),
+            _make_coverage_section(figures, period),
+            _make_quality_section(figures),
+            _make_method_section(figures),
         ]
     else:
         sections = [
-            _key_figure_section(figures, period),
-            _trend_section(figures, period),
-            *_breakdown_section(figures, period),
-            _flow_section(figures, period),
-            _bridge_section(figures, period),
+            _make_key_figure_section(figures, period),
+            _make_trend_section(figures, period),
+            *_make_breakdown_sections(figures, period),
+            _make_flow_section(figures, period),
+            _make_bridge_section(figures, period),
         ]
-        sections += [_coverage_section(figures, period), _quality_section(figures), _method_section(figures)]
+        sections += [_make_coverage_section(figures, period), _make_quality_section(figures), _make_method_section(figures)]
     return make_document(texts, release, period, audience, sections)
 
 
@@ -55,14 +55,14 @@ def make_document(texts: ReportTexts, release: Release, period: str, audience: s
     """Make a report of its sections, with title, office, and facts about the release."""
     policy = release.manifest["policy"]
     facts = [
-        (texts("facts", "period"), texts.period(period)),
+        (texts("facts", "period"), texts.format_period(period)),
         (texts("facts", "release"), release.name),
         (texts("facts", "policy"), f"{policy['signed_by']}, {policy['signed_on']}"),
     ]
     return Document(texts.lang, texts("titles", audience), texts("office"), facts, warning, sections, texts("footer"))
 
 
-def is_delivered(release: Release, period: str) -> bool:
+def has_readable_data(release: Release, period: str) -> bool:
     """Return whether readable data was delivered for a period.
 
     Raises `HarmoniaError` if the period is invalid or not in the release.
@@ -77,109 +77,119 @@ def is_delivered(release: Release, period: str) -> bool:
     return bool(coverage.loc[coverage["period"] == period, "state"].isin([COMPLETE, PARTIAL]).any())
 
 
-def _key_figure_section(figures: PublishedFigures, year: str) -> Section:
+def _make_key_figure_section(figures: PublishedFigures, year: str) -> Section:
     texts = figures.texts
-    years = figures.years(year)
+    years = figures.list_years(year)
     header = [texts("columns", "indicator"), *years[:-1], f"{year}: {texts('columns', 'total').lower()}"]
     header += [texts("columns", "leading"), *(texts("columns", "minor") for _ in topic().minor)]
     tables = []
-    for stage, codes in figures.by_stage.items():
+    for stage, codes in figures.indicators_by_stage.items():
         rows = []
         for code in codes:
-            cells = [figures.total(code, y) for y in years]
+            cells = [figures.make_total_cell(code, y) for y in years]
             cells += [
-                figures.part(code, year, topic().leading),
-                *(_minor_offence_figure(figures, code, year, minor) for minor in topic().minor),
+                figures.make_offence_cell(code, year, topic().leading),
+                *(_make_minor_offence_cell(figures, code, year, minor) for minor in topic().minor),
             ]
-            rows.append([Cell(figures.titles[code], number=False), *cells])
-        tables.append(Table(texts("stages", stage), header, rows, _suppression_note(texts, rows)))
-    return Section("key", texts("sections", "key"), [texts("intro", "key")], tables, notes=figures.incomplete_notes(*years))
+            rows.append([Cell(figures.indicator_titles[code], number=False), *cells])
+        tables.append(Table(texts("stages", stage), header, rows, _explain_suppression_mark(texts, rows)))
+    return Section("key", texts("sections", "key"), [texts("intro", "key")], tables, notes=figures.explain_incomplete_figures(*years))
 
 
-def _minor_offence_figure(figures: PublishedFigures, code: str, year: str, minor: str) -> Cell:
-    """Return the figure of the minor offence; a dash for indicators that have no such part (victims)."""
-    categories = figures.rows(code, "offence_group", year)["cell"]
+def _make_minor_offence_cell(figures: PublishedFigures, code: str, year: str, minor: str) -> Cell:
+    """Return a cell with the figure of the minor offence group. It has a dash if the indicator has no such part (victims)."""
+    categories = figures.find_rows(code, "offence_group", year)["cell"]
     if len(categories) and not categories.str.contains(minor, regex=False).any() and (categories != "").all():
         return Cell("–")
-    return figures.part(code, year, minor)
+    return figures.make_offence_cell(code, year, minor)
 
 
-def _suppression_note(texts: ReportTexts, rows: list[list[Cell]]) -> list[str]:
+def _explain_suppression_mark(texts: ReportTexts, rows: list[list[Cell]]) -> list[str]:
     return [texts("mark")] if any(cell.suppressed for row in rows for cell in row) else []
 
 
-def _chart_note(texts: ReportTexts, drawn_charts: list[Chart]) -> list[str]:
+def _explain_missing_bars(texts: ReportTexts, drawn_charts: list[Chart]) -> list[str]:
     return [texts("mark")] if any(SUPPRESSED_MARK in chart.svg for chart in drawn_charts) else []
 
 
-def _trend_section(figures: PublishedFigures, year: str) -> Section:
-    texts, years = figures.texts, figures.years(year)
+def _make_trend_section(figures: PublishedFigures, year: str) -> Section:
+    texts, years = figures.texts, figures.list_years(year)
     drawn_charts = []
     for code in topic().report.trend:
-        totals = [figures.number(code, "total", y, "total") for y in years]
-        parts = [figures.number(code, "offence_group", y, topic().leading) for y in years]
-        is_incomplete = [any(figures.rows(code, table, y)["incomplete"].any() for table in ("total", "offence_group")) for y in years]
+        totals = [figures.find_figure(code, "total", y, "total") for y in years]
+        parts = [figures.find_figure(code, "offence_group", y, topic().leading) for y in years]
+        is_incomplete = [any(figures.find_rows(code, table, y)["incomplete"].any() for table in ("total", "offence_group")) for y in years]
         labels = [f"{y}*" if incomplete else y for y, incomplete in zip(years, is_incomplete, strict=True)]
         drawn_charts.append(
-            Chart(figures.titles[code], charts.draw_bar_chart(figures.titles[code], labels, totals, parts, SUPPRESSED_MARK))
+            Chart(
+                figures.indicator_titles[code],
+                charts.draw_bar_chart(figures.indicator_titles[code], labels, totals, parts, SUPPRESSED_MARK),
+            )
         )
-    notes = [*_chart_note(texts, drawn_charts), *figures.incomplete_notes(*years, codes=topic().report.trend)]
+    notes = [*_explain_missing_bars(texts, drawn_charts), *figures.explain_incomplete_figures(*years, codes=topic().report.trend)]
     return Section("trend", texts("sections", "trend"), [texts("intro", "trend")], charts=drawn_charts, notes=notes)
 
 
-def _breakdown_section(figures: PublishedFigures, year: str) -> list[Section]:
+def _make_breakdown_sections(figures: PublishedFigures, year: str) -> list[Section]:
     texts = figures.texts
-    tables = [table for name in _BROKEN_DOWN if (table := _latest_breakdown(figures, topic().report.broken_down, name, year))]
+    tables = [table for name in _BROKEN_DOWN if (table := _find_latest_breakdown(figures, topic().report.broken_down, name, year))]
     victims = Section(
         "victims", texts("sections", "victims"), [texts("intro", "victims")], tables, notes=[] if tables else [texts("unpublished")]
     )
     by_offence = []
-    for codes in figures.by_stage.values():
-        by_offence += [table for code in codes if (table := figures.breakdown(code, "offence_group", year))]
+    for codes in figures.indicators_by_stage.values():
+        by_offence += [table for code in codes if (table := figures.make_breakdown_table(code, "offence_group", year))]
     return [victims, Section("offences", texts("sections", "offences"), tables=by_offence)]
 
 
-def _latest_breakdown(figures: PublishedFigures, code: str, table: str, year: str) -> Table | None:
-    """Return the breakdown of the year or, if it was not published, of the latest published year or window before it."""
+def _find_latest_breakdown(figures: PublishedFigures, code: str, table: str, year: str) -> Table | None:
+    """Return the breakdown of the year. If it was not published, return that of the latest earlier year or window that was published."""
     cube = figures.release.cube
     published = cube[(cube["indicator"] == code) & (cube["table"] == table) & (cube["measure"] == "harmonised")]
     windows = sorted(window for window in published["of"].unique() if window[-4:] <= year or window[:4] <= year <= window[-4:])
-    return figures.breakdown(code, table, windows[-1]) if windows else None
+    return figures.make_breakdown_table(code, table, windows[-1]) if windows else None
 
 
-def _flow_section(figures: PublishedFigures, year: str) -> Section:
+def _make_flow_section(figures: PublishedFigures, year: str) -> Section:
     texts = figures.texts
     lanes = [
-        (texts("entities", unit), [(figures.titles[c], figures.part(c, year, topic().leading).text) for c in codes if c in figures.titles])
+        (
+            texts("entities", unit),
+            [
+                (figures.indicator_titles[c], figures.make_offence_cell(c, year, topic().leading).text)
+                for c in codes
+                if c in figures.indicator_titles
+            ],
+        )
         for unit, codes in topic().report.flow.items()
-        if any(c in figures.titles for c in codes)  # a release made before an indicator existed has none of it
+        if any(c in figures.indicator_titles for c in codes)  # a release made before an indicator existed has none of it
     ]
     chart = Chart(texts("sections", "flow"), charts.draw_flow_chart(texts("sections", "flow"), lanes))
     notes = [
-        *_chart_note(texts, [chart]),
-        *figures.incomplete_notes(year, codes=topic().report.in_flow),
+        *_explain_missing_bars(texts, [chart]),
+        *figures.explain_incomplete_figures(year, codes=topic().report.in_flow),
     ]
     return Section("flow", texts("sections", "flow"), [texts("intro", "flow", year=year)], charts=[chart], notes=notes)
 
 
-def _bridge_section(figures: PublishedFigures, year: str) -> Section:
+def _make_bridge_section(figures: PublishedFigures, year: str) -> Section:
     texts, lang = figures.texts, figures.texts.lang
     causes = figures.release.table("causes").set_index("cause")[lang]
     bridge = figures.release.table("bridge")
     bridge = bridge[bridge["period"] == year]
     rows = []
-    for code, title in figures.titles.items():
-        totals = [figures.total(code, year, "as_reported"), figures.total(code, year)]
+    for code, title in figures.indicator_titles.items():
+        totals = [figures.make_total_cell(code, year, "as_reported"), figures.make_total_cell(code, year)]
         bridge_rows = bridge[bridge["indicator"] == code]
-        rows.append([Cell(title, number=False), *totals, Cell(_cause_texts(bridge_rows, causes, texts), number=False)])
+        rows.append([Cell(title, number=False), *totals, Cell(_describe_causes(bridge_rows, causes, texts), number=False)])
     header = [texts("columns", name) for name in ("indicator", "reported", "harmonised", "cause")]
     note = [] if len(bridge) else [texts("unpublished")]
-    table = Table(texts("sections", "bridge"), header, rows, [*figures.incomplete_notes(year), *note])
+    table = Table(texts("sections", "bridge"), header, rows, [*figures.explain_incomplete_figures(year), *note])
     return Section("bridge", texts("sections", "bridge"), [texts("intro", "bridge")], [table])
 
 
-def _cause_texts(bridge_rows: pd.DataFrame, causes: pd.Series, texts: ReportTexts) -> str:
-    """Return the published causes of one indicator's difference, in words: "registered twice: −3"."""
+def _describe_causes(bridge_rows: pd.DataFrame, causes: pd.Series, texts: ReportTexts) -> str:
+    """Describe the published causes of the difference between the two figures of an indicator, e.g. "registered twice: −3"."""
     out = []
     for cause, n, status in zip(bridge_rows["cause"], bridge_rows["n"], bridge_rows["status"], strict=True):
         name = str(causes[cause]) if cause in causes.index else texts("other_causes" if len(bridge_rows) > 1 else "all_causes")
@@ -188,7 +198,7 @@ def _cause_texts(bridge_rows: pd.DataFrame, causes: pd.Series, texts: ReportText
     return "; ".join(out)
 
 
-def _coverage_section(figures: PublishedFigures, period: str) -> Section:
+def _make_coverage_section(figures: PublishedFigures, period: str) -> Section:
     texts = figures.texts
     coverage = figures.release.table("coverage")
     quarters = [p for p in sorted(coverage["period"].unique()) if "-Q" in p and p[:4] == period[:4]]
@@ -197,13 +207,13 @@ def _coverage_section(figures: PublishedFigures, period: str) -> Section:
     signature: dict[Any, Any] = by_quarter["signature"].to_dict() if "signature" in by_quarter else {}
     rows = []
     for institution in coverage["institution"].drop_duplicates():
-        states = [texts.state(str(state.get((institution, q), MISSING)), signature.get((institution, q))) for q in quarters]
-        rows.append([Cell(texts.institution(institution), number=False), *(Cell(s, number=False) for s in states)])
+        states = [texts.describe_state(str(state.get((institution, q), MISSING)), signature.get((institution, q))) for q in quarters]
+        rows.append([Cell(texts.format_institution(institution), number=False), *(Cell(s, number=False) for s in states)])
     table = Table(texts("sections", "coverage"), [texts("columns", "institution"), *quarters], rows)
     return Section("coverage", texts("sections", "coverage"), [texts("intro", "coverage")], [table])
 
 
-def _quality_section(figures: PublishedFigures) -> Section:
+def _make_quality_section(figures: PublishedFigures) -> Section:
     texts = figures.texts
     shares = figures.release.manifest["linkage"]["shares"]
     rows = [
@@ -214,38 +224,42 @@ def _quality_section(figures: PublishedFigures) -> Section:
     return Section("quality", texts("sections", "quality"), [texts("intro", "quality")], [table])
 
 
-def _quarter_section(figures: PublishedFigures, period: str) -> Section:
+def _make_quarter_section(figures: PublishedFigures, period: str) -> Section:
     texts, (year, quarter) = figures.texts, period.split("-")
     rows, unpublished = [], True
-    for code, title in figures.titles.items():
-        quarters = figures.rows(code, "quarter", year)
+    for code, title in figures.indicator_titles.items():
+        quarters = figures.find_rows(code, "quarter", year)
         rows_of_quarter = quarters[[quarter in str(cell).split("+") for cell in quarters["cell"]]]
         unpublished = unpublished and quarters.empty
         if len(rows_of_quarter) and pd.notna(rows_of_quarter["value"].iloc[0]):
             cell = Cell(figures.format_figure(rows_of_quarter["value"].iloc[0], rows_of_quarter.iloc[0]))
             rows.append(
-                [Cell(title, number=False), cell, Cell(figures.category("quarter", str(rows_of_quarter["cell"].iloc[0])), number=False)]
+                [
+                    Cell(title, number=False),
+                    cell,
+                    Cell(figures.label_category("quarter", str(rows_of_quarter["cell"].iloc[0])), number=False),
+                ]
             )
         elif len(quarters):
             rows.append([Cell(title, number=False), Cell(SUPPRESSED_MARK, suppressed=True), Cell("", number=False)])
     header = [texts("columns", "indicator"), texts("columns", "leading"), texts("facts", "period")]
-    tables = [Table(texts.period(period), header, rows, _suppression_note(texts, rows))] if rows else []
+    tables = [Table(texts.format_period(period), header, rows, _explain_suppression_mark(texts, rows))] if rows else []
     notes = [texts("unpublished")] if unpublished else []
     return Section(
-        "key", texts("sections", "key"), [texts("intro", "key_quarter")], tables, notes=[*notes, *figures.incomplete_notes(year)]
+        "key", texts("sections", "key"), [texts("intro", "key_quarter")], tables, notes=[*notes, *figures.explain_incomplete_figures(year)]
     )
 
 
-def _method_section(figures: PublishedFigures) -> Section:
+def _make_method_section(figures: PublishedFigures) -> Section:
     texts = figures.texts
     definitions = figures.release.table("definitions").set_index("indicator")
     rows = [
         [
             Cell(title, number=False),
             Cell(str(definitions.loc[code, f"definition_{texts.lang}"]), number=False),
-            Cell(", ".join(texts.institution(i) for i in indicators()[code].institutions), number=False),
+            Cell(", ".join(texts.format_institution(i) for i in indicators()[code].institutions), number=False),
         ]
-        for code, title in figures.titles.items()
+        for code, title in figures.indicator_titles.items()
     ]
     header = [texts("columns", "indicator"), texts("definitions"), texts("columns", "institution")]
-    return Section("method", texts("sections", "method"), texts.sentences("method"), [Table(texts("definitions"), header, rows)])
+    return Section("method", texts("sections", "method"), texts.list_sentences("method"), [Table(texts("definitions"), header, rows)])

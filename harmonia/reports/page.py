@@ -13,7 +13,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 
 @cache
-def _template_environment() -> jinja2.Environment:
+def _make_template_environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(_TEMPLATES)
     return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
@@ -21,4 +21,4 @@ def _template_environment() -> jinja2.Environment:
 def render_page(report: Document) -> str:
     """Render a report as an HTML page. Charts are trusted markup; every other text is escaped."""
     style = (_TEMPLATES / "report.css").read_text("utf-8")
-    return _template_environment().get_template("report.html.j2").render(report=report, style=style)
+    return _make_template_environment().get_template("report.html.j2").render(report=report, style=style)

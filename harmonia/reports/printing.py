@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harmonia.atomic_files import write_whole
+from harmonia.atomic_files import write_small_file
 from harmonia.errors import HarmoniaError
 
 VARIABLE = "HARMONIA_BROWSER"
@@ -44,4 +44,4 @@ def print_pdf(page: Path, target: Path, mode: int = 0o644) -> None:
             raise HarmoniaError(f"{target}: {program} could not print it ({type(error).__name__}); the page is {page}") from None
         if process.returncode or not printed_file.is_file():
             raise HarmoniaError(f"{target}: {program} could not print it (exit {process.returncode}); the page is {page}")
-        write_whole(target, printed_file.read_bytes(), mode)
+        write_small_file(target, printed_file.read_bytes(), mode)

@@ -37,23 +37,24 @@ class ReportTexts:
             text = text[name]
         return str(text[LANGUAGES.index(self.lang)]).format(**values)
 
-    def sentences(self, name: str) -> list[str]:
-        """Return the list of sentences called `name`."""
+    def list_sentences(self, name: str) -> list[str]:
+        """Return the list of sentences that the texts contain under `name`."""
         return [sentence[LANGUAGES.index(self.lang)] for sentence in load_texts()[name]]
 
-    def period(self, period: str) -> str:
-        """Return a quarter in words; a year unchanged."""
+    def format_period(self, period: str) -> str:
+        """Return a quarter in words. A year is returned unchanged."""
         return self("quarter", year=period[:4], n=period[6:]) if "-Q" in period else period
 
-    def institution(self, name: str) -> str:
+    def format_institution(self, name: str) -> str:
         """Return the name of an institution from its contract."""
         return contract.load(name).publisher[self.lang]
 
-    def gap(self, missing: str | None) -> str:
-        """Return incomplete deliveries (`warehouse.releases.labels.missing_text`) in words; empty if there are none."""
+    def describe_missing_deliveries(self, missing: str | None) -> str:
+        """Describe the deliveries that are missing or incomplete (`missing_text` of `warehouse.releases.labels`). The text is empty if
+        there are none."""
         return missing_text(missing, self.lang)
 
-    def state(self, state: str, signature: object = None) -> str:
-        """Return the state of a delivery in words; if its quarter is not signed, also the state of the signature."""
+    def describe_state(self, state: str, signature: object = None) -> str:
+        """Describe the state of a delivery. If its quarter is not signed, the state of the signature is added."""
         unsigned = f" ({label_of_code('signature', signature, self.lang)})" if isinstance(signature, str) and signature != SIGNED else ""
         return f"{label_of_code('delivery_state', state, self.lang)}{unsigned}"

@@ -12,10 +12,10 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
-from harmonia.audit import list_entries, record_access, record_own_access
+from harmonia.audit import list_audit_entries, record_access, record_own_access
 from harmonia.errors import HarmoniaError
 from harmonia.registry import open_registry
-from harmonia.registry.ledger import first_run
+from harmonia.registry.ledger import find_start_of_first_run
 from pipelines.resources.workplace import Workplace
 from schemas.yaml_declarations import read_yaml
 from sources import contract
@@ -39,7 +39,7 @@ class SentReport:
 
 @dataclass(frozen=True)
 class DueReport:
-    """One report of the register: its deadline, and the day on which it was first sent."""
+    """A report of the register, with its deadline and the day on which it was first sent."""
 
     audience: str
     institution: str
@@ -55,15 +55,15 @@ class DueReport:
 
 
 @cache
-def _transmission_rules() -> list[dict[str, str | int]]:
+def _read_transmission_rules() -> list[dict[str, str | int]]:
     log: list[dict[str, str | int]] = read_yaml(Path(__file__).with_name("register.yaml"))
     return log
 
 
 def record_sent(workplace: Workplace, sent: SentReport, who: str | None = None) -> None:
-    """Record a report that was sent. who: account that records it; None: the user of this process.
+    """Record that a report was sent. `who` is the account that records it. If it is None, the user of this process is recorded.
 
-    Raises `HarmoniaError` for an unknown audience, or an unknown, missing or needless institution.
+    Raises `HarmoniaError` for an unknown audience, and for an institution that is unknown, missing or not needed.
     """
     if sent.audience not in AUDIENCES:
         raise HarmoniaError(f"unknown audience {sent.audience!r}: use one of {', '.join(AUDIENCES)}")
@@ -82,11 +82,11 @@ def record_sent(workplace: Workplace, sent: SentReport, who: str | None = None) 
 def list_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:
     """List the reports of all past periods of the release, sorted by deadline.
 
-    Returns two lists: the second has the unsent reports that were due before the first run of the home, the first has all others.
+    Returns two lists. The second has the unsent reports that were due before the first run of the home. The first has all others.
     """
     with closing(open_registry(workplace.registry)) as registry:
-        log = list_entries(registry, None)
-        first_run_at = first_run(registry)
+        log = list_audit_entries(registry, None)
+        first_run_at = find_start_of_first_run(registry)
     sent = [SentReport(**json.loads(line)) for line in log.loc[log["what"] == _ACTION, "subject"]]
     first_sent = {}
     for report in sorted(sent, key=lambda s: s.day, reverse=True):
@@ -96,20 +96,20 @@ def list_reports(workplace: Workplace, release: Release, today: date) -> tuple[l
         end = last_day(period)
         if end >= today:
             continue
-        for rule in _transmission_rules():
+        for rule in _read_transmission_rules():
             if rule["cadence"] == ("quarter" if "-Q" in period else "year"):
                 reports += [
-                    _due_report(str(rule["audience"]), i, period, end + timedelta(days=int(rule["days"])), first_sent)
-                    for i in _recipients_of_rule(rule)
+                    _make_due_report(str(rule["audience"]), i, period, end + timedelta(days=int(rule["days"])), first_sent)
+                    for i in _list_recipients_of_rule(rule)
                 ]
     reports.sort(key=lambda report: (report.deadline, report.audience, report.institution))
     before = [report for report in reports if not report.sent and first_run_at and report.deadline < first_run_at.date() <= today]
     return [report for report in reports if report not in before], before
 
 
-def _recipients_of_rule(rule: dict[str, str | int]) -> list[str]:
+def _list_recipients_of_rule(rule: dict[str, str | int]) -> list[str]:
     return list(contract.institutions()) if rule["audience"] == "institution" else [""]
 
 
-def _due_report(audience: str, institution: str, period: str, deadline: date, sent: dict[tuple[str, str, str], str]) -> DueReport:
+def _make_due_report(audience: str, institution: str, period: str, deadline: date, sent: dict[tuple[str, str, str], str]) -> DueReport:
     return DueReport(audience, institution, period, deadline, sent.get((audience, institution, period)))

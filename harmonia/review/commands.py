@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harmonia.console import console, count, print_frame
+from harmonia.console import format_count, make_console, print_frame
 from harmonia.errors import HarmoniaError
 from harmonia.options import HomeFolder, RegistryUrl
-from harmonia.user import acting_account
+from harmonia.user import find_acting_account
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def list_pairs(
         a=lambda f: f["institution_a"] + " " + f["key_a"], b=lambda f: f["institution_b"] + " " + f["key_b"], influence=lambda f: f["moves"]
     )
     columns = ["pair", "a", "b", "weight", "decision", "contradiction", "influence", "touched", "state"]
-    title = f"{len(shown)} of {count(len(pairs), 'pair')}; influence: estimate of how many figures the opposite decision changes"
+    title = f"{len(shown)} of {format_count(len(pairs), 'pair')}; influence: estimate of how many figures the opposite decision changes"
     print_frame(shown[columns], "", title)
-    console(markup=False).print("Show one: harmonia review show PAIR", soft_wrap=True)
+    make_console(markup=False).print("Show one: harmonia review show PAIR", soft_wrap=True)
 
 
 @app.command()
@@ -98,16 +98,16 @@ def show(
     from harmonia.review.judgements import read_judgements
     from harmonia.review.naming import resolve_pair
     from harmonia.review.pair_texts import describe_evidence, describe_pair
-    from harmonia.review.pairs import PAIR, pair_ids, parse_pair
+    from harmonia.review.pairs import PAIR, compute_pair_ids, parse_pair
 
     with _open_run(home, registry_url) as (published_run, registry):
         pair_row = resolve_pair(published_run, registry, parse_pair(pair))
-        name = str(pair_ids(pair_row).iloc[0])
+        name = str(compute_pair_ids(pair_row).iloc[0])
         if names:
-            record_access(registry, acting_account(published_run.home.root), "looked at names for review", name)
+            record_access(registry, find_acting_account(published_run.home.root), "looked at names for review", name)
         print_frame(describe_pair(published_run, pair_row, names), "", name)
         if not blind:
-            console(markup=False).print(describe_evidence(published_run, pair_row), soft_wrap=True)
+            make_console(markup=False).print(describe_evidence(published_run, pair_row), soft_wrap=True)
             judgements = read_judgements(registry).merge(pair_row, on=PAIR)
             if len(judgements):
                 judgements["decided_at"] = judgements["decided_at"].map(lambda moment: f"{moment:%Y-%m-%d %H:%M}")
@@ -122,22 +122,22 @@ def preview(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Show what a verdict would change: cases or persons, and published figures. Enters nothing."""
-    from harmonia.review.consequence import Consequences
+    from harmonia.review.consequence import VerdictPreviews
     from harmonia.review.naming import resolve_pair
     from harmonia.review.pair_texts import list_changed_figures, list_changed_records
     from harmonia.review.pairs import parse_pair
 
     with _open_run(home, registry_url) as (published_run, registry):
-        consequences = Consequences(published_run, registry)
+        consequences = VerdictPreviews(published_run, registry)
         try:
-            result = consequences.preview(
-                resolve_pair(published_run, registry, parse_pair(pair)), verdict.value, acting_account(published_run.home.root)
+            result = consequences.preview_verdict(
+                resolve_pair(published_run, registry, parse_pair(pair)), verdict.value, find_acting_account(published_run.home.root)
             )
         finally:
             consequences.close()
     print_frame(list_changed_records(result), "", "Cases and persons before and after")
     if len(result.figures):
-        print_frame(list_changed_figures(result), "", f"{count(len(result.figures), 'published figure')} would change")
+        print_frame(list_changed_figures(result), "", f"{format_count(len(result.figures), 'published figure')} would change")
     else:
         typer.echo("No published figure would change.")
     if result.is_disputed:
@@ -166,8 +166,8 @@ def decide(
     reason = normalise_text("why", why)
     with _open_run(home, registry_url) as (published_run, registry):
         pair_row = resolve_pair(published_run, registry, parse_pair(pair))
-        is_new = deciding.decide(
-            published_run, registry, pair_row, verdict.value, acting_account(published_run.home.root), reason, blind=blind
+        is_new = deciding.enter_verdict(
+            published_run, registry, pair_row, verdict.value, find_acting_account(published_run.home.root), reason, blind=blind
         )
         typer.echo("Judgement entered." if is_new else "The same judgement exists already; nothing was entered.")
         for line in describe_verdict(read_judgements(registry), pair_row):
@@ -188,19 +188,19 @@ def export(
     """Write a workbook for stewards with the doubtful pairs or, with --sample, a blind sample."""
     from harmonia.review import exchange
     from harmonia.review.queue import list_doubtful_pairs
-    from harmonia.review.sampling import find_sample
+    from harmonia.review.sampling import find_sample_number
 
     with _open_run(home, registry_url) as (published_run, registry):
         if sample is not None:
-            pairs = exchange.pairs_of_sample(registry, find_sample(registry, sample), everything)
+            pairs = exchange.list_pairs_of_sample(registry, find_sample_number(registry, sample), everything)
         else:
             pairs = list_doubtful_pairs(published_run, registry, everything).drop(columns=["pair", "state", "touched", "reasons"])
         pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
         pairs = pairs if sample is not None else pairs.head(limit)
         written = exchange.export_pairs(
-            published_run, registry, file, pairs, sample or 0, names, acting_account(published_run.home.root) if names else ""
+            published_run, registry, file, pairs, sample or 0, names, find_acting_account(published_run.home.root) if names else ""
         )
-    typer.echo(f"{count(written, 'pair')} written to {file}. Fill in verdict, why and steward, then: harmonia review import {file}")
+    typer.echo(f"{format_count(written, 'pair')} written to {file}. Fill in verdict, why and steward, then: harmonia review import {file}")
 
 
 @app.command("import")
@@ -218,8 +218,8 @@ def import_file(
         done = import_judgements(published_run, registry, file)
         clashes = describe_contradictions(read_judgements(registry))
     typer.echo(
-        f"{count(done.entered, 'judgement')} entered, {done.known} already known, {count(done.open, 'row')} without a verdict, "
-        f"{len(done.refused)} refused."
+        f"{format_count(done.entered, 'judgement')} entered, {done.known} already known, {format_count(done.open, 'row')} without a "
+        f"verdict, {len(done.refused)} refused."
     )
     for row in done.refused.itertuples(index=False):
         typer.echo(f"row {row.row} [{row.pair}]: {row.why_not}")
@@ -244,7 +244,7 @@ def sample(
     with _open_run(home, registry_url) as (published_run, registry):
         drawn = draw(published_run, registry, pairs, seed, ENTITIES if entity is None else (entity.value,))
     out = drawn.left_out
-    screen = console(markup=False)
+    screen = make_console(markup=False)
     screen.print(
         f"Sample {drawn.sample}: {len(drawn.pairs)} of {int(drawn.strata['pairs'].sum())} pairs. Not candidates: {out['forbidden']} "
         f"excluded by a hard rule, {out['nothing_shared']} without a common blocking key and of negligible weight.",
@@ -256,13 +256,13 @@ def sample(
 @app.command()
 def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: SampleNumber = None) -> None:
     """Estimate precision and recall of the published linkage from a blind sample, with 95 % intervals."""
-    from harmonia.review.estimating import estimate as measure
-    from harmonia.review.exchange import count_judged
-    from harmonia.review.sampling import count_labels, find_sample
+    from harmonia.review.estimating import estimate_accuracy as measure
+    from harmonia.review.exchange import count_judged_pairs
+    from harmonia.review.sampling import count_labels, find_sample_number
 
     with _open_run(home, registry_url) as (published_run, registry):
-        number = find_sample(registry, sample)
-        judged, drawn = count_judged(registry, number)
+        number = find_sample_number(registry, sample)
+        judged, drawn = count_judged_pairs(registry, number)
         if judged == 0:
             raise HarmoniaError(
                 f"no pair of sample {number} was judged yet: use harmonia review export --sample {number} FILE.xlsx, fill it in, import it"
@@ -270,17 +270,17 @@ def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: 
         figures = measure(count_labels(registry, number))
     for name in ("estimate", "low", "high"):
         figures[name] = figures[name].map(lambda v: f"{v:.4f}" if v == v else "unknown")
-    out = console(markup=False)
+    out = make_console(markup=False)
     title = f"Sample {number}: {judged} of {drawn} pairs judged; 95 % interval from low to high"
     print_frame(figures, "", title)
     out.print(
         "For the linkage as published when the sample was drawn. Recall is over candidate pairs: pairs without a common blocking key "
-        f"are not included. {_dropped_blocks_text(published_run)}",
+        f"are not included. {_describe_dropped_blocks(published_run)}",
         soft_wrap=True,
     )
 
 
-def _dropped_blocks_text(published_run: PublishedRun) -> str:
+def _describe_dropped_blocks(published_run: PublishedRun) -> str:
     """Describe the blocking values that the last run dropped, in one sentence."""
     import json
 
@@ -289,4 +289,6 @@ def _dropped_blocks_text(published_run: PublishedRun) -> str:
     if not refused:
         return "Blocking dropped no values in the last run."
     pairs = int(plain.get("blocking_pairs_refused", 0))
-    return f"In the last run blocking dropped {count(refused, 'value')} shared by too many records, with {count(pairs, 'pair')}."
+    return (
+        f"In the last run blocking dropped {format_count(refused, 'value')} shared by too many records, with {format_count(pairs, 'pair')}."
+    )

@@ -25,11 +25,11 @@ from pipelines.linkage import load_model
 from pipelines.linkage.constraints import BINDING_VERDICTS
 from pipelines.linkage.list_positions import apply_first_keys
 from pipelines.linkage.relinking import Clusters, Relinking
-from pipelines.linkage.spark import Spark
+from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import INPUT_COLUMNS
 from pipelines.resources import lake
-from warehouse.count.inputs import run_inputs
-from warehouse.count.recount import MEASURES, RecordIds, Recount
+from warehouse.count.inputs import collect_run_inputs
+from warehouse.count.recount import MEASURES, RecordIds, RecountWithOtherIds
 from warehouse.star.figures import CELL
 
 ENTITIES = {"case": "cases", "person": "persons"}
@@ -39,7 +39,7 @@ _MAX_CACHED = 6  # sets of judgements whose clusters are kept in memory
 
 
 @dataclass(frozen=True)
-class Consequence:
+class VerdictEffect:
     """What a verdict changes.
 
     records       every record of the cases or persons of the pair, and of those that change, with its ids before and after. `RECORDS`
@@ -59,8 +59,8 @@ class Consequence:
     forbidden: str
 
 
-class Consequences:
-    """The last run of a home in memory, from which previews are computed. Several threads may share it.
+class VerdictPreviews:
+    """The last run of a home in memory, from which the effects of verdicts are computed. Several threads may share it.
 
     Judgements that are entered after the run are taken into account.
     """
@@ -68,7 +68,7 @@ class Consequences:
     def __init__(self, published_run: PublishedRun, registry: Registry) -> None:
         """Load a published run. Raises `HarmoniaError` if its lake cannot be read."""
         self.published_run, self._registry, self._lock = published_run, registry, Lock()
-        model, spark = load_model(), Spark.from_environment()
+        model, spark = load_model(), SplinkOnSpark.from_environment()
         canonical = {name: published_run.table("canonical", name, columns) for name, columns in INPUT_COLUMNS.items()}
         self._places, self._successors = published_run.table("identities", "listed"), canonical["successors"]
         self._relinking = Relinking(canonical, model, self._places, published_run.home.lake / "linkage_memory", spark)
@@ -76,50 +76,51 @@ class Consequences:
             lake.open_output(dict, published_run.home.lake / stage) for stage in ("identities", "record_status", "findings", "canonical")
         )
         published = RecordIds(identities["cases"], identities["persons"])
-        self._recount = Recount(run_inputs(tables, identities, status, findings), published)
+        self._recount = RecountWithOtherIds(collect_run_inputs(tables, identities, status, findings), published)
         self.published = published_run.table("statistics", "statistics").set_index(CELL)[MEASURES].dropna().astype("int64")
         self._pending = self.published.iloc[:0]
         self._entered: int | None = None
         self._decided: dict[tuple[object, ...], tuple[Clusters, RecordIds]] = {}
         self._counted: dict[int, tuple[RecordIds, pd.DataFrame]] = {}
-        self._follow_judgements()
+        self._apply_new_judgements()
 
     def close(self) -> None:
         """Free the database."""
         self._recount.close()
 
-    def preview(self, pair: pd.DataFrame, verdict: str, steward: str) -> Consequence:
+    def preview_verdict(self, pair: pd.DataFrame, verdict: str, steward: str) -> VerdictEffect:
         """Compute what changes if `steward` enters `verdict` on `pair` (a frame of one row with the columns `PAIR`)."""
         with self._lock:
-            self._follow_judgements()
+            self._apply_new_judgements()
             judgements = current_verdicts(self._registry, self._places, pair[PAIR].assign(verdict=verdict, steward=steward))
-            clusters, after = self._linkage_under(judgements)
-            now, changes = self._recount.now, self._changes_of_linkage(after)
+            clusters, after = self._link_under_judgements(judgements)
+            now, changes = self._recount.now, self._compute_figure_changes(after)
         combined = judgements.merge(pair[PAIR], on=PAIR)["verdict"]
-        return Consequence(
-            records=_changed_records(now, after, pair),
-            figures=self._changed_figures(changes, "harmonised"),
-            reported=self._changed_figures(changes, "as_reported"),
+        return VerdictEffect(
+            records=_list_changed_records(now, after, pair),
+            figures=self._list_changed_figures(changes, "harmonised"),
+            reported=self._list_changed_figures(changes, "as_reported"),
             is_effective=verdict in BINDING_VERDICTS
             and bool(combined.eq(verdict).any())
             and _are_in_one_cluster(clusters, pair) == (verdict == "same"),
             is_disputed=bool(combined.eq("disputed").any()),
-            forbidden=self._relinking.forbidden(pair) if verdict == "same" else "",
+            forbidden=self._relinking.find_forbidding_rule(pair) if verdict == "same" else "",
         )
 
-    def _follow_judgements(self) -> None:
-        """Make the ids and figures under all judgements the current ones, if judgements were entered since the last call."""
+    def _apply_new_judgements(self) -> None:
+        """If judgements were entered since the last call, apply them, so that the current ids and figures are those under all
+        judgements."""
         entered = len(read_judgements(self._registry))
         if entered == self._entered:
             return
-        after = self._linkage_under(current_verdicts(self._registry, self._places))[1]
+        after = self._link_under_judgements(current_verdicts(self._registry, self._places))[1]
         if not _have_equal_ids(after, self._recount.now):
-            self._pending = _sum_figures(self._pending, self._changes_of_linkage(after).set_index(CELL))
+            self._pending = _sum_figures(self._pending, self._compute_figure_changes(after).set_index(CELL))
             self._recount.set_current_ids(after)
             self._counted.clear()
         self._entered = entered
 
-    def _linkage_under(self, judgements: pd.DataFrame) -> tuple[Clusters, RecordIds]:
+    def _link_under_judgements(self, judgements: pd.DataFrame) -> tuple[Clusters, RecordIds]:
         """Return the clusters and ids that linkage gives under `judgements`.
 
         The latest results are kept in memory, since a verdict is usually entered right after its preview.
@@ -127,22 +128,23 @@ class Consequences:
         binding = judgements[judgements["verdict"].isin(BINDING_VERDICTS)].reset_index(drop=True)
         key = tuple(binding.itertuples(index=False, name=None))
         if key not in self._decided:
-            clusters = self._relinking.clusters(binding)
+            clusters = self._relinking.decide_clusters(binding)
             self._decided[key] = (clusters, self._foresee_ids(clusters))
             while len(self._decided) > _MAX_CACHED:
                 self._decided.pop(next(iter(self._decided)))
         return self._decided[key]
 
-    def _changes_of_linkage(self, after: RecordIds) -> pd.DataFrame:
-        """Return the figures that change with the ids `after` (`Recount.changes`). Results are kept until the current ids change.
+    def _compute_figure_changes(self, after: RecordIds) -> pd.DataFrame:
+        """Return the figures that would change if records had the ids `after` (`RecountWithOtherIds.changed_cells`).
 
-        They are kept by object identity, which works because `_linkage_under` returns the same object for the same judgements.
+        Results are kept until the current ids change. They are kept by object identity, which works because `_link_under_judgements`
+        returns the same object for the same judgements.
         """
         if id(after) not in self._counted:
             equal = _have_equal_ids(after, self._recount.now)
             if len(self._counted) > _MAX_CACHED:
                 self._counted.clear()
-            self._counted[id(after)] = (after, pd.DataFrame(columns=[*CELL, *MEASURES]) if equal else self._recount.changes(after))
+            self._counted[id(after)] = (after, pd.DataFrame(columns=[*CELL, *MEASURES]) if equal else self._recount.changed_cells(after))
         return self._counted[id(after)][1]
 
     def _foresee_ids(self, clusters: Clusters) -> RecordIds:
@@ -153,8 +155,8 @@ class Consequences:
         persons = persons.assign(record_key=persons_old_keys["record_key"].array)
         return RecordIds(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))
 
-    def _changed_figures(self, changes: pd.DataFrame, measure: str) -> pd.DataFrame:
-        """Return the figures whose `measure` changes. changes: from `Recount.changes`. Columns out: `FIGURES`.
+    def _list_changed_figures(self, changes: pd.DataFrame, measure: str) -> pd.DataFrame:
+        """Return the figures whose `measure` changes, with the columns `FIGURES`. `changes` comes from `RecountWithOtherIds.changed_cells`.
 
         A cell that is not published counts as 0, as in crossed tables.
         """
@@ -169,7 +171,7 @@ def _sum_figures(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
 
 
 def _have_equal_ids(first: RecordIds, second: RecordIds) -> bool:
-    """Return whether all records have the same ids in both."""
+    """Return whether all records have the same ids in `first` and `second`."""
     columns = {"cases": [*RECORD, "case_id"], "persons": [*RECORD, "person_id"]}
     id_sets = [
         {name: set(zip(*(getattr(ids, name)[column].tolist() for column in of), strict=True)) for name, of in columns.items()}
@@ -185,8 +187,9 @@ def _are_in_one_cluster(clusters: Clusters, pair: pd.DataFrame) -> bool:
     return a is not None and a == b
 
 
-def _changed_records(before: RecordIds, after: RecordIds, pair: pd.DataFrame) -> pd.DataFrame:
-    """Return all records of the cases and persons that change, and of those of `pair` even if they do not. Columns out: `RECORDS`."""
+def _list_changed_records(before: RecordIds, after: RecordIds, pair: pd.DataFrame) -> pd.DataFrame:
+    """Return all records of the cases and persons that change, and all records of those of `pair`, even if they do not change. The
+    columns are `RECORDS`."""
     parts = []
     for entity, name in ENTITIES.items():
         column = f"{entity}_id"

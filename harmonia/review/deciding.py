@@ -9,17 +9,17 @@ from __future__ import annotations
 import pandas as pd
 
 from harmonia.registry import Registry
-from harmonia.review.judgements import PROPOSED, enter_judgements, normalise_text, read_judgements, steward_key
+from harmonia.review.judgements import PROPOSED, enter_judgements, normalise_steward_names, normalise_text, read_judgements
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import PublishedRun
 
 
-def needs_second(pair: pd.DataFrame, verdict: str) -> bool:
-    """Return whether two stewards must agree on a verdict, since it joins persons of two institutions."""
+def needs_second_steward(pair: pd.DataFrame, verdict: str) -> bool:
+    """Return whether a verdict needs the agreement of a second steward. This is so if it joins persons of two institutions."""
     return verdict == "same" and bool((pair["entity"] == "person").all() and (pair["institution_a"] != pair["institution_b"]).all())
 
 
-def decide(
+def enter_verdict(
     published_run: PublishedRun,
     registry: Registry,
     pair: pd.DataFrame,
@@ -30,13 +30,14 @@ def decide(
     blind: bool = False,
     two_stewards: bool = False,
 ) -> bool:
-    """Enter the `verdict` of a steward on `pair` (a frame of one row with the columns `PAIR`); return whether it was new.
+    """Enter the `verdict` of a steward on `pair`, and return whether it was new. `pair` is a frame of one row with the columns `PAIR`.
 
-    why: the reason. blind: the steward saw neither weight nor decision. two_stewards: enter a verdict that needs two stewards
-    (`needs_second`) as `PROPOSED`. Raises `HarmoniaError` if steward or reason is empty, or the registry is locked.
+    `why` is the reason. If `blind` is true, the steward saw neither weight nor decision. If `two_stewards` is true, a verdict that needs a
+    second steward (`needs_second_steward`) is entered as `PROPOSED`. Raises `HarmoniaError` if steward or reason is empty, or if the
+    registry is locked.
     """
-    entered = PROPOSED if two_stewards and needs_second(pair, verdict) else verdict
-    weight = published_run.decisions().merge(pair[PAIR], on=PAIR)["weight"]
+    entered = PROPOSED if two_stewards and needs_second_steward(pair, verdict) else verdict
+    weight = published_run.read_decisions().merge(pair[PAIR], on=PAIR)["weight"]
     judgement = pair[PAIR].assign(
         verdict=entered,
         steward=normalise_text("steward", steward),
@@ -49,13 +50,14 @@ def decide(
     return bool(enter_judgements(registry, judgement).iloc[0])
 
 
-def undo(registry: Registry, pair: pd.DataFrame, steward: str, why: str) -> str | None:
-    """Undo the latest judgement of `steward` on `pair` by entering the verdict that the steward gave before it, or `withdrawn` if none.
+def undo_verdict(registry: Registry, pair: pd.DataFrame, steward: str, why: str) -> str | None:
+    """Undo the latest judgement of `steward` on `pair`. To this end, the steward's earlier verdict is entered again, or `withdrawn` if
+    there is no earlier one.
 
-    Returns the verdict entered; None if there is no judgement to undo.
+    Returns the verdict that was entered, or None if there is no judgement to undo.
     """
     judgements = read_judgements(registry).merge(pair[PAIR], on=PAIR)
-    steward_judgements = judgements[steward_key(judgements["steward"]) == steward_key(pd.Series([steward])).iloc[0]]
+    steward_judgements = judgements[normalise_steward_names(judgements["steward"]) == normalise_steward_names(pd.Series([steward])).iloc[0]]
     if steward_judgements.empty or steward_judgements["verdict"].iloc[-1] == "withdrawn":
         return None
     verdict = str(steward_judgements["verdict"].iloc[-2]) if len(steward_judgements) > 1 else "withdrawn"

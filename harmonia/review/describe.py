@@ -12,7 +12,7 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.review.published import RECORD, PublishedRun
-from schemas.canonical import drop_confidential_events
+from schemas.canonical import remove_confidential_events
 
 CASE_FIELDS = ("number", "seat", "municipality", "state", "source", "merged_into", "offence_group", "article", "form", "cites", "days")
 PERSON_FIELDS = ("case", "role", "sex", "citizenship", "municipality", "sentence_months", "offence_group", "seat", "days")
@@ -21,44 +21,45 @@ _RANK = {"accepted": 0, "superseded": 1, "withdrawn": 2}
 _MAX_NAMES = 20
 
 
-def fields_of(entity: str, names: bool) -> tuple[str, ...]:
-    """Return the fields that are shown of a record of `entity` (`case`, `person`); with `names`, first those that identify a person."""
+def list_shown_fields(entity: str, names: bool) -> tuple[str, ...]:
+    """Return the fields that are shown of a record of `entity` (`case`, `person`). If `names` is true, they begin with the fields that
+    identify a person."""
     fields = CASE_FIELDS if entity == "case" else PERSON_FIELDS
     return (*NAME_FIELDS[entity], *fields) if names else fields
 
 
 def describe_records(published_run: PublishedRun, entity: str, names: bool) -> pd.DataFrame:
-    """Describe all records of `entity` (`case`, `person`), indexed by institution and record key. Columns out: `fields_of`; text, empty if
-    unknown.
+    """Describe all records of `entity` (`case`, `person`). The result is indexed by institution and record key, and has the columns
+    `list_shown_fields`. All values are text; unknown ones are empty.
 
-    A record is described in its accepted state or, if it has none, in its latest. Fields that identify a person (`names`) are read from the
-    identity store, which contains accepted records only.
+    A record is described in its accepted state or, if it has none, in its latest state. Fields that identify a person (`names`) are read
+    from the identity store, which contains accepted records only.
     """
-    canonical = published_run.canonical()
-    cases, persons = (_shown_state(canonical[name]) for name in ("case_records", "person_records"))
-    days = _event_dates(drop_confidential_events(canonical["events"]), entity)
+    canonical = published_run.read_canonical_tables()
+    cases, persons = (_select_shown_states(canonical[name]) for name in ("case_records", "person_records"))
+    days = _list_event_dates(remove_confidential_events(canonical["events"]), entity)
     if entity == "case":
         out = cases.set_index(RECORD)
-        out["cites"] = _cited_numbers(canonical["references"])
+        out["cites"] = _list_cited_numbers(canonical["references"])
     else:
         files = cases[[*RECORD, "seat", "offence_group"]].rename(columns={"record_key": "case_key"})
         out = persons.merge(files, on=["institution", "case_key"], how="left").rename(columns={"case_key": "case"}).set_index(RECORD)
     out["days"] = days
     if names:
-        found_names = _person_names(published_run.home, entity, persons)
+        found_names = _read_person_names(published_run.home, entity, persons)
         out = out.drop(columns=list(found_names.columns), errors="ignore").join(found_names)
-    out = out.reindex(columns=list(fields_of(entity, names)))
+    out = out.reindex(columns=list(list_shown_fields(entity, names)))
     return out.astype("str").fillna("")
 
 
-def _shown_state(states: pd.DataFrame) -> pd.DataFrame:
-    """Select one state of each record: the accepted one or, if there is none, the latest."""
+def _select_shown_states(states: pd.DataFrame) -> pd.DataFrame:
+    """Select one state of each record. This is the accepted state or, if there is none, the latest one."""
     rank = states["status"].map(_RANK).fillna(len(_RANK))
     ordered = states.assign(rank=rank).sort_values(["rank", "period", "delivery"], ascending=[True, False, False], kind="stable")
     return ordered.drop_duplicates(RECORD).dropna(subset=RECORD)
 
 
-def _event_dates(events: pd.DataFrame, entity: str) -> pd.Series:
+def _list_event_dates(events: pd.DataFrame, entity: str) -> pd.Series:
     """List the dated events of each record of `entity` in one text, e.g. `reported 2013-02-01; sent 2013-03-04`."""
     dated = events[(events["entity"] == entity) & (events["status"] == "accepted")].dropna(subset=["date"])
     dated = dated.sort_values("date", kind="stable").drop_duplicates([*RECORD, "event", "date"])
@@ -66,16 +67,18 @@ def _event_dates(events: pd.DataFrame, entity: str) -> pd.Series:
     return text.groupby([dated[c] for c in RECORD]).agg("; ".join).astype("str")
 
 
-def _cited_numbers(references: pd.DataFrame) -> pd.Series:
+def _list_cited_numbers(references: pd.DataFrame) -> pd.Series:
     cited = references.dropna(subset=["number", "case_key"]).drop_duplicates(["institution", "case_key", "number"])
     numbers = cited.groupby(["institution", "case_key"])["number"].agg("; ".join).astype("str")
     return numbers.rename_axis(RECORD)
 
 
-def _person_names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFrame:
-    """Read the fields that identify persons (`NAME_FIELDS` of `entity`) from the identity store, by institution and record key.
+def _read_person_names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFrame:
+    """Read the fields that identify persons (`NAME_FIELDS` of `entity`) from the identity store. They are indexed by institution and record
+    key.
 
-    persons: institution, record_key, case_key of the person records. Raises `HarmoniaError` if the store cannot be read.
+    `persons` has the columns institution, record_key and case_key of the person records. Raises `HarmoniaError` if the identity store
+    cannot be read.
     """
     try:
         with duckdb.connect(str(home.identity), read_only=True) as connection:
@@ -89,15 +92,16 @@ def _person_names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFram
     people["name"] = people["full_name"].fillna(split)
     if entity == "case":
         people = people.drop(columns="case_key", errors="ignore").merge(persons[[*RECORD, "case_key"]], on=RECORD)
-        return _names_in_file(people)
+        return _list_names_in_case_files(people)
     born = people["birth_date"].astype("str").str[:10]
     people["born"] = born.where(people["birth_date"].notna(), people["birth_year"].astype("Int64").astype("str"))
     people = people.rename(columns={"parent_name": "parent"}).drop_duplicates(RECORD)
     return people.set_index(RECORD)[list(NAME_FIELDS["person"])]
 
 
-def _names_in_file(people: pd.DataFrame) -> pd.DataFrame:
-    """List the names of the persons in each case file (at most `_MAX_NAMES`) in one text, by institution and record key of the file."""
+def _list_names_in_case_files(people: pd.DataFrame) -> pd.DataFrame:
+    """List the names of the persons in each case file in one text, at most `_MAX_NAMES` of them. The result is indexed by institution
+    and record key of the case file."""
     people = people.dropna(subset=["name"])
     people = people[people.groupby(["institution", "case_key"]).cumcount() < _MAX_NAMES]
     names = people.groupby(["institution", "case_key"])["name"].agg("; ".join).astype("str").rename("persons")

@@ -15,17 +15,17 @@ from sqlalchemy import select
 
 from harmonia.registry import Registry
 from harmonia.registry.tables import Run
-from harmonia.review.consequence import Consequences
+from harmonia.review.consequence import VerdictPreviews
 from harmonia.review.describe import describe_records
 from harmonia.review.following import current_verdicts
-from harmonia.review.judgements import read_judgements, steward_key
+from harmonia.review.judgements import normalise_steward_names, read_judgements
 from harmonia.review.naming import resolve_pair
 from harmonia.review.pairs import PAIR, order_pairs, parse_pair
 from harmonia.review.published import RECORD, PublishedRun
 from harmonia.review.queue import OPEN, QUEUE, list_doubtful_pairs
-from pipelines.harmonisation.names import name_skeletons
-from pipelines.linkage.cluster import connected_components
-from schemas.canonical import drop_confidential_events
+from pipelines.harmonisation.names import make_name_skeletons
+from pipelines.linkage.cluster import find_connected_components
+from schemas.canonical import remove_confidential_events
 
 MAX_FOUND = 50
 """Maximum number of records that a search returns."""
@@ -41,35 +41,35 @@ class Desk:
     def __init__(self, published_run: PublishedRun, registry: Registry) -> None:
         self.published_run, self.registry = published_run, registry
         self._lock, self._loading = Lock(), Lock()
-        self._consequences: Consequences | None = None
+        self._previews: VerdictPreviews | None = None
         self._described: dict[tuple[str, bool], pd.DataFrame] = {}
 
-    def consequences(self) -> Consequences:
-        """Return the object that computes previews of verdicts. The first call takes some seconds."""
+    def load_previews(self) -> VerdictPreviews:
+        """Return the object that computes previews of verdicts. It is created by the first call, which takes some seconds."""
         with self._loading:
-            if self._consequences is None:
-                self._consequences = Consequences(self.published_run, self.registry)
-            return self._consequences
+            if self._previews is None:
+                self._previews = VerdictPreviews(self.published_run, self.registry)
+            return self._previews
 
     def close(self) -> None:
         """Free the memory and the database that previews use."""
-        if self._consequences is not None:
-            self._consequences.close()
+        if self._previews is not None:
+            self._previews.close()
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
-        """The decisions of linkage on pairs; see `PublishedRun.decisions`."""
-        return self.published_run.decisions()
+        """The decisions of linkage on pairs; see `PublishedRun.read_decisions`."""
+        return self.published_run.read_decisions()
 
     @cached_property
-    def _decided(self) -> pd.DataFrame:
+    def _decided_pairs(self) -> pd.DataFrame:
         """The pairs on which linkage decided (columns `PAIR`), indexed by the id of the pair."""
         return self.decisions.set_index("pair")[PAIR]
 
     @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables of the run; see `PublishedRun.canonical`."""
-        return self.published_run.canonical()
+        """The canonical tables of the run; see `PublishedRun.read_canonical_tables`."""
+        return self.published_run.read_canonical_tables()
 
     @cached_property
     def ids(self) -> dict[str, pd.Series]:
@@ -84,8 +84,9 @@ class Desk:
         return self.published_run.table("identities", "listed")
 
     @cached_property
-    def _doubtful(self) -> pd.DataFrame:
-        """All doubtful pairs, judged or not: columns of the queue, and the ids of both records (id_a, id_b; empty if it has none)."""
+    def _doubtful_pairs(self) -> pd.DataFrame:
+        """All doubtful pairs, whether they were judged or not. The columns are those of the queue, and the ids of both records (id_a,
+        id_b), which are empty if a record has no id."""
         pairs = list_doubtful_pairs(self.published_run, self.registry, everything=True)
         for side in "ab":
             pairs[f"id_{side}"] = ""
@@ -95,45 +96,47 @@ class Desk:
                 pairs.loc[of_entity, f"id_{side}"] = ids.reindex(keys).fillna("").to_numpy()
         return pairs
 
-    def queue(self, steward: str) -> pd.DataFrame:
-        """Return the open pairs that `steward` can judge. Columns out: `QUEUE`, id_a, id_b, group (number).
+    def list_queue(self, steward: str) -> pd.DataFrame:
+        """Return the open pairs that `steward` can judge. The columns are `QUEUE`, id_a, id_b and group (number).
 
         Pairs that share a case or person, directly or through other pairs, form a group. Groups, and the pairs within a group, are sorted
-        by the number of figures that they can change. Pairs that the steward judged `unsure`, or proposed to join, wait for another
-        steward.
+        by the number of figures that they can change. If the steward judged a pair as `unsure`, or proposed to join it, the pair waits for
+        another steward.
         """
         states = current_verdicts(self.registry, self._reassigned_positions)
         with self._lock:
-            pairs = self._doubtful.drop(columns="state").merge(states.rename(columns={"verdict": "state"}), on=PAIR, how="left")
+            pairs = self._doubtful_pairs.drop(columns="state").merge(states.rename(columns={"verdict": "state"}), on=PAIR, how="left")
         pairs = pairs.fillna({"state": "open"})
-        steward_verdicts = self._latest_verdicts_of(steward)
+        steward_verdicts = self._find_latest_verdicts_of(steward)
         waits = pairs["state"].isin(OPEN) & ~pd.MultiIndex.from_frame(pairs[PAIR]).isin(pd.MultiIndex.from_frame(steward_verdicts[PAIR]))
         return _group_pairs(pairs[waits].reset_index(drop=True))
 
-    def _latest_verdicts_of(self, steward: str) -> pd.DataFrame:
-        """Return the latest verdict of `steward` on each pair, without withdrawn ones. Columns out: `PAIR`, verdict."""
+    def _find_latest_verdicts_of(self, steward: str) -> pd.DataFrame:
+        """Return the latest verdict of `steward` on each pair, with the columns `PAIR` and verdict. Withdrawn verdicts are left out."""
         judgements = order_pairs(read_judgements(self.registry))
-        steward_judgements = judgements[steward_key(judgements["steward"]) == steward_key(pd.Series([steward])).iloc[0]]
+        steward_judgements = judgements[
+            normalise_steward_names(judgements["steward"]) == normalise_steward_names(pd.Series([steward])).iloc[0]
+        ]
         steward_judgements = steward_judgements.drop_duplicates(PAIR, keep="last")
         return steward_judgements.loc[steward_judgements["verdict"] != "withdrawn", [*PAIR, "verdict"]]
 
-    def pair(self, text: str) -> pd.DataFrame:
-        """Find the pair that `text` names, as on the command line. Raises `HarmoniaError` if it is not found."""
+    def find_pair(self, text: str) -> pd.DataFrame:
+        """Find the pair that `text` names in the same way as on the command line. Raises `HarmoniaError` if it is not found."""
         parsed = parse_pair(text)
-        if isinstance(parsed, str) and parsed in self._decided.index:  # of this run, so both records are delivered
-            return self._decided.loc[[parsed]].reset_index(drop=True)
+        if isinstance(parsed, str) and parsed in self._decided_pairs.index:  # of this run, so both records are delivered
+            return self._decided_pairs.loc[[parsed]].reset_index(drop=True)
         return resolve_pair(self.published_run, self.registry, parsed).reset_index(drop=True)
 
-    def decision(self, pair: pd.DataFrame) -> dict[str, object]:
-        """Return what linkage decided on a pair: weight (bits), decision, reasons; empty if no decision is stored."""
+    def find_decision(self, pair: pd.DataFrame) -> dict[str, object]:
+        """Return the decision of linkage on a pair: weight (bits), decision and reasons. The result is empty if no decision is stored."""
         stored = self.decisions.merge(pair[PAIR], on=PAIR)
         return {str(name): stored[name].iloc[0] for name in ("weight", "decision", "reasons")} if len(stored) else {}
 
-    def history(self, pair: pd.DataFrame) -> pd.DataFrame:
-        """Return the judgements on a pair, oldest first. Columns out: `HISTORY`."""
+    def list_judgements(self, pair: pd.DataFrame) -> pd.DataFrame:
+        """Return the judgements on a pair with the columns `HISTORY`. The oldest comes first."""
         return read_judgements(self.registry).merge(pair[PAIR], on=PAIR)[HISTORY]
 
-    def since_run(self) -> int:
+    def count_judged_since_run(self) -> int:
         """Count the pairs that were judged since the run began."""
         with self.registry.read() as session:
             began = session.scalar(select(Run.started).where(Run.id == self.published_run.run))
@@ -141,12 +144,12 @@ class Desk:
         later = judgements["decided_at"].map(lambda moment: began is None or moment > began)
         return len(judgements[later.astype(bool)].drop_duplicates(PAIR)) if len(judgements) else 0
 
-    def state(self, pair: pd.DataFrame) -> str:
+    def find_state_of_pair(self, pair: pd.DataFrame) -> str:
         """Return the state of a pair: `open` if nobody judged it, else `same`, `different`, `unsure`, `proposed` or `disputed`."""
         current = current_verdicts(self.registry, self._reassigned_positions).merge(pair[PAIR], on=PAIR)["verdict"]
         return str(current.iloc[0]) if len(current) else "open"
 
-    def describe(self, entity: str, names: bool) -> pd.DataFrame:
+    def describe_all_records(self, entity: str, names: bool) -> pd.DataFrame:
         """Describe all records of `entity` (see `describe_records`). The result is kept in memory unless it contains names."""
         with self._lock:
             if names or (entity, names) not in self._described:
@@ -156,44 +159,45 @@ class Desk:
                 self._described[entity, names] = described
             return self._described[entity, names]
 
-    def seen(self, pair: pd.DataFrame) -> str:
-        """Return a hash of what a page shows about a pair: both records and the judgements so far.
+    def hash_shown_content(self, pair: pd.DataFrame) -> str:
+        """Return a hash of everything that a page shows about a pair: both records and the judgements so far.
 
-        If a form comes back with another hash, its page was out of date.
+        If a submitted form contains another hash, its page was out of date.
         """
-        rows = self.describe(str(pair["entity"].iloc[0]), False).reindex(_keys_of_pair(pair)).fillna("")
-        content = [*rows.to_numpy().ravel().tolist(), str(len(self.history(pair)))]
+        rows = self.describe_all_records(str(pair["entity"].iloc[0]), False).reindex(_list_keys_of_pair(pair)).fillna("")
+        content = [*rows.to_numpy().ravel().tolist(), str(len(self.list_judgements(pair)))]
         return hashlib.sha256("\0".join(content).encode()).hexdigest()[:16]
 
-    def members(self, pair: pd.DataFrame) -> pd.DataFrame:
-        """Return all records of the two cases or persons of a pair. Columns out: institution, record_key, id.
+    def list_records_of_clusters(self, pair: pd.DataFrame) -> pd.DataFrame:
+        """Return all records of the two cases or persons of a pair, with the columns institution, record_key and id.
 
-        Of a record without an id, only that record is returned, with an empty id.
+        If a record has no id, it is returned alone, with an empty id.
         """
         entity = str(pair["entity"].iloc[0])
-        ids, keys = self.ids[entity], _keys_of_pair(pair)
+        ids, keys = self.ids[entity], _list_keys_of_pair(pair)
         ids_of_pair = ids.reindex(keys).dropna()
         members = ids[ids.isin(ids_of_pair)].rename("id").reset_index()
         alone = pd.DataFrame([(*key, "") for key in keys if key not in ids_of_pair.index], columns=[*RECORD, "id"])
         return pd.concat([members, alone], ignore_index=True)
 
-    def links(self, members: pd.DataFrame, entity: str) -> pd.DataFrame:
-        """Return the decisions of linkage on pairs within `members`, records of `entity`. Columns out: `PAIR`, weight, decision."""
+    def list_decisions_within(self, members: pd.DataFrame, entity: str) -> pd.DataFrame:
+        """Return the decisions of linkage on pairs of which both records are in `members`. These are records of `entity`. The columns
+        are `PAIR`, weight and decision."""
         member_keys = pd.MultiIndex.from_frame(members[RECORD])
         decisions = self.decisions[self.decisions["entity"] == entity]
         inside = [pd.MultiIndex.from_frame(decisions[[f"institution_{side}", f"key_{side}"]]).isin(member_keys) for side in "ab"]
         return decisions.loc[inside[0] & inside[1], [*PAIR, "weight", "decision"]].reset_index(drop=True)
 
-    def events(self, members: pd.DataFrame, entity: str) -> pd.DataFrame:
-        """Return the dated events of `members`, records of `entity`, and of their case files, by date.
+    def list_events(self, members: pd.DataFrame, entity: str) -> pd.DataFrame:
+        """Return the dated events of `members` and of their case files, sorted by date. `members` are records of `entity`.
 
-        Columns out: institution, case_key, event, date. Confidential events are left out.
+        The columns are institution, case_key, event and date. Confidential events are left out.
         """
         files = members[RECORD].rename(columns={"record_key": "case_key"})
         if entity == "person":
             persons = self.canonical["person_records"].drop_duplicates([*RECORD, "case_key"])
             files = members[RECORD].merge(persons[[*RECORD, "case_key"]], on=RECORD)[["institution", "case_key"]].drop_duplicates()
-        events = drop_confidential_events(self.canonical["events"])
+        events = remove_confidential_events(self.canonical["events"])
         dated = events[(events["status"] == "accepted") & events["date"].notna()].merge(files, on=["institution", "case_key"])
         if entity == "person":
             of_members = pd.MultiIndex.from_frame(dated[RECORD]).isin(pd.MultiIndex.from_frame(members[RECORD]))
@@ -201,11 +205,12 @@ class Desk:
         dated = dated.sort_values("date", kind="stable").drop_duplicates(["institution", "case_key", "event", "date"])
         return dated[["institution", "case_key", "event", "date"]].reset_index(drop=True)
 
-    def search(self, entity: str, number: str = "", name: str = "") -> pd.DataFrame:
-        """Find at most `MAX_FOUND` records of `entity`. Columns out: institution, record_key.
+    def search_records(self, entity: str, number: str = "", name: str = "") -> pd.DataFrame:
+        """Find at most `MAX_FOUND` records of `entity`. The columns of the result are institution and record_key.
 
-        number: text within the record key or the number of the case file. name: words of a person's name, in any language and script, or a
-        personal number; the caller records this search in the audit log first. Records must match both if both are given.
+        `number` is text within the record key or the number of the case file. `name` is a part of a person's name, in any language and
+        script, or a personal number. If `name` is given, the caller first records the search in the audit log. If both are given, records
+        must match both.
         """
         table = self.canonical["case_records" if entity == "case" else "person_records"]
         is_match = pd.Series(True, index=table.index)
@@ -214,18 +219,19 @@ class Desk:
             parts = [table[one].astype("str").str.contains(number.strip(), case=False, regex=False) for one in ("record_key", column)]
             is_match &= parts[0] | parts[1]
         if name and entity == "person":
-            is_match &= _matches_name(table, name)
+            is_match &= _find_persons_by_name(table, name)
         if not number and not name:
             is_match &= False
         return table.loc[is_match, RECORD].drop_duplicates().head(MAX_FOUND).reset_index(drop=True)
 
 
-def _matches_name(persons: pd.DataFrame, name: str) -> pd.Series:
-    """Return which persons have names that begin with the words of `name`; if it contains six digits or more, who has that number."""
+def _find_persons_by_name(persons: pd.DataFrame, name: str) -> pd.Series:
+    """Return which persons have names that begin with the words of `name`. If `name` contains six digits or more, return who has this
+    personal number."""
     digits = "".join(letter for letter in name if letter.isdigit())
     if len(digits) >= 6:
         return persons["personal_number"].astype("str") == digits
-    name_parts = str(name_skeletons(pd.Series([name], dtype="str")).fillna("").iloc[0]).split()
+    name_parts = str(make_name_skeletons(pd.Series([name], dtype="str")).fillna("").iloc[0]).split()
     tokens = " " + persons["name_tokens"].fillna("").astype("str")
     is_match = pd.Series(bool(name_parts), index=persons.index)
     for word in name_parts:
@@ -233,13 +239,13 @@ def _matches_name(persons: pd.DataFrame, name: str) -> pd.Series:
     return is_match
 
 
-def _keys_of_pair(pair: pd.DataFrame) -> pd.MultiIndex:
+def _list_keys_of_pair(pair: pd.DataFrame) -> pd.MultiIndex:
     """Return the institution and key of both records of a pair."""
     return pd.MultiIndex.from_tuples([(pair[f"institution_{s}"].iloc[0], pair[f"key_{s}"].iloc[0]) for s in "ab"], names=RECORD)
 
 
 def _group_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Sort pairs by group, and number the groups in the new column `group`. pairs: `QUEUE`, id_a, id_b.
+    """Sort pairs by group, and number the groups in the new column `group`. `pairs` has the columns `QUEUE`, id_a and id_b.
 
     The groups that can change most figures come first.
     """
@@ -247,7 +253,7 @@ def _group_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
         return pairs.assign(group=pd.Series(dtype="int64"))
     code, names = pd.factorize(pd.concat([pairs["entity"] + pairs[f"id_{side}"] for side in "ab"]))
     a, b = code[: len(pairs)], code[len(pairs) :]
-    pairs = pairs.assign(label=connected_components(len(names), a, b)[a])
+    pairs = pairs.assign(label=find_connected_components(len(names), a, b)[a])
     most = pairs.groupby("label")[["moves", "touched"]].transform("max").add_prefix("most_")
     pairs = pairs.join(most).assign(distance=pairs["weight"].abs())
     order = ["most_moves", "most_touched", "label", "moves", "touched", "distance", "pair"]

@@ -24,10 +24,10 @@ _SEED = 20120101  # of the Monte Carlo: the same labels give the same interval
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """The strata of one entity (cases or persons), as arrays with one element per stratum.
+    """The strata of one entity (cases or persons), as arrays with one element for each stratum. A stratum is a part of the candidate pairs.
 
-    joined: whether linkage joined the pairs of the stratum. pairs: number of its candidate pairs. matches, others, unsure: number of
-    sampled pairs that were labelled as the same, as different, and as unsure or disputed.
+    `joined` says whether linkage joined the pairs of the stratum. `pairs` is the number of its candidate pairs. `matches`, `others` and
+    `unsure` are the numbers of sampled pairs that were labelled as the same, as different, and as unsure or disputed.
     """
 
     joined: np.ndarray
@@ -42,21 +42,22 @@ class LabelCounts:
         return self.matches + self.others
 
 
-def estimate(labels: pd.DataFrame) -> pd.DataFrame:
+def estimate_accuracy(labels: pd.DataFrame) -> pd.DataFrame:
     """Estimate precision and recall of linkage for cases and persons, with 95 % confidence intervals.
 
-    labels: one row per stratum: entity, joined, pairs, same, different, unsure (numbers of pairs).
-    Columns out: entity; measure (precision, recall); estimate, low, high (shares; null if nothing was labelled); pairs (number of candidate
-    pairs that the measure is about); labelled, unsure (numbers of pairs).
+    `labels` has one row for each stratum. Its columns are entity, joined, and the numbers of pairs: pairs, same, different, unsure.
+
+    The result has the columns entity; measure (precision, recall); estimate, low, high (shares; null if nothing was labelled); pairs
+    (number of candidate pairs that the measure is about); labelled, unsure (numbers of pairs).
     """
     rows = []
     for entity, part in labels.groupby("entity", sort=True):
         columns = (part[name].to_numpy() for name in ("joined", "pairs", "same", "different", "unsure"))
         counts_of_entity = LabelCounts(*columns)
-        low, high = _interval_limits(counts_of_entity)
+        low, high = _compute_interval_limits(counts_of_entity)
         values = {
-            "precision": (_precision_of(counts_of_entity), counts_of_entity.joined.astype(bool)),
-            "recall": (_recall_of(counts_of_entity), np.ones(len(part), dtype=bool)),
+            "precision": (_compute_precision(counts_of_entity), counts_of_entity.joined.astype(bool)),
+            "recall": (_compute_recall(counts_of_entity), np.ones(len(part), dtype=bool)),
         }
         for n, (measure, (value, part_of)) in enumerate(values.items()):
             counts = [int(column[part_of].sum()) for column in (counts_of_entity.pairs, counts_of_entity.labelled, counts_of_entity.unsure)]
@@ -64,24 +65,25 @@ def estimate(labels: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["entity", "measure", "estimate", "low", "high", "pairs", "labelled", "unsure"])
 
 
-def _estimated_matches(labels: LabelCounts) -> np.ndarray:
-    """Estimate the number of matches among all pairs of each stratum; null if none of its pairs was labelled."""
+def _estimate_matches(labels: LabelCounts) -> np.ndarray:
+    """Estimate the number of matches among all pairs of each stratum. The estimate is null if none of the stratum's pairs was labelled."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(labels.pairs * (labels.matches / labels.labelled))
 
 
-def _precision_of(labels: LabelCounts) -> float:
+def _compute_precision(labels: LabelCounts) -> float:
     joined = labels.joined.astype(bool)
-    return float(_estimated_matches(labels)[joined].sum() / labels.pairs[joined].sum()) if joined.any() else float("nan")
+    return float(_estimate_matches(labels)[joined].sum() / labels.pairs[joined].sum()) if joined.any() else float("nan")
 
 
-def _recall_of(labels: LabelCounts) -> float:
-    matches, joined = _estimated_matches(labels), labels.joined.astype(bool)
+def _compute_recall(labels: LabelCounts) -> float:
+    matches, joined = _estimate_matches(labels), labels.joined.astype(bool)
     return float(matches[joined].sum() / matches.sum()) if matches.sum() != 0 else float("nan")
 
 
-def _interval_limits(labels: LabelCounts) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Compute the limits of the intervals: lower limits of precision and recall, upper limits of precision and recall."""
+def _compute_interval_limits(labels: LabelCounts) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Compute the limits of the intervals. Returns the lower limits of precision and recall, and then the upper limits of precision and
+    recall."""
     chance = np.random.default_rng(_SEED)
     few, many = (_draw_matches(labels, side, chance) for side in ("low", "high"))
     joined = labels.joined.astype(bool)

@@ -1,4 +1,4 @@
-"""Current verdicts, also on persons whose record key is a position in a list that another person has now.
+"""Current verdicts, also on persons whose record key is a list position that belongs to another person now.
 
 The key of some person records is the position in a list, e.g. of the defendants of a case, and a later delivery may reassign it. A
 judgement is about the person who had the position at the time.
@@ -14,15 +14,15 @@ from datetime import datetime
 import pandas as pd
 
 from harmonia.registry import Registry
-from harmonia.registry.ledger import deliveries, now
+from harmonia.registry.ledger import now, read_deliveries
 from harmonia.review.judgements import combine_judgements, read_judgements
 
 
 def current_verdicts(registry: Registry, places: pd.DataFrame, further: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the current verdict on each pair, as `combine_judgements` does, with the current keys of persons.
+    """Return the current verdict on each pair, as `combine_judgements` does, with the current record keys of persons.
 
-    places: from `pipelines.linkage.list_positions.find_listed_persons`. further: judgements to include as if they were entered now: `PAIR`,
-    verdict, steward.
+    `places` comes from `pipelines.linkage.list_positions.find_listed_persons`. `further` has judgements that are included as if they were
+    entered now, with the columns `PAIR`, verdict and steward.
     """
     judgements = read_judgements(registry)
     if further is not None:
@@ -30,15 +30,16 @@ def current_verdicts(registry: Registry, places: pd.DataFrame, further: pd.DataF
     if places.empty or judgements.empty:
         return combine_judgements(judgements)
     with registry.read() as session:
-        received = {(one.institution, one.name): one.receipts[0].first_seen for one in deliveries(session)}
+        received = {(one.institution, one.name): one.receipts[0].first_seen for one in read_deliveries(session)}
     return combine_judgements(follow_moved_persons(judgements, places, received))
 
 
 def follow_moved_persons(judgements: pd.DataFrame, places: pd.DataFrame, received: Mapping[tuple[str, str], datetime]) -> pd.DataFrame:
-    """Return `judgements` with the current record key of each person instead of the key of the position at the time of the judgement.
+    """Return `judgements` in which each person has the current record key. The stored key is that of the person's list position at the time
+    of the judgement.
 
-    judgements: from `read_judgements`. places: from `pipelines.linkage.list_positions.find_listed_persons`. received: when each delivery
-    was first received, by institution and delivery.
+    `judgements` comes from `read_judgements`, and `places` from `pipelines.linkage.list_positions.find_listed_persons`. `received` says
+    when each delivery was first received, by institution and delivery.
     """
     first = pd.Series(received).rename("received").rename_axis(["institution", "delivery"])
     states = places.merge(first.reset_index(), on=["institution", "delivery"], how="left")

@@ -3,10 +3,11 @@
 Belongs here: the estimate, for many pairs at once. Does not belong here: the order of the queue (`queue`), the exact figures
 (`consequence`).
 
-The figures considered are each indicator by calendar quarter and by year, as the grand total and as the total of the offence group; so each
-change counts twice. Reversing the decision changes a figure in which both sides of the pair count, since then one of them no longer counts
-(a refused pair is joined), or counts in addition (a joined pair is separated). The sides of a refused pair are the two clusters. The sides
-of a joined pair are one record and the rest of its cluster, for whichever of the two records more figures change.
+The figures considered are each indicator by calendar quarter and by year. Each is considered as the grand total and as the total of the
+offence group; so each change counts twice. Reversing the decision changes a figure if both sides of the pair count in it. Then one of them
+no longer counts (if a refused pair is joined), or counts in addition (if a joined pair is separated). The sides of a refused
+pair are the two clusters. The sides of a joined pair are one record and the rest of its cluster. Of the two records, that one is taken with
+which more figures change.
 
 - Persons count once per period: a figure changes if both sides have a row of the indicator in the same quarter, or in the same year. For
   indicators in which a person counts only once ever, the figures of the quarter and year of the later day change.
@@ -28,11 +29,11 @@ FIGURES_PER_CHANGE = 2  # the grand total, and the total of the offence group
 _PERIODS = ("quarter", "year")
 
 
-def counted_rows(published_run: PublishedRun) -> pd.DataFrame:
-    """Read which records count in which figures: one row for each record and indicator.
+def read_counted_rows(published_run: PublishedRun) -> pd.DataFrame:
+    """Read which records count in which figures. The result has one row for each record and indicator.
 
-    Columns out: indicator, unit (case, person), ever (its units count only once ever), institution, entity, record_key, case_key, case_id,
-    person_id, quarter, year.
+    Its columns are indicator, unit (case, person), ever (whether a unit counts only once ever), institution, entity, record_key, case_key,
+    case_id, person_id, quarter and year.
     """
     from warehouse.count.periods import quarter_of, year_of
     from warehouse.indicators import indicators
@@ -46,10 +47,11 @@ def counted_rows(published_run: PublishedRun) -> pd.DataFrame:
 
 
 def count_influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
-    """Estimate for each pair how many figures a reversed decision would change. Indexed as `pairs`.
+    """Estimate for each pair how many figures would change if the decision on it were reversed. The result is indexed as `pairs`.
 
-    pairs: `PAIR`, joined (bool). rows: from `counted_rows`. cases: institution, record_key, case_id. persons: institution, record_key,
-    person_id. Columns out: moves (figures that would change), touched (figures in which either side counts).
+    `pairs` has the columns `PAIR` and joined (bool). `rows` comes from `read_counted_rows`. `cases` has the columns institution, record_key
+    and case_id; `persons` has institution, record_key and person_id. The result has the columns moves (figures that would change) and
+    touched (figures in which either record counts).
     """
     out = pd.DataFrame({"moves": 0, "touched": 0}, index=pairs.index)
     for entity, ids, column in (("case", cases, "case_id"), ("person", persons, "person_id")):
@@ -60,18 +62,19 @@ def count_influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame
         for side in "ab":
             keys = pd.MultiIndex.from_frame(pairs_of_entity[[f"institution_{side}", f"key_{side}"]])
             pairs_of_entity[f"id_{side}"] = table.reindex(keys).to_numpy()
-        parts = [_rows_of_sides(pairs_of_entity, rows, entity, column, alone) for alone in "ab"]
+        parts = [_select_rows_of_sides(pairs_of_entity, rows, entity, column, alone) for alone in "ab"]
         moves = np.max([_count_moved_figures(part, entity, len(pairs_of_entity)) for part in parts], axis=0)
         touched = _count_touched_figures(pd.concat(parts, ignore_index=True), len(pairs_of_entity))
         out.loc[pairs_of_entity["at"], ["moves", "touched"]] = np.column_stack([moves, touched])
     return out
 
 
-def _rows_of_sides(pairs: pd.DataFrame, rows: pd.DataFrame, entity: str, column: str, alone: str) -> pd.DataFrame:
-    """Select the rows in which each side of each pair counts. Columns out: pair (row number), side (0, 1), and those of `rows`.
+def _select_rows_of_sides(pairs: pd.DataFrame, rows: pd.DataFrame, entity: str, column: str, alone: str) -> pd.DataFrame:
+    """Select the rows in which each side of each pair counts. The columns of the result are pair (row number), side (0, 1), and those of
+    `rows`.
 
-    pairs: `PAIR`, joined, id_a, id_b, all of one `entity`. column: the name of the entity's id in `rows`. alone: which record (`a`, `b`) of
-    a joined pair is side 0; the rest of its cluster is side 1.
+    `pairs` has the columns `PAIR`, joined, id_a and id_b, and all its pairs are of one `entity`. `column` is the name of the entity's id in
+    `rows`. `alone` says which record (`a` or `b`) of a joined pair is side 0; the rest of its cluster is side 1.
     """
     key = "record_key" if entity == "person" else "case_key"
     numbered = pairs[["id_a", "id_b", "joined", f"institution_{alone}", f"key_{alone}"]].reset_index(names="pair")
@@ -99,7 +102,7 @@ def _count_moved_figures(sides: pd.DataFrame, entity: str, pairs: int) -> np.nda
 
 
 def _count_shared_groups(sides: pd.DataFrame, by: list[str], pairs: int) -> np.ndarray:
-    """Count, for each pair, the combinations of the columns `by` for which both sides have a row."""
+    """Count, for each pair, the combinations of values in the columns `by` for which both sides have a row."""
     groups = sides.groupby(["pair", *by])["side"].nunique()
     both = groups[groups == 2].reset_index()["pair"]
     return np.bincount(both.to_numpy("int64"), minlength=pairs)

@@ -17,9 +17,9 @@ import openpyxl
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from harmonia.review.judgements import VERDICTS, normalise_text, steward_key
-from harmonia.review.pairs import ENTITIES, PAIR, order_pairs, pair_ids
-from harmonia.review.workbook import ABOUT, ANSWERS, FORMAT, ID_COLUMNS, PAIRS, WorkbookOrigin, flat_text, row_checksums
+from harmonia.review.judgements import VERDICTS, normalise_steward_names, normalise_text
+from harmonia.review.pairs import ENTITIES, PAIR, compute_pair_ids, order_pairs
+from harmonia.review.workbook import ABOUT, ANSWERS, FORMAT, ID_COLUMNS, PAIRS, WorkbookOrigin, compute_row_checksums, flatten_text
 
 MAX_BYTES = 50_000_000
 _REMEDY = "use the workbook that `harmonia review export` wrote, saved as .xlsx"
@@ -29,9 +29,9 @@ _REMEDY = "use the workbook that `harmonia review export` wrote, saved as .xlsx"
 class FilledReview:
     """The content of a filled workbook.
 
-    about: from which home, run and sample it was exported. rows: row (its number in the sheet), `ID_COLUMNS`, `ANSWERS` and the columns
-    `shown`, all text. shown: the columns with fields of the two records. origin: SHA-256 of the file. formulas: row and column of the cells
-    with formulas.
+    `about` says from which home, run and sample the workbook was exported. `rows` has the columns row (its number in the sheet),
+    `ID_COLUMNS`, `ANSWERS` and `shown`, all as text. `shown` names the columns with fields of the two records. `origin` is the SHA-256 of
+    the file. `formulas` has row and column of each cell that contains a formula.
     """
 
     about: WorkbookOrigin
@@ -42,7 +42,7 @@ class FilledReview:
 
 
 def read_workbook(path: Path) -> FilledReview:
-    """Read a filled workbook. Raises `HarmoniaError` if it is not one that `write_workbook` wrote, or its columns were changed."""
+    """Read a filled workbook. Raises `HarmoniaError` if `write_workbook` did not write the file, or if its columns were changed."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -51,9 +51,9 @@ def read_workbook(path: Path) -> FilledReview:
     for name in (PAIRS, ABOUT):
         if name not in book.sheetnames:
             raise HarmoniaError(f"{path}: has no sheet {name}, so it is not a review workbook: {_REMEDY}")
-    about = _read_about(path, book[ABOUT])
-    lines = [[_cell_text(c.value) for c in row] for row in book[PAIRS].iter_rows()]
-    header = [flat_text(name) for name in lines.pop(0)] if lines else []
+    about = _read_workbook_origin(path, book[ABOUT])
+    lines = [[_convert_cell_to_text(c.value) for c in row] for row in book[PAIRS].iter_rows()]
+    header = [flatten_text(name) for name in lines.pop(0)] if lines else []
     absent = [c for c in (*ID_COLUMNS, *ANSWERS) if c not in header]
     if absent or len({h for h in header if h}) != len([h for h in header if h]):
         raise HarmoniaError(
@@ -62,7 +62,7 @@ def read_workbook(path: Path) -> FilledReview:
     columns = [n for n, name in enumerate(header) if name]
     rows = pd.DataFrame([[line[n] for n in columns] for line in lines], columns=[header[n] for n in columns], dtype="str")
     for column in rows.columns.difference(PAIR):
-        rows[column] = rows[column].map(flat_text).astype("str")
+        rows[column] = rows[column].map(flatten_text).astype("str")
     rows.insert(0, "row", range(2, len(rows) + 2))
     shown = [c for c in rows.columns if c.endswith((" a", " b"))]
     cells = (
@@ -86,15 +86,17 @@ def _load_workbook(path: Path, content: bytes) -> openpyxl.Workbook:
         raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_REMEDY}") from None
 
 
-def _read_about(path: Path, sheet: Any) -> WorkbookOrigin:
-    values = {_cell_text(row[0].value): _cell_text(row[1].value) for row in sheet.iter_rows(max_col=2) if len(row) == 2}
+def _read_workbook_origin(path: Path, sheet: Any) -> WorkbookOrigin:
+    values = {
+        _convert_cell_to_text(row[0].value): _convert_cell_to_text(row[1].value) for row in sheet.iter_rows(max_col=2) if len(row) == 2
+    }
     numbers = [values.get(name, "") for name in ("run", "sample")]
     if values.get("format") != FORMAT or not all(number.isascii() and number.isdigit() for number in numbers):
         raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT}): export again and copy the verdicts over")
     return WorkbookOrigin(values.get("home", ""), int(numbers[0]), values.get("model", ""), int(numbers[1]))
 
 
-def _cell_text(value: Any) -> str:
+def _convert_cell_to_text(value: Any) -> str:
     """Convert the value of a cell to text; whole numbers lose the decimal point that some programs add."""
     if value is None:
         return ""
@@ -106,8 +108,10 @@ def _cell_text(value: Any) -> str:
 def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Decide which rows of a filled workbook can be entered.
 
-    now: for each row of `filled.rows`, the fields of the pair as they are now (columns `filled.shown`; null if the pair is unknown).
-    missing: for each row, the record of the pair that is no longer delivered; empty if both are.
+    `now` has, for each row of `filled.rows`, the fields of the pair as they are now. Its columns are `filled.shown`, and they are null if
+    the pair is unknown. `missing` names, for each row, the record of the pair that is no longer delivered; it is empty if both records are
+    delivered.
+
     Returns the judgements to enter (`PAIR`, verdict, steward, why), the refused rows (row, pair, why_not) and the number of rows without a
     verdict.
     """
@@ -116,47 +120,49 @@ def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Serie
     blank = verdict == ""
     why_not = pd.Series("", index=rows.index, dtype="str")
 
-    def refuse(wrong: pd.Series, text: pd.Series | str) -> None:
+    def refuse_rows(wrong: pd.Series, text: pd.Series | str) -> None:
         nonlocal why_not
         why_not = why_not.mask((why_not == "") & wrong, text)
 
     formulas = filled.formulas.groupby("row")["column"].agg(", ".join)
-    changed = _changed_rows(filled)
-    refuse(
+    changed = _find_changed_rows(filled)
+    refuse_rows(
         rows["row"].isin(formulas.index),
         "contains a formula (" + rows["row"].map(formulas).astype("str").fillna("") + "): enter the plain value",
     )
-    refuse(changed, "the pair or its fields were changed in the file: export again and enter the verdict there")
-    refuse(~blank & ~verdict.isin(VERDICTS), "verdict [" + rows["verdict"].str[:40] + f"] is unknown: use one of {', '.join(VERDICTS)}")
-    refuse(~blank & (rows["steward"] == ""), "the column steward is empty: enter who judged")
-    refuse(blank & ((rows["why"] != "") | (rows["steward"] != "")), "has a reason or a steward but no verdict: choose one")
-    refuse(~blank & (missing != ""), missing + " is no longer delivered: nothing to judge")
+    refuse_rows(changed, "the pair or its fields were changed in the file: export again and enter the verdict there")
+    refuse_rows(
+        ~blank & ~verdict.isin(VERDICTS), "verdict [" + rows["verdict"].str[:40] + f"] is unknown: use one of {', '.join(VERDICTS)}"
+    )
+    refuse_rows(~blank & (rows["steward"] == ""), "the column steward is empty: enter who judged")
+    refuse_rows(blank & ((rows["why"] != "") | (rows["steward"] != "")), "has a reason or a steward but no verdict: choose one")
+    refuse_rows(~blank & (missing != ""), missing + " is no longer delivered: nothing to judge")
     stale = (now[filled.shown].fillna("") != rows[filled.shown]).any(axis=1)
-    refuse(
+    refuse_rows(
         ~blank & stale,
         f"the records have changed since run {filled.about.run}, from which the file was made: export again and review the pair",
     )
     for column in ("steward", "why"):
-        wrong = pd.Series([_text_error(column, value) for value in rows[column]], index=rows.index, dtype="str")
-        refuse(~blank & (wrong != ""), wrong)
-    twice = rows.assign(who=steward_key(rows["steward"])).duplicated(["pair", "who"], keep=False) & ~blank & (why_not == "")
-    refuse(twice, "the pair is in the file more than once: keep one row")
+        wrong = pd.Series([_describe_text_error(column, value) for value in rows[column]], index=rows.index, dtype="str")
+        refuse_rows(~blank & (wrong != ""), wrong)
+    twice = rows.assign(who=normalise_steward_names(rows["steward"])).duplicated(["pair", "who"], keep=False) & ~blank & (why_not == "")
+    refuse_rows(twice, "the pair is in the file more than once: keep one row")
     good = ~blank & (why_not == "")
     entered = order_pairs(rows.loc[good, PAIR]).assign(verdict=verdict[good], why=rows.loc[good, "why"], steward=rows.loc[good, "steward"])
     refused = rows.loc[why_not != "", ["row", "pair"]].assign(why_not=why_not[why_not != ""])
     return entered, refused, int((blank & (why_not == "")).sum())
 
 
-def _changed_rows(filled: FilledReview) -> pd.Series:
-    """Return for each row whether it was changed in the file, in the pair or in the fields of its records."""
+def _find_changed_rows(filled: FilledReview) -> pd.Series:
+    """Return for each row whether its pair, or the fields of its records, were changed in the file."""
     rows = filled.rows
-    is_unchanged = row_checksums(rows, ["pair", *PAIR, *filled.shown]) == rows["checksum"]
-    is_pair = rows["entity"].isin(ENTITIES) & (pair_ids(rows) == rows["pair"])
+    is_unchanged = compute_row_checksums(rows, ["pair", *PAIR, *filled.shown]) == rows["checksum"]
+    is_pair = rows["entity"].isin(ENTITIES) & (compute_pair_ids(rows) == rows["pair"])
     return ~(is_unchanged & is_pair)
 
 
-def _text_error(column: str, value: str) -> str:
-    """Describe what is wrong with the value of the column `why` or `steward`; empty if it is right or missing."""
+def _describe_text_error(column: str, value: str) -> str:
+    """Describe what is wrong with the value of the column `why` or `steward`. The text is empty if the value is right or missing."""
     try:
         normalise_text(column, value)
     except HarmoniaError as error:

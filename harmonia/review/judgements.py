@@ -32,9 +32,9 @@ _STORED = {"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"}
 
 
 def normalise_text(what: str, value: str) -> str:
-    """Return `value`, the name of a steward or a reason, on one line and with single spaces.
+    """Return the name of a steward or a reason (`value`) on one line and with single spaces.
 
-    what: `steward` or `why`. Raises `HarmoniaError` if the value is empty, too long or contains control characters.
+    `what` is `steward` or `why`. Raises `HarmoniaError` if the value is empty, too long or contains control characters.
     """
     flat = " ".join(unicodedata.normalize("NFC", value).split())
     if not flat:
@@ -46,40 +46,42 @@ def normalise_text(what: str, value: str) -> str:
     return flat
 
 
-def steward_key(names: pd.Series) -> pd.Series:
+def normalise_steward_names(names: pd.Series) -> pd.Series:
     """Normalise the names of stewards, so that names that differ only in case and spaces are equal."""
     return names.astype("str").str.casefold().str.split().str.join(" ")
 
 
 def enter_judgements(registry: Registry, judgements: pd.DataFrame) -> pd.Series:
-    """Enter judgements in one transaction; return which of them were entered, indexed as `judgements`.
+    """Enter judgements in one transaction, and return which of them were entered. The result is indexed as `judgements`.
 
-    judgements: `PAIR`, verdict, steward, why, model, weight, blind, origin (SHA-256 of the workbook; null if typed). A judgement is not
-    entered if it equals the steward's latest on the pair, or if one of this steward on the pair was imported from the same workbook before.
+    `judgements` has the columns `PAIR`, verdict, steward, why, model, weight, blind and origin (SHA-256 of the workbook; null if the
+    judgement was typed). A judgement is not entered if it equals the steward's latest one on the pair. It is also not entered if a
+    judgement of this steward on the pair was imported from the same workbook before.
+
     Raises `HarmoniaError` if another process has locked the registry.
     """
-    rows = order_pairs(judgements).assign(who=steward_key(judgements["steward"]))
+    rows = order_pairs(judgements).assign(who=normalise_steward_names(judgements["steward"]))
     with registry.write() as session:
         if session.get_bind().dialect.name == "postgresql":  # one writer at a time, as in SQLite
             session.execute(text("LOCK TABLE judgement IN SHARE ROW EXCLUSIVE MODE"))
-        is_new = ~_stored_already(rows, _stored_judgements(session))
+        is_new = ~_find_stored_judgements(rows, _read_stored_judgements(session))
         moment = now()
         columns = [*PAIR, "verdict", "steward", "why", "model", "weight", "blind", "origin"]
         new = rows.loc[is_new, columns].rename(columns=_STORED).astype(object)
         new = new.where(new.notna(), None)
         if len(new):
-            session.execute(insert(Judgement), frame_rows(new.assign(decided_at=moment)))
+            session.execute(insert(Judgement), convert_frame_to_rows(new.assign(decided_at=moment)))
     return is_new
 
 
-def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def convert_frame_to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of `frame` as a list of dicts, as SQLAlchemy's `insert` expects them."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _stored_already(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
+def _find_stored_judgements(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
     """Return which of `rows` need not be entered, because the same judgement is in `stored` (see `enter_judgements`)."""
-    stored = stored.assign(who=steward_key(stored["steward"]))
+    stored = stored.assign(who=normalise_steward_names(stored["steward"]))
     latest = stored.drop_duplicates([*PAIR, "who"], keep="last")
     same = [*PAIR, "who", "verdict", "why", "blind"]
     again = pd.MultiIndex.from_frame(rows[same].astype("str")).isin(pd.MultiIndex.from_frame(latest[same].astype("str")))
@@ -92,10 +94,10 @@ def _stored_already(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
 def read_judgements(registry: Registry) -> pd.DataFrame:
     """Read all judgements, in the order of entry. Columns out: `JUDGEMENT`."""
     with registry.read() as session:
-        return _stored_judgements(session)
+        return _read_stored_judgements(session)
 
 
-def _stored_judgements(session: Session) -> pd.DataFrame:
+def _read_stored_judgements(session: Session) -> pd.DataFrame:
     names = {"id": "id", **{c: _STORED.get(c, c) for c in JUDGEMENT[1:]}}
     rows = session.execute(select(*(getattr(Judgement, names[c]) for c in JUDGEMENT)).order_by(Judgement.id)).all()
     text_columns = dict.fromkeys([*PAIR, "verdict", "steward", "why", "model", "origin"], "str")
@@ -104,14 +106,16 @@ def _stored_judgements(session: Session) -> pd.DataFrame:
 
 
 def combine_judgements(judgements: pd.DataFrame) -> pd.DataFrame:
-    """Combine the judgements of all stewards into the current verdict on each pair. Columns out: `PAIR`, verdict.
+    """Combine the judgements of all stewards into the current verdict on each pair. The result has the columns `PAIR` and verdict.
 
-    judgements: `PAIR`, verdict, steward, in the order of entry. Pairs are in the order of their latest judgement; a pair whose judgements
-    are all withdrawn is left out. Verdicts: `same`, `different`; `proposed`: only one steward proposed `same`; `unsure`: no steward
-    decided; `disputed`: the latest judgements of stewards contradict each other.
+    `judgements` has the columns `PAIR`, verdict and steward, in the order of entry. The pairs of the result are in the order of their
+    latest judgement. A pair is left out if all its judgements are withdrawn.
+
+    The verdicts are `same`; `different`; `proposed` if only one steward proposed `same`; `unsure` if no steward decided; and `disputed` if
+    the latest judgements of stewards contradict each other.
     """
     rows = order_pairs(judgements[[*PAIR, "verdict", "steward"]])
-    rows = rows.assign(who=steward_key(rows["steward"]), place=np.arange(len(rows)))
+    rows = rows.assign(who=normalise_steward_names(rows["steward"]), place=np.arange(len(rows)))
     rows = rows.drop_duplicates([*PAIR, "who"], keep="last")
     rows = rows[rows["verdict"] != "withdrawn"]
     for verdict in ("same", "different", PROPOSED):

@@ -9,30 +9,31 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from harmonia.review.describe import fields_of
+from harmonia.review.describe import list_shown_fields
 from harmonia.review.exchange import describe_both_sides
 from harmonia.review.judgements import combine_judgements
-from harmonia.review.pairs import PAIR, pair_ids
+from harmonia.review.pairs import PAIR, compute_pair_ids
 from harmonia.review.published import PublishedRun
-from pipelines.linkage.constraints import are_contradicted
+from pipelines.linkage.constraints import are_judgements_contradicted
 from warehouse.star.figures import CELL
 
 if TYPE_CHECKING:
-    from harmonia.review.consequence import Consequence
+    from harmonia.review.consequence import VerdictEffect
 
 
 def describe_pair(published_run: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
-    """Describe the two records of `pair`, one row per field. Columns out: field, and one for each record, named by institution and key."""
+    """Describe the two records of `pair`, with one row for each field. The result has the column field, and one column for each record,
+    named by institution and record key."""
     entity = str(pair["entity"].iloc[0])
     values = describe_both_sides(published_run, pair, names).iloc[0]
     heads = [f"{pair[f'institution_{side}'].iloc[0]} {pair[f'key_{side}'].iloc[0]}" for side in "ab"]
-    rows = [(field, values[f"{field} a"], values[f"{field} b"]) for field in fields_of(entity, names)]
+    rows = [(field, values[f"{field} a"], values[f"{field} b"]) for field in list_shown_fields(entity, names)]
     return pd.DataFrame(rows, columns=["field", *heads])
 
 
 def describe_evidence(published_run: PublishedRun, pair: pd.DataFrame) -> str:
     """Say with which weight and evidence (in bits) the last run decided on `pair`, in one sentence."""
-    stored = published_run.decisions().merge(pair, on=PAIR)
+    stored = published_run.read_decisions().merge(pair, on=PAIR)
     if stored.empty:
         return "Weight: not stored by the last run: far below the threshold, or never compared."
     row = stored.iloc[0]
@@ -40,13 +41,14 @@ def describe_evidence(published_run: PublishedRun, pair: pd.DataFrame) -> str:
     return f"Weight {row['weight']:+.2f} bits, {row['decision']}. Evidence in bits, for (+) and against (-) a match: {bits}"
 
 
-def list_changed_records(result: Consequence) -> pd.DataFrame:
-    """Return the records that a verdict touches. Columns out: entity, institution, record, and its id before and after."""
+def list_changed_records(result: VerdictEffect) -> pd.DataFrame:
+    """Return the records whose case or person a verdict affects. The columns are entity, institution, record, and the record's id before
+    and after the verdict."""
     return result.records.rename(columns={"record_key": "record"})
 
 
-def list_changed_figures(result: Consequence) -> pd.DataFrame:
-    """Return the figures that a verdict changes. Columns out: indicator, period, cell (breakdown; empty for a total), before, after."""
+def list_changed_figures(result: VerdictEffect) -> pd.DataFrame:
+    """Return the figures that a verdict changes. The columns are indicator, period, cell (empty for a total), before and after."""
     rows = result.figures
     dimensions = [name for name in CELL if name not in ("indicator", "period")]
     broken_down = [", ".join(value for value in row if value != "total") for row in rows[dimensions].itertuples(index=False, name=None)]
@@ -54,9 +56,9 @@ def list_changed_figures(result: Consequence) -> pd.DataFrame:
 
 
 def describe_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
-    """Say which verdict on `pair` is current, and which judgements contradict others, in one line each."""
+    """Return lines that say which verdict on `pair` is current, and which judgements contradict others."""
     verdicts = combine_judgements(judgements).merge(pair, on=PAIR)["verdict"]
-    name = pair_ids(pair).iloc[0]
+    name = compute_pair_ids(pair).iloc[0]
     verdict = str(verdicts.iloc[0]) if len(verdicts) else ""
     lines = {
         "": f"{name}: no current judgement; linkage decides.",
@@ -68,10 +70,10 @@ def describe_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
 
 
 def describe_contradictions(judgements: pd.DataFrame) -> list[str]:
-    """Say which judgements `same` have no effect because others contradict them, in one line each."""
+    """Return one line for each judgement `same` that has no effect, because other judgements contradict it."""
     current = combine_judgements(judgements)
-    lost = current[are_contradicted(current)]
+    lost = current[are_judgements_contradicted(current)]
     return [
         f"{pair}: `same` contradicts other judgements that separate the two; it has no effect until one of them is withdrawn."
-        for pair in pair_ids(lost)
+        for pair in compute_pair_ids(lost)
     ]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from sources.contract import institutions, position_of
+from sources.contract import case_flow_positions, institutions
 
 ENTITIES = ("case", "person")
 PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b"]
@@ -22,8 +22,9 @@ _ID = re.compile(rf"(case|person)-[a-z2-7]{{{_LETTERS}}}")
 
 
 def order_pairs(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` (columns `PAIR`, and others) with the two records of each pair in canonical order: by institution, then by key."""
-    rank = position_of()
+    """Return `frame` with the two records of each pair in canonical order, which is by institution and then by record key. `frame` has
+    the columns `PAIR` and possibly others."""
+    rank = case_flow_positions()
     a, b = (frame[f"institution_{side}"].map(rank).fillna(len(rank)).to_numpy() for side in "ab")
     keys = [frame[c].astype("str").to_numpy(dtype=object) for c in ("institution_a", "key_a", "institution_b", "key_b")]
     same = (keys[0] == keys[2]) if len(frame) else np.empty(0, dtype=bool)
@@ -34,10 +35,10 @@ def order_pairs(frame: pd.DataFrame) -> pd.DataFrame:
     return out.astype(dict.fromkeys(PAIR, "str"))
 
 
-def pair_ids(frame: pd.DataFrame) -> pd.Series:
-    """Compute the id of each pair of `frame` (columns `PAIR`, ordered by `order_pairs`), e.g. `person-k7qx2m4tbz3a`.
+def compute_pair_ids(frame: pd.DataFrame) -> pd.Series:
+    """Compute the id of each pair of `frame`, e.g. `person-k7qx2m4tbz3a`. `frame` has the columns `PAIR`, as ordered by `order_pairs`.
 
-    The id is a hash, and discloses nothing about the records.
+    The id is a hash, which reveals nothing about the records.
     """
     rows = frame[PAIR].itertuples(index=False, name=None)
     return pd.Series([f"{parts[0]}-{_hash_parts(parts)}" for parts in rows], index=frame.index, dtype="str")
@@ -48,14 +49,14 @@ def _hash_parts(parts: tuple[str, ...]) -> str:
     return base64.b32encode(digest).decode("ascii").lower()[:_LETTERS]
 
 
-def one_pair(entity: str, institution_a: str, key_a: str, institution_b: str, key_b: str) -> pd.DataFrame:
+def make_pair(entity: str, institution_a: str, key_a: str, institution_b: str, key_b: str) -> pd.DataFrame:
     """Make a frame of one row with a pair (columns `PAIR`), its records in canonical order."""
     return order_pairs(pd.DataFrame([(entity, institution_a, key_a, institution_b, key_b)], columns=PAIR, dtype="str"))
 
 
 def parse_pair(text: str) -> str | pd.DataFrame:
-    """Parse a pair as a user types it: an id, which is returned unchanged, or two records such as `person:police:KEY~courts:KEY`, which are
-    returned as a frame of one row with the columns `PAIR`.
+    """Parse a pair as a user types it. An id is returned unchanged. Two records, such as `person:police:KEY~courts:KEY`, are returned as a
+    frame of one row with the columns `PAIR`.
 
     Raises `HarmoniaError` if the text is neither.
     """
@@ -70,7 +71,7 @@ def parse_pair(text: str) -> str | pd.DataFrame:
             f"[{typed}] is not a pair: use an id from `harmonia review list` (person-…, case-…) or two records as "
             "person:police:KEY~courts:KEY"
         )
-    pair = one_pair(entity, sides[0][0], sides[0][2], sides[1][0], sides[1][2])
+    pair = make_pair(entity, sides[0][0], sides[0][2], sides[1][0], sides[1][2])
     if tuple(pair.iloc[0, 1:3]) == tuple(pair.iloc[0, 3:5]):
         raise HarmoniaError(f"[{typed}] names one record twice: a pair has two records")
     return pair

@@ -18,9 +18,9 @@ from sqlalchemy import func, select
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry import Registry, open_registry
-from harmonia.registry.ledger import first_run
+from harmonia.registry.ledger import find_start_of_first_run
 from harmonia.registry.tables import Run
-from harmonia.review.pairs import order_pairs, pair_ids
+from harmonia.review.pairs import compute_pair_ids, order_pairs
 from pipelines.resources.workplace import Workplace
 
 RECORD = ["institution", "record_key"]
@@ -29,14 +29,16 @@ CANONICAL = ("case_records", "person_records", "charges", "events", "references"
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """The last published run of a home. run: its number. mark: a hash that identifies the registry of the home, even if it is moved."""
+    """The last published run of a home. `run` is its number. `mark` is a hash that identifies the registry of the home, even if the home
+    is moved."""
 
     home: Home
     run: int
     mark: str
 
     def table(self, stage: str, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Read a table of a stage of the lake, or some of its columns. Raises `HarmoniaError` if it cannot be read or lacks one of them."""
+        """Read a table of a stage of the lake, or only some of its columns. Raises `HarmoniaError` if the table cannot be read, or lacks
+        one of the columns."""
         path = self.home.lake / stage / f"{name}.parquet"
         try:
             frame = pq.read_table(path).to_pandas()
@@ -48,11 +50,11 @@ class PublishedRun:
             ) from error
         return frame.drop(columns="_item", errors="ignore") if columns is None else frame[list(columns)]
 
-    def canonical(self) -> dict[str, pd.DataFrame]:
-        """Read the canonical tables (schemas.canonical) with all states of records, by name.
+    def read_canonical_tables(self) -> dict[str, pd.DataFrame]:
+        """Read the canonical tables (`schemas.canonical`) with all states of records. The result is indexed by name of the table.
 
-        Records that were delivered again under a new key have that key. Persons whose record key is a position in a list have a key of
-        their own (`pipelines.linkage.list_positions`).
+        Records that were delivered again under a new key have the new key. A person whose record key is a position in a list gets a key
+        that only this person has (`pipelines.linkage.list_positions`).
         """
         from pipelines.crosswalk import apply_new_keys
         from pipelines.linkage.list_positions import apply_person_keys
@@ -60,12 +62,13 @@ class PublishedRun:
         tables = apply_new_keys({name: self.table("canonical", name) for name in CANONICAL}, self.table("canonical", "successors"))
         return apply_person_keys(tables, self.table("identities", "listed"))
 
-    def decisions(self) -> pd.DataFrame:
-        """Read the decisions of linkage on pairs. Columns out: pair (id), `PAIR`, weight (bits), decision (joined or refused), reasons."""
+    def read_decisions(self) -> pd.DataFrame:
+        """Read the decisions of linkage on pairs. The columns are pair (id), `PAIR`, weight (bits), decision (joined or refused) and
+        reasons."""
         frame = order_pairs(self.table("links", "decisions"))
-        return frame.assign(pair=pair_ids(frame))
+        return frame.assign(pair=compute_pair_ids(frame))
 
-    def clusters(self) -> pd.DataFrame:
+    def read_clusters(self) -> pd.DataFrame:
         """Read the clusters of linkage. Columns out: entity (case, person), institution, record_key, cluster (number)."""
         parts = [self.table("links", f"{entity}s").assign(entity=entity) for entity in ("case", "person")]
         return pd.concat(parts, ignore_index=True)[["entity", *RECORD, "cluster"]].astype({"entity": "str"})
@@ -82,28 +85,29 @@ def open_home_registry(workplace: Workplace) -> Registry:
     """Open the registry of a home, without creating one. Raises `HarmoniaError` if there is none."""
     exists = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
     if not exists:
-        raise HarmoniaError(_no_run_message(workplace.home.root))
+        raise HarmoniaError(_explain_missing_run(workplace.home.root))
     return open_registry(workplace.registry)
 
 
 def last_published_run(home: Home, registry: Registry) -> PublishedRun:
     """Return the last published run of `home`. Raises `HarmoniaError` if there is none."""
-    begun = first_run(registry)
+    begun = find_start_of_first_run(registry)
     with registry.read() as session:
         run = session.scalar(select(func.max(Run.id)).where(Run.outcome == "published"))
     if begun is None or run is None or not (home.lake / "links").is_dir():
-        raise HarmoniaError(_no_run_message(home.root))
+        raise HarmoniaError(_explain_missing_run(home.root))
     return PublishedRun(home, run, hashlib.sha256(begun.isoformat().encode()).hexdigest()[:16])
 
 
-def _no_run_message(root: Path) -> str:
+def _explain_missing_run(root: Path) -> str:
     return f"home {root} has no finished run, so there is nothing to review: use `harmonia run --inbox DIR --home {root}` first"
 
 
-def missing_records(pairs: pd.DataFrame, clusters: pd.DataFrame) -> pd.Series:
-    """Return for each pair its first record that is not in `clusters`, i.e. not delivered, as text: `person record KEY of police`.
+def find_missing_records(pairs: pd.DataFrame, clusters: pd.DataFrame) -> pd.Series:
+    """Return for each pair its first record that is no longer delivered, i.e. not in `clusters`, as text such as `person record KEY of
+    police`.
 
-    Empty if both records are delivered. clusters: from `PublishedRun.clusters`.
+    The text is empty if both records are delivered. `clusters` comes from `PublishedRun.read_clusters`.
     """
     delivered = pd.MultiIndex.from_frame(clusters[["entity", *RECORD]].astype("str"))
     out = pd.Series("", index=pairs.index, dtype="str")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from harmonia.registry import Registry
 from harmonia.review.following import current_verdicts
-from harmonia.review.influence import count_influence, counted_rows
+from harmonia.review.influence import count_influence, read_counted_rows
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import RECORD, PublishedRun
 
@@ -23,14 +23,16 @@ OPEN = ("open", "unsure", "disputed", "proposed")
 
 
 def list_doubtful_pairs(published_run: PublishedRun, registry: Registry, everything: bool = False) -> pd.DataFrame:
-    """List the doubtful pairs of a run. Columns out: `QUEUE`.
+    """List the doubtful pairs of a run, with the columns `QUEUE`.
 
     A pair is doubtful if its weight is within `DOUBT_BITS` of zero, if its records are joined but contradict each other (contradiction:
-    number, birth, sex), or if stewards judged it. Of the judged pairs only those are listed whose state is unsure, disputed or proposed;
-    with `everything`, all. They are sorted by the number of figures that a reversed decision would change (moves), of figures that it
-    touches, and by doubt.
+    number, birth, sex), or if stewards judged it. Of the judged pairs, only those are listed that are unsure, disputed or proposed; with
+    `everything`, all judged pairs are listed.
+
+    The pairs are sorted by the number of figures that a reversed decision would change (moves), then by the number of figures in which
+    either side counts (touched), then by doubt.
     """
-    decisions = published_run.decisions()
+    decisions = published_run.read_decisions()
     states = current_verdicts(registry, published_run.table("identities", "listed")).rename(columns={"verdict": "state"})
     pairs = decisions.merge(states, on=PAIR, how="left").fillna({"state": "open"})
     pairs["contradiction"] = find_contradictions(published_run, pairs)
@@ -41,20 +43,20 @@ def list_doubtful_pairs(published_run: PublishedRun, registry: Registry, everyth
     if pairs.empty:
         return pairs.assign(moves=0, touched=0)[QUEUE]
     ids = [published_run.table("identities", name) for name in ("cases", "persons")]
-    counted = count_influence(pairs.assign(joined=pairs["decision"] == "joined"), counted_rows(published_run), *ids)
+    counted = count_influence(pairs.assign(joined=pairs["decision"] == "joined"), read_counted_rows(published_run), *ids)
     pairs = pairs.join(counted).assign(distance=pairs["weight"].abs())
     pairs = pairs.sort_values(["moves", "touched", "distance", "pair"], ascending=[False, False, True, True], kind="stable")
     return pairs[QUEUE].reset_index(drop=True)
 
 
 def find_contradictions(published_run: PublishedRun, pairs: pd.DataFrame) -> pd.Series:
-    """Find what contradicts itself in each pair of joined person records, comma-separated; empty if nothing does.
+    """Find the contradictions in each pair of joined person records. They are separated by commas; the text is empty if there are none.
 
-    `number`: two different valid personal numbers; `birth`: birth dates that are far apart; `sex`.
+    `number` means two different valid personal numbers, `birth` means birth dates that are far apart, and `sex` means different sexes.
     """
     from pipelines.linkage.standardise import build_features
 
-    persons = build_features(published_run.canonical()).persons
+    persons = build_features(published_run.read_canonical_tables()).persons
     features = persons.set_index(RECORD)[["number", "valid", "birth_date", "sex"]]
     joined_persons = pairs[(pairs["entity"] == "person") & (pairs["decision"] == "joined")]
     a, b = (

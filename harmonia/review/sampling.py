@@ -15,7 +15,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Sample, SampledPair, SampleStratum
-from harmonia.review.judgements import combine_judgements, frame_rows, read_judgements
+from harmonia.review.judgements import combine_judgements, convert_frame_to_rows, read_judgements
 from harmonia.review.pairs import ENTITIES, PAIR, order_pairs
 from harmonia.review.published import RECORD, PublishedRun
 from harmonia.review.strata import draw_pairs
@@ -27,10 +27,10 @@ MAX_CLUSTER_RECORDS = 300
 
 @dataclass(frozen=True)
 class DrawnSample:
-    """A blind sample.
+    """A blind sample that was drawn.
 
-    sample: its number in the registry. pairs: in the order in which they are shown. strata: with their numbers of pairs. left_out: number
-    of pairs that are no candidates, by reason.
+    `sample` is its number in the registry. `pairs` has the pairs in the order in which they are shown. `strata` has the strata with their
+    numbers of pairs. `left_out` is the number of pairs that are no candidates, by reason.
     """
 
     sample: int
@@ -39,13 +39,16 @@ class DrawnSample:
     left_out: dict[str, int]
 
 
-def decided_pairs(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
-    """List all pairs on which linkage decided: those that it compared, and those that it joined through other records without comparison.
+def list_decided_pairs(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
+    """List all pairs on which linkage decided. These are the pairs that it compared, and the pairs that it joined through other records
+    without comparing them.
 
-    candidates: the compared pairs: `PAIR`, weight. clusters: entity, institution, record_key, cluster. Columns out: `PAIR`, by which the
-    rows are sorted, weight (null if not compared), joined.
+    `candidates` has the compared pairs, with the columns `PAIR` and weight. `clusters` has the columns entity, institution, record_key and
+    cluster. The result has the columns `PAIR`, weight (null if the pair was not compared) and joined, and is sorted by `PAIR`.
     """
-    joined = pd.concat([_pairs_within_clusters(clusters[clusters["entity"] == entity], entity) for entity in ENTITIES], ignore_index=True)
+    joined = pd.concat(
+        [_list_pairs_within_clusters(clusters[clusters["entity"] == entity], entity) for entity in ENTITIES], ignore_index=True
+    )
     out = order_pairs(candidates)[[*PAIR, "weight"]].drop_duplicates(PAIR).merge(joined.assign(listed=True), on=PAIR, how="outer")
     number = clusters.set_index(["entity", *RECORD])["cluster"]
     a, b = (
@@ -55,7 +58,7 @@ def decided_pairs(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFr
     return out.sort_values(PAIR, kind="stable").reset_index(drop=True)[[*PAIR, "weight", "joined"]]
 
 
-def _pairs_within_clusters(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
+def _list_pairs_within_clusters(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
     """List all pairs of records within each cluster of one entity, except clusters with more than `MAX_CLUSTER_RECORDS` records."""
     small_clusters = clusters[clusters.groupby("cluster")["cluster"].transform("size").between(2, MAX_CLUSTER_RECORDS)]
     small_clusters = small_clusters[[*RECORD, "cluster"]].reset_index(drop=True).reset_index(names="row")
@@ -67,13 +70,13 @@ def _pairs_within_clusters(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
 def draw_sample(published_run: PublishedRun, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
     """Draw a blind sample of `size` pairs and store it in the registry. Raises `HarmoniaError` if there are no pairs to draw.
 
-    The same run and seed give the same pairs. The sample measures the clusters as they were published when it was drawn. Clusters of later
-    runs follow the judgements on the sample, which would bias the estimate.
+    The same run and `seed` always give the same pairs. The sample measures the clusters that were published when it was drawn. The clusters
+    of later runs follow the judgements on the sample, which would bias the estimate.
     """
     from pipelines.linkage.candidates import list_candidate_pairs
 
-    pairs, left_out = list_candidate_pairs(published_run.canonical())
-    pairs = decided_pairs(pairs, published_run.clusters())
+    pairs, left_out = list_candidate_pairs(published_run.read_canonical_tables())
+    pairs = list_decided_pairs(pairs, published_run.read_clusters())
     pairs = pairs[pairs["entity"].isin(entities)].reset_index(drop=True)
     if pairs.empty:
         raise HarmoniaError(f"home {published_run.home.root} has no candidate pairs of {' and '.join(entities)} to sample")
@@ -83,11 +86,11 @@ def draw_sample(published_run: PublishedRun, registry: Registry, size: int, seed
         session.add(drawn)
         session.flush()
         stratum_rows = strata.rename(columns={"stratum": "name", "entity": "kind"}).assign(sample_id=drawn.id)
-        session.execute(insert(SampleStratum), frame_rows(stratum_rows))
+        session.execute(insert(SampleStratum), convert_frame_to_rows(stratum_rows))
         rows = taken.rename(columns={"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"})
         rows = rows.drop(columns="joined").assign(sample_id=drawn.id, position=range(1, len(rows) + 1)).astype({"weight": object})
         rows["weight"] = rows["weight"].where(rows["weight"].notna(), None)
-        session.execute(insert(SampledPair), frame_rows(rows))
+        session.execute(insert(SampledPair), convert_frame_to_rows(rows))
         number = drawn.id
     return DrawnSample(number, taken, strata, left_out)
 
@@ -111,8 +114,9 @@ def read_sampled_pairs(registry: Registry) -> pd.DataFrame:
     return frame.astype({**dict.fromkeys([*PAIR, "stratum"], "str"), "sample": "int64", "weight": "float64"})
 
 
-def find_sample(registry: Registry, number: int | None) -> int:
-    """Return `number` if there is such a sample, or the number of the latest sample for None. Raises `HarmoniaError` if there is none."""
+def find_sample_number(registry: Registry, number: int | None) -> int:
+    """Return `number` if there is a sample with it. If `number` is None, return the number of the latest sample. Raises `HarmoniaError`
+    if there is no such sample."""
     with registry.read() as session:
         numbers = session.scalars(select(Sample.id).order_by(Sample.id)).all()
     if not numbers:
@@ -125,7 +129,8 @@ def find_sample(registry: Registry, number: int | None) -> int:
 def count_labels(registry: Registry, number: int) -> pd.DataFrame:
     """Count how the pairs of a sample were judged, by stratum. Only blind judgements count.
 
-    Columns out: stratum, entity, joined; numbers of pairs: pairs (in the stratum), drawn, same, different, unsure (or disputed).
+    The columns of the result are stratum, entity, joined, and numbers of pairs: pairs (in the stratum), drawn, same, different, unsure (or
+    disputed).
     """
     table = SampleStratum
     with registry.read() as session:

@@ -23,9 +23,9 @@ UNKNOWN_ERROR_SHARE = 0.03  # of pairs that were joined through other records, w
 
 
 def stratify_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Assign each pair to a stratum. pairs: entity, joined, weight (bits; null if not compared).
+    """Assign each pair to a stratum. `pairs` has the columns entity, joined and weight (bits; null if the pair was not compared).
 
-    Columns added: stratum (its name), doubt (expected share of wrong decisions in the stratum).
+    Two columns are added: stratum (its name) and doubt (the expected share of wrong decisions in the stratum).
     """
     name = pd.Series(NEVER_COMPARED, index=pairs.index, dtype="str")
     for joined, bands in ((True, JOINED_BANDS), (False, REFUSED_BANDS)):
@@ -39,10 +39,10 @@ def stratify_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def allocate_draws(strata: pd.DataFrame, size: int) -> pd.Series:
-    """Decide how many pairs to draw from each stratum, `size` in total (or all pairs, if there are fewer).
+    """Decide how many pairs to draw from each stratum, `size` in total. If there are fewer pairs, all are drawn.
 
-    strata: indexed by name: entity, joined, pairs (their number), doubt. Cases and persons get equal shares; `JOINED_SHARE` of each are
-    joined pairs.
+    `strata` is indexed by name and has the columns entity, joined, pairs (their number) and doubt. Cases and persons get equal shares. Of
+    each, the share `JOINED_SHARE` are joined pairs.
     """
     share = pd.Series(0.0, index=strata.index)
     entities = strata["entity"].nunique()
@@ -68,9 +68,11 @@ def allocate_draws(strata: pd.DataFrame, size: int) -> pd.Series:
 def draw_pairs(pairs: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw a stratified random sample without replacement.
 
-    pairs: entity, joined, weight and any other columns; the same rows in the same order and the same `seed` give the same sample.
-    Returns the drawn pairs in random order, with the columns stratum and probability (that the pair is drawn), and the strata: stratum,
-    entity, joined, pairs, drawn (numbers of pairs).
+    `pairs` has the columns entity, joined, weight and possibly others. The same rows in the same order and the same `seed` give the same
+    sample.
+
+    Returns the drawn pairs in random order, with the columns stratum and probability (that the pair is drawn). Also returns the strata,
+    with the columns stratum, entity, joined, and the numbers of pairs: pairs and drawn.
     """
     placed = stratify_pairs(pairs)
     strata = placed.groupby("stratum").agg(

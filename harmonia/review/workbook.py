@@ -26,7 +26,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from harmonia.review.judgements import VERDICTS
 from harmonia.review.pairs import PAIR
 from schemas.yaml_declarations import read_yaml
@@ -46,7 +46,8 @@ _WIDTHS = {"pair": 22, "entity": 8, "checksum": 10, "why": 40, "steward": 18, "v
 
 @dataclass(frozen=True)
 class WorkbookOrigin:
-    """What a workbook was exported from: the mark of the registry, the run, the linkage model, the blind sample (0 if none)."""
+    """The origin of a workbook: the mark of the registry, the run, the linkage model, and the number of the blind sample (0 if it is not
+    from a sample)."""
 
     mark: str
     run: int
@@ -54,7 +55,7 @@ class WorkbookOrigin:
     sample: int
 
 
-def row_checksums(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+def compute_row_checksums(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
     """Compute a short checksum of each row over `columns`. It reveals accidental changes, but does not protect against forgery."""
     joined = (
         "\0".join(f"{c}={'' if v is None else v}" for c, v in zip(columns, row, strict=True))
@@ -64,17 +65,17 @@ def row_checksums(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
 
 
 def write_workbook(path: Path, rows: pd.DataFrame, fields: Sequence[str], about: WorkbookOrigin) -> None:
-    """Write a workbook with one row per pair to the new file `path` (mode 0600).
+    """Write a workbook with one row for each pair to the new file `path` (mode 0600).
 
-    rows: pair (id), `PAIR`, `<field> a` and `<field> b` for each of `fields`, and those columns of `SHOWN` that stewards may see. Raises
-    `HarmoniaError` if the file exists already or cannot be written.
+    `rows` has the columns pair (id), `PAIR`, `<field> a` and `<field> b` for each of `fields`, and those columns of `SHOWN` that stewards
+    may see. Raises `HarmoniaError` if the file exists already or cannot be written.
     """
     if path.suffix.lower() != ".xlsx":
         raise HarmoniaError(f"{path}: the file name must end in .xlsx")
     sides = [f"{field} {side}" for field in fields for side in "ab"]
     shown = [c for c in SHOWN if c in rows.columns]
-    rows = rows.assign(**{side: rows[side].map(flat_text).astype("str") for side in sides})
-    frame = rows.assign(checksum=row_checksums(rows, ["pair", *PAIR, *sides]), **dict.fromkeys(ANSWERS, ""))
+    rows = rows.assign(**{side: rows[side].map(flatten_text).astype("str") for side in sides})
+    frame = rows.assign(checksum=compute_row_checksums(rows, ["pair", *PAIR, *sides]), **dict.fromkeys(ANSWERS, ""))
     book = Workbook()
     sheet = book.active
     assert isinstance(sheet, Worksheet)
@@ -84,7 +85,7 @@ def write_workbook(path: Path, rows: pd.DataFrame, fields: Sequence[str], about:
     _write_origin(book, about)
     content = io.BytesIO()
     book.save(content)
-    with storage(path):
+    with convert_storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
@@ -95,7 +96,7 @@ def write_workbook(path: Path, rows: pd.DataFrame, fields: Sequence[str], about:
 
 
 def _put_cell(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
-    """Write `value` into a cell and return the cell; text that looks like a formula stays text."""
+    """Write `value` into a cell and return the cell. A text that looks like a formula remains text."""
     cell = sheet.cell(row, column)
     assert isinstance(cell, Cell)
     cell.value = value
@@ -104,7 +105,7 @@ def _put_cell(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
     return cell
 
 
-def flat_text(text: str) -> str:
+def flatten_text(text: str) -> str:
     """Return `text` on one line, without unprintable characters, cut to the maximum length of a cell."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_MAX_CELL_LENGTH]
 

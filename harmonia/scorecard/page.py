@@ -13,9 +13,9 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from harmonia.atomic_files import write_whole
-from harmonia.errors import storage
-from harmonia.feedback.texts import visible
+from harmonia.atomic_files import write_small_file
+from harmonia.errors import convert_storage_errors
+from harmonia.feedback.texts import make_visible
 from schemas.findings import DIMENSIONS, LANGUAGES
 from schemas.yaml_declarations import read_yaml
 from sources import contract as contracts
@@ -34,21 +34,23 @@ def load_texts() -> dict[str, dict[str, Any]]:
 
 
 def render_pages(quality: pd.DataFrame, institution: str, yardsticks: pd.DataFrame | None = None) -> dict[str, str]:
-    """Render the pages as HTML, by file name: `scorecard.html` in the institution's language, `scorecard.<language>.html` in the others.
+    """Render the pages as HTML, by file name. `scorecard.html` is in the institution's language; `scorecard.<language>.html` are in the
+    other languages.
 
-    quality, yardsticks: rows of the tables `quality` and `yardstick` of any institutions; only those of `institution` are used.
+    `quality` and `yardsticks` are rows of the tables `quality` and `yardstick`. They may be of any institutions; only those of
+    `institution` are used.
     """
     contract = contracts.load(institution)
     names = {code: "scorecard.html" if code == contract.language else f"scorecard.{code}.html" for code in LANGUAGES}
-    page_content = _page_content(quality[quality["institution"] == institution])
-    published = [] if yardsticks is None else _published_figures(yardsticks[yardsticks["institution"] == institution])
+    page_content = _make_page_content(quality[quality["institution"] == institution])
+    published = [] if yardsticks is None else _sort_published_figures(yardsticks[yardsticks["institution"] == institution])
     content = {
         **page_content,
         "published": published,
         "names": names,
         "languages": {code: load_texts()[code]["language"] for code in LANGUAGES},
     }
-    template = _environment().get_template("scorecard.html.j2")
+    template = _make_template_environment().get_template("scorecard.html.j2")
     return {
         names[code]: template.render(
             language=code,
@@ -66,18 +68,18 @@ def write_scorecard(home: Path, quality: pd.DataFrame, institution: str, yardsti
     """Write the pages to `scorecards/<institution>/` of the home, mode 0600. Raises `HarmoniaError` if they cannot be written."""
     folder = home / "scorecards" / institution
     paths = []
-    with storage(folder):
+    with convert_storage_errors(folder):
         for directory in (folder.parent, folder):
             directory.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
             directory.chmod(_PRIVATE_FOLDER)
     for name, page in render_pages(quality, institution, yardsticks).items():
-        write_whole(folder / name, page.encode(), _PRIVATE_FILE)
+        write_small_file(folder / name, page.encode(), _PRIVATE_FILE)
         paths.append(folder / name)
     return paths
 
 
-def _page_content(rows_of_institution: pd.DataFrame) -> dict[str, Any]:
-    """Return the content of the page in the order in which it is shown; missing cells are None."""
+def _make_page_content(rows_of_institution: pd.DataFrame) -> dict[str, Any]:
+    """Return the content of the page, in the order in which it is shown. Missing cells are None."""
     cells = rows_of_institution.astype(object).where(rows_of_institution.notna(), None)
     institution_rows = cells[rows_of_institution["unit"].isna()]
     delivered = institution_rows[(institution_rows["records"] > 0) | (institution_rows["whole"] > 0)]
@@ -93,7 +95,7 @@ def _page_content(rows_of_institution: pd.DataFrame) -> dict[str, Any]:
         rows_of_institution["unit"].notna() & (rows_of_institution["period"] == newest) & rows_of_institution["dimension"].isin(assessed)
     ]
     units = {
-        visible(str(unit)): rows.set_index("dimension", drop=False).loc[assessed].to_dict("records")
+        make_visible(str(unit)): rows.set_index("dimension", drop=False).loc[assessed].to_dict("records")
         for unit, rows in unit_rows.groupby("unit")
     }
     return {
@@ -106,8 +108,9 @@ def _page_content(rows_of_institution: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _published_figures(yardsticks: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return the institution's figures in `yardstick`, sorted by year (latest first), then by quarter; missing cells are None."""
+def _sort_published_figures(yardsticks: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return the institution's figures in `yardstick`. They are sorted by year, latest first, and then by quarter. Missing cells are
+    None."""
     ordered = yardsticks.assign(order=yardsticks["indicator"].map({code: one.order for code, one in indicators().items()}))
     ordered = ordered.sort_values(["period", "order", "offence_group", "source"], kind="stable")
     rows = ordered.sort_values("period", key=lambda period: period.str[:4], ascending=False, kind="stable")
@@ -117,6 +120,6 @@ def _published_figures(yardsticks: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _make_template_environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader([_HERE / "templates", _HERE.parent / "feedback" / "templates"])
     return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)

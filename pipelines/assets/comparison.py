@@ -11,10 +11,10 @@ import pandas as pd
 from harmonia.comparison import snapshots
 from harmonia.comparison.agreements import load_agreements
 from harmonia.comparison.collect import collect_evidence
-from harmonia.comparison.duplicates import changed_persons, duplicate_registrations
-from harmonia.comparison.permitted import LOCATION, as_findings, permitted_evidence, restricted_evidence
+from harmonia.comparison.duplicates import find_duplicate_registrations, find_reassigned_positions
+from harmonia.comparison.permitted import LOCATION, make_findings, select_permitted_evidence, select_restricted_evidence
 from harmonia.registry import open_registry
-from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
+from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
 from pipelines.assets.versions import hash_frames
 from pipelines.resources import encoded_texts
 from pipelines.resources.lake import DataVersion, Tables, VersionedOutput
@@ -40,18 +40,21 @@ def comparison(
     """
     with redact_stage_errors(workplace, "comparing between institutions"):
         agreements, deliveries = load_agreements(), record_status["deliveries"]
-        quarters, duplicates = snapshots.current_quarters(deliveries, _early_deliveries(record_status)), duplicate_registrations(canonical)
+        quarters, duplicates = (
+            snapshots.find_current_quarters(deliveries, _find_early_deliveries(record_status)),
+            find_duplicate_registrations(canonical),
+        )
         registry = open_registry(workplace.registry)
         try:
-            saved = snapshots.save_missing(
+            saved = snapshots.save_missing_snapshots(
                 registry, quarters, lambda: collect_evidence(canonical, identities["cases"], identities["persons"], deliveries)
             )
-            evidence = snapshots.load(registry, agreements.cells["receiver"].unique(), quarters)
+            evidence = snapshots.load_snapshots(registry, agreements.cells["receiver"].unique(), quarters)
         finally:
             registry.close()
         by_quarter = evidence[agreements.allows(evidence)].groupby("period")
         permitted_rows = [
-            permitted_evidence(findings.drop(columns="period"), agreements).assign(period=period) for period, findings in by_quarter
+            select_permitted_evidence(findings.drop(columns="period"), agreements).assign(period=period) for period, findings in by_quarter
         ]
         rows = (
             pd.concat(permitted_rows, ignore_index=True)
@@ -59,10 +62,10 @@ def comparison(
             else pd.DataFrame(columns=["institution", "record_key", "field", "rule", "period"])
         )
         lineage = record_status.select("lineage", [*LOCATION, "status"])
-        persons_changed = changed_persons(identities["listed"], deliveries)
-        findings = pd.concat([duplicates, persons_changed, as_findings(rows, deliveries, lineage)], ignore_index=True)
+        persons_changed = find_reassigned_positions(identities["listed"], deliveries)
+        findings = pd.concat([duplicates, persons_changed, make_findings(rows, deliveries, lineage)], ignore_index=True)
         newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
-        withheld = restricted_evidence(evidence[newest], agreements)
+        withheld = select_restricted_evidence(evidence[newest], agreements)
     counts = findings.groupby(["institution", "rule"]).size().rename("findings").reset_index()
     add_counts(
         context,
@@ -71,7 +74,7 @@ def comparison(
             "snapshots saved": saved,
             "cells that agreements allow": len(agreements.cells),
             "withheld": len(withheld),
-            "by rule": metadata_table(counts),
+            "by rule": make_metadata_table(counts),
         },
     )
     version = hash_frames(findings)
@@ -81,7 +84,7 @@ def comparison(
     )
 
 
-def _early_deliveries(record_status: Tables) -> pd.DataFrame:
-    """Return the deliveries that came before the end of their quarter. Columns: institution, delivery."""
-    findings = encoded_texts.concatenate_encoded([record_status.encoded("findings", ["institution", "delivery", "rule"])])
+def _find_early_deliveries(record_status: Tables) -> pd.DataFrame:
+    """Find the deliveries that were received before the end of their quarter. Columns: institution, delivery."""
+    findings = encoded_texts.concatenate_encoded_tables([record_status.read_encoded("findings", ["institution", "delivery", "rule"])])
     return findings.loc[findings["rule"] == "delivery-before-quarter-end", ["institution", "delivery"]].astype("str")

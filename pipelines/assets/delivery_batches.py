@@ -20,19 +20,19 @@ from harmonia.errors import HarmoniaError
 from harmonia.operations.erasure import reading
 from pipelines.assets.delivery_frames import (
     RawDelivery,
-    canonical_rows,
-    deliveries_from_frames,
-    deliveries_to_frames,
-    refused_delivery,
-    stage_folder,
-    validated_frames,
+    convert_deliveries_to_frames,
+    convert_frames_to_deliveries,
+    convert_validated_to_frames,
+    get_stage_folder,
+    make_canonical_rows,
+    make_refused_delivery,
 )
 from pipelines.failures import describe_error, is_disk_full, write_log
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError, Reason
 from pipelines.resources.delivery_store import DeliveryStore
 from pipelines.resources.workplace import Workplace
-from pipelines.validation import Validated, validate
+from pipelines.validation import ValidatedDeliveries, validate
 from sources.readers.result import ReadResult, SourceFile
 from sources.reading import read_delivery
 
@@ -71,7 +71,8 @@ class DeliveryFiles:
 class DeliveryBatch:
     """Some deliveries of an institution.
 
-    keys: delivery → key. number: of the output folder. files_by_delivery: the files of the deliveries, if they are to be read.
+    `keys` has the key of each delivery. `number` is the number of the output folder. `files_by_delivery` has the files of the deliveries,
+    if they are to be read.
     """
 
     workplace: Workplace
@@ -80,9 +81,9 @@ class DeliveryBatch:
     number: int
     files_by_delivery: tuple[DeliveryFiles, ...] = ()
 
-    def stage(self, name: str) -> DeliveryStore:
+    def open_stage_store(self, name: str) -> DeliveryStore:
         """Return the store with the output of the institution's stage `name`."""
-        return DeliveryStore(stage_folder(self.workplace, self.institution, name))
+        return DeliveryStore(get_stage_folder(self.workplace, self.institution, name))
 
     def split(self, numbers: Iterator[int]) -> list[DeliveryBatch]:
         """Split the batch into one batch per delivery."""
@@ -98,7 +99,7 @@ class DeliveryBatch:
 
 
 @dataclass(frozen=True)
-class _BatchStage:
+class _BatchStep:
     """A step that is done on batches: its work, the stages that it writes, and how it stores a refused delivery."""
 
     step: str
@@ -118,7 +119,7 @@ def read_deliveries(
     max_bytes = max(_MIN_BATCH_BYTES, min(_MAX_BATCH_BYTES, sum(sizes) // 2))
     begins = zip(new, accumulate(sizes, initial=0), strict=False)  # each delivery, and how much lies before it
     groups = [tuple(delivery for delivery, _ in group) for _, group in groupby(begins, key=lambda with_offset: with_offset[1] // max_bytes)]
-    numbers = count(store.next_number())
+    numbers = count(store.next_folder_number())
     batches = []
     for group in groups:
         files_by_delivery = tuple(
@@ -138,8 +139,10 @@ def read_deliveries(
 
 def validate_deliveries(workplace: Workplace, institution: str, new: Sequence[str], raw: DeliveryStore) -> dict[str, str]:
     """Validate and harmonise the deliveries `new`. Return the keys of the deliveries that were refused, by delivery."""
-    result = raw.keys_by_folder(new)
-    numbers = count(max(DeliveryStore(stage_folder(workplace, institution, stage)).next_number() for stage in _VALIDATE.output_stages))
+    result = raw.list_keys_by_folder(new)
+    numbers = count(
+        max(DeliveryStore(get_stage_folder(workplace, institution, stage)).next_folder_number() for stage in _VALIDATE.output_stages)
+    )
     batches = [DeliveryBatch(workplace, institution, keys, next(numbers)) for keys, _ in result]
     return _run_batches(_VALIDATE, batches, sum(rows for _, rows in result), numbers)
 
@@ -147,21 +150,21 @@ def validate_deliveries(workplace: Workplace, institution: str, new: Sequence[st
 def replace_refused_keys(keys: Mapping[str, str], stores: Sequence[DeliveryStore]) -> dict[str, str]:
     """Return `keys` (delivery → key) with the refusal key in place of the key of each delivery that was refused under the same limits."""
     bounds = Bounds.from_environment()
-    refusal_keys = {name: _refusal_key(key, bounds) for name, key in keys.items()}
-    new = {name for store in stores for name in store.missing(keys)}
-    not_refused_before = {name for store in stores for name in store.missing(refusal_keys)}
+    refusal_keys = {name: _make_refusal_key(key, bounds) for name, key in keys.items()}
+    new = {name for store in stores for name in store.find_missing(keys)}
+    not_refused_before = {name for store in stores for name in store.find_missing(refusal_keys)}
     return {name: refusal_keys[name] if name in new - not_refused_before else key for name, key in keys.items()}
 
 
-def _refusal_key(key: str, bounds: Bounds) -> str:
+def _make_refusal_key(key: str, bounds: Bounds) -> str:
     """Return the key of a delivery that is refused under `bounds`.
 
-    It depends on the limits, so that the delivery is tried again under other limits.
+    The key depends on the limits, so that the delivery is tried again when the limits have changed.
     """
     return hashlib.sha256(f"{key} refused {bounds}".encode()).hexdigest()
 
 
-def _run_batches(stage: _BatchStage, batches: Sequence[DeliveryBatch], rows: int, numbers: Iterator[int]) -> dict[str, str]:
+def _run_batches(stage: _BatchStep, batches: Sequence[DeliveryBatch], rows: int, numbers: Iterator[int]) -> dict[str, str]:
     """Run a step on every batch. If a batch exceeds its limits, run the step on each of its deliveries alone.
 
     rows: estimated number of rows in all batches. Return the keys of refused deliveries, by delivery.
@@ -170,17 +173,17 @@ def _run_batches(stage: _BatchStage, batches: Sequence[DeliveryBatch], rows: int
     processes = min(len(os.sched_getaffinity(0)), len(batches)) if rows >= _MIN_PARALLEL_ROWS else 1
     single = [batch for batch in batches if len(batch.keys) < 2]
     multiple = [batch for batch in batches if len(batch.keys) > 1]
-    for outcome in bounded.run_each(stage.work, multiple, replace(bounds, seconds=-(-bounds.seconds // _BATCH_SHARE)), processes):
+    for outcome in bounded.run_bounded_tasks(stage.work, multiple, replace(bounds, seconds=-(-bounds.seconds // _BATCH_SHARE)), processes):
         if outcome.ended:
             _drop_partial_output(stage, outcome.task)
             single += outcome.task.split(numbers)
     refused: dict[str, str] = {}
     failures = list[ExceededError]()
-    for outcome in bounded.run_each(stage.work, single, bounds, processes):
+    for outcome in bounded.run_bounded_tasks(stage.work, single, bounds, processes):
         if outcome.ended:
             _drop_partial_output(stage, outcome.task)
             (name, key) = next(iter(outcome.task.keys.items()))
-            refused[name] = _refusal_key(key, bounds) if outcome.ended.permanent else f"{key} once"
+            refused[name] = _make_refusal_key(key, bounds) if outcome.ended.permanent else f"{key} once"
             failures.append(outcome.ended)
             stage.refuse(replace(outcome.task, keys={name: refused[name]}), outcome.ended)
     if len(single) > 1 and len(failures) == len(single) and all(failure.reason in ("ended", "failed") for failure in failures):
@@ -191,14 +194,14 @@ def _run_batches(stage: _BatchStage, batches: Sequence[DeliveryBatch], rows: int
     return refused
 
 
-def _drop_partial_output(stage: _BatchStage, batch: DeliveryBatch) -> None:
+def _drop_partial_output(stage: _BatchStep, batch: DeliveryBatch) -> None:
     """Remove what a process wrote for `batch` before it ended."""
     for name in stage.output_stages:
-        batch.stage(name).drop(batch.number)
+        batch.open_stage_store(name).drop_folder(batch.number)
 
 
 @contextmanager
-def _log_unexpected(batch: DeliveryBatch, step: str) -> Iterator[None]:
+def _log_unexpected_errors(batch: DeliveryBatch, step: str) -> Iterator[None]:
     """Turn an unexpected error in the block into the failure of the batch, and write its trace to a log."""
     try:
         yield
@@ -214,22 +217,22 @@ def _log_unexpected(batch: DeliveryBatch, step: str) -> Iterator[None]:
 
 def _read_batch(batch: DeliveryBatch) -> None:
     """Read the deliveries of a batch, and store what was read. This runs in a bounded process."""
-    with _log_unexpected(batch, "reading"):
+    with _log_unexpected_errors(batch, "reading"):
         read = [
             RawDelivery(**vars(_read_result(batch.institution, delivery)), delivery=delivery.name, incomplete=delivery.incomplete)
             for delivery in batch.files_by_delivery
         ]
         for delivery in read:
-            _require_at_most(
+            _require_within_limit(
                 sum(map(len, delivery.tables.values())) + len(delivery.structure) + len(delivery.unreadable),
                 Bounds.from_environment().rows,
                 "rows",
             )
-            _require_at_most(len(delivery.findings), Bounds.from_environment().findings, "findings")
-        batch.stage("raw").add(batch.keys, deliveries_to_frames(read), batch.number)
+            _require_within_limit(len(delivery.findings), Bounds.from_environment().findings, "findings")
+        batch.open_stage_store("raw").add_outputs(batch.keys, convert_deliveries_to_frames(read), batch.number)
 
 
-def _require_at_most(number: int, limit: int, unit: str) -> None:
+def _require_within_limit(number: int, limit: int, unit: str) -> None:
     """Raise `ExceededError` if a delivery has more rows or findings than the later stages of a run can process."""
     if number > limit:
         raise ExceededError("size", f"> {limit:,} {unit}")
@@ -237,18 +240,18 @@ def _require_at_most(number: int, limit: int, unit: str) -> None:
 
 def _read_result(institution: str, delivery: DeliveryFiles) -> ReadResult:
     """Return a delivery as read from its files, or its redacted reading after an erasure."""
-    return reading.load(delivery.reading) if delivery.reading else read_delivery(institution, list(delivery.files))
+    return reading.load_redacted_reading(delivery.reading) if delivery.reading else read_delivery(institution, list(delivery.files))
 
 
-def _store_raw_of_refused(batch: DeliveryBatch, error: ExceededError) -> None:
+def _store_refused_raw_delivery(batch: DeliveryBatch, error: ExceededError) -> None:
     """Store a delivery that exceeded its limits while it was read, with all its files as unreadable."""
     read = [
-        refused_delivery(
+        make_refused_delivery(
             batch.institution, delivery.name, [file.name for file in delivery.files], REFUSAL_RULES[error.reason], error.detail
         )
         for delivery in batch.files_by_delivery
     ]
-    batch.stage("raw").add(batch.keys, deliveries_to_frames(read), batch.number)
+    batch.open_stage_store("raw").add_outputs(batch.keys, convert_deliveries_to_frames(read), batch.number)
 
 
 def _validate_batch(batch: DeliveryBatch) -> None:
@@ -256,39 +259,41 @@ def _validate_batch(batch: DeliveryBatch) -> None:
 
     A delivery that cannot be harmonised is refused completely. This runs in a bounded process.
     """
-    with _log_unexpected(batch, "validating and harmonising"):
-        for keys, frames in batch.stage("raw").batches(batch.keys):
-            _store_validated(batch, keys, {delivery.delivery: delivery for delivery in deliveries_from_frames(frames)})
+    with _log_unexpected_errors(batch, "validating and harmonising"):
+        for keys, frames in batch.open_stage_store("raw").iterate_batches(batch.keys):
+            _store_validated(batch, keys, {delivery.delivery: delivery for delivery in convert_frames_to_deliveries(frames)})
 
 
 def _store_validated(batch: DeliveryBatch, keys: Mapping[str, str], read: Mapping[str, RawDelivery]) -> None:
     """Store the validated and the harmonised rows of a batch."""
     partial = {name for name, delivery in read.items() if delivery.incomplete}
     result = validate(batch.institution, read, partial=partial)
-    _require_at_most(
+    _require_within_limit(
         int(result.findings["delivery"].value_counts().max()) if len(result.findings) else 0,
         Bounds.from_environment().findings,
-        _most_frequent_rules(result),
+        _describe_most_frequent_rules(result),
     )
-    validated = validated_frames(result)
-    harmonised = canonical_rows(batch.institution, validated)
-    batch.stage("validated").add(keys, validated, batch.number)
-    batch.stage("harmonised").add(keys, harmonised, batch.number)
+    validated = convert_validated_to_frames(result)
+    harmonised = make_canonical_rows(batch.institution, validated)
+    batch.open_stage_store("validated").add_outputs(keys, validated, batch.number)
+    batch.open_stage_store("harmonised").add_outputs(keys, harmonised, batch.number)
 
 
-def _most_frequent_rules(result: Validated) -> str:
+def _describe_most_frequent_rules(result: ValidatedDeliveries) -> str:
     """Describe in words the rules that a delivery breaks most often, since the single findings of a refused delivery are not shown."""
     rules = result.findings["rule"].value_counts().head(3)
     return f"findings: {', '.join(f'{rule} {number:,}' for rule, number in rules.items())}"
 
 
-def _store_validated_of_refused(batch: DeliveryBatch, error: ExceededError) -> None:
+def _store_refused_validated_delivery(batch: DeliveryBatch, error: ExceededError) -> None:
     """Store a delivery that exceeded its limits while it was validated, with all its files as unreadable."""
     (name,) = batch.keys
-    _, frames = next(batch.stage("raw").batches([name]))
-    files = next(iter(deliveries_from_frames(frames))).files
-    _store_validated(batch, batch.keys, {name: refused_delivery(batch.institution, name, files, REFUSAL_RULES[error.reason], error.detail)})
+    _, frames = next(batch.open_stage_store("raw").iterate_batches([name]))
+    files = next(iter(convert_frames_to_deliveries(frames))).files
+    _store_validated(
+        batch, batch.keys, {name: make_refused_delivery(batch.institution, name, files, REFUSAL_RULES[error.reason], error.detail)}
+    )
 
 
-_READ = _BatchStage("reading", _read_batch, ("raw",), _store_raw_of_refused)
-_VALIDATE = _BatchStage("validating and harmonising", _validate_batch, ("validated", "harmonised"), _store_validated_of_refused)
+_READ = _BatchStep("reading", _read_batch, ("raw",), _store_refused_raw_delivery)
+_VALIDATE = _BatchStep("validating and harmonising", _validate_batch, ("validated", "harmonised"), _store_refused_validated_delivery)

@@ -18,16 +18,16 @@ import pyarrow as pa
 
 from pipelines import own_past, returned_counts
 from pipelines.harmonisation.stage import harmonise
-from pipelines.life_findings import columns_compared
+from pipelines.life_findings import list_compared_columns
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import DELIVERY, DeliveryStore
 from pipelines.resources.lake import Frames
 from pipelines.resources.workplace import Workplace
-from pipelines.validation import Validated, validate
+from pipelines.validation import ValidatedDeliveries, validate
 from schemas.canonical import arrow_schema
 from sources import contract
 from sources.contract import TableSpec
-from sources.readers.delivery import assemble
+from sources.readers.delivery import combine_readings
 from sources.readers.file_reading import FileReading
 from sources.readers.result import ReadResult
 
@@ -43,21 +43,21 @@ class RawDelivery(ReadResult):
     incomplete: bool = False
 
 
-def refused_delivery(institution: str, delivery: str, files: Iterable[str], rule: str, detail: str) -> RawDelivery:
+def make_refused_delivery(institution: str, delivery: str, files: Iterable[str], rule: str, detail: str) -> RawDelivery:
     """Return a refused delivery: all its files are unreadable, and a finding gives the reason."""
     spec = contract.load(institution)
     readings = [FileReading(file, state="unreadable") for file in files]
-    result = assemble(readings, spec)
+    result = combine_readings(readings, spec)
     result.findings = [{"file": None, "rule": rule, "detail": detail or None}]
     return RawDelivery(**vars(result), delivery=delivery, incomplete=True)
 
 
-def stage_folder(workplace: Workplace, institution: str, stage: str) -> Path:
+def get_stage_folder(workplace: Workplace, institution: str, stage: str) -> Path:
     """Return the folder of the lake for a stage of an institution."""
     return workplace.home.lake / institution / stage
 
 
-def deliveries_to_frames(deliveries: list[RawDelivery]) -> Frames:
+def convert_deliveries_to_frames(deliveries: list[RawDelivery]) -> Frames:
     """Convert deliveries as read to frames with the delivery of each row.
 
     The frame `row_counts` has the numbers for the asset's page in Dagster.
@@ -74,43 +74,43 @@ def deliveries_to_frames(deliveries: list[RawDelivery]) -> Frames:
     return {**out, lake.ITEMS_FRAME: items, "row_counts": counts.astype({DELIVERY: "str"})}
 
 
-def deliveries_from_frames(frames: Frames) -> list[RawDelivery]:
-    """Convert frames from `deliveries_to_frames` back to deliveries."""
+def convert_frames_to_deliveries(frames: Frames) -> list[RawDelivery]:
+    """Convert frames from `convert_deliveries_to_frames` back to deliveries."""
     index_by_delivery = {name: n for n, name in enumerate(frames[lake.ITEMS_FRAME][DELIVERY])}
     numbered = {name: frame.assign(**{lake.ITEM_COLUMN: frame[DELIVERY].map(index_by_delivery)}) for name, frame in frames.items()}
     deliveries: list[RawDelivery] = lake.unpack_frames(list[RawDelivery], numbered)
     return deliveries
 
 
-def load_validated(institution: str, store: DeliveryStore) -> Validated:
+def load_validated(institution: str, store: DeliveryStore) -> ValidatedDeliveries:
     """Load the validated rows of all deliveries, with only those columns that decide the record status."""
     if not store.manifest:
-        return deepcopy(_empty_validation_result(institution))
+        return deepcopy(_make_empty_validation_result(institution))
     declared = contract.load(institution)
-    columns_by_frame = {f"{_TABLE_PREFIX}{name}": _status_columns(spec) for name, spec in declared.tables.items()}
+    columns_by_frame = {f"{_TABLE_PREFIX}{name}": _list_status_columns(spec) for name, spec in declared.tables.items()}
     if units := declared.units:
         columns_by_frame[f"{_TABLE_PREFIX}{units.table}"] |= {*units.columns, f"{units.number}:text"}
-    frames = store.load(columns=lambda name, c: name not in columns_by_frame or c in columns_by_frame[name])
+    frames = store.load_frames(columns=lambda name, c: name not in columns_by_frame or c in columns_by_frame[name])
     tables = {name.removeprefix(_TABLE_PREFIX): frames.pop(name) for name in list(frames) if name.startswith(_TABLE_PREFIX)}
-    return Validated(institution=institution, tables=tables, **frames)
+    return ValidatedDeliveries(institution=institution, tables=tables, **frames)
 
 
 @cache
-def _empty_validation_result(institution: str) -> Validated:
+def _make_empty_validation_result(institution: str) -> ValidatedDeliveries:
     """Return the result of validation for an institution without deliveries. The caller must not modify it."""
     return validate(institution, {})
 
 
 def count_validated(store: DeliveryStore) -> tuple[int, int, pd.DataFrame]:
     """Count the readable rows and the quarantined rows of all validated deliveries. Also return `severity` and `rule` of every finding."""
-    frames = store.load(columns=lambda _, column: column in ("_delivery", "delivery", "severity", "rule"))
+    frames = store.load_frames(columns=lambda _, column: column in ("_delivery", "delivery", "severity", "rule"))
     rows = sum(len(frame) for name, frame in frames.items() if name.startswith(_TABLE_PREFIX))
     nothing = pd.DataFrame(columns=["severity", "rule"], dtype="str")
     return rows, len(frames.get("quarantined", nothing)), frames.get("findings", nothing)[["severity", "rule"]]
 
 
-def _status_columns(spec: TableSpec) -> set[str]:
-    """Return the columns of a validated table that decide the record status, and those that findings across deliveries need."""
+def _list_status_columns(spec: TableSpec) -> set[str]:
+    """List the columns of a validated table that decide the record status, and the columns that findings across deliveries need."""
     position_columns = {"_row", "_delivery", "_file", "_part", "_line", "_key", "_parent", "_record", "_case", "_period", "_version"}
     filled_columns = {f"{column.name}:given" for column in spec.columns}
     argument_columns = {f"{column.name}:argument" for column in spec.columns if column.prefixes and column.type == "code"}
@@ -120,30 +120,30 @@ def _status_columns(spec: TableSpec) -> set[str]:
         | filled_columns
         | argument_columns
         | keys
-        | returned_counts.columns_of_counts(spec)
-        | columns_compared(spec)
-        | own_past.columns_compared(spec)
+        | returned_counts.list_count_columns(spec)
+        | list_compared_columns(spec)
+        | own_past.list_compared_columns(spec)
         | ({"_content"} if spec.entity else set())
     )
 
 
 def list_files(institution: str, store: DeliveryStore) -> pd.DataFrame:
     """List the files of all deliveries: institution, delivery, file, state."""
-    files = store.load({"files"}.__contains__)["files"] if store.manifest else _empty_validation_result(institution).files
+    files = store.load_frames({"files"}.__contains__)["files"] if store.manifest else _make_empty_validation_result(institution).files
     return files[["delivery", "file", "state"]].assign(institution=institution)
 
 
-def validated_frames(validated: Validated) -> Frames:
+def convert_validated_to_frames(validated: ValidatedDeliveries) -> Frames:
     """Convert `validated` to frames with the delivery of each row."""
     tables = {f"{_TABLE_PREFIX}{name}": frame.assign(**{DELIVERY: frame["_delivery"]}) for name, frame in validated.tables.items()}
     others = {name: getattr(validated, name) for name in ("deliveries", "files", "quarantined", "structure", "findings")}
     return {**tables, **{name: frame.assign(**{DELIVERY: frame["delivery"]}) for name, frame in others.items()}}
 
 
-def canonical_rows(institution: str, frames: Frames) -> Frames:
+def make_canonical_rows(institution: str, frames: Frames) -> Frames:
     """Return the canonical rows made from validated ones: without status, but with `ROW_COLUMN` and `DELIVERY`.
 
-    Mappings copy the status of a row unchanged; so the number of the row is passed to them in place of the status.
+    The mappings receive the number of each row in place of its status, which they copy unchanged.
     """
     tables = {name.removeprefix(_TABLE_PREFIX): frame for name, frame in frames.items() if name.startswith(_TABLE_PREFIX)}
     canonical_tables = harmonise(
@@ -161,7 +161,7 @@ def add_record_status(harmonised: DeliveryStore, status: pd.Series, name: str) -
 
     status: `_status` (a category), by `ROW_COLUMN`.
     """
-    rows, schema = harmonised.table(name), arrow_schema(name)
+    rows, schema = harmonised.load_table(name), arrow_schema(name)
     if rows is None:
         return schema.empty_table()
     codes = np.append(status.cat.codes, -1)[status.index.get_indexer(rows[ROW_COLUMN].to_numpy())]

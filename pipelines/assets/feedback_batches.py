@@ -18,13 +18,13 @@ from harmonia.feedback.deliveries import (
     DeliveryId,
     DueReport,
     Parts,
-    due_reports,
-    report_inputs,
-    rows_by_delivery,
+    find_up_to_date_reports,
+    gather_report_inputs,
+    group_rows_by_delivery,
+    list_due_reports,
     summarise_reports,
-    up_to_date_reports,
     write_due_reports,
-    write_not_landed,
+    write_reports_on_not_landed,
 )
 from pipelines.asset_helpers import redact_stage_errors
 from pipelines.landing import LandedDelivery
@@ -55,27 +55,27 @@ def write_reports(
 ) -> pd.DataFrame:
     """Write the report of every delivery that has none, or whose report would differ from the existing one.
 
-    The parameters are those of `harmonia.feedback.deliveries.report_inputs` and `due_reports`. Columns of the result: institution,
-    delivery, files (of the report), written (whether in this run), and the numbers of findings new, remains, fixed.
+    The parameters are those of `harmonia.feedback.deliveries.gather_report_inputs` and `list_due_reports`. Columns of the result:
+    institution, delivery, files (of the report), written (whether in this run), and the numbers of findings new, remains, fixed.
     """
     home, today = workplace.home.root, datetime.now(UTC).date()
-    parts = report_inputs(landed, record_status, findings, canonical)
-    reports = due_reports(home, landed, received, today, record_status["deliveries"], parts)
-    up_to_date = up_to_date_reports(home, reports)
+    parts = gather_report_inputs(landed, record_status, findings, canonical)
+    reports = list_due_reports(home, landed, received, today, record_status["deliveries"], parts)
+    up_to_date = find_up_to_date_reports(home, reports)
     due = [report for report in reports if (report.institution, report.delivery) not in up_to_date]
-    write_in_batches(workplace, due, today, parts)
-    write_not_landed(home, findings, {(delivery.institution, str(delivery.name)) for delivery in landed})
+    write_reports_in_batches(workplace, due, today, parts)
+    write_reports_on_not_landed(home, findings, {(delivery.institution, str(delivery.name)) for delivery in landed})
     return summarise_reports(
-        reports, up_to_date_reports(home, reports), {(report.institution, report.delivery) for report in due}, findings
+        reports, find_up_to_date_reports(home, reports), {(report.institution, report.delivery) for report in due}, findings
     )
 
 
-def write_in_batches(workplace: Workplace, due: Sequence[DueReport], today: date, parts: Parts) -> None:
+def write_reports_in_batches(workplace: Workplace, due: Sequence[DueReport], today: date, parts: Parts) -> None:
     """Write the reports `due`.
 
     Their content is passed to the processes in the folder of `feedback` in the lake, which each run replaces.
     """
-    rows = {name: rows_by_delivery(frame) for name, frame in parts.items()}
+    rows = {name: group_rows_by_delivery(frame) for name, frame in parts.items()}
     sizes = {(report.institution, report.delivery): len(rows["findings"].get((report.institution, report.delivery), [])) for report in due}
     batches = []
     for number, group in enumerate(_group_by_size(due, sizes)):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from harmonia.feedback.answers import apply_answers
-from harmonia.feedback.finding_states import HELD, KEYS, FindingLives, follow_findings
+from harmonia.feedback.finding_states import HELD, KEYS, FindingLifecycles, determine_lifecycles
 from pipelines.resources import encoded_texts, lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
@@ -29,13 +29,13 @@ class FindingStates(parquet.BatchStream):
     records: the lineage of the records whose findings lack a unit. answers, key: parameters of `harmonia.feedback.answers.apply_answers`.
     """
 
-    def __init__(self, stages: Sequence[Tables], life: FindingLives, records: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> None:
+    def __init__(self, stages: Sequence[Tables], life: FindingLifecycles, records: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> None:
         self._stages, self._life, self._records, self._answers, self._key = stages, life, records, answers, key
         self._counts: list[pd.Series] = []
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         first, fixed = 0, []
-        for findings in (part for stage in self._stages for part in stage.batches("findings", _BATCH_ROWS)):
+        for findings in (part for stage in self._stages for part in stage.iterate_batches("findings", _BATCH_ROWS)):
             with_unit = add_units_by_record(findings, self._records)
             yield self._add_answers(self._life.add_states(with_unit, first))
             positions = np.flatnonzero((self._life.gone >= first) & (self._life.gone < first + len(with_unit)))
@@ -62,13 +62,13 @@ def write_finding_states(
     Return the output, and the number of findings by institution, severity and state.
     """
     stages = (record_status, comparison)
-    findings = encoded_texts.concatenate_encoded([stage.encoded("findings", [*KEYS, _UNIT_COLUMNS[0]]) for stage in stages])
-    records = encoded_texts.concatenate_encoded([record_status.encoded("lineage", [*HELD, *_UNIT_COLUMNS])])
+    findings = encoded_texts.concatenate_encoded_tables([stage.read_encoded("findings", [*KEYS, _UNIT_COLUMNS[0]]) for stage in stages])
+    records = encoded_texts.concatenate_encoded_tables([record_status.read_encoded("lineage", [*HELD, *_UNIT_COLUMNS])])
     without_unit = findings.loc[findings["unit"].isna() & findings["record_key"].notna(), "record_key"].unique()
     with_unit = records.loc[
         records["unit"].notna() & records["record_key"].isin(without_unit), ["institution", "record_key", "part", *_UNIT_COLUMNS]
     ].astype("str")
-    states = FindingStates(stages, follow_findings(findings, record_status["deliveries"], records), with_unit, answers, key)
+    states = FindingStates(stages, determine_lifecycles(findings, record_status["deliveries"], records), with_unit, answers, key)
     del findings, records  # free memory: `states` has what it needs
     output = StoredOutput(workplace.home.lake / "findings")
     lake.write_tables(output.folder, {"findings": states})

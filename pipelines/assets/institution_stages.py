@@ -7,17 +7,17 @@ import dagster as dg
 import pandas as pd
 
 from harmonia.registry import open_registry
-from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
+from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
 from pipelines.assets.delivery_batches import read_deliveries, replace_refused_keys, validate_deliveries
-from pipelines.assets.delivery_frames import ROW_COLUMN, count_validated, load_validated, stage_folder
+from pipelines.assets.delivery_frames import ROW_COLUMN, count_validated, get_stage_folder, load_validated
 from pipelines.assets.versions import versioned_asset
-from pipelines.landing import landed_deliveries
+from pipelines.landing import list_landed_deliveries
 from pipelines.record_status import ROW_OUTCOMES, resolve_statuses
-from pipelines.resources.delivery_store import DeliveryStore, stage_key
+from pipelines.resources.delivery_store import DeliveryStore, make_stage_key
 from pipelines.resources.workplace import Workplace
 
 
-def _raw_asset(institution: str) -> dg.AssetsDefinition:
+def _build_raw_asset(institution: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=[institution, "raw"],
         group_name="read",
@@ -29,14 +29,14 @@ def _raw_asset(institution: str) -> dg.AssetsDefinition:
         with redact_stage_errors(workplace, f"{institution}: reading", context):
             registry = open_registry(workplace.registry)
             try:
-                deliveries = {str(d.name): d for d in landed_deliveries(registry, workplace.home) if d.institution == institution}
+                deliveries = {str(d.name): d for d in list_landed_deliveries(registry, workplace.home) if d.institution == institution}
             finally:
                 registry.close()
-            store = DeliveryStore(stage_folder(workplace, institution, "raw"))
-            keys = replace_refused_keys({name: stage_key(d.receipt, d.incomplete) for name, d in deliveries.items()}, [store])
-            new = store.missing(keys)
-            store.set_current({**keys, **read_deliveries(workplace, institution, [deliveries[name] for name in new], keys, store)})
-            frames = store.load({"row_counts"}.__contains__)
+            store = DeliveryStore(get_stage_folder(workplace, institution, "raw"))
+            keys = replace_refused_keys({name: make_stage_key(d.receipt, d.incomplete) for name, d in deliveries.items()}, [store])
+            new = store.find_missing(keys)
+            store.set_current_outputs({**keys, **read_deliveries(workplace, institution, [deliveries[name] for name in new], keys, store)})
+            frames = store.load_frames({"row_counts"}.__contains__)
         counts = frames.get("row_counts", pd.DataFrame(columns=["rows", "unreadable", "structural"]))[
             ["rows", "unreadable", "structural"]
         ].sum()
@@ -55,7 +55,7 @@ def _raw_asset(institution: str) -> dg.AssetsDefinition:
     return raw
 
 
-def _validated_asset(institution: str) -> dg.AssetsDefinition:
+def _build_validated_asset(institution: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=[institution, "validated"],
         group_name="validate",
@@ -65,10 +65,10 @@ def _validated_asset(institution: str) -> dg.AssetsDefinition:
     )
     def validated(context: dg.AssetExecutionContext, raw: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: validating"):
-            store, harmonised = (DeliveryStore(stage_folder(workplace, institution, stage)) for stage in ("validated", "harmonised"))
+            store, harmonised = (DeliveryStore(get_stage_folder(workplace, institution, stage)) for stage in ("validated", "harmonised"))
             keys = replace_refused_keys(raw.manifest, [store, harmonised])
-            new = [name for name in keys if name in {*store.missing(keys), *harmonised.missing(keys)}]
-            store.set_current({**keys, **validate_deliveries(workplace, institution, new, raw)})
+            new = [name for name in keys if name in {*store.find_missing(keys), *harmonised.find_missing(keys)}]
+            store.set_current_outputs({**keys, **validate_deliveries(workplace, institution, new, raw)})
             rows, quarantined, findings = count_validated(store)
         add_counts(
             context,
@@ -77,7 +77,7 @@ def _validated_asset(institution: str) -> dg.AssetsDefinition:
                 "validated in this run": len(new),
                 "quarantined rows": quarantined,
                 "findings": len(findings),
-                "findings by rule": metadata_table(findings.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
+                "findings by rule": make_metadata_table(findings.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
             },
         )
         return store
@@ -85,7 +85,7 @@ def _validated_asset(institution: str) -> dg.AssetsDefinition:
     return validated
 
 
-def _current_asset(institution: str) -> dg.AssetsDefinition:
+def _build_current_asset(institution: str) -> dg.AssetsDefinition:
     @versioned_asset(
         key=[institution, "current"],
         group_name="record_status",
@@ -113,7 +113,7 @@ def _current_asset(institution: str) -> dg.AssetsDefinition:
             int(sums["accepted"]),
             {
                 **{f"{name} rows": int(n) for name, n in sums.items()},
-                "rows by delivery": metadata_table(by_delivery),
+                "rows by delivery": make_metadata_table(by_delivery),
             },
         )
         others = {
@@ -125,7 +125,7 @@ def _current_asset(institution: str) -> dg.AssetsDefinition:
     return current
 
 
-def _harmonised_asset(institution: str) -> dg.AssetsDefinition:
+def _build_harmonised_asset(institution: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=[institution, "harmonised"],
         group_name="harmonise",
@@ -135,14 +135,19 @@ def _harmonised_asset(institution: str) -> dg.AssetsDefinition:
     )
     def harmonised(context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: harmonising"):
-            store = DeliveryStore(stage_folder(workplace, institution, "harmonised"))
-            store.set_current(validated.manifest)  # harmonised together with validation
+            store = DeliveryStore(get_stage_folder(workplace, institution, "harmonised"))
+            store.set_current_outputs(validated.manifest)  # harmonised together with validation
         add_counts(context, None, {"deliveries": len(validated.manifest)})
         return store
 
     return harmonised
 
 
-def institution_assets(institution: str) -> list[dg.AssetsDefinition]:
+def build_institution_assets(institution: str) -> list[dg.AssetsDefinition]:
     """Return the assets `<institution>/raw`, `/validated`, `/current`, `/harmonised`."""
-    return [_raw_asset(institution), _validated_asset(institution), _current_asset(institution), _harmonised_asset(institution)]
+    return [
+        _build_raw_asset(institution),
+        _build_validated_asset(institution),
+        _build_current_asset(institution),
+        _build_harmonised_asset(institution),
+    ]

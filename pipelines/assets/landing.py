@@ -8,22 +8,22 @@ import pandas as pd
 from sqlalchemy import select
 
 from harmonia.errors import HarmoniaError
-from harmonia.feedback.deliveries import received_files
+from harmonia.feedback.deliveries import list_received_files
 from harmonia.feedback.write import write_receipt
 from harmonia.registry import Registry, open_registry, published_seal
 from harmonia.registry.ledger import begin_run
 from harmonia.registry.tables import File, Run
-from pipelines.asset_helpers import WRITER_POOL, add_counts, metadata_table, redact_stage_errors
+from pipelines.asset_helpers import WRITER_POOL, add_counts, make_metadata_table, redact_stage_errors
 from pipelines.assets.versions import hash_frames
 from pipelines.checks.delivery_tolerances import register_deliveries
-from pipelines.landing import LandedDelivery, land_deliveries, landed_deliveries
+from pipelines.landing import LandedDelivery, land_deliveries, list_landed_deliveries
 from pipelines.resources.lake import DataVersion, VersionedOutput
 from pipelines.resources.workplace import Workplace
 from schemas import findings
 from sources import contract
 
 
-def _deliveries_frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.DataFrame:
+def _make_deliveries_frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.DataFrame:
     """Return the landed deliveries. Columns: institution, delivery, files, new (whether this run received it, or other bytes for it)."""
     new_keys = {(delivery.institution, str(delivery.name)) for delivery in new}
     rows = [
@@ -41,7 +41,7 @@ def _write_receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
             workplace.home.root,
             delivery.institution,
             str(delivery.name),
-            received_files([delivery]),
+            list_received_files([delivery]),
             contract.load(delivery.institution).language,
             datetime.now(UTC).date(),
         )
@@ -58,7 +58,7 @@ def _require_matching_registry(workplace: Workplace, registry: Registry) -> None
             f"registry {registry.shown_url} knows none of the files landed in {workplace.home.root}, which was published with another: "
             "name that one with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, restore a backup into an empty home"
         )
-    published_seal.require_seal(workplace.home, registry)
+    published_seal.require_current_registry(workplace.home, registry)
 
 
 @dg.asset(
@@ -78,7 +78,7 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
             _require_matching_registry(workplace, registry)
             run = begin_run(registry)
             report = land_deliveries(workplace.inbox, workplace.home, registry)
-            deliveries = _deliveries_frame(landed_deliveries(registry, workplace.home), report.new)
+            deliveries = _make_deliveries_frame(list_landed_deliveries(registry, workplace.home), report.new)
             _write_receipts(workplace, report.new)
         finally:
             registry.close()
@@ -95,7 +95,7 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
             "new bytes": report.new_bytes,
             "left alone (still being written)": report.skipped,
             "findings": len(found),
-            "by institution": metadata_table(by_institution.reset_index()),
+            "by institution": make_metadata_table(by_institution.reset_index()),
         },
     )
     output = {"deliveries": deliveries, "findings": found, "run": pd.DataFrame({"run": [run]})}

@@ -10,14 +10,14 @@ from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import Entity, Judgement, Membership
 from harmonia.review.following import current_verdicts
-from harmonia.review.pairs import pair_ids
-from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
+from harmonia.review.pairs import compute_pair_ids
+from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
 from pipelines.assets.versions import versioned_asset
 from pipelines.crosswalk import add_old_keys
-from pipelines.linkage import Linked, link, load_model
+from pipelines.linkage import LinkageResult, link, load_model
 from pipelines.linkage.list_positions import apply_first_keys, find_listed_persons
 from pipelines.linkage.model import read_named_model
-from pipelines.linkage.spark import Spark
+from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import INPUT_COLUMNS
 from pipelines.linkage.standardise import read_columns as states
 from pipelines.resources import bounded
@@ -37,10 +37,10 @@ def _read_current_judgements(workplace: Workplace, list_positions: pd.DataFrame)
 def _select_unmet_judgements(judgements: pd.DataFrame) -> pd.DataFrame:
     """Return the judgements that do not hold, or hold against a rule. Columns: pair, verdict, outcome."""
     unmet = judgements[judgements["outcome"] != "holds"]
-    return unmet.assign(pair=pair_ids(unmet))[["pair", "verdict", "outcome"]]
+    return unmet.assign(pair=compute_pair_ids(unmet))[["pair", "verdict", "outcome"]]
 
 
-def _judgements_version(workplace: Workplace) -> object:
+def _read_judgements_and_model(workplace: Workplace) -> object:
     """Return all judgements of stewards, and the model and engine that score pairs."""
     registry = open_registry(workplace.registry)
     try:
@@ -48,10 +48,10 @@ def _judgements_version(workplace: Workplace) -> object:
             rows = session.execute(select(Judgement.__table__).order_by(Judgement.id)).all()
     finally:
         registry.close()
-    return [[list(row) for row in rows], str(Spark.from_environment()), read_named_model()]
+    return [[list(row) for row in rows], str(SplinkOnSpark.from_environment()), read_named_model()]
 
 
-def _register_version(workplace: Workplace) -> object:
+def _read_register_version(workplace: Workplace) -> object:
     """Return the numbers of memberships and entities in the register of identities, which change with the register."""
     registry = open_registry(workplace.registry)
     try:
@@ -64,16 +64,16 @@ def _register_version(workplace: Workplace) -> object:
 
 
 @versioned_asset(
-    other_inputs=_judgements_version,
+    other_inputs=_read_judgements_and_model,
     group_name="link",
     kinds={"python", "parquet"},
     description="Record linkage: which records are of the same person, and which of the same case.",
 )
-def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
+def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> LinkageResult:
     """Cluster the records of persons and those of cases. Judgements of stewards are constraints."""
     with redact_stage_errors(workplace, "linking"):
         bounded.stop_processes()  # every delivery is harmonised
-        model, tables, spark = load_model(), canonical.restricted_to(INPUT_COLUMNS), Spark.from_environment()
+        model, tables, spark = load_model(), canonical.restrict_to_columns(INPUT_COLUMNS), SplinkOnSpark.from_environment()
         list_positions = find_listed_persons(
             states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model
         )
@@ -84,20 +84,20 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
         len(linked.persons) + len(linked.cases),
         {"person records": len(linked.persons), "case records": len(linked.cases), **linked.statistics}
         | {"candidate pairs scored": f"by Splink on Spark ({spark.master})" if spark else "in process"}
-        | {"judgements that do not hold, or hold against a rule": metadata_table(_select_unmet_judgements(linked.judged))},
+        | {"judgements that do not hold, or hold against a rule": make_metadata_table(_select_unmet_judgements(linked.judged))},
     )
     return linked
 
 
 @versioned_asset(
-    other_inputs=_register_version,
+    other_inputs=_read_register_version,
     changes_inputs=True,
     group_name="link",
     kinds={"sqlite", "parquet"},
     description="Ids of cases and persons that do not change from run to run.",
 )
 def identities(
-    context: dg.AssetExecutionContext, links: Linked, canonical: Tables, workplace: dg.ResourceParam[Workplace]
+    context: dg.AssetExecutionContext, links: LinkageResult, canonical: Tables, workplace: dg.ResourceParam[Workplace]
 ) -> dict[str, pd.DataFrame]:
     """Assign ids to cases and persons.
 
@@ -109,7 +109,7 @@ def identities(
         try:
             successors = canonical["successors"]
             cases = assign_ids(registry, "case", add_old_keys(links.cases, successors, "case")).rename(columns={"entity_id": "case_id"})
-            persons = _assign_persons(links, successors, lambda partition: assign_ids(registry, "person", partition))
+            persons = _assign_person_ids(links, successors, lambda partition: assign_ids(registry, "person", partition))
         finally:
             registry.close()
     sizes = persons.groupby("person_id").size().value_counts().sort_index().rename_axis("records").rename("persons").reset_index()
@@ -119,14 +119,16 @@ def identities(
         {
             "cases": cases["case_id"].nunique(),
             "persons": persons["person_id"].nunique(),
-            "persons by number of records": metadata_table(sizes),
+            "persons by number of records": make_metadata_table(sizes),
         },
     )
     listed = links.listed.merge(persons.rename(columns={"record_key": "person_key"}), on=["institution", "person_key"], how="left")
     return {"cases": cases, "persons": persons, "listed": listed}
 
 
-def _assign_persons(links: Linked, successors: pd.DataFrame, assign_person_ids: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+def _assign_person_ids(
+    links: LinkageResult, successors: pd.DataFrame, assign_person_ids: Callable[[pd.DataFrame], pd.DataFrame]
+) -> pd.DataFrame:
     """Return `links.persons` and the replaced records with `person_id`.
 
     The register of identities knows a listed person by the key that never changes.

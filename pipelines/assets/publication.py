@@ -5,27 +5,27 @@ from contextlib import nullcontext
 import dagster as dg
 import pandas as pd
 
-from harmonia.feedback.deliveries import findings_to_report
+from harmonia.feedback.deliveries import select_findings_to_report
 from harmonia.feedback.finding_states import LIVED
 from harmonia.registry import open_registry
-from harmonia.registry.ledger import DeliveryState, deliveries, end_run, record_states
-from harmonia.registry.published_seal import remember_seal
+from harmonia.registry.ledger import DeliveryState, end_run, read_deliveries, record_states
+from harmonia.registry.published_seal import store_newest_seal
 from harmonia.scorecard.page import write_scorecard
 from pipelines import delivery_report
-from pipelines.asset_helpers import WRITER_POOL, add_counts, metadata_table, redact_stage_errors
+from pipelines.asset_helpers import WRITER_POOL, add_counts, make_metadata_table, redact_stage_errors
 from pipelines.assets.feedback_batches import write_reports
 from pipelines.assets.versions import hash_values, versioned_asset
 from pipelines.checks.delivery_tolerances import report_evaluations
-from pipelines.landing import landed_deliveries
+from pipelines.landing import list_landed_deliveries
 from pipelines.record_status import ROW_OUTCOMES
 from pipelines.resources import encoded_texts
 from pipelines.resources.lake import DataVersion, Tables, read_version, write_version
 from pipelines.resources.workplace import Workplace
 from sources import contract
 from warehouse import postgres, tables
-from warehouse.count.changed_rules import published_rules, require_versions
+from warehouse.count.changed_rules import read_published_rules, require_new_versions
 from warehouse.indicators.catalogue import catalogue
-from warehouse.publish import publish_stores, remove_previous
+from warehouse.publish import publish_stores, remove_previous_publications
 from warehouse.reading import current_folder
 from warehouse.releases import folder as releases
 from warehouse.stores import arrange_stores, identified_persons, pseudonym_key
@@ -35,7 +35,7 @@ _DELIVERY_KEY = ["institution", "delivery"]
 _PERSON_COLUMNS = ["status", "case_key", *(c.name for c in tables.PERSONS.columns if c.name not in ("case_id", "person_id"))]
 
 
-def _delivery_states(record_status: Tables) -> list[DeliveryState]:
+def _list_delivery_states(record_status: Tables) -> list[DeliveryState]:
     """Return the state of each delivery and its rows by record status, for the ledger."""
     counted = record_status["accounting"].groupby(_DELIVERY_KEY)[_COUNT_COLUMNS].sum().reset_index()
     rows = record_status["deliveries"].merge(counted, on=_DELIVERY_KEY, how="left").fillna(dict.fromkeys(_COUNT_COLUMNS, 0))
@@ -67,13 +67,13 @@ def warehouse(
     """
     with redact_stage_errors(workplace, "publishing", context):
         home = workplace.home.root
-        require_versions(published_rules(home), catalogue())
+        require_new_versions(read_published_rules(home), catalogue())
         records = {"person_records": canonical.select("person_records", _PERSON_COLUMNS)}
-        version, published_version = _publication_version(workplace), read_version(current_folder(home))
+        version, published_version = _compute_publication_version(workplace), read_version(current_folder(home))
         unchanged = version is not None and published_version is not None and published_version.version == version
-        changed = delivery_report.changed_totals(delivery_report.EMPTY_TOTALS, delivery_report.EMPTY_TOTALS)
+        changed = delivery_report.find_changed_totals(delivery_report.EMPTY_TOTALS, delivery_report.EMPTY_TOTALS)
         if unchanged:
-            remove_previous(home)  # readers had a whole run to switch; it may contain data erased since
+            remove_previous_publications(home)  # readers had a whole run to switch; it may contain data erased since
         else:
             before = delivery_report.read_published_totals(home)
             published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
@@ -86,31 +86,31 @@ def warehouse(
             if version is not None:
                 write_version(current_folder(home), DataVersion(version, None))
             if before is not None:
-                changed = delivery_report.changed_totals(before, delivery_report.yearly_totals(statistics["statistics"]))
-        counts = {name: n for name, n in statistics.row_counts().items() if name in tables.WAREHOUSE.tables}
-        releases.remove_unfinished(workplace.home.releases)
+                changed = delivery_report.find_changed_totals(before, delivery_report.select_yearly_totals(statistics["statistics"]))
+        counts = {name: n for name, n in statistics.count_rows().items() if name in tables.WAREHOUSE.tables}
+        releases.remove_unfinished_releases(workplace.home.releases)
         registry = open_registry(workplace.registry)
         try:
-            record_states(registry, _delivery_states(record_status))
+            record_states(registry, _list_delivery_states(record_status))
             end_run(registry, int(landing["run"]["run"].iloc[0]), "published")
-            remember_seal(workplace.home, registry)
+            store_newest_seal(workplace.home, registry)
         finally:
             registry.close()
-        new = delivery_report.new_deliveries(landing["deliveries"], record_status["deliveries"], record_status["accounting"])
-        context.instance.add_run_tags(context.run.run_id, delivery_report.run_tags(new, changed))
+        new = delivery_report.list_new_deliveries(landing["deliveries"], record_status["deliveries"], record_status["accounting"])
+        context.instance.add_run_tags(context.run.run_id, delivery_report.make_run_tags(new, changed))
     rows = pd.DataFrame(list(counts.items()), columns=["table", "rows"])
     metadata = {
-        "new deliveries": metadata_table(new),
-        "yearly totals changed (harmonised)": metadata_table(changed),
+        "new deliveries": make_metadata_table(new),
+        "yearly totals changed (harmonised)": make_metadata_table(changed),
         "file": dg.MetadataValue.path(str(workplace.home.warehouse)),
-        "rows by table": metadata_table(rows),
+        "rows by table": make_metadata_table(rows),
         "unchanged": unchanged,
     }
     add_counts(context, int(rows["rows"].sum()), metadata)
     return {"published": rows, "new": new, "changed": changed}
 
 
-def _publication_version(workplace: Workplace) -> str | None:
+def _compute_publication_version(workplace: Workplace) -> str | None:
     """Return a hash of everything that the published files depend on.
 
     Return None if it is unknown, or if the tables are also loaded into a server, where they may be changed.
@@ -138,23 +138,25 @@ def feedback(
     with redact_stage_errors(workplace, "feedback", context):
         registry = open_registry(workplace.registry)
         try:
-            landed = landed_deliveries(registry, workplace.home)
+            landed = list_landed_deliveries(registry, workplace.home)
             with registry.read() as session:
                 received = {
-                    (delivery.institution, delivery.name): delivery.receipts[-1].first_seen.date() for delivery in deliveries(session)
+                    (delivery.institution, delivery.name): delivery.receipts[-1].first_seen.date() for delivery in read_deliveries(session)
                 }
         finally:
             registry.close()
-        findings_with_answers = encoded_texts.concatenate_encoded([findings.encoded("findings", [*LIVED, "answer", "answer_id"])])
+        findings_with_answers = encoded_texts.concatenate_encoded_tables(
+            [findings.read_encoded("findings", [*LIVED, "answer", "answer_id"])]
+        )
         reports = write_reports(workplace, landed, received, record_status, findings_with_answers, canonical)
         report_evaluations(
             context,
-            findings_to_report(findings_with_answers),
+            select_findings_to_report(findings_with_answers),
             record_status["deliveries"],
             record_status["accounting"],
             reports.loc[reports["written"], _DELIVERY_KEY],
         )
-    add_counts(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": metadata_table(reports)})
+    add_counts(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": make_metadata_table(reports)})
     return {"reports": reports}
 
 
@@ -174,6 +176,6 @@ def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: 
     add_counts(
         context,
         len(quality),
-        {"folder": dg.MetadataValue.path(str(workplace.home.root / "scorecards")), "newest quarter": metadata_table(states)},
+        {"folder": dg.MetadataValue.path(str(workplace.home.root / "scorecards")), "newest quarter": make_metadata_table(states)},
     )
     return {"pages": pd.DataFrame(rows, columns=["institution", "pages"])}

@@ -10,11 +10,11 @@ import dagster as dg
 import pandas as pd
 
 from harmonia.registry import open_registry
-from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
+from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
 from pipelines.checks.delivery_tolerances import ZONE
-from pipelines.jobs import PULL, is_automated
+from pipelines.jobs import PULL, is_automation_enabled
 from pipelines.pull.configuration import read_sources
-from pipelines.pull.pulling import Outcome, pull_deliveries
+from pipelines.pull.pulling import PullOutcome, pull_deliveries
 from pipelines.pull.source import SCHEDULE, Source
 from pipelines.resources.workplace import Workplace
 from schemas.yaml_declarations import DeclarationError
@@ -30,7 +30,7 @@ class PullConfig(dg.Config):
     dry_run: bool = False
 
 
-def configured_sources(workplace: Workplace) -> Sources:
+def read_configured_sources(workplace: Workplace) -> Sources:
     """Return the sources of the installation, by institution.
 
     If the file that declares them cannot be read, every institution gets the error, so that its pull reports it.
@@ -66,15 +66,17 @@ def build_pulled_asset(institution: str) -> dg.AssetsDefinition:
             if outcome.result == "failed"
         ]
         if failed:
-            raise dg.Failure(f"{institution}: {'; '.join(failed)}", metadata={"outcomes": _outcome_table(outcomes)}, allow_retries=False)
-        add_counts(context, None, {**Counter(outcome.result for outcome in outcomes), "outcomes": _outcome_table(outcomes)})
+            raise dg.Failure(
+                f"{institution}: {'; '.join(failed)}", metadata={"outcomes": _make_outcome_table(outcomes)}, allow_retries=False
+            )
+        add_counts(context, None, {**Counter(outcome.result for outcome in outcomes), "outcomes": _make_outcome_table(outcomes)})
 
     return pulled
 
 
-def _outcome_table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
+def _make_outcome_table(outcomes: Sequence[PullOutcome]) -> dg.MetadataValue:
     columns = ("delivery", "result", "inbox_name", "rule", "detail")
-    return metadata_table(
+    return make_metadata_table(
         pd.DataFrame([[getattr(outcome, column) for column in columns] for outcome in outcomes], columns=list(columns), dtype="str")
     )
 
@@ -87,7 +89,7 @@ def add_pulls_before_landing(landing: dg.AssetsDefinition, sources: Sources) -> 
 
 def build_pull_schedules(sources: Sources) -> list[dg.ScheduleDefinition]:
     """Return a job with its schedule for each source: `pull_<institution>`. Schedules are on by default if automation is enabled."""
-    status = dg.DefaultScheduleStatus.RUNNING if is_automated() else dg.DefaultScheduleStatus.STOPPED
+    status = dg.DefaultScheduleStatus.RUNNING if is_automation_enabled() else dg.DefaultScheduleStatus.STOPPED
     return [
         dg.ScheduleDefinition(
             job=dg.define_asset_job(f"pull_{name}", selection=[dg.AssetKey([name, "pulled"])], tags=_LONGEST_RUN),

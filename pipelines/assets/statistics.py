@@ -11,23 +11,23 @@ import pyarrow as pa
 
 from harmonia import signing
 from harmonia.errors import HarmoniaError
-from harmonia.feedback.answers import read
+from harmonia.feedback.answers import read_answers
 from harmonia.registry import open_registry
-from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
+from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
 from pipelines.assets.finding_states import write_finding_states
 from pipelines.assets.versions import hash_frames, hash_values, versioned_asset
-from pipelines.delivery_report import yearly_totals
-from pipelines.landing.yardsticks import yardstick_files
+from pipelines.delivery_report import select_yearly_totals
+from pipelines.landing.yardsticks import list_yardstick_files
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
 from schemas.texts import texts
 from warehouse import tables
-from warehouse.count import CountInputs, counting_models, require_bridges
-from warehouse.count.inputs import run_inputs
+from warehouse.count import CountInputs, open_counting_models, require_complete_bridges
+from warehouse.count.inputs import collect_run_inputs
 from warehouse.count.table_models import Models
 from warehouse.stores import pseudonym_key
-from warehouse.yardsticks import convert_returns, read_landed_files
+from warehouse.yardsticks import convert_returned_counts, read_landed_files
 
 ROWS_TABLE = "indicator_row"
 """The rows behind every figure, stored beside the published tables for explanations."""
@@ -35,17 +35,17 @@ PROBLEMS_TABLE = "yardstick_problem"
 """What could not be compared of the yardsticks, stored beside the published tables for the console."""
 
 
-def _answers_version(workplace: Workplace) -> object:
+def _hash_answers(workplace: Workplace) -> object:
     """Return a hash of the answers of institutions and the decisions on them."""
     registry = open_registry(workplace.registry)
     try:
-        return [hash_frames(read(registry)), hash_values(pseudonym_key(workplace.home.root).hex())]
+        return [hash_frames(read_answers(registry)), hash_values(pseudonym_key(workplace.home.root).hex())]
     finally:
         registry.close()
 
 
 @versioned_asset(
-    other_inputs=_answers_version,
+    other_inputs=_hash_answers,
     group_name="count",
     kinds={"pandas", "parquet"},
     description="Findings of all institutions with their state: new, remaining or fixed.",
@@ -63,11 +63,11 @@ def findings(
     with redact_stage_errors(workplace, "updating the findings"):
         registry = open_registry(workplace.registry)
         try:
-            answers = read(registry)
+            answers = read_answers(registry)
         finally:
             registry.close()
         output, counts = write_finding_states(workplace, record_status, comparison, answers, pseudonym_key(workplace.home.root))
-    add_counts(context, int(counts["findings"].sum()), {"by institution, severity and state": metadata_table(counts)})
+    add_counts(context, int(counts["findings"].sum()), {"by institution, severity and state": make_metadata_table(counts)})
     return output
 
 
@@ -79,10 +79,10 @@ class ModelTable(parquet.BatchStream):
 
     def __iter__(self) -> Iterator[pa.Table]:
         schema = tables.arrow_schema(tables.WAREHOUSE.tables[self._name]) if self._name in tables.WAREHOUSE.tables else None
-        yield from self._models.batches(self._name, schema)
+        yield from self._models.read_batches(self._name, schema)
 
 
-def memory_limit() -> str:
+def read_memory_limit() -> str:
     """Return the memory limit of DuckDB while it counts (`HARMONIA_COUNTING_MEMORY`, in MiB). This process needs some 300 MiB more.
 
     Raises `HarmoniaError` if it is not a number.
@@ -97,7 +97,7 @@ def _read_signatures(workplace: Workplace) -> pd.DataFrame:
     """Return the quarters that the heads of institutions have signed."""
     registry = open_registry(workplace.registry)
     try:
-        return signing.list_states(registry)
+        return signing.list_signature_states(registry)
     finally:
         registry.close()
 
@@ -106,18 +106,18 @@ def _list_yardstick_files(workplace: Workplace) -> list[tuple[str, Path]]:
     """List the landed files of figures that institutions published: the name of each, and its path in the landing store."""
     registry = open_registry(workplace.registry)
     try:
-        return yardstick_files(registry, workplace.home)
+        return list_yardstick_files(registry, workplace.home)
     finally:
         registry.close()
 
 
-def _signatures_and_yardsticks_version(workplace: Workplace) -> object:
+def _read_signatures_and_yardsticks_version(workplace: Workplace) -> object:
     """Return a hash of the signatures, and the names of the yardstick files: a file in the landing store is named by its hash."""
     return [hash_frames(_read_signatures(workplace)), [(name, path.name) for name, path in _list_yardstick_files(workplace)]]
 
 
 @versioned_asset(
-    other_inputs=_signatures_and_yardsticks_version,
+    other_inputs=_read_signatures_and_yardsticks_version,
     group_name="count",
     kinds={"duckdb", "parquet"},
     description="The published tables: figures as reported and harmonised, the bridge between them, and the facts behind them.",
@@ -136,19 +136,19 @@ def statistics(
         try:
             signatures = _read_signatures(workplace)
             published = pd.concat(
-                [read_landed_files(_list_yardstick_files(workplace)), convert_returns(canonical["returns"])], ignore_index=True
+                [read_landed_files(_list_yardstick_files(workplace)), convert_returned_counts(canonical["returns"])], ignore_index=True
             )
-            _write_tables(run_inputs(canonical, identities, record_status, findings, signatures, published), output, spill_folder)
+            _write_tables(collect_run_inputs(canonical, identities, record_status, findings, signatures, published), output, spill_folder)
         finally:
             shutil.rmtree(spill_folder, ignore_errors=True)
     figures = parquet.read_table(output.folder / "statistics.parquet")
-    add_counts(context, len(figures), {f"yearly totals ({texts('console')['total']})": metadata_table(yearly_totals(figures))})
+    add_counts(context, len(figures), {f"yearly totals ({texts('console')['total']})": make_metadata_table(select_yearly_totals(figures))})
     return output
 
 
 def _write_tables(inputs: CountInputs, output: StoredOutput, spill_folder: Path) -> None:
     """Count, and write every table into `output`. DuckDB writes what exceeds its memory to `spill_folder`."""
-    with counting_models(inputs, spill_folder, memory_limit()) as models:
-        require_bridges(models)
+    with open_counting_models(inputs, spill_folder, read_memory_limit()) as models:
+        require_complete_bridges(models)
         names = [*(table.name for table in tables.stored_tables(tables.WAREHOUSE)), ROWS_TABLE, PROBLEMS_TABLE]
         lake.write_tables(output.folder, {name: ModelTable(models, name) for name in names})

@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
+from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
 from pipelines.assets.delivery_frames import ROW_COLUMN, add_record_status, list_files
 from pipelines.assets.versions import versioned_asset
 from pipelines.record_status import LINEAGE_COLUMNS, ROW_OUTCOMES
@@ -39,7 +39,7 @@ class CanonicalTable(parquet.BatchStream):
             yield add_record_status(self._stages[f"{institution}_harmonised"], status, self._name)
 
 
-def _canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
+def _build_canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
     @versioned_asset(
         group_name="union",
         ins={f"{name}_{stage}": dg.AssetIn([name, stage]) for name in institutions for stage in ("harmonised", "current")},
@@ -54,7 +54,7 @@ def _canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
             tables: dict[str, Any] = {name: CanonicalTable(stages, status, name) for name in TABLES}
             others = {name: _concatenate_frames(outputs[name] for outputs in current.values()) for name in ("successors", "returns")}
             lake.write_tables(output.folder, {**tables, **others})
-        rows = {name: number for name, number in Tables(output.folder).row_counts().items() if name in TABLES}
+        rows = {name: number for name, number in Tables(output.folder).count_rows().items() if name in TABLES}
         add_counts(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
         return output
 
@@ -94,7 +94,7 @@ def record_status_tables(
     }
 
 
-def _record_status_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
+def _build_record_status_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
     @versioned_asset(
         group_name="union",
         ins={
@@ -114,12 +114,12 @@ def _record_status_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
             lake.write_tables(output.folder, record_status_tables(landing, files, [stages[f"{name}_current"] for name in institutions]))
             tables = Tables(output.folder)
         counts = tables["accounting"].groupby("institution")[["read", *ROW_OUTCOMES]].sum().reset_index()
-        add_counts(context, None, {"deliveries": len(tables["deliveries"]), "rows by institution": metadata_table(counts)})
+        add_counts(context, None, {"deliveries": len(tables["deliveries"]), "rows by institution": make_metadata_table(counts)})
         return output
 
     return record_status
 
 
-def union_assets(institutions: Sequence[str]) -> list[dg.AssetsDefinition]:
+def build_union_assets(institutions: Sequence[str]) -> list[dg.AssetsDefinition]:
     """Return the assets `canonical` and `record_status`."""
-    return [_canonical_asset(institutions), _record_status_asset(institutions)]
+    return [_build_canonical_asset(institutions), _build_record_status_asset(institutions)]

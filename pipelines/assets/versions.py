@@ -34,7 +34,7 @@ def hash_values(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
-def code_version() -> str:
+def hash_stage_code() -> str:
     """Return a hash of all code that a stage runs, and of the versions of the libraries that compute."""
     return code_digest.digest_code(_CODE, _LIBRARIES)
 
@@ -60,14 +60,14 @@ def versioned_asset(
         def run_if_changed(context: dg.AssetExecutionContext, **arguments: Any) -> Any:
             workplace = arguments["workplace"]
             folder = workplace.home.lake.joinpath(*context.asset_key.path)
-            expected = _expected_version(context, workplace, other_inputs)
+            expected = _compute_expected_version(context, workplace, other_inputs)
             stored = read_version(folder)
             if stored and stored.version == expected:
                 rows = {} if stored.rows is None else {ROW_COUNT: stored.rows}
                 context.add_output_metadata({**rows, "unchanged": "code and inputs are those of an earlier run"})
                 return dg.Output(StoredOutput(folder), data_version=dg.DataVersion(expected))
             value = function(context, **arguments)
-            version = _expected_version(context, workplace, other_inputs)
+            version = _compute_expected_version(context, workplace, other_inputs)
             if version != expected and not changes_inputs:
                 return dg.Output(value)
             row_count = (context.op_execution_context.get_output_metadata("result") or {}).get(ROW_COUNT)
@@ -79,14 +79,14 @@ def versioned_asset(
     return decorate
 
 
-def _expected_version(context: dg.AssetExecutionContext, workplace: Workplace, other_inputs: Callable[[Workplace], object]) -> str:
+def _compute_expected_version(context: dg.AssetExecutionContext, workplace: Workplace, other_inputs: Callable[[Workplace], object]) -> str:
     """Return the version that the existing output of an asset must have to be kept."""
     keys = sorted(key.path for key in context.assets_def.keys_by_input_name.values())
-    inputs = [(key, _input_version(workplace.home.lake.joinpath(*key))) for key in keys]
-    return hash_values(code_version(), inputs, other_inputs(workplace))
+    inputs = [(key, _read_input_version(workplace.home.lake.joinpath(*key))) for key in keys]
+    return hash_values(hash_stage_code(), inputs, other_inputs(workplace))
 
 
-def _input_version(folder: Path) -> str | None:
+def _read_input_version(folder: Path) -> str | None:
     """Return the version of an upstream output: that of its manifest for an output by delivery, else the stored version."""
     manifest = folder / MANIFEST
     if manifest.exists():

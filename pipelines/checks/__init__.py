@@ -20,12 +20,12 @@ from pipelines.checks import institutions as institution_checks
 from pipelines.checks import linkage_model, pipeline_wide, quality
 
 
-def all_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
+def list_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
     """Return every check, in the order of the stages."""
     return [
-        *pipeline_wide.landing_checks(),
+        *pipeline_wide.list_landing_checks(),
         *(check for name in institutions for check in institution_checks.build_institution_checks(name)),
         linkage_model.model_still_fits,
-        *pipeline_wide.output_checks(),
+        *pipeline_wide.list_output_checks(),
         *quality.build_quality_checks(institutions),
     ]

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 import dagster as dg
 import pandas as pd
 
-from pipelines.asset_helpers import metadata_table, redact_stage_errors
+from pipelines.asset_helpers import make_metadata_table, redact_stage_errors
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from schemas import domain
@@ -29,25 +29,25 @@ _PERIOD_ENDS_OF_YEAR = date(2012, 12, 31), date(2013, 12, 31)  # the end of ever
 _SHORTEST_MONTH = 28  # days
 
 
-def delivery_partitions(institution: str) -> dg.DynamicPartitionsDefinition:
+def define_delivery_partitions(institution: str) -> dg.DynamicPartitionsDefinition:
     """Return the partitions of an institution, which are its deliveries by name."""
     return dg.DynamicPartitionsDefinition(name=f"{institution}_deliveries")
 
 
-def delivery_freshness(institution: str) -> dg.FreshnessPolicy:
+def make_freshness_policy(institution: str) -> dg.FreshnessPolicy:
     """Return Dagster's freshness policy: a delivery is due `due_days` after the end of each period (`cadence` of the contract)."""
     spec = contract.load(institution)
-    cron = deadline_cron(spec.due_days, spec.cadence)
+    cron = make_deadline_cron(spec.due_days, spec.cadence)
     return dg.FreshnessPolicy.cron(deadline_cron=cron, lower_bound_delta=timedelta(days=spec.due_days), timezone=ZONE)
 
 
-def deadline_cron(due_days: int, cadence: periods.Cadence = "quarterly") -> str:
+def make_deadline_cron(due_days: int, cadence: periods.Cadence = "quarterly") -> str:
     """Return the deadline in cron syntax: the same day of every due month.
 
     It is the latest day that is `due_days` after the end of a period, over all periods of a year.
     """
     months = periods.MONTHS[cadence]
-    ends = [periods.last_day(period) for period in periods.between(*_PERIOD_ENDS_OF_YEAR, cadence)]
+    ends = [periods.last_day(period) for period in periods.periods_between(*_PERIOD_ENDS_OF_YEAR, cadence)]
     month, day = max(((last.month - 1) % months, last.day) for last in (end + timedelta(days=due_days + 1) for end in ends))
     if day > _SHORTEST_MONTH:
         month, day = month + 1, 1
@@ -57,7 +57,7 @@ def deadline_cron(due_days: int, cadence: periods.Cadence = "quarterly") -> str:
 def register_deliveries(context: dg.AssetExecutionContext, received: pd.DataFrame) -> None:
     """Register new or changed deliveries (institution, delivery, files) as partitions in Dagster."""
     for institution, rows in received.groupby("institution"):
-        context.instance.add_dynamic_partitions(str(delivery_partitions(str(institution)).name), rows["delivery"].tolist())
+        context.instance.add_dynamic_partitions(str(define_delivery_partitions(str(institution)).name), rows["delivery"].tolist())
     for institution, delivery, files in received[[*_DELIVERY_KEY, "files"]].itertuples(index=False, name=None):
         context.log_event(dg.AssetMaterialization([institution, "delivery"], partition=delivery, metadata={"files": files}))
 
@@ -96,7 +96,7 @@ def evaluate_delivery(institution: str, delivery: str, state: str, findings: pd.
         passed=broken.empty,
         severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
         description=text,
-        metadata={"state": state, "rows": rows, "rules": metadata_table(rules_found)},
+        metadata={"state": state, "rows": rows, "rules": make_metadata_table(rules_found)},
         partition=delivery,
     )
 
@@ -106,11 +106,12 @@ def report_evaluations(
 ) -> None:
     """Report to Dagster the check results of deliveries whose report changed, or that Dagster does not know yet.
 
-    deliveries: with their state. accounting: rows by file (`pipelines.record_status`). changed: institution, delivery.
+    `deliveries` has the state of each delivery, `accounting` the rows of each file (`pipelines.record_status`), and `changed` the
+    institution and name of each delivery whose report changed.
     """
     changed_deliveries = set(changed[_DELIVERY_KEY].itertuples(index=False, name=None))
     for institution, deliveries_of_institution in deliveries.groupby("institution"):
-        name = str(delivery_partitions(str(institution)).name)
+        name = str(define_delivery_partitions(str(institution)).name)
         unknown = set(deliveries_of_institution["delivery"]).difference(context.instance.get_dynamic_partitions(name))
         context.instance.add_dynamic_partitions(name, sorted(unknown))
         changed_deliveries |= {(institution, delivery) for delivery in unknown}
@@ -152,7 +153,7 @@ def build_deliveries_asset(institution: str) -> dg.AssetsDefinition:
         spec = dg.AssetCheckSpec(
             CHECK,
             asset=key,
-            partitions_def=delivery_partitions(institution),
+            partitions_def=define_delivery_partitions(institution),
             description="No rule exceeds its tolerance in the delivery.",
         )
 
@@ -173,9 +174,9 @@ def build_deliveries_asset(institution: str) -> dg.AssetsDefinition:
             key=key,
             deps=[[institution, "current"], "findings"],
             group_name="deliveries",
-            partitions_def=delivery_partitions(institution),
+            partitions_def=define_delivery_partitions(institution),
             backfill_policy=dg.BackfillPolicy.single_run(),
-            freshness_policy=delivery_freshness(institution),
+            freshness_policy=make_freshness_policy(institution),
             check_specs=[spec],
             description=f"Deliveries of {institution}, with the result of their findings.",
         )(delivery)

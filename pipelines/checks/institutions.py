@@ -9,7 +9,7 @@ from pipelines.resources.lake import Tables
 from schemas.canonical import STATUSES
 
 
-def unbalanced_files(accounting: pd.DataFrame) -> pd.DataFrame:
+def find_unbalanced_files(accounting: pd.DataFrame) -> pd.DataFrame:
     """Return the files whose number of rows read is not the sum of their rows by status (`docs/reference/counting-rules.md`, "Record
     status").
     """
@@ -29,7 +29,7 @@ def build_institution_checks(institution: str) -> list[dg.AssetChecksDefinition]
     @asset_check(asset=stage, blocking=True, description="Every row read is accounted for.")
     def rows_add_up(current: Tables) -> dg.AssetCheckResult:
         accounting = current["accounting"]
-        unbalanced = unbalanced_files(accounting)
+        unbalanced = find_unbalanced_files(accounting)
         sums = {name: int(accounting[name].sum()) for name in ("read", *ROW_OUTCOMES)}
         return dg.AssetCheckResult(
             passed=unbalanced.empty, metadata={"files": len(accounting), "files that do not add up": len(unbalanced), **sums}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.asset_helpers import asset_check, metadata_table, redact_stage_errors
-from pipelines.linkage import Linked, load_model
+from pipelines.asset_helpers import asset_check, make_metadata_table, redact_stage_errors
+from pipelines.linkage import LinkageResult, load_model
 from pipelines.linkage.drift import measure_drift
 from pipelines.resources.workplace import Workplace
 
@@ -17,7 +17,7 @@ from pipelines.resources.workplace import Workplace
     asset="links",
     description="Agreement of fields between institutions is as it was when the linkage model was trained.",
 )
-def model_still_fits(links: Linked, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
+def model_still_fits(links: LinkageResult, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Check for each institution, quarter and field whether the levels of agreement are as frequent as they were in training.
 
     An alarm means that the delivery is wrong (shifted dates, another script), or that the population has changed: look at the records, then
@@ -35,7 +35,7 @@ def model_still_fits(links: Linked, workplace: dg.ResourceParam[Workplace]) -> d
             "model": model.version,
             "compared": len(cells),
             "levels that drifted": len(alarms),
-            "which": metadata_table(alarms),
+            "which": make_metadata_table(alarms),
             "watched": ", ".join(model.expected) or "nothing: the model holds no expected shares; train one with `harmonia link train`",
         },
     )

@@ -11,9 +11,9 @@ from sqlalchemy import select
 
 from harmonia.home import Home
 from harmonia.registry import open_registry, seal
-from harmonia.registry.ledger import removed_hashes
+from harmonia.registry.ledger import read_removed_hashes
 from harmonia.registry.tables import File
-from pipelines.asset_helpers import asset_check, metadata_table
+from pipelines.asset_helpers import asset_check, make_metadata_table
 from pipelines.landing.store import LandingStore
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
@@ -29,7 +29,7 @@ def find_damaged_hashes(hashes: Iterable[str], landing: Path) -> list[str]:
     store = LandingStore(landing)
     out = []
     for sha256 in hashes:
-        path = store.path(sha256)
+        path = store.get_path(sha256)
         try:
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
@@ -46,7 +46,7 @@ def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChe
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
-            hashes = sorted(set(session.scalars(select(File.sha256))) - removed_hashes(session))
+            hashes = sorted(set(session.scalars(select(File.sha256))) - read_removed_hashes(session))
     finally:
         registry.close()
     damaged = find_damaged_hashes(hashes, workplace.home.landing)
@@ -61,14 +61,14 @@ def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChec
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
-            problems, (seals, _) = seal.integrity_problems(session), seal.newest_seal(session)
+            problems, (seals, _) = seal.find_integrity_problems(session), seal.read_newest_seal(session)
     finally:
         registry.close()
     return dg.AssetCheckResult(passed=not problems, metadata={"seals": seals, "broken": len(problems), "which": problems[:20]})
 
 
 def count_lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Return the institutions and entities of which accepted records were lost.
+    """Return each institution and entity that lost accepted records between the stages.
 
     Columns: institution, entity, accepted (by the lineage), harmonised.
     """
@@ -82,7 +82,7 @@ def count_lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame
     return compared[compared["accepted"] != compared["harmonised"]]
 
 
-def count_without_ids(lineage: pd.DataFrame, people: pd.DataFrame) -> int:
+def count_records_without_ids(lineage: pd.DataFrame, people: pd.DataFrame) -> int:
     """Count the records of the published lineage without a case id, and those of natural persons without a person id.
 
     Quarantined records are not counted. people: institution, delivery, record_key, kind of every state.
@@ -121,7 +121,7 @@ def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResul
     lineage = statistics.select("lineage", ["institution", "entity", "status"])
     lost = count_lost_records(canonical, lineage)
     accepted = int((lineage["status"] == "accepted").sum())
-    return dg.AssetCheckResult(passed=lost.empty, metadata={"accepted records": accepted, "differ": metadata_table(lost)})
+    return dg.AssetCheckResult(passed=lost.empty, metadata={"accepted records": accepted, "differ": make_metadata_table(lost)})
 
 
 @asset_check(
@@ -133,7 +133,7 @@ def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResul
 def every_record_has_its_case(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
     """Check the lineage as it will be published."""
     lineage = statistics.select("lineage", [*_STATE_KEY, "entity", "status", "case_id", "person_id"])
-    missing = count_without_ids(lineage, canonical.select("person_records", [*_STATE_KEY, "kind"]))
+    missing = count_records_without_ids(lineage, canonical.select("person_records", [*_STATE_KEY, "kind"]))
     return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(lineage), "without case or person": missing})
 
 
@@ -144,7 +144,11 @@ def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
     by_cause = statistics["bridge"].groupby("cause")["n"].agg(["count", "sum"]).reset_index()
     return dg.AssetCheckResult(
         passed=differing.empty,
-        metadata={"do not add up": len(differing), "which": metadata_table(differing), "steps by cause": metadata_table(by_cause)},
+        metadata={
+            "do not add up": len(differing),
+            "which": make_metadata_table(differing),
+            "steps by cause": make_metadata_table(by_cause),
+        },
     )
 
 
@@ -157,7 +161,7 @@ def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=gaps.empty,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={**{state: int((quarters["state"] == state).sum()) for state in STATES}, "not complete": metadata_table(gaps)},
+        metadata={**{state: int((quarters["state"] == state).sum()) for state in STATES}, "not complete": make_metadata_table(gaps)},
     )
 
 
@@ -173,17 +177,17 @@ def count_published_rows(home: Home) -> dict[str, int]:
 def published_as_counted(warehouse: Tables, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Open the published file as a reader does, and count its rows."""
     published = count_published_rows(workplace.home)
-    counted = statistics.row_counts()
+    counted = statistics.count_rows()
     different_counts = {name: n for name, n in published.items() if name in counted and n != counted[name]}
     return dg.AssetCheckResult(passed=not different_counts, metadata={**published, "tables that differ": len(different_counts)})
 
 
-def landing_checks() -> list[dg.AssetChecksDefinition]:
+def list_landing_checks() -> list[dg.AssetChecksDefinition]:
     """Return the checks of landing, which run before any delivery is read."""
     return [bytes_are_as_received, ledger_is_as_entered]
 
 
-def output_checks() -> list[dg.AssetChecksDefinition]:
+def list_output_checks() -> list[dg.AssetChecksDefinition]:
     """Return the checks of figures and published tables."""
     return [
         nothing_is_lost,

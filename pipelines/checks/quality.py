@@ -9,16 +9,17 @@ from collections.abc import Sequence
 import dagster as dg
 import pandas as pd
 
-from pipelines.asset_helpers import asset_check, metadata_table
+from pipelines.asset_helpers import asset_check, make_metadata_table
 from pipelines.resources.lake import Tables
 from schemas.findings import DIMENSIONS
 
 _SHOWN_COLUMNS = ["period", "score", "tolerance", "state", "before", "trend", "records", "faulty", "whole"]
 
 
-def newest_quality_state(quality: pd.DataFrame, institution: str, dimension: str) -> tuple[str, pd.DataFrame]:
-    """Return the state of the newest quarter that the institution delivered (`not_applicable` if there is none), and the rows of all its
-    quarters.
+def get_newest_quality_state(quality: pd.DataFrame, institution: str, dimension: str) -> tuple[str, pd.DataFrame]:
+    """Return the state of the newest quarter that the institution delivered, and the rows of all its quarters.
+
+    The state is `not_applicable` if the institution delivered no quarter.
     """
     scores = quality[(quality["institution"] == institution) & (quality["dimension"] == dimension) & quality["unit"].isna()]
     scores = scores.sort_values("period")
@@ -34,7 +35,7 @@ def _make_check(institution: str) -> dg.AssetChecksDefinition:
     )
     def within_own_tolerance(statistics: Tables) -> dg.AssetCheckResult:
         quality = statistics["quality"]
-        states = {name: newest_quality_state(quality, institution, name) for name in DIMENSIONS if name != "timeliness"}
+        states = {name: get_newest_quality_state(quality, institution, name) for name in DIMENSIONS if name != "timeliness"}
         exceeding = [name for name, (state, _) in states.items() if state == "beyond"]
         not_applicable = [name for name, (state, _) in states.items() if state == "not_applicable"]
         sentences = [f"Beyond its own tolerance: {', '.join(exceeding)}."] if exceeding else []
@@ -45,7 +46,7 @@ def _make_check(institution: str) -> dg.AssetChecksDefinition:
             description=" ".join(sentences) or None,
             metadata={
                 **{name: state for name, (state, _) in states.items()},
-                **{f"{name} by quarter": metadata_table(q) for name, (_, q) in states.items()},
+                **{f"{name} by quarter": make_metadata_table(q) for name, (_, q) in states.items()},
             },
         )
 

@@ -26,7 +26,7 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from pipelines.harmonisation import code_lists
-from pipelines.harmonisation.letters import fold_text, map_frame, map_values, tidy_text, to_latin
+from pipelines.harmonisation.letters import convert_to_latin, fold_text, map_values, map_values_to_frame, tidy_text
 
 COLUMNS = {"law": "str", "law_family": "str", "article": "str", "paragraph": "str", "words": "str", "problem": "str"}
 PROBLEMS = ("unknown_code", "unknown_article", "not_in_force", "no_article")
@@ -62,7 +62,7 @@ def parse_articles(text: pd.Series) -> pd.DataFrame:
     law, or only its family), `law_family` (`KPK`, `KPRK`, `LRQP`, null), `article`, `paragraph`, `words` (the rest of the text, folded;
     null if empty), `problem` (null; `no_article`: a text without an article number; `unknown_code`).
     """
-    return map_frame(text, _parse_article, COLUMNS)
+    return map_values_to_frame(text, _parse_article, COLUMNS)
 
 
 def classify_articles(
@@ -90,7 +90,7 @@ def classify_articles(
     """
     named_law = map_values(law, _normalise_law)
     number = pd.to_numeric(article, errors="coerce")
-    laws = _laws_by_age().set_index("code")
+    laws = _list_laws_by_age().set_index("code")
     applied = named_law.where(named_law.isin(laws.index))
     single_listing_law = _find_listing_law(law_family, article)
     if written is not None:
@@ -103,9 +103,9 @@ def classify_articles(
     first, last = (applied.map(laws[name]).astype("float64") for name in ("first_article", "last_article"))
     unlisted = ~unknown_code & ~no_article & ~((number >= first) & (number <= last))
     # Without date and law an article outside all lists is another offence of an undetermined code.
-    undecided = applied.isna() & date.isna() & ~unknown_code & _article_exists(law_family, number)
+    undecided = applied.isna() & date.isna() & ~unknown_code & _does_article_exist(law_family, number)
     unlisted &= ~undecided
-    listed = _lookup_pairs(applied, article, _article_groups())
+    listed = _look_up_pairs(applied, article, _map_articles_to_groups())
     belongs_to_other_law = (
         ~unknown_code & named_law.isna() & listed.isna() & single_listing_law.notna() & (single_listing_law != applied).fillna(False)
     )
@@ -133,11 +133,11 @@ def classify_articles(
 def _normalise_law(law: str) -> str:
     """Return the code of `laws.csv` that `law` means, as the list spells it (`kprk 2012`); any other text is returned unchanged."""
     plain = re.sub(r"[\s.-]", "", law).upper()
-    return plain if plain in _families_of_laws() else law
+    return plain if plain in _map_laws_to_families() else law
 
 
 @cache
-def _laws_by_age() -> pd.DataFrame:
+def _list_laws_by_age() -> pd.DataFrame:
     """Return the laws, oldest first. Raises `HarmoniaError` if two of them apply to unnamed articles on the same day."""
     rows = code_lists.read_code_list("laws").sort_values("valid_from", kind="stable")
     by_date = rows[rows["unnamed_by"] == "date"]
@@ -153,22 +153,23 @@ def _laws_by_age() -> pd.DataFrame:
 
 
 @cache
-def _laws_without_name() -> pd.DataFrame:
+def _list_laws_for_unnamed_articles() -> pd.DataFrame:
     """Return the laws that can apply to an article typed without a law, or with only the family of the law."""
-    return _laws_by_age().query("unnamed_by != ''")
+    return _list_laws_by_age().query("unnamed_by != ''")
 
 
 def _find_law_in_force(family: pd.Series, date: pd.Series) -> pd.Series:
-    """Return the law in force on each date, of the named family or else of those that apply by date.
+    """Return the law that was in force on each date.
 
-    On dates before a named family was in force, it is the first law of the family.
+    Only laws of the named family are considered. If no family is named, only laws that apply by date are considered. On dates before any
+    law of a named family was in force, the first law of the family is returned.
     """
     out = pd.Series(None, index=date.index, dtype="str")
-    for row in _laws_without_name().to_dict("records"):
-        in_force = _is_between(date, str(row["valid_from"]), str(row["valid_to"])) & date.notna()
+    for row in _list_laws_for_unnamed_articles().to_dict("records"):
+        in_force = _is_date_between(date, str(row["valid_from"]), str(row["valid_to"])) & date.notna()
         applies = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
         out = out.mask(in_force & applies, str(row["code"]))
-    first = _laws_without_name().drop_duplicates("family").set_index("family")["code"]
+    first = _list_laws_for_unnamed_articles().drop_duplicates("family").set_index("family")["code"]
     return out.fillna(family.map(first).where(date.notna()))
 
 
@@ -177,10 +178,10 @@ def _find_listing_law(family: pd.Series, article: pd.Series) -> pd.Series:
 
     Only laws of the named family are considered (of any family if none is named), and only those that apply without being named.
     """
-    return _lookup_pairs(family, article, _laws_by_article())
+    return _look_up_pairs(family, article, _map_articles_to_laws())
 
 
-def _lookup_pairs(first: pd.Series, second: pd.Series, entries: Mapping[Any, str]) -> pd.Series:
+def _look_up_pairs(first: pd.Series, second: pd.Series, entries: Mapping[Any, str]) -> pd.Series:
     """Return the entry of `entries` for the two texts of each row; null if there is none. Each distinct pair is looked up once."""
     (a, firsts), (b, seconds) = pd.factorize(first), pd.factorize(second)
     left, right = [*firsts, None], [*seconds, None]  # a null has the code -1
@@ -190,24 +191,24 @@ def _lookup_pairs(first: pd.Series, second: pd.Series, entries: Mapping[Any, str
 
 
 @cache
-def _laws_by_article() -> dict[tuple[str | None, str], str]:
+def _map_articles_to_laws() -> dict[tuple[str | None, str], str]:
     """Return the only law that lists an article in a group other than `other`, by family (None: none is named) and article.
 
     Articles that several laws list are omitted.
     """
-    families = _laws_without_name().set_index("code")["family"]
+    families = _list_laws_for_unnamed_articles().set_index("code")["family"]
     laws_by_key: dict[tuple[str | None, str], set[str]] = {}
-    for (code, number), group in _article_groups().items():
+    for (code, number), group in _map_articles_to_groups().items():
         if group != "other" and code in families.index:
             for key in (families[code], None):
                 laws_by_key.setdefault((key, number), set()).add(code)
     return {key: next(iter(laws)) for key, laws in laws_by_key.items() if len(laws) == 1}
 
 
-def _article_exists(family: pd.Series, number: pd.Series) -> pd.Series:
-    """Return whether a law has an offence with that number: a law of the family, or one that applies by date if no family is named."""
+def _does_article_exist(family: pd.Series, number: pd.Series) -> pd.Series:
+    """Return whether a law of the family has an offence with that number. If no family is named, all laws that apply by date count."""
     out = pd.Series(False, index=number.index)
-    for row in _laws_without_name().to_dict("records"):
+    for row in _list_laws_for_unnamed_articles().to_dict("records"):
         applies = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
         out |= (number >= row["first_article"]) & (number <= row["last_article"]) & applies
     return out
@@ -216,12 +217,12 @@ def _article_exists(family: pd.Series, number: pd.Series) -> pd.Series:
 def _is_law_in_force(law: pd.Series, date: pd.Series) -> pd.Series:
     """Return whether the law was in force on the date; true if either is unknown."""
     out = law.isna() | date.isna()
-    for row in _laws_by_age().to_dict("records"):
-        out |= law.eq(row["code"]).fillna(False) & _is_between(date, str(row["valid_from"]), str(row["valid_to"]))
+    for row in _list_laws_by_age().to_dict("records"):
+        out |= law.eq(row["code"]).fillna(False) & _is_date_between(date, str(row["valid_from"]), str(row["valid_to"]))
     return out
 
 
-def _is_between(date: pd.Series, start: str, end: str) -> pd.Series:
+def _is_date_between(date: pd.Series, start: str, end: str) -> pd.Series:
     """Return whether each day is between two ISO days, both included. An empty start or end is no limit."""
     low = date >= pd.Timestamp(start) if start else date.notna()
     high = date < pd.Timestamp(end) + pd.Timedelta(days=1) if end else date.notna()
@@ -229,7 +230,7 @@ def _is_between(date: pd.Series, start: str, end: str) -> pd.Series:
 
 
 @cache
-def _article_groups() -> dict[tuple[str, str], str]:
+def _map_articles_to_groups() -> dict[tuple[str, str], str]:
     """Return the offence group of each article of `offences.csv`, by law and article."""
     out: dict[tuple[str, str], str] = {}
     for row in code_lists.read_code_list("offences").to_dict("records"):
@@ -240,48 +241,50 @@ def _article_groups() -> dict[tuple[str, str], str]:
 
 
 @cache
-def _only_laws_of_families() -> dict[str, str]:
+def _map_families_to_only_law() -> dict[str, str]:
     """Return the law of each family that has only one law, by family."""
-    return {str(family): rows["code"].iloc[0] for family, rows in _laws_without_name().groupby("family") if len(rows) == 1}
+    return {str(family): rows["code"].iloc[0] for family, rows in _list_laws_for_unnamed_articles().groupby("family") if len(rows) == 1}
 
 
 @cache
-def _law_names() -> dict[str, str]:
+def _map_names_to_laws() -> dict[str, str]:
     """Return the law of each name, by the letters and digits of the name. If two laws share a name, the name stands for the older law."""
     names = code_lists.list_names("laws")
     out: dict[str, str] = {}
-    for code in _laws_by_age()["code"]:
+    for code in _list_laws_by_age()["code"]:
         for name in (code, *names[code]):
             out.setdefault(re.sub(r"[\s-]", "", fold_text(name)), code)
     return out
 
 
 @cache
-def _pattern_of_laws_named_only() -> re.Pattern[str]:
+def _make_named_only_pattern() -> re.Pattern[str]:
     """Return the pattern of the folded names of laws that apply only if they are named. A slash may connect the name with the article."""
-    codes_named_only = _laws_by_age().query("unnamed_by == ''")["code"]
+    codes_named_only = _list_laws_by_age().query("unnamed_by == ''")["code"]
     code_by_name = {fold_text(name): code for code, names in code_lists.list_names("laws").items() for name in (code, *names)}
     names_of_these = [
-        name for name, code in code_by_name.items() if code in set(codes_named_only) and _law_names()[re.sub(r"[\s-]", "", name)] == code
+        name
+        for name, code in code_by_name.items()
+        if code in set(codes_named_only) and _map_names_to_laws()[re.sub(r"[\s-]", "", name)] == code
     ]
     spelled = [r"[\s-]*".join(map(re.escape, re.split(r"[\s-]+", name))) for name in sorted(names_of_these, key=len, reverse=True)]
     return re.compile(rf"(?<!\w)(?P<name>{'|'.join(spelled)})(?!\w)(?:\s*/(?=\s*\d))?" if spelled else r"(?!)")
 
 
 @cache
-def _families_of_laws() -> dict[str, str]:
-    return dict(_laws_by_age()[["code", "family"]].itertuples(index=False, name=None))
+def _map_laws_to_families() -> dict[str, str]:
+    return dict(_list_laws_by_age()[["code", "family"]].itertuples(index=False, name=None))
 
 
 def _parse_article(text: str) -> tuple[str | None, str | None, str | None, str | None, str | None, str | None]:
     """Return law, family, article, paragraph, words and problem of one text, as `parse_articles` describes them."""
-    value = fold_text(to_latin(tidy_text(text)))
+    value = fold_text(convert_to_latin(tidy_text(text)))
     if not value:
         return (None,) * 6
     law, family, rest = _split_law(value)
     main = _CONNECTED.split(rest)[0]
     match = _NAMED.search(main) or _BARE.search(main)
-    words = _remaining_words(f"{main[: match.start()]} {main[match.end() :]}" if match else main)
+    words = _extract_remaining_words(f"{main[: match.start()]} {main[match.end() :]}" if match else main)
     problem = "unknown_code" if law and family is None else None if match else "no_article"
     return law, family, match["article"] if match else None, match["paragraph"] if match else None, words, problem
 
@@ -289,30 +292,30 @@ def _parse_article(text: str) -> tuple[str | None, str | None, str | None, str |
 def _split_law(value: str) -> tuple[str | None, str | None, str]:
     """Return the law and the family that a folded text names, and the text without their names."""
     law, family = _find_named_law(value)
-    for pattern in (_pattern_of_laws_named_only(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
+    for pattern in (_make_named_only_pattern(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
         value = pattern.sub(" ; ", value)
-    law = law or _only_laws_of_families().get(str(family))
-    return law, _families_of_laws().get(law, None) if law else family, value
+    law = law or _map_families_to_only_law().get(str(family))
+    return law, _map_laws_to_families().get(law, None) if law else family, value
 
 
 def _find_named_law(value: str) -> tuple[str | None, str | None]:
     """Return (law, None) or (None, family), as the text names it. An unknown law is returned by its name in the text."""
-    if listed := _pattern_of_laws_named_only().search(value):
-        return _law_names()[re.sub(r"[\s-]", "", listed["name"])], None
+    if listed := _make_named_only_pattern().search(value):
+        return _map_names_to_laws()[re.sub(r"[\s-]", "", listed["name"])], None
     if number := _LAW_NUMBER.search(value):
         plain = f"{number[1]}/l{number[2]}"
-        return _law_names().get(plain, f"{number[1]}/L-{number[2]}"), None
+        return _map_names_to_laws().get(plain, f"{number[1]}/L-{number[2]}"), None
     if _UNMIK.search(value):
         return "KPK2003", None
     if name := _LAW_NAME.search(value):
         short = _FAMILY_ALIAS.get(name[1], name[1].upper())
         if name[2]:
-            return _law_names().get(f"{short.lower()}{name[2]}", f"{short}{name[2]}"), None
-        return (None, short) if short in FAMILIES else (_law_names().get(short.lower(), short), None)
+            return _map_names_to_laws().get(f"{short.lower()}{name[2]}", f"{short}{name[2]}"), None
+        return (None, short) if short in FAMILIES else (_map_names_to_laws().get(short.lower(), short), None)
     return None, next((family for family, pattern in _IN_FULL if pattern.search(value)), None)
 
 
-def _remaining_words(rest: str) -> str | None:
+def _extract_remaining_words(rest: str) -> str | None:
     """Return the text without law and article, folded; None if only connecting words are left."""
     tokens = re.findall(r"[a-z]+", rest)
     while tokens and _FILLER.fullmatch(tokens[0]):

@@ -30,12 +30,12 @@ def build_key_columns(institution: str, frame: pd.DataFrame, *, key: str = "_rec
     )
 
 
-def code_of(name: str, text: pd.Series) -> pd.Series:
+def find_code(name: str, text: pd.Series) -> pd.Series:
     """Return the code of each text in a code list of `schemas/codes`; null if it is unknown."""
     return code_lists.find_codes(name, text)["code"].astype("str")
 
 
-def persons(
+def build_person_records(
     institution: str,
     frame: pd.DataFrame,
     *,
@@ -81,26 +81,26 @@ def persons(
     if sex:
         out["sex"] = frame[sex].where(frame[sex].isin(["male", "female"]), None)
     if citizenship:
-        out["citizenship"] = code_of("countries", frame[citizenship])
+        out["citizenship"] = find_code("countries", frame[citizenship])
     if residence:
-        out["municipality"] = code_of("municipalities", frame[residence])
+        out["municipality"] = find_code("municipalities", frame[residence])
     if birthplace:
-        out["birthplace"] = names.name_skeletons(frame[birthplace])
-    if place := _declared_column(institution, frame, "place"):
+        out["birthplace"] = names.make_name_skeletons(frame[birthplace])
+    if place := _find_declared_column(institution, frame, "place"):
         out["place"] = frame[place].astype("str")
     if register:
         out["register_id"] = frame[register]
     known = out[[name for name in IDENTIFYING if name in out]].notna().any(axis=1)
     out["kind"] = names.classify_person_kinds(out, known | _is_redacted(frame, [given, surname, full, parent, number, birthplace]))
-    if kind := _declared_column(institution, frame, "person_kind"):
+    if kind := _find_declared_column(institution, frame, "person_kind"):
         out["kind"] = frame[kind].where(frame[kind].notna(), out["kind"])
-    if age := _declared_column(institution, frame, "age_class"):
+    if age := _find_declared_column(institution, frame, "age_class"):
         out["age_class"] = frame[age].where(frame[age].isin(AGE_CLASSES), None)
     out["period"] = frame["_period"]
     return out
 
 
-def _declared_column(institution: str, frame: pd.DataFrame, part: str) -> str | None:
+def _find_declared_column(institution: str, frame: pd.DataFrame, part: str) -> str | None:
     """Return the column of `frame` that a table of the contract names as `part` (place, person_kind, age_class); None if there is none."""
     column_names = [getattr(table, part) for table in contract.load(institution).tables.values()]
     return next((column for column in column_names if column and column in frame), None)
@@ -135,7 +135,7 @@ def read_birth_date(frame: pd.DataFrame, column: str, year_of_impossible_day: bo
     }
 
 
-def events(
+def build_events(
     institution: str,
     frame: pd.DataFrame,
     event: pd.Series | str,
@@ -148,7 +148,7 @@ def events(
 ) -> pd.DataFrame:
     """Return rows of `events`: one for each row of `frame` that has a date, or for which `present` says that the event took place.
 
-    entry: what identifies an entry, if a record has several with this event.
+    If a record has this event several times, `entry` identifies each of its entries.
     """
     delivered = frame[f"{column}:given"]
     took_place = delivered if present is None else present.fillna(False).astype(bool)
@@ -165,12 +165,12 @@ def events(
     return out[delivered | took_place]
 
 
-def references(institution: str, frame: pd.DataFrame, column: str, *, kind: str | None = None) -> pd.DataFrame:
+def build_references(institution: str, frame: pd.DataFrame, column: str, *, kind: str | None = None) -> pd.DataFrame:
     """Return rows of `references`: one for each number that is found in `column`.
 
-    kind: the kind of number that the form asks for, if it asks for one; used for numbers whose text does not show their kind.
+    `kind` is the kind of number that the institution's form asks for. It is used for numbers whose text does not show their kind.
     """
-    parsed = case_numbers.parse_numbers(frame[column])
+    parsed = case_numbers.parse_case_numbers(frame[column])
     rows = build_key_columns(institution, frame).loc[parsed["row"]].reset_index(drop=True)
     rows["number"] = parsed["number"].to_numpy()
     rows["kind"] = parsed["kind"].to_numpy()
@@ -179,16 +179,16 @@ def references(institution: str, frame: pd.DataFrame, column: str, *, kind: str 
     return rows
 
 
-def former_number(institution: str, frame: pd.DataFrame, column: str, kind: str) -> pd.Series:
+def find_former_number(institution: str, frame: pd.DataFrame, column: str, kind: str) -> pd.Series:
     """Return the case number of `kind`, in normal form, that a case had before; null if there is none.
 
     It is read from the note that the contract declares (`former`).
     """
     pattern = next(c.former for t in contract.load(institution).tables.values() for c in t.columns if c.name == column and c.former)
-    return case_numbers.normalise_numbers(frame[column].str.extract(pattern, expand=False).astype("str"), kind)
+    return case_numbers.normalise_case_numbers(frame[column].str.extract(pattern, expand=False).astype("str"), kind)
 
 
-def own_case_number(text: pd.Series, kind: str) -> pd.Series:
+def normalise_own_case_numbers(text: pd.Series, kind: str) -> pd.Series:
     """Return an institution's own case numbers in normal form. An unreadable number keeps its spelling."""
-    normal = case_numbers.normalise_numbers(text, kind)
+    normal = case_numbers.normalise_case_numbers(text, kind)
     return normal.where(normal.notna(), text).astype("str")

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 import numpy as np
 import pandas as pd
 
-from pipelines.harmonisation.letters import map_values, tidy_text, to_latin
+from pipelines.harmonisation.letters import convert_to_latin, map_values, tidy_text
 from sources.number_forms import NR, CaseNumber, NumberForm, build_registered_number, full_year, number_forms
 
 COLUMNS = ("row", "kind", "number", "register", "serial", "year", "region")
@@ -28,25 +28,25 @@ _NO_LABEL = frozenset({"NR", "NO", "BR", "NUMRI", "DHE", "DTE", "I", "ME", "LEND
 
 
 @cache
-def _number_patterns() -> tuple[tuple[re.Pattern[str], NumberForm], ...]:
+def _list_number_patterns() -> tuple[tuple[re.Pattern[str], NumberForm], ...]:
     """Return every pattern of a case number with its form, in the order in which the patterns are tried."""
     forms = [form for of_kind in number_forms().values() for form in of_kind]
     return tuple((re.compile(p), form) for form in sorted(forms, key=lambda form: not form.first) for p in form.patterns)
 
 
 @cache
-def number_regions() -> frozenset[str]:
+def list_number_regions() -> frozenset[str]:
     """Return the codes of regions that occur in case numbers."""
     return frozenset(region for of_kind in number_forms().values() for form in of_kind for region in form.regions)
 
 
 @cache
-def _normal_patterns() -> tuple[tuple[re.Pattern[str], NumberForm], ...]:
+def _list_normal_form_patterns() -> tuple[tuple[re.Pattern[str], NumberForm], ...]:
     """Return the pattern of each normal form, with the form. Most delivered texts are in normal form and need no search."""
     return tuple((re.compile(form.normal), form) for of_kind in number_forms().values() for form in of_kind)
 
 
-def parse_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
+def parse_case_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
     """Return all case numbers in each text, one row for each, on a new index. A text without a number gives no row.
 
     text: may contain nulls. bare: the kind of a number without label such as `34/2013` (default `other`, unless it follows a labelled
@@ -54,7 +54,7 @@ def parse_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
     (Int64), `region`.
     """
     text_number, values = pd.factorize(text.astype("str"))
-    numbers_by_text = [_find_numbers(value, bare) for value in values]
+    numbers_by_text = [_find_case_numbers(value, bare) for value in values]
     all_numbers = pd.DataFrame([number for numbers in numbers_by_text for number in numbers], columns=list(CaseNumber._fields))
     count = np.array([len(numbers) for numbers in numbers_by_text], dtype="int64")
     before = count.cumsum() - count  # the first number of each text in `every`
@@ -68,33 +68,33 @@ def parse_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
 
 def contains_case_number(text: pd.Series) -> pd.Series:
     """Return whether each text contains a case number of any kind."""
-    normal = _is_normal(text, number_forms())
-    return normal | map_values(text.mask(normal), lambda value: bool(_find_numbers(value, None)), "boolean").fillna(False).astype(bool)
+    normal = _is_in_normal_form(text, number_forms())
+    return normal | map_values(text.mask(normal), lambda value: bool(_find_case_numbers(value, None)), "boolean").fillna(False).astype(bool)
 
 
-def normalise_numbers(text: pd.Series, kind: str) -> pd.Series:
+def normalise_case_numbers(text: pd.Series, kind: str) -> pd.Series:
     """Return the normal form of the first number of `kind` in each text, on the same index; null if there is none."""
-    normal = _is_normal(text, (kind,))
-    other = map_values(text.mask(normal), lambda value: next((n.number for n in _find_numbers(value, kind) if n.kind == kind), None))
+    normal = _is_in_normal_form(text, (kind,))
+    other = map_values(text.mask(normal), lambda value: next((n.number for n in _find_case_numbers(value, kind) if n.kind == kind), None))
     return other.where(~normal, text)
 
 
-def _is_normal(text: pd.Series, kinds: Iterable[str]) -> pd.Series:
+def _is_in_normal_form(text: pd.Series, kinds: Iterable[str]) -> pd.Series:
     """Return for each text whether it consists of one number of these kinds in normal form."""
     pattern = "|".join(re.sub(r"\?P<\w+>", "?:", form.normal) for kind in kinds for form in number_forms().get(kind, ()))
     return text.astype("str").str.fullmatch(pattern, na=False)
 
 
 @lru_cache(maxsize=65536)
-def _find_numbers(text: str, bare: str | None) -> tuple[CaseNumber, ...]:
+def _find_case_numbers(text: str, bare: str | None) -> tuple[CaseNumber, ...]:
     """Return the case numbers of one text, in their order."""
-    for normal, form in _normal_patterns():
+    for normal, form in _list_normal_form_patterns():
         if match_of_text := normal.fullmatch(text):
             return (form.build(match_of_text),)
-    rest = to_latin(tidy_text(text)).upper()
+    rest = convert_to_latin(tidy_text(text)).upper()
     rest = _DATE.sub(lambda m: " " * len(m[0]), rest)
     numbers_by_position: list[tuple[int, CaseNumber]] = []
-    for pattern, form in _number_patterns():
+    for pattern, form in _list_number_patterns():
         if not _DIGIT.search(rest):
             break
         if matches := list(pattern.finditer(rest)):

@@ -17,7 +17,7 @@ import pandas as pd
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from pipelines.harmonisation.letters import fold_text, map_frame, phrase_skeleton, tidy_text
+from pipelines.harmonisation.letters import fold_text, make_phrase_skeleton, map_values_to_frame, tidy_text
 from schemas import domain_folder
 
 MatchKind = Literal["exact", "alias", "fuzzy"]
@@ -43,7 +43,8 @@ _AROUND_COUNTRIES = re.compile(
 class CodeIndex:
     """The lookup tables of one list.
 
-    exact: code by folded label or code. alias: code by skeleton of label or alias. around: words around a name that do not identify it.
+    `exact` gives the code for a folded label or code, and `alias` for the skeleton of a label or alias. `around` has words that may stand
+    around a name and do not identify it.
     """
 
     exact: dict[str, str]
@@ -82,12 +83,12 @@ def find_codes(name: str, text: pd.Series) -> pd.DataFrame:
     any case), `alias` (another name, script, spelling or form, or with words around it), `fuzzy` (misspelt; one code is clearly nearest),
     or null.
     """
-    index = _code_index(name)
-    return map_frame(text, lambda value: _find_code(value, index), {"code": "str", "how": "str"})
+    index = _build_code_index(name)
+    return map_values_to_frame(text, lambda value: _find_code(value, index), {"code": "str", "how": "str"})
 
 
 @cache
-def _code_index(name: str) -> CodeIndex:
+def _build_code_index(name: str) -> CodeIndex:
     exact: dict[str, str] = {}
     alias: dict[str, str] = {}
     index = CodeIndex(exact, alias, _AROUND_COUNTRIES if name == "countries" else _AROUND_PLACES)
@@ -96,15 +97,15 @@ def _code_index(name: str) -> CodeIndex:
         labels = labels_of[code]
         exact.setdefault(_fold_case(code), code)
         for text in texts:
-            if text in labels or not _search_key(text):
+            if text in labels or not _make_skeleton_key(text):
                 exact.setdefault(_fold_case(text), code)
-            alias.setdefault(_search_key(text), code)
-            alias.setdefault(_search_key(index.strip_words(text)), code)
+            alias.setdefault(_make_skeleton_key(text), code)
+            alias.setdefault(_make_skeleton_key(index.strip_words(text)), code)
     if name == "seats":  # any municipality of the district also names the seat
         towns = read_code_list("municipalities").set_index("code")["seat"]
         for code, texts in list_names("municipalities").items():
             for text in texts:
-                alias.setdefault(_search_key(text), towns[code])
+                alias.setdefault(_make_skeleton_key(text), towns[code])
     alias.pop("", None)
     return index
 
@@ -113,30 +114,34 @@ def _find_code(text: str, index: CodeIndex) -> tuple[str | None, MatchKind | Non
     value = tidy_text(text)
     if code := index.exact.get(_fold_case(value)):
         return code, "exact"
-    if _is_short(value):
+    if _is_short_text(value):
         return (code, "alias") if (code := index.exact.get(_fold_case(value.strip(" .,;")))) else (None, None)
-    for key in _search_keys(value, index):
+    for key in _make_search_keys(value, index):
         if code := index.alias.get(key):
             return code, "alias"
-    return _nearest_code(value, index)
+    return _find_nearest_code(value, index)
 
 
-def _search_keys(value: str, index: CodeIndex) -> list[str]:
+def _make_search_keys(value: str, index: CodeIndex) -> list[str]:
     """Return the skeletons by which a text is looked up: of the whole text, of the text without the words around the name, and of its
     parts.
     """
-    parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short(part)]
-    keys = [_search_key(value), _search_key(index.strip_words(value)), *(_search_key(index.strip_words(part)) for part in parts)]
+    parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short_text(part)]
+    keys = [
+        _make_skeleton_key(value),
+        _make_skeleton_key(index.strip_words(value)),
+        *(_make_skeleton_key(index.strip_words(part)) for part in parts),
+    ]
     return [key for key in dict.fromkeys(keys) if key]
 
 
-def _nearest_code(value: str, index: CodeIndex) -> tuple[str | None, MatchKind | None]:
+def _find_nearest_code(value: str, index: CodeIndex) -> tuple[str | None, MatchKind | None]:
     """Return the only code with a name within one typing error (two in a long name) of the text, if no name of another code is nearly as
     similar.
 
     The words around the name are not compared.
     """
-    key = _search_key(index.strip_words(value))
+    key = _make_skeleton_key(index.strip_words(value))
     errors = (len(key) >= _MIN_LETTERS_ONE_ERROR) + (len(key) >= _MIN_LETTERS_TWO_ERRORS)
     near = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors + _MARGIN, limit=None) if errors else []
     least = min((distance for _, distance, _ in near), default=0)
@@ -148,13 +153,13 @@ def _fold_case(text: str) -> str:
     return tidy_text(text).casefold()
 
 
-def _is_short(text: str) -> bool:
+def _is_short_text(text: str) -> bool:
     return len(re.sub(r"\W", "", text)) <= _MAX_CODE_LETTERS
 
 
-def _search_key(text: str) -> str:
+def _make_skeleton_key(text: str) -> str:
     """Return the skeleton of a text of more than `_MAX_CODE_LETTERS` letters.
 
     It is empty for a shorter text, and for a text with digits, since a skeleton has letters only.
     """
-    return "" if _is_short(text) or re.search(r"\d", text) else phrase_skeleton(text)
+    return "" if _is_short_text(text) or re.search(r"\d", text) else make_phrase_skeleton(text)

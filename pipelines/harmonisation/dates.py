@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from pipelines.harmonisation.letters import fold_text, map_frame, tidy_text
+from pipelines.harmonisation.letters import fold_text, map_values_to_frame, tidy_text
 from schemas import domain
 from sources.contract import DateFormat
 
@@ -76,7 +76,7 @@ def parse_dates(
     (read, but not in the agreed form: Excel serial number, month in words, ISO instead of day first), `not_permitted_year`.
     """
     end = None if latest is None or pd.isna(latest) else latest.to_pydatetime().replace(tzinfo=None)
-    return map_frame(text, lambda value: _parse_date(value, format, year_only, month_only, end), COLUMNS)
+    return map_values_to_frame(text, lambda value: _parse_date(value, format, year_only, month_only, end), COLUMNS)
 
 
 def first_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
@@ -94,7 +94,7 @@ def _parse_date(text: str, agreed: str, year_only: bool, month_only: bool, lates
     if not value:
         return None, None, None, None
     if agreed == "utc" and (match := _MOMENT.fullmatch(value)):
-        return _read_moment(match)
+        return _read_timestamp(match)
     if match := _ISO.fullmatch(value):
         return _read_day(match[1], match[2], match[3], None if agreed == "iso" else "other_format", latest)
     if match := _DAY_FIRST.fullmatch(value):
@@ -125,7 +125,7 @@ def _read_day(year: str, month: str, day: str, problem: str | None, latest: dt.d
         return None, full_year or None, None, "impossible"
 
 
-def _read_moment(match: re.Match[str]) -> Parsed:
+def _read_timestamp(match: re.Match[str]) -> Parsed:
     """Return the day of a moment, in the country's time zone. A moment without an offset is in UTC."""
     day = _read_day(match[1], match[2], match[3], None if match[6] else "other_format", None)
     hour, minute, offset = int(match[4]), int(match[5]), match[6] or "Z"
@@ -137,12 +137,12 @@ def _read_moment(match: re.Match[str]) -> Parsed:
         else dt.timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:])) * (-1 if offset[0] == "-" else 1)
     )
     moment = dt.datetime.combine(day[0].date(), dt.time(hour, minute), dt.UTC) - shift
-    local = moment.astimezone(_country_zone())
+    local = moment.astimezone(_get_country_time_zone())
     return dt.datetime(local.year, local.month, local.day), local.year, "day", day[3]  # noqa: DTZ001
 
 
 @cache
-def _country_zone() -> ZoneInfo:
+def _get_country_time_zone() -> ZoneInfo:
     return ZoneInfo(domain.country().time_zone)
 
 

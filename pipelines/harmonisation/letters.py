@@ -1,7 +1,7 @@
 """Letters: repair of mojibake, script, diacritics, and the skeleton by which names and words are compared.
 
-Belongs here: functions of a single text, and `map_values` and `map_frame`, which apply such a function once to each distinct value of a
-Series. Does not belong here: the meaning of a text (the other modules of this package).
+Belongs here: functions of a single text, and `map_values` and `map_values_to_frame`, which apply such a function once to each distinct
+value of a Series. Does not belong here: the meaning of a text (the other modules of this package).
 
 The skeleton removes the differences between Albanian, Serbian and Turkish spelling (sources-of-facts.md, Spelling of names). It is coarse
 on purpose: two spellings of one name must agree, and the linkage model decides how much an agreement is worth.
@@ -51,10 +51,10 @@ def map_values(text: pd.Series, function: Callable[[str], Any], dtype: str = "st
 
     Return the results as a Series of `dtype` on the same index; null stays null.
     """
-    return map_frame(text, lambda value: (function(value),), {"value": dtype})["value"]
+    return map_values_to_frame(text, lambda value: (function(value),), {"value": dtype})["value"]
 
 
-def map_frame(text: pd.Series, function: Callable[[str], tuple[Any, ...]], columns: Mapping[str, str]) -> pd.DataFrame:
+def map_values_to_frame(text: pd.Series, function: Callable[[str], tuple[Any, ...]], columns: Mapping[str, str]) -> pd.DataFrame:
     """Apply `function`, which returns a tuple, to each distinct non-null value of `text`. Return a frame on the index of `text`.
 
     columns: name → dtype, in the order of the tuple.
@@ -86,12 +86,12 @@ def tidy_text(text: str) -> str:
     return _SPACE.sub(" ", unicodedata.normalize("NFC", repair_mojibake(text))).strip()
 
 
-def to_latin(text: str) -> str:
+def convert_to_latin(text: str) -> str:
     """Return a text with Cyrillic letters replaced by Serbian Latin ones."""
     return text.translate(_TO_LATIN)
 
 
-def _strip_marks(text: str) -> str:
+def _strip_diacritics(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.translate(_UNDECOMPOSED))
     return "".join(c for c in plain if not unicodedata.combining(c))
 
@@ -102,38 +102,38 @@ def fold_text(text: str) -> str:
 
     It is used for words and labels, in which letter pairs stay distinct.
     """
-    return _strip_marks(to_latin(tidy_text(text)).lower().replace("đ", "dj"))
+    return _strip_diacritics(convert_to_latin(tidy_text(text)).lower().replace("đ", "dj"))
 
 
 @lru_cache(maxsize=262144)
-def token_skeleton(token: str) -> str:
+def make_token_skeleton(token: str) -> str:
     """Return the skeleton of one token: letters a-z only; empty if the token has no letter.
 
     The skeleton of a skeleton is the skeleton itself.
     """
-    text = to_latin(tidy_text(token)).casefold()
+    text = convert_to_latin(tidy_text(token)).casefold()
     text = unicodedata.normalize("NFC", text)
     previous = None
     while text != previous:  # folding can create a new pair (`šh`), so repeat until nothing changes
         previous = text
         for pattern, plain in _PAIRS:
             text = pattern.sub(plain, text)
-        text = re.sub("[^a-z]", "", _strip_marks(text))
+        text = re.sub("[^a-z]", "", _strip_diacritics(text))
         text = _DOUBLED.sub(r"\1", text)
     return text
 
 
-def phrase_skeleton(text: str) -> str:
+def make_phrase_skeleton(text: str) -> str:
     """Return the skeletons of the words of a text in their order, separated by a space."""
-    return " ".join(skeleton for part in _text_parts(text) for skeleton in _token_skeletons(part))
+    return " ".join(skeleton for part in _split_text(text) for skeleton in _make_token_skeletons(part))
 
 
-def folded_words(text: str) -> list[str]:
+def split_folded_words(text: str) -> list[str]:
     """Return the folded words of a text in their order."""
-    return [word for part in _text_parts(text) for word in fold_text(part).split()]
+    return [word for part in _split_text(text) for word in fold_text(part).split()]
 
 
-def _text_parts(text: str) -> list[str]:
+def _split_text(text: str) -> list[str]:
     """Return the parts of a text that can be read separately, so that a repeated word is read once.
 
     Mojibake may contain a space, so it is not split.
@@ -142,6 +142,6 @@ def _text_parts(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=65536)
-def _token_skeletons(text: str) -> tuple[str, ...]:
-    words = re.split(r"[^\w]+", to_latin(tidy_text(text)))
-    return tuple(s for s in (token_skeleton(w) for w in words) if s)
+def _make_token_skeletons(text: str) -> tuple[str, ...]:
+    words = re.split(r"[^\w]+", convert_to_latin(tidy_text(text)))
+    return tuple(s for s in (make_token_skeleton(w) for w in words) if s)

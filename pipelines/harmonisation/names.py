@@ -11,7 +11,15 @@ from functools import cache
 import pandas as pd
 
 from pipelines.harmonisation import code_lists
-from pipelines.harmonisation.letters import fold_text, map_frame, map_values, phrase_skeleton, tidy_text, to_latin, token_skeleton
+from pipelines.harmonisation.letters import (
+    convert_to_latin,
+    fold_text,
+    make_phrase_skeleton,
+    make_token_skeleton,
+    map_values,
+    map_values_to_frame,
+    tidy_text,
+)
 
 COLUMNS = ("name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton")
 
@@ -24,7 +32,7 @@ _TITLES = frozenset(
     )
 )
 _AMBIGUOUS_TITLES = frozenset({"z", "g"})
-# Words around a name that are not part of it: alias, born. Single words for an unknown person are added by `_words_without_name`.
+# Words around a name that are not part of it: alias, born. Single words for an unknown person are added by `_list_words_without_name`.
 _AROUND = frozenset({"alias", "zvani", "lindur", "lindura", "rodj", "rodjen", "rodjena"})
 _PARENT_BRACKET = re.compile(r"[(\[{]\s*(?P<parent>[^)\]}]*)[)\]}]?")
 _PARENT_WORDS = re.compile(
@@ -36,12 +44,12 @@ _PARENT_WORDS = re.compile(
 _SPLIT = re.compile(r"[^\w'’`]+|_")
 
 
-def name_skeletons(names: pd.Series) -> pd.Series:
+def make_name_skeletons(names: pd.Series) -> pd.Series:
     """Return the skeleton of each text of `names`: the skeletons of its tokens in their order, separated by a space.
 
     See `pipelines.harmonisation.letters`.
     """
-    return map_values(names, lambda text: phrase_skeleton(text) or None)
+    return map_values(names, lambda text: make_phrase_skeleton(text) or None)
 
 
 def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
@@ -53,13 +61,15 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
     name in brackets, after "i biri i", or an initial between two tokens). An initial elsewhere is a token of one letter. All are null if
     nothing is left, and for the words for an unknown person (`schemas/codes/person_kinds.csv`).
     """
-    column = {name: _text_column(frame, name) for name in ("given_name", "surname", "full_name", "parent_name")}
-    unknown = _means_unknown(column["given_name"], column["surname"])
+    column = {name: _get_text_column(frame, name) for name in ("given_name", "surname", "full_name", "parent_name")}
+    unknown = _are_unknown_person_words(column["given_name"], column["surname"])
     column |= {name: column[name].mask(unknown) for name in ("given_name", "surname")}
-    given = map_frame(column["given_name"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})
-    surname = map_frame(column["surname"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})
-    full = map_frame(column["full_name"], lambda text: _parse_name(text, one_field=True), {"own": "str", "parent": "str"})
-    parent = map_frame(column["parent_name"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})["own"]
+    given = map_values_to_frame(column["given_name"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})
+    surname = map_values_to_frame(column["surname"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})
+    full = map_values_to_frame(column["full_name"], lambda text: _parse_name(text, one_field=True), {"own": "str", "parent": "str"})
+    parent = map_values_to_frame(column["parent_name"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})[
+        "own"
+    ]
 
     both = given["own"].fillna("") + " " + surname["own"].fillna("")
     tokens = both.where(both.str.strip() != "", full["own"])
@@ -74,23 +84,23 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
 def classify_person_kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
     """Return `natural`, `legal` or `unknown` for each row of `frame` (`full_name`, `name_tokens`).
 
-    identified: whether the row has an identifying value other than the name. A row without a name and without such a value is an unknown
+    `identified` says whether the row has an identifying value other than the name. A row with neither a name nor such a value is an unknown
     person.
     """
     words = code_lists.list_names("person_kinds")
     listed = code_lists.read_code_list("person_kinds")
     forms = frozenset("|".join(listed.loc[listed["code"] == "legal", "parts"]).split("|"))
-    called = frozenset(map(_folded_letters, words["legal"]))
+    called = frozenset(map(_extract_folded_letters, words["legal"]))
     company = map_values(
         frame["full_name"],
-        lambda text: _folded_letters(text) in called or not forms.isdisjoint(map(_folded_letters, text.split())),
+        lambda text: _extract_folded_letters(text) in called or not forms.isdisjoint(map(_extract_folded_letters, text.split())),
         "boolean",
     )
     out = pd.Series("natural", index=frame.index, dtype="str").mask(company.fillna(False).astype(bool), "legal")
     return out.mask(frame["name_tokens"].isna() & ~identified, "unknown")
 
 
-def _means_unknown(given: pd.Series, surname: pd.Series) -> pd.Series:
+def _are_unknown_person_words(given: pd.Series, surname: pd.Series) -> pd.Series:
     """Return whether two fields together are the words for an unknown person, in either order."""
     first, last = given.fillna(""), surname.fillna("")
     both = pd.DataFrame({"straight": first + " " + last, "turned": last + " " + first})
@@ -99,27 +109,27 @@ def _means_unknown(given: pd.Series, surname: pd.Series) -> pd.Series:
 
 def _is_unknown_person(text: str) -> bool:
     """Return whether a text is the words for an unknown person, written once or as both names."""
-    letters = _folded_letters(text)
+    letters = _extract_folded_letters(text)
     half = letters[: len(letters) // 2]
-    return letters in _unknown_person_words() or (half * 2 == letters and half in _unknown_person_words())
+    return letters in _list_unknown_person_words() or (half * 2 == letters and half in _list_unknown_person_words())
 
 
 @cache
-def _unknown_person_words() -> frozenset[str]:
-    return frozenset(map(_folded_letters, code_lists.list_names("person_kinds")["unknown"]))
+def _list_unknown_person_words() -> frozenset[str]:
+    return frozenset(map(_extract_folded_letters, code_lists.list_names("person_kinds")["unknown"]))
 
 
 @cache
-def _words_without_name() -> frozenset[str]:
+def _list_words_without_name() -> frozenset[str]:
     return _AROUND | {fold_text(text) for text in code_lists.list_names("person_kinds")["unknown"] if " " not in text}
 
 
-def _folded_letters(text: str) -> str:
+def _extract_folded_letters(text: str) -> str:
     """Return the folded letters of a text, without all other characters."""
     return re.sub(r"[\W\d_]", "", fold_text(text))
 
 
-def _text_column(frame: pd.DataFrame, name: str) -> pd.Series:
+def _get_text_column(frame: pd.DataFrame, name: str) -> pd.Series:
     return frame[name].astype("str") if name in frame else pd.Series(None, index=frame.index, dtype="str")
 
 
@@ -127,7 +137,7 @@ def _parse_name(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
     """Return the skeletons of the tokens of a name, in their order, and the skeleton of the parent's name if it is found in the text."""
     if _is_unknown_person(text):
         return None, None
-    text = to_latin(tidy_text(text))
+    text = convert_to_latin(tidy_text(text))
     parents: list[str] = []
     for pattern in (_PARENT_BRACKET, _PARENT_WORDS):
         match = pattern.search(text)
@@ -136,18 +146,18 @@ def _parse_name(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
             if not _is_unknown_person(match["parent"]):
                 parents.append(match["parent"])
     words = _drop_titles([word for word in _SPLIT.split(text) if word])
-    tokens = [s for s in (token_skeleton(word) for word in words) if s]
+    tokens = [s for s in (make_token_skeleton(word) for word in words) if s]
     if not tokens and parents:  # nothing but brackets: they hold the name itself
-        tokens, parents = phrase_skeleton(parents[0]).split(), []
+        tokens, parents = make_phrase_skeleton(parents[0]).split(), []
     inner = [i for i in range(1, len(tokens) - 1 if one_field else len(tokens)) if len(tokens[i]) == 1]
     if len(inner) == 1 and len(words) == len(tokens):
         parents.append(tokens.pop(inner[0]))
-    parent = phrase_skeleton(parents[0]) if parents else ""
+    parent = make_phrase_skeleton(parents[0]) if parents else ""
     return " ".join(tokens) or None, parent or None
 
 
 def _drop_titles(words: list[str]) -> list[str]:
-    keep = [word for word in words if _strip_punctuation(word) not in _words_without_name()]
+    keep = [word for word in words if _strip_punctuation(word) not in _list_words_without_name()]
     if len(keep) < len(words):  # "e lindur Gashi", "i panjohur": the particle is dropped with its word
         keep = [word for word in keep if word.lower() not in ("i", "e")]
     while len(keep) > 1 and _strip_punctuation(keep[0]) in _TITLES:

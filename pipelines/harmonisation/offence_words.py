@@ -14,7 +14,7 @@ import pandas as pd
 from rapidfuzz import fuzz, process
 
 from pipelines.harmonisation import code_lists
-from pipelines.harmonisation.letters import fold_text, map_values, phrase_skeleton
+from pipelines.harmonisation.letters import fold_text, make_phrase_skeleton, map_values
 
 _LEAST_SIMILARITY = 88.0  # of word sets (rapidfuzz token_sort_ratio), for misspelt words
 
@@ -40,7 +40,7 @@ def find_offence_groups(text: pd.Series) -> pd.Series:
     """Return the offence group (`schemas.canonical.OFFENCE_GROUPS`) of each offence in words, on the same index; null if the words do not
     show it.
     """
-    return map_values(text, _offence_group)
+    return map_values(text, _find_offence_group)
 
 
 def find_exploitation_forms(text: pd.Series) -> pd.Series:
@@ -50,37 +50,37 @@ def find_exploitation_forms(text: pd.Series) -> pd.Series:
     It is null if the form is not known, also for words that say so; the counting rules count null as `unknown`.
     """
     forms = code_lists.find_codes("forms", text)["code"]
-    forms_by_words = map_values(text.where(forms.isna()), _exploitation_form)
+    forms_by_words = map_values(text.where(forms.isna()), _find_exploitation_form)
     return forms.fillna(forms_by_words).replace("unknown", None).astype("str")
 
 
-def _offence_group(text: str) -> str | None:
-    key = phrase_skeleton(text)
+def _find_offence_group(text: str) -> str | None:
+    key = make_phrase_skeleton(text)
     if not key:
         return None
-    if group := _known_wordings().get(key):
+    if group := _read_known_wordings().get(key):
         return group
-    if similar := process.extractOne(key, list(_known_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY):
-        return _known_wordings()[similar[0]]
+    if similar := process.extractOne(key, list(_read_known_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY):
+        return _read_known_wordings()[similar[0]]
     words = f" {fold_text(text)}"
-    group_by_rule = next((rule.group for rule in _word_rules() if rule.is_met_by(words)), None)
-    return group_by_rule or _group_of_contained_wording(set(key.split()))
+    group_by_rule = next((rule.group for rule in _read_word_rules() if rule.is_met_by(words)), None)
+    return group_by_rule or _find_group_of_contained_wording(set(key.split()))
 
 
-def _group_of_contained_wording(words: set[str]) -> str | None:
+def _find_group_of_contained_wording(words: set[str]) -> str | None:
     """Return the group of the longest known wording whose words are all among `words`."""
-    inside = [wording for wording in _known_wordings() if words.issuperset(wording.split())]
-    return _known_wordings()[max(inside, key=len)] if inside else None
+    inside = [wording for wording in _read_known_wordings() if words.issuperset(wording.split())]
+    return _read_known_wordings()[max(inside, key=len)] if inside else None
 
 
 @cache
-def _known_wordings() -> dict[str, str]:
+def _read_known_wordings() -> dict[str, str]:
     groups = dict(code_lists.read_code_list("offences")[["code", "group"]].itertuples(index=False, name=None))
-    return {phrase_skeleton(text): groups[code] for code, texts in code_lists.list_names("offences").items() for text in texts}
+    return {make_phrase_skeleton(text): groups[code] for code, texts in code_lists.list_names("offences").items() for text in texts}
 
 
 @cache
-def _word_rules() -> tuple[_WordRule, ...]:
+def _read_word_rules() -> tuple[_WordRule, ...]:
     rows = code_lists.read_code_list("offence_words").to_dict("records")
     return tuple(_WordRule(str(row["group"]), *(_split_cell(row[name]) for name in ("one_of", "and_one_of", "none_of"))) for row in rows)
 
@@ -89,11 +89,11 @@ def _split_cell(cell: str) -> tuple[str, ...]:
     return tuple(part for part in cell.split("|") if part)
 
 
-def _exploitation_form(text: str) -> str | None:
+def _find_exploitation_form(text: str) -> str | None:
     words = fold_text(text)
-    return next((code for code, parts in _form_parts() if any(part in words for part in parts)), None)
+    return next((code for code, parts in _read_form_parts() if any(part in words for part in parts)), None)
 
 
 @cache
-def _form_parts() -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _read_form_parts() -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((str(row["code"]), _split_cell(row["parts"])) for row in code_lists.read_code_list("forms").to_dict("records"))

@@ -18,7 +18,7 @@ from schemas.canonical import OFFENCE_GROUPS
 class OffenceColumns:
     """The columns of a delivered table that describe an offence.
 
-    days: columns, of which the first one that is filled is the day of the offence.
+    The day of the offence is in the first of the columns `days` that is filled.
     """
 
     table: str
@@ -64,7 +64,7 @@ def classify_offences(frame: pd.DataFrame, columns: OffenceColumns) -> pd.DataFr
     )
 
 
-def seriousness_rank(groups: pd.Series) -> pd.Series:
+def rank_by_seriousness(groups: pd.Series) -> pd.Series:
     """Return the rank of offence groups, 0 for the most serious (order of `docs/reference/counting-rules.md`); null ranks last."""
     rank = {group: i for i, group in enumerate(OFFENCE_GROUPS)}
     return groups.map(rank).fillna(len(rank)).astype(int)

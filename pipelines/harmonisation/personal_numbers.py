@@ -13,7 +13,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from pipelines.harmonisation.letters import map_frame, tidy_text
+from pipelines.harmonisation.letters import map_values_to_frame, tidy_text
 from schemas import domain
 
 COLUMNS = {"number": "str", "valid": "boolean", "repair": "str"}
@@ -45,7 +45,7 @@ def parse_personal_numbers(text: pd.Series) -> pd.DataFrame:
     """
     text = text.astype("str")
     plain = text.str.fullmatch(FULL_PATTERN, na=False).to_numpy(dtype=bool) & ~text.isin(_PLACEHOLDERS).to_numpy()
-    out = map_frame(text.mask(plain), _parse_personal_number, COLUMNS)  # only the numbers that are not ten plain digits
+    out = map_values_to_frame(text.mask(plain), _parse_personal_number, COLUMNS)  # only the numbers that are not ten plain digits
     out["number"] = out["number"].where(~plain, text)
     out.loc[plain, "valid"] = _have_valid_check_digit(text.to_numpy(dtype=object)[plain].astype("int64"))
     return out
@@ -76,14 +76,14 @@ def _parse_personal_number(text: str) -> tuple[str | None, bool | None, str | No
         digits = _expand_scientific(*scientific.groups())
         if digits is None:
             return None, False, "not_digits"
-        return _check_digits(digits, "float")
+        return _validate_digits(digits, "float")
     if floating := _FLOAT.fullmatch(value):
-        return _check_digits(floating[1], "float")
+        return _validate_digits(floating[1], "float")
     plain = _SEPARATORS.sub("", value)
     if plain != value:
         repair = "spaces"
     if plain.isascii() and plain.isdigit():
-        return _check_digits(plain, repair)
+        return _validate_digits(plain, repair)
     if _ALBANIA.fullmatch(plain.upper()):
         return plain.upper(), False, "other_kind"
     return _replace_misread_letters(plain)
@@ -97,7 +97,7 @@ def _expand_scientific(first: str, fraction: str | None, exponent: str) -> str |
     return digits.ljust(power + 1, "0")
 
 
-def _check_digits(digits: str, repair: str | None) -> tuple[str | None, bool | None, str | None]:
+def _validate_digits(digits: str, repair: str | None) -> tuple[str | None, bool | None, str | None]:
     if len(digits) == _LENGTH:
         return (None, False, "placeholder") if digits in _PLACEHOLDERS else (digits, has_valid_check_digit(digits), repair)
     if len(digits) > _LENGTH:

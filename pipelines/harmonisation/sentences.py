@@ -47,27 +47,29 @@ _YEAR_AND_A_HALF = re.compile(r"\b((?:v|god|year)[a-z]*)\s+(?:e|i|and)\s+(?:a\s+
 _LENGTH = re.compile(r"(\d{1,5}(?:[.,]\d+)?)[^\w]*([a-z]+)")
 
 
-def sentence_days(text: pd.Series) -> pd.Series:
+def parse_sentence_days(text: pd.Series) -> pd.Series:
     """Return the length of each sentence in days (float), on the same index. A year is 365.25 days, a month a twelfth of that.
 
     text: `3 vjet e 6 muaj`, `84 muaj`, `60 ditë`, also in Serbian or English, with numbers in words or typing errors in the units. The
     result is null if no length of time can be read; a number without a unit does not count.
     """
-    return map_values(text, _days_of_sentence, "float64")
+    return map_values(text, _parse_sentence, "float64")
 
 
-def sentence_months(text: pd.Series) -> pd.Series:
-    """Return the length of each sentence in months (float), read as `sentence_days` does."""
-    return sentence_days(text) / DAYS_PER_MONTH
+def parse_sentence_months(text: pd.Series) -> pd.Series:
+    """Return the length of each sentence in months (float), read as `parse_sentence_days` does."""
+    return parse_sentence_days(text) / DAYS_PER_MONTH
 
 
-def _days_of_sentence(text: str) -> float | None:
+def _parse_sentence(text: str) -> float | None:
     value = _HALF.sub("0.5", fold_text(text))
     value = _YEAR_AND_A_HALF.sub(r"\1 e 6 muaj", value)
     value = re.sub(r"[a-z]+", lambda word: _WORDS.get(word[0], word[0]), value)
-    days = [float(number.replace(",", ".")) * unit for number, word in _LENGTH.findall(value) if (unit := _unit_days(word)) is not None]
+    days = [
+        float(number.replace(",", ".")) * unit for number, word in _LENGTH.findall(value) if (unit := _get_days_of_unit(word)) is not None
+    ]
     return sum(days) if days else None
 
 
-def _unit_days(word: str) -> float | None:
+def _get_days_of_unit(word: str) -> float | None:
     return next((days for pattern, days in _UNITS if pattern.match(word)), None)

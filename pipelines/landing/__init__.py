@@ -6,6 +6,6 @@ Does not belong here: the content of files (`sources`).
 from __future__ import annotations
 
 from pipelines.landing.ingest import LandingReport, land_deliveries
-from pipelines.landing.receipts import LandedDelivery, landed_deliveries
+from pipelines.landing.receipts import LandedDelivery, list_landed_deliveries
 
-__all__ = ["LandedDelivery", "LandingReport", "land_deliveries", "landed_deliveries"]
+__all__ = ["LandedDelivery", "LandingReport", "land_deliveries", "list_landed_deliveries"]

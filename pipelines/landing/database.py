@@ -10,10 +10,10 @@ import os
 import re
 from pathlib import Path
 
-from pipelines.landing.walk import declared_files
+from pipelines.landing.walk import list_declared_files
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
-from sources.readers.dump import SECONDS, dump_or_reason
+from sources.readers.dump import SECONDS, dump_or_failure_reason
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump stops earlier unless the server blocks it
@@ -25,42 +25,42 @@ _NO_DATABASE = (
 _SCHEMES = ("postgresql://", "postgres://")
 
 
-class UnreachableError(Exception):
+class DatabaseUnreachableError(Exception):
     """Raised if the database could not be dumped. The message gives the reason without the URL."""
 
 
 def find_pointer(institution: str, names: set[str]) -> str | None:
     """Return the file among `names` that points to a database server according to the institution's contract.
 
-    Return None if there is none, or if its dump is delivered too.
+    Return None if there is no such file, or if the dump of the database is delivered too.
     """
-    for file in declared_files(institution):
+    for file in list_declared_files(institution):
         for name in file.alternatives:
-            if file.reader == "database" and name.endswith(".url") and name in names and dump_name(name) not in names:
+            if file.reader == "database" and name.endswith(".url") and name in names and make_dump_name(name) not in names:
                 return name
     return None
 
 
-def dump_name(pointer: str) -> str:
+def make_dump_name(pointer: str) -> str:
     """Return the name of the landed dump: `psh.dump` for `psh.url`."""
     return pointer.removesuffix(".url") + ".dump"
 
 
 def dump_database(pointer: bytes) -> bytes:
-    """Return the dump of the database to which a `.url` file points. pointer: content of the file. Raises `UnreachableError`."""
-    url = _database_url(pointer)
+    """Return the dump of the database to which a `.url` file points. pointer: content of the file. Raises `DatabaseUnreachableError`."""
+    url = _read_database_url(pointer)
     if url is None:
-        raise UnreachableError(_NO_DATABASE)
+        raise DatabaseUnreachableError(_NO_DATABASE)
     try:
         dump = request_dump(url)
     except ExceededError as ended:
-        raise UnreachableError(f"the database could not be read ({ended.detail or ended.reason})") from None
+        raise DatabaseUnreachableError(f"the database could not be read ({ended.detail or ended.reason})") from None
     if isinstance(dump, str):
-        raise UnreachableError(dump)
+        raise DatabaseUnreachableError(dump)
     return dump
 
 
-def _database_url(pointer: bytes) -> str | None:
+def _read_database_url(pointer: bytes) -> str | None:
     """Return the URL from the variable that `pointer` names, or from the file that `<variable>_FILE` names.
 
     Return None on any error, so that the feedback does not reveal which variables exist. Harmonia's own settings are refused.
@@ -82,4 +82,4 @@ def request_dump(url: str) -> bytes | str:
 
     Return the dump, or the reason why it failed. Raises `ExceededError`.
     """
-    return bounded.run_one_task(dump_or_reason, url, _BOUNDS)
+    return bounded.run_bounded_task(dump_or_failure_reason, url, _BOUNDS)

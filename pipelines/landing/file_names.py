@@ -23,7 +23,7 @@ _LEFTOVER_BEGINNINGS = ("~$", ".~lock.")
 _MAX_NAME_BYTES = 120  # bytes; archives, mail and other systems cut longer names
 
 
-def printable_name(name: str) -> str:
+def make_printable_name(name: str) -> str:
     r"""Return `name` in a unique form that can be printed, stored and compared.
 
     Unprintable characters, bytes that are not UTF-8 and the backslash are escaped (`rastet\\u0007.csv`).
@@ -43,10 +43,10 @@ def printable_name(name: str) -> str:
 
 def needs_escaping(name: str) -> bool:
     """Return whether a name needs escaping, or is so long that other systems cut it."""
-    return printable_name(name) != name or len(os.fsencode(name)) > _MAX_NAME_BYTES
+    return make_printable_name(name) != name or len(os.fsencode(name)) > _MAX_NAME_BYTES
 
 
-def kind_of(name: str) -> FileKind:
+def classify_file_name(name: str) -> FileKind:
     """Return the kind of a file directly in a delivery folder, by its name: delivered, left over from copying, or created by the operating
     system.
     """

@@ -14,25 +14,25 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from harmonia.home import Home
-from harmonia.lock import landing_lock
+from harmonia.lock import lock_landing_store
 from harmonia.registry import Registry
-from harmonia.registry.ledger import erased_unread, now, removed_hashes, required_hashes, unknown_hashes
+from harmonia.registry.ledger import now, read_hashes_of_erased_files, read_removed_hashes, read_required_hashes, select_unknown_hashes
 from harmonia.registry.tables import Audit
-from harmonia.user import current_user
-from pipelines.landing.database import UnreachableError, dump_database, dump_name, find_pointer
-from pipelines.landing.file_names import kind_of, printable_name
+from harmonia.user import find_current_user
+from pipelines.landing.database import DatabaseUnreachableError, dump_database, find_pointer, make_dump_name
+from pipelines.landing.file_names import classify_file_name, make_printable_name
 from pipelines.landing.receipts import (
     CurrentFiles,
     LandedDelivery,
     StagedDelivery,
     StoredFile,
-    current_files,
-    landed_deliveries,
+    list_current_files,
+    list_landed_deliveries,
     record_landing,
 )
-from pipelines.landing.store import ChangingError, LandingStore, StagedBytes, UnreadableError
+from pipelines.landing.store import FileStillChangingError, FileUnreadableError, LandingStore, StagedBytes
 from pipelines.landing.walk import DeliveryFolder, FileStat, Finding, InboxWalk, open_folder, walk_inbox
 
 _FRESH_SECONDS = 2.0  # seconds: a file modified more recently may still be written to
@@ -56,9 +56,8 @@ class LandingReport:
 
 
 def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) -> LandingReport:
-    """Ingest the new files of `inbox`: their bytes into the store of `home`, their receipts into `registry`. Idempotent.
-
-    settle: seconds to wait if a new file was modified within the last two seconds, since it may still be written to. Raises
+    """Store the bytes of the new files of `inbox` in `home`, and enter their receipts into `registry`.
+    If a new file was modified within the last two seconds, this waits for `settle` seconds, since the file may still be written to. Raises
     `HarmoniaError`, and records nothing, if the inbox is missing, the disk is full, or another process is landing for more than a minute.
     Problems inside the inbox are findings.
     """
@@ -66,28 +65,30 @@ def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle: floa
     if home.root.resolve().is_relative_to(inbox.resolve()):
         raise HarmoniaError(f"home {home.root} is inside the inbox {inbox}: name another folder with --home (or HARMONIA_HOME)")
     moment = now()
-    with landing_lock(home):
+    with lock_landing_store(home):
         inbox_pass = _InboxPass(inbox, LandingStore(home.landing))
-        inbox_pass.store.clean()
+        inbox_pass.store.remove_uncommitted_bytes()
         try:
             with registry.read() as session:
-                before, erased = current_files(session), removed_hashes(session)
-                inbox_pass.store.remove(erased_unread(session) | unknown_hashes(session, inbox_pass.store.unrecorded()))
-            inbox_pass.store.recorded()
-            staged = inbox_pass.stage(before, erased)
+                before, erased = list_current_files(session), read_removed_hashes(session)
+                inbox_pass.store.remove_bytes(
+                    read_hashes_of_erased_files(session) | select_unknown_hashes(session, inbox_pass.store.list_unrecorded_hashes())
+                )
+            inbox_pass.store.forget_unrecorded_hashes()
+            staged = inbox_pass.stage_deliveries(before, erased)
             inbox_pass.wait_until_settled(settle)
             for delivery in staged:
-                inbox_pass.check_unchanged(delivery)
-            sizes = inbox_pass.commit(staged)
+                inbox_pass.skip_changed_files(delivery)
+            sizes = inbox_pass.commit_files(staged)
             with registry.read() as session:
-                inbox_pass.note_replaced(staged, required_hashes(session))
+                inbox_pass.report_replaced_bytes(staged, read_required_hashes(session))
         finally:
-            inbox_pass.store.clean()
+            inbox_pass.store.remove_uncommitted_bytes()
         with registry.write() as session:
             recorded = record_landing(session, inbox_pass.found, staged, sizes, moment)
-            session.add_all(Audit(at=moment, who=current_user(), action=REPLACED, subject=subject) for subject in inbox_pass.replaced)
-        inbox_pass.store.recorded()
-    all_deliveries = landed_deliveries(registry, home)
+            session.add_all(Audit(at=moment, who=find_current_user(), action=REPLACED, subject=subject) for subject in inbox_pass.replaced)
+        inbox_pass.store.forget_unrecorded_hashes()
+    all_deliveries = list_landed_deliveries(registry, home)
     return LandingReport(
         new=[delivery for delivery in all_deliveries if (delivery.institution, str(delivery.name)) in recorded.new],
         findings=recorded.findings,
@@ -108,29 +109,30 @@ class _InboxPass:
         self.found: InboxWalk = walk_inbox(inbox)
         self.staged: dict[str, StagedBytes] = {}
         self.replaced: list[str] = []  # landed bytes that were damaged or missing and were delivered again
-        self._unreachable: dict[bytes, UnreachableError] = {}  # by pointer; each database is tried once per run
+        self._unreachable: dict[bytes, DatabaseUnreachableError] = {}  # by pointer; each database is tried once per run
 
-    def stage(self, before: CurrentFiles, erased: Collection[str] = ()) -> list[StagedDelivery]:
+    def stage_deliveries(self, files_before: CurrentFiles, erased_hashes: Collection[str] = ()) -> list[StagedDelivery]:
         """Stage the files of all deliveries.
 
-        before: from `current_files`. erased: hashes of bytes that an erasure removed; unchanged files with these hashes are left out.
+        `files_before` comes from `list_current_files`. `erased_hashes` are the hashes of bytes that an erasure removed; unchanged files
+        with these hashes are not stored again.
         """
         deliveries = []
         for folder in self.found.folders:
             delivery = StagedDelivery(folder, {}, set())
-            known = {file.sha256 for file in before.get(delivery.key, {}).values()}.intersection(erased)
+            known = {file.sha256 for file in files_before.get(delivery.key, {}).values()}.intersection(erased_hashes)
             for name, stat in folder.files.items():
-                kind = "nested" if "/" in name else kind_of(name)
+                kind = "nested" if "/" in name else classify_file_name(name)
                 if stat.size > _MAX_FILE_BYTES:
-                    self._skip_file(delivery, printable_name(name), "delivery-file-too-large", f"> {_MAX_FILE_BYTES >> 20:,} MiB")
+                    self._skip_file(delivery, make_printable_name(name), "delivery-file-too-large", f"> {_MAX_FILE_BYTES >> 20:,} MiB")
                     continue
                 try:
-                    self._add_file(delivery, printable_name(name), kind, self._read_file(folder, name, stat, known))
-                except ChangingError:
-                    self._skip_file(delivery, printable_name(name), "delivery-file-changing")
-                except UnreadableError as error:
-                    self._skip_file(delivery, printable_name(name), "delivery-file-unreadable", str(error))
-            self._dump_database(delivery, before.get(delivery.key, {}))
+                    self._add_file(delivery, make_printable_name(name), kind, self._stage_file(folder, name, stat, known))
+                except FileStillChangingError:
+                    self._skip_file(delivery, make_printable_name(name), "delivery-file-changing")
+                except FileUnreadableError as error:
+                    self._skip_file(delivery, make_printable_name(name), "delivery-file-unreadable", str(error))
+            self._dump_database(delivery, files_before.get(delivery.key, {}))
             deliveries.append(delivery)
         return deliveries
 
@@ -140,55 +142,55 @@ class _InboxPass:
         if any(staged.temporary is not None for staged in self.staged.values()) and youngest > (self.started - _FRESH_SECONDS) * 1e9:
             time.sleep(max(0.0, self._begun + settle - time.monotonic()))  # not wall-clock time, which may be set back
 
-    def check_unchanged(self, delivery: StagedDelivery) -> None:
+    def skip_changed_files(self, delivery: StagedDelivery) -> None:
         """Check the files of a delivery again, and skip those that changed."""
         for name, stat in delivery.folder.files.items():
-            if printable_name(name) in delivery.files and not self._is_unchanged(delivery.folder, name, stat):
-                self._skip_file(delivery, printable_name(name), "delivery-file-changing")
+            if make_printable_name(name) in delivery.files and not self._is_file_unchanged(delivery.folder, name, stat):
+                self._skip_file(delivery, make_printable_name(name), "delivery-file-changing")
         pointer = find_pointer(delivery.folder.institution, delivery.skipped)
         if pointer is not None:  # the dump is skipped with its pointer
-            delivery.files.pop(dump_name(pointer), None)
-            delivery.skipped.add(dump_name(pointer))
+            delivery.files.pop(make_dump_name(pointer), None)
+            delivery.skipped.add(make_dump_name(pointer))
 
-    def commit(self, staged: list[StagedDelivery]) -> dict[str, int]:
+    def commit_files(self, staged: list[StagedDelivery]) -> dict[str, int]:
         """Commit the files of the deliveries to the store. Return their sizes, by hash."""
         wanted = {file.sha256 for delivery in staged for file in delivery.files.values()} & self.staged.keys()
-        self.store.commit([self.staged[sha256] for sha256 in sorted(wanted)])
+        self.store.commit_bytes([self.staged[sha256] for sha256 in sorted(wanted)])
         return {sha256: self.staged[sha256].size for sha256 in wanted}
 
-    def note_replaced(self, staged: list[StagedDelivery], required: Collection[str]) -> None:
+    def report_replaced_bytes(self, staged: list[StagedDelivery], required: Collection[str]) -> None:
         """Report bytes that were received again after the store had lost or damaged them.
 
-        required: hashes of the bytes that the store should have.
+        `required` has the hashes of the bytes that the store should have.
         """
         for delivery in staged:
             for name, file in delivery.files.items():
                 bytes_ = self.staged.get(file.sha256)  # None for a dump landed before
                 if file.sha256 in required and bytes_ is not None and bytes_.temporary is not None:
-                    self.found.note("landing-bytes-replaced", None, None, f"{delivery.key[0]}/{delivery.key[1]}/{name}")
+                    self.found.add_file_finding("landing-bytes-replaced", None, None, f"{delivery.key[0]}/{delivery.key[1]}/{name}")
                     self.replaced.append(f"{delivery.key[0]} {delivery.key[1]}: {file.sha256}")
 
-    def _read_file(self, folder: DeliveryFolder, name: str, stat: FileStat, known: Collection[str]) -> StagedBytes:
-        """Stage a file. Raises `ChangingError` if it changed while it was read, `UnreadableError` if it cannot be opened."""
+    def _stage_file(self, folder: DeliveryFolder, name: str, stat: FileStat, known: Collection[str]) -> StagedBytes:
+        """Stage a file. Raises `FileStillChangingError` if it changed while it was read, `FileUnreadableError` if it cannot be opened."""
         *parts, base = name.split("/")
         try:
             with open_folder(self.inbox, folder.institution, str(folder.name), *parts) as folder_descriptor:
                 file = os.open(base, _OPEN_FLAGS, dir_fd=folder_descriptor)
         except FileNotFoundError:
-            raise ChangingError from None
+            raise FileStillChangingError from None
         except OSError as error:
-            raise UnreadableError(error.strerror or type(error).__name__) from None
+            raise FileUnreadableError(error.strerror or type(error).__name__) from None
         try:
             if FileStat.from_status(os.fstat(file)) != stat:
-                raise ChangingError
-            staged = self.store.stage(file, known)
+                raise FileStillChangingError
+            staged = self.store.stage_file(file, known)
             if FileStat.from_status(os.fstat(file)) != stat:
-                raise ChangingError
+                raise FileStillChangingError
             return staged
         finally:
             os.close(file)
 
-    def _is_unchanged(self, folder: DeliveryFolder, name: str, stat: FileStat) -> bool:
+    def _is_file_unchanged(self, folder: DeliveryFolder, name: str, stat: FileStat) -> bool:
         """Return whether a file still has the attributes that the walk found."""
         *parts, base = name.split("/")
         try:
@@ -205,14 +207,14 @@ class _InboxPass:
     def _skip_file(self, delivery: StagedDelivery, name: str, rule: str, detail: str = "") -> None:
         delivery.files.pop(name, None)
         delivery.skipped.add(name)
-        self.found.note(rule, *delivery.key, name, detail)
+        self.found.add_file_finding(rule, *delivery.key, name, detail)
 
     def _dump_database(self, delivery: StagedDelivery, before: Mapping[str, StoredFile]) -> None:
         """Dump the database to which a delivery points, unless its dump was landed with the same pointer."""
         pointer = find_pointer(delivery.folder.institution, set(delivery.files) | delivery.skipped)
         if pointer is None:
             return
-        name = dump_name(pointer)
+        name = make_dump_name(pointer)
         if pointer in delivery.skipped:
             delivery.skipped.add(name)
         elif name in before and before.get(pointer) == delivery.files[pointer]:
@@ -223,25 +225,25 @@ class _InboxPass:
                     delivery,
                     name,
                     "dump",
-                    self.store.stage_bytes(self._dump_or_report_failure(self._stored_content(delivery.files[pointer].sha256))),
+                    self.store.stage_bytes(self._dump_database_once(self._read_pointer(delivery.files[pointer].sha256))),
                 )
-            except UnreachableError as error:
-                self.found.note("delivery-database-unreachable", *delivery.key, pointer, str(error))
+            except DatabaseUnreachableError as error:
+                self.found.add_file_finding("delivery-database-unreachable", *delivery.key, pointer, str(error))
                 delivery.skipped.add(name)
                 if name in before:  # pointer and dump belong together: keep both earlier versions
                     delivery.skipped.add(pointer)
                     del delivery.files[pointer]
 
-    def _dump_or_report_failure(self, pointer: bytes) -> bytes:
+    def _dump_database_once(self, pointer: bytes) -> bytes:
         if pointer in self._unreachable:
             raise self._unreachable[pointer]
         try:
             return dump_database(pointer)
-        except UnreachableError as error:
+        except DatabaseUnreachableError as error:
             self._unreachable[pointer] = error
             raise
 
-    def _stored_content(self, sha256: str) -> bytes:
+    def _read_pointer(self, sha256: str) -> bytes:
         staged = self.staged[sha256]
-        with storage(self.store.folder), (staged.temporary or self.store.path(sha256)).open("rb") as file:
+        with convert_storage_errors(self.store.folder), (staged.temporary or self.store.get_path(sha256)).open("rb") as file:
             return file.read(_MAX_POINTER_BYTES)

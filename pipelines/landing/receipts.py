@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 
 from harmonia.home import Home
 from harmonia.registry import Registry, pulls
-from harmonia.registry.ledger import deliveries, received, record_problems, redactions
+from harmonia.registry.ledger import read_deliveries, read_everything_received, read_redactions, record_problems
 from harmonia.registry.tables import Delivery, DeliveryFile, File, Receipt
-from pipelines.landing.file_names import READ_KINDS, kind_of
+from pipelines.landing.file_names import READ_KINDS, classify_file_name
 from pipelines.landing.store import LandingStore
 from pipelines.landing.walk import DeliveryFolder, Finding, InboxWalk
 from sources.contract import DeliveryName
@@ -57,8 +57,8 @@ class StagedDelivery:
 class LandedDelivery:
     """A landed delivery.
 
-    receipt: changes only if the content changes, so that it can be a cache key. reading: the redacted reading that replaces `files` if a
-    person in them was erased (`harmonia.operations.erasure.reading`).
+    `receipt` changes only if the content changes, so that it can be a cache key. If a person in the delivery was erased, `reading` is the
+    redacted reading that replaces `files` (`harmonia.operations.erasure.reading`).
     """
 
     institution: str
@@ -82,21 +82,21 @@ class RecordedLanding:
 CurrentFiles = dict[tuple[str, str], dict[str, StoredFile]]
 
 
-def current_files(session: Session) -> CurrentFiles:
+def list_current_files(session: Session) -> CurrentFiles:
     """Return the files of each delivery by its newest receipt: (institution, delivery) → printable file name → file."""
-    return {(d.institution, d.name): _receipt_files(d.receipts[-1]) for d in received(session)}
+    return {(d.institution, d.name): _list_receipt_files(d.receipts[-1]) for d in read_everything_received(session)}
 
 
-def landed_deliveries(registry: Registry, home: Home) -> list[LandedDelivery]:
+def list_landed_deliveries(registry: Registry, home: Home) -> list[LandedDelivery]:
     """Return all landed deliveries, with the paths of their bytes, by institution, period and version.
 
     Deliveries without readable files are included. Raises `HarmoniaError` if bytes are missing from the landing store or truncated.
     """
     store = LandingStore(home.landing)
     with registry.read() as session:
-        all_deliveries = deliveries(session)
+        all_deliveries = read_deliveries(session)
         sizes = dict(session.execute(select(File.sha256, File.size)).all())
-        readings = redactions(session)
+        readings = read_redactions(session)
     out = []
     for delivery in all_deliveries:
         read = sorted((file for file in delivery.receipts[-1].files if file.kind in READ_KINDS), key=lambda file: file.name)
@@ -104,8 +104,8 @@ def landed_deliveries(registry: Registry, home: Home) -> list[LandedDelivery]:
         for name, sha256 in [("redacted reading", reading)] if reading else [(file.name, file.sha256) for file in read]:
             store.existing_path(sha256, sizes[sha256], f"{delivery.institution} {delivery.name} {name}")
         if any(file.kind != "system" for file in delivery.receipts[-1].files):
-            files = [SourceFile(file.name, store.path(file.sha256), sizes[file.sha256]) for file in read]
-            out.append(_landed_delivery(delivery, files, read, store.path(reading) if reading else None))
+            files = [SourceFile(file.name, store.get_path(file.sha256), sizes[file.sha256]) for file in read]
+            out.append(_make_landed_delivery(delivery, files, read, store.get_path(reading) if reading else None))
     return out
 
 
@@ -116,7 +116,7 @@ def record_landing(
 
     The findings include those from the history of deliveries.
     """
-    known = {(d.institution, d.name): d for d in received(session)}
+    known = {(d.institution, d.name): d for d in read_everything_received(session)}
     new_files = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
     session.add_all(File(sha256=sha256, size=sizes[sha256], first_seen=moment) for sha256 in new_files)
     session.flush()
@@ -124,20 +124,24 @@ def record_landing(
     for staged_delivery in staged:
         delivery = known.get(staged_delivery.key)
         before = delivery.receipts[-1] if delivery else None
-        files = _merge_files(inbox_walk, staged_delivery, _receipt_files(before) if before else {})
+        files = _merge_files(inbox_walk, staged_delivery, _list_receipt_files(before) if before else {})
         if files:
-            delivery = delivery or _find_or_add_delivery(session, staged_delivery, moment)
-            absent = [name for name in staged_delivery.skipped if name not in files and "/" not in name and kind_of(name) == "file"]
+            delivery = delivery or _add_delivery(session, staged_delivery, moment)
+            absent = [
+                name for name in staged_delivery.skipped if name not in files and "/" not in name and classify_file_name(name) == "file"
+            ]
             if _add_receipt(delivery, before, files, bool(absent), moment):
                 new.add(staged_delivery.key)
     _record_presence(inbox_walk, known, moment)
     session.flush()
-    findings = _sort_findings([*inbox_walk.findings, *_history_findings(deliveries(session)), *pulls.open_pull_problems(session)])
+    findings = _sort_findings(
+        [*inbox_walk.findings, *_find_history_problems(read_deliveries(session)), *pulls.read_open_pull_problems(session)]
+    )
     record_problems(session, findings, moment)
     return RecordedLanding(new, findings, len(new_files), sum(sizes[sha256] for sha256 in new_files))
 
 
-def _find_or_add_delivery(session: Session, staged: StagedDelivery, moment: datetime) -> Delivery:
+def _add_delivery(session: Session, staged: StagedDelivery, moment: datetime) -> Delivery:
     (institution, name), parsed = staged.key, staged.folder.name
     delivery = Delivery(institution=institution, name=name, period=parsed.period, version=parsed.version, first_seen=moment, receipts=[])
     session.add(delivery)
@@ -147,7 +151,7 @@ def _find_or_add_delivery(session: Session, staged: StagedDelivery, moment: date
 def _merge_files(inbox_walk: InboxWalk, staged: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
     """Return the current files of a delivery: the staged files, and the earlier version of each skipped file.
 
-    If files disappeared and none were added, the earlier files are kept, so that clearing a folder loses nothing.
+    If files disappeared and none were added, the earlier files remain, so that nothing is lost if somebody empties the folder.
     """
     files = dict(staged.files)
     files.update({name: before[name] for name in staged.skipped if name in before})
@@ -159,7 +163,7 @@ def _merge_files(inbox_walk: InboxWalk, staged: StagedDelivery, before: Mapping[
         files.update({name: before[name] for name in gone})
         for name in gone:
             if before[name].kind == "file" and not staged.folder.closed:
-                inbox_walk.note("delivery-file-gone", staged.key[0], staged.key[1], name)
+                inbox_walk.add_file_finding("delivery-file-gone", staged.key[0], staged.key[1], name)
     return files
 
 
@@ -195,37 +199,40 @@ def _record_presence(inbox_walk: InboxWalk, known: Mapping[tuple[str, str], Deli
             delivery.gone_since = moment if gone else None
 
 
-def _history_findings(all_deliveries: Iterable[Delivery]) -> list[Finding]:
-    """Return findings from the ledger. Only the finding on a delivery that was changed in place depends on the order of arrival."""
+def _find_history_problems(all_deliveries: Iterable[Delivery]) -> list[Finding]:
+    """Return findings on the history of deliveries in the ledger.
+
+    Only the finding on a delivery that was changed in place depends on the order of arrival.
+    """
     findings = InboxWalk()
     versions: dict[tuple[str, str], set[int]] = {}
     contents: dict[tuple[str, str], list[Delivery]] = {}
     for delivery in all_deliveries:
         key = (delivery.institution, delivery.name)
         if delivery.gone_since is not None:
-            findings.note("delivery-gone", *key)
+            findings.add_file_finding("delivery-gone", *key)
         changes = [_describe_changes(a, b) for a, b in pairwise(delivery.receipts) if a.content != b.content and not a.incomplete]
         if changes:
-            findings.note("delivery-changed-in-place", *key, detail=changes[-1])
+            findings.add_file_finding("delivery-changed-in-place", *key, detail=changes[-1])
         if delivery.receipts[-1].first_seen.date() <= last_day(delivery.period):
-            findings.note("delivery-before-quarter-end", *key)
+            findings.add_file_finding("delivery-before-quarter-end", *key)
         versions_of_period = versions.setdefault((delivery.institution, delivery.period), set())
         absent = [str(DeliveryName(delivery.period, v)) for v in range(max(versions_of_period, default=0) + 1, delivery.version)]
         if absent:
-            findings.note("delivery-version-gap", *key, detail=", ".join(absent[:5]))
+            findings.add_file_finding("delivery-version-gap", *key, detail=", ".join(absent[:5]))
         versions_of_period.add(delivery.version)
         contents.setdefault((delivery.institution, delivery.receipts[-1].content), []).append(delivery)
     for equal in contents.values():
         for delivery in equal[1:]:
             rule = "delivery-repeats-quarter" if delivery.period != equal[0].period else "delivery-same-bytes"
             if any(file.kind in _CONTENT_KINDS for file in delivery.receipts[-1].files):
-                findings.note(rule, delivery.institution, delivery.name, detail=equal[0].name)
+                findings.add_file_finding(rule, delivery.institution, delivery.name, detail=equal[0].name)
     return findings.findings
 
 
 def _describe_changes(before: Receipt, after: Receipt) -> str:
     """Describe in words which files were changed, added or removed between two receipts."""
-    old, new = _receipt_files(before), _receipt_files(after)
+    old, new = _list_receipt_files(before), _list_receipt_files(after)
     parts = (
         ("changed", sorted(name for name in old.keys() & new.keys() if old[name].sha256 != new[name].sha256)),
         ("added", sorted(new.keys() - old.keys())),
@@ -234,14 +241,14 @@ def _describe_changes(before: Receipt, after: Receipt) -> str:
     return "; ".join(f"{change}: {', '.join(names)}" for change, names in parts if names)
 
 
-def _landed_delivery(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile], reading: Path | None) -> LandedDelivery:
+def _make_landed_delivery(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile], reading: Path | None) -> LandedDelivery:
     content = reading.name if reading else hash_files({file.name: StoredFile(file.sha256, file.kind) for file in read})
     key = hashlib.sha256(json.dumps([delivery.institution, delivery.name, content]).encode()).hexdigest()
     name = DeliveryName(delivery.period, delivery.version)
     return LandedDelivery(delivery.institution, name, files, key, delivery.receipts[-1].incomplete, reading)
 
 
-def _receipt_files(receipt: Receipt) -> dict[str, StoredFile]:
+def _list_receipt_files(receipt: Receipt) -> dict[str, StoredFile]:
     return {file.name: StoredFile(file.sha256, file.kind) for file in receipt.files}
 
 

@@ -12,24 +12,24 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harmonia.atomic_files import sync
-from harmonia.errors import HarmoniaError, storage
+from harmonia.atomic_files import sync_to_disk
+from harmonia.errors import HarmoniaError, convert_storage_errors
 
 _CHUNK = 1 << 20
 _INCOMING, _UNRECORDED = ".incoming", ".keeping"
 
 
-class ChangingError(Exception):
+class FileStillChangingError(Exception):
     """Raised if a file changed while it was read."""
 
 
-class UnreadableError(Exception):
+class FileUnreadableError(Exception):
     """Raised if a file cannot be read. The message is that of the system."""
 
 
 @dataclass(frozen=True)
 class StagedBytes:
-    """Bytes that are ready to be committed. temporary: their path until then; None if the store already has them."""
+    """Bytes that are ready to be moved into the store. Until then they are at the path `temporary`; None if the store already has them."""
 
     sha256: str
     size: int
@@ -42,142 +42,148 @@ class LandingStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def path(self, sha256: str) -> Path:
+    def get_path(self, sha256: str) -> Path:
         """Return the path of the stored bytes with the hash `sha256`."""
         return self.folder / sha256[:2] / sha256
 
-    def has(self, sha256: str, size: int) -> bool:
+    def has_bytes(self, sha256: str, size: int) -> bool:
         """Return whether the complete bytes are stored.
 
         Bytes of another size are damaged; they are replaced when they are delivered again.
         """
         try:
-            return self.path(sha256).stat().st_size == size
+            return self.get_path(sha256).stat().st_size == size
         except FileNotFoundError:
             return False
 
     def existing_path(self, sha256: str, size: int, file: str) -> Path:
         """Return the path of stored bytes. Raises `HarmoniaError`, which names `file`, if they are missing or have another size."""
-        path = self.path(sha256)
-        if not self.has(sha256, size):
+        path = self.get_path(sha256)
+        if not self.has_bytes(sha256, size):
             raise HarmoniaError(
                 f"{file}: bytes missing or damaged in {path}: restore the landing folder from a backup, "
                 "or put the file into the inbox again"
             )
         return path
 
-    def stage(self, source: int, known: Collection[str] = ()) -> StagedBytes:
-        """Stage an open file, which is read twice.
+    def stage_file(self, source: int, erased_hashes: Collection[str] = ()) -> StagedBytes:
+        """Prepare the bytes of an open file for `commit_bytes`. The file is read twice.
 
-        known: hashes of bytes that an erasure removed, which must not be stored again. Raises `ChangingError`, `UnreadableError`, or
-        `HarmoniaError` if the disk is full.
+        `erased_hashes` are the hashes of bytes that an erasure removed and that must not be stored again. Raises `FileStillChangingError`,
+        `FileUnreadableError`, or `HarmoniaError` if the disk is full.
         """
         digest, size = hashlib.sha256(), 0
         for chunk in _read_chunks(source):
             digest.update(chunk)
             size += len(chunk)
         sha256 = digest.hexdigest()
-        if sha256 in known or self.has(sha256, size):
+        if sha256 in erased_hashes or self.has_bytes(sha256, size):
             return StagedBytes(sha256, size, None)
         return self._write_temporary(sha256, size, _read_chunks(source))
 
     def stage_bytes(self, content: bytes) -> StagedBytes:
         """Stage bytes that do not come from a file, such as the dump of a database."""
         sha256 = hashlib.sha256(content).hexdigest()
-        if self.has(sha256, len(content)):
+        if self.has_bytes(sha256, len(content)):
             return StagedBytes(sha256, len(content), None)
         return self._write_temporary(sha256, len(content), iter((content,)))
 
-    def commit(self, staged: list[StagedBytes]) -> None:
-        """Move staged bytes to their final path, durably. Call `recorded` once the ledger has them. Raises `HarmoniaError`."""
+    def commit_bytes(self, staged: list[StagedBytes]) -> None:
+        """Move staged bytes to their final path, durably. Raises `HarmoniaError`.
+
+        Call `forget_unrecorded_hashes` once the ledger has the bytes.
+        """
         self._mark_unrecorded({staged_bytes.sha256 for staged_bytes in staged if staged_bytes.temporary is not None})
         folders = set()
         for staged_bytes in staged:
             if staged_bytes.temporary is not None:
-                target = self.path(staged_bytes.sha256)
-                with storage(target):
+                target = self.get_path(staged_bytes.sha256)
+                with convert_storage_errors(target):
                     target.parent.mkdir(mode=0o700, exist_ok=True)
                     staged_bytes.temporary.replace(target)
                 folders.add(target.parent)
         for folder in (*folders, *((self.folder,) if folders else ())):
-            with storage(folder):
-                sync(folder)
+            with convert_storage_errors(folder):
+                sync_to_disk(folder)
 
-    def unrecorded(self) -> set[str]:
+    def list_unrecorded_hashes(self) -> set[str]:
         """Return the hashes of bytes that a killed run committed but may not have recorded in the ledger."""
         return {path.name for path in (self.folder / _UNRECORDED).glob("*")}
 
-    def recorded(self) -> None:
-        """Forget the hashes of `unrecorded`, since all committed bytes are in the ledger, or were removed."""
-        with storage(self.folder):
+    def forget_unrecorded_hashes(self) -> None:
+        """Forget the hashes of `list_unrecorded_hashes`, because all committed bytes are now in the ledger or were removed."""
+        with convert_storage_errors(self.folder):
             for note in (self.folder / _UNRECORDED).glob("*"):
                 note.unlink(missing_ok=True)
 
-    def clean(self) -> None:
+    def remove_uncommitted_bytes(self) -> None:
         """Remove staged bytes that were not committed, also those of killed runs."""
-        with storage(self.folder):
+        with convert_storage_errors(self.folder):
             for leftover in (self.folder / _INCOMING).glob("*"):
                 leftover.unlink(missing_ok=True)
 
-    def remove(self, hashes: Collection[str]) -> None:
+    def remove_bytes(self, hashes: Collection[str]) -> None:
         """Remove bytes, after an erasure."""
-        with storage(self.folder):
+        with convert_storage_errors(self.folder):
             for sha256 in hashes:
-                self.path(sha256).unlink(missing_ok=True)
+                self.get_path(sha256).unlink(missing_ok=True)
 
     def _mark_unrecorded(self, hashes: Collection[str]) -> None:
-        """Note hashes before their bytes are moved, so that after a kill no bytes remain that are unknown to ledger and erasure."""
+        """Write down the hashes of bytes before the bytes are moved.
+
+        So if the process is killed, no bytes remain that neither the ledger nor an erasure knows.
+        """
         if not hashes:
             return
         notes = self.folder / _UNRECORDED
-        with storage(self.folder):
+        with convert_storage_errors(self.folder):
             notes.mkdir(mode=0o700, exist_ok=True)
             for sha256 in hashes:
                 (notes / sha256).touch(mode=0o600)
-            sync(notes)
+            sync_to_disk(notes)
 
     def _write_temporary(self, sha256: str, size: int, chunks: Iterator[bytes]) -> StagedBytes:
         incoming = self.folder / _INCOMING
-        with storage(self.folder):
+        with convert_storage_errors(self.folder):
             incoming.mkdir(mode=0o700, exist_ok=True)
             descriptor, name = tempfile.mkstemp(dir=incoming)
         temporary = Path(name)
         try:
-            written = self._write(descriptor, chunks)
+            written = self._write_chunks(descriptor, chunks)
             if written != sha256:
-                raise ChangingError
-            self._verify(temporary, sha256)
+                raise FileStillChangingError
+            self._verify_hash(temporary, sha256)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         return StagedBytes(sha256, size, temporary)
 
-    def _write(self, descriptor: int, chunks: Iterator[bytes]) -> str:
+    def _write_chunks(self, descriptor: int, chunks: Iterator[bytes]) -> str:
         digest = hashlib.sha256()
         with os.fdopen(descriptor, "wb", buffering=0) as out:
             for chunk in chunks:
                 digest.update(chunk)
                 rest = memoryview(chunk)
-                with storage(self.folder):
+                with convert_storage_errors(self.folder):
                     while rest:
                         rest = rest[out.write(rest) :]
-            with storage(self.folder):
+            with convert_storage_errors(self.folder):
                 os.fchmod(out.fileno(), 0o400)
                 os.fsync(out.fileno())
         return digest.hexdigest()
 
-    def _verify(self, temporary: Path, sha256: str) -> None:
-        with storage(self.folder), temporary.open("rb") as copy:
+    def _verify_hash(self, temporary: Path, sha256: str) -> None:
+        with convert_storage_errors(self.folder), temporary.open("rb") as copy:
             written = hashlib.file_digest(copy, "sha256").hexdigest()
         if written != sha256:
             raise HarmoniaError(f"{self.folder}: the disk returns other bytes than were written; check the disk, then run again")
 
 
 def _read_chunks(source: int) -> Iterator[bytes]:
-    """Read an open file from the start, in chunks. Raises `UnreadableError`."""
+    """Read an open file from the start, in chunks. Raises `FileUnreadableError`."""
     try:
         os.lseek(source, 0, os.SEEK_SET)
         while chunk := os.read(source, _CHUNK):
             yield chunk
     except OSError as error:
-        raise UnreadableError(error.strerror or type(error).__name__) from None
+        raise FileUnreadableError(error.strerror or type(error).__name__) from None

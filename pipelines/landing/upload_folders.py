@@ -13,50 +13,51 @@ import os
 import shutil
 from pathlib import Path
 
-from harmonia.errors import storage
+from harmonia.errors import convert_storage_errors
 from harmonia.registry import Registry
-from harmonia.registry.ledger import deliveries
-from pipelines.landing.file_names import UPLOAD_FOLDER, kind_of, printable_name
+from harmonia.registry.ledger import read_deliveries
+from pipelines.landing.file_names import UPLOAD_FOLDER, classify_file_name, make_printable_name
 from pipelines.landing.receipts import StoredFile, hash_files
 from sources.contract import DeliveryName
 
 
-def upload_folder(inbox: Path, token: str) -> Path:
+def get_upload_folder(inbox: Path, token: str) -> Path:
     """Return the folder that contains the files of an upload until the upload is placed or discarded."""
     return inbox / UPLOAD_FOLDER / token
 
 
 def create_upload(inbox: Path, token: str) -> Path:
     """Create the folder of an upload and return it. Raises `HarmoniaError` if the inbox cannot be written."""
-    path = upload_folder(inbox, token)
-    with storage(path):
+    path = get_upload_folder(inbox, token)
+    with convert_storage_errors(path):
         path.mkdir(mode=0o700, parents=True)
     return path
 
 
 def discard_upload(inbox: Path, token: str) -> None:
     """Remove an upload that was not placed."""
-    shutil.rmtree(upload_folder(inbox, token), ignore_errors=True)
+    shutil.rmtree(get_upload_folder(inbox, token), ignore_errors=True)
 
 
 def hash_upload(folder: Path) -> tuple[str, list[dict[str, object]]]:
-    """Return the hash that the ledger will have for the files in `folder` as a delivery (`Receipt.hash`), and name, size and sha256 of each
-    file.
+    """Hash the files in `folder` as the ledger will hash them after landing (`Receipt.hash`).
+
+    Also return the name, size and sha256 of each file.
     """
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    stored = {printable_name(path.name): StoredFile(_file_hash(path), kind_of(path.name)) for path in files}
+    stored = {make_printable_name(path.name): StoredFile(_hash_file(path), classify_file_name(path.name)) for path in files}
     descriptions: list[dict[str, object]] = [
-        {"name": printable_name(path.name), "size": path.stat().st_size, "sha256": stored[printable_name(path.name)].sha256}
+        {"name": make_printable_name(path.name), "size": path.stat().st_size, "sha256": stored[make_printable_name(path.name)].sha256}
         for path in files
     ]
     return hash_files(stored), descriptions
 
 
-def next_delivery_name(inbox: Path, registry: Registry, institution: str, period: str) -> str:
+def find_next_delivery_name(inbox: Path, registry: Registry, institution: str, period: str) -> str:
     """Return the name of the next delivery for a period, according to ledger and inbox: the period itself, or its next version."""
     with registry.read() as session:
         versions = {
-            delivery.version for delivery in deliveries(session) if (delivery.institution, delivery.period) == (institution, period)
+            delivery.version for delivery in read_deliveries(session) if (delivery.institution, delivery.period) == (institution, period)
         }
     names = (DeliveryName.parse(path.name) for path in (inbox / institution).glob("*"))
     versions |= {name.version for name in names if name is not None and name.period == period}
@@ -64,15 +65,16 @@ def next_delivery_name(inbox: Path, registry: Registry, institution: str, period
 
 
 def place_upload(inbox: Path, token: str, institution: str, delivery: str) -> bool:
-    """Rename the upload into the inbox. Return True if the delivery is there, also if an earlier call placed it, and False if another
-    delivery has the name.
+    """Move the upload into the inbox by renaming its folder.
+
+    Return True if the delivery is now in the inbox, even if an earlier call placed it. Return False if another delivery has the name.
 
     Raises `HarmoniaError` if the inbox cannot be written.
     """
-    source, target = upload_folder(inbox, token), inbox / institution / delivery
+    source, target = get_upload_folder(inbox, token), inbox / institution / delivery
     if not source.is_dir():
         return target.is_dir()
-    with storage(target):
+    with convert_storage_errors(target):
         target.parent.mkdir(exist_ok=True)
         try:
             for path in (*source.iterdir(), source):  # on disk before it shows
@@ -89,6 +91,6 @@ def place_upload(inbox: Path, token: str, institution: str, delivery: str) -> bo
     return True
 
 
-def _file_hash(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,7 +20,7 @@ from typing import Any
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry.ledger import YARDSTICKS
-from pipelines.landing.file_names import IGNORED_FOLDERS, kind_of, needs_escaping, printable_name
+from pipelines.landing.file_names import IGNORED_FOLDERS, classify_file_name, make_printable_name, needs_escaping
 from sources import contract
 from sources.contract import DeliveryName
 
@@ -57,7 +57,7 @@ class DeliveryFolder:
     closed: bool = False  # something in it could not be opened: missing files are not findings
     seen: int = 0  # files and folders in it
 
-    def fingerprint(self) -> str:
+    def compute_fingerprint(self) -> str:
         """Return a hash of the files in the folder: paths, sizes, times, inodes. No file is opened."""
         stats = sorted((name, file.size, file.changed, file.place) for name, file in self.files.items())
         return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
@@ -71,22 +71,24 @@ class InboxWalk:
     findings: list[Finding] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
 
-    def report(self, rule: str, location: Location = (None, None), name: str | None = None, detail: str = "") -> None:
-        """Add a finding on an entry of an inbox, institution or delivery folder. name: unescaped."""
+    def add_entry_finding(self, rule: str, location: Location = (None, None), name: str | None = None, detail: str = "") -> None:
+        """Add a finding on an entry of an inbox, institution or delivery folder. `name` is the name of the entry before escaping."""
         institution, delivery = location
-        self.note(rule, institution, str(delivery) if delivery else None, printable_name(name) if name is not None else None, detail)
+        self.add_file_finding(
+            rule, institution, str(delivery) if delivery else None, make_printable_name(name) if name is not None else None, detail
+        )
 
-    def note(self, rule: str, institution: str | None, delivery: str | None, file: str | None = None, detail: str = "") -> None:
+    def add_file_finding(self, rule: str, institution: str | None, delivery: str | None, file: str | None = None, detail: str = "") -> None:
         """Add a finding on a file.
 
-        file: its printable name. A yardstick belongs to no institution; it is named by its path in the inbox.
+        `file` is the printable name of the file. A yardstick belongs to no institution, so the finding names it by its path in the inbox.
         """
         if institution == YARDSTICKS:
             institution, delivery, file = None, None, "/".join(part for part in (institution, delivery, file) if part)
         self.findings.append({"institution": institution, "delivery": delivery, "file": file, "rule": rule, "detail": detail or None})
 
 
-def declared_files(institution: str) -> Sequence[contract.FileSpec]:
+def list_declared_files(institution: str) -> Sequence[contract.FileSpec]:
     """Return the files that the contract declares; none for yardsticks, which have no contract."""
     return () if institution == YARDSTICKS else contract.load(institution).files
 
@@ -114,7 +116,7 @@ def walk_inbox(inbox: Path) -> InboxWalk:
     known = contract.institutions()
     try:
         with open_folder(inbox) as top:
-            entries = _folder_entries(top)
+            entries = _list_folder_entries(top)
     except FileNotFoundError:
         raise HarmoniaError(f"inbox {inbox} does not exist: create the folder, or name another with --inbox (or HARMONIA_INBOX)") from None
     except OSError as error:
@@ -123,12 +125,12 @@ def walk_inbox(inbox: Path) -> InboxWalk:
         if name in IGNORED_FOLDERS and _is_folder(status):
             continue
         if not _is_folder(status):
-            _note_stray(result, (None, None), name, status)
+            _report_stray_entry(result, (None, None), name, status)
         elif name in known or name == YARDSTICKS:
             _walk_institution(result, inbox, name)
         else:
             near = name.strip().lower()
-            result.report("inbox-unknown-institution", name=name, detail=f"did you mean {near}?" if near in known else "")
+            result.add_entry_finding("inbox-unknown-institution", name=name, detail=f"did you mean {near}?" if near in known else "")
     result.folders.sort(key=lambda folder: (folder.institution, folder.name))
     return result
 
@@ -137,33 +139,33 @@ def _walk_institution(result: InboxWalk, inbox: Path, institution: str) -> None:
     location = (institution, None)
     try:
         with open_folder(inbox, institution) as descriptor:
-            entries = _folder_entries(descriptor)
+            entries = _list_folder_entries(descriptor)
     except OSError as error:
         result.closed.add(institution)
-        result.report("delivery-file-unreadable", location, institution, error.strerror or "")
+        result.add_entry_finding("delivery-file-unreadable", location, institution, error.strerror or "")
         return
     cadence = None if institution == YARDSTICKS else contract.load(institution).cadence
     for name, status in entries:
         delivery = DeliveryName.parse(name, cadence)
         if not _is_folder(status):
-            _note_stray(result, location, name, status)
+            _report_stray_entry(result, location, name, status)
         elif delivery is None:
-            result.report("delivery-name-no-period", location, name)
+            result.add_entry_finding("delivery-name-no-period", location, name)
         else:
             _walk_delivery(result, inbox, DeliveryFolder(institution, delivery))
 
 
 def _walk_delivery(result: InboxWalk, inbox: Path, folder: DeliveryFolder) -> None:
-    declared = {n.lower() for file in declared_files(folder.institution) for n in (file.name, *file.alternatives)}
+    declared = {n.lower() for file in list_declared_files(folder.institution) for n in (file.name, *file.alternatives)}
     findings_before = len(result.findings)
     result.folders.append(folder)
     _walk_files(result, inbox, folder, (), declared)
     if folder.seen > _MAX_ENTRIES:
         folder.closed = True
-        result.report("delivery-too-many-files", (folder.institution, folder.name), detail=f"> {_MAX_ENTRIES:,}")
-    has_files = any("/" in name or kind_of(name) != "system" for name in folder.files)
+        result.add_entry_finding("delivery-too-many-files", (folder.institution, folder.name), detail=f"> {_MAX_ENTRIES:,}")
+    has_files = any("/" in name or classify_file_name(name) != "system" for name in folder.files)
     if not has_files and all(f["rule"] == "delivery-system-file" for f in result.findings[findings_before:]):
-        result.report("delivery-empty", (folder.institution, folder.name))
+        result.add_entry_finding("delivery-empty", (folder.institution, folder.name))
 
 
 def _walk_files(result: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: tuple[str, ...], declared: set[str]) -> None:
@@ -172,10 +174,10 @@ def _walk_files(result: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: t
     subfolder = "/".join(parts)
     try:
         with open_folder(inbox, folder.institution, str(folder.name), *parts) as descriptor:
-            entries = _folder_entries(descriptor)
+            entries = _list_folder_entries(descriptor)
     except OSError as error:
         folder.closed = True
-        result.report("delivery-file-unreadable", location, subfolder or str(folder.name), error.strerror or "")
+        result.add_entry_finding("delivery-file-unreadable", location, subfolder or str(folder.name), error.strerror or "")
         return
     for name, status in sorted(entries, key=lambda entry: entry[0].lower() not in declared):
         folder.seen += 1
@@ -184,52 +186,54 @@ def _walk_files(result: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: t
         path = f"{subfolder}/{name}" if parts else name
         if status is None:
             folder.closed = True
-            result.report("delivery-file-unreadable", location, path)
+            result.add_entry_finding("delivery-file-unreadable", location, path)
         elif stat.S_ISDIR(status.st_mode):
             if not parts:
-                result.report("delivery-folder-for-file" if name.lower() in declared else "delivery-nested-folder", location, path)
+                result.add_entry_finding(
+                    "delivery-folder-for-file" if name.lower() in declared else "delivery-nested-folder", location, path
+                )
             if len(parts) < _MAX_DEPTH:
                 _walk_files(result, inbox, folder, (*parts, name), declared)
             else:
-                result.report("delivery-nested-folder", location, path, "too deep: not stored")
+                result.add_entry_finding("delivery-nested-folder", location, path, "too deep: not stored")
         elif not stat.S_ISREG(status.st_mode):
-            result.report("delivery-special-file", location, path, _file_type(status.st_mode))
+            result.add_entry_finding("delivery-special-file", location, path, _describe_file_type(status.st_mode))
         else:
-            _note_file(result, folder, path, status)
+            _add_file_with_findings(result, folder, path, status)
 
 
-def _note_file(result: InboxWalk, folder: DeliveryFolder, path: str, status: os.stat_result) -> None:
+def _add_file_with_findings(result: InboxWalk, folder: DeliveryFolder, path: str, status: os.stat_result) -> None:
     location = (folder.institution, folder.name)
     folder.files[path] = FileStat.from_status(status)
-    if "/" not in path and kind_of(path) == "system":
-        result.report("delivery-system-file", location, path)
+    if "/" not in path and classify_file_name(path) == "system":
+        result.add_entry_finding("delivery-system-file", location, path)
     elif needs_escaping(path):
-        result.report("delivery-file-name", location, path)
+        result.add_entry_finding("delivery-file-name", location, path)
 
 
-def _note_stray(result: InboxWalk, location: Location, name: str, status: os.stat_result | None) -> None:
+def _report_stray_entry(result: InboxWalk, location: Location, name: str, status: os.stat_result | None) -> None:
     if status is not None and not stat.S_ISREG(status.st_mode):
-        result.report("delivery-special-file", location, name, _file_type(status.st_mode))
+        result.add_entry_finding("delivery-special-file", location, name, _describe_file_type(status.st_mode))
     else:
-        result.report("delivery-system-file" if kind_of(name) == "system" else "inbox-stray-file", location, name)
+        result.add_entry_finding("delivery-system-file" if classify_file_name(name) == "system" else "inbox-stray-file", location, name)
 
 
-def _folder_entries(descriptor: int) -> list[Entry]:
-    """Return the entries of an open folder, by name. The status is None if it cannot be read. Raises `OSError`."""
-    return [(name, _file_status(descriptor, name)) for name in sorted(os.listdir(descriptor), key=os.fsencode)]
+def _list_folder_entries(descriptor: int) -> list[Entry]:
+    """List the entries of an open folder by name. The status of an entry is None if it cannot be read. Raises `OSError`."""
+    return [(name, _read_file_status(descriptor, name)) for name in sorted(os.listdir(descriptor), key=os.fsencode)]
 
 
 def _is_folder(status: os.stat_result | None) -> bool:
     return status is not None and stat.S_ISDIR(status.st_mode)
 
 
-def _file_status(descriptor: int, name: str) -> os.stat_result | None:
+def _read_file_status(descriptor: int, name: str) -> os.stat_result | None:
     try:
         return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
     except OSError:
         return None
 
 
-def _file_type(mode: int) -> str:
+def _describe_file_type(mode: int) -> str:
     kinds = ((stat.S_ISLNK, "symbolic link"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"))
     return next((name for is_one, name in kinds if is_one(mode)), "device")

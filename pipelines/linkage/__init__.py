@@ -28,13 +28,13 @@ import pandas as pd
 
 from pipelines.linkage import linkage_memory as memory_files
 from pipelines.linkage.blocking import block_persons
-from pipelines.linkage.common_statistics import Tables, find_landmark
-from pipelines.linkage.constraints import count_outcomes, find_judgement_outcomes
+from pipelines.linkage.common_statistics import Tables, find_early_history
+from pipelines.linkage.constraints import count_judgement_outcomes, find_judgement_outcomes
 from pipelines.linkage.decisions import (
     build_decision_records,
-    count_compared,
+    count_compared_pairs,
     count_run_statistics,
-    find_pairs_against_rules,
+    find_joined_pairs_against_rules,
     look_up_record_keys,
     replace_rows_by_record_keys,
 )
@@ -43,18 +43,18 @@ from pipelines.linkage.incremental import decide_components
 from pipelines.linkage.linkage_tasks import Setting
 from pipelines.linkage.list_positions import apply_person_keys, find_listed_persons
 from pipelines.linkage.model import Model, load_model
-from pipelines.linkage.partition import partition_records, weigh_pairs
+from pipelines.linkage.partition import divide_history_into_components, weigh_pairs
 from pipelines.linkage.score import encode_persons
-from pipelines.linkage.solving import Solved, alternate_rounds, estimate_common_statistics, find_candidate_pairs
-from pipelines.linkage.spark import Spark
+from pipelines.linkage.solving import SolvedLinkage, decide_in_alternating_rounds, estimate_common_statistics, find_candidate_pairs
+from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import Records, build_features, read_columns
 from pipelines.resources.memory import release_free_memory
 
-__all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve"]
+__all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve_linkage"]
 
 
 @dataclass(frozen=True)
-class Linked:
+class LinkageResult:
     """The result of linkage: the person and the case of every record, with reasons and statistics.
 
     - `persons`, `cases`: institution, record_key, cluster; one row for each record over all its states, ordered by earliest delivery,
@@ -76,19 +76,21 @@ class Linked:
     listed: pd.DataFrame
 
 
-def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None) -> Solved:
-    """Link records, and return also the intermediate results. The parameters are those of `link`."""
+def solve_linkage(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None) -> SolvedLinkage:
+    """Link records, and also return the intermediate results. The parameters have the same meaning as in `link`."""
     model = model or load_model()
     tables = read_columns(canonical)
     tables = apply_person_keys(tables, find_listed_persons(tables["person_records"], model))
-    landmark = find_landmark(tables)
+    landmark = find_early_history(tables)
     records = build_features(tables)
     if landmark is None:
-        return alternate_rounds(records, block_persons(records.persons), model, judgements)[0]
-    common = estimate_common_statistics(landmark.take_rows(tables), model)
+        return decide_in_alternating_rounds(records, block_persons(records.persons), model, judgements)[0]
+    common = estimate_common_statistics(landmark.take_early_rows(tables), model)
     setting = Setting(model, common, encode_persons(records.persons, model))
-    partition = partition_records(weigh_pairs(records, setting, None), setting, judgements, None)
-    return alternate_rounds(partition.records, partition.blocked, model, judgements, common, partition.ties)[0]
+    history_components = divide_history_into_components(weigh_pairs(records, setting, None), setting, judgements, None)
+    return decide_in_alternating_rounds(
+        history_components.records, history_components.blocked, model, judgements, common, history_components.ties
+    )[0]
 
 
 def link(
@@ -97,8 +99,8 @@ def link(
     judgements: pd.DataFrame | None = None,
     memory: Path | None = None,
     places: pd.DataFrame | None = None,
-    spark: Spark | None = None,
-) -> Linked:
+    spark: SplinkOnSpark | None = None,
+) -> LinkageResult:
     """Link the records of the canonical tables `case_records, person_records, charges, events, references`.
 
     Tables may be absent or empty. The result depends on the rows (not on their order), on `model` and on `judgements`. model: default the
@@ -111,13 +113,13 @@ def link(
     tables = read_columns(canonical)
     places = find_listed_persons(tables["person_records"], model) if places is None else places
     tables = apply_person_keys(tables, places)
-    landmark = find_landmark(tables)
+    landmark = find_early_history(tables)
     if landmark is None:
         return _link_small_history(build_features(tables), model, judgements, places, spark)
-    version = memory_files.data_version(model, landmark.fingerprint(tables))
+    version = memory_files.compute_memory_version(model, landmark.hash_early_rows(tables))
     loaded = memory_files.load_memory(memory, version) if memory is not None else None
     if loaded is None:
-        common, earlier = estimate_common_statistics(landmark.take_rows(tables), model), None
+        common, earlier = estimate_common_statistics(landmark.take_early_rows(tables), model), None
         tables = apply_person_keys(read_columns(canonical), places)
     else:
         common, earlier = loaded
@@ -125,44 +127,46 @@ def link(
     del tables, loaded
     setting = Setting(model, common, encode_persons(records.persons, model), memory and memory.with_name(f".{memory.name}.tasks"), spark)
     release_free_memory()  # of reading and standardising: blocking needs the most memory
-    partition = partition_records(weigh_pairs(records, setting, earlier), setting, judgements, earlier)
-    decided = decide_components(partition, setting, judgements, earlier)
+    history_components = divide_history_into_components(weigh_pairs(records, setting, earlier), setting, judgements, earlier)
+    decided = decide_components(history_components, setting, judgements, earlier)
     if memory is not None:
         memory_files.save_memory(memory, version, common, decided.memory)
     counts: dict[str, int | float | str] = {
         "model": model.version,
-        "person_pairs_blocked": int(partition.blocked.report["pairs"].sum()),
+        "person_pairs_blocked": int(history_components.blocked.report["pairs"].sum()),
         **decided.counts,
         "sure_case_pairs": int(max(common.shares[-1].observed.values(), default=0)),
         "baseline_until": landmark.until,
         "baseline_read_again": int(earlier is None),
-        "components": len(partition.keys),
+        "components": len(history_components.keys),
         "components_decided": decided.solved,
     }
-    counts = count_run_statistics(records, partition.blocked.report, decided.cases, decided.persons, counts)
+    counts = count_run_statistics(records, history_components.blocked.report, decided.cases, decided.persons, counts)
     reached = count_levels_of_pairs(records.persons, decided.alike, model)
-    return _build_linked(records, decided.cases, decided.persons, decided.decisions, decided.against, judgements, counts, reached, places)
+    return _build_linkage_result(
+        records, decided.cases, decided.persons, decided.decisions, decided.against, judgements, counts, reached, places
+    )
 
 
 def _link_small_history(
-    records: Records, model: Model, judgements: pd.DataFrame | None, places: pd.DataFrame, spark: Spark | None
-) -> Linked:
+    records: Records, model: Model, judgements: pd.DataFrame | None, places: pd.DataFrame, spark: SplinkOnSpark | None
+) -> LinkageResult:
     """Link a small history in one step, with statistics from its own records."""
-    solved = alternate_rounds(records, find_candidate_pairs(records, model, spark), model, judgements)[0]
+    solved = decide_in_alternating_rounds(records, find_candidate_pairs(records, model, spark), model, judgements)[0]
     people, persons, cases = solved.people, solved.persons, solved.cases
     counts: dict[str, int | float | str] = {
         "model": model.version,
         "person_pairs_blocked": int(solved.blocked.report["pairs"].sum()),
-        **count_compared(people, cases, persons),
+        **count_compared_pairs(people, cases, persons),
         "sure_case_pairs": int(max(cases.shares.observed.values(), default=0)),
     }
-    decisions, against = build_decision_records(records, people, cases, persons), find_pairs_against_rules(people, persons)
+    decisions, against = build_decision_records(records, people, cases, persons), find_joined_pairs_against_rules(people, persons)
     counts = count_run_statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
     reached = count_levels_of_pairs(records.persons, find_linked_pairs(records, people, persons.cluster), model)
-    return _build_linked(records, cases.cluster, persons.cluster, decisions, against, judgements, counts, reached, places)
+    return _build_linkage_result(records, cases.cluster, persons.cluster, decisions, against, judgements, counts, reached, places)
 
 
-def _build_linked(
+def _build_linkage_result(
     records: Records,
     cases: np.ndarray,
     persons: np.ndarray,
@@ -172,21 +176,21 @@ def _build_linked(
     counts: dict[str, int | float | str],
     reached: pd.DataFrame,
     places: pd.DataFrame,
-) -> Linked:
-    """Build a `Linked` from the clusters and decisions."""
-    clusters = {"person": _add_clusters(records.persons, persons), "case": _add_clusters(records.files, cases)}
+) -> LinkageResult:
+    """Build a `LinkageResult` from the clusters and decisions."""
+    clusters = {"person": _add_cluster_column(records.persons, persons), "case": _add_cluster_column(records.files, cases)}
     judged = find_judgement_outcomes(judgements, clusters, look_up_record_keys(against, records.persons))
-    return Linked(
+    return LinkageResult(
         clusters["person"],
         clusters["case"],
         replace_rows_by_record_keys(decisions, records),
-        counts | count_outcomes(judged),
+        counts | count_judgement_outcomes(judged),
         judged,
         reached,
         places,
     )
 
 
-def _add_clusters(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
+def _add_cluster_column(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
     """Return institution, record_key and cluster of each record."""
     return frame[["institution", "record_key"]].assign(cluster=cluster.astype("int64"))

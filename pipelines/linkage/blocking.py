@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.linkage.hashing import mix_hashes, open_shared_database
-from pipelines.linkage.record_states import first_rows
+from pipelines.linkage.record_states import find_first_rows
 from pipelines.linkage.row_groups import Groups, Pairs, concatenate_groups, drop_unique_hashes, group_rows
 from pipelines.linkage.score import Likelihoods
 from pipelines.resources.integer_arrays import RowIndexByOwner
@@ -130,7 +130,7 @@ class SharedValues:
     """Rows that share a value of a blocking key.
 
     - `groups`: the groups of rows
-    - `report`: see `group_by_keys`
+    - `report`: see `group_records_by_blocking_keys`
     - `refused`: hashes of values that were refused or narrowed
     - `moved`: rows with a value that was not refused in the last run and now is, or the reverse
     """
@@ -145,7 +145,7 @@ class SharedValues:
 class BlockedPairs:
     """Sorted pairs of rows of the input frame (`left` < `right`).
 
-    report: that of `group_by_keys`. likelihoods: those of pairs that are already scored (`pipelines.linkage.spark`).
+    report: the report of `group_records_by_blocking_keys`. likelihoods: the comparison of the pairs, if `pipelines.linkage.spark` made it.
     """
 
     left: np.ndarray
@@ -156,8 +156,8 @@ class BlockedPairs:
 
 def block_persons(persons: pd.DataFrame) -> BlockedPairs:
     """Find all pairs of rows of `persons` that share a value of a blocking key (`BLOCKING_KEYS`)."""
-    shared = group_by_keys(persons)
-    return BlockedPairs(*concatenate_pairs(shared.groups.pairs()), shared.report)
+    shared = group_records_by_blocking_keys(persons)
+    return BlockedPairs(*concatenate_pairs(shared.groups.generate_pairs()), shared.report)
 
 
 def concatenate_pairs(pairs: Iterable[Pairs]) -> Pairs:
@@ -167,7 +167,7 @@ def concatenate_pairs(pairs: Iterable[Pairs]) -> Pairs:
     return np.concatenate(left), np.concatenate(right)
 
 
-def group_by_keys(
+def group_records_by_blocking_keys(
     records: pd.DataFrame,
     keys: tuple[BlockingKey, ...] = BLOCKING_KEYS,
     refused: np.ndarray | None = None,
@@ -184,54 +184,58 @@ def group_by_keys(
     all_groups: list[Groups] = []
     refused_values: list[np.ndarray] = []
     rows = []
-    with _open_evaluator(records) as evaluator:
-        hash_further_column = cache(lambda name: evaluator.hashes(FURTHER_COLUMNS[name]))  # only evaluated if a value is common
+    with _open_expression_evaluator(records) as evaluator:
+        hash_further_column = cache(lambda name: evaluator.hash_expression(FURTHER_COLUMNS[name]))  # only evaluated if a value is common
         for number, key in enumerate(keys):
-            groups, value = group_rows(*evaluator.values(number, key), size)
+            groups, value = group_rows(*evaluator.hash_values_of_key(number, key), size)
             is_common = groups.sizes > (MAX_RECORDS_WITHOUT_FURTHER if key.further else most)
             narrower, narrow_value = group_rows(
-                *_narrow_values(
-                    groups.take(is_common), value[is_common], [hash_further_column(name) for name in key.further] if is_common.any() else []
+                *_combine_with_further_columns(
+                    groups.select_groups(is_common),
+                    value[is_common],
+                    [hash_further_column(name) for name in key.further] if is_common.any() else [],
                 ),
                 size,
             )
             is_refused = narrower.sizes > most
             for groups_of_step, hashed, excluded in ((groups, value, is_common), (narrower, narrow_value, is_refused)):
-                all_groups.append(groups_of_step.take(~excluded))
+                all_groups.append(groups_of_step.select_groups(~excluded))
                 refused_values.append(hashed[excluded])
                 if refused_before is not None:
                     moved[groups_of_step.row[np.repeat(excluded != np.isin(hashed, refused_before), groups_of_step.sizes)]] = True
-            rows.append((key.name, all_groups[-2].many_pairs + all_groups[-1].many_pairs, *_count_refused(groups, most)))
+            rows.append((key.name, all_groups[-2].count_of_pairs + all_groups[-1].count_of_pairs, *_count_refused_groups(groups, most)))
     report = pd.DataFrame(rows, columns=["key", "pairs", "refused_values", "refused_records", "refused_pairs"])
-    return SharedValues(concatenate_groups(all_groups, size).distinct(), report, np.unique(np.concatenate(refused_values)), moved)
+    return SharedValues(
+        concatenate_groups(all_groups, size).drop_duplicate_groups(), report, np.unique(np.concatenate(refused_values)), moved
+    )
 
 
-def _count_refused(groups: Groups, most: int) -> tuple[int, int, int]:
+def _count_refused_groups(groups: Groups, most: int) -> tuple[int, int, int]:
     """Count the values, the records and the pairs of groups with more than `most` rows."""
-    refused = groups.take(groups.sizes > most)
-    return len(refused.sizes), len(refused.row), refused.many_pairs
+    refused = groups.select_groups(groups.sizes > most)
+    return len(refused.sizes), len(refused.row), refused.count_of_pairs
 
 
-def _narrow_values(groups: Groups, value: np.ndarray, further: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Combine the value of each group with each array of `further`. Return the combined values and their rows.
+def _combine_with_further_columns(groups: Groups, value: np.ndarray, further: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Combine the value of each group with the values of further columns, one column at a time. Return the combined values and their rows.
 
-    further: a hash for each row, 0 if the further column is missing.
+    further: one array for each further column. It has a hash for each row, which is 0 if the row has no value in the column.
     """
     values, rows = [np.empty(0, dtype="uint64")], [np.empty(0, dtype="int64")]
     for number, hashed in enumerate(further):
         agreed = hashed[groups.row]
-        values.append(mix_hashes(value[groups.of_entries], agreed, np.full(len(agreed), number))[agreed != 0])
+        values.append(mix_hashes(value[groups.group_of_entries], agreed, np.full(len(agreed), number))[agreed != 0])
         rows.append(groups.row[agreed != 0])
     return np.concatenate(values), np.concatenate(rows)
 
 
 @contextmanager
-def _open_evaluator(records: pd.DataFrame) -> Iterator[_Evaluator]:
+def _open_expression_evaluator(records: pd.DataFrame) -> Iterator[_ExpressionEvaluator]:
     with open_shared_database(2 if len(records) > BATCH_ROWS else 1) as database:
-        yield _Evaluator(records, database)
+        yield _ExpressionEvaluator(records, database)
 
 
-def _as_expression_input(name: str, values: pd.Index) -> pa.Array:
+def _convert_to_expression_input(name: str, values: pd.Index) -> pa.Array:
     """Return the values of a column in the types that the expressions read: days as dates, all others as text."""
     if name == "birth_date" or pd.api.types.is_datetime64_any_dtype(values):
         return pa.array(pd.to_datetime(values))
@@ -240,7 +244,7 @@ def _as_expression_input(name: str, values: pd.Index) -> pa.Array:
 
 
 @dataclass(frozen=True)
-class _Evaluator:
+class _ExpressionEvaluator:
     """Evaluates SQL expressions over `records`.
 
     An expression is evaluated once for each distinct combination of the columns that it reads, unless most combinations are distinct.
@@ -250,57 +254,57 @@ class _Evaluator:
     database: duckdb.DuckDBPyConnection
     columns: dict[str, tuple[np.ndarray, pa.Array]] = field(default_factory=dict)
 
-    def column(self, name: str) -> tuple[np.ndarray, pa.Array]:
+    def encode_column(self, name: str) -> tuple[np.ndarray, pa.Array]:
         """Return the code of each row in the column `name`, and the distinct values by code."""
         if name not in self.columns:
             absent = np.full(len(self.records), -1), pd.Index([], dtype="str")
             code, distinct = pd.factorize(self.records[name]) if name in self.records else absent
-            self.columns[name] = code, _as_expression_input(name, distinct)
+            self.columns[name] = code, _convert_to_expression_input(name, distinct)
         return self.columns[name]
 
-    def values(self, number: int, key: BlockingKey) -> tuple[np.ndarray, np.ndarray]:
+    def hash_values_of_key(self, number: int, key: BlockingKey) -> tuple[np.ndarray, np.ndarray]:
         """Return the hash of every value of the blocking key `key`, and the row with that value."""
         values = f"unnest(list_distinct({key.expression}))" if key.several else key.expression
         selection = f"SELECT id, {values} AS value FROM records"
         query = f"SELECT id, hash({number}, value) AS h FROM ({selection}) WHERE value <> ''"
-        names = self._columns_read(key.expression)
-        if not key.several and self._mostly_distinct(names):
+        names = self._list_columns_in_expression(key.expression)
+        if not key.several and self._are_values_mostly_distinct(names):
             result = self._run_query(query, {name: pa.array(self.records[name], type=pa.string()) for name in names}, len(self.records))
             return drop_unique_hashes(np.asarray(result["h"], dtype="uint64"), result["id"])
-        combination, result = self._query_distinct(query, names)
+        combination, result = self._query_distinct_combinations(query, names)
         # Sorted before each value is repeated for every record that has it.
         hashed = np.asarray(result["h"], dtype="uint64")
         order = np.argsort(hashed)
-        entry, row = RowIndexByOwner(combination, int(combination.max(initial=-1)) + 1).rows_of(result["id"][order])
+        entry, row = RowIndexByOwner(combination, int(combination.max(initial=-1)) + 1).find_rows_of_owners(result["id"][order])
         return hashed[order][entry], row
 
-    def hashes(self, expression: str) -> np.ndarray:
+    def hash_expression(self, expression: str) -> np.ndarray:
         """Return a hash of `expression` for each record; 0 if it is null or empty."""
         query = f"SELECT id, hash(value) AS h FROM (SELECT id, {expression} AS value FROM records) WHERE value <> ''"
-        combination, result = self._query_distinct(query, self._columns_read(expression))
+        combination, result = self._query_distinct_combinations(query, self._list_columns_in_expression(expression))
         out = np.zeros(int(combination.max(initial=-1)) + 1, dtype="uint64")
         out[result["id"]] = result["h"]
         return out[combination]
 
-    def _columns_read(self, expression: str) -> list[str]:
+    def _list_columns_in_expression(self, expression: str) -> list[str]:
         """List the columns that the SQL text `expression` reads."""
         return [name for name in dict.fromkeys([*KEY_COLUMNS, *self.records]) if re.search(rf"\b{name}\b", expression)]
 
-    def _query_distinct(self, query: str, names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def _query_distinct_combinations(self, query: str, names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return, for each record, the number of its combination of values in `names`, and the result of `query` by this number (`id`)."""
         code = np.zeros(len(self.records), dtype="int64")
         for name in names:
-            codes, distinct = self.column(name)
+            codes, distinct = self.encode_column(name)
             code = code * (len(distinct) + 1) + codes + 1
         combination, combinations = pd.factorize(code)
-        first = first_rows(combination, len(combinations), np.arange(len(code)))
+        first = find_first_rows(combination, len(combinations), np.arange(len(code)))
         columns = {}
         for name in names:
-            codes, distinct = self.column(name)
+            codes, distinct = self.encode_column(name)
             columns[name] = distinct.take(pa.array(codes[first], mask=codes[first] < 0))
         return combination, self._run_query(query, columns, len(first))
 
-    def _mostly_distinct(self, names: list[str]) -> bool:
+    def _are_values_mostly_distinct(self, names: list[str]) -> bool:
         """Return whether all columns `names` are texts in which few rows agree. This is estimated from the duplicates in a sample."""
         if not all(name in self.records and pd.api.types.is_string_dtype(self.records[name]) for name in names):
             return False

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage import solve
+from pipelines.linkage import solve_linkage
 from pipelines.linkage.decisions import look_up_record_keys
 from pipelines.linkage.model import Model
 
@@ -25,20 +25,22 @@ def list_candidate_pairs(canonical: Mapping[str, pd.DataFrame], model: Model | N
     Columns: entity, institution_a, key_a, institution_b, key_b, weight (bits). A candidate is a pair that a blocking key finds, or one that
     was compared because of its files and weighs at least `MIN_BITS`. A pair that a hard rule forbids is not a candidate.
     """
-    solved = solve(canonical, model)
+    solved = solve_linkage(canonical, model)
     people, pairs = solved.people, solved.cases.pairs
     blocked = np.zeros(len(people), dtype=bool)
-    blocked[people.positions_of(solved.blocked.left, solved.blocked.right)] = True
+    blocked[people.find_positions_of_pairs(solved.blocked.left, solved.blocked.right)] = True
     weight = solved.persons.weight
     forbidden = solved.persons.never
     nothing_shared = ~blocked & (weight < MIN_BITS) & ~forbidden
     chosen = ~forbidden & ~nothing_shared
-    persons = _pair_rows("person", solved.records.persons, people.left[chosen], people.right[chosen], weight[chosen])
-    cases = _pair_rows("case", solved.records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy(), pairs["weight"].to_numpy("float64"))
+    persons = _make_pair_table("person", solved.records.persons, people.left[chosen], people.right[chosen], weight[chosen])
+    cases = _make_pair_table(
+        "case", solved.records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy(), pairs["weight"].to_numpy("float64")
+    )
     return pd.concat([cases, persons], ignore_index=True), {"forbidden": int(forbidden.sum()), "nothing_shared": int(nothing_shared.sum())}
 
 
-def _pair_rows(entity: str, frame: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
+def _make_pair_table(entity: str, frame: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
     rows = look_up_record_keys(pd.DataFrame({"a": left, "b": right}), frame).assign(weight=weight)
     rows.insert(0, "entity", pd.Series(entity, index=rows.index, dtype="str"))
     return rows

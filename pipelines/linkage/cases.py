@@ -12,21 +12,27 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster, references
-from pipelines.linkage.certain_pairs import are_separated, find_certain_pairs
+from pipelines.linkage.certain_pairs import find_certain_pairs, were_files_separated
 from pipelines.linkage.constraints import Constraints
-from pipelines.linkage.evidence import EvidenceShares, Weigher, estimate_shares, number_institutions, number_pair_kinds
+from pipelines.linkage.evidence import (
+    EvidenceShares,
+    EvidenceWeigher,
+    assign_institution_numbers,
+    assign_pair_kind_numbers,
+    estimate_evidence_shares,
+)
 from pipelines.linkage.model import ExpectedOverlap, Model
 from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_files
 from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.record_states import map_to_numbers
+from pipelines.linkage.record_states import map_values_to_numbers
 from pipelines.linkage.standardise import Records
 from pipelines.resources.integer_arrays import (
     CodeLookup,
     RowIndexByOwner,
     compute_per_name,
-    distinct_numbers,
+    find_distinct_numbers,
+    find_first_largest_rows,
     find_positions,
-    first_largest_rows,
 )
 from sources import contract
 
@@ -65,7 +71,7 @@ class PriorRound:
 
 
 @dataclass(frozen=True)
-class Cases:
+class DecidedCases:
     """The decided cases.
 
     - `cluster`: the cluster of each file
@@ -96,17 +102,17 @@ class FileTies:
     component: np.ndarray | None = None
 
     @property
-    def exact_cites(self) -> pd.DataFrame:
+    def exact_citations(self) -> pd.DataFrame:
         """Return the citations whose number the other file bears exactly."""
         return self.cites[~self.cites["near"]]
 
     @property
-    def exact_joins(self) -> pd.DataFrame:
+    def exact_mergers(self) -> pd.DataFrame:
         """Return the mergers whose number the other file bears exactly. A near one counts only between files with a similar person."""
         return self.joins[~self.joins["near"]]
 
 
-def find_ties(records: Records) -> FileTies:
+def find_ties_between_files(records: Records) -> FileTies:
     """Find all ties between the case files of `records`."""
     citations_and_mergers = (
         references.find_citations(records),
@@ -124,26 +130,26 @@ def link_cases(
     constraints: Constraints,
     ties: FileTies | None = None,
     shares: EvidenceShares | None = None,
-) -> Cases:
+) -> DecidedCases:
     """Decide which case files of `records` are of one case.
 
     before: results of the previous round. constraints: decisions of stewards. shares: shares of evidence, by default estimated from the
     records.
     """
-    ties = ties or find_ties(records)
-    pairs = gather_file_pairs(records, people, model, before, constraints.all_pairs, ties)
+    ties = ties or find_ties_between_files(records)
+    pairs = gather_file_pairs(records, people, model, before, constraints.constrained_pairs, ties)
     if pairs.empty:
         bits, shares = pd.DataFrame({"pair": [], "name": [], "bits": []}), shares or EvidenceShares({}, {})
         pairs = pairs.assign(weight=0.0, another=0.0)
     else:
-        pairs, bits, shares = weigh_files(records, model, pairs, shares)
-        pairs["another"] = bits_against_cited_rivals(records, model, pairs, ties, pairs)
+        pairs, bits, shares = weigh_pairs_of_files(records, model, pairs, shares)
+        pairs["another"] = weigh_against_citing_third_files(records, model, pairs, ties, pairs)
         pairs["weight"] += pairs["another"]
-    pairs, bits = _add_detained_together(records, model, pairs, bits, ties.detained)
-    return Cases(_cluster_files(records, model, pairs, constraints), pairs, bits, shares)
+    pairs, bits = _add_pairs_detained_together(records, model, pairs, bits, ties.detained)
+    return DecidedCases(_form_clusters_of_files(records, model, pairs, constraints), pairs, bits, shares)
 
 
-def _add_detained_together(
+def _add_pairs_detained_together(
     records: Records, model: Model, pairs: pd.DataFrame, bits: pd.DataFrame, detained: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return `pairs` and their evidence `bits`, extended by the pairs of stays that began together and have no other tie.
@@ -151,10 +157,10 @@ def _add_detained_together(
     A stay is left out if it probably belongs to the case of a file of an institution that registers cases. Such a file names everybody who
     was arrested, so any other stay of that case is tied through its person.
     """
-    stays = orient_pairs(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
-    compared_already = _pair_codes(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
-    stays = stays[~np.isin(_pair_codes(records, stays["a"].to_numpy(), stays["b"].to_numpy()), compared_already)]
-    registers = records.files["institution"].isin(contract.institutions_at("registration")).to_numpy()
+    stays = order_files_in_pairs(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
+    compared_already = _encode_ordered_pairs(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    stays = stays[~np.isin(_encode_ordered_pairs(records, stays["a"].to_numpy(), stays["b"].to_numpy()), compared_already)]
+    registers = records.files["institution"].isin(contract.institutions_at_stages("registration")).to_numpy()
     arrested = pairs.loc[(pairs["weight"] > 0) & (registers[pairs["a"]] | registers[pairs["b"]]), ["a", "b"]].to_numpy()
     stays = stays[~stays[["a", "b"]].isin(arrested.ravel()).any(axis=1)]
     if stays.empty:
@@ -165,15 +171,15 @@ def _add_detained_together(
     return pd.concat([pairs, new], ignore_index=True), pd.concat([bits, reason], ignore_index=True)
 
 
-def weigh_files(
+def weigh_pairs_of_files(
     records: Records, model: Model, pairs: pd.DataFrame, shares: EvidenceShares | None
 ) -> tuple[pd.DataFrame, pd.DataFrame, EvidenceShares]:
     """Return `pairs` of `gather_file_pairs` with their `weight`, their further evidence, and the shares of that evidence.
 
     The weight is by the evidence of the two files alone: `another`, the evidence of third files, is still 0.
     """
-    shares = shares or estimate_shares(records, find_certain_pairs(records, pairs), model)
-    bits = Weigher(records, shares, model).bits(pairs, pairs["left"].ge(0).to_numpy())
+    shares = shares or estimate_evidence_shares(records, find_certain_pairs(records, pairs), model)
+    bits = EvidenceWeigher(records, shares, model).weigh_evidence(pairs, pairs["left"].ge(0).to_numpy())
     beside = np.bincount(bits["pair"].to_numpy("int64"), weights=bits["bits"].to_numpy("float64"), minlength=len(pairs))
     pairs = pairs.assign(another=0.0)
     return pairs.assign(weight=pairs[list(PARTS)].sum(axis=1) + beside), bits, shares
@@ -192,28 +198,30 @@ def gather_file_pairs(
     """Return the candidate pairs of files with the evidence of persons and references.
 
     extra: further pairs `a, b` to include. chosen: if it is not None, only these pairs are returned. overlaps: the persons of these pairs,
-    if they are already compared. Columns of the pairs: a, b (oriented, see `orient_pairs`); left, right (the best matching persons, -1 if
-    no persons are similar); best (bits of that match); single (whether a number with a single bearer is cited); and the bits persons,
-    prior, citation, together, apart.
+    if they are already compared. Columns of the pairs: a, b (in the order of `order_files_in_pairs`); left, right (the best matching
+    persons, -1 if no persons are similar); best (the bits of that match); single (whether a number that only one file bears is cited);
+    and the bits persons, prior, citation, together, apart.
     """
-    ties = ties or find_ties(records)
+    ties = ties or find_ties_between_files(records)
     pairs = find_candidate_files(records, people, model, before.persons, ties, extra) if chosen is None else chosen
-    kinds, names = number_pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    kinds, names = assign_pair_kind_numbers(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     expected = compute_per_name(names, kinds, lambda kind: find_expected_overlap(kind, model).expected)
     coverage = compute_per_name(names, kinds, lambda kind: find_expected_overlap(kind, model).coverage)
-    cited = _cited_about_victim(records, pairs, ties.cites)
+    cited = _does_victim_file_cite_other_file(records, pairs, ties.cites)
     coverage = np.where(cited, np.maximum(coverage, SHARE_OF_CITED_NAMING_VICTIM), coverage)
-    coverage = np.where(_are_among(records, pairs, ties.exact_joins), np.maximum(coverage, SHARE_OF_MERGED_IN_TARGET), coverage)
-    pairs = _add_person_bits(records, overlaps or compare_persons_of_files(records, people, pairs), model, pairs, coverage, before)
-    pairs["persons"] = np.where(cited & _only_one_names_victims(records, pairs), np.log2(1 - coverage), pairs["persons"])
+    coverage = np.where(
+        _are_among_tied_pairs(records, pairs, ties.exact_mergers), np.maximum(coverage, SHARE_OF_MERGED_IN_TARGET), coverage
+    )
+    pairs = _add_evidence_of_persons(records, overlaps or compare_persons_of_files(records, people, pairs), model, pairs, coverage, before)
+    pairs["persons"] = np.where(cited & _does_only_one_file_name_victims(records, pairs), np.log2(1 - coverage), pairs["persons"])
     alike = pairs["best"] >= model.cases["alike_person"]  # otherwise the days of two persons are no evidence for one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
-    pairs["prior"] = np.log2(expected) - np.log2(_file_counts(records, pairs))
-    return pairs.join(_reference_bits(records, model, pairs, ties))
+    pairs["prior"] = np.log2(expected) - np.log2(_count_files_of_larger_institution(records, pairs))
+    return pairs.join(_weigh_references(records, model, pairs, ties))
 
 
 def find_expected_overlap(kind: str, model: Model) -> ExpectedOverlap:
-    """Return the expected overlap of a pair of institutions (`number_pair_kinds`).
+    """Return the expected overlap of a pair of institutions (`assign_pair_kind_numbers`).
 
     If the model has no entry for it, it depends only on whether the institutions open a file for each person.
     """
@@ -221,29 +229,29 @@ def find_expected_overlap(kind: str, model: Model) -> ExpectedOverlap:
     return model.between.get(kind) or UNKNOWN_PAIR[persons]
 
 
-def min_bits_of_shared_person(records: Records, model: Model) -> float:
+def compute_min_bits_of_shared_person(records: Records, model: Model) -> float:
     """Return the match weight from which a pair of persons makes their files candidates."""
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
     most = max((n for name, n in counts.items() if name != "persons"), default=1)
     return float(model.cases["share_bits"] + max(np.log2(most / FEW_FILES), 0.0))
 
 
-def orient_pairs(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
+def order_files_in_pairs(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
     """Return the distinct pairs of different files, sorted.
 
     `a` is the file of the upstream institution, or the earlier one of two files of one institution.
     """
-    rank: np.ndarray = records.once("upstream", lambda: _upstream_rank(records))
+    rank: np.ndarray = records.compute_once("upstream", lambda: _rank_files_by_stage(records))
     is_reversed = rank[a] > rank[b]
-    codes = _pair_codes(records, np.where(is_reversed, b, a), np.where(is_reversed, a, b))
-    codes = distinct_numbers(codes[a != b])
+    codes = _encode_ordered_pairs(records, np.where(is_reversed, b, a), np.where(is_reversed, a, b))
+    codes = find_distinct_numbers(codes[a != b])
     return pd.DataFrame({"a": codes // max(len(rank), 1), "b": codes % max(len(rank), 1)})
 
 
-def _upstream_rank(records: Records) -> np.ndarray:
+def _rank_files_by_stage(records: Records) -> np.ndarray:
     """Rank the files by the stage of their institution, then by day. In a pair the file with the lower rank comes first."""
     files, persons = records.files, records.persons
-    rank = map_to_numbers(files["institution"], contract.position_of(), len(contract.position_of()))
+    rank = map_values_to_numbers(files["institution"], contract.case_flow_positions(), len(contract.case_flow_positions()))
     admitted = persons.groupby("file")["admitted"].min().reindex(files.index)
     start = files[["reported", "received"]].min(axis=1).fillna(admitted).astype("datetime64[s]").fillna(pd.Timestamp.max.floor("s"))
     order = np.empty(len(files), dtype="int64")
@@ -251,7 +259,7 @@ def _upstream_rank(records: Records) -> np.ndarray:
     return order
 
 
-def _pair_codes(records: Records, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _encode_ordered_pairs(records: Records, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return one number for each ordered pair of files `a`, `b`."""
     return np.asarray(a * max(len(records.files), 1) + b, dtype="int64")
 
@@ -265,7 +273,7 @@ def find_candidate_files(
     extra: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the pairs of files (`a, b`) that share a person, are tied by a reference, or are in `extra`."""
-    enough = people.weight >= min_bits_of_shared_person(records, model)
+    enough = people.weight >= compute_min_bits_of_shared_person(records, model)
     left, right = people.left[enough], people.right[enough]
     if person_cluster is not None:
         mates = RowIndexByOwner(person_cluster, int(person_cluster.max(initial=-1)) + 1)
@@ -273,24 +281,24 @@ def find_candidate_files(
         _, first, second = mates.combine_rows(clusters, clusters)
         left, right = np.concatenate([left, first[first < second]]), np.concatenate([right, second[first < second]])
     file = records.persons["file"].to_numpy()
-    sources = [ties.cites, ties.exact_joins, ties.together, *([] if extra is None else [extra])]
+    sources = [ties.cites, ties.exact_mergers, ties.together, *([] if extra is None else [extra])]
     a = np.concatenate([file[left], *[s["a"].to_numpy() for s in sources]]).astype("int64")
     b = np.concatenate([file[right], *[s["b"].to_numpy() for s in sources]]).astype("int64")
     placed = (a >= 0) & (b >= 0)
     if ties.component is not None:
         placed &= ties.component[a] == ties.component[b]
-    return orient_pairs(records, a[placed], b[placed])
+    return order_files_in_pairs(records, a[placed], b[placed])
 
 
-def _file_counts(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def _count_files_of_larger_institution(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Return, for each pair, the number of files of one of its institutions: that with more files."""
-    code, names = number_institutions(records)
+    code, names = assign_institution_numbers(records)
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
     count = compute_per_name(names, code, lambda name: float(counts[name]))
     return np.maximum(np.maximum(count[pairs["a"]], count[pairs["b"]]), MIN_FILES)
 
 
-def _add_person_bits(
+def _add_evidence_of_persons(
     records: Records, overlaps: PersonOverlap, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: PriorRound
 ) -> pd.DataFrame:
     """Return `pairs` with `persons`, the bits of the persons of both files, and the best matching pair of persons (`left` of `a`, `right`
@@ -304,14 +312,14 @@ def _add_person_bits(
         weight = np.where(same_cluster, np.maximum(weight, model.cases["known_person"]), np.minimum(weight, model.cases["other_person"]))
     weight = np.clip(weight, -MAX_PERSON_BITS, MAX_PERSON_BITS)
     likelier = np.exp2(weight)
-    wrong = np.clip(before.again / _file_counts(records, pairs), 0.0, 0.5)
+    wrong = np.clip(before.again / _count_files_of_larger_institution(records, pairs), 0.0, 0.5)
     bits_by_side = np.full((2, len(pairs)), -np.inf)
     for side, (of_pair, place) in enumerate(overlaps.sides):
         many = np.bincount(overlaps.sides[1 - side][0], minlength=len(pairs))
         mean = np.bincount(place, weights=likelier) / many[of_pair]
-        bits_by_side[side] = _containment_bits(of_pair, mean, coverage, wrong, model)
+        bits_by_side[side] = _weigh_containment_of_persons(of_pair, mean, coverage, wrong, model)
     contained = bits_by_side.max(axis=0)
-    first = first_largest_rows(pair, weight)
+    first = find_first_largest_rows(pair, weight)
     best = np.full((2, len(pairs)), -1)
     best[:, pair[first]] = left[first], right[first]
     bits = np.full(len(pairs), np.nan)
@@ -319,7 +327,9 @@ def _add_person_bits(
     return pairs.assign(left=best[0], right=best[1], best=bits, persons=np.where(np.isfinite(contained), contained, 0.0))
 
 
-def _containment_bits(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarray, wrong: np.ndarray, model: Model) -> np.ndarray:
+def _weigh_containment_of_persons(
+    pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarray, wrong: np.ndarray, model: Model
+) -> np.ndarray:
     """Return the bits of each pair that the persons of one file are in the other.
 
     The clearest person counts completely, its companions less.
@@ -329,52 +339,52 @@ def _containment_bits(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarr
     alone = hit - np.log2(1 - chance + chance * likelier)
     beside = model.cases["companions"]
     companion = hit - np.log2(1 - beside + beside * likelier)
-    clearest, most = first_largest_rows(pair, alone), model.cases["companion_bits"]
+    clearest, most = find_first_largest_rows(pair, alone), model.cases["companion_bits"]
     rest = np.bincount(pair, weights=companion, minlength=len(coverage))[pair[clearest]] - companion[clearest]
     out = np.full(len(coverage), -np.inf)
     out[pair[clearest]] = alone[clearest] + np.clip(rest, -most, most)
     return out
 
 
-def _about_one_victim(records: Records) -> np.ndarray:
+def _are_files_about_one_victim(records: Records) -> np.ndarray:
     """Return whether each file is about one victim."""
-    code, names = number_institutions(records)
+    code, names = assign_institution_numbers(records)
     return np.array(
-        [name in contract.institutions_with_file_per_person() and name in contract.institutions_naming("victim") for name in names],
+        [name in contract.institutions_with_file_per_person() and name in contract.institutions_recording_role("victim") for name in names],
         dtype=bool,
     )[code]
 
 
-def _cited_about_victim(records: Records, pairs: pd.DataFrame, cites: pd.DataFrame) -> np.ndarray:
+def _does_victim_file_cite_other_file(records: Records, pairs: pd.DataFrame, cites: pd.DataFrame) -> np.ndarray:
     """Return whether one file of each pair is about one victim and cites the other, whose institution names victims."""
-    code, names = number_institutions(records)
-    naming = np.array([name in contract.institutions_naming("victim") for name in names], dtype=bool)[code]
+    code, names = assign_institution_numbers(records)
+    naming = np.array([name in contract.institutions_recording_role("victim") for name in names], dtype=bool)[code]
     citing, cited = cites["a"].to_numpy("int64"), cites["b"].to_numpy("int64")
-    return _are_among(records, pairs, cites[_about_one_victim(records)[citing] & naming[cited]])
+    return _are_among_tied_pairs(records, pairs, cites[_are_files_about_one_victim(records)[citing] & naming[cited]])
 
 
-def _are_among(records: Records, pairs: pd.DataFrame, tied: pd.DataFrame) -> np.ndarray:
+def _are_among_tied_pairs(records: Records, pairs: pd.DataFrame, tied: pd.DataFrame) -> np.ndarray:
     """Return whether each pair is among the `tied` ones (`a, b`), in either direction."""
-    codes = distinct_numbers(_pair_codes(records, tied["a"].to_numpy("int64"), tied["b"].to_numpy("int64")))
+    codes = find_distinct_numbers(_encode_ordered_pairs(records, tied["a"].to_numpy("int64"), tied["b"].to_numpy("int64")))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
-    return find_positions(_pair_codes(records, a, b), codes)[1] | find_positions(_pair_codes(records, b, a), codes)[1]
+    return find_positions(_encode_ordered_pairs(records, a, b), codes)[1] | find_positions(_encode_ordered_pairs(records, b, a), codes)[1]
 
 
-def _only_one_names_victims(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def _does_only_one_file_name_victims(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Return whether one file of each pair names victims and the other names persons, but no victim."""
-    every, victims = records.once("named_in_files", lambda: _count_persons(records))
+    every, victims = records.compute_once("named_in_files", lambda: _count_persons_and_victims(records))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     return np.asarray((every[a] > 0) & (every[b] > 0) & ((victims[a] > 0) != (victims[b] > 0)))
 
 
-def _count_persons(records: Records) -> tuple[np.ndarray, np.ndarray]:
+def _count_persons_and_victims(records: Records) -> tuple[np.ndarray, np.ndarray]:
     """Count the persons and the victims of each file."""
     file, size = records.persons["file"].to_numpy("int64"), len(records.files)
     placed, victim = file >= 0, records.persons["side"].eq("victim").to_numpy(dtype=bool)
     return np.bincount(file[placed], minlength=size), np.bincount(file[placed & victim], minlength=size)
 
 
-def _reference_bits(records: Records, model: Model, pairs: pd.DataFrame, ties: FileTies) -> pd.DataFrame:
+def _weigh_references(records: Records, model: Model, pairs: pd.DataFrame, ties: FileTies) -> pd.DataFrame:
     """Return the evidence of references for each pair of files, in bits.
 
     - `citation`: either file cites the other; both citations add up
@@ -382,63 +392,69 @@ def _reference_bits(records: Records, model: Model, pairs: pd.DataFrame, ties: F
     - `apart`: both files cite numbers of one kind, but different ones; or a file does not cite what it would cite in one case
     - `single`: whether a number with a single bearer is cited
     """
-    setting, files = model.cases, np.log2(_file_counts(records, pairs))
+    setting, files = model.cases, np.log2(_count_files_of_larger_institution(records, pairs))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
-    directions = _pair_codes(records, a, b), _pair_codes(records, b, a)
+    directions = _encode_ordered_pairs(records, a, b), _encode_ordered_pairs(records, b, a)
     right, wrong = setting["reference_right"], setting["reference_wrong"]
     citation = np.zeros(len(pairs))
     single = np.zeros(len(pairs), dtype=bool)
-    for frame, surer in ((ties.exact_cites, 0.0), (ties.exact_joins, MERGED_BITS)):
-        table = CodeLookup(_pair_codes(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame["bearers"].to_numpy())
+    for frame, surer in ((ties.exact_citations, 0.0), (ties.exact_mergers, MERGED_BITS)):
+        table = CodeLookup(
+            _encode_ordered_pairs(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame["bearers"].to_numpy()
+        )
         for direction in directions:
-            bearers = table.values_at(direction)
+            bearers = table.look_up_values(direction)
             named = np.isfinite(bearers)
             citation[named] += files[named] + np.log2(right / (wrong + bearers[named] - 1)) + surer
             single |= bearers == 1
-    citation += np.where(are_separated(records, pairs), SEPARATED_BITS, 0.0)
-    use = _are_among(records, pairs, ties.cites[ties.cites["near"]]) & (citation == 0)
+    citation += np.where(were_files_separated(records, pairs), SEPARATED_BITS, 0.0)
+    use = _are_among_tied_pairs(records, pairs, ties.cites[ties.cites["near"]]) & (citation == 0)
     citation[use] += files[use] + setting["near_reference"]
-    use = _are_among(records, pairs, ties.joins[ties.joins["near"]]) & pairs["left"].ge(0).to_numpy() & (citation == 0)
+    use = _are_among_tied_pairs(records, pairs, ties.joins[ties.joins["near"]]) & pairs["left"].ge(0).to_numpy() & (citation == 0)
     citation[use] += files[use] + setting["near_reference"] + MERGED_BITS
-    both = _are_among(records, pairs, ties.together)
+    both = _are_among_tied_pairs(records, pairs, ties.together)
     shared = np.where(both, files + setting["cited_together"], 0.0)
     # Between files that cite each other, even nearly, other citations or missing ones do not count against the pair.
-    apart = references.cite_different_numbers(records, pairs) | (_name_no_second_file(records, pairs) & ~both)
-    apart |= _cites_no_case(records, pairs)
+    apart = references.do_files_cite_different_numbers(records, pairs) | (
+        _do_prosecution_files_mention_no_second_file(records, pairs) & ~both
+    )
+    apart |= _does_victim_file_cite_no_case(records, pairs)
     apart = np.where(apart & (citation == 0), setting["cited_apart"], 0.0)
     return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
 
 
-def _name_no_second_file(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def _do_prosecution_files_mention_no_second_file(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Return for each pair whether both files are of a prosecution and mention no second file.
 
     A prosecution has two files of one case only if a party is separated or cases are joined, and its files record both.
     """
-    silent = records.files["institution"].isin(contract.institutions_at("prosecution")).to_numpy().copy()
+    silent = records.files["institution"].isin(contract.institutions_at_stages("prosecution")).to_numpy().copy()
     silent[records.merges["file"].to_numpy("int64")] = False
     separated_ = np.append(records.persons["separated"].notna().to_numpy(), False)
     a, b, left, right = (pairs[name].to_numpy("int64") for name in ("a", "b", "left", "right"))
     return silent[a] & silent[b] & ~separated_[left] & ~separated_[right]
 
 
-def _cites_no_case(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def _does_victim_file_cite_no_case(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Return whether each pair has a file of an institution that opens cases and a file about one victim that cites no case.
 
     A victim's file belongs to the case that it cites. Without a citation, it is more often about a matter that those institutions do not
     know.
     """
-    code, names = number_institutions(records)
-    opens = np.array([name in contract.institutions_at("registration", "prosecution") for name in names], dtype=bool)[code]
+    code, names = assign_institution_numbers(records)
+    opens = np.array([name in contract.institutions_at_stages("registration", "prosecution") for name in names], dtype=bool)[code]
     kinds = [
         kind for kind, name in contract.institution_of_number_kind().items() if name not in contract.institutions_with_file_per_person()
     ]
-    without_citation = _about_one_victim(records)
+    without_citation = _are_files_about_one_victim(records)
     without_citation[records.references.loc[records.references["kind"].isin(kinds), "file"].to_numpy("int64")] = False
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     return np.asarray((opens[a] & without_citation[b]) | (opens[b] & without_citation[a]), dtype=bool)
 
 
-def bits_against_cited_rivals(records: Records, model: Model, pairs: pd.DataFrame, ties: FileTies, weighed: pd.DataFrame) -> np.ndarray:
+def weigh_against_citing_third_files(
+    records: Records, model: Model, pairs: pd.DataFrame, ties: FileTies, weighed: pd.DataFrame
+) -> np.ndarray:
     """Return the bits against each pair of which one file cites, is cited by, or was merged into a third file of the institution of the
     other file.
 
@@ -446,15 +462,16 @@ def bits_against_cited_rivals(records: Records, model: Model, pairs: pd.DataFram
     one file cites both, the more probable citation is taken as right, and the other one does not count; likewise a merger, of which a near
     number may name the right file. weighed: a, b, weight of pairs of files by other evidence, including `pairs` (with `citation`).
     """
-    exact, size = ties.exact_cites, len(records.files)
+    exact, size = ties.exact_citations, len(records.files)
     citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
     merged, target = ties.joins["a"].to_numpy("int64"), ties.joins["b"].to_numpy("int64")
     one, other, weight = weighed["a"].to_numpy("int64"), weighed["b"].to_numpy("int64"), weighed["weight"].to_numpy("float64")
     bits_by_pair = CodeLookup(
-        np.concatenate([_pair_codes(records, one, other), _pair_codes(records, other, one)]), np.concatenate([weight, weight])
+        np.concatenate([_encode_ordered_pairs(records, one, other), _encode_ordered_pairs(records, other, one)]),
+        np.concatenate([weight, weight]),
     )
     a, b, citation = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["citation"].to_numpy("float64")
-    bits_of_pair = np.maximum(bits_by_pair.values_at(_pair_codes(records, a, b), UNTIED_BITS), 0.0)
+    bits_of_pair = np.maximum(bits_by_pair.look_up_values(_encode_ordered_pairs(records, a, b), UNTIED_BITS), 0.0)
     out = np.zeros(len(pairs))
     for name, one, other in (("another_cited", citing, cited), ("cited_by_another", cited, citing), ("another_cited", merged, target)):
         tied_to = RowIndexByOwner(one, size)
@@ -462,10 +479,12 @@ def bits_against_cited_rivals(records: Records, model: Model, pairs: pd.DataFram
             pair, third, both = _find_third_files(records, first, second, tied_to, other)
             if name == "cited_by_another":  # many may cite one file
                 pair, third, both = pair[~both], third[~both], both[~both]
-            tied = bits_by_pair.values_at(_pair_codes(records, first[pair], third), UNTIED_BITS) - np.where(both, bits_of_pair[pair], 0.0)
-            between = bits_by_pair.values_at(_pair_codes(records, second[pair], third), UNTIED_BITS)
+            tied = bits_by_pair.look_up_values(_encode_ordered_pairs(records, first[pair], third), UNTIED_BITS) - np.where(
+                both, bits_of_pair[pair], 0.0
+            )
+            between = bits_by_pair.look_up_values(_encode_ordered_pairs(records, second[pair], third), UNTIED_BITS)
             most = model.cases[name] - np.where(both, citation[pair], 0.0)
-            np.minimum.at(out, pair, most * _as_probability(tied) * (1 - _as_probability(between)))
+            np.minimum.at(out, pair, most * _convert_bits_to_probability(tied) * (1 - _convert_bits_to_probability(between)))
     return out
 
 
@@ -476,12 +495,12 @@ def _find_third_files(
 
     Return the row of the pair, the third file, and whether `first` is also tied to `second`.
     """
-    institution, _ = number_institutions(records)
-    pair, tie = tied_to.rows_of(first)
+    institution, _ = assign_institution_numbers(records)
+    pair, tie = tied_to.find_rows_of_owners(first)
     third = other[tie]
     also_tied = np.zeros(len(first), dtype=bool)
     also_tied[pair[third == second[pair]]] = True
-    _, names = number_institutions(records)
+    _, names = assign_institution_numbers(records)
     several = np.array(
         [name in contract.institutions_with_file_per_person() for name in names], dtype=bool
     )  # other files of the case there are no rivals
@@ -489,18 +508,18 @@ def _find_third_files(
     return pair[others], third[others], also_tied[pair[others]]
 
 
-def _as_probability(bits: np.ndarray) -> np.ndarray:
+def _convert_bits_to_probability(bits: np.ndarray) -> np.ndarray:
     """Return the probability that corresponds to odds in bits."""
     return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -50, 50))))
 
 
-def _cluster_files(records: Records, model: Model, pairs: pd.DataFrame, constraints: Constraints) -> np.ndarray:
+def _form_clusters_of_files(records: Records, model: Model, pairs: pd.DataFrame, constraints: Constraints) -> np.ndarray:
     """Cluster the files by their weighted pairs and the decisions of stewards. Return the cluster of each file."""
     setting = model.cases
     rules = cluster.JoiningRules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     spine = [name for name in contract.institution_of_number_kind().values() if name not in contract.institutions_with_file_per_person()]
-    kind = map_to_numbers(records.files["institution"], {name: n for n, name in enumerate(spine)}, -1)
+    kind = map_values_to_numbers(records.files["institution"], {name: n for n, name in enumerate(spine)}, -1)
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
     weighted_pairs = replace(cluster.build_weighted_pairs(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
-    return cluster.agglomerate(len(records.files), weighted_pairs, rules, kind, constraints)
+    return cluster.form_clusters_by_agglomeration(len(records.files), weighted_pairs, rules, kind, constraints)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster
-from pipelines.linkage.evidence import CertainPairs, number_institutions
+from pipelines.linkage.evidence import CertainPairs, assign_institution_numbers
 from pipelines.linkage.standardise import Records
 from sources import contract
 
@@ -28,7 +28,7 @@ def find_certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
     same institution that opens cases.
     """
     certain = pairs[pairs["single"] & (pairs["best"] >= CERTAIN_PERSON)]
-    groups = cluster.connected_components(len(records.files), certain["a"].to_numpy(), certain["b"].to_numpy())
+    groups = cluster.find_connected_components(len(records.files), certain["a"].to_numpy(), certain["b"].to_numpy())
     is_grouped = np.bincount(groups, minlength=len(groups) + 1)[groups] > 1
     clear = pairs[pairs["best"] >= CERTAIN_PERSON][["a", "b", "left", "right"]]
     in_one_group = groups[clear["a"]] == groups[clear["b"]]
@@ -36,34 +36,34 @@ def find_certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
     offence = records.files.groupby(groups)["offence"].min().reindex(range(len(groups))).to_numpy()
     first, second = groups[clear["a"]], groups[clear["b"]]
     between = np.minimum(first, second) * len(groups) + np.maximum(first, second)
-    perhaps_one_case = (offence[first] == offence[second]) | np.isin(between, between[are_separated(records, clear)])
+    perhaps_one_case = (offence[first] == offence[second]) | np.isin(between, between[were_files_separated(records, clear)])
     # Groups that complement each other may be one case without a citation; if both have a file of one opening institution, they are two.
-    openers = _opening_institutions(records, groups)
+    openers = _find_institutions_that_opened_cases(records, groups)
     have_same_opener = (openers[first] & openers[second]) > 0
     return CertainPairs(
         clear[in_one_group], clear[~in_one_group & ~perhaps_one_case & have_same_opener & is_grouped[clear["a"]] & is_grouped[clear["b"]]]
     )
 
 
-def _opening_institutions(records: Records, groups: np.ndarray) -> np.ndarray:
+def _find_institutions_that_opened_cases(records: Records, groups: np.ndarray) -> np.ndarray:
     """Return, as bits, the institutions that open cases and have a file in each group.
 
     Such an institution keeps one file per case, while a court may divide a case.
     """
-    origins = contract.institutions_at("registration", "prosecution")
-    code, names = number_institutions(records)
+    origins = contract.institutions_at_stages("registration", "prosecution")
+    code, names = assign_institution_numbers(records)
     bit = np.array([1 << origins.index(name) if name in origins else 0 for name in names], dtype="int64")
     bits = np.zeros(len(groups), dtype="int64")
     np.bitwise_or.at(bits, groups, bit[code])
     return bits
 
 
-def are_separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def were_files_separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Return for each pair whether its files, both of one institution, were separated.
 
     They were if the person of one file was separated on the day on which the other file was received.
     """
-    institution, _ = number_institutions(records)
+    institution, _ = assign_institution_numbers(records)
     received = records.files["received"].to_numpy()
     day = np.append(records.persons["separated"].to_numpy(), np.datetime64("NaT"))
     a, b, left, right = (pairs[name].to_numpy() for name in ("a", "b", "left", "right"))

@@ -50,7 +50,7 @@ def build_weighted_pairs(left: np.ndarray, right: np.ndarray, weight: np.ndarray
 class JoiningRules:
     """Rules for joining groups. Spine members are those of certain kinds, of which a group normally has one each.
 
-    - `best_share`: see the module
+    - `best_share`: the share of the best pair in the nearness of two groups, as the module explains
     - `spine`: the weight that the best strong pair needs if both groups have a spine member and no pair of one kind supports them
     - `occupied`: the penalty for each spine kind that both groups already have, unless a pair of one kind reaches `waived`
     """
@@ -61,7 +61,7 @@ class JoiningRules:
     waived: float = 0.0
 
 
-def agglomerate(
+def form_clusters_by_agglomeration(
     size: int, pairs: WeightedPairs, rules: JoiningRules, spine: np.ndarray | None = None, constraints: Constraints | None = None
 ) -> np.ndarray:
     """Return the group number of each member 0..`size`-1. Groups are numbered in the order of their first member.
@@ -71,37 +71,39 @@ def agglomerate(
     """
     constraints = constraints or Constraints()
     kind = np.full(size, -1) if spine is None else spine
-    component = label_positive_components(size, pairs.left, pairs.right, pairs.weight, constraints)
-    group = _first_member(connected_components(size, constraints.same[:, 0], constraints.same[:, 1]))
+    component = find_components_of_positive_pairs(size, pairs.left, pairs.right, pairs.weight, constraints)
+    group = _find_first_members(find_connected_components(size, constraints.same[:, 0], constraints.same[:, 1]))
     bits = np.zeros(size, dtype="int64")  # the spine kinds in a group
     np.bitwise_or.at(bits, group, np.where(kind >= 0, 1 << np.maximum(kind, 0), 0))
-    links = _links_of_pairs(pairs, kind, constraints).combine_merged(group)
-    links = links.take(component[links.a] == component[links.b])
+    links = _convert_pairs_to_links(pairs, kind, constraints).combine_links_of_merged_groups(group)
+    links = links.select_links(component[links.a] == component[links.b])
     while len(links.a):
-        a, b = links.choose_nearest(component, rules, bits)
+        a, b = links.choose_nearest_groups(component, rules, bits)
         group[b] = a
         bits[a] |= bits[b]
         joined = np.zeros(size, dtype=bool)
         joined[component[a]] = True
-        links = links.take(joined[component[links.a]]).combine_merged(group)
+        links = links.select_links(joined[component[links.a]]).combine_links_of_merged_groups(group)
     while (group != group[group]).any():
         group = group[group]
-    return number_groups(group)
+    return assign_group_numbers(group)
 
 
-def label_positive_components(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, constraints: Constraints) -> np.ndarray:
+def find_components_of_positive_pairs(
+    size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, constraints: Constraints
+) -> np.ndarray:
     """Return, for each member, the number of its connected component over the pairs above zero and `constraints.same`.
 
     No group extends beyond its component.
     """
     positive = weight > 0
-    return connected_components(
+    return find_connected_components(
         size, np.concatenate([left[positive], constraints.same[:, 0]]), np.concatenate([right[positive], constraints.same[:, 1]])
     )
 
 
-def connected_components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return, for each member, the number of its connected component; components are numbered in the order of their first member."""
+def find_connected_components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return, for each member, the number of its connected component. Components are numbered in the order of their first member."""
     root = np.arange(size)
     while len(left):
         a, b = root[left], root[right]
@@ -110,16 +112,19 @@ def connected_components(size: int, left: np.ndarray, right: np.ndarray) -> np.n
         np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
         while (root != root[root]).any():
             root = root[root]
-    return number_groups(root)
+    return assign_group_numbers(root)
 
 
-def number_groups(roots: np.ndarray) -> np.ndarray:
-    """Number the groups of `roots` from 0, in the order of their first member. roots: the representative of each member's group."""
+def assign_group_numbers(roots: np.ndarray) -> np.ndarray:
+    """Number the groups of `roots` from 0, in the order of their first member.
+
+    roots: one member that represents the group, for each member.
+    """
     _, first, inverse = np.unique(roots, return_index=True, return_inverse=True)
     return np.asarray(np.argsort(np.argsort(first))[inverse], dtype="int64")
 
 
-def _first_member(number: np.ndarray) -> np.ndarray:
+def _find_first_members(number: np.ndarray) -> np.ndarray:
     """Return, for each member, the first member of its group."""
     return np.unique(number, return_index=True)[1][number]
 
@@ -142,10 +147,10 @@ class _GroupLinks:
     counts: np.ndarray
     veto: np.ndarray
 
-    def take(self, rows: np.ndarray) -> _GroupLinks:
+    def select_links(self, rows: np.ndarray) -> _GroupLinks:
         return _GroupLinks(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
-    def combine_merged(self, group: np.ndarray) -> _GroupLinks:
+    def combine_links_of_merged_groups(self, group: np.ndarray) -> _GroupLinks:
         """Combine the links of groups that were merged. group: the group of each member."""
         a, b = group[self.a], group[self.b]
         apart = a != b
@@ -155,12 +160,12 @@ class _GroupLinks:
         starts = np.searchsorted(place[order], np.arange(len(codes)))
         rows = np.flatnonzero(apart)[order]
         if len(codes) == len(rows):
-            return replace(self.take(rows), a=a[order], b=b[order])
+            return replace(self.select_links(rows), a=a[order], b=b[order])
         maxima = {name: np.maximum.reduceat(getattr(self, name)[rows], starts) for name in ("best", "odds", "strong", "alike", "veto")}
         sums, counts = (np.add.reduceat(getattr(self, name)[rows], starts, axis=0) for name in ("sums", "counts"))
         return _GroupLinks(codes // len(group), codes % len(group), sums=sums, counts=counts, **maxima)
 
-    def choose_nearest(self, component: np.ndarray, rules: JoiningRules, spine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def choose_nearest_groups(self, component: np.ndarray, rules: JoiningRules, spine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Choose, in each component, the two groups that are joined next."""
         average = (self.sums / np.maximum(self.counts, 1)).sum(axis=1) + self.odds
         occupied = np.where(self.alike < rules.waived, np.bitwise_count(spine[self.a] & spine[self.b]), 0)
@@ -174,7 +179,7 @@ class _GroupLinks:
         return self.a[first], self.b[first]
 
 
-def _links_of_pairs(pairs: WeightedPairs, kind: np.ndarray, constraints: Constraints) -> _GroupLinks:
+def _convert_pairs_to_links(pairs: WeightedPairs, kind: np.ndarray, constraints: Constraints) -> _GroupLinks:
     """Convert each pair to a link. Members that must stay apart become links without support."""
     known = ~np.isnan(pairs.parts)
     alike = (kind[pairs.left] == kind[pairs.right]) & (kind[pairs.left] >= 0)

@@ -22,8 +22,8 @@ import pandas as pd
 
 from pipelines.linkage.evidence import EvidenceShares
 from pipelines.linkage.hashing import hash_rows
-from pipelines.linkage.record_states import first_rows, number_rows, read_deliveries
-from pipelines.linkage.score import Frequencies
+from pipelines.linkage.record_states import assign_row_numbers, find_first_rows, read_deliveries
+from pipelines.linkage.score import TokenFrequencies
 from pipelines.linkage.standardise import Records
 
 FIRST_STEP = 5_000
@@ -39,20 +39,20 @@ class CommonStatistics:
     are in several cases, by round.
     """
 
-    frequencies: Frequencies
+    frequencies: TokenFrequencies
     counts: dict[str, int]
     shares: tuple[EvidenceShares, ...]
     again: tuple[float, ...]
 
 
-def count_records(records: Records) -> dict[str, int]:
+def count_files_and_persons(records: Records) -> dict[str, int]:
     """Count the files of each institution and the person records (`persons`), for the prior odds."""
     files = {str(name): int(n) for name, n in records.files["institution"].value_counts().items()}
     return {**files, "persons": len(records.persons)}
 
 
 @dataclass(frozen=True)
-class Landmark:
+class EarlyHistory:
     """The rows of each table of a large history up to the day `until`, the last day of a delivered period.
 
     The first version of each period of an institution is used. Later changes of status are ignored: all rows count as accepted, except
@@ -62,15 +62,18 @@ class Landmark:
     rows: dict[str, np.ndarray]
     until: str
 
-    def take_rows(self, tables: dict[str, pd.DataFrame]) -> Tables:
-        """Return the rows as first delivered. The tables are removed from `tables`, so that large tables are not in memory twice."""
+    def take_early_rows(self, tables: dict[str, pd.DataFrame]) -> Tables:
+        """Return the early rows as they were first delivered.
+
+        The tables are removed from `tables`, so that large ones are not in memory twice.
+        """
         taken = {name: tables.pop(name)[rows] for name, rows in self.rows.items()}
         return {
             name: frame.assign(status=frame["status"].where(frame["status"].eq("quarantined"), "accepted").astype("str"))
             for name, frame in taken.items()
         }
 
-    def fingerprint(self, tables: Tables) -> str:
+    def hash_early_rows(self, tables: Tables) -> str:
         """Return a hash of the rows that does not depend on their order."""
         digest = hashlib.sha256()
         for name, rows in sorted(self.rows.items()):
@@ -80,11 +83,11 @@ class Landmark:
         return digest.hexdigest()
 
 
-def find_landmark(canonical: Tables) -> Landmark | None:
-    """Return the landmark of a large history; None if the history is small. canonical: tables of `standardise.read_columns`."""
+def find_early_history(canonical: Tables) -> EarlyHistory | None:
+    """Return the early part of a large history, or None if the history is small. canonical: the tables of `standardise.read_columns`."""
     if len(canonical["person_records"]) < FIRST_STEP:
         return None
-    delivered = {name: _number_deliveries(frame) for name, frame in canonical.items()}
+    delivered = {name: _assign_delivery_numbers(frame) for name, frame in canonical.items()}
     all_deliveries = pd.concat([deliveries for _, deliveries in delivered.values()]).drop_duplicates()
     calendar = read_deliveries([all_deliveries])
     all_deliveries = all_deliveries.assign(
@@ -100,10 +103,10 @@ def find_landmark(canonical: Tables) -> Landmark | None:
     until = grown.index[grown >= step][0]
     chosen = pd.MultiIndex.from_frame(first_versions.loc[first_versions["end"] <= until, ["institution", "delivery"]])
     rows_until = {name: pd.MultiIndex.from_frame(deliveries).isin(chosen)[number] for name, (number, deliveries) in delivered.items()}
-    return Landmark(rows_until, str(until.date()))
+    return EarlyHistory(rows_until, str(until.date()))
 
 
-def _number_deliveries(frame: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+def _assign_delivery_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
     """Number the deliveries of `frame`. Return the number for each row, and the deliveries (`institution, delivery`)."""
-    number, size = number_rows(frame[["institution", "delivery"]])
-    return number, frame[["institution", "delivery"]].iloc[first_rows(number, size, np.arange(len(frame)))].reset_index(drop=True)
+    number, size = assign_row_numbers(frame[["institution", "delivery"]])
+    return number, frame[["institution", "delivery"]].iloc[find_first_rows(number, size, np.arange(len(frame)))].reset_index(drop=True)

@@ -57,7 +57,7 @@ class FieldValues:
         self.columns = columns
         self._derived: dict[Hashable, np.ndarray] = {}
 
-    def derive(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
+    def derive_property(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
         """Apply `make` to the values of the first column, and return the result, which is cached."""
         if (make, args) not in self._derived:
             self._derived[make, args] = make(self.columns[0], *args)
@@ -73,28 +73,28 @@ class ValuePairs:
     def __len__(self) -> int:
         return len(self.a)
 
-    def take(self, rows: np.ndarray) -> ValuePairs:
+    def select_pairs(self, rows: np.ndarray) -> ValuePairs:
         """Return the pairs at `rows`."""
         return ValuePairs(self.field_values, self.a[rows], self.b[rows])
 
-    def column(self, n: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def values_on_both_sides(self, n: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Return the values of column number `n` on both sides of the pairs."""
         values = self.field_values.columns[n]
         return values[self.a], values[self.b]
 
-    def derive(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
+    def derive_property(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
         """Apply `make` to the texts on both sides of the pairs, and return both results."""
-        derived = self.field_values.derive(make, *args)
+        derived = self.field_values.derive_property(make, *args)
         return derived[self.a], derived[self.b]
 
-    def min_letters_apart(self) -> np.ndarray:
+    def count_min_letters_apart(self) -> np.ndarray:
         """Return a lower bound for the number of letters that only one text of a pair has."""
-        one, other = self.derive(_letters_as_bits)
+        one, other = self.derive_property(_encode_letters_as_bits)
         return np.bitwise_count(one ^ other)
 
     def both_have_text(self) -> Mask:
         """Return whether both sides of each pair have a text."""
-        one, other = self.derive(_text_lengths)
+        one, other = self.derive_property(_count_letters)
         return np.asarray((one > 0) & (other > 0), dtype=bool)
 
 
@@ -105,13 +105,13 @@ def compare_field(field: Field, left: Values, right: Values) -> np.ndarray:
     """
     size = len(left[0])
     field_values = FieldValues([np.concatenate(both) for both in zip(left, right, strict=True)])
-    absent = are_missing(field_values.columns)
-    level = find_levels(field, ValuePairs(field_values, np.arange(size), np.arange(size, 2 * size)))
+    absent = are_values_missing(field_values.columns)
+    level = find_levels_of_pairs(field, ValuePairs(field_values, np.arange(size), np.arange(size, 2 * size)))
     level[absent[:size] | absent[size:]] = MISSING_LEVEL
     return level
 
 
-def find_levels(field: Field, sides: ValuePairs) -> np.ndarray:
+def find_levels_of_pairs(field: Field, sides: ValuePairs) -> np.ndarray:
     """Return the number of the level of `field` that each pair reaches, for pairs with a value on both sides."""
     level = np.full(len(sides), len(field.levels) - 1, dtype="int8")
     rows = np.arange(len(sides))
@@ -127,12 +127,12 @@ def find_levels(field: Field, sides: ValuePairs) -> np.ndarray:
         mask = TESTS[spec.test](sides, **args)
         if mask.any():
             level[rows[mask]] = number
-            rows, sides = rows[~mask], sides.take(~mask)
+            rows, sides = rows[~mask], sides.select_pairs(~mask)
             scores = {name: found[~mask] for name, found in scores.items()}
     return level
 
 
-def are_missing(values: Values) -> Mask:
+def are_values_missing(values: Values) -> Mask:
     """Return for each row whether it has no value in any column of a field.
 
     Boolean columns are ignored, since they only qualify another column.
@@ -145,39 +145,39 @@ def are_missing(values: Values) -> Mask:
     return empty
 
 
-def _text_lengths(texts: np.ndarray) -> np.ndarray:
+def _count_letters(texts: np.ndarray) -> np.ndarray:
     """Return the number of letters of each text."""
     return pc.utf8_length(pa.array(texts, type=pa.string())).to_numpy(zero_copy_only=False).astype("int64")
 
 
-def _letters_as_bits(texts: np.ndarray) -> np.ndarray:
+def _encode_letters_as_bits(texts: np.ndarray) -> np.ndarray:
     """Return the letters of each text as bits. A repeated letter sets a further bit; some letters share a bit."""
-    return _apply_in_batches(_letter_bits, texts)
+    return _apply_to_letters_in_batches(_encode_letters_and_repetitions, texts)
 
 
-def _apply_in_batches(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
+def _apply_to_letters_in_batches(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
     """Apply `make` to the letters of `texts` (one row per text, padded with 0), one batch of texts at a time."""
     batches = [texts[begin : begin + BATCH_SIZE].astype("U") for begin in range(0, len(texts), BATCH_SIZE)]
     return np.concatenate([np.empty(0, dtype="uint64"), *(make(part.view("uint32").reshape(len(part), -1)) for part in batches)])
 
 
-def _letter_bits(letters: np.ndarray) -> np.ndarray:
+def _encode_letters_and_repetitions(letters: np.ndarray) -> np.ndarray:
     """Return the bits of each row of `letters`, in which the n-th occurrence of a letter has a separate bit."""
     letters = np.sort(letters, axis=1)
     place = np.arange(letters.shape[1], dtype="uint32")
     begins = np.ones(letters.shape, dtype=bool)
     begins[:, 1:] = letters[:, 1:] != letters[:, :-1]
     turn = place - np.maximum.accumulate(np.where(begins, place, np.uint32(0)), axis=1)
-    return _as_bits(letters, (letters + np.uint32(10) * turn) % np.uint32(64))
+    return _combine_bit_numbers(letters, (letters + np.uint32(10) * turn) % np.uint32(64))
 
 
-def _as_bits(letters: np.ndarray, bit: np.ndarray) -> np.ndarray:
+def _combine_bit_numbers(letters: np.ndarray, bit: np.ndarray) -> np.ndarray:
     """Combine the bit numbers of the letters of each row into one number; padding is ignored."""
     bits = np.uint64(1) << bit.astype("uint64")
     return np.asarray(np.bitwise_or.reduce(np.where(letters > 0, bits, np.uint64(0)), axis=1))
 
 
-def _day_digits(days: np.ndarray, positions: tuple[int, ...]) -> np.ndarray:
+def _extract_digits_of_days(days: np.ndarray, positions: tuple[int, ...]) -> np.ndarray:
     """Return the digits of days `yyyymmdd` at `positions` as one number, which is the same for all missing days."""
     digits = days.astype("U8").view("uint32").reshape(len(days), 8)
     out = np.zeros(len(days), dtype="int64")
@@ -186,49 +186,49 @@ def _day_digits(days: np.ndarray, positions: tuple[int, ...]) -> np.ndarray:
     return out
 
 
-def _days_agree(sides: ValuePairs, left_positions: tuple[int, ...], right_positions: tuple[int, ...]) -> Mask:
-    """Return for each pair whether both days are known, and the digits of the left day at `left_positions` are those of the right day at
+def _do_digits_of_days_agree(sides: ValuePairs, left_positions: tuple[int, ...], right_positions: tuple[int, ...]) -> Mask:
+    """Return for each pair whether both days are known, and the left day has the same digits at `left_positions` as the right day at
     `right_positions`.
     """
     one, other = (
-        sides.field_values.derive(_day_digits, left_positions)[sides.a],
-        sides.field_values.derive(_day_digits, right_positions)[sides.b],
+        sides.field_values.derive_property(_extract_digits_of_days, left_positions)[sides.a],
+        sides.field_values.derive_property(_extract_digits_of_days, right_positions)[sides.b],
     )
     return np.asarray((one == other) & sides.both_have_text(), dtype=bool)
 
 
-def _similarities(sides: ValuePairs, least: float) -> np.ndarray:
+def _compute_similarities(sides: ValuePairs, least: float) -> np.ndarray:
     """Return the Jaro–Winkler similarity of each pair of texts; 0 if it is well below `least`."""
-    one, other = (length.astype("float64") for length in sides.derive(_text_lengths))
+    one, other = (length.astype("float64") for length in sides.derive_property(_count_letters))
     # Jaro is the mean of the shares of common letters in either text and the share of these in order (at most 1).
-    common = (one + other - sides.min_letters_apart()) / 2
+    common = (one + other - sides.count_min_letters_apart()) / 2
     enough = common * (one + other) >= (3 * (least - PREFIX_WEIGHT) / (1 - PREFIX_WEIGHT) - 1 - 1e-4) * one * other
     rows = np.flatnonzero(enough & (common > 0))
     out = np.zeros(len(sides))
-    out[rows] = _jaro_winkler(*sides.take(rows).column(), least)
+    out[rows] = _compute_jaro_winkler(*sides.select_pairs(rows).values_on_both_sides(), least)
     return out
 
 
-def _jaro_winkler(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarray:
+def _compute_jaro_winkler(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarray:
     # Exactly at the cutoff rapidfuzz may round either way.
     """Return the Jaro–Winkler similarity of texts; 0 if it is below `least`."""
-    return _run_scorer(JaroWinkler.similarity, left, right, max(least - 1e-6, 0.0))
+    return _apply_scorer_to_pairs(JaroWinkler.similarity, left, right, max(least - 1e-6, 0.0))
 
 
-def _run_scorer(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
+def _apply_scorer_to_pairs(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
     """Apply a scorer of rapidfuzz to pairs of texts, in threads if there are many."""
     workers = THREADS if len(left) >= PAIRS_FOR_THREADS else 1
     return np.asarray(cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float64, workers=workers))
 
 
-def _edit_distances(sides: ValuePairs, most: float) -> np.ndarray:
+def _compute_edit_distances(sides: ValuePairs, most: float) -> np.ndarray:
     """Return the number of edits between the texts of each pair; any number above `most` if there are more.
 
     A swap of neighbours is one edit.
     """
     out = np.full(len(sides), most + 1, dtype="float64")
-    rows = np.flatnonzero(sides.min_letters_apart() <= 2 * most)  # an edit replaces at most one letter
-    out[rows] = _run_scorer(OSA.distance, *sides.take(rows).column(), int(most))
+    rows = np.flatnonzero(sides.count_min_letters_apart() <= 2 * most)  # an edit replaces at most one letter
+    out[rows] = _apply_scorer_to_pairs(OSA.distance, *sides.select_pairs(rows).values_on_both_sides(), int(most))
     return out
 
 
@@ -236,23 +236,23 @@ def are_equal(sides: ValuePairs) -> Mask:
     """Return for each pair whether its values in the first column are equal and not empty."""
     out = np.zeros(len(sides), dtype=bool)
     if sides.field_values.columns[0].dtype.kind != "O":
-        left, right = sides.column()
+        left, right = sides.values_on_both_sides()
         return np.asarray(left == right, dtype=bool)
-    rows = np.flatnonzero(sides.min_letters_apart() == 0)
-    left, right = sides.take(rows).column()
+    rows = np.flatnonzero(sides.count_min_letters_apart() == 0)
+    left, right = sides.select_pairs(rows).values_on_both_sides()
     out[rows] = (left == right) & (left != "")
     return out
 
 
 def are_equal_and_true(sides: ValuePairs) -> Mask:
     """Return for each pair whether the first column is equal, and the second column is true on both sides."""
-    left, right = sides.column(1)
+    left, right = sides.values_on_both_sides(1)
     return np.asarray(are_equal(sides) & left & right, dtype=bool)
 
 
 def are_different_and_true(sides: ValuePairs) -> Mask:
     """Return for each pair whether the first column differs, and the second column is true on both sides."""
-    left, right = sides.column(1)
+    left, right = sides.values_on_both_sides(1)
     return np.asarray(~are_equal(sides) & left & right, dtype=bool)
 
 
@@ -261,28 +261,28 @@ def are_within_edits(sides: ValuePairs, most: float, length: float = 4, scores: 
 
     A swap of neighbours is one edit.
     """
-    within = (_edit_distances(sides, most) if scores is None else scores) <= most
-    one, other = sides.derive(_text_lengths)
+    within = (_compute_edit_distances(sides, most) if scores is None else scores) <= most
+    one, other = sides.derive_property(_count_letters)
     return np.asarray(within & (one > 0) & (other > 0) & (np.maximum(one, other) >= length), dtype=bool)
 
 
 def are_similar(sides: ValuePairs, least: float, scores: np.ndarray | None = None) -> Mask:
     """Return for each pair of texts whether their Jaro–Winkler similarity is at least `least`."""
-    return np.asarray(((_similarities(sides, least) if scores is None else scores) >= least) & sides.both_have_text(), dtype=bool)
+    return np.asarray(((_compute_similarities(sides, least) if scores is None else scores) >= least) & sides.both_have_text(), dtype=bool)
 
 
-def _has_several_tokens(texts: np.ndarray) -> Mask:
+def _have_texts_several_tokens(texts: np.ndarray) -> Mask:
     """Return whether each text has several tokens."""
     return np.asarray(pc.match_substring(pa.array(texts, type=pa.string()), " ").to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _find_pairs_with_several_tokens(sides: ValuePairs) -> np.ndarray:
     """Return the rows of the pairs of which either text has several tokens."""
-    one, other = sides.derive(_has_several_tokens)
+    one, other = sides.derive_property(_have_texts_several_tokens)
     return np.flatnonzero(one | other)
 
 
-def _token_sets(texts: np.ndarray) -> np.ndarray:
+def _collect_token_sets(texts: np.ndarray) -> np.ndarray:
     """Return, for each text, the set of its tokens of more than one letter."""
     return np.array([{token for token in text.split() if len(token) > 1} for text in texts] + [None], dtype=object)[:-1]
 
@@ -291,16 +291,16 @@ def share_token(sides: ValuePairs) -> Mask:
     """Return for each pair of texts whether they have a token of more than one letter in common (double surnames)."""
     out = np.zeros(len(sides), dtype=bool)
     rows = _find_pairs_with_several_tokens(sides)
-    one, other = sides.take(rows).derive(_token_sets)
+    one, other = sides.select_pairs(rows).derive_property(_collect_token_sets)
     out[rows] = [not a.isdisjoint(b) for a, b in zip(one, other, strict=True)]
     return out
 
 
-def _first_token(texts: np.ndarray) -> np.ndarray:
+def _extract_first_tokens(texts: np.ndarray) -> np.ndarray:
     return np.array([(text.split() or [""])[0] for text in texts], dtype=object)
 
 
-def _last_token(texts: np.ndarray) -> np.ndarray:
+def _extract_last_tokens(texts: np.ndarray) -> np.ndarray:
     return np.array([(text.split() or [""])[-1] for text in texts], dtype=object)
 
 
@@ -309,47 +309,47 @@ def have_similar_token(sides: ValuePairs, least: float) -> Mask:
     out = are_similar(sides, least)  # sufficient for pairs with one token each
     rows = _find_pairs_with_several_tokens(sides)
     similar = np.zeros(len(rows), dtype=bool)
-    pairs = sides.take(rows)
-    ends = [pairs.derive(end) for end in (_first_token, _last_token)]
+    pairs = sides.select_pairs(rows)
+    ends = [pairs.derive_property(end) for end in (_extract_first_tokens, _extract_last_tokens)]
     for left, _ in ends:
         for _, right in ends:
-            similar |= (_jaro_winkler(left, right, least) >= least) & (left != "") & (right != "")
+            similar |= (_compute_jaro_winkler(left, right, least) >= least) & (left != "") & (right != "")
     out[rows] = similar
     return out
 
 
-def _first_letters(texts: np.ndarray) -> np.ndarray:
+def _encode_first_letters(texts: np.ndarray) -> np.ndarray:
     """Return a number for the first letter of each text."""
     return np.asarray(pd.factorize(np.array([text[:1] for text in texts], dtype=object))[0])
 
 
 def agree_by_initial(sides: ValuePairs) -> Mask:
     """Return for each pair whether one text is a single letter with which the other text begins."""
-    (one, other), (first, second) = sides.derive(_text_lengths), sides.derive(_first_letters)
+    (one, other), (first, second) = sides.derive_property(_count_letters), sides.derive_property(_encode_first_letters)
     return np.asarray(((one == 1) | (other == 1)) & (first == second), dtype=bool)
 
 
-def _leading_letters(texts: np.ndarray, letters: int) -> np.ndarray:
+def _encode_leading_letters(texts: np.ndarray, letters: int) -> np.ndarray:
     """Return a number for the first `letters` letters of each text."""
     return np.asarray(pd.factorize(np.array([text[:letters] for text in texts], dtype=object))[0])
 
 
-def _name_cores(texts: np.ndarray) -> np.ndarray:
+def _remove_last_vowels(texts: np.ndarray) -> np.ndarray:
     """Return the texts without their last vowels."""
     return np.array([text.rstrip("aeiou") for text in texts], dtype=object)
 
 
-def _core_lengths(texts: np.ndarray) -> np.ndarray:
-    return _text_lengths(_name_cores(texts))
+def _count_letters_without_last_vowels(texts: np.ndarray) -> np.ndarray:
+    return _count_letters(_remove_last_vowels(texts))
 
 
-def _letter_sets(texts: np.ndarray) -> np.ndarray:
+def _encode_letter_sets(texts: np.ndarray) -> np.ndarray:
     """Return the set of letters of each text as bits. Letters outside a to z share bits."""
-    return _apply_in_batches(lambda letters: _as_bits(letters, letters % np.uint32(61)), texts)
+    return _apply_to_letters_in_batches(lambda letters: _combine_bit_numbers(letters, letters % np.uint32(61)), texts)
 
 
-def _core_letter_sets(texts: np.ndarray) -> np.ndarray:
-    return _letter_sets(_name_cores(texts))
+def _encode_letter_sets_without_last_vowels(texts: np.ndarray) -> np.ndarray:
+    return _encode_letter_sets(_remove_last_vowels(texts))
 
 
 def share_stem(sides: ValuePairs, letters: float) -> Mask:
@@ -361,15 +361,15 @@ def share_stem(sides: ValuePairs, letters: float) -> Mask:
     n, field_values, (one, other), (begin, start) = (
         int(letters),
         sides.field_values,
-        sides.derive(_text_lengths),
-        sides.derive(_leading_letters, int(letters)),
+        sides.derive_property(_count_letters),
+        sides.derive_property(_encode_leading_letters, int(letters)),
     )
     out = (one >= n) & (other >= n) & (begin == start)
-    cores, texts = field_values.derive(_name_cores), field_values.columns[0]
+    cores, texts = field_values.derive_property(_remove_last_vowels), field_values.columns[0]
     size, letters_of_core, letters_of_text = (
-        field_values.derive(_core_lengths),
-        field_values.derive(_core_letter_sets),
-        field_values.derive(_letter_sets),
+        field_values.derive_property(_count_letters_without_last_vowels),
+        field_values.derive_property(_encode_letter_sets_without_last_vowels),
+        field_values.derive_property(_encode_letter_sets),
     )
     # A name is not part of another that lacks one of its letters: few pairs are left to compare one by one.
     for short, full, shorter, longer in ((sides.a, sides.b, one, other), (sides.b, sides.a, other, one)):
@@ -381,38 +381,38 @@ def share_stem(sides: ValuePairs, letters: float) -> Mask:
 
 def have_day_and_month_swapped(sides: ValuePairs) -> Mask:
     """Return for each pair of days `yyyymmdd` whether they are of one year, with day and month exchanged."""
-    return _days_agree(sides, (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 6, 7, 4, 5))
+    return _do_digits_of_days_agree(sides, (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 6, 7, 4, 5))
 
 
 def differ_in_century(sides: ValuePairs) -> Mask:
     """Return for each pair of days `yyyymmdd` whether they differ at most in the century."""
-    return _days_agree(sides, (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
+    return _do_digits_of_days_agree(sides, (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
 
 
 def differ_in_year(sides: ValuePairs) -> Mask:
     """Return for each pair of days `yyyymmdd` whether they differ at most in the year."""
-    return _days_agree(sides, (4, 5, 6, 7), (4, 5, 6, 7))
+    return _do_digits_of_days_agree(sides, (4, 5, 6, 7), (4, 5, 6, 7))
 
 
 def have_same_number(sides: ValuePairs, column: float) -> Mask:
     """Return for each pair whether the numbers in `column` are equal, and the first column is missing on at least one side (only the year
     is known).
     """
-    left, right = sides.column(int(column))
+    left, right = sides.values_on_both_sides(int(column))
     return np.asarray((left == right) & ~sides.both_have_text(), dtype=bool)
 
 
 def have_numbers_within(sides: ValuePairs, column: float, most: float) -> Mask:
     """Return for each pair whether the numbers in `column` differ by at most `most`."""
-    left, right = sides.column(int(column))
+    left, right = sides.values_on_both_sides(int(column))
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(left - right) <= most, dtype=bool)
 
 
 # Tests that compare a score with a bound, so that levels of one field can share the scoring.
 SCORERS: dict[str, Callable[[ValuePairs, list[dict[str, float]]], np.ndarray]] = {
-    "edits": lambda sides, bounds: _edit_distances(sides, max(bound["most"] for bound in bounds)),
-    "jaro_winkler": lambda sides, bounds: _similarities(sides, min(bound["least"] for bound in bounds)),
+    "edits": lambda sides, bounds: _compute_edit_distances(sides, max(bound["most"] for bound in bounds)),
+    "jaro_winkler": lambda sides, bounds: _compute_similarities(sides, min(bound["least"] for bound in bounds)),
 }
 TESTS: dict[str, Callable[..., Mask]] = {
     "equal": are_equal,

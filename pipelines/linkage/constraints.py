@@ -19,7 +19,7 @@ JUDGEMENT_COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b
 BINDING_VERDICTS = ("same", "different")
 
 
-def _no_pairs() -> np.ndarray:
+def _make_empty_pairs() -> np.ndarray:
     return np.empty((0, 2), dtype="int64")
 
 
@@ -30,11 +30,11 @@ class Constraints:
     They do not contradict each other.
     """
 
-    same: np.ndarray = field(default_factory=_no_pairs)
-    apart: np.ndarray = field(default_factory=_no_pairs)
+    same: np.ndarray = field(default_factory=_make_empty_pairs)
+    apart: np.ndarray = field(default_factory=_make_empty_pairs)
 
     @property
-    def all_pairs(self) -> pd.DataFrame:
+    def constrained_pairs(self) -> pd.DataFrame:
         """All constrained pairs, as columns `a, b`."""
         return pd.DataFrame(np.concatenate([self.same, self.apart]), columns=["a", "b"])
 
@@ -48,7 +48,7 @@ def find_constraints(judgements: pd.DataFrame | None, entity: str, records: pd.D
     if judgements is None or judgements.empty:
         return Constraints()
     binding = judgements[(judgements["entity"] == entity) & judgements["verdict"].isin(BINDING_VERDICTS)]
-    binding = binding[~are_contradicted(binding)]
+    binding = binding[~are_judgements_contradicted(binding)]
     rows = pd.Series(np.arange(len(records)), index=pd.MultiIndex.from_frame(records[RECORD_KEY].astype("str")))
     sides = [
         rows.reindex(pd.MultiIndex.from_frame(binding[[f"institution_{s}", f"key_{s}"]].astype("str"))).to_numpy("float64") for s in "ab"
@@ -59,7 +59,7 @@ def find_constraints(judgements: pd.DataFrame | None, entity: str, records: pd.D
     return Constraints(pairs[exists & same].astype("int64"), pairs[exists & ~same].astype("int64"))
 
 
-def are_contradicted(judgements: pd.DataFrame) -> np.ndarray:
+def are_judgements_contradicted(judgements: pd.DataFrame) -> np.ndarray:
     """Return for each row of `judgements` (`JUDGEMENT_COLUMNS`) whether it does not hold because others contradict it.
 
     Only a judgement `same` on records that others keep apart can be contradicted.
@@ -125,7 +125,7 @@ def find_judgement_outcomes(judgements: pd.DataFrame | None, clusters: dict[str,
     return binding[list(JUDGEMENT_COLUMNS)].assign(outcome=outcome.mask(ruled_out & (binding["verdict"] == "same"), "against_rule"))
 
 
-def count_outcomes(judged: pd.DataFrame) -> dict[str, int | float | str]:
+def count_judgement_outcomes(judged: pd.DataFrame) -> dict[str, int | float | str]:
     """Count the judgements by outcome, for the statistics of a run. judged: from `find_judgement_outcomes`."""
     counts = judged["outcome"].value_counts()
     return {f"judgements_{name}": int(counts.get(name, 0)) for name in ("holds", "against_rule", "contradicted", "record_gone")}

@@ -14,19 +14,19 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import pair_graph
-from pipelines.linkage.cases import bits_against_cited_rivals
+from pipelines.linkage.cases import weigh_against_citing_third_files
 from pipelines.linkage.decisions import DOUBT_BITS, MIN_RECORDED_WEIGHT, assemble_decision_records, write_case_reasons, write_person_reasons
 from pipelines.linkage.hashing import mix_hashes
 from pipelines.linkage.linkage_memory import LinkageMemory
 from pipelines.linkage.linkage_tasks import Setting, unpack_records
-from pipelines.linkage.partition import Partition
+from pipelines.linkage.partition import HistoryComponents
 from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.persons import lacks_identity, prior_between_cases
+from pipelines.linkage.persons import compute_prior_between_cases, lack_identifying_values
 from pipelines.resources.integer_arrays import find_positions
 
 
 @dataclass(frozen=True)
-class CrossComponent:
+class CrossComponentDecisions:
     """Decision records (`decisions`), the numbers of pairs of files and of persons in doubt, and the frame `cross_reasons` of a memory."""
 
     decisions: pd.DataFrame
@@ -36,69 +36,78 @@ class CrossComponent:
 
 
 def record_cross_component_decisions(
-    partition: Partition, setting: Setting, cited: pd.DataFrame, memory: LinkageMemory | None
-) -> CrossComponent:
+    history_components: HistoryComponents, setting: Setting, cited: pd.DataFrame, memory: LinkageMemory | None
+) -> CrossComponentDecisions:
     """Return the decision records of pairs across components.
 
     cited: a, b, weight of files of which one cites the other or was merged into it, within their components.
     """
     known = None if memory is None else memory.cross_reasons
-    cases, of_cases = _case_decisions(partition, setting, cited, known)
-    persons, of_persons = _person_decisions(partition, setting, known)
+    cases, of_cases = _build_case_decisions(history_components, setting, cited, known)
+    persons, of_persons = _build_person_decisions(history_components, setting, known)
     records = pd.concat([cases, persons], ignore_index=True)
     reasons = pd.DataFrame({"pair": np.concatenate([of_cases, of_persons]), "reasons": records["reasons"]})
-    return CrossComponent(records, _count_in_doubt(cases), _count_in_doubt(persons), reasons.sort_values("pair", ignore_index=True))
+    return CrossComponentDecisions(
+        records, _count_decisions_in_doubt(cases), _count_decisions_in_doubt(persons), reasons.sort_values("pair", ignore_index=True)
+    )
 
 
-def _count_in_doubt(records: pd.DataFrame) -> int:
+def _count_decisions_in_doubt(records: pd.DataFrame) -> int:
     """Count the decision records in doubt."""
     return int(records["weight"].abs().lt(DOUBT_BITS).sum())
 
 
-def _case_decisions(
-    partition: Partition, setting: Setting, cited: pd.DataFrame, known: pd.DataFrame | None
+def _build_case_decisions(
+    history_components: HistoryComponents, setting: Setting, cited: pd.DataFrame, known: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the decision records of pairs of files, and the hash of each pair with its evidence from third files."""
-    pairs = partition.files_across
+    pairs = history_components.files_across
     weighed = pd.concat([cited, pairs[["a", "b", "weight"]]], ignore_index=True)
     pairs = pairs[pairs["weight"] >= MIN_RECORDED_WEIGHT]
-    another = bits_against_cited_rivals(partition.records, setting.model, pairs, partition.ties, weighed)
+    another = weigh_against_citing_third_files(history_components.records, setting.model, pairs, history_components.ties, weighed)
     pairs = pairs.assign(another=another, weight=pairs["weight"] + another)
     pairs = pairs[pairs["weight"] >= MIN_RECORDED_WEIGHT].reset_index(drop=True)
 
-    def reasons(rows: np.ndarray) -> pd.Series:
+    def write_reasons(rows: np.ndarray) -> pd.Series:
         chosen = pairs.iloc[rows].reset_index(drop=True)
-        frames = pair_graph.cut_to_pairs(partition.records, partition.ties, chosen)
+        frames = pair_graph.select_records_of_pairs(history_components.records, history_components.ties, chosen)
         records, ties = unpack_records(frames, setting)
         people = PersonPairs(records, setting.model)
-        own, bits = pair_graph.weigh_by_own_evidence(records, people, frames["pairs"], ties, setting, len(pair_graph.ROUND_NAMES) - 1)
+        own, bits = pair_graph.weigh_pairs_by_own_evidence(records, people, frames["pairs"], ties, setting, len(pair_graph.ROUND_NAMES) - 1)
         return write_case_reasons(own.assign(another=chosen["another"]), bits, np.arange(len(own)))
 
     hashed = mix_hashes(pairs["pair"].to_numpy(), pairs["another"].to_numpy("float64").view("uint64"), np.zeros(len(pairs)))
     a, b, weight = (pairs[name].to_numpy() for name in ("a", "b", "weight"))
-    return assemble_decision_records(False, a, b, weight, partition.of_files, _find_reasons(hashed, known, reasons)), hashed
+    return assemble_decision_records(
+        False, a, b, weight, history_components.of_files, _look_up_or_write_reasons(hashed, known, write_reasons)
+    ), hashed
 
 
-def _person_decisions(partition: Partition, setting: Setting, known: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray]:
+def _build_person_decisions(
+    history_components: HistoryComponents, setting: Setting, known: pd.DataFrame | None
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the decision records of pairs of persons, and the hash of each pair."""
-    pairs = partition.persons_across
-    weight = pairs["weight"].to_numpy() + prior_between_cases(partition.records, setting.model.persons, setting.common.again[0])
-    anonymous = lacks_identity(partition.records.persons)
+    pairs = history_components.persons_across
+    weight = pairs["weight"].to_numpy() + compute_prior_between_cases(
+        history_components.records, setting.model.persons, setting.common.again[0]
+    )
+    anonymous = lack_identifying_values(history_components.records.persons)
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     recorded = np.flatnonzero((weight >= MIN_RECORDED_WEIGHT) & ~anonymous[left] & ~anonymous[right])
     left, right = left[recorded], right[recorded]
 
-    def reasons(chosen: np.ndarray) -> pd.Series:
-        return write_person_reasons(setting.scorer.likelihoods(left[chosen], right[chosen]).bits.assign(same_case=0.0))
+    def write_reasons(chosen: np.ndarray) -> pd.Series:
+        return write_person_reasons(setting.scorer.compute_likelihoods_of_pairs(left[chosen], right[chosen]).bits.assign(same_case=0.0))
 
     hashed = mix_hashes(pairs["pair"].to_numpy()[recorded], np.ones(len(recorded)))
     return assemble_decision_records(
-        True, left, right, weight[recorded], partition.of_persons, _find_reasons(hashed, known, reasons)
+        True, left, right, weight[recorded], history_components.of_persons, _look_up_or_write_reasons(hashed, known, write_reasons)
     ), hashed
 
 
-def _find_reasons(hashed: np.ndarray, known: pd.DataFrame | None, make_reasons: Callable[[np.ndarray], pd.Series]) -> pd.Series:
-    """Return the reasons of each pair: from `known` (`cross_reasons` of a memory) by the hash of the pair, else from `make_reasons`."""
+def _look_up_or_write_reasons(hashed: np.ndarray, known: pd.DataFrame | None, make_reasons: Callable[[np.ndarray], pd.Series]) -> pd.Series:
+    """Return the reasons of each pair: if the hash of the pair is in `known` (`cross_reasons` of a memory), from there, else from
+    `make_reasons`."""
     texts, new = pd.Series("", index=np.arange(len(hashed)), dtype="str"), np.ones(len(hashed), dtype=bool)
     if known is not None:
         position, is_known = find_positions(hashed, known["pair"].to_numpy())

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.linkage import references
-from pipelines.linkage.cases import PARTS, Cases
+from pipelines.linkage.cases import PARTS, DecidedCases
 from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.persons import Persons, share_of_persons_in_several_cases
+from pipelines.linkage.persons import DecidedPersons, compute_share_of_persons_in_several_cases
 from pipelines.linkage.standardise import Records
 from pipelines.resources.integer_arrays import find_positions
 
@@ -29,7 +29,7 @@ DOUBT_BITS = 2.0
 MIN_REASON_BITS = 0.3
 
 
-def build_decision_records(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
+def build_decision_records(records: Records, people: PersonPairs, cases: DecidedCases, persons: DecidedPersons) -> pd.DataFrame:
     """Return one row for each pair that was joined, or whose refusal is in some doubt.
 
     Cases come before persons, and pairs are in the order of their records. Columns:
@@ -50,7 +50,7 @@ def build_decision_records(records: Records, people: PersonPairs, cases: Cases, 
     return pd.concat([case_rows, person_rows], ignore_index=True)
 
 
-def build_case_decision_records(cases: Cases) -> pd.DataFrame:
+def build_case_decision_records(cases: DecidedCases) -> pd.DataFrame:
     """Return the decision records of pairs of files, with the columns of `build_decision_records`."""
     pairs = cases.pairs
     a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
@@ -66,16 +66,18 @@ def write_case_reasons(pairs: pd.DataFrame, bits: pd.DataFrame, recorded: np.nda
 
     pairs, bits: the pairs and their further evidence, as in `cases.Cases`.
     """
-    return _write_reason_texts(pd.concat([_evidence_rows(pairs[list(PARTS)], np.arange(len(pairs))), bits], ignore_index=True), recorded)
+    return _write_reason_texts(
+        pd.concat([_convert_evidence_to_rows(pairs[list(PARTS)], np.arange(len(pairs))), bits], ignore_index=True), recorded
+    )
 
 
 def write_person_reasons(bits: pd.DataFrame) -> pd.Series:
     """Return the text `reasons` of pairs of persons. bits: one column for each kind of evidence, one row for each pair."""
     all_pairs = np.arange(len(bits))
-    return _write_reason_texts(_evidence_rows(bits, all_pairs), all_pairs)
+    return _write_reason_texts(_convert_evidence_to_rows(bits, all_pairs), all_pairs)
 
 
-def find_pairs_against_rules(people: PersonPairs, persons: Persons) -> pd.DataFrame:
+def find_joined_pairs_against_rules(people: PersonPairs, persons: DecidedPersons) -> pd.DataFrame:
     """Return the pairs of person records (rows `a, b`) that are in one cluster although a hard rule forbids it."""
     rows = np.flatnonzero(persons.never & (persons.cluster[people.left] == persons.cluster[people.right]))
     return pd.DataFrame({"a": people.left[rows], "b": people.right[rows]})
@@ -110,7 +112,7 @@ def _find_recorded_pairs(left: np.ndarray, right: np.ndarray, weight: np.ndarray
     return np.flatnonzero((cluster[left] == cluster[right]) | (weight >= MIN_RECORDED_WEIGHT))
 
 
-def _evidence_rows(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
+def _convert_evidence_to_rows(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
     """Convert evidence in one column for each kind to one row for each piece of evidence. Columns: pair, name, bits.
 
     bits: one row for each of `pairs`.
@@ -148,7 +150,7 @@ def _write_reason_texts(bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
     return pd.Series(pc.binary_join(lists, " "), dtype="str")
 
 
-def count_compared(people: PersonPairs, cases: Cases, persons: Persons) -> dict[str, int]:
+def count_compared_pairs(people: PersonPairs, cases: DecidedCases, persons: DecidedPersons) -> dict[str, int]:
     """Count the pairs of persons and files that were compared, and the pairs in doubt."""
     return {
         "person_pairs_compared": len(people),
@@ -172,7 +174,7 @@ def count_run_statistics(
         "cases": len(np.unique(case_cluster)),
         "person_records": len(records.persons),
         "persons": len(np.unique(person_cluster)),
-        "persons_in_several_cases": round(share_of_persons_in_several_cases(records.persons, case_cluster, person_cluster), 4),
+        "persons_in_several_cases": round(compute_share_of_persons_in_several_cases(records.persons, case_cluster, person_cluster), 4),
         "references": len(records.references),
         "numbers_refused": len(references.find_uninformative_numbers(records)),
         **counted,

@@ -17,7 +17,7 @@ import pandas as pd
 from pipelines.linkage.compare import MISSING_LEVEL
 from pipelines.linkage.model import Model
 from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.record_states import first_rows, number_rows
+from pipelines.linkage.record_states import assign_row_numbers, find_first_rows
 from pipelines.linkage.standardise import Records, build_features
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
@@ -36,7 +36,8 @@ RECORD_WORTH = 0.5
 def count_levels_reached(canonical: Mapping[str, pd.DataFrame], persons: pd.DataFrame, model: Model) -> pd.DataFrame:
     """Count the linked records that reach each comparison level. Columns: institution, period, field, level, n.
 
-    canonical: the tables of `schemas.canonical`. persons: institution, record_key, cluster, as linked. A record is compared with the
+    canonical: the tables of `schemas.canonical`. persons: the columns institution, record_key and cluster of the linked records. A record
+    is compared with the
     records of other institutions in its cluster. For each field that is known on both sides it counts once, divided over the levels
     reached. The period is that of its first delivery.
     """
@@ -48,7 +49,8 @@ def count_levels_reached(canonical: Mapping[str, pd.DataFrame], persons: pd.Data
 
 
 def find_linked_pairs(records: Records, people: PersonPairs, cluster: np.ndarray) -> pd.DataFrame:
-    """Find the pairs of records of different institutions in one `cluster` (a number below zero: in none).
+    """Find the pairs of records in one cluster that two different institutions delivered. A number below zero in `cluster` means no
+    cluster.
 
     Columns: rows a, b, and the level of each field.
     """
@@ -58,7 +60,7 @@ def find_linked_pairs(records: Records, people: PersonPairs, cluster: np.ndarray
     _, left, right = records_by_cluster.combine_rows(several, several)
     chosen = (left < right) & (institution[left] != institution[right])
     left, right = left[chosen], right[chosen]
-    return pd.concat([pd.DataFrame({"a": left, "b": right}), people.levels(left, right)], axis=1)
+    return pd.concat([pd.DataFrame({"a": left, "b": right}), people.find_comparison_levels(left, right)], axis=1)
 
 
 def count_levels_of_pairs(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd.DataFrame:
@@ -66,8 +68,8 @@ def count_levels_of_pairs(persons: pd.DataFrame, pairs: pd.DataFrame, model: Mod
 
     persons: institution, period. pairs: from `find_linked_pairs`.
     """
-    cell, cells = number_rows(persons[["institution", "period"]])
-    cell_names = persons[["institution", "period"]].iloc[first_rows(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
+    cell, cells = assign_row_numbers(persons[["institution", "period"]])
+    cell_names = persons[["institution", "period"]].iloc[find_first_rows(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
     row = np.concatenate([pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")])
     parts = [pd.DataFrame({"institution": [], "period": [], "field": [], "level": []}, dtype="str").assign(n=0.0)]
     for field in model.fields:

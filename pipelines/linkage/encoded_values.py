@@ -14,7 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.compare import MISSING_LEVEL, FieldValues, ValuePairs, Values, are_missing, find_levels, read_column_values
+from pipelines.linkage.compare import (
+    MISSING_LEVEL,
+    FieldValues,
+    ValuePairs,
+    Values,
+    are_values_missing,
+    find_levels_of_pairs,
+    read_column_values,
+)
 from pipelines.linkage.model import Field
 
 # Number of the most frequent values of a field in the table of levels: 4096² bytes are 16 MiB.
@@ -61,41 +69,41 @@ class Comparer:
 
     def __init__(self, field: Field, values: Values) -> None:
         self.field, self._known, self._size = field, FieldValues(values), len(values[0])
-        self.absent = are_missing(values)
+        self.absent = are_values_missing(values)
         # The level of a value against itself is needed far more often than any other.
         every = np.arange(self._size)
-        self._itself = self._compare(every, every)
+        self._itself = self._compare_values_of_codes(every, every)
         width = min(self._size, TABLE_WIDTH)
         self._table, self._width = np.zeros(width * width, dtype="int8"), np.int32(width)
 
-    def levels(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def find_levels_of_codes(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the level (int8) of each pair of codes; `MISSING_LEVEL` if either side is absent."""
         levels = self._itself[a]
         rows = np.flatnonzero(a != b)
-        levels[rows] = self._levels_if_different(a[rows], b[rows])
+        levels[rows] = self._find_levels_of_different_codes(a[rows], b[rows])
         return levels
 
-    def _levels_if_different(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def _find_levels_of_different_codes(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if self._width == self._size:
-            return self._levels_from_table(a, b)
+            return self._look_up_levels_in_table(a, b)
         levels = np.empty(len(a), dtype="int8")
         tabled = (a < self._width) & (b < self._width)
-        levels[tabled] = self._levels_from_table(a[tabled], b[tabled])
-        levels[~tabled] = self._compare(a[~tabled], b[~tabled])
+        levels[tabled] = self._look_up_levels_in_table(a[tabled], b[tabled])
+        levels[~tabled] = self._compare_values_of_codes(a[~tabled], b[~tabled])
         return levels
 
-    def _levels_from_table(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def _look_up_levels_in_table(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         cells = a * self._width + b
         levels = self._table[cells]
         open_rows = np.flatnonzero(levels == 0)
         if len(open_rows):
             new = pd.unique(cells[open_rows])
-            self._table[new] = self._compare(new // self._width, new % self._width) + LEVEL_OFFSET
+            self._table[new] = self._compare_values_of_codes(new // self._width, new % self._width) + LEVEL_OFFSET
             levels[open_rows] = self._table[cells[open_rows]]
         return levels - LEVEL_OFFSET
 
-    def _compare(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def _compare_values_of_codes(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         level = np.full(len(a), MISSING_LEVEL, dtype="int8")
         present = np.flatnonzero(~self.absent[a] & ~self.absent[b])
-        level[present] = find_levels(self.field, ValuePairs(self._known, a[present], b[present]))
+        level[present] = find_levels_of_pairs(self.field, ValuePairs(self._known, a[present], b[present]))
         return level

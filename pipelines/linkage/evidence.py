@@ -20,15 +20,17 @@ MAX_BITS = 6.0
 Columns = pd.DataFrame | dict[str, np.ndarray]
 
 
-def number_pair_kinds(records: Records, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Return the number of the kind of each pair of files, and the kinds (`institution-institution`, in the order of the pair)."""
-    code, names = number_institutions(records)
+def assign_pair_kind_numbers(records: Records, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Return a number for each pair of files that stands for its two institutions, and the kinds `institution-institution` by this
+    number.
+    """
+    code, names = assign_institution_numbers(records)
     return code[a] * len(names) + code[b], [f"{one}-{other}" for one in names for other in names]
 
 
-def number_institutions(records: Records) -> tuple[np.ndarray, list[str]]:
+def assign_institution_numbers(records: Records) -> tuple[np.ndarray, list[str]]:
     """Return the number of the institution of each file, and the names of the institutions."""
-    code, names = records.once("institutions", lambda: pd.factorize(records.files["institution"]))
+    code, names = records.compute_once("institutions", lambda: pd.factorize(records.files["institution"]))
     return code, [str(name) for name in names]
 
 
@@ -49,11 +51,11 @@ def find_evidence_levels(records: Records, pairs: Columns, evidence: Evidence, e
 
 def _read_paired_values(records: Records, pairs: Columns, column: str, file: str, person: str) -> np.ndarray:
     rows = np.asarray(pairs[file if column.startswith("file.") else person])
-    values: np.ndarray = records.once(("column", column), lambda: _comparable_column(records, column))
+    values: np.ndarray = records.compute_once(("column", column), lambda: _read_column_as_numbers(records, column))
     return values[rows]  # row -1 is the missing value appended
 
 
-def _comparable_column(records: Records, column: str) -> np.ndarray:
+def _read_column_as_numbers(records: Records, column: str) -> np.ndarray:
     """Return the column `file.<column>` or `person.<column>` as numbers, with a missing value appended.
 
     Missing days are NaN, missing texts -1. Equal texts have the same number in all columns.
@@ -63,7 +65,7 @@ def _comparable_column(records: Records, column: str) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(values):
         days = values.to_numpy(dtype="datetime64[D]")
         return np.append(np.where(np.isnat(days), np.nan, days.astype("int64").astype("float64")), np.nan)
-    words: dict[str, int] = records.once("words", dict)
+    words: dict[str, int] = records.compute_once("words", dict)
     code, texts = pd.factorize(values.astype("str"))
     known = np.array([words.setdefault(text, len(words)) if text else -1 for text in texts] + [-1], dtype="int64")
     return np.append(known[code], -1)
@@ -79,24 +81,26 @@ class CertainPairs:
     again: pd.DataFrame
 
 
-def count_levels(records: Records, known: CertainPairs, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
+def count_evidence_levels(records: Records, known: CertainPairs, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
     """Count each level of `evidence` among the pairs `same` (`m`), the pairs `again` (`again`), and random pairs (`u`)."""
     out = {}
     for share, pairs in (("m", known.same), ("again", known.again)):
-        kinds, names = number_pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+        kinds, names = assign_pair_kind_numbers(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
         is_of_kind = kinds == names.index(evidence.between) if evidence.between in names else np.zeros(len(pairs), dtype=bool)
-        out[share] = _tally_levels(records, pairs[is_of_kind], evidence, edges)
+        out[share] = _count_levels_of_pairs(records, pairs[is_of_kind], evidence, edges)
     chance = ("chance", evidence, edges.tobytes())  # the same in every round
-    out["u"] = records.once(chance, lambda: _tally_levels(records, _random_pairs(records, evidence.between), evidence, edges))
+    out["u"] = records.compute_once(
+        chance, lambda: _count_levels_of_pairs(records, _draw_random_pairs(records, evidence.between), evidence, edges)
+    )
     return out
 
 
-def _tally_levels(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
+def _count_levels_of_pairs(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
     level = find_evidence_levels(records, pairs, evidence, edges)
     return np.bincount(level[level >= 0], minlength=len(evidence.m)).astype("float64")
 
 
-def _random_pairs(records: Records, between: str) -> pd.DataFrame:
+def _draw_random_pairs(records: Records, between: str) -> pd.DataFrame:
     """Draw random pairs of files of two institutions, each with a random person. The result is reproducible for the same files."""
     institution = records.files["institution"].to_numpy(dtype=object)
     draw = np.random.default_rng(0)
@@ -104,19 +108,19 @@ def _random_pairs(records: Records, between: str) -> pd.DataFrame:
     if not len(sides[0]) or not len(sides[1]):
         return pd.DataFrame({"a": [], "b": [], "left": [], "right": []}, dtype="int64")
     a, b = (draw.choice(side, RANDOM_PAIRS) for side in sides)
-    person_of_file = _draw_person(records)
+    person_of_file = _draw_person_of_each_file(records)
     left, right = (person_of_file.reindex(side).fillna(-1).astype("int64").to_numpy() for side in (a, b))
     return pd.DataFrame({"a": a, "b": b, "left": left, "right": right})[a != b]
 
 
-def _draw_person(records: Records) -> pd.Series:
+def _draw_person_of_each_file(records: Records) -> pd.Series:
     """Draw one person record of each file. Return the row of the record, by file."""
 
     def draw() -> pd.Series:
         shuffled = records.persons.sample(frac=1.0, random_state=0).reset_index(names="row")
         return shuffled.drop_duplicates("file").set_index("file")["row"]
 
-    person_of_file: pd.Series = records.once("some_person", draw)
+    person_of_file: pd.Series = records.compute_once("some_person", draw)
     return person_of_file
 
 
@@ -131,21 +135,21 @@ class EvidenceShares:
     observed: dict[str, int]
 
 
-def estimate_shares(records: Records, known: CertainPairs, model: Model) -> EvidenceShares:
+def estimate_evidence_shares(records: Records, known: CertainPairs, model: Model) -> EvidenceShares:
     """Estimate the shares of evidence: the shares of the model, weighted as `evidence_worth` pairs, plus the observed counts."""
     edges = np.array(model.edges, dtype="float64")
     shares: dict[str, dict[str, np.ndarray]] = {}
     observed: dict[str, int] = {}
     worth = model.cases["evidence_worth"]
     for evidence in model.evidence:
-        counts = count_levels(records, known, evidence, edges)
+        counts = count_evidence_levels(records, known, evidence, edges)
         priors = {"m": evidence.m, "again": evidence.again, "u": evidence.u}
         shares[evidence.name] = {s: (n + worth * np.array(priors[s])) / (n.sum() + worth) for s, n in counts.items()}
         observed[evidence.name] = int(counts["m"].sum())
     return EvidenceShares(shares, observed)
 
 
-class Weigher:
+class EvidenceWeigher:
     """Weighs the evidence for pairs of files in bits: one weight for each kind of evidence."""
 
     def __init__(self, records: Records, shares: EvidenceShares, model: Model) -> None:
@@ -153,7 +157,7 @@ class Weigher:
         self._edges = np.array(model.edges, dtype="float64")
         self.shares = shares.levels
 
-    def bits(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
+    def weigh_evidence(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
         """Return the evidence on `pairs` (`a, b, left, right`). Columns: pair (row of `pairs`), name, bits.
 
         In each family only the first kind that is known counts. again: whether a pair shares a person, so that the alternative to one case
@@ -163,13 +167,13 @@ class Weigher:
         ratio_by_family: dict[str, np.ndarray] = {}  # by family: likelihood ratio of its later kinds
         kind_by_family: dict[str, np.ndarray] = {}
         columns = {name: pairs[name].to_numpy() for name in ("a", "b", "left", "right")}
-        kinds, kind_names = number_pair_kinds(self._records, columns["a"], columns["b"])
+        kinds, kind_names = assign_pair_kind_numbers(self._records, columns["a"], columns["b"])
         of_kind = RowIndexByOwner(kinds, len(kind_names))
         number_of = {name: n for n, name in enumerate(kind_names)}
         for number, evidence in reversed(list(enumerate(self._model.evidence))):
             if evidence.between not in number_of:
                 continue
-            _, rows = of_kind.rows_of(np.array([number_of[evidence.between]]))
+            _, rows = of_kind.find_rows_of_owners(np.array([number_of[evidence.between]]))
             if not len(rows):
                 continue
             level = find_evidence_levels(self._records, {name: values[rows] for name, values in columns.items()}, evidence, self._edges)

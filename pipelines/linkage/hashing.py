@@ -16,7 +16,7 @@ MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @cache
-def _shared_database(threads: int) -> duckdb.DuckDBPyConnection:
+def _make_shared_database(threads: int) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(":memory:")
     database.execute(f"SET threads = {threads}; SET preserve_insertion_order = false")
     return database
@@ -27,7 +27,7 @@ def open_shared_database(threads: int = 1) -> duckdb.DuckDBPyConnection:
 
     Most queries are short, and long ones hardly gain from a second thread.
     """
-    return _shared_database(threads).cursor()
+    return _make_shared_database(threads).cursor()
 
 
 def mix_hashes(*parts: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pipelines.linkage.common_statistics import CommonStatistics
 from pipelines.linkage.evidence import EvidenceShares
 from pipelines.linkage.model import Model
-from pipelines.linkage.score import Frequencies
+from pipelines.linkage.score import TokenFrequencies
 from pipelines.resources.code_digest import digest_code
 
 _CODE = ("pipelines/linkage/*.py", "pipelines/resources/integer_arrays.py")
@@ -64,8 +64,9 @@ class LinkageMemory:
     counts: pd.DataFrame
 
 
-def data_version(model: Model, landmark: str) -> str:
-    """Return the version that a memory must have to be used. landmark: hash of the records behind the common statistics."""
+def compute_memory_version(model: Model, landmark: str) -> str:
+    """Return the version that a memory must have to be used. landmark: the hash of the rows from which the common
+    statistics are estimated."""
     return hashlib.sha256(f"{digest_code(_CODE, _LIBRARIES)} {model!r} {landmark}".encode()).hexdigest()
 
 
@@ -78,7 +79,7 @@ def load_memory(folder: Path, version: str) -> tuple[CommonStatistics, LinkageMe
         frames = {
             field.name: pq.read_table(folder / f"{field.name}.parquet").to_pandas(use_threads=False) for field in fields(LinkageMemory)
         }
-        return read_common(folder), LinkageMemory(**frames)
+        return read_common_statistics(folder), LinkageMemory(**frames)
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None  # lost or damaged: everything is decided again
 
@@ -91,7 +92,7 @@ def save_memory(folder: Path, version: str, common: CommonStatistics, memory: Li
     fresh.mkdir(parents=True, mode=0o700)
     for field in fields(LinkageMemory):
         _write_frame(fresh / f"{field.name}.parquet", getattr(memory, field.name))
-    write_common(fresh, common)
+    write_common_statistics(fresh, common)
     (fresh / _MANIFEST).write_text(json.dumps({"data_version": version}))
     if folder.exists():
         folder.rename(old)
@@ -99,22 +100,24 @@ def save_memory(folder: Path, version: str, common: CommonStatistics, memory: Li
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_common(folder: Path, common: CommonStatistics) -> None:
+def write_common_statistics(folder: Path, common: CommonStatistics) -> None:
     """Write the common statistics into `folder`."""
-    _write_frame(folder / "frequencies.parquet", _frequency_table(common.frequencies))
-    (folder / _COMMON).write_text(json.dumps(_common_to_json(common)))
+    _write_frame(folder / "frequencies.parquet", _convert_frequencies_to_table(common.frequencies))
+    (folder / _COMMON).write_text(json.dumps(_convert_statistics_to_json(common)))
 
 
-def read_common(folder: Path) -> CommonStatistics:
-    """Read the common statistics that `write_common` wrote into `folder`."""
-    return _common_from_json(json.loads((folder / _COMMON).read_text()), pq.read_table(folder / "frequencies.parquet").to_pandas())
+def read_common_statistics(folder: Path) -> CommonStatistics:
+    """Read the common statistics that `write_common_statistics` wrote into `folder`."""
+    return _convert_json_to_statistics(
+        json.loads((folder / _COMMON).read_text()), pq.read_table(folder / "frequencies.parquet").to_pandas()
+    )
 
 
 def _write_frame(path: Path, frame: pd.DataFrame) -> None:
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False, nthreads=1), path, compression="zstd", compression_level=1)
 
 
-def _frequency_table(known: Frequencies) -> pd.DataFrame:
+def _convert_frequencies_to_table(known: TokenFrequencies) -> pd.DataFrame:
     words = [word for table in known.shares.values() for word in table]
     return pd.DataFrame(
         {
@@ -126,7 +129,7 @@ def _frequency_table(known: Frequencies) -> pd.DataFrame:
     )
 
 
-def _common_to_json(common: CommonStatistics) -> dict[str, Any]:
+def _convert_statistics_to_json(common: CommonStatistics) -> dict[str, Any]:
     shares = [
         {
             "levels": {e: {s: list(v) for s, v in found.items()} for e, found in shares_of_round.levels.items()},
@@ -138,7 +141,7 @@ def _common_to_json(common: CommonStatistics) -> dict[str, Any]:
     return {"counts": common.counts, "again": list(common.again), "shares": shares, "usual": known.usual, "rare": known.rare}
 
 
-def _common_from_json(content: dict[str, Any], frequencies: pd.DataFrame) -> CommonStatistics:
+def _convert_json_to_statistics(content: dict[str, Any], frequencies: pd.DataFrame) -> CommonStatistics:
     shares: dict[str, dict[tuple[str, str], float]] = {field: {} for field in content["usual"]}
     for field, word, group, share in zip(*(frequencies[name].tolist() for name in ("field", "token", "group", "share")), strict=True):
         shares[field][word, group] = share
@@ -148,4 +151,4 @@ def _common_from_json(content: dict[str, Any], frequencies: pd.DataFrame) -> Com
         )
         for shares_of_round in content["shares"]
     )
-    return CommonStatistics(Frequencies(shares, content["usual"], content["rare"]), content["counts"], rounds, tuple(content["again"]))
+    return CommonStatistics(TokenFrequencies(shares, content["usual"], content["rare"]), content["counts"], rounds, tuple(content["again"]))

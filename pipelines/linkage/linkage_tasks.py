@@ -25,7 +25,7 @@ from pipelines.linkage.cases import FileTies
 from pipelines.linkage.common_statistics import CommonStatistics
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import CodedPersons, Scorer
-from pipelines.linkage.spark import Spark
+from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import Records
 from pipelines.resources.memory import release_free_memory
 from pipelines.resources.processes import run_in_processes
@@ -50,7 +50,7 @@ class Setting:
     common: CommonStatistics
     coded: CodedPersons
     folder: Path | None = None
-    spark: Spark | None = None
+    spark: SplinkOnSpark | None = None
 
     @cached_property
     def scorer(self) -> Scorer:
@@ -69,7 +69,7 @@ def count_processes(setting: Setting, rows: int) -> int:
 def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) -> Iterator[Frames]:
     """Yield the results of `work` for each task, in order.
 
-    work: a function of a module. rows: approximate number of person records of all tasks.
+    work: a function at the top level of a module. rows: the approximate number of person records in all tasks together.
     """
     folder = setting.folder
     if folder is None or count_processes(setting, rows) < 2:
@@ -78,8 +78,8 @@ def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     try:
-        memory_files.write_common(folder, setting.common)
-        _write_frames(folder / _CODED_FOLDER, _coded_to_frames(setting.coded))
+        memory_files.write_common_statistics(folder, setting.common)
+        _write_frames(folder / _CODED_FOLDER, _convert_persons_to_frames(setting.coded))
         submitted: list[_StoredTask] = []
 
         def write_tasks() -> Iterator[_StoredTask]:
@@ -107,12 +107,14 @@ _settings: dict[Path, Setting] = {}  # cache of this process
 def _run_stored_task(task: _StoredTask) -> None:
     folder = task.folder.parent
     if folder not in _settings:
-        _settings[folder] = Setting(task.model, memory_files.read_common(folder), _coded_from_frames(_read_frames(folder / _CODED_FOLDER)))
+        _settings[folder] = Setting(
+            task.model, memory_files.read_common_statistics(folder), _convert_frames_to_persons(_read_frames(folder / _CODED_FOLDER))
+        )
     _write_frames(task.folder / "found", task.work(_read_frames(task.folder), _settings[folder]))
     release_free_memory()
 
 
-def _coded_to_frames(coded: CodedPersons) -> Frames:
+def _convert_persons_to_frames(coded: CodedPersons) -> Frames:
     values = {f"values.{name}": pd.DataFrame(dict(enumerate(columns))).rename(columns=str) for name, columns in coded.values.items()}
     return {
         "codes": pd.DataFrame(coded.codes).assign(**{_GROUP_COLUMN: coded.group}),
@@ -121,16 +123,16 @@ def _coded_to_frames(coded: CodedPersons) -> Frames:
     }
 
 
-def _coded_from_frames(frames: Frames) -> CodedPersons:
+def _convert_frames_to_persons(frames: Frames) -> CodedPersons:
     codes = {str(name): column.to_numpy() for name, column in frames["codes"].items()}
     group, groups = codes.pop(_GROUP_COLUMN), frames["groups"]["name"].to_numpy(dtype=object)
     return CodedPersons(
-        codes, {name: [_plain_column(column) for _, column in frames[f"values.{name}"].items()] for name in codes}, group, groups
+        codes, {name: [_convert_column_to_array(column) for _, column in frames[f"values.{name}"].items()] for name in codes}, group, groups
     )
 
 
-def _plain_column(column: pd.Series) -> np.ndarray:
-    """Convert a column to the array that `compare.column_values` returns."""
+def _convert_column_to_array(column: pd.Series) -> np.ndarray:
+    """Convert a column to the array that `compare.read_column_values` returns."""
     return column.to_numpy() if column.dtype.kind in "bf" else column.to_numpy(dtype=object)
 
 
@@ -146,7 +148,7 @@ def _read_frames(folder: Path) -> Frames:
 
 
 def pack_records(records: Records, ties: FileTies, rows: np.ndarray) -> Frames:
-    """Convert records and ties to frames. rows: the rows of these persons among all person records."""
+    """Convert records and ties to frames. rows: the rows that the persons in `records` have among all person records."""
     frames = {name: getattr(source, name) for source, names in ((records, _RECORD_FRAMES), (ties, _TIE_FRAMES)) for name in names}
     return {**frames, "rows": pd.DataFrame({"row": rows})}
 
@@ -154,8 +156,8 @@ def pack_records(records: Records, ties: FileTies, rows: np.ndarray) -> Frames:
 def unpack_records(frames: Frames, setting: Setting, component: np.ndarray | None = None) -> tuple[Records, FileTies]:
     """Convert frames from `pack_records` to records (scored with the common statistics) and ties.
 
-    component: of the files, as in `FileTies`.
+    component: the number of the component of each file, as in `FileTies`.
     """
-    scorer = setting.scorer.restricted_to(frames["rows"]["row"].to_numpy())
+    scorer = setting.scorer.restrict_to_rows(frames["rows"]["row"].to_numpy())
     records = Records(**{name: frames[name] for name in _RECORD_FRAMES}, counts=setting.common.counts, memo={"scorer": scorer})
     return records, FileTies(**{name: frames[name] for name in _TIE_FRAMES}, component=component)

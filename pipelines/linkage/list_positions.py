@@ -24,11 +24,11 @@ from pipelines.linkage import cluster
 from pipelines.linkage.compare import MISSING_LEVEL
 from pipelines.linkage.hashing import hash_rows
 from pipelines.linkage.model import Model
-from pipelines.linkage.persons import lacks_identity, prior_within_case
-from pipelines.linkage.record_states import look_up_delivery, number_rows, read_deliveries
-from pipelines.linkage.score import Frequencies, compute_likelihoods, compute_token_frequencies, encode_persons
+from pipelines.linkage.persons import compute_prior_within_case, lack_identifying_values
+from pipelines.linkage.record_states import assign_row_numbers, look_up_delivery, read_deliveries
+from pipelines.linkage.score import TokenFrequencies, compute_likelihoods, compute_token_frequencies, encode_persons
 from pipelines.linkage.standardise import STATE_KEY, add_compared_fields
-from pipelines.resources.integer_arrays import RowIndexByOwner, distinct_numbers
+from pipelines.resources.integer_arrays import RowIndexByOwner, find_distinct_numbers
 
 LISTED_COLUMNS = [*STATE_KEY, "status", "person_key", "first_key"]
 # Log2 prior odds that a repeated position is the same person's: 92 of 100 in a real register.
@@ -53,14 +53,14 @@ def find_listed_persons(people: pd.DataFrame, model: Model) -> pd.DataFrame:
         .sort_values("accepted", kind="stable")
         .drop_duplicates(STATE_KEY, keep="last")
     )
-    states = states.assign(file=number_rows(states[["institution", "case_key"]])[0], content=hash_rows(states[_CONTENT_COLUMNS]))
-    states = states[_are_in_changed_lists(states)].reset_index(drop=True)
+    states = states.assign(file=assign_row_numbers(states[["institution", "case_key"]])[0], content=hash_rows(states[_CONTENT_COLUMNS]))
+    states = states[_are_states_in_changed_lists(states)].reset_index(drop=True)
     if states.empty:
         return pd.DataFrame(columns=LISTED_COLUMNS, dtype="str")
     # Members: the distinct contents of a position, over one or several deliveries.
-    member, _ = number_rows(states[["file", "record_key", "content"]])
+    member, _ = assign_row_numbers(states[["file", "record_key", "content"]])
     members = states.iloc[np.unique(member, return_index=True)[1]].reset_index(drop=True)
-    person = _number_persons(members, member, states, model)[member]
+    person = _assign_person_numbers(members, member, states, model)[member]
     return _build_listed_keys(states, person)
 
 
@@ -93,7 +93,7 @@ def apply_first_keys(persons: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFram
     return persons.assign(record_key=stays.astype(known.dtype))
 
 
-def _are_in_changed_lists(states: pd.DataFrame) -> np.ndarray:
+def _are_states_in_changed_lists(states: pd.DataFrame) -> np.ndarray:
     """Return for each state whether it is in a changed list, or is of a person whom a crosswalk lacks.
 
     A list is changed if the content of a position differs between deliveries, or two positions have the same content.
@@ -108,48 +108,48 @@ def _are_in_changed_lists(states: pd.DataFrame) -> np.ndarray:
     return states["file"].map(changed).to_numpy(dtype=bool) | unmatched
 
 
-def _number_persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFrame, model: Model) -> np.ndarray:
+def _assign_person_numbers(members: pd.DataFrame, member: np.ndarray, states: pd.DataFrame, model: Model) -> np.ndarray:
     """Decide which members of a list are one person, and number the persons. member: number of the member for each row of `states`."""
     frame = add_compared_fields(members.reset_index(drop=True)).assign(file=members["file"].to_numpy())
     size = len(members)
-    left, right = _pair_members(members)
-    in_one_list = _pair_members_of_delivery(states, member, size)
+    left, right = _form_pairs_of_list_members(members)
+    in_one_list = _encode_pairs_in_one_delivered_list(states, member, size)
     same_place = members["record_key"].to_numpy()[left] == members["record_key"].to_numpy()[right]
-    anonymous = lacks_identity(frame)
+    anonymous = lack_identifying_values(frame)
     veto = np.isin(left * size + right, in_one_list) | (~same_place & (anonymous[left] | anonymous[right]))
-    likelihoods = compute_likelihoods(frame, left, right, model, _uniform_frequencies(frame, model))
-    odds = np.where(same_place, SAME_POSITION_ODDS, prior_within_case(frame, left, right, model.persons))
+    likelihoods = compute_likelihoods(frame, left, right, model, _make_uniform_frequencies(frame, model))
+    odds = np.where(same_place, SAME_POSITION_ODDS, compute_prior_within_case(frame, left, right, model.persons))
     parts = np.where(likelihoods.levels.to_numpy() == MISSING_LEVEL, np.nan, likelihoods.bits.to_numpy("float64"))
     pairs = cluster.WeightedPairs(left, right, likelihoods.weight + odds, parts, odds, np.ones(len(left), dtype=bool), veto)
-    return cluster.agglomerate(size, pairs, cluster.JoiningRules(model.persons["best_share"]))
+    return cluster.form_clusters_by_agglomeration(size, pairs, cluster.JoiningRules(model.persons["best_share"]))
 
 
-def _pair_members(members: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _form_pairs_of_list_members(members: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return the pairs of members of one list; in a long list only the pairs with the same position."""
     file = members["file"].to_numpy()
     rows = RowIndexByOwner(file, int(file.max()) + 1)
     long = rows.sizes[file] > MAX_LIST_LENGTH
-    group = np.where(long, file.max() + 1 + number_rows(members[["record_key"]])[0], file)
+    group = np.where(long, file.max() + 1 + assign_row_numbers(members[["record_key"]])[0], file)
     rows = RowIndexByOwner(group, int(group.max()) + 1)
     several = np.flatnonzero(rows.sizes > 1)
     _, left, right = rows.combine_rows(several, several)
     return left[left < right], right[left < right]
 
 
-def _pair_members_of_delivery(states: pd.DataFrame, member: np.ndarray, size: int) -> np.ndarray:
-    """Return codes of the pairs of members that are in one list of one delivery, and therefore are two persons."""
-    lists, many = number_rows(states[["file", "delivery"]])
+def _encode_pairs_in_one_delivered_list(states: pd.DataFrame, member: np.ndarray, size: int) -> np.ndarray:
+    """Return a code for each pair of members that one delivery lists together. Such members are two persons."""
+    lists, many = assign_row_numbers(states[["file", "delivery"]])
     rows = RowIndexByOwner(lists, many)
     several = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MAX_LIST_LENGTH))
     _, a, b = rows.combine_rows(several, several)
     a, b = member[a], member[b]
-    return distinct_numbers((a * size + b)[a < b])
+    return find_distinct_numbers((a * size + b)[a < b])
 
 
-def _uniform_frequencies(frame: pd.DataFrame, model: Model) -> Frequencies:
-    """Return frequencies in which every name has that which the model expects, since a list is too short to count names."""
+def _make_uniform_frequencies(frame: pd.DataFrame, model: Model) -> TokenFrequencies:
+    """Return token frequencies in which every name is as frequent as the model expects. A list is too short to count names."""
     usual = compute_token_frequencies(encode_persons(frame.iloc[:0], model), model).usual
-    return Frequencies({field: {} for field in usual}, usual, usual)
+    return TokenFrequencies({field: {} for field in usual}, usual, usual)
 
 
 def _build_listed_keys(states: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
@@ -159,17 +159,17 @@ def _build_listed_keys(states: pd.DataFrame, person: np.ndarray) -> pd.DataFrame
     """
     arrival = look_up_delivery(states, read_deliveries([states]), "arrival").to_numpy()
     ordered = states.assign(person=person, arrival=arrival).sort_values(["arrival", "record_key"], kind="stable")
-    first = _person_keys(ordered)
+    first = _choose_person_keys(ordered)
     latest = ordered.assign(accepted=ordered["status"] == "accepted").sort_values(["accepted", "arrival"], ascending=False, kind="stable")
     keys = states[[*STATE_KEY, "status"]].assign(
-        person_key=_person_keys(latest).reindex(person).array, first_key=first.reindex(person).array
+        person_key=_choose_person_keys(latest).reindex(person).array, first_key=first.reindex(person).array
     )
     moved = (keys["person_key"] != keys["record_key"]) | (keys["first_key"] != keys["record_key"])
     return keys[moved.groupby(states["file"]).transform("any")].astype("str").reset_index(drop=True)
 
 
-def _person_keys(ordered: pd.DataFrame) -> pd.Series:
-    """Return a key for each person, by number: that of the person's first row of `ordered`.
+def _choose_person_keys(ordered: pd.DataFrame) -> pd.Series:
+    """Return a key for each person, in the order of their numbers: the key in the person's first row of `ordered`.
 
     The delivery is appended unless that row is also the first of its position.
     """

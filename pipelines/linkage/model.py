@@ -141,8 +141,8 @@ def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
     """
     setting = os.environ.get("HARMONIA_MODEL")
     if persons is None and cases is None:
-        return _load_files(Path(setting).expanduser(), None) if setting else _load_files(FOLDER / PERSONS, FOLDER / CASES)
-    return _load_files(persons or FOLDER / PERSONS, cases)
+        return _load_model_files(Path(setting).expanduser(), None) if setting else _load_model_files(FOLDER / PERSONS, FOLDER / CASES)
+    return _load_model_files(persons or FOLDER / PERSONS, cases)
 
 
 def read_named_model() -> str | None:
@@ -155,7 +155,7 @@ def read_named_model() -> str | None:
 
 
 @cache
-def _load_files(persons: Path, cases: Path | None) -> Model:
+def _load_model_files(persons: Path, cases: Path | None) -> Model:
     try:
         if cases is None:
             both = model_files.read_model_file(persons)
@@ -167,8 +167,8 @@ def _load_files(persons: Path, cases: Path | None) -> Model:
 
 
 def _parse_model(person_spec: dict[str, Any], case_spec: dict[str, Any], persons: Path, cases: Path) -> Model:
-    _check_settings(person_spec["settings"], PERSON_SETTINGS, persons)
-    _check_settings(case_spec["settings"], CASE_SETTINGS, cases)
+    _check_setting_names(person_spec["settings"], PERSON_SETTINGS, persons)
+    _check_setting_names(case_spec["settings"], CASE_SETTINGS, cases)
     fields = tuple(_parse_field(spec, persons) for spec in person_spec["fields"])
     edges = tuple(case_spec["edges"])
     evidence = tuple(_parse_evidence(spec, edges, cases) for spec in case_spec["evidence"])
@@ -188,7 +188,7 @@ def _parse_model(person_spec: dict[str, Any], case_spec: dict[str, Any], persons
 def _parse_field(spec: dict[str, Any], path: Path) -> Field:
     levels = tuple(Level(**level) for level in spec["levels"])
     for share in ("m", "u"):
-        _check_sum([getattr(level, share) for level in levels], f"{path.name}: field {spec['name']!r}: {share}")
+        _check_shares_sum_to_one([getattr(level, share) for level in levels], f"{path.name}: field {spec['name']!r}: {share}")
     if levels[-1].test != "else":
         raise ValueError(f"{path.name}: field {spec['name']!r}: the last level must have the test 'else'")
     return Field(spec["name"], tuple(spec["columns"]), levels, spec.get("family", False))
@@ -202,16 +202,16 @@ def _parse_evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) 
         location = f"{path.name}: evidence {evidence.name!r}: {share}"
         if len(shares) != levels:
             raise ValueError(f"{location} must have {levels} shares but has {len(shares)}")
-        _check_sum(shares, location)
+        _check_shares_sum_to_one(shares, location)
     return evidence
 
 
-def _check_settings(settings: dict[str, float], known: dict[str, str], path: Path) -> None:
+def _check_setting_names(settings: dict[str, float], known: dict[str, str], path: Path) -> None:
     if set(settings) != set(known):
         missing, unknown = sorted(set(known) - set(settings)), sorted(set(settings) - set(known))
         raise ValueError(f"{path.name}: settings lack {missing} and have unknown {unknown}; see pipelines/linkage/model.py")
 
 
-def _check_sum(shares: list[float], location: str) -> None:
+def _check_shares_sum_to_one(shares: list[float], location: str) -> None:
     if min(shares) < MIN_SHARE or abs(sum(shares) - 1.0) > 0.01:
         raise ValueError(f"{location} must be at least {MIN_SHARE} each and sum to 1 but are {shares}")

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 
 # Increased with every change of layout that older versions would misread.
 FORMAT = 2
@@ -22,7 +22,7 @@ _FILE_KEYS = ("format", "checksum")
 _MAX_ENTRIES_PER_LINE = 4  # a nested mapping of numbers up to this length is written on one line
 
 
-def content_checksum(content: dict[str, Any]) -> str:
+def compute_content_checksum(content: dict[str, Any]) -> str:
     """Return the SHA-256 of the content without `checksum`. It does not depend on order and white space."""
     plain = {key: value for key, value in content.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -48,7 +48,7 @@ def read_model_file(path: Path) -> dict[str, Any]:
             f"model file {path} has format {content.get('format')!r}, this version of Harmonia reads format {FORMAT}: "
             "train a new one (`harmonia link train`), or run the version that wrote it"
         )
-    checksum = content_checksum(content)
+    checksum = compute_content_checksum(content)
     if checksum != content["checksum"]:
         stated = str(content["checksum"])
         raise HarmoniaError(
@@ -63,29 +63,29 @@ def write_model_file(path: Path, content: dict[str, Any]) -> None:
     sealed = {"format": FORMAT, **{key: value for key, value in content.items() if key not in _FILE_KEYS}}
     if path.exists():
         raise HarmoniaError(f"{path} already exists: a model file is never overwritten, choose another name")
-    with storage(path), path.open("x", encoding="utf-8") as file:
-        file.write(format_model({**sealed, "checksum": content_checksum(sealed)}))
+    with convert_storage_errors(path), path.open("x", encoding="utf-8") as file:
+        file.write(format_model({**sealed, "checksum": compute_content_checksum(sealed)}))
 
 
 def format_model(content: dict[str, Any]) -> str:
     """Format `content` as JSON with one level, kind of evidence or setting per line, so that versions can be compared line by line."""
-    return "{\n" + ",\n".join(_format_entries(key, value, 1) for key, value in content.items()) + "\n}\n"
+    return "{\n" + ",\n".join(_format_model_entries(key, value, 1) for key, value in content.items()) + "\n}\n"
 
 
-def _format_entries(key: str, value: Any, depth: int) -> str:
+def _format_model_entries(key: str, value: Any, depth: int) -> str:
     pad = " " * depth
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        entries = ",\n".join(f"{pad} {_format_entry(entry, depth)}" for entry in value)
+        entries = ",\n".join(f"{pad} {_format_model_entry(entry, depth)}" for entry in value)
         return f"{pad}{json.dumps(key)}: [\n{entries}\n{pad}]"
     if isinstance(value, dict) and (
         depth == 1 or len(value) > _MAX_ENTRIES_PER_LINE or any(isinstance(inner, dict | list) for inner in value.values())
     ):
-        entries = ",\n".join(_format_entries(name, inner, depth + 1) for name, inner in value.items())
+        entries = ",\n".join(_format_model_entries(name, inner, depth + 1) for name, inner in value.items())
         return f"{pad}{json.dumps(key)}: {{\n{entries}\n{pad}}}"
     return f"{pad}{json.dumps(key)}: {json.dumps(value)}"
 
 
-def _format_entry(entry: dict[str, Any], depth: int) -> str:
+def _format_model_entry(entry: dict[str, Any], depth: int) -> str:
     levels = entry.get("levels")
     if not levels:
         return json.dumps(entry)

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.cases import FileTies, PriorRound, gather_file_pairs, weigh_files
-from pipelines.linkage.cluster import connected_components
+from pipelines.linkage.cases import FileTies, PriorRound, gather_file_pairs, weigh_pairs_of_files
+from pipelines.linkage.cluster import find_connected_components
 from pipelines.linkage.common_statistics import CommonStatistics
 from pipelines.linkage.constraints import Constraints
 from pipelines.linkage.hashing import hash_rows, mix_hashes, sum_hashes
@@ -28,7 +28,7 @@ from pipelines.linkage.linkage_tasks import Frames, Setting, pack_records, unpac
 from pipelines.linkage.model import Model
 from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_files
 from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.persons import prior_between_cases
+from pipelines.linkage.persons import compute_prior_between_cases
 from pipelines.linkage.standardise import Records
 
 # A pair that can weigh so much (bits) is a tie; slightly below zero, so that rounding cannot matter.
@@ -44,15 +44,15 @@ _UNREAD_COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Fingerprints:
+class RecordHashes:
     """The hash of each person record and of each file. The hash of a file includes its persons and references."""
 
     persons: np.ndarray
     files: np.ndarray
 
 
-def fingerprint_records(records: Records) -> Fingerprints:
-    """Return hashes of the records without their row numbers, which change with every new record."""
+def hash_records(records: Records) -> RecordHashes:
+    """Hash the records. Row numbers are left out of the hashes, since they change with every new record."""
     persons = hash_rows(records.persons.drop(columns=["file", "period"]))
     files = hash_rows(records.files)
     file_of_person = records.persons["file"].to_numpy()
@@ -61,10 +61,10 @@ def fingerprint_records(records: Records) -> Fingerprints:
     for n, frame in enumerate((records.references, records.own, records.merges)):
         hashes = hash_rows(frame.drop(columns="file"))
         files = mix_hashes(files, sum_hashes(len(files), frame["file"].to_numpy(), mix_hashes(hashes, np.full(len(hashes), n))))
-    return Fingerprints(persons, files)
+    return RecordHashes(persons, files)
 
 
-def fingerprint_ties(ties: FileTies, fingerprints: Fingerprints) -> pd.DataFrame:
+def hash_ties(ties: FileTies, fingerprints: RecordHashes) -> pd.DataFrame:
     """Return a, b (a < b) and a hash for every tie."""
     parts = []
     for n, frame in enumerate((ties.cites, ties.joins, ties.together, ties.detained)):
@@ -74,8 +74,8 @@ def fingerprint_ties(ties: FileTies, fingerprints: Fingerprints) -> pd.DataFrame
     return pd.concat(parts, ignore_index=True)
 
 
-def weigh_task(frames: Frames, setting: Setting) -> Frames:
-    """Weigh the `pairs` (`a, b` oriented) of a task by the evidence of the two files alone.
+def weigh_pairs_of_task(frames: Frames, setting: Setting) -> Frames:
+    """Weigh the `pairs` of a task by the evidence of the two files alone. Their columns `a, b` are in the order of `order_files_in_pairs`.
 
     Return `weights`, with the columns `OWN_EVIDENCE_COLUMNS`.
     """
@@ -83,13 +83,13 @@ def weigh_task(frames: Frames, setting: Setting) -> Frames:
     people = PersonPairs(records, setting.model)
     overlaps = compare_persons_of_files(records, people, frames["pairs"])
     weighed_by_round = [
-        weigh_by_own_evidence(records, people, frames["pairs"], ties, setting, n, overlaps)[0] for n in range(len(ROUND_NAMES))
+        weigh_pairs_by_own_evidence(records, people, frames["pairs"], ties, setting, n, overlaps)[0] for n in range(len(ROUND_NAMES))
     ]
     weighed = {name: weighed_pairs["weight"] for name, weighed_pairs in zip(ROUND_NAMES, weighed_by_round, strict=True)}
     return {"weights": pd.DataFrame({**weighed, "citation": weighed_by_round[-1]["citation"]})}
 
 
-def weigh_by_own_evidence(
+def weigh_pairs_by_own_evidence(
     records: Records,
     people: PersonPairs,
     pairs: pd.DataFrame,
@@ -98,54 +98,56 @@ def weigh_by_own_evidence(
     n: int,
     overlaps: PersonOverlap | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `pairs` weighed by `cases.weigh_files` as in round `n`, and their further evidence.
+    """Return `pairs` weighed by `cases.weigh_pairs_of_files` as in round `n`, and their further evidence.
 
     It is not known which persons the two files have in common.
     """
     model, common = setting.model, setting.common
     before = PriorRound(np.arange(len(records.persons)), common.again[n - 1]) if n else PriorRound(None, model.persons["again"])
     gathered = gather_file_pairs(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
-    return weigh_files(records, model, gathered, common.shares[n])[:2]
+    return weigh_pairs_of_files(records, model, gathered, common.shares[n])[:2]
 
 
-def min_bits_between_cases(records: Records, model: Model, common: CommonStatistics, bits: float) -> float:
+def compute_min_bits_between_cases(records: Records, model: Model, common: CommonStatistics, bits: float) -> float:
     """Return the match weight from which a pair of persons of different cases can weigh `bits` in either round."""
-    return bits - max(prior_between_cases(records, model.persons, again) for again in (model.persons["again"], *common.again))
+    return bits - max(compute_prior_between_cases(records, model.persons, again) for again in (model.persons["again"], *common.again))
 
 
-def label_components(records: Records, files: list[np.ndarray], persons: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def find_components(records: Records, files: list[np.ndarray], persons: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return the number of the component of each file and of each person record. files, persons: tied pairs, arrays of shape n × 2."""
     file_of_person, size = records.persons["file"].to_numpy(), len(records.files)
     placed = np.flatnonzero(file_of_person >= 0)
     edges = [np.column_stack([placed + size, file_of_person[placed]]), *files, *(pairs + size for pairs in persons)]
     all_edges = np.concatenate(edges).astype("int64")
-    component = connected_components(size + len(file_of_person), all_edges[:, 0], all_edges[:, 1])
+    component = find_connected_components(size + len(file_of_person), all_edges[:, 0], all_edges[:, 1])
     return component[:size], component[size:]
 
 
 def compute_component_keys(
-    components: tuple[np.ndarray, np.ndarray], fingerprints: Fingerprints, within: list[tuple[np.ndarray, np.ndarray]]
+    components: tuple[np.ndarray, np.ndarray], fingerprints: RecordHashes, within: list[tuple[np.ndarray, np.ndarray]]
 ) -> np.ndarray:
     """Return a key for each component: a hash of its records in their order, and of the hashes in `within`.
 
-    within: pairs of arrays, the number of the component and the hash.
+    within: pairs of arrays. The first array has numbers of components, the second has hashes.
     """
     size = int(max((p.max(initial=-1) for p in components), default=-1)) + 1
     key = np.zeros(size, dtype="uint64")
     for n, (component, hashed) in enumerate(zip(components, (fingerprints.files, fingerprints.persons), strict=True)):
-        key = mix_hashes(key, sum_hashes(size, component, mix_hashes(hashed, rank_within_component(component), np.full(len(component), n))))
+        key = mix_hashes(
+            key, sum_hashes(size, component, mix_hashes(hashed, rank_records_within_component(component), np.full(len(component), n)))
+        )
     for component, hashed in within:
         key = mix_hashes(key, sum_hashes(size, component, mix_hashes(hashed)))
     return key
 
 
-def rank_within_component(component: np.ndarray) -> np.ndarray:
+def rank_records_within_component(component: np.ndarray) -> np.ndarray:
     """Return the rank of every record within its component."""
     return pd.Series(component).groupby(component).cumcount().to_numpy("int64")
 
 
 def drop_unread_texts(records: Records, model: Model) -> Records:
-    """Return `records` without texts that tasks do not read, since cutting and passing texts is most of the cost of tasks.
+    """Return `records` without the texts that tasks do not read. Selecting and passing texts would be most of the cost of tasks.
 
     Columns that the evidence of `model` reads are kept.
     """
@@ -154,7 +156,7 @@ def drop_unread_texts(records: Records, model: Model) -> Records:
     return replace(records, **{name: getattr(records, name).drop(columns=texts) for name, texts in unused.items()})
 
 
-def cut_records(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
+def select_records(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
     """Return the records at the given rows of both frames, renumbered in the same order."""
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))
@@ -164,17 +166,17 @@ def cut_records(records: Records, files: np.ndarray, persons: np.ndarray) -> Rec
     return Records(records.files.iloc[files].reset_index(drop=True), people, references, own, merges, records.counts)
 
 
-def cut_to_pairs(records: Records, ties: FileTies, pairs: pd.DataFrame) -> Frames:
+def select_records_of_pairs(records: Records, ties: FileTies, pairs: pd.DataFrame) -> Frames:
     """Return the records of the files of `pairs`, with their persons and ties, and the `pairs`, all renumbered."""
     files = np.unique(pairs[["a", "b"]].to_numpy("int64"))
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))
     people = np.flatnonzero(number[records.persons["file"].to_numpy()] >= 0)
     local = pd.DataFrame({name: number[pairs[name].to_numpy("int64")] for name in ("a", "b")})
-    return {**pack_records(cut_records(records, files, people), cut_ties(ties, len(records.files), files), people), "pairs": local}
+    return {**pack_records(select_records(records, files, people), select_ties(ties, len(records.files), files), people), "pairs": local}
 
 
-def cut_ties(ties: FileTies, size: int, files: np.ndarray) -> FileTies:
+def select_ties(ties: FileTies, size: int, files: np.ndarray) -> FileTies:
     """Return only the ties between two of `files`. Row numbers then refer to positions in `files`."""
     number = np.full(size + 1, -1)
     number[files] = np.arange(len(files))
@@ -190,6 +192,6 @@ def _renumber_rows(frame: pd.DataFrame, number: np.ndarray, columns: list[str]) 
     return frame.assign(**new)[is_kept].reset_index(drop=True)
 
 
-def constrained_pairs(constraints: Constraints) -> np.ndarray:
+def list_judged_pairs(constraints: Constraints) -> np.ndarray:
     """Return the pairs of rows on which a steward decided."""
     return np.concatenate([constraints.same, constraints.apart])

@@ -12,25 +12,25 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import pair_graph
-from pipelines.linkage.blocking import BlockedPairs, SharedValues, concatenate_pairs, group_by_keys
-from pipelines.linkage.cases import FileTies, find_ties, min_bits_of_shared_person, orient_pairs
+from pipelines.linkage.blocking import BlockedPairs, SharedValues, concatenate_pairs, group_records_by_blocking_keys
+from pipelines.linkage.cases import FileTies, compute_min_bits_of_shared_person, find_ties_between_files, order_files_in_pairs
 from pipelines.linkage.constraints import Constraints, find_constraints
 from pipelines.linkage.decisions import MIN_RECORDED_WEIGHT
 from pipelines.linkage.hashing import mix_hashes
 from pipelines.linkage.linkage_memory import LinkageMemory
 from pipelines.linkage.linkage_tasks import Frames, Setting, count_processes, run_tasks
-from pipelines.linkage.pair_graph import OWN_EVIDENCE_COLUMNS, ROUND_NAMES, Fingerprints
+from pipelines.linkage.pair_graph import OWN_EVIDENCE_COLUMNS, ROUND_NAMES, RecordHashes
 from pipelines.linkage.row_groups import Groups
 from pipelines.linkage.score import find_close_pairs
 from pipelines.linkage.standardise import Records
-from pipelines.resources.integer_arrays import find_positions, run_starts
+from pipelines.resources.integer_arrays import compute_run_starts, find_positions
 
 # Number of pairs of files weighed at a time, so that memory use does not grow with history.
 BATCH_PAIRS = 50_000
 
 
 @dataclass(frozen=True)
-class Partition:
+class HistoryComponents:
     """The components of a history: the number of the component of each file and each person record, and for each component its key and
     whether it is `open` (not in the memory).
 
@@ -55,14 +55,14 @@ class Partition:
 
 @dataclass(frozen=True)
 class WeighedPairs:
-    """The part of a partition that does not depend on judgements, so that previews of several judgements share it.
+    """The weighed pairs of a history, which do not depend on judgements. Previews of several judgements share them.
 
-    fresh: whether the pairs of each person record are not in the memory. close: pairs of persons that can matter across cases. pairs,
-    files: pairs of files, and their hashes and weights.
+    fresh: for each person record, whether its pairs are missing in the memory. close: pairs of persons of two cases that can still weigh
+    enough to join. pairs, files: pairs of files, and their hashes and weights.
     """
 
     records: Records
-    fingerprints: Fingerprints
+    fingerprints: RecordHashes
     blocks: SharedValues
     ties: FileTies
     tie_hashes: pd.DataFrame
@@ -76,43 +76,45 @@ def weigh_pairs(records: Records, setting: Setting, memory: LinkageMemory | None
     """Weigh the pairs of `records`. Pairs in `memory` are not weighed again; the result is the same without it."""
     model, common = setting.model, setting.common
     records = replace(records, counts=common.counts, memo={})
-    fingerprints = pair_graph.fingerprint_records(records)
+    fingerprints = pair_graph.hash_records(records)
     blocks, ties = (
-        group_by_keys(records.persons, refused=None if memory is None else memory.refused["value"].to_numpy()),
-        find_ties(records),
+        group_records_by_blocking_keys(records.persons, refused=None if memory is None else memory.refused["value"].to_numpy()),
+        find_ties_between_files(records),
     )
-    tie_hashes = pair_graph.fingerprint_ties(ties, fingerprints)
+    tie_hashes = pair_graph.hash_ties(ties, fingerprints)
     fresh = np.ones(len(records.persons), dtype=bool)
     if memory is not None:
         fresh = ~find_positions(fingerprints.persons, memory.persons["fingerprint"].to_numpy())[1] | blocks.moved
     close = _find_close_persons(records, blocks, setting, fingerprints, fresh, memory)
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
-    alike = weight >= min_bits_of_shared_person(records, model)
+    alike = weight >= compute_min_bits_of_shared_person(records, model)
     pairs = _find_candidate_files(records, left[alike], right[alike], ties)
-    files = pd.DataFrame({"pair": _fingerprint_pairs(pairs, tie_hashes, fingerprints)})
+    files = pd.DataFrame({"pair": _hash_file_pairs(pairs, tie_hashes, fingerprints)})
     files[list(OWN_EVIDENCE_COLUMNS)] = _weigh_file_pairs(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
     return WeighedPairs(records, fingerprints, blocks, ties, tie_hashes, fresh, close, pairs, files)
 
 
-def partition_records(weighed: WeighedPairs, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None) -> Partition:
+def divide_history_into_components(
+    weighed: WeighedPairs, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None
+) -> HistoryComponents:
     """Divide records into components, with `judgements` as constraints. setting, memory: as for `weigh_pairs`."""
     model, common = setting.model, setting.common
     records, fingerprints, blocks, ties = weighed.records, weighed.fingerprints, weighed.blocks, weighed.ties
     tie_hashes, fresh, close, pairs, files = weighed.tie_hashes, weighed.fresh, weighed.close, weighed.pairs, weighed.files
     constrained = [find_constraints(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
-    near = weight >= pair_graph.min_bits_between_cases(records, model, common, pair_graph.TIE_BITS)
+    near = weight >= pair_graph.compute_min_bits_between_cases(records, model, common, pair_graph.TIE_BITS)
     tied = (files[list(ROUND_NAMES)] >= pair_graph.TIE_BITS).any(axis=1).to_numpy()
-    tied_frames = (pairs[tied], ties.exact_cites, ties.exact_joins, ties.detained)
-    of_files, of_persons = pair_graph.label_components(
+    tied_frames = (pairs[tied], ties.exact_citations, ties.exact_mergers, ties.detained)
+    of_files, of_persons = pair_graph.find_components(
         records,
-        [*(f[["a", "b"]].to_numpy("int64") for f in tied_frames), pair_graph.constrained_pairs(constrained[0])],
-        [np.column_stack([left[near], right[near]]), pair_graph.constrained_pairs(constrained[1])],
+        [*(f[["a", "b"]].to_numpy("int64") for f in tied_frames), pair_graph.list_judged_pairs(constrained[0])],
+        [np.column_stack([left[near], right[near]]), pair_graph.list_judged_pairs(constrained[1])],
     )
     tie_hashes = tie_hashes[of_files[tie_hashes["a"].to_numpy()] == of_files[tie_hashes["b"].to_numpy()]]
     content = [
         (of_files[tie_hashes["a"].to_numpy()], tie_hashes["fingerprint"].to_numpy()),
-        *_fingerprint_constraints(constrained, (of_files, of_persons), fingerprints),
+        *_hash_constraints(constrained, (of_files, of_persons), fingerprints),
     ]
     keys = pair_graph.compute_component_keys((of_files, of_persons), fingerprints, content)
     # The pairs of rows that are not fresh are in the memory and need not be generated again.
@@ -120,7 +122,9 @@ def partition_records(weighed: WeighedPairs, setting: Setting, judgements: pd.Da
     if memory is not None:
         undecided = ~find_positions(keys, np.sort(memory.counts["component"].to_numpy()))[1]
         undecided[of_persons[fresh]] = True
-    within = BlockedPairs(*concatenate_pairs(blocks.groups.within(np.where(undecided[of_persons], of_persons, -1)).pairs()), blocks.report)
+    within = BlockedPairs(
+        *concatenate_pairs(blocks.groups.split_by_part(np.where(undecided[of_persons], of_persons, -1)).generate_pairs()), blocks.report
+    )
     known = {
         "persons": pd.DataFrame({"fingerprint": np.sort(fingerprints.persons)}),
         "refused": pd.DataFrame({"value": blocks.refused}),
@@ -131,26 +135,26 @@ def partition_records(weighed: WeighedPairs, setting: Setting, judgements: pd.Da
     pairs = pairs[of_files[pairs["a"].to_numpy()] != of_files[pairs["b"].to_numpy()]]
     close = close[of_persons[left] != of_persons[right]]
     close = close.assign(pair=mix_hashes(fingerprints.persons[close["left"].to_numpy()], fingerprints.persons[close["right"].to_numpy()]))
-    return Partition(records, within, replace(ties, component=of_files), of_files, of_persons, keys, undecided, pairs, close, known)
+    return HistoryComponents(records, within, replace(ties, component=of_files), of_files, of_persons, keys, undecided, pairs, close, known)
 
 
 def _find_close_persons(
-    records: Records, blocks: SharedValues, setting: Setting, fingerprints: Fingerprints, fresh: np.ndarray, memory: LinkageMemory | None
+    records: Records, blocks: SharedValues, setting: Setting, fingerprints: RecordHashes, fresh: np.ndarray, memory: LinkageMemory | None
 ) -> pd.DataFrame:
     """Return the pairs of persons that can matter across cases, sorted. Columns: left, right, weight.
 
     fresh: whether the pairs of each row are not in the memory.
     """
-    least = pair_graph.min_bits_between_cases(records, setting.model, setting.common, MIN_RECORDED_WEIGHT)
-    least = min(min_bits_of_shared_person(records, setting.model), least)
+    least = pair_graph.compute_min_bits_between_cases(records, setting.model, setting.common, MIN_RECORDED_WEIGHT)
+    least = min(compute_min_bits_of_shared_person(records, setting.model), least)
     parts, groups = [], blocks.groups
     if memory is not None:
-        parts.append(_select_known_pairs(memory.pairs, fingerprints, fresh))
-        groups = groups.of_rows(fresh)
+        parts.append(_select_unchanged_pairs(memory.pairs, fingerprints, fresh))
+        groups = groups.select_groups_with_rows(fresh)
     if setting.spark is not None:
         fresh_or_all = None if fresh.all() else fresh
         parts.append(setting.spark.find_close_pairs(records.persons, groups, setting.model, setting.scorer, least, fresh_or_all))
-        return _sort_pairs(parts)
+        return _concatenate_and_sort_pairs(parts)
     shared_frames = {
         "fresh": pd.DataFrame({"fresh": fresh}),
         "rows": pd.DataFrame({"row": groups.row}),
@@ -159,25 +163,25 @@ def _find_close_persons(
     rows_in_groups = int(np.count_nonzero(np.bincount(groups.row)))
     processes = count_processes(setting, rows_in_groups)
     tasks = ({**shared_frames, "stride": pd.DataFrame({"first": [n], "of": [processes], "least": [least]})} for n in range(processes))
-    parts.extend(result["pairs"] for result in run_tasks(_weigh_chunk, tasks, setting, rows_in_groups))
-    return _sort_pairs(parts)
+    parts.extend(result["pairs"] for result in run_tasks(_weigh_pairs_of_chunks, tasks, setting, rows_in_groups))
+    return _concatenate_and_sort_pairs(parts)
 
 
-def _sort_pairs(parts: list[pd.DataFrame]) -> pd.DataFrame:
+def _concatenate_and_sort_pairs(parts: list[pd.DataFrame]) -> pd.DataFrame:
     close = pd.concat(parts, ignore_index=True).astype({"left": "int64", "right": "int64", "weight": "float64"})
     return close.iloc[np.lexsort((close["right"], close["left"]))].reset_index(drop=True)
 
 
-def _weigh_chunk(frames: Frames, setting: Setting) -> Frames:
+def _weigh_pairs_of_chunks(frames: Frames, setting: Setting) -> Frames:
     """Return `pairs` (left, right, weight) of persons that weigh enough, among the chunks of this task (every `step`-th chunk)."""
     fresh = frames["fresh"]["fresh"].to_numpy()
-    groups = Groups(frames["rows"]["row"].to_numpy(), run_starts(frames["sizes"]["size"].to_numpy()), len(fresh))
+    groups = Groups(frames["rows"]["row"].to_numpy(), compute_run_starts(frames["sizes"]["size"].to_numpy()), len(fresh))
     first, step, least = frames["stride"].iloc[0]
-    pairs = groups.pairs(None if fresh.all() else fresh, stride=(int(first), int(step)))
+    pairs = groups.generate_pairs(None if fresh.all() else fresh, stride=(int(first), int(step)))
     return {"pairs": pd.DataFrame(dict(zip(("left", "right", "weight"), find_close_pairs(setting.scorer, pairs, least), strict=True)))}
 
 
-def _select_known_pairs(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: np.ndarray) -> pd.DataFrame:
+def _select_unchanged_pairs(pairs: pd.DataFrame, fingerprints: RecordHashes, fresh: np.ndarray) -> pd.DataFrame:
     """Select the pairs of a memory whose records both still exist and are not `fresh`."""
     order = np.argsort(fingerprints.persons)
     sides, exists = [], np.ones(len(pairs), dtype=bool)
@@ -193,14 +197,14 @@ def _select_known_pairs(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: 
 def _find_candidate_files(records: Records, left: np.ndarray, right: np.ndarray, ties: FileTies) -> pd.DataFrame:
     """Find the pairs of files that are tied by a pair of persons or a reference."""
     file = records.persons["file"].to_numpy()
-    tied_frames = (ties.cites, ties.exact_joins, ties.together)
+    tied_frames = (ties.cites, ties.exact_mergers, ties.together)
     a = np.concatenate([file[left], *(frame["a"].to_numpy("int64") for frame in tied_frames)])
     b = np.concatenate([file[right], *(frame["b"].to_numpy("int64") for frame in tied_frames)])
     placed = (a >= 0) & (b >= 0)
-    return orient_pairs(records, a[placed], b[placed])
+    return order_files_in_pairs(records, a[placed], b[placed])
 
 
-def _fingerprint_pairs(pairs: pd.DataFrame, tie_hashes: pd.DataFrame, fingerprints: Fingerprints) -> np.ndarray:
+def _hash_file_pairs(pairs: pd.DataFrame, tie_hashes: pd.DataFrame, fingerprints: RecordHashes) -> np.ndarray:
     """Return a hash of each pair of files together with its ties."""
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     size = len(fingerprints.files)
@@ -225,14 +229,14 @@ def _weigh_file_pairs(
     rows = np.flatnonzero(new)
     batches = np.array_split(rows, max(len(rows) // BATCH_PAIRS, 1))
     lean = pair_graph.drop_unread_texts(records, setting.model)
-    tasks = (pair_graph.cut_to_pairs(lean, ties, pairs.iloc[chosen]) for chosen in batches)
-    for chosen, weighed in zip(batches, run_tasks(pair_graph.weigh_task, tasks, setting, len(rows)), strict=True):
+    tasks = (pair_graph.select_records_of_pairs(lean, ties, pairs.iloc[chosen]) for chosen in batches)
+    for chosen, weighed in zip(batches, run_tasks(pair_graph.weigh_pairs_of_task, tasks, setting, len(rows)), strict=True):
         weights[chosen] = weighed["weights"][list(OWN_EVIDENCE_COLUMNS)].to_numpy()
     return weights
 
 
-def _fingerprint_constraints(
-    constrained: list[Constraints], labels: tuple[np.ndarray, np.ndarray], fingerprints: Fingerprints
+def _hash_constraints(
+    constrained: list[Constraints], labels: tuple[np.ndarray, np.ndarray], fingerprints: RecordHashes
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     out = []
     for constraints, label, hashed in zip(constrained, labels, (fingerprints.files, fingerprints.persons), strict=True):

@@ -1,4 +1,4 @@
-"""Persons of two files who can be the same person.
+"""Pairs of persons, one from each of two files, who can be the same person.
 
 Belongs here: which persons of a pair of files are compared. Does not belong here: the evidence for the files (`cases`).
 """
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.evidence import number_institutions
+from pipelines.linkage.evidence import assign_institution_numbers
 from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.persons import lacks_identity
+from pipelines.linkage.persons import lack_identifying_values
 from pipelines.linkage.standardise import Records
 from pipelines.resources.integer_arrays import RowIndexByOwner, is_run_start
 from sources import contract
@@ -44,7 +44,7 @@ def compare_persons_of_files(records: Records, people: PersonPairs, pairs: pd.Da
     new = is_run_start(pair * size + left)  # already sorted
     persons, person_number = np.unique(pair * size + right, return_inverse=True)
     sides = (pair[new], np.cumsum(new) - 1), (persons // size, person_number)
-    return PersonOverlap(pair, left, right, people.weight[people.positions_of(left, right)], sides)
+    return PersonOverlap(pair, left, right, people.weight[people.find_positions_of_pairs(left, right)], sides)
 
 
 def _find_comparable_persons(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -52,7 +52,7 @@ def _find_comparable_persons(records: Records, pairs: pd.DataFrame) -> tuple[np.
 
     There are none if both files have very many persons, and none for records without identifying values.
     """
-    of_file: RowIndexByOwner = records.once(
+    of_file: RowIndexByOwner = records.compute_once(
         "of_file", lambda: RowIndexByOwner(records.persons["file"].to_numpy("int64"), len(records.files))
     )
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
@@ -60,15 +60,15 @@ def _find_comparable_persons(records: Records, pairs: pd.DataFrame) -> tuple[np.
     pair, left, right = of_file.combine_rows(a[rows], b[rows])
     pair = rows[pair]
     # Only institutions whose contracts have a code for victims and witnesses have them in their files.
-    code, names = number_institutions(records)
-    side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
+    code, names = assign_institution_numbers(records)
+    side, sides = records.compute_once("sides", lambda: pd.factorize(records.persons["side"]))
     institutions_by_side = {
-        side: contract.institutions_naming(side) if side in ("victim", "witness") else contract.institutions_naming_accused()
+        side: contract.institutions_recording_role(side) if side in ("victim", "witness") else contract.institutions_recording_accused()
         for side in sides
     }
     can_name = np.array([[name in institutions_by_side.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
     can_name = can_name.reshape(len(sides) + 1, len(names))
     comparable = can_name[side[left], code[b[pair]]] & can_name[side[right], code[a[pair]]]
-    has_identity: np.ndarray = records.once("named", lambda: ~lacks_identity(records.persons))
+    has_identity: np.ndarray = records.compute_once("named", lambda: ~lack_identifying_values(records.persons))
     comparable &= has_identity[left] & has_identity[right]
     return pair[comparable], left[comparable], right[comparable]

@@ -12,24 +12,27 @@ import pandas as pd
 
 from pipelines.linkage.compare import MISSING_LEVEL
 from pipelines.linkage.model import Model
-from pipelines.linkage.score import Frequencies, Likelihoods, Scorer
+from pipelines.linkage.score import Likelihoods, Scorer, TokenFrequencies
 from pipelines.linkage.standardise import Records
-from pipelines.resources.integer_arrays import distinct_numbers, find_positions
+from pipelines.resources.integer_arrays import find_distinct_numbers, find_positions
 
 
 class PersonPairs:
     """Pairs of rows of `persons` with their likelihoods. A pair that is new to the store is compared when it is added."""
 
     def __init__(self, records: Records, model: Model) -> None:
-        """Create an empty store. The scorer is that in the memo of `records`, else one with the frequencies of the names in `records`."""
+        """Create an empty store.
+
+        It uses the scorer in the memo of `records`. If there is none, it makes one with the name frequencies of `records`.
+        """
         persons = records.persons
         self._scorer: Scorer = records.memo.get("scorer") or Scorer.for_persons(persons, model)
         self._size = max(len(persons), 1)
         self._codes = np.empty(0, dtype="int64")
-        self._found: Likelihoods = self._scorer.likelihoods(self._codes, self._codes)
+        self._found: Likelihoods = self._scorer.compute_likelihoods_of_pairs(self._codes, self._codes)
 
     @property
-    def known(self) -> Frequencies:
+    def known(self) -> TokenFrequencies:
         """The token frequencies with which pairs are weighed."""
         return self._scorer.known
 
@@ -57,33 +60,33 @@ class PersonPairs:
         missing = self._found.levels.to_numpy()[rows] == MISSING_LEVEL
         return np.where(missing, np.nan, bits)
 
-    def put(self, left: np.ndarray, right: np.ndarray, found: Likelihoods) -> None:
+    def replace_pairs(self, left: np.ndarray, right: np.ndarray, found: Likelihoods) -> None:
         """Replace the content by sorted pairs (`left` < `right`) whose likelihoods were computed elsewhere."""
-        self._codes, self._found = self._code(left, right), found
+        self._codes, self._found = self._encode_pairs(left, right), found
 
     def add(self, left: np.ndarray, right: np.ndarray) -> None:
         """Compare pairs that are not in the store yet. The order of the two rows of a pair does not matter."""
-        codes = distinct_numbers(self._code(left, right))
+        codes = find_distinct_numbers(self._encode_pairs(left, right))
         if len(self._codes):
             place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
             codes = codes[self._codes[place] != codes]
         if not len(codes):
             return
-        fresh = self._scorer.likelihoods(codes // self._size, codes % self._size)
+        fresh = self._scorer.compute_likelihoods_of_pairs(codes // self._size, codes % self._size)
         both = np.concatenate([self._codes, codes])
         order = np.argsort(both, kind="stable")
         self._codes = both[order]
         self._found = _concatenate_likelihoods([self._found, fresh], order)
 
-    def positions_of(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    def find_positions_of_pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Return the positions of pairs that were added before."""
-        return np.searchsorted(self._codes, self._code(left, right))
+        return np.searchsorted(self._codes, self._encode_pairs(left, right))
 
-    def levels(self, left: np.ndarray, right: np.ndarray) -> pd.DataFrame:
+    def find_comparison_levels(self, left: np.ndarray, right: np.ndarray) -> pd.DataFrame:
         """Return the comparison level of each field for these pairs, which need not be in the store."""
-        place, there = find_positions(self._code(left, right), self._codes)
+        place, there = find_positions(self._encode_pairs(left, right), self._codes)
         found = self._found.levels.to_numpy()[np.where(there, place, 0)] if len(self._codes) else np.empty((len(left), 0), dtype="int8")
-        fresh = self._scorer.likelihoods(np.minimum(left, right)[~there], np.maximum(left, right)[~there]).levels
+        fresh = self._scorer.compute_likelihoods_of_pairs(np.minimum(left, right)[~there], np.maximum(left, right)[~there]).levels
         if len(fresh) == len(left):
             return fresh
         found[~there] = fresh.to_numpy()
@@ -94,7 +97,7 @@ class PersonPairs:
         """The match weight (bits) of each pair."""
         return self._found.weight
 
-    def _code(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    def _encode_pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.minimum(left, right).astype("int64") * self._size + np.maximum(left, right)
 
 

@@ -15,11 +15,11 @@ from pipelines.linkage import cluster
 from pipelines.linkage.constraints import Constraints
 from pipelines.linkage.model import Model
 from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.record_states import number_rows
+from pipelines.linkage.record_states import assign_row_numbers
 from pipelines.linkage.standardise import Records
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
-# Up to this number all persons of one case are compared with each other; in larger cases only blocked pairs.
+# Up to this number, all persons of one case are compared with each other. In larger cases only pairs with a common blocking key are.
 MAX_PERSONS_OF_CASE = 150
 FORBIDDEN_WEIGHT = -1000.0
 # A record without any of these is never linked: sex, citizenship and year of birth fit thousands of persons.
@@ -27,7 +27,7 @@ IDENTIFYING_COLUMNS = ("given", "surname", "number", "birth_date", "register_id"
 
 
 @dataclass(frozen=True)
-class Persons:
+class DecidedPersons:
     """The decided persons.
 
     cluster: the cluster of each person record. For each pair: weight (log2, with prior odds), within (whether its files are one case) and
@@ -42,33 +42,35 @@ class Persons:
 
 def link_persons(
     records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray, again: float, constraints: Constraints
-) -> Persons:
+) -> DecidedPersons:
     """Cluster the person records of `records`.
 
     case_cluster: the case of each file. again: share of persons who are in several cases. constraints: decisions of stewards.
     """
     persons = records.persons
     case = find_case_of_persons(persons, case_cluster)
-    left, right = _pairs_within_cases(case)
-    people.add(np.concatenate([left, constraints.all_pairs["a"]]), np.concatenate([right, constraints.all_pairs["b"]]))
+    left, right = _form_pairs_within_cases(case)
+    people.add(np.concatenate([left, constraints.constrained_pairs["a"]]), np.concatenate([right, constraints.constrained_pairs["b"]]))
     left, right = people.left, people.right
     within = case[left] == case[right]
     setting = model.persons
-    odds = np.where(within, prior_within_case(persons, left, right, setting), prior_between_cases(records, setting, again))
+    odds = np.where(within, compute_prior_within_case(persons, left, right, setting), compute_prior_between_cases(records, setting, again))
     weight = people.weight + odds
-    anonymous = lacks_identity(persons)
+    anonymous = lack_identifying_values(persons)
     never = are_in_one_file(persons, left, right) | anonymous[left] | anonymous[right]
     weight = np.where(never, FORBIDDEN_WEIGHT, weight)
     # Only pairs within components of positive pairs can matter; most pairs are not.
-    reach = cluster.label_positive_components(len(persons), left, right, weight, constraints)
+    reach = cluster.find_components_of_positive_pairs(len(persons), left, right, weight, constraints)
     rows = np.flatnonzero(reach[left] == reach[right])
     parts, every = people.parts(rows), np.ones(len(rows), dtype=bool)
     pairs = cluster.WeightedPairs(left[rows], right[rows], weight[rows], parts, odds[rows], every, never[rows])
-    groups = cluster.agglomerate(len(persons), pairs, cluster.JoiningRules(setting["best_share"]), constraints=constraints)
-    return Persons(groups, weight, within, never)
+    groups = cluster.form_clusters_by_agglomeration(
+        len(persons), pairs, cluster.JoiningRules(setting["best_share"]), constraints=constraints
+    )
+    return DecidedPersons(groups, weight, within, never)
 
 
-def lacks_identity(persons: pd.DataFrame) -> np.ndarray:
+def lack_identifying_values(persons: pd.DataFrame) -> np.ndarray:
     """Return for each record whether it lacks all identifying values (`IDENTIFYING_COLUMNS`)."""
     return np.asarray(persons[list(IDENTIFYING_COLUMNS)].isna().all(axis=1))
 
@@ -79,32 +81,32 @@ def find_case_of_persons(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.
     return np.where(file >= 0, np.append(case_cluster, -1)[file], -1 - np.arange(len(persons)))
 
 
-def share_of_persons_in_several_cases(
+def compute_share_of_persons_in_several_cases(
     persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, expected: float = 0.0, worth: float = 0.0
 ) -> float:
-    """Return the share of persons who are in several cases, smoothed by the share `expected` with the weight of `worth` persons."""
+    """Return the share of persons who are in several cases. The share `expected` counts like the observation of `worth` further persons."""
     cases = pd.Series(find_case_of_persons(persons, case_cluster)).groupby(person_cluster).nunique()
     return float((cases.gt(1).sum() + worth * expected) / max(len(cases) + worth, 1.0))
 
 
-def prior_between_cases(records: Records, setting: dict[str, float], again: float) -> float:
+def compute_prior_between_cases(records: Records, setting: dict[str, float], again: float) -> float:
     """Return log2 of the prior odds that two records of different cases are one person."""
     among = len(records.persons) if records.counts is None else records.counts["persons"]
     return float(np.log2(again) - np.log2(max(among, setting["least_records"]) / 2))
 
 
-def prior_within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
+def compute_prior_within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
     """Return log2 of the prior odds that two records of one case are one person.
 
     Most persons of a file are also in the other file, on the same side.
     """
-    number, size = number_rows(persons[["file", "side"]])
+    number, size = assign_row_numbers(persons[["file", "side"]])
     count = np.bincount(number, minlength=size)[number].astype("float64")
     share = setting["in_other_file"] / np.maximum(count[left], count[right])
     return np.asarray(np.log2(share) - np.log2(1 - share))
 
 
-def _pairs_within_cases(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _form_pairs_within_cases(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return all pairs of person records in one case, except in cases with too many records."""
     rows = RowIndexByOwner(case, int(case.max(initial=-1)) + 1)
     cases = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MAX_PERSONS_OF_CASE))

@@ -49,9 +49,9 @@ def rank_states(frame: pd.DataFrame, deliveries: pd.DataFrame, same_record: list
     deliveries: from `read_deliveries`. same_record: rows of one delivery that agree in these columns are sorted by content.
     """
     arrival = look_up_delivery(frame, deliveries, "arrival").to_numpy("int64")
-    rank = map_to_numbers(frame["status"], STATUS_RANK, len(STATUS_RANK))
+    rank = map_values_to_numbers(frame["status"], STATUS_RANK, len(STATUS_RANK))
     content = np.arange(len(frame))
-    alike = is_repeated(frame, same_record) if same_record else np.zeros(len(frame), dtype=bool)
+    alike = are_rows_repeated(frame, same_record) if same_record else np.zeros(len(frame), dtype=bool)
     if alike.any():  # the order of the input must not matter if a delivery has a record twice
         sequence = frame[alike].sort_values(list(frame.columns), kind="stable").index
         content[np.concatenate([np.flatnonzero(~alike), sequence])] = np.arange(len(frame))
@@ -66,19 +66,22 @@ def look_up_delivery(frame: pd.DataFrame, deliveries: pd.DataFrame, column: str)
     return take_values(deliveries[column].reindex(names), code).set_axis(frame.index)
 
 
-def map_to_numbers(column: pd.Series, numbers: Mapping[str, int], otherwise: int) -> np.ndarray:
-    """Return the number of each value of `column`; `otherwise` if it has none. Each distinct value is looked up once."""
+def map_values_to_numbers(column: pd.Series, numbers: Mapping[str, int], otherwise: int) -> np.ndarray:
+    """Return the number that `numbers` has for each value of `column`, and `otherwise` for other values.
+
+    Each distinct value is looked up once.
+    """
     code, distinct = pd.factorize(column)
     return np.array([*(numbers.get(str(value), otherwise) for value in distinct), otherwise], dtype="int64")[code]
 
 
-def is_among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndarray:
+def are_values_among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndarray:
     """Return for each text of `column` whether it is among `values`."""
     texts_, known = (pa.array(texts, type=pa.large_string(), from_pandas=True) for texts in (column, values))
     return np.asarray(pc.is_in(texts_, value_set=known).to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def number_rows(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
+def assign_row_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
     """Number the distinct rows of `frame` from 0 in order of appearance. Return the number of each row, and how many numbers there are."""
     code = np.zeros(len(frame), dtype="int64")
     for name in frame.columns:
@@ -88,13 +91,13 @@ def number_rows(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
     return code, len(combinations)
 
 
-def is_repeated(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
+def are_rows_repeated(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     """Return for each row whether it agrees with another row in `columns`."""
-    number, size = number_rows(frame[columns])
+    number, size = assign_row_numbers(frame[columns])
     return np.asarray(np.bincount(number, minlength=size)[number] > 1)
 
 
-def first_rows(number: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
+def find_first_rows(number: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
     """Return, for each number below `size`, the first of `rows` with that number in `number`; -1 if no row has it."""
     first = np.full(size, -1)
     first[number[rows][::-1]] = rows[::-1]
@@ -108,9 +111,9 @@ def take_values(column: pd.Series, rows: np.ndarray) -> pd.Series:
     return pd.Series(column.array.take(rows, allow_fill=True), copy=False)
 
 
-def first_values(column: pd.Series, number: np.ndarray, size: int) -> pd.Series:
+def find_first_values(column: pd.Series, number: np.ndarray, size: int) -> pd.Series:
     """Return, for each number below `size`, the first value of `column` that is not missing."""
-    return take_values(column, first_rows(number, size, np.flatnonzero(column.notna().to_numpy())))
+    return take_values(column, find_first_rows(number, size, np.flatnonzero(column.notna().to_numpy())))
 
 
 @dataclass(frozen=True)
@@ -132,21 +135,21 @@ class RecordStates:
         """Return, for each record, the first value of `column` that is not missing, among its states by precedence."""
         rows = self.rows[self.rows < len(column)]
         rows = rows[column.notna().to_numpy()[rows]]
-        return take_values(column, first_rows(self.number, len(self.keys), rows))
+        return take_values(column, find_first_rows(self.number, len(self.keys), rows))
 
 
 def index_record_states(states: pd.DataFrame) -> RecordStates:
     """Find the records of `states` (institution, record_key, arrival, precedence), and number them."""
-    number, size = number_rows(states[RECORD_KEY])
+    number, size = assign_row_numbers(states[RECORD_KEY])
     has_key = states[RECORD_KEY].notna().all(axis=1).to_numpy()
     rows = np.argsort(states["precedence"].to_numpy())
     rows = rows[has_key[rows]]
     earliest = np.full(size, np.iinfo("int64").max)
     np.minimum.at(earliest, number, states["arrival"].to_numpy("int64"))
-    first = first_rows(number, size, rows)
+    first = find_first_rows(number, size, rows)
     with_key = np.flatnonzero(first >= 0)
     keys = states[RECORD_KEY].iloc[first[with_key]].reset_index(drop=True)
-    order = np.lexsort((sort_ranks(keys["record_key"]), _rank_institutions(keys["institution"]), earliest[with_key]))
+    order = np.lexsort((compute_sort_ranks(keys["record_key"]), _rank_institutions(keys["institution"]), earliest[with_key]))
     rank = np.full(size, -1)
     rank[with_key[order]] = np.arange(len(order))
     return RecordStates(keys.iloc[order].reset_index(drop=True), rank[number], rows, earliest[with_key[order]])
@@ -154,12 +157,12 @@ def index_record_states(states: pd.DataFrame) -> RecordStates:
 
 def _rank_institutions(names: pd.Series) -> np.ndarray:
     code, distinct = pd.factorize(names)
-    known, named = contract.position_of(), [str(name) for name in distinct]
+    known, named = contract.case_flow_positions(), [str(name) for name in distinct]
     order = sorted(range(len(named)), key=lambda n: (known.get(named[n], len(known)), named[n]))
     return np.argsort(order)[code] if len(order) else code
 
 
-def sort_ranks(column: pd.Series) -> np.ndarray:
+def compute_sort_ranks(column: pd.Series) -> np.ndarray:
     """Return numbers that sort like the values of `column`, missing ones last."""
     code, distinct = pd.factorize(column, sort=True)
     return np.where(code < 0, len(distinct), code)
@@ -167,7 +170,7 @@ def sort_ranks(column: pd.Series) -> np.ndarray:
 
 def sort_by_content(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` sorted by all its columns, from the first to the last."""
-    order = np.lexsort([sort_ranks(frame[name]) for name in reversed(frame.columns)])
+    order = np.lexsort([compute_sort_ranks(frame[name]) for name in reversed(frame.columns)])
     return frame.iloc[order].reset_index(drop=True)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.linkage.hashing import open_shared_database
-from pipelines.linkage.record_states import is_among, number_rows
+from pipelines.linkage.record_states import are_values_among, assign_row_numbers
 from pipelines.linkage.standardise import Records
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
@@ -37,13 +37,13 @@ def find_citations(records: Records) -> pd.DataFrame:
     """
     borne = records.own.rename(columns={"file": "b"})
     references = records.references.rename(columns={"file": "a"})[["a", "number", "current"]]
-    references = references[~is_among(references["number"], find_uninformative_numbers(records))]
+    references = references[~are_values_among(references["number"], find_uninformative_numbers(records))]
     references = references.sort_values("current", ascending=False, kind="stable").drop_duplicates(["a", "number"])
     exact = references.merge(borne, on="number")
-    loose = _match_without_register(references, borne)
+    loose = _find_bearers_without_register(references, borne)
     citations = pd.concat([exact, loose], ignore_index=True)
-    open_references = references[~is_among(references["number"], citations["number"])]
-    near = _match_one_character_off(open_references, borne)
+    open_references = references[~are_values_among(references["number"], citations["number"])]
+    near = _find_bearers_one_character_off(open_references, borne)
     citations = pd.concat([citations.assign(near=False), near.assign(near=True)], ignore_index=True)
     citations = citations[citations["a"] != citations["b"]].drop_duplicates(["a", "b", "number"])
     citations["bearers"] = citations.groupby(["a", "number"])["b"].transform("nunique")
@@ -70,7 +70,7 @@ def find_mergers(records: Records) -> pd.DataFrame:
     merging = np.unique(institution[records.merges["file"].to_numpy("int64")])
     merged, borne = records.merges.rename(columns={"file": "a"}), records.own.rename(columns={"file": "b"})
     borne = borne[np.isin(institution[borne["b"].to_numpy("int64")], merging)]
-    near = _match_one_character_off(merged, borne)
+    near = _find_bearers_one_character_off(merged, borne)
     mergers = pd.concat([merged.merge(borne, on="number").assign(near=False), near.assign(near=True)], ignore_index=True)
     a, b = mergers["a"].to_numpy("int64"), mergers["b"].to_numpy("int64")
     mergers = mergers[(institution[a] == institution[b]) & (a != b)].drop_duplicates(["a", "b"])
@@ -85,7 +85,9 @@ def find_files_citing_together(records: Records) -> pd.DataFrame:
     and would count twice.
     """
     references = records.references.rename(columns={"file": "a"})[["a", "number"]].drop_duplicates()
-    references = references[~references["number"].str.contains("?", regex=False) & ~is_among(references["number"], records.own["number"])]
+    references = references[
+        ~references["number"].str.contains("?", regex=False) & ~are_values_among(references["number"], records.own["number"])
+    ]
     references = references.assign(citing=references.groupby("number")["a"].transform("size"))
     several = references[references["citing"].between(2, MAX_CITING_FILES)]
     pairs = several.merge(several[["a", "number"]].rename(columns={"a": "b"}), on="number")
@@ -102,7 +104,7 @@ def find_stays_begun_together(records: Records) -> pd.DataFrame:
     stays = records.persons[["file", "register_id", "detained"]].join(records.files[["seat", "group"]], on="file")
     stays = stays[stays["file"] >= 0].dropna(subset=["detained", "seat", "group"])
     stays = stays.assign(day=stays["detained"].astype("datetime64[s]").astype("int64") // 86_400)
-    number, size = number_rows(stays[["seat", "group"]])
+    number, size = assign_row_numbers(stays[["seat", "group"]])
     span = max(stays["day"].max() - stays["day"].min() + 1 if len(stays) else 0, MIN_SPAN_DAYS)
     by_chance = np.bincount(number, minlength=size)[number] / span * (2 * TOGETHER_DAYS + 1)
     stays = stays[by_chance <= MAX_EXPECTED_BY_CHANCE]
@@ -115,9 +117,9 @@ def find_stays_begun_together(records: Records) -> pd.DataFrame:
     return stay_pairs.sort_values(["a", "b", "days"], kind="stable").drop_duplicates(["a", "b"]).reset_index(drop=True)
 
 
-def cite_different_numbers(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Return for each of `pairs` (`a, b`) whether both files cite numbers of one kind, and have no cited number of any kind in common."""
-    rows, kind, number, plain, loose = records.once("cited_numbers", lambda: _index_citations(records))
+def do_files_cite_different_numbers(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+    """Return for each of `pairs` (`a, b`) whether both files cite numbers of one kind, and no number is cited by both."""
+    rows, kind, number, plain, loose = records.compute_once("cited_numbers", lambda: _index_citations(records))
     pair, one, other = rows.combine_rows(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     alike = kind[one] == kind[other]
     pair, one, other = pair[alike], one[alike], other[alike]
@@ -138,24 +140,24 @@ def _index_citations(records: Records) -> tuple[RowIndexByOwner, np.ndarray, np.
     return RowIndexByOwner(citations["file"].to_numpy("int64"), len(records.files)), kind, number, without, loose
 
 
-def _match_without_register(references: pd.DataFrame, borne: pd.DataFrame) -> pd.DataFrame:
+def _find_bearers_without_register(references: pd.DataFrame, borne: pd.DataFrame) -> pd.DataFrame:
     """Return the bearers of numbers with unknown register (`PP.?.nr.89/2011`): files whose number has the same serial, year and label."""
     unknown = references[references["number"].str.contains("?", regex=False)]
-    unknown = unknown.join(_extract_groups(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
+    unknown = unknown.join(_extract_pattern_groups(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
     if unknown.empty:
         return unknown.assign(b=pd.Series(dtype="int64"))[["a", "number", "current", "b"]]
-    labelled = borne.join(_extract_groups(borne["number"], r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
+    labelled = borne.join(_extract_pattern_groups(borne["number"], r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
     return unknown.merge(labelled[["label", "rest", "b"]], on=["label", "rest"])[["a", "number", "current", "b"]]
 
 
-def _extract_groups(numbers: pd.Series, pattern: str) -> pd.DataFrame:
+def _extract_pattern_groups(numbers: pd.Series, pattern: str) -> pd.DataFrame:
     """Return the named groups of `pattern` in each number; null if the pattern does not match."""
     groups = pc.extract_regex(pa.array(numbers, type=pa.string()), pattern)
     columns = {name: pc.struct_field(groups, name).to_pandas().array for name in ("label", "rest")}
     return pd.DataFrame(columns, index=numbers.index).astype("str")
 
 
-def _match_one_character_off(references: pd.DataFrame, borne: pd.DataFrame) -> pd.DataFrame:
+def _find_bearers_one_character_off(references: pd.DataFrame, borne: pd.DataFrame) -> pd.DataFrame:
     """Return `references` with the bearers `b` of a number with one wrong character. Both numbers are compared with each single digit left
     out.
     """

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.linkage.hashing import mix_hashes
-from pipelines.resources.integer_arrays import concatenate_ranges, distinct_numbers, is_run_start, run_starts
+from pipelines.resources.integer_arrays import compute_run_starts, concatenate_ranges, find_distinct_numbers, is_run_start
 
 CHUNK_PAIRS = 1 << 19
 _ROW_BITS = 32
@@ -35,51 +35,54 @@ class Groups:
         return np.diff(self.start)
 
     @property
-    def of_entries(self) -> np.ndarray:
+    def group_of_entries(self) -> np.ndarray:
         """The number of the group of every entry of `row`."""
         return np.repeat(np.arange(len(self.start) - 1, dtype="int32"), self.sizes)
 
-    def take(self, chosen: np.ndarray) -> Groups:
+    def select_groups(self, chosen: np.ndarray) -> Groups:
         """Return the groups for which `chosen` is true."""
         sizes = self.sizes
-        return Groups(self.row[np.repeat(chosen, sizes)], run_starts(sizes[chosen]), self.size)
+        return Groups(self.row[np.repeat(chosen, sizes)], compute_run_starts(sizes[chosen]), self.size)
 
-    def distinct(self) -> Groups:
-        """Return the groups without those that have the same rows as another group."""
+    def drop_duplicate_groups(self) -> Groups:
+        """Return the groups without duplicates. Two groups are duplicates if they have the same rows."""
         if not len(self.row):
             return self
         content = np.add.reduceat(mix_hashes(np.arange(1, self.size + 1))[self.row], self.start[:-1])  # the hash of 0 is 0
         first = np.zeros(len(self.start) - 1, dtype=bool)
         first[np.unique(content, return_index=True)[1]] = True
-        return self.take(first)
+        return self.select_groups(first)
 
-    def within(self, part: np.ndarray) -> Groups:
-        """Return the groups of rows that share a group and also a number in `part` (of each row; below zero: none)."""
+    def split_by_part(self, part: np.ndarray) -> Groups:
+        """Split each group into the rows that have the same number in `part`. Rows with a number below zero are left out."""
         part_of_entry = part[self.row]
         has_part = part_of_entry >= 0
-        number = self.of_entries[has_part].astype("int64") * (int(part.max(initial=0)) + 1) + part_of_entry[has_part]
-        return group_rows(number, self.row[has_part], self.size)[0].distinct()
+        number = self.group_of_entries[has_part].astype("int64") * (int(part.max(initial=0)) + 1) + part_of_entry[has_part]
+        return group_rows(number, self.row[has_part], self.size)[0].drop_duplicate_groups()
 
-    def of_rows(self, rows: np.ndarray) -> Groups:
+    def select_groups_with_rows(self, rows: np.ndarray) -> Groups:
         """Return the groups that contain any of `rows` (boolean per row)."""
-        return self.take(np.logical_or.reduceat(rows[self.row], self.start[:-1])) if len(self.row) else self
+        return self.select_groups(np.logical_or.reduceat(rows[self.row], self.start[:-1])) if len(self.row) else self
 
     @property
-    def many_pairs(self) -> int:
+    def count_of_pairs(self) -> int:
         """The number of pairs of the groups. A pair that is in two groups counts twice."""
         return int((self.sizes * (self.sizes - 1) // 2).sum())
 
-    def pairs(self, fresh: np.ndarray | None = None, chunk: int = CHUNK_PAIRS, stride: tuple[int, int] = (0, 1)) -> Iterator[Pairs]:
+    def generate_pairs(
+        self, fresh: np.ndarray | None = None, chunk: int = CHUNK_PAIRS, stride: tuple[int, int] = (0, 1)
+    ) -> Iterator[Pairs]:
         """Yield the pairs (`left` < `right`), each once, about `chunk` at a time.
 
-        fresh: if it is not None, only pairs with such a row. stride: first chunk and step, so that several processes can share the chunks.
+        fresh: whether each row is new; if it is not None, only pairs with a new row are generated. stride: the number of the first chunk,
+        and the step to the next, so that several processes can share the chunks.
         """
         entries, bounds = self._divide_entries(fresh, chunk)
-        of_entries = self.of_entries
+        of_entries = self.group_of_entries
         for n in range(stride[0], len(bounds) - 1, stride[1]):
             chosen = entries[bounds[n] : bounds[n + 1]]
             if len(chosen):
-                yield self._pairs_of(chosen, of_entries[chosen], fresh)
+                yield self._form_pairs_of_entries(chosen, of_entries[chosen], fresh)
 
     def _divide_entries(self, fresh: np.ndarray | None, chunk: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the entries (of `fresh` rows) sorted into ranges of rows with about `chunk` pairs each, and the bounds of the ranges."""
@@ -87,15 +90,15 @@ class Groups:
         entries = np.arange(len(row)) if fresh is None else np.flatnonzero(fresh[row])
         if not len(entries):
             return entries, np.zeros(1, dtype="int64")
-        if fresh is None and self.many_pairs <= chunk:
+        if fresh is None and self.count_of_pairs <= chunk:
             return entries, np.array([0, len(entries)])
         pairs_per_entry = np.repeat(self.start[1:] - 1, sizes) - entries if fresh is None else np.repeat(sizes, sizes)[entries]
         before = np.cumsum(np.bincount(row[entries], weights=pairs_per_entry, minlength=self.size))
         stretch = np.maximum((before - 1) // chunk, 0)  # of each row
         stretch = stretch.astype(np.min_scalar_type(int(stretch[-1])))[row[entries]]  # small numbers are sorted in one pass
-        return entries[np.argsort(stretch, kind="stable")].astype("int32"), run_starts(np.bincount(stretch))
+        return entries[np.argsort(stretch, kind="stable")].astype("int32"), compute_run_starts(np.bincount(stretch))
 
-    def _pairs_of(self, entries: np.ndarray, group: np.ndarray, fresh: np.ndarray | None) -> Pairs:
+    def _form_pairs_of_entries(self, entries: np.ndarray, group: np.ndarray, fresh: np.ndarray | None) -> Pairs:
         """Return the pairs of the rows of `entries` with the rows after them in their group; with `fresh`, with all other rows of the
         group.
         """
@@ -109,7 +112,7 @@ class Groups:
             chosen = (right != left) & ~(fresh[right] & (right < left))
             left, right = left[chosen], right[chosen]
             left, right = np.minimum(left, right), np.maximum(left, right)
-        codes = distinct_numbers(left << _ROW_BITS | right)
+        codes = find_distinct_numbers(left << _ROW_BITS | right)
         return codes >> _ROW_BITS, codes & ((1 << _ROW_BITS) - 1)
 
 
@@ -124,12 +127,11 @@ def group_rows(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, n
     rows = row[np.repeat(several, sizes)].astype("int64")
     sizes = sizes[several]
     rows = np.sort(np.repeat(np.arange(len(sizes)), sizes) * size + rows) % max(size, 1)
-    return Groups(rows.astype("int32"), run_starts(sizes), size), value[first[several]]
+    return Groups(rows.astype("int32"), compute_run_starts(sizes), size), value[first[several]]
 
 
 def drop_unique_hashes(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return hashes and their rows without most of the unique hashes. If few hashes are shared, sorting the unique ones would be most of
-    the work.
+    """Return the hashes and their rows, but leave out most hashes that occur once. Otherwise sorting these would be most of the work.
 
     A hash is dropped if either half of it is unique.
     """
@@ -144,4 +146,6 @@ def concatenate_groups(sets_of_groups: Iterable[Groups], size: int) -> Groups:
     """Concatenate several sets of groups."""
     sets_of_groups = list(sets_of_groups)
     rows = np.concatenate([groups.row for groups in sets_of_groups] or [np.empty(0, dtype="int32")])
-    return Groups(rows, run_starts(np.concatenate([groups.sizes for groups in sets_of_groups] or [np.empty(0, dtype="int64")])), size)
+    return Groups(
+        rows, compute_run_starts(np.concatenate([groups.sizes for groups in sets_of_groups] or [np.empty(0, dtype="int64")])), size
+    )

@@ -51,7 +51,7 @@ class Fields(Protocol):
 
 
 @dataclass(frozen=True)
-class Frequencies:
+class TokenFrequencies:
     """The share of records that have a token, by field and by citizenship (empty: all).
 
     usual: the share of exact agreement that the model expects. rare: the share of a token that was not counted.
@@ -61,7 +61,7 @@ class Frequencies:
     usual: dict[str, float]
     rare: dict[str, float]
 
-    def look_up(self, field: str, values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    def look_up_frequencies(self, field: str, values: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return the frequency of each text: that of its most frequent token, among all records or in its `group` (empty: none), whichever
         is higher.
         """
@@ -98,7 +98,7 @@ class CodedPersons:
     group: np.ndarray
     groups: np.ndarray
 
-    def texts(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def count_texts_by_number(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return, for each record, the number of its text in the field `name` (below zero: none); and the texts, and how many records have
         each.
         """
@@ -110,7 +110,7 @@ class CodedPersons:
         return number[text], texts[there], count[there]
 
 
-def compute_token_frequencies(records: CodedPersons, model: Fields, worth: float = FREQUENCY_WORTH) -> Frequencies:
+def compute_token_frequencies(records: CodedPersons, model: Fields, worth: float = FREQUENCY_WORTH) -> TokenFrequencies:
     """Return the token frequencies among `records`, for every field whose levels use them.
 
     They are smoothed by the model's share of agreement with the weight of `worth` records.
@@ -123,8 +123,8 @@ def compute_token_frequencies(records: CodedPersons, model: Fields, worth: float
             continue
         usual[field.name] = expected = field.levels[0].u
         # Each distinct text is split once.
-        text, texts, count = records.texts(field.name)
-        owner, token, tokens = _distinct_tokens(texts)
+        text, texts, count = records.count_texts_by_number(field.name)
+        owner, token, tokens = _find_distinct_tokens(texts)
         total = float(count.sum())
         rare[field.name] = (1 + worth * expected) / (total + worth)
         overall = (np.bincount(token, weights=count[owner], minlength=len(tokens)) + worth * expected) / (total + worth)
@@ -134,16 +134,16 @@ def compute_token_frequencies(records: CodedPersons, model: Fields, worth: float
             both = (text >= 0) & (group >= 0)
             size = np.bincount(group[both], minlength=len(groups))
             cells, records_per_cell = np.unique(text[both] * len(groups) + group[both], return_counts=True)
-            cell, token_row = RowIndexByOwner(owner, len(texts)).rows_of(cells // len(groups))
+            cell, token_row = RowIndexByOwner(owner, len(texts)).find_rows_of_owners(cells // len(groups))
             pairs, pair_number = np.unique(token[token_row] * len(groups) + (cells % len(groups))[cell], return_inverse=True)
             for pair, n in zip(pairs.tolist(), np.bincount(pair_number, weights=records_per_cell[cell]).tolist(), strict=True):
                 word, g = tokens[pair // len(groups)], pair % len(groups)
                 share_by_token[word, str(groups[g])] = (n + GROUP_WORTH * share_by_token[word, ""]) / (int(size[g]) + GROUP_WORTH)
         shares[field.name] = share_by_token
-    return Frequencies(shares, usual, rare)
+    return TokenFrequencies(shares, usual, rare)
 
 
-def _distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _find_distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return every token of distinct texts: the number of its text, the number of the token, and the tokens by number."""
     words = [text.split() for text in texts] if len("".join(texts).split()) > 1 or "" in texts else None
     if words is None:  # every text is a token
@@ -153,18 +153,18 @@ def _distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     return owner, *pd.factorize(np.array([word for own in words for word in own], dtype=object))
 
 
-def compute_likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Fields, known: Frequencies) -> Likelihoods:
+def compute_likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Fields, known: TokenFrequencies) -> Likelihoods:
     """Compare the pairs (`left[i]`, `right[i]`) of rows of `persons` (columns as in `standardise.Records`).
 
     Return the level and bits of each field.
     """
-    return Scorer(encode_persons(persons, model), model, known).likelihoods(left, right)
+    return Scorer(encode_persons(persons, model), model, known).compute_likelihoods_of_pairs(left, right)
 
 
 def encode_persons(persons: pd.DataFrame, model: Fields) -> CodedPersons:
     """Encode the records of `persons` as numbers: the columns of the fields, and `GROUP_FIELD` if it exists."""
     group, groups = pd.factorize(persons[GROUP_FIELD]) if GROUP_FIELD in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
-    exchanged = find_exchanged_fields(model)
+    exchanged = find_swappable_name_fields(model)
     # The two names share their codes, since they may be swapped.
     all_names = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
     encoded_names = encode_values(all_names, ("name",)) if all_names is not None else None
@@ -176,7 +176,7 @@ def encode_persons(persons: pd.DataFrame, model: Fields) -> CodedPersons:
     return CodedPersons(codes, values, group, np.asarray(groups, dtype=object))
 
 
-def find_exchanged_fields(model: Fields) -> list[Field]:
+def find_swappable_name_fields(model: Fields) -> list[Field]:
     """Return the fields of given name and surname, which are also compared swapped; none if the model lacks either."""
     fields = [field for field in model.fields if field.name in EXCHANGED_FIELDS]
     return fields if len(fields) == len(EXCHANGED_FIELDS) else []
@@ -185,12 +185,12 @@ def find_exchanged_fields(model: Fields) -> list[Field]:
 class Scorer:
     """Scores pairs of records; each pair of values is compared once over all calls."""
 
-    def __init__(self, records: CodedPersons, model: Fields, known: Frequencies) -> None:
+    def __init__(self, records: CodedPersons, model: Fields, known: TokenFrequencies) -> None:
         self.known = known
         self._group, self._codes = records.group, records.codes
         texts = np.concatenate([np.array([""], dtype=object), records.groups])
         self._fields = {field.name: _FieldScorer(field, records.values[field.name], known, texts) for field in model.fields}
-        self._exchanged = [field.name for field in find_exchanged_fields(model)]
+        self._exchanged = [field.name for field in find_swappable_name_fields(model)]
 
     @classmethod
     def for_persons(cls, persons: pd.DataFrame, model: Fields, worth: float = FREQUENCY_WORTH) -> Scorer:
@@ -198,24 +198,24 @@ class Scorer:
         records = encode_persons(persons, model)
         return cls(records, model, compute_token_frequencies(records, model, worth))
 
-    def restricted_to(self, rows: np.ndarray) -> Scorer:
+    def restrict_to_rows(self, rows: np.ndarray) -> Scorer:
         """Return a scorer of the records at `rows`, numbered from 0. Both scorers share the cached comparisons."""
         out = copy(self)
         out._group, out._codes = self._group[rows], {name: codes[rows] for name, codes in self._codes.items()}
         return out
 
-    def likelihoods(self, left: np.ndarray, right: np.ndarray) -> Likelihoods:
+    def compute_likelihoods_of_pairs(self, left: np.ndarray, right: np.ndarray) -> Likelihoods:
         """Compare the pairs (`left[i]`, `right[i]`) of rows. Return the level and bits of each field."""
         scores = self.score_fields(left, right)
         levels = np.vstack([level for level, _ in scores.values()]).T
         bits = np.vstack([bits_of_field.astype("float32") for _, bits_of_field in scores.values()]).T
         return Likelihoods(
-            pd.DataFrame(levels, columns=list(scores)), pd.DataFrame(bits, columns=list(scores)), _sum_bits(scores, len(left))
+            pd.DataFrame(levels, columns=list(scores)), pd.DataFrame(bits, columns=list(scores)), _sum_bits_of_fields(scores, len(left))
         )
 
-    def weight(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    def compute_weights(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Return the match weight of each pair in bits."""
-        return _sum_bits(self.score_fields(left, right), len(left))
+        return _sum_bits_of_fields(self.score_fields(left, right), len(left))
 
     def score_fields(self, left: np.ndarray, right: np.ndarray) -> dict[str, LevelsAndBits]:
         """Return the level and bits of each field, without the sum over fields."""
@@ -224,13 +224,13 @@ class Scorer:
         group = np.column_stack([self._group[left], self._group[right]]) + 1
         group[(group.min(axis=1) > 0) & (group[:, 0] != group[:, 1])] = 0
         names = {name: self._score_field(name, name, left, right, group) for name in self._exchanged}
-        self._exchange_names(left, right, group, names)
+        self._use_swapped_names(left, right, group, names)
         scores = {name: names.get(name) or self._score_field(name, name, left, right, group) for name in self._fields}
-        self._discount_family(scores)
+        self._remove_family_evidence(scores)
         return scores
 
-    def _discount_family(self, scores: dict[str, LevelsAndBits]) -> None:
-        """Remove the evidence of fields that run in families if first names differ, as those of siblings do (changes `scores`)."""
+    def _remove_family_evidence(self, scores: dict[str, LevelsAndBits]) -> None:
+        """Remove from `scores` the evidence of fields that run in families if first names differ, as the names of siblings do."""
         if FIRST_NAME_FIELD not in scores:
             return
         differ = scores[FIRST_NAME_FIELD][0] == self._fields[FIRST_NAME_FIELD].last
@@ -239,11 +239,14 @@ class Scorer:
                 bits[differ & (level != self._fields[name].last)] = 0.0
 
     def _score_field(self, name: str, other: str, left: np.ndarray, right: np.ndarray, group: np.ndarray) -> LevelsAndBits:
-        """Return the level and bits of each pair in the field `name`. The value of the right side is that of the field `other`."""
+        """Return the level and bits of each pair.
+
+        The left record has its value in the field `name`, and the right record in the field `other`.
+        """
         return self._fields[name](self._codes[name][left], self._codes[other][right], group)
 
-    def _exchange_names(self, left: np.ndarray, right: np.ndarray, group: np.ndarray, names: dict[str, LevelsAndBits]) -> None:
-        """Use the swapped names of one side if given name and surname then agree better (changes `names`).
+    def _use_swapped_names(self, left: np.ndarray, right: np.ndarray, group: np.ndarray, names: dict[str, LevelsAndBits]) -> None:
+        """Replace the scores in `names` by the scores with the names of one side swapped, if these agree better.
 
         Either side may be the swapped one, so the order of the two does not matter.
         """
@@ -265,7 +268,7 @@ class Scorer:
                 names[name][1][rows[better]] = bits[better] - EXCHANGE_COST * (n == 0)
 
 
-def _sum_bits(scores: dict[str, LevelsAndBits], size: int) -> np.ndarray:
+def _sum_bits_of_fields(scores: dict[str, LevelsAndBits], size: int) -> np.ndarray:
     return sum((bits for _, bits in scores.values()), np.zeros(size))
 
 
@@ -273,7 +276,7 @@ def find_close_pairs(scorer: Scorer, pairs: Iterable[Pairs], least: float) -> tu
     """Return `left`, `right` and weight of the pairs in a stream that weigh at least `least` bits."""
     parts = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0))]
     for left, right in pairs:
-        weight = scorer.weight(left, right)
+        weight = scorer.compute_weights(left, right)
         close = np.flatnonzero(weight >= least)
         parts.append((left[close], right[close], weight[close]))
     left, right, weight = (np.concatenate(columns) for columns in zip(*parts, strict=True))
@@ -286,7 +289,7 @@ class _FieldScorer:
     last: the number of the level of disagreement. family: whether the field runs in families.
     """
 
-    def __init__(self, field: Field, values: Values, known: Frequencies, groups: np.ndarray) -> None:
+    def __init__(self, field: Field, values: Values, known: TokenFrequencies, groups: np.ndarray) -> None:
         self.last, self.family = len(field.levels) - 1, field.family
         self._name, self._known, self._texts, self._groups = field.name, known, values[0], groups
         self._comparer = Comparer(field, values)
@@ -297,21 +300,23 @@ class _FieldScorer:
         self._rarity = np.empty(0)
 
     def __call__(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> LevelsAndBits:
-        level = self._comparer.levels(a, b)
+        level = self._comparer.find_levels_of_codes(a, b)
         bits = self._bits[level]
         rows = np.flatnonzero(self._share[level]) if self._share.any() else np.empty(0, dtype="int64")
         if len(rows):
             level_of_row = level[rows]
-            u = np.minimum(self._u[level_of_row] + self._share[level_of_row] * self._frequency_shift(a[rows], b[rows], group[rows]), 0.0)
+            u = np.minimum(
+                self._u[level_of_row] + self._share[level_of_row] * self._compute_frequency_shift(a[rows], b[rows], group[rows]), 0.0
+            )
             bits[rows] = self._m[level_of_row] - u
         return level, bits
 
-    def _frequency_shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
+    def _compute_frequency_shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return how much more frequent (in bits) the more frequent of both values is than the model expects."""
-        rarer = np.maximum(self._frequencies_of(a, group[:, 0]), self._frequencies_of(b, group[:, 1]))
+        rarer = np.maximum(self._look_up_frequencies(a, group[:, 0]), self._look_up_frequencies(b, group[:, 1]))
         return np.asarray(np.log2(rarer) - np.log2(self._known.usual[self._name]))
 
-    def _frequencies_of(self, code: np.ndarray, group: np.ndarray) -> np.ndarray:
+    def _look_up_frequencies(self, code: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return the frequency of each value in its group. Results are cached."""
         groups = len(self._groups)
         if not self._rarity.size:
@@ -322,6 +327,6 @@ class _FieldScorer:
         if new.any():
             missing = pd.unique(cells[new])
             value, of_group = np.divmod(missing, groups)
-            self._rarity[missing] = self._known.look_up(self._name, self._texts[value], self._groups[of_group])
+            self._rarity[missing] = self._known.look_up_frequencies(self._name, self._texts[value], self._groups[of_group])
             frequencies = self._rarity[cells]
         return frequencies

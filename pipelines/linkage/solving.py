@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import pair_graph
-from pipelines.linkage.blocking import BlockedPairs, block_persons, group_by_keys
-from pipelines.linkage.cases import Cases, FileTies, PriorRound, find_ties, link_cases
-from pipelines.linkage.common_statistics import CommonStatistics, Tables, count_records
+from pipelines.linkage.blocking import BlockedPairs, block_persons, group_records_by_blocking_keys
+from pipelines.linkage.cases import DecidedCases, FileTies, PriorRound, find_ties_between_files, link_cases
+from pipelines.linkage.common_statistics import CommonStatistics, Tables, count_files_and_persons
 from pipelines.linkage.constraints import find_constraints
 from pipelines.linkage.evidence import EvidenceShares
 from pipelines.linkage.hashing import hash_rows
 from pipelines.linkage.model import Model
 from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.persons import Persons, link_persons, share_of_persons_in_several_cases
+from pipelines.linkage.persons import DecidedPersons, compute_share_of_persons_in_several_cases, link_persons
 from pipelines.linkage.score import Scorer, compute_token_frequencies, encode_persons
-from pipelines.linkage.spark import Spark
+from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import Records, build_features
 
 ROUNDS = 2
@@ -30,7 +30,7 @@ ENOUGH_RECORDS = 20_000
 
 
 @dataclass(frozen=True)
-class Solved:
+class SolvedLinkage:
     """The result of linkage with its intermediate results: feature frames, blocked and compared pairs, and the decided cases and persons by
     row of the frames.
     """
@@ -38,18 +38,18 @@ class Solved:
     records: Records
     blocked: BlockedPairs
     people: PersonPairs
-    cases: Cases
-    persons: Persons
+    cases: DecidedCases
+    persons: DecidedPersons
 
 
-def alternate_rounds(
+def decide_in_alternating_rounds(
     records: Records,
     blocked: BlockedPairs,
     model: Model,
     judgements: pd.DataFrame | None,
     common: CommonStatistics | None = None,
     ties: FileTies | None = None,
-) -> tuple[Solved, CommonStatistics]:
+) -> tuple[SolvedLinkage, CommonStatistics]:
     """Decide cases and persons in alternating rounds. Return the result and the statistics that were used.
 
     common: the statistics to use; by default they are estimated from these records.
@@ -60,11 +60,11 @@ def alternate_rounds(
     if blocked.likelihoods is None:
         people.add(blocked.left, blocked.right)
     else:
-        people.put(blocked.left, blocked.right, blocked.likelihoods)
+        people.replace_pairs(blocked.left, blocked.right, blocked.likelihoods)
     of_cases, of_persons = find_constraints(judgements, "case", records.files), find_constraints(judgements, "person", records.persons)
     expected = {"expected": model.persons["again"], "worth": model.persons["again_worth"]}
     before = PriorRound(None, model.persons["again"])
-    ties = ties or find_ties(records)
+    ties = ties or find_ties_between_files(records)
     shares: list[EvidenceShares] = []
     again: list[float] = []
     for n in range(ROUNDS):
@@ -72,19 +72,21 @@ def alternate_rounds(
         persons = link_persons(records, people, model, cases.cluster, before.again, of_persons)
         shares.append(cases.shares)
         again.append(
-            common.again[n] if common else share_of_persons_in_several_cases(records.persons, cases.cluster, persons.cluster, **expected)
+            common.again[n]
+            if common
+            else compute_share_of_persons_in_several_cases(records.persons, cases.cluster, persons.cluster, **expected)
         )
         before = PriorRound(persons.cluster, again[-1])
-    statistics = common or CommonStatistics(people.known, count_records(records), tuple(shares), tuple(again))
-    return Solved(records, blocked, people, cases, persons), statistics
+    statistics = common or CommonStatistics(people.known, count_files_and_persons(records), tuple(shares), tuple(again))
+    return SolvedLinkage(records, blocked, people, cases, persons), statistics
 
 
-def find_candidate_pairs(records: Records, model: Model, spark: Spark | None) -> BlockedPairs:
+def find_candidate_pairs(records: Records, model: Model, spark: SplinkOnSpark | None) -> BlockedPairs:
     """Find the candidate pairs of persons of a small history by blocking. If `spark` is not None, they are found and also scored there."""
     persons = records.persons
     if spark is None:
         return block_persons(persons)
-    blocks = group_by_keys(persons)
+    blocks = group_records_by_blocking_keys(persons)
     records.memo["scorer"] = scorer = Scorer.for_persons(persons, model)
     left, right, likelihoods = spark.score_pairs(persons, blocks.groups, model, scorer)
     return BlockedPairs(left, right, blocks.report, likelihoods)
@@ -94,16 +96,16 @@ def estimate_common_statistics(tables: Tables, model: Model) -> CommonStatistics
     """Estimate the common statistics of a history; for a large history from a sample of its persons."""
     records = build_features(tables)
     known = compute_token_frequencies(encode_persons(records.persons, model), model)
-    records = replace(records, counts=count_records(records))
-    files, persons = sample_rows(records)
-    sample = pair_graph.cut_records(records, files, persons)
+    records = replace(records, counts=count_files_and_persons(records))
+    files, persons = sample_files_and_persons(records)
+    sample = pair_graph.select_records(records, files, persons)
     sample.memo["scorer"] = Scorer(encode_persons(sample.persons, model), model, known)
-    ties = pair_graph.cut_ties(find_ties(records), len(records.files), files)
-    statistics = alternate_rounds(sample, block_persons(sample.persons), model, None, None, ties)[1]
-    return replace(statistics, counts=count_records(records))
+    ties = pair_graph.select_ties(find_ties_between_files(records), len(records.files), files)
+    statistics = decide_in_alternating_rounds(sample, block_persons(sample.persons), model, None, None, ties)[1]
+    return replace(statistics, counts=count_files_and_persons(records))
 
 
-def sample_rows(records: Records) -> tuple[np.ndarray, np.ndarray]:
+def sample_files_and_persons(records: Records) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of files and persons from which shares are estimated: all of a small history, else all records of a sample of
     persons.
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 from harmonia.errors import HarmoniaError
 from pipelines.linkage.model import Model
 from pipelines.linkage.row_groups import Groups
-from pipelines.linkage.score import Frequencies, Likelihoods, Scorer
+from pipelines.linkage.score import Likelihoods, Scorer, TokenFrequencies
 from pipelines.linkage.splink_export import (
     EXCHANGED_COMPARISON,
     UNIQUE_ID,
@@ -44,18 +44,21 @@ EVEN_ODDS = 0.5
 
 
 @dataclass(frozen=True)
-class Spark:
+class SplinkOnSpark:
     """Splink on the Spark at `master` (`local[2]`, `spark://host:7077`, …)."""
 
     master: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Spark | None:
-        """Return the Spark that `HARMONIA_SPARK` names; None if it is not set, so that pairs are generated and scored in process."""
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> SplinkOnSpark | None:
+        """Return the Spark that the variable `HARMONIA_SPARK` names.
+
+        Return None if it is not set; then this process generates and scores pairs.
+        """
         return cls.for_master(environment[SETTING]) if environment.get(SETTING) else None
 
     @classmethod
-    def for_master(cls, master: str) -> Spark:
+    def for_master(cls, master: str) -> SplinkOnSpark:
         """Return the Spark at `master`. Raises `HarmoniaError` if PySpark or Splink is not installed."""
         if find_spec("pyspark") is None or find_spec("splink") is None:
             raise HarmoniaError(
@@ -70,7 +73,7 @@ class Spark:
         """Return all pairs of rows of `persons` that share a block: `left` < `right`, sorted, and their likelihoods."""
         names = [field.name for field in model.fields]
         parts = [f"{kind}_{name}" for name in names for kind in ("mw", "mw_tf_adj")]
-        predictions = self._predict(persons, blocks, model, scorer.known, ["gamma_" + name for name in names] + parts)
+        predictions = self._predict_pairs(persons, blocks, model, scorer.known, ["gamma_" + name for name in names] + parts)
         left, right = predictions["left"].to_numpy(), predictions["right"].to_numpy()
         levels = {
             field.name: map_gamma_to_levels(field, model)[predictions[f"gamma_{field.name}"].to_numpy("int64")] for field in model.fields
@@ -84,7 +87,7 @@ class Spark:
         }
         weight = predictions[WEIGHT_COLUMN].to_numpy("float64", copy=True)
         rows = np.flatnonzero(predictions[EXCHANGED_COMPARISON])
-        likelihoods = scorer.likelihoods(left[rows], right[rows])
+        likelihoods = scorer.compute_likelihoods_of_pairs(left[rows], right[rows])
         weight[rows] = likelihoods.weight
         frames = pd.DataFrame(levels), pd.DataFrame(bits).astype("float32")
         for frame, own_values in zip(frames, (likelihoods.levels, likelihoods.bits), strict=True):
@@ -104,17 +107,19 @@ class Spark:
 
         fresh: boolean per row; if it is not None, only pairs with such a row.
         """
-        predictions = self._predict(persons, blocks, model, scorer.known, [], least, fresh)
+        predictions = self._predict_pairs(persons, blocks, model, scorer.known, [], least, fresh)
         rows, weight = np.flatnonzero(predictions[EXCHANGED_COMPARISON]), predictions[WEIGHT_COLUMN].to_numpy("float64", copy=True)
-        weight[rows] = scorer.likelihoods(predictions["left"].to_numpy()[rows], predictions["right"].to_numpy()[rows]).weight
+        weight[rows] = scorer.compute_likelihoods_of_pairs(
+            predictions["left"].to_numpy()[rows], predictions["right"].to_numpy()[rows]
+        ).weight
         return predictions[["left", "right"]].assign(weight=weight)[weight >= least].reset_index(drop=True)
 
-    def _predict(
+    def _predict_pairs(
         self,
         persons: pd.DataFrame,
         blocks: Groups,
         model: Model,
-        known: Frequencies,
+        known: TokenFrequencies,
         columns: list[str],
         least: float = -np.inf,
         fresh: np.ndarray | None = None,
@@ -177,7 +182,7 @@ def predict_pairs(
     persons: pd.DataFrame,
     blocks: Groups,
     model: Model,
-    known: Frequencies,
+    known: TokenFrequencies,
     fresh: np.ndarray | None = None,
     pairs: pd.DataFrame | None = None,
 ) -> DataFrame:
@@ -192,28 +197,32 @@ def predict_pairs(
     records = build_splink_records(persons, model, blocks)
     if fresh is not None:
         records[FRESH_COLUMN] = fresh
-    linker = splink.Linker(api.register(_to_spark_frame(spark, records)), spark_settings(model, fresh is not None), log_level=None)
+    linker = splink.Linker(
+        api.register(_convert_to_spark_frame(spark, records)), build_spark_settings(model, fresh is not None), log_level=None
+    )
     for column, table in build_term_frequencies(persons, model, known).items():
-        linker.table_management.register_term_frequency_lookup(api.register(_to_spark_frame(spark, table)), column)
+        linker.table_management.register_term_frequency_lookup(api.register(_convert_to_spark_frame(spark, table)), column)
     if pairs is not None:
-        linker.table_management.register_blocked_pairs_for_predict(api.register(_to_spark_frame(spark, pairs.assign(match_key="0"))))
+        linker.table_management.register_blocked_pairs_for_predict(
+            api.register(_convert_to_spark_frame(spark, pairs.assign(match_key="0")))
+        )
     predictions: DataFrame = linker.inference.predict(warning_mode="never").as_spark_dataframe()
     return predictions
 
 
-def spark_settings(model: Model, fresh: bool = False) -> dict[str, Any]:
+def build_spark_settings(model: Model, fresh: bool = False) -> dict[str, Any]:
     """Return the exported model with its conditions in Spark SQL. fresh: whether only pairs with a fresh record are generated."""
     settings = build_splink_settings(model, 0) | {"probability_two_random_records_match": EVEN_ODDS}
     for comparison in settings["comparisons"]:
         for level in comparison["comparison_levels"]:
-            level["sql_condition"] = _to_spark_sql(level["sql_condition"])
+            level["sql_condition"] = _translate_to_spark_sql(level["sql_condition"])
     for rule in settings["blocking_rules_to_generate_predictions"]:
         rule["sql_dialect"] = "spark"
         rule["blocking_rule"] += f" AND (l.{FRESH_COLUMN} OR r.{FRESH_COLUMN})" if fresh else ""
     return settings
 
 
-def _to_spark_sql(condition: str) -> str:
+def _translate_to_spark_sql(condition: str) -> str:
     """Translate a DuckDB condition to Spark SQL, in which similarity is a function of Splink."""
     import sqlglot
     from sqlglot import exp
@@ -231,7 +240,7 @@ def _to_spark_sql(condition: str) -> str:
     return sqlglot.parse_one(condition, read="duckdb").transform(renamed).sql(dialect="spark")
 
 
-def _to_spark_frame(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
+def _convert_to_spark_frame(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
     """Convert a pandas frame to a Spark frame (through Arrow), missing values to null."""
     converted: DataFrame = spark.createDataFrame(pa.Table.from_pandas(frame, preserve_index=False))
     return converted

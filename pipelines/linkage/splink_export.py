@@ -29,8 +29,8 @@ import pyarrow as pa
 
 from pipelines.linkage.model import Field, Level, Model
 from pipelines.linkage.row_groups import Groups
-from pipelines.linkage.score import FIRST_NAME_FIELD, GROUP_FIELD, Frequencies, find_exchanged_fields
-from pipelines.resources.integer_arrays import run_starts
+from pipelines.linkage.score import FIRST_NAME_FIELD, GROUP_FIELD, TokenFrequencies, find_swappable_name_fields
+from pipelines.resources.integer_arrays import compute_run_starts
 
 WITHIN_GROUP_SUFFIX = "_here"
 UNIQUE_ID = "unique_id"
@@ -47,8 +47,8 @@ def build_splink_settings(model: Model, records: int) -> dict[str, Any]:
         "unique_id_column_name": UNIQUE_ID,
         "probability_two_random_records_match": odds / (1 + odds),
         "comparisons": [
-            *(build_splink_comparison(field, GROUP_FIELD, write_first_names_differ(model)) for field in model.fields),
-            *_exchanged_comparison(model),
+            *(build_splink_comparison(field, GROUP_FIELD, write_sql_for_different_first_names(model)) for field in model.fields),
+            *_build_exchanged_comparison(model),
         ],
         "blocking_rules_to_generate_predictions": [
             {"blocking_rule": f"l.{BLOCKS_COLUMN} = r.{BLOCKS_COLUMN}", "sql_dialect": "duckdb", "arrays_to_explode": [BLOCKS_COLUMN]}
@@ -62,46 +62,46 @@ def build_splink_records(persons: pd.DataFrame, model: Model, blocks: Groups) ->
     """Return `persons` as input of Splink.
 
     Columns: `unique_id` (the row), compared columns, `<field>_here` for each field with term frequencies, and the numbers of the record's
-    `blocks` (from `blocking.group_by_keys`).
+    `blocks` (from `blocking.group_records_by_blocking_keys`).
     """
     columns = sorted({column for field in model.fields for column in field.columns} | {GROUP_FIELD, "birth_year", "birth_date"})
     frame = persons[columns].reset_index(drop=True)
     for column in columns:
         frame[column] = _convert_column(frame[column])
-    for field in _fields_with_frequencies(model):
+    for field in _select_fields_with_frequencies(model):
         if field.name != GROUP_FIELD:
             frame[field.columns[0] + WITHIN_GROUP_SUFFIX] = frame[GROUP_FIELD].fillna("") + "|" + frame[field.columns[0]]
     frame.insert(0, UNIQUE_ID, np.arange(len(frame)))
     order = np.argsort(blocks.row, kind="stable")
-    ends = run_starts(np.bincount(blocks.row, minlength=len(frame)))
-    frame[BLOCKS_COLUMN] = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), pa.array(blocks.of_entries[order])).to_pandas()
+    ends = compute_run_starts(np.bincount(blocks.row, minlength=len(frame)))
+    frame[BLOCKS_COLUMN] = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), pa.array(blocks.group_of_entries[order])).to_pandas()
     return frame
 
 
-def build_term_frequencies(persons: pd.DataFrame, model: Model, known: Frequencies) -> dict[str, pd.DataFrame]:
+def build_term_frequencies(persons: pd.DataFrame, model: Model, known: TokenFrequencies) -> dict[str, pd.DataFrame]:
     """Return a table of term frequencies for each column, for Splink's `register_term_frequency_lookup`: `<column>`, `tf_<column>`."""
     lookups = {}
-    for field in _fields_with_frequencies(model):
+    for field in _select_fields_with_frequencies(model):
         column = field.columns[0]
         frame = pd.DataFrame({column: _convert_column(persons[column]), GROUP_FIELD: _convert_column(persons[GROUP_FIELD])}).dropna(
             subset=[column]
         )
-        lookups[column] = _frequency_lookup(frame[column], frame[column], known, field, np.full(len(frame), ""))
+        lookups[column] = _build_frequency_lookup(frame[column], frame[column], known, field, np.full(len(frame), ""))
         if field.name != GROUP_FIELD:
             group = frame[GROUP_FIELD].fillna("")
             group_and_value = (group + "|" + frame[column]).rename(column + WITHIN_GROUP_SUFFIX)
-            lookups[column + WITHIN_GROUP_SUFFIX] = _frequency_lookup(
+            lookups[column + WITHIN_GROUP_SUFFIX] = _build_frequency_lookup(
                 group_and_value, frame[column], known, field, group.to_numpy(dtype=object)
             )
     return lookups
 
 
-def _frequency_lookup(keys: pd.Series, values: pd.Series, known: Frequencies, field: Field, group: np.ndarray) -> pd.DataFrame:
-    share = known.look_up(field.name, values.to_numpy(dtype=object), group)
+def _build_frequency_lookup(keys: pd.Series, values: pd.Series, known: TokenFrequencies, field: Field, group: np.ndarray) -> pd.DataFrame:
+    share = known.look_up_frequencies(field.name, values.to_numpy(dtype=object), group)
     return pd.DataFrame({keys.name: keys, f"tf_{keys.name}": share}).drop_duplicates(str(keys.name)).reset_index(drop=True)
 
 
-def _fields_with_frequencies(model: Model) -> list[Field]:
+def _select_fields_with_frequencies(model: Model) -> list[Field]:
     return [field for field in model.fields if any(level.frequency for level in field.levels)]
 
 
@@ -112,7 +112,7 @@ def _convert_column(column: pd.Series) -> pd.Series:
     return column if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column) else column.astype("str")
 
 
-def write_first_names_differ(model: Model) -> str | None:
+def write_sql_for_different_first_names(model: Model) -> str | None:
     """Return the SQL condition that first names differ: both are present, and reach only the last level.
 
     Return None if there are no first names.
@@ -125,21 +125,21 @@ def write_first_names_differ(model: Model) -> str | None:
     return f"{known} AND NOT ({alike})"
 
 
-def _rename_column(condition: str, column: str, other_column: str, one: str, other: str) -> str:
+def _rewrite_condition_for_columns(condition: str, column: str, other_column: str, one: str, other: str) -> str:
     """Rewrite `condition`, which is on `column` of both sides, to `column` of side `one` and `other_column` of side `other`."""
     columns = {f'"{column}_l"': f'"{column}_{one}"', f'"{column}_r"': f'"{other_column}_{other}"'}
     return re.sub(r'"\w+"', lambda match: columns[match.group()], condition)
 
 
-def _exchanged_comparison(model: Model) -> list[dict[str, Any]]:
+def _build_exchanged_comparison(model: Model) -> list[dict[str, Any]]:
     """Return the comparison `EXCHANGED_COMPARISON`: level 1 if both names reach a level of similarity when swapped. It has no weight."""
-    fields = find_exchanged_fields(model)
+    fields = find_swappable_name_fields(model)
     sides = []
     for one, other in (("l", "r"), ("r", "l")):
         both = []
         for field, other_field in zip(fields, reversed(fields), strict=True):
             alike = " OR ".join(f"({SQL_BY_TEST[level.test](field.columns, **level.args)})" for level in field.levels[:-1])
-            both.append(_rename_column(alike, field.columns[0], other_field.columns[0], one, other))
+            both.append(_rewrite_condition_for_columns(alike, field.columns[0], other_field.columns[0], one, other))
         sides.append(" AND ".join(f"({alike})" for alike in both))
     nothing = {"m_probability": 0.5, "u_probability": 0.5}
     absent = " OR ".join(f'"{field.columns[0]}_{side}" IS NULL' for field in fields for side in "lr")
@@ -160,7 +160,7 @@ def build_splink_comparison(field: Field, group: str | None = None, differ: str 
     kinds = [column for column in field.columns if column not in QUALIFYING_COLUMNS]
     absent = [" AND ".join(f'"{column}_{side}" IS NULL' for column in kinds) for side in ("l", "r")]
     missing = {"sql_condition": " OR ".join(f"({side})" for side in absent), "label_for_charts": "missing", "is_null_level": True}
-    levels = [level for _, level in _all_levels(field, group, differ)]
+    levels = [level for _, level in _build_all_levels(field, group, differ)]
     return {"output_column_name": field.name, "comparison_levels": [missing, *levels]}
 
 
@@ -169,11 +169,11 @@ def map_gamma_to_levels(field: Field, model: Model) -> np.ndarray:
 
     Gamma -1 (missing) picks the appended -1.
     """
-    numbers = [number for number, _ in _all_levels(field, GROUP_FIELD, write_first_names_differ(model))]
+    numbers = [number for number, _ in _build_all_levels(field, GROUP_FIELD, write_sql_for_different_first_names(model))]
     return np.array([*reversed(numbers), -1], dtype="int8")
 
 
-def _all_levels(field: Field, group: str | None, differ: str | None) -> list[tuple[int, dict[str, Any]]]:
+def _build_all_levels(field: Field, group: str | None, differ: str | None) -> list[tuple[int, dict[str, Any]]]:
     """Return every level of `build_splink_comparison` except the missing one, with the number of the corresponding level of `field`."""
     levels: list[tuple[int, dict[str, Any]]] = []
     for number, level in enumerate(field.levels):
@@ -181,11 +181,11 @@ def _all_levels(field: Field, group: str | None, differ: str | None) -> list[tup
             condition = f"({differ}) AND ({SQL_BY_TEST[level.test](field.columns, **level.args)})"
             shares = {"m_probability": level.u, "u_probability": level.u}
             levels.append((number, {"sql_condition": condition, "label_for_charts": f"{level.name}, as in a family", **shares}))
-        levels.extend((number, splink_level) for splink_level in _splink_levels(field, level, group))
+        levels.extend((number, splink_level) for splink_level in _build_splink_levels(field, level, group))
     return levels
 
 
-def _splink_levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any]]:
+def _build_splink_levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any]]:
     """Return the Splink levels of `level`.
 
     If it has term frequencies in groups, those for pairs of one group or of an unknown one come first.
@@ -213,54 +213,54 @@ def _splink_levels(field: Field, level: Level, group: str | None) -> list[dict[s
 QUALIFYING_COLUMNS = frozenset({"valid"})
 
 
-def _side_columns(columns: tuple[str, ...], position: float = 0) -> tuple[str, str]:
+def _write_columns_of_both_sides(columns: tuple[str, ...], position: float = 0) -> tuple[str, str]:
     column = columns[int(position)]
     return f'"{column}_l"', f'"{column}_r"'
 
 
-def _equal_sql(columns: tuple[str, ...]) -> str:
-    left, right = _side_columns(columns)
+def _write_sql_for_equal_values(columns: tuple[str, ...]) -> str:
+    left, right = _write_columns_of_both_sides(columns)
     return f"{left} = {right}"
 
 
-def _equal_and_sql(columns: tuple[str, ...]) -> str:
-    left, right = _side_columns(columns, 1)
-    return f"{_equal_sql(columns)} AND {left} AND {right}"
+def _write_sql_for_equal_values_and_true(columns: tuple[str, ...]) -> str:
+    left, right = _write_columns_of_both_sides(columns, 1)
+    return f"{_write_sql_for_equal_values(columns)} AND {left} AND {right}"
 
 
-def _different_and_sql(columns: tuple[str, ...]) -> str:
-    (a, b), (left, right) = _side_columns(columns), _side_columns(columns, 1)
+def _write_sql_for_different_values_and_true(columns: tuple[str, ...]) -> str:
+    (a, b), (left, right) = _write_columns_of_both_sides(columns), _write_columns_of_both_sides(columns, 1)
     return f"{a} <> {b} AND {left} AND {right}"
 
 
-def _edits_sql(columns: tuple[str, ...], most: float, length: float = 4) -> str:
-    left, right = _side_columns(columns)
+def _write_sql_for_edits(columns: tuple[str, ...], most: float, length: float = 4) -> str:
+    left, right = _write_columns_of_both_sides(columns)
     return f"damerau_levenshtein({left}, {right}) <= {most:g} AND greatest(length({left}), length({right})) >= {length:g}"
 
 
-def _jaro_winkler_sql(columns: tuple[str, ...], least: float) -> str:
-    left, right = _side_columns(columns)
+def _write_sql_for_jaro_winkler(columns: tuple[str, ...], least: float) -> str:
+    left, right = _write_columns_of_both_sides(columns)
     return f"jaro_winkler_similarity({left}, {right}) >= {least!r}"
 
 
-def _shared_token_sql(columns: tuple[str, ...]) -> str:
-    left, right = _side_columns(columns)
+def _write_sql_for_shared_token(columns: tuple[str, ...]) -> str:
+    left, right = _write_columns_of_both_sides(columns)
     tokens = [f"list_filter(string_split({side}, ' '), lambda t: length(t) > 1)" for side in (left, right)]
     return f"({left} LIKE '% %' OR {right} LIKE '% %') AND list_has_any({tokens[0]}, {tokens[1]})"
 
 
-def _near_token_sql(columns: tuple[str, ...], least: float) -> str:
-    left, right = ([f"split_part({side}, ' ', {end})" for end in (1, -1)] for side in _side_columns(columns))
+def _write_sql_for_similar_token(columns: tuple[str, ...], least: float) -> str:
+    left, right = ([f"split_part({side}, ' ', {end})" for end in (1, -1)] for side in _write_columns_of_both_sides(columns))
     return " OR ".join(f"jaro_winkler_similarity({a}, {b}) >= {least!r}" for a in left for b in right)
 
 
-def _initial_sql(columns: tuple[str, ...]) -> str:
-    left, right = _side_columns(columns)
+def _write_sql_for_initial(columns: tuple[str, ...]) -> str:
+    left, right = _write_columns_of_both_sides(columns)
     return f"left({left}, 1) = left({right}, 1) AND least(length({left}), length({right})) = 1"
 
 
-def _stem_sql(columns: tuple[str, ...], letters: float) -> str:
-    left, right = _side_columns(columns)
+def _write_sql_for_stem(columns: tuple[str, ...], letters: float) -> str:
+    left, right = _write_columns_of_both_sides(columns)
     n = f"{letters:g}"
     contained = (
         f"(length({short}) <= length({full}) AND length(rtrim({short}, 'aeiou')) >= {n} AND contains({full}, rtrim({short}, 'aeiou')))"
@@ -269,44 +269,44 @@ def _stem_sql(columns: tuple[str, ...], letters: float) -> str:
     return f"least(length({left}), length({right})) >= {n} AND (left({left}, {n}) = left({right}, {n}) OR {' OR '.join(contained)})"
 
 
-def _day_month_swapped_sql(columns: tuple[str, ...]) -> str:
-    left, right = _side_columns(columns)
+def _write_sql_for_swapped_day_and_month(columns: tuple[str, ...]) -> str:
+    left, right = _write_columns_of_both_sides(columns)
     return f"left({left}, 4) = left({right}, 4) AND substr({left}, 5, 2) = substr({right}, 7) AND substr({left}, 7) = substr({right}, 5, 2)"
 
 
-def _other_century_sql(columns: tuple[str, ...]) -> str:
-    left, right = _side_columns(columns)
+def _write_sql_for_other_century(columns: tuple[str, ...]) -> str:
+    left, right = _write_columns_of_both_sides(columns)
     return f"substr({left}, 3) = substr({right}, 3)"
 
 
-def _other_year_sql(columns: tuple[str, ...]) -> str:
-    left, right = _side_columns(columns)
+def _write_sql_for_other_year(columns: tuple[str, ...]) -> str:
+    left, right = _write_columns_of_both_sides(columns)
     return f"substr({left}, 5) = substr({right}, 5)"
 
 
-def _same_number_sql(columns: tuple[str, ...], column: float) -> str:
-    (a, b), (left, right) = _side_columns(columns), _side_columns(columns, column)
+def _write_sql_for_same_number(columns: tuple[str, ...], column: float) -> str:
+    (a, b), (left, right) = _write_columns_of_both_sides(columns), _write_columns_of_both_sides(columns, column)
     return f"{left} = {right} AND ({a} IS NULL OR {b} IS NULL)"
 
 
-def _numbers_within_sql(columns: tuple[str, ...], column: float, most: float) -> str:
-    left, right = _side_columns(columns, column)
+def _write_sql_for_numbers_within(columns: tuple[str, ...], column: float, most: float) -> str:
+    left, right = _write_columns_of_both_sides(columns, column)
     return f"abs({left} - {right}) <= {most:g}"
 
 
 SQL_BY_TEST: dict[str, Sql] = {
-    "equal": _equal_sql,
-    "equal_and": _equal_and_sql,
-    "different_and": _different_and_sql,
-    "edits": _edits_sql,
-    "jaro_winkler": _jaro_winkler_sql,
-    "shared_token": _shared_token_sql,
-    "near_token": _near_token_sql,
-    "initial": _initial_sql,
-    "stem": _stem_sql,
-    "day_month_swapped": _day_month_swapped_sql,
-    "other_century": _other_century_sql,
-    "other_year": _other_year_sql,
-    "same_number": _same_number_sql,
-    "numbers_within": _numbers_within_sql,
+    "equal": _write_sql_for_equal_values,
+    "equal_and": _write_sql_for_equal_values_and_true,
+    "different_and": _write_sql_for_different_values_and_true,
+    "edits": _write_sql_for_edits,
+    "jaro_winkler": _write_sql_for_jaro_winkler,
+    "shared_token": _write_sql_for_shared_token,
+    "near_token": _write_sql_for_similar_token,
+    "initial": _write_sql_for_initial,
+    "stem": _write_sql_for_stem,
+    "day_month_swapped": _write_sql_for_swapped_day_and_month,
+    "other_century": _write_sql_for_other_century,
+    "other_year": _write_sql_for_other_year,
+    "same_number": _write_sql_for_same_number,
+    "numbers_within": _write_sql_for_numbers_within,
 }

@@ -18,13 +18,13 @@ import pandas as pd
 from pipelines.crosswalk import SUCCESSOR_COLUMNS, apply_new_keys
 from pipelines.linkage.record_states import (
     RECORD_KEY,
+    assign_row_numbers,
+    find_first_rows,
+    find_first_values,
     find_rows,
-    first_rows,
-    first_values,
     index_record_states,
     look_up_delivery,
-    map_to_numbers,
-    number_rows,
+    map_values_to_numbers,
     rank_states,
     read_deliveries,
     sort_by_content,
@@ -86,7 +86,7 @@ class Records:
     counts: Mapping[str, int] | None = None
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+    def compute_once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return the result of `make`, which is computed once for each `key`."""
         if key not in self.memo:
             self.memo[key] = make()
@@ -131,21 +131,21 @@ def read_columns(canonical: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFram
     No other column is read, since tables are large. Idempotent.
     """
     tables = {
-        name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_column_types(name)).reset_index(drop=True)
+        name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_find_column_types(name)).reset_index(drop=True)
         for name, columns in COLUMNS_READ.items()
     }
     return apply_new_keys(tables, canonical.get("successors", pd.DataFrame()))
 
 
 @cache
-def _column_types(name: str) -> pd.Series:
+def _find_column_types(name: str) -> pd.Series:
     return conform(name, pd.DataFrame()).dtypes[COLUMNS_READ[name]]
 
 
 def _take_first_per_combination(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Return the first row of every combination of `columns`."""
-    number, size = number_rows(frame[columns])
-    return frame.iloc[first_rows(number, size, np.arange(len(frame)))]
+    number, size = assign_row_numbers(frame[columns])
+    return frame.iloc[find_first_rows(number, size, np.arange(len(frame)))]
 
 
 def _locate_files(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
@@ -181,11 +181,11 @@ def _make_file_features(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def _find_principal_offence(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Find the most serious offence group among the charges of each file, and the form of exploitation of that charge."""
     rank = {name: n for n, name in enumerate(OFFENCE_GROUPS)}
-    seriousness = map_to_numbers(charges["offence_group"], rank, len(rank))
+    seriousness = map_values_to_numbers(charges["offence_group"], rank, len(rank))
     order = np.lexsort((charges["precedence"].to_numpy(), seriousness, charges["rank"].to_numpy()))
     file = find_rows(files, charges, "case_key")[order]
     charges_of_files = charges[["offence_group", "form"]].iloc[order[file >= 0]]
-    group, form = (first_values(charges_of_files[name], file[file >= 0], len(files)) for name in charges_of_files.columns)
+    group, form = (find_first_values(charges_of_files[name], file[file >= 0], len(files)) for name in charges_of_files.columns)
     return group, form
 
 
@@ -224,8 +224,8 @@ def resolve_name_order(frame: pd.DataFrame) -> pd.DataFrame:
     """
     given, surname = frame["given_skeleton"].fillna(""), frame["surname_skeleton"].fillna("")
     two = (given != "") & (surname != "")
-    share = _share_as_given_name(given[two], surname[two])
-    swapped = two & (_mean_share(given, share) < 0.35) & (_mean_share(surname, share) > 0.65)
+    share = _compute_share_as_given_name(given[two], surname[two])
+    swapped = two & (_compute_mean_share(given, share) < 0.35) & (_compute_mean_share(surname, share) > 0.65)
     out = pd.DataFrame({"given": given.where(~swapped, surname), "surname": surname.where(~swapped, given)})
     code, texts = pd.factorize(frame.loc[~two, "name_tokens"].fillna(""))
     split = pd.DataFrame([_split_name(text, share) for text in texts], columns=["given", "surname"], dtype="str")
@@ -234,7 +234,7 @@ def resolve_name_order(frame: pd.DataFrame) -> pd.DataFrame:
     return out.astype("str").replace("", pd.NA)
 
 
-def _share_as_given_name(given: pd.Series, surname: pd.Series) -> dict[str, float]:
+def _compute_share_as_given_name(given: pd.Series, surname: pd.Series) -> dict[str, float]:
     """Return the share of each token's occurrences as given name, smoothed towards one half, among names with both fields."""
     as_given, as_surname = _count_tokens(given), _count_tokens(surname)
     return {
@@ -252,7 +252,7 @@ def _count_tokens(names: pd.Series) -> Counter[str]:
     return counts
 
 
-def _mean_share(names: pd.Series, share: dict[str, float]) -> pd.Series:
+def _compute_mean_share(names: pd.Series, share: dict[str, float]) -> pd.Series:
     code, texts = pd.factorize(names)
     shares = [[share.get(token, 0.5) for token in text.split()] or [0.5] for text in texts]
     return pd.Series(np.array([sum(found) / len(found) for found in shares], dtype="float64")[code], index=names.index)
@@ -274,10 +274,10 @@ def _find_event_dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str
     """Return the earliest day of each record and event among the states with the best status: one column for each event, on the index of
     `rows`.
     """
-    number = map_to_numbers(events["event"], {name: n for n, name in enumerate(names)}, -1)
+    number = map_values_to_numbers(events["event"], {name: n for n, name in enumerate(names)}, -1)
     chosen = events["entity"].eq(entity).to_numpy() & (number >= 0)
     chosen_events = events.loc[chosen, ["institution", "record_key", "date", "end", "rank"]]
-    day, row = correct_days(chosen_events), find_rows(rows, chosen_events)
+    day, row = remove_impossible_days(chosen_events), find_rows(rows, chosen_events)
     has_day_and_row = day.notna().to_numpy() & (row >= 0)
     cell = row[has_day_and_row] * len(names) + number[chosen][has_day_and_row]
     rank, seconds = chosen_events["rank"].to_numpy()[has_day_and_row], day.to_numpy("datetime64[s]").astype("int64")[has_day_and_row]
@@ -290,8 +290,8 @@ def _find_event_dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str
     return pd.DataFrame(dict(zip(names, days.reshape(len(rows), len(names)).T, strict=True)), index=rows.index)
 
 
-def correct_days(events: pd.DataFrame) -> pd.Series:
-    """Return the `date` of each event without impossible days, which are those after the end of the period of their delivery.
+def remove_impossible_days(events: pd.DataFrame) -> pd.Series:
+    """Return the `date` of each event. A day after the end of the period of its delivery is impossible, and becomes missing.
 
     Day and month of such a date are swapped if that makes it possible; otherwise it is null. events: `date`, `end` (of the period; null:
     not checked).

@@ -8,7 +8,7 @@ agreement). No share is below `MIN_M_SHARE`. Expectation maximisation was tried 
 their blocking key. Shares that cannot be estimated stay as declared (`FIXED_SHARES`).
 
 Cases: levels are counted among pairs certainly of one case, pairs certainly of different cases of one person, and random pairs
-(`evidence.count_levels`). With too few pairs the declared shares stay.
+(`evidence.count_evidence_levels`). With too few pairs the declared shares stay.
 
 Labels change only `m` of the fields of persons. Pairs that stewards judged were selected because they were doubtful: they are added to the
 pairs found by other fields, or removed from them, and never used alone. A simulated truth is complete and is used alone.
@@ -27,7 +27,7 @@ from pipelines.linkage.blocking import block_persons
 from pipelines.linkage.cases import PriorRound, gather_file_pairs
 from pipelines.linkage.certain_pairs import find_certain_pairs
 from pipelines.linkage.compare import MISSING_LEVEL
-from pipelines.linkage.evidence import count_levels
+from pipelines.linkage.evidence import count_evidence_levels
 from pipelines.linkage.model import MIN_SHARE, Evidence, Field, Level, Model
 from pipelines.linkage.person_pairs import PersonPairs
 from pipelines.linkage.score import compute_likelihoods, compute_token_frequencies, encode_persons
@@ -65,15 +65,16 @@ def train_model(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Calla
     """
     records_of_sets = [build_features(canonical) for canonical in sets]
     known = [labels(n, records) if labels else None for n, records in enumerate(records_of_sets)]
-    fields = _train_fields(records_of_sets, known, model)
+    fields = _train_field_shares(records_of_sets, known, model)
     model = replace(model, fields=fields)
-    return replace(model, evidence=_train_evidence(records_of_sets, model))
+    return replace(model, evidence=_train_evidence_shares(records_of_sets, model))
 
 
 def build_model_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the content of the two model files, persons and cases."""
     fields = [
-        {**_entries_as_dict(f), "columns": list(f.columns), "levels": [_entries_as_dict(level) for level in f.levels]} for f in model.fields
+        {**_convert_entries_to_dict(f), "columns": list(f.columns), "levels": [_convert_entries_to_dict(level) for level in f.levels]}
+        for f in model.fields
     ]
     evidence = [{k: list(v) if isinstance(v, tuple) else v for k, v in vars(e).items()} for e in model.evidence]
     between = {name: vars(b) for name, b in model.between.items()}
@@ -82,20 +83,20 @@ def build_model_files(model: Model, provenance: dict[str, Any], versions: tuple[
     return persons, {**cases, "edges": list(model.edges), "evidence": evidence}
 
 
-def _entries_as_dict(spec: Field | Level) -> dict[str, Any]:
+def _convert_entries_to_dict(spec: Field | Level) -> dict[str, Any]:
     return {k: v for k, v in vars(spec).items() if v not in ({}, 0.0, False)}
 
 
-def _train_fields(sets: list[Records], known: list[LabelledPairs | None], model: Model) -> tuple[Field, ...]:
-    declared = fields = _train_u(sets, model)
-    pairs = [_blocked_pairs(records) for records in sets]
+def _train_field_shares(sets: list[Records], known: list[LabelledPairs | None], model: Model) -> tuple[Field, ...]:
+    declared = fields = _train_u_shares(sets, model)
+    pairs = [_find_blocked_pairs(records) for records in sets]
     for _ in range(TRAINING_ROUNDS):
         current = replace(model, fields=fields)
-        fields = tuple(_train_m(field, sets, pairs, known, current) for field in declared)
+        fields = tuple(_train_m_shares(field, sets, pairs, known, current) for field in declared)
     return fields
 
 
-def _blocked_pairs(records: Records) -> tuple[np.ndarray, np.ndarray]:
+def _find_blocked_pairs(records: Records) -> tuple[np.ndarray, np.ndarray]:
     """Find the pairs of records of different files that share a blocking key."""
     persons, blocked = records.persons, block_persons(records.persons)
     file = persons["file"].to_numpy()
@@ -103,7 +104,7 @@ def _blocked_pairs(records: Records) -> tuple[np.ndarray, np.ndarray]:
     return blocked.left[apart], blocked.right[apart]
 
 
-def _train_m(
+def _train_m_shares(
     field: Field, sets: list[Records], pairs: list[tuple[np.ndarray, np.ndarray]], known: list[LabelledPairs | None], model: Model
 ) -> Field:
     """Return `field` with `m` counted among the pairs that all other fields together show to be one person, and among labelled pairs."""
@@ -116,29 +117,29 @@ def _train_m(
             weight = compute_likelihoods(
                 records.persons, left, right, others, compute_token_frequencies(encode_persons(records.persons, others), others)
             ).weight
-            left, right = _apply_labels(left[weight >= ANCHOR_BITS], right[weight >= ANCHOR_BITS], labels, len(records.persons))
+            left, right = _apply_labels_to_pairs(left[weight >= ANCHOR_BITS], right[weight >= ANCHOR_BITS], labels, len(records.persons))
         alone = compute_likelihoods(
             records.persons, left, right, model, compute_token_frequencies(encode_persons(records.persons, model), model)
         ).levels
         level = alone[field.name].to_numpy()
         tally += np.bincount(level[level != MISSING_LEVEL], minlength=len(tally))
-    return _replace_shares(field, "m", tally, MIN_M_SHARE)
+    return _replace_field_shares(field, "m", tally, MIN_M_SHARE)
 
 
-def _apply_labels(left: np.ndarray, right: np.ndarray, labels: LabelledPairs | None, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _apply_labels_to_pairs(left: np.ndarray, right: np.ndarray, labels: LabelledPairs | None, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Add the pairs labelled `same` to the pairs `left`, `right`, and remove the pairs labelled `apart`."""
     if labels is None:
         return left, right
-    code = np.concatenate([_pair_codes(np.column_stack([left, right]), size), _pair_codes(labels.same, size)])
-    remaining = np.setdiff1d(code, _pair_codes(labels.apart, size))
+    code = np.concatenate([_encode_pairs(np.column_stack([left, right]), size), _encode_pairs(labels.same, size)])
+    remaining = np.setdiff1d(code, _encode_pairs(labels.apart, size))
     return remaining // size, remaining % size
 
 
-def _pair_codes(pairs: np.ndarray, size: int) -> np.ndarray:
+def _encode_pairs(pairs: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(pairs.min(axis=1, initial=size) * size + pairs.max(axis=1, initial=-1), dtype="int64")
 
 
-def _train_u(sets: list[Records], model: Model) -> tuple[Field, ...]:
+def _train_u_shares(sets: list[Records], model: Model) -> tuple[Field, ...]:
     """Return the fields of the model with `u` counted among random pairs that are not evidently one person."""
     tallies = {field.name: np.zeros(len(field.levels)) for field in model.fields}
     for records in sets:
@@ -150,10 +151,10 @@ def _train_u(sets: list[Records], model: Model) -> tuple[Field, ...]:
         for name, tally in tallies.items():
             level = likelihoods.levels[name].to_numpy()[strangers]
             tally += np.bincount(level[level != MISSING_LEVEL], minlength=len(tally))
-    return tuple(_replace_shares(f, "u", tallies[f.name], MIN_SHARE * 2) for f in model.fields)
+    return tuple(_replace_field_shares(f, "u", tallies[f.name], MIN_SHARE * 2) for f in model.fields)
 
 
-def _replace_shares(field: Field, share: str, tally: np.ndarray, least: float) -> Field:
+def _replace_field_shares(field: Field, share: str, tally: np.ndarray, least: float) -> Field:
     if (field.name, share) in FIXED_SHARES or tally.sum() < MIN_OBSERVED:
         return field
     declared = np.array([getattr(level, share) for level in field.levels])
@@ -164,7 +165,7 @@ def _replace_shares(field: Field, share: str, tally: np.ndarray, least: float) -
     return replace(field, levels=tuple(levels))
 
 
-def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
+def _train_evidence_shares(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
     edges = np.array(model.edges, dtype="float64")
     counts: dict[str, dict[str, np.ndarray]] = {}
     for records in sets:
@@ -174,14 +175,15 @@ def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
         pairs = gather_file_pairs(records, people, model, PriorRound(None, model.persons["again"]))
         known = find_certain_pairs(records, pairs)
         for evidence in model.evidence:
-            for share, tally in count_levels(records, known, evidence, edges).items():
+            for share, tally in count_evidence_levels(records, known, evidence, edges).items():
                 entry = counts.setdefault(evidence.name, {})
                 entry[share] = entry.get(share, 0.0) + tally
-    return tuple(_estimate_shares(evidence, counts[evidence.name]) for evidence in model.evidence)
+    return tuple(_replace_evidence_shares(evidence, counts[evidence.name]) for evidence in model.evidence)
 
 
-def _estimate_shares(evidence: Evidence, counts: dict[str, np.ndarray]) -> Evidence:
-    """Return one kind of evidence with its observed shares, smoothed by the declared ones; as declared if too few pairs were observed."""
+def _replace_evidence_shares(evidence: Evidence, counts: dict[str, np.ndarray]) -> Evidence:
+    """Return one kind of evidence with its observed shares, smoothed by the declared shares. If too few pairs
+    were observed, return the declared shares."""
     u = _smooth_shares(counts["u"], np.array(evidence.u))
     # The prior for other cases of the same person: random shares for dates, declared shares for codes.
     again = _smooth_shares(counts["again"], u if evidence.kind == "gap" else np.array(evidence.again), worth=2 * SMOOTHING)

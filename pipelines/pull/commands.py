@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harmonia.console import console, count, grid
+from harmonia.console import format_count, make_console, make_table
 from harmonia.options import HomeFolder, Inbox, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
@@ -39,11 +39,11 @@ def pull(
         outcomes = pull_deliveries(workplace, registry, institution or None, dry_run=dry_run)
     finally:
         registry.close()
-    out = console(markup=False)
+    out = make_console(markup=False)
     if not outcomes:
         out.print("No institution declares a source: see docs/how-to/pull-deliveries.md.")
         return
-    table = grid("institution", "source", "delivery", "result", "in the inbox as", "rule", "detail")
+    table = make_table("institution", "source", "delivery", "result", "in the inbox as", "rule", "detail")
     for outcome in outcomes:
         cells = (
             outcome.institution,
@@ -60,7 +60,7 @@ def pull(
         out.print(f"{rule}: {remedy}", soft_wrap=True)
     new = [outcome for outcome in outcomes if outcome.result in ("pulled", "new")]
     if dry_run:
-        out.print(f"Dry run: nothing was fetched; {count(len(new), 'delivery', 'deliveries')} would be.")
+        out.print(f"Dry run: nothing was fetched; {format_count(len(new), 'delivery', 'deliveries')} would be.")
     else:
-        out.print(f"{count(len(new), 'delivery', 'deliveries')} pulled{'; next: harmonia run' if new else ''}.")
+        out.print(f"{format_count(len(new), 'delivery', 'deliveries')} pulled{'; next: harmonia run' if new else ''}.")
     raise typer.Exit(any(outcome.result == "failed" for outcome in outcomes))

@@ -20,7 +20,7 @@ from pipelines.pull.s3 import S3
 from pipelines.pull.sftp import Sftp
 from pipelines.pull.share import Share
 from pipelines.pull.source import Source
-from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, read_yaml, value_error
+from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, make_value_error, read_yaml
 from sources import contract
 
 SETTING = "HARMONIA_PULL"
@@ -34,7 +34,7 @@ SOURCE_CLASSES: Mapping[str, type[Source]] = {
 _LOGIN = re.compile(r"//[^/@]*@")
 
 
-def installation_file(home: Home) -> Path:
+def get_installation_file(home: Home) -> Path:
     """Return the path of the installation's own file, which need not exist."""
     return Path(os.environ[SETTING]).expanduser() if os.environ.get(SETTING) else home.root / "pull.yaml"
 
@@ -45,12 +45,12 @@ def read_sources(home: Home) -> dict[str, Source | DeclarationError]:
 
     Raises `DeclarationError` if the installation's file is not a mapping of institutions.
     """
-    path = installation_file(home)
+    path = get_installation_file(home)
     local = (read_yaml(path) or {}) if path.is_file() else {}
     if not isinstance(local, Mapping):
-        raise value_error(path, "the file", type(local).__name__, "it must be a mapping of institutions to their sources")
+        raise make_value_error(path, "the file", type(local).__name__, "it must be a mapping of institutions to their sources")
     if unknown := sorted(set(map(str, local)) - set(contract.institutions())):
-        raise value_error(path, unknown[0], "", f"it must be one of {', '.join(contract.institutions())}")
+        raise make_value_error(path, unknown[0], "", f"it must be one of {', '.join(contract.institutions())}")
     sources: dict[str, Source | DeclarationError] = {}
     for name in contract.institutions():
         agreed, installed = contract.load(name).pull, local.get(name)
@@ -58,7 +58,7 @@ def read_sources(home: Home) -> dict[str, Source | DeclarationError]:
             continue
         try:
             sources[name] = _read_source(
-                name, agreed, installed, path if installed is not None else contract.folder_of()[name] / "contract.yaml"
+                name, agreed, installed, path if installed is not None else contract.folder_by_institution()[name] / "contract.yaml"
             )
         except DeclarationError as error:
             sources[name] = error
@@ -72,11 +72,11 @@ def _read_source(name: str, agreed: Any, installed: Any, path: Path) -> Source:
     """
     for part in (agreed, installed):
         if part is not None and not isinstance(part, Mapping):
-            raise value_error(path, name, type(part).__name__, "it must be a mapping of keys to values")
+            raise make_value_error(path, name, type(part).__name__, "it must be a mapping of keys to values")
     raw = {**(agreed or {}), **(installed or {})}
     kind = SOURCE_CLASSES.get(str(raw.get("kind")))
     if kind is None:
-        raise value_error(path, f"{name}.kind", raw.get("kind"), f"it must be one of {', '.join(SOURCE_CLASSES)}")
+        raise make_value_error(path, f"{name}.kind", raw.get("kind"), f"it must be one of {', '.join(SOURCE_CLASSES)}")
     for secret in kind.secret:
         if secret in raw and not isinstance(raw[secret], Mapping):
             raise DeclarationError(
@@ -96,9 +96,9 @@ def _check_database(name: str, source: Database, path: Path) -> None:
     for file in spec.files:
         plain = file.reader == "delimited" and len(file.tables) == 1 and not {"header_row", "total", "earlier"} & set(file.options)
         if file.reader != "database" and not plain:
-            raise value_error(path, f"{name}.kind", source.kind, f"a database cannot fill {file.name}: pull it as a file")
+            raise make_value_error(path, f"{name}.kind", source.kind, f"a database cannot fill {file.name}: pull it as a file")
     if odd := sorted(set(source.tables) - set(spec.tables)):
-        raise value_error(path, f"{name}.tables", odd[0], f"it must be one of {', '.join(spec.tables)}")
+        raise make_value_error(path, f"{name}.tables", odd[0], f"it must be one of {', '.join(spec.tables)}")
     for table, table_source in source.tables.items():
         if odd := sorted(set(table_source.columns) - {column.name for column in spec.tables[table].columns}):
-            raise value_error(path, f"{name}.tables.{table}.columns", odd[0], "it must be a column that the contract declares")
+            raise make_value_error(path, f"{name}.tables.{table}.columns", odd[0], "it must be a column that the contract declares")

@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import BLOB, CLOB, JSON, LargeBinary, Text
 
 from pipelines.pull.errors import PullError, convert_errors
-from pipelines.pull.source import ANSWER_SECONDS, CLOSED, MIB, Look, Offer, Problem, Request, SecretLocation, Secrets, Source
+from pipelines.pull.source import ANSWER_SECONDS, CLOSED, MIB, LookResult, Offer, Problem, Request, SecretLocation, Secrets, Source
 from pipelines.pull.table_files import BATCH_ROWS, Rows, write_delimited, write_sqlite
 from sources.contract import Contract, FileSpec, TableSpec
 
@@ -54,7 +54,7 @@ class TableSource:
 
 
 @dataclass(frozen=True)
-class Server:
+class DatabaseProduct:
     """The properties of a database product.
 
     driver: that of SQLAlchemy. begin: the statements that begin a snapshot. refused, no_snapshot: error codes for a refused login and for
@@ -69,8 +69,8 @@ class Server:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-SERVERS: Mapping[str, Server] = {
-    "postgresql": Server(
+SERVERS: Mapping[str, DatabaseProduct] = {
+    "postgresql": DatabaseProduct(
         "postgresql+psycopg",
         ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",),
         ("28000", "28P01", "3D000", "42501"),
@@ -83,14 +83,14 @@ SERVERS: Mapping[str, Server] = {
             "keepalives_count": 2,
         },
     ),
-    "mysql": Server(
+    "mysql": DatabaseProduct(
         "mysql+pymysql",
         ("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"),
         ("1044", "1045", "1142", "1143", "1370"),
         ("1412",),
         options={"connect_timeout": ANSWER_SECONDS, "read_timeout": _QUERY_SECONDS, "charset": "utf8mb4"},
     ),
-    "sqlserver": Server(
+    "sqlserver": DatabaseProduct(
         "mssql+pymssql",
         (),
         ("18456", "4060", "229", "916"),
@@ -98,7 +98,7 @@ SERVERS: Mapping[str, Server] = {
         "SNAPSHOT",
         options={"login_timeout": ANSWER_SECONDS, "charset": "UTF-8", "tds_version": "7.4"},
     ),
-    "oracle": Server(
+    "oracle": DatabaseProduct(
         "oracle+oracledb",
         ("SET TRANSACTION READ ONLY",),
         ("1017", "1031", "4001", "28000", "28001"),  # 4001: the driver's, no login was given
@@ -143,31 +143,31 @@ class Database(Source):
     ca: Path | None = None
 
     @property
-    def server(self) -> Server:
+    def server(self) -> DatabaseProduct:
         """The properties of the database product."""
         return SERVERS["mysql" if self.kind == "mariadb" else self.kind]
 
-    def look(self, secrets: Secrets, request: Request) -> Look:
+    def look_for_deliveries(self, secrets: Secrets, request: Request) -> LookResult:
         """Offer the period that is due, if there is one.
 
         The state of the offer is known only if every table declares `changed`.
         """
         if request.period is None or request.days is None:
-            return Look()
-        for attempt in self.retrying():
+            return LookResult()
+        for attempt in self.make_attempts():
             with attempt, self._open_snapshot(secrets) as db:
                 tables = [table for file in request.contract.files for table in self._find_tables(db, request.contract, file)]
                 counts = {table.spec.name: self._count_rows(db, table, request.days) for table in tables}
                 if not any(rows for rows, _ in counts.values()):
-                    return Look(problems=[Problem(request.period, "pull-folder-empty", "no table has a row")])
+                    return LookResult(problems=[Problem(request.period, "pull-folder-empty", "no table has a row")])
                 certain = all((table_source := self.tables.get(name)) and table_source.changed for name in counts)
                 state = hashlib.sha256(json.dumps([request.period, counts], sort_keys=True).encode()).hexdigest()
-                return Look([Offer(request.period, state if certain else None)])
+                return LookResult([Offer(request.period, state if certain else None)])
         raise AssertionError  # the last attempt raises
 
-    def fetch(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
+    def fetch_delivery(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
         """Read all tables in one snapshot, and write the files of the contract."""
-        for attempt in self.retrying():
+        for attempt in self.make_attempts():
             with attempt, self._open_snapshot(secrets) as db:
                 return {file.name: self._write_file(db, request, file, folder / file.name) for file in request.contract.files}
         raise AssertionError  # the last attempt raises
@@ -178,7 +178,7 @@ class Database(Source):
             return write_sqlite(tables, target, self.largest * MIB)
         return write_delimited(*tables[0], file.options, target, self.largest * MIB)
 
-    def connection_url(self, secrets: Secrets) -> sa.URL:
+    def make_connection_url(self, secrets: Secrets) -> sa.URL:
         """Return the address with the login. The path of a socket is passed as a query parameter."""
         socket = self.host is not None and self.host.startswith("/")
         query = {"host" if self.kind == "postgresql" else "unix_socket": self.host or ""} if socket else {}
@@ -188,15 +188,15 @@ class Database(Source):
     def _create_engine(self, secrets: Secrets) -> sa.Engine:
         options = dict(self.server.options)
         if self.ca is not None:
-            options |= self._certificate_options(str(self.ca))
+            options |= self._make_certificate_options(str(self.ca))
         if self.kind == "oracle":
             import oracledb
 
             oracledb.defaults.fetch_lobs = False
-        engine = sa.create_engine(self.connection_url(secrets), poolclass=NullPool, hide_parameters=True, connect_args=options)
+        engine = sa.create_engine(self.make_connection_url(secrets), poolclass=NullPool, hide_parameters=True, connect_args=options)
         return engine.execution_options(isolation_level=self.server.isolation) if self.server.isolation else engine
 
-    def _certificate_options(self, ca: str) -> dict[str, Any]:
+    def _make_certificate_options(self, ca: str) -> dict[str, Any]:
         if self.kind == "postgresql":
             return {"sslmode": "verify-full", "sslrootcert": ca}
         if self.server is SERVERS["mysql"]:
@@ -216,23 +216,21 @@ class Database(Source):
                         self._require_innodb(db)
                     yield db
             except DBAPIError as error:
-                raise self._as_pull_error(error) from None
+                raise self._convert_to_pull_error(error) from None
             finally:
                 engine.dispose()
 
     def _require_innodb(self, db: sa.Connection) -> None:
-        """Raise `PullError` if a table is in another engine than InnoDB: in such an engine every statement sees another state of the
-        tables.
-        """
+        """Raise `PullError` if a table does not use the engine InnoDB, since other engines do not offer a consistent snapshot."""
         used = {table_source.name or name for name, table_source in self.tables.items()}
         parameters = {"place": self.schema or self.database}
         not_innodb = sorted(name for (name,) in db.execute(sa.text(_NOT_TRANSACTIONAL), parameters) if not used or name in used)
         if not_innodb:
             raise PullError("pull-snapshot", f"{not_innodb[0]}: not InnoDB")
 
-    def _as_pull_error(self, error: DBAPIError) -> PullError:
+    def _convert_to_pull_error(self, error: DBAPIError) -> PullError:
         """Convert an error of a driver to the rule that it breaks, by the error codes of the product."""
-        codes = _error_codes(error.orig)
+        codes = _list_error_codes(error.orig)
         if codes.intersection(self.server.refused):
             return PullError("pull-refused")
         if codes.intersection(self.server.no_snapshot):
@@ -253,17 +251,17 @@ class Database(Source):
         """
         candidates = ((agreed.tables[name], self._find_table(db, agreed.tables[name])) for name in file.tables)
         expected = [(spec, table) for spec, table in candidates if table is not None or spec.crosswalk is None]
-        if missing := [self._name_of(spec) for spec, table in expected if table is None]:
+        if missing := [self._get_table_name(spec) for spec, table in expected if table is None]:
             raise PullError("pull-table-missing", ", ".join(missing))
         return [table for _, table in expected if table is not None]
 
-    def _name_of(self, spec: TableSpec) -> str:
+    def _get_table_name(self, spec: TableSpec) -> str:
         return self.tables.get(spec.name, TableSource()).name or spec.name
 
     def _find_table(self, db: sa.Connection, spec: TableSpec) -> DatabaseTable | None:
         """Return the table with the declared columns; None if it does not exist. Raises `PullError` if a column is missing."""
         table_source = self.tables.get(spec.name, TableSource())
-        name = self._name_of(spec)
+        name = self._get_table_name(spec)
         try:
             types = {str(column["name"]): column["type"] for column in sa.inspect(db).get_columns(name, schema=self.schema)}
         except NoSuchTableError:
@@ -284,11 +282,13 @@ class Database(Source):
         return DatabaseTable(spec, table, {declared: table.c[column_name] for declared, column_name in names.items()})
 
     def _fetch_rows(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date] | None) -> Rows:
-        """Yield the rows of a table in a fixed order, `ROWS` at a time."""
-        with db.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS).execute(self.select_statement(table, days)) as result:
+        """Yield the rows of a table in a fixed order, `BATCH_ROWS` at a time."""
+        with db.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS).execute(
+            self.build_select_statement(table, days)
+        ) as result:
             yield from (rows for rows in result.yield_per(BATCH_ROWS).partitions())
 
-    def select_statement(self, table: DatabaseTable, days: tuple[date, date] | None) -> sa.Select[Any]:
+    def build_select_statement(self, table: DatabaseTable, days: tuple[date, date] | None) -> sa.Select[Any]:
         """Return the statement that selects the declared columns of a table.
 
         Rows are ordered by key and then by all other columns, so that the same rows give the same bytes.
@@ -297,9 +297,9 @@ class Database(Source):
         columns = [table.columns[column.name].label(column.name) for column in spec.columns]
         order = [table.columns[name] for name in dict.fromkeys((*spec.key, *(column.name for column in spec.columns)))]
         sortable = [one for one in order if not isinstance(one.type, _UNSORTED) or self.kind in ("postgresql", "mysql", "mariadb")]
-        return sa.select(*columns).where(*self._period_limits(table, days)).order_by(*sortable)
+        return sa.select(*columns).where(*self._make_period_conditions(table, days)).order_by(*sortable)
 
-    def _period_limits(self, table: DatabaseTable, days: tuple[date, date] | None) -> list[sa.ColumnElement[bool]]:
+    def _make_period_conditions(self, table: DatabaseTable, days: tuple[date, date] | None) -> list[sa.ColumnElement[bool]]:
         table_source = self.tables.get(table.spec.name)
         if table_source is None or table_source.day is None or days is None:
             return []
@@ -310,11 +310,11 @@ class Database(Source):
         """Return the number of rows in the period, and the largest value of the column `changed` as text."""
         table_source = self.tables.get(table.spec.name)
         mark = sa.func.max(table.columns[table_source.changed]) if table_source and table_source.changed else sa.null()
-        row = db.execute(sa.select(sa.func.count(), mark).select_from(table.table).where(*self._period_limits(table, days))).one()
+        row = db.execute(sa.select(sa.func.count(), mark).select_from(table.table).where(*self._make_period_conditions(table, days))).one()
         return int(row[0]), str(row[1])
 
 
-def _error_codes(error: Any) -> set[str]:
+def _list_error_codes(error: Any) -> set[str]:
     """Return the error codes of a driver's error: SQLSTATE, or the number with or without a prefix (`ORA-01017`)."""
     error_codes = {str(getattr(error, "sqlstate", None)), str(getattr(error, "number", None))}
     for argument in getattr(error, "args", ()):

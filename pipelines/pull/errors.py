@@ -37,7 +37,7 @@ def convert_errors() -> Iterator[None]:
 
 def convert_to_pull_error(error: BaseException) -> PullError:
     """Return the `PullError` for an exception. Its rule depends only on the types of the exception and its causes."""
-    chain = _causes_of(error)
+    chain = _list_causes(error)
     names = {base.__name__ for cause in chain for base in type(cause).__mro__}
     for cause in chain:
         if isinstance(cause, PullError):
@@ -68,7 +68,7 @@ def convert_to_pull_error(error: BaseException) -> PullError:
 _CONNECTION_ERRORS = {"ConnectionError", "DisconnectError", "SFTPError", "ProtocolError", "ClientError", "BotoCoreError"}
 
 
-def _causes_of(error: BaseException) -> list[BaseException]:
+def _list_causes(error: BaseException) -> list[BaseException]:
     causes: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in causes:

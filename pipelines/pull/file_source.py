@@ -19,10 +19,10 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from harmonia.errors import storage
-from pipelines.landing.file_names import kind_of, printable_name
+from harmonia.errors import convert_storage_errors
+from pipelines.landing.file_names import classify_file_name, make_printable_name
 from pipelines.pull.errors import PullError, convert_errors
-from pipelines.pull.source import MIB, Look, Offer, Problem, RemoteFile, Request, Secrets, Source
+from pipelines.pull.source import MIB, LookResult, Offer, Problem, RemoteFile, Request, Secrets, Source
 from sources.contract import Contract, DeliveryName
 
 CHUNK_BYTES = 4 * MIB  # bytes that are held at a time
@@ -33,7 +33,7 @@ _PARTIAL_ENDINGS = (
     ".partial",
     ".crdownload",
     ".uploading",
-)  # in addition to `kind_of`: how transfer programs name what they write
+)  # in addition to `classify_file_name`: how transfer programs name what they write
 
 
 Kind = Literal["file", "folder", "other"]
@@ -42,8 +42,8 @@ Files = dict[str, RemoteFile]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A file or folder in a folder of a source. kind: `other` is a link or device. mark: a text that changes with the content."""
+class RemoteEntry:
+    """A file or folder in a folder of a source. The kind `other` means a link or device. `mark` is a text that changes with the content."""
 
     name: str
     kind: Kind
@@ -51,14 +51,14 @@ class Entry:
     mark: str = ""
 
 
-class Remote(Protocol):
+class RemoteConnection(Protocol):
     """An open connection to a source of files. Paths are relative to the root of the source; "" is the root."""
 
-    def entries(self, folder: str) -> list[Entry]:
+    def list_entries(self, folder: str) -> list[RemoteEntry]:
         """Return the files and folders directly in `folder`."""
 
-    def chunks(self, path: str) -> Iterator[bytes]:
-        """Yield the bytes of a file, at most `CHUNK` at a time."""
+    def read_chunks(self, path: str) -> Iterator[bytes]:
+        """Yield the bytes of a file, at most `CHUNK_BYTES` at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,47 +76,49 @@ class FileSource(Source):
     settle: Annotated[float, Field(ge=0, le=60)] = 5.0
 
     @abstractmethod
-    def connect(self, secrets: Secrets) -> AbstractContextManager[Remote]:
+    def connect(self, secrets: Secrets) -> AbstractContextManager[RemoteConnection]:
         """Open a connection."""
 
-    def look(self, secrets: Secrets, request: Request) -> Look:
+    def look_for_deliveries(self, secrets: Secrets, request: Request) -> LookResult:
         """Look twice at the source. A delivery that changed in between, or lacks a file, is returned as a problem, not as an offer."""
-        for attempt in self.retrying():
+        for attempt in self.make_attempts():
             with attempt, convert_errors(), self.connect(secrets) as remote:
                 first = self._list_deliveries(remote, request.contract)
                 time.sleep(self.settle if first[0] else 0)
                 return self._check_deliveries(first[0], *self._list_deliveries(remote, request.contract), request.contract)
         raise AssertionError  # the last attempt raises
 
-    def fetch(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
+    def fetch_delivery(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
         """Write the files of an offer. Files that were received completely are kept between attempts.
 
         Raises `PullError` if a file changed meanwhile.
         """
         hashes: dict[str, str] = {}
-        for attempt in self.retrying():
+        for attempt in self.make_attempts():
             with attempt, convert_errors(), self.connect(secrets) as remote:
                 for file in offer.files:
                     if file.name not in hashes:
-                        hashes[file.name] = write_stream(remote.chunks(file.path), folder / file.name, file.size, self.largest * MIB)
+                        hashes[file.name] = write_stream(remote.read_chunks(file.path), folder / file.name, file.size, self.largest * MIB)
                 current = self._list_deliveries(remote, request.contract, offer.delivery)[0].get(offer.delivery, {})
                 if _hash_state(current) != _hash_state({file.name: file for file in offer.files}):
                     raise PullError("pull-file-growing")
         return hashes
 
-    def _list_deliveries(self, remote: Remote, agreed: Contract, only: str | None = None) -> tuple[dict[str, Files], list[Problem]]:
-        """Return the files of each delivery, by delivery and name; and a problem if there are no deliveries, or unexpected names.
+    def _list_deliveries(
+        self, remote: RemoteConnection, agreed: Contract, only: str | None = None
+    ) -> tuple[dict[str, Files], list[Problem]]:
+        """Return the files of each delivery by name. Also return a problem if there are no deliveries or if there are unexpected names.
 
-        only: the delivery to list; None: all.
+        If `only` names a delivery, only this delivery is listed.
         """
         files_by_delivery: dict[str, Files] = {}
         unexpected: list[str] = []
         pattern = self._name_pattern(agreed)
-        for entry in remote.entries(""):
+        for entry in remote.list_entries(""):
             match = pattern.fullmatch(entry.name)
             expected = "folder" if self._is_folder_layout else "file"
             if match is None or entry.kind != expected or DeliveryName.parse(match["delivery"], agreed.cadence) is None:
-                unexpected += [entry.name] if kind_of(entry.name) != "system" else []
+                unexpected += [entry.name] if classify_file_name(entry.name) != "system" else []
             elif only not in (None, match["delivery"]):
                 continue
             elif self._is_folder_layout:
@@ -125,14 +127,14 @@ class FileSource(Source):
             else:
                 file = match["file"]
                 files_by_delivery.setdefault(match["delivery"], {})[file] = RemoteFile(file, entry.name, entry.size, entry.mark)
-        names = ", ".join(map(printable_name, sorted(unexpected)[:_MAX_NAMES_SHOWN]))
+        names = ", ".join(map(make_printable_name, sorted(unexpected)[:_MAX_NAMES_SHOWN]))
         if not files_by_delivery:
             return files_by_delivery, [Problem(None, "pull-folder-empty", names)]
         return files_by_delivery, [Problem(None, "pull-name", names)] if unexpected else []
 
-    def _list_folder(self, remote: Remote, delivery: str) -> tuple[Files, list[str]]:
+    def _list_folder(self, remote: RemoteConnection, delivery: str) -> tuple[Files, list[str]]:
         """Return the files in the folder of a delivery, and the paths of all other entries, which landing does not read."""
-        entries = [entry for entry in remote.entries(delivery) if kind_of(entry.name) != "system"]
+        entries = [entry for entry in remote.list_entries(delivery) if classify_file_name(entry.name) != "system"]
         if len(entries) > _MAX_FILES:
             raise PullError("pull-too-large", f"{delivery}: more than {_MAX_FILES:,} files")
         files = {
@@ -152,11 +154,13 @@ class FileSource(Source):
         first = re.escape(self.layout.partition("/")[0])
         return re.compile(first.replace(r"\{delivery\}", "(?P<delivery>.+)").replace(r"\{file\}", f"(?P<file>{names})"))
 
-    def _check_deliveries(self, before: Mapping[str, Files], now: Mapping[str, Files], problems: list[Problem], agreed: Contract) -> Look:
+    def _check_deliveries(
+        self, before: Mapping[str, Files], now: Mapping[str, Files], problems: list[Problem], agreed: Contract
+    ) -> LookResult:
         """Return as offers the deliveries that are complete and did not change between two looks, and as problems all others."""
-        look = Look(problems=problems)
+        look = LookResult(problems=problems)
         for delivery, files in sorted(now.items()):
-            partial = [name for name in files if kind_of(name) == "leftover" or name.lower().endswith(_PARTIAL_ENDINGS)]
+            partial = [name for name in files if classify_file_name(name) == "leftover" or name.lower().endswith(_PARTIAL_ENDINGS)]
             missing = [
                 file.name
                 for file in agreed.files
@@ -168,11 +172,13 @@ class FileSource(Source):
             if not files:
                 look.problems.append(Problem(delivery, "pull-folder-empty"))
             elif unsafe:
-                look.problems.append(Problem(delivery, "pull-name", printable_name(unsafe[0][:100])))
+                look.problems.append(Problem(delivery, "pull-name", make_printable_name(unsafe[0][:100])))
             elif large:
-                look.problems.append(Problem(delivery, "pull-too-large", f"{printable_name(large[0])}: more than {self.largest:,} MiB"))
+                look.problems.append(
+                    Problem(delivery, "pull-too-large", f"{make_printable_name(large[0])}: more than {self.largest:,} MiB")
+                )
             elif partial or _hash_state(before.get(delivery, {})) != _hash_state(files):
-                look.problems.append(Problem(delivery, "pull-file-growing", printable_name(partial[0]) if partial else ""))
+                look.problems.append(Problem(delivery, "pull-file-growing", make_printable_name(partial[0]) if partial else ""))
             elif missing:
                 look.problems.append(Problem(delivery, "pull-file-missing", ", ".join(missing)))
             else:
@@ -193,22 +199,22 @@ def write_stream(chunks: Iterator[bytes], target: Path, size: int | None, larges
     Raises `PullError` if it has more than `largest` bytes, or not exactly `size` bytes.
     """
     digest, written = hashlib.sha256(), 0
-    with storage(target):
+    with convert_storage_errors(target):
         out = target.open("wb", buffering=0)
     with out:
         for chunk in chunks:
             written += len(chunk)
             if written > largest:
-                raise PullError("pull-too-large", f"{printable_name(target.name)}: more than {largest // MIB:,} MiB")
+                raise PullError("pull-too-large", f"{make_printable_name(target.name)}: more than {largest // MIB:,} MiB")
             if size is not None and written > size:
-                raise PullError("pull-file-growing", printable_name(target.name))
+                raise PullError("pull-file-growing", make_printable_name(target.name))
             digest.update(chunk)
             rest = memoryview(chunk)
-            with storage(target):
+            with convert_storage_errors(target):
                 while rest:
                     rest = rest[out.write(rest) :]
-        with storage(target):
+        with convert_storage_errors(target):
             os.fsync(out.fileno())
     if size is not None and written < size:
-        raise PullError("pull-unreachable", f"{printable_name(target.name)}: {written:,} of {size:,} bytes", transient=True)
+        raise PullError("pull-unreachable", f"{make_printable_name(target.name)}: {written:,} of {size:,} bytes", transient=True)
     return digest.hexdigest()

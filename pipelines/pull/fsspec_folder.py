@@ -1,4 +1,4 @@
-"""Folders of fsspec file systems as `Remote`, for SFTP, S3 and shares."""
+"""Folders of fsspec file systems as `RemoteConnection`, for SFTP, S3 and shares."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.pull.file_source import CHUNK_BYTES, Entry, Kind
+from pipelines.pull.file_source import CHUNK_BYTES, Kind, RemoteEntry
 
 _TIMES = ("mtime", "LastModified", "ETag")
 _KINDS: Mapping[str, Kind] = {"file": "file", "directory": "folder"}
@@ -18,7 +18,7 @@ class FileSystem:
     def __init__(self, system: Any, root: str, **options: Any) -> None:
         self._system, self._root, self._options = system, root.rstrip("/") or "/", options
 
-    def entries(self, folder: str) -> list[Entry]:
+    def list_entries(self, folder: str) -> list[RemoteEntry]:
         """Return the files and folders directly in `folder`."""
         path = posixpath.join(self._root, folder).rstrip("/") or "/"
         self._system.invalidate_cache()
@@ -27,10 +27,10 @@ class FileSystem:
             if info["name"].strip("/") != path.strip("/"):  # S3 lists a folder that was made by hand in itself
                 mark = " ".join(str(info[time]) for time in _TIMES if info.get(time) is not None)
                 kind: Kind = "other" if info.get("islink") else _KINDS.get(info["type"], "other")
-                found_entries.append(Entry(posixpath.basename(info["name"].rstrip("/")), kind, info["size"], mark))
+                found_entries.append(RemoteEntry(posixpath.basename(info["name"].rstrip("/")), kind, info["size"], mark))
         return found_entries
 
-    def chunks(self, path: str) -> Iterator[bytes]:
+    def read_chunks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
         with self._system.open(posixpath.join(self._root, path), "rb", **self._options) as file:
             while chunk := file.read(CHUNK_BYTES):

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from pydantic import Field
 
 from pipelines.pull.errors import PullError
-from pipelines.pull.file_source import CHUNK_BYTES, Entry, FileSource
+from pipelines.pull.file_source import CHUNK_BYTES, FileSource, RemoteEntry
 from pipelines.pull.source import ANSWER_SECONDS, MIB, SecretLocation, Secrets
 
 _MAX_PAGE_BYTES = 4 * MIB
@@ -66,40 +66,40 @@ class _HttpsConnection:
     def __init__(self, session: Any, root: str) -> None:
         self._session, self._root = session, root
 
-    def entries(self, folder: str) -> list[Entry]:
+    def list_entries(self, folder: str) -> list[RemoteEntry]:
         """Return the files and folders to which the page of a folder links. Size and mark of each file come from a HEAD request."""
         from lxml import html
 
-        url = self._url(f"{folder}/" if folder else "")
-        with self._request("get", url) as answer:
+        url = self._make_url(f"{folder}/" if folder else "")
+        with self._send_request("get", url) as answer:
             page = b"".join(_read_page(answer))
         if not page.strip():
             return []
-        entries: dict[str, Entry] = {}
+        entries: dict[str, RemoteEntry] = {}
         for anchor in html.fromstring(page).iter("a"):
             target = urlsplit(urljoin(url, anchor.get("href", "")))
             inside = target.geturl().startswith(url) and not target.query and not target.fragment
             name = unquote(target.path[len(urlsplit(url).path) :]) if inside else ""
             if name.rstrip("/") and "/" not in name[:-1]:
-                entries[name] = Entry(name[:-1], "folder") if name.endswith("/") else self._head_file(folder, name)
+                entries[name] = RemoteEntry(name[:-1], "folder") if name.endswith("/") else self._head_file(folder, name)
         return list(entries.values())
 
-    def chunks(self, path: str) -> Iterator[bytes]:
+    def read_chunks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file. It is an error if there are fewer bytes than the server announced."""
-        with self._request("get", self._url(path)) as answer:
+        with self._send_request("get", self._make_url(path)) as answer:
             yield from answer.iter_content(CHUNK_BYTES)
 
-    def _head_file(self, folder: str, name: str) -> Entry:
-        with self._request("head", self._url(f"{folder}/{name}" if folder else name)) as answer:
+    def _head_file(self, folder: str, name: str) -> RemoteEntry:
+        with self._send_request("head", self._make_url(f"{folder}/{name}" if folder else name)) as answer:
             length, headers = answer.headers.get("Content-Length", ""), answer.headers
         mark = " ".join(headers[key] for key in ("ETag", "Last-Modified") if key in headers)
-        return Entry(name, "file", int(length) if length.isdigit() else None, mark)
+        return RemoteEntry(name, "file", int(length) if length.isdigit() else None, mark)
 
-    def _url(self, path: str) -> str:
+    def _make_url(self, path: str) -> str:
         return self._root + quote(path)
 
     @contextmanager
-    def _request(self, method: str, url: str) -> Iterator[Any]:
+    def _send_request(self, method: str, url: str) -> Iterator[Any]:
         timeout = (ANSWER_SECONDS, ANSWER_SECONDS)
         with self._session.request(method, url, stream=True, allow_redirects=False, timeout=timeout) as answer:
             if answer.status_code in _REFUSED_STATUSES:

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from harmonia.atomic_files import sync
-from harmonia.errors import storage
-from pipelines.landing.file_names import PULL_FOLDER, kind_of, printable_name
+from harmonia.atomic_files import sync_to_disk
+from harmonia.errors import convert_storage_errors
+from pipelines.landing.file_names import PULL_FOLDER, classify_file_name, make_printable_name
 from pipelines.landing.receipts import CurrentFiles
 from pipelines.pull.errors import PullError
 from sources.contract import DeliveryName
@@ -26,17 +26,17 @@ _MAX_ATTEMPTS = 3  # at a name that somebody else takes meanwhile
 
 
 @contextmanager
-def staging_folder(inbox: Path, institution: str) -> Iterator[Path]:
+def create_staging_folder(inbox: Path, institution: str) -> Iterator[Path]:
     """Create an empty folder for this institution's pull, in the file system of the inbox, and remove it after the block.
 
-    What a killed pull left in it is removed. The caller must hold `pull_lock`.
+    What a killed pull left in it is removed. The caller must hold `lock_pulls`.
     """
     parent = inbox / PULL_FOLDER
-    with storage(parent):
+    with convert_storage_errors(parent):
         parent.mkdir(mode=0o700, exist_ok=True)
     folder = parent / institution
     shutil.rmtree(folder, ignore_errors=True)
-    with storage(folder):
+    with convert_storage_errors(folder):
         folder.mkdir(mode=0o700, exist_ok=True)  # a process of the killed pull may not have ended yet
     try:
         yield folder
@@ -46,13 +46,13 @@ def staging_folder(inbox: Path, institution: str) -> Iterator[Path]:
 
 def make_delivery_folder(parent: Path, delivery: str) -> Path:
     """Make a new folder in `parent`, the staging folder, for the files of one delivery."""
-    with storage(parent):
+    with convert_storage_errors(parent):
         return Path(tempfile.mkdtemp(prefix=f"{delivery}-", dir=parent))
 
 
 def hash_content(hashes: Mapping[str, str]) -> str:
     """Return a hash of the names and SHA-256 hashes of files. hashes: name → SHA-256."""
-    return hashlib.sha256(json.dumps(sorted((printable_name(name), sha256) for name, sha256 in hashes.items())).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(sorted((make_printable_name(name), sha256) for name, sha256 in hashes.items())).encode()).hexdigest()
 
 
 def put_delivery(
@@ -64,7 +64,7 @@ def put_delivery(
     whether the offered name was pulled before with other content.
     """
     for _ in range(_MAX_ATTEMPTS):
-        versions = _existing_versions(inbox, institution, offered.period, landed)
+        versions = _find_existing_versions(inbox, institution, offered.period, landed)
         latest = max(versions, default=0)
         for version in {latest} if pulled_before else {latest, offered.version}:
             name = DeliveryName(offered.period, version)
@@ -76,7 +76,7 @@ def put_delivery(
     raise PullError("pull-inbox", "another process writes there too")
 
 
-def _existing_versions(inbox: Path, institution: str, period: str, landed: CurrentFiles) -> set[int]:
+def _find_existing_versions(inbox: Path, institution: str, period: str, landed: CurrentFiles) -> set[int]:
     """Return the versions of a period that are in the inbox or were landed."""
     institution_folder = inbox / institution
     in_inbox = {path.name for path in institution_folder.iterdir()} if institution_folder.is_dir() else set()
@@ -89,7 +89,7 @@ def _hash_version(inbox: Path, institution: str, name: DeliveryName, landed: Cur
     """Return the hash of the content of a version: that of its folder in the inbox, else that of its landed files."""
     folder = inbox / institution / str(name)
     if folder.is_dir():
-        files = [path for path in folder.iterdir() if path.is_file() and not path.is_symlink() and kind_of(path.name) == "file"]
+        files = [path for path in folder.iterdir() if path.is_file() and not path.is_symlink() and classify_file_name(path.name) == "file"]
         return hash_content({path.name: _hash_file(path) for path in files})
     files_landed = landed.get((institution, str(name)), {})
     return hash_content({file: stored.sha256 for file, stored in files_landed.items() if stored.kind == "file"})
@@ -108,9 +108,9 @@ def _move_folder(folder: Path, target: Path) -> bool:
     try:
         target.parent.mkdir(exist_ok=True)
         folder.chmod(0o750)
-        sync(folder)
+        sync_to_disk(folder)
         folder.rename(target)
-        sync(target.parent)
+        sync_to_disk(target.parent)
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             return False

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Literal, cast
 
 from harmonia.errors import HarmoniaError
-from harmonia.lock import pull_lock
+from harmonia.lock import lock_pulls
 from harmonia.registry import Registry
 from harmonia.registry.pulls import PullSubject, latest_pulls, record_pull
 from harmonia.registry.tables import Pull
-from pipelines.landing.receipts import CurrentFiles, current_files
+from pipelines.landing.receipts import CurrentFiles, list_current_files
 from pipelines.pull import inbox
 from pipelines.pull.configuration import SETTING, read_sources
 from pipelines.pull.database import Database
 from pipelines.pull.errors import PullError, convert_errors
-from pipelines.pull.source import Look, Offer, Problem, Request, Secrets, Source
+from pipelines.pull.source import LookResult, Offer, Problem, Request, Secrets, Source
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, TaskResult
 from pipelines.resources.workplace import Workplace
@@ -58,18 +58,18 @@ class Limits:
         return cls(**limits)
 
     @property
-    def look(self) -> Bounds:
+    def look_bounds(self) -> Bounds:
         """The bounds of looking at a source."""
         return Bounds(seconds=min(self.seconds, _LOOK_SECONDS), memory=self.memory, patience=1)
 
     @property
-    def fetch(self) -> Bounds:
+    def fetch_bounds(self) -> Bounds:
         """The bounds of fetching a delivery."""
         return Bounds(seconds=self.seconds, memory=self.memory, patience=1)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PullOutcome:
     """The result of a pull for a source, or for a delivery that it offers. The result `new` occurs only in a dry run.
 
     delivery: None if the outcome is that of the source. inbox_name: the delivery in the inbox that has this content.
@@ -113,7 +113,7 @@ def pull_deliveries(
     dry_run: bool = False,
     today: date | None = None,
     limits: Limits | None = None,
-) -> list[Outcome]:
+) -> list[PullOutcome]:
     """Pull from the sources of the institutions `names`, or of all that have a source. A dry run only looks, and writes nothing.
 
     Errors of a source are outcomes. Raises `HarmoniaError` for a name without a source, and if inbox, home or registry cannot be used.
@@ -124,23 +124,23 @@ def pull_deliveries(
             raise HarmoniaError(f"{name} declares no source: add `pull:` to its contract, or name it in HOME/pull.yaml (or {SETTING})")
     chosen = {name: source for name, source in sources.items() if names is None or name in names}
     pulling = _Pull(workplace, registry, dry_run, limits or Limits.from_environment())
-    pulling.close_without_source(set(sources))
-    return pulling.run(chosen, today or datetime.now(UTC).date())
+    pulling.close_problems_without_source(set(sources))
+    return pulling.pull_from_sources(chosen, today or datetime.now(UTC).date())
 
 
 @dataclass
 class _Pull:
-    """The state of one pull. before: the records of earlier pulls, read at the start."""
+    """The state of one pull. `before` has the records of earlier pulls, which are read at the start."""
 
     workplace: Workplace
     registry: Registry
     dry_run: bool
     limits: Limits
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[PullOutcome] = field(default_factory=list)
     before: dict[PullSubject, Pull] = field(default_factory=dict)
     landed: CurrentFiles = field(default_factory=dict)
 
-    def close_without_source(self, names: Collection[str]) -> None:
+    def close_problems_without_source(self, names: Collection[str]) -> None:
         """Close the problems of institutions that no longer have a source."""
         with self.registry.read() as session:
             rows = latest_pulls(session)
@@ -148,27 +148,27 @@ class _Pull:
             if institution not in names and row.rule is not None and not self.dry_run:
                 record_pull(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
 
-    def run(self, sources: Mapping[str, Source | DeclarationError], today: date) -> list[Outcome]:
+    def pull_from_sources(self, sources: Mapping[str, Source | DeclarationError], today: date) -> list[PullOutcome]:
         """Look at the sources, fetch new deliveries, put them into the inbox and record them.
 
         Return the outcomes in the order of the institutions.
         """
         with ExitStack() as held:
-            folders = self._reserve(sources, held)
+            folders = self._lock_institutions(sources, held)
             with self.registry.read() as session:
-                self.before, self.landed = latest_pulls(session), current_files(session)
+                self.before, self.landed = latest_pulls(session), list_current_files(session)
             tasks = [self._make_task(name, sources[name], today) for name in folders]
-            new = [task for task in self._look_at_sources([task for task in tasks if task]) if not self._is_known(task)]
+            new = [task for task in self._look_at_sources([task for task in tasks if task]) if not self._is_already_pulled(task)]
             if self.dry_run:
-                self.outcomes += [Outcome(t.institution, t.source.kind, t.offer.delivery, "new") for t in new if t.offer]
+                self.outcomes += [PullOutcome(t.institution, t.source.kind, t.offer.delivery, "new") for t in new if t.offer]
             else:
-                self._fetch_all(
+                self._fetch_deliveries(
                     [replace(t, folder=inbox.make_delivery_folder(folders[t.institution], t.offer.delivery)) for t in new if t.offer]
                 )
         order = list(sources)
         return sorted(self.outcomes, key=lambda outcome: (order.index(outcome.institution), outcome.delivery or ""))
 
-    def _reserve(self, sources: Mapping[str, Source | DeclarationError], held: ExitStack) -> dict[str, Path]:
+    def _lock_institutions(self, sources: Mapping[str, Source | DeclarationError], held: ExitStack) -> dict[str, Path]:
         """Lock each institution and make the folder for its deliveries. An institution that another process is pulling is left out."""
         folders = {}
         for name, source in sources.items():
@@ -176,12 +176,12 @@ class _Pull:
                 folders[name] = Path()
                 continue
             try:
-                held.enter_context(pull_lock(self.workplace.home, name))
+                held.enter_context(lock_pulls(self.workplace.home, name))
             except HarmoniaError as error:
                 kind = source.kind if isinstance(source, Source) else ""
-                self.outcomes.append(Outcome(name, kind, None, "waiting", detail=str(error)))
+                self.outcomes.append(PullOutcome(name, kind, None, "waiting", detail=str(error)))
                 continue
-            folders[name] = held.enter_context(inbox.staging_folder(self.workplace.inbox, name))
+            folders[name] = held.enter_context(inbox.create_staging_folder(self.workplace.inbox, name))
         return folders
 
     def _make_task(self, name: str, source: Source | DeclarationError, today: date) -> _PullTask | None:
@@ -192,7 +192,7 @@ class _Pull:
             request = Request(contract.load(name))
             if isinstance(source, Database):
                 request = _add_due_period(request, source, self.before, today)
-            return _PullTask(name, source, source.secrets(), request)
+            return _PullTask(name, source, source.read_secrets(), request)
         except PullError as error:
             self._record_problem(name, source, Problem(None, error.rule, error.detail))
             return None
@@ -202,8 +202,8 @@ class _Pull:
 
         Problems are recorded, and earlier problems that no longer exist are closed.
         """
-        for result in bounded.run_each(look_at, tasks, self.limits.look, min(_PROCESSES, len(tasks))):
-            task, look = result.task, cast(Look | PullError, _task_result(result))
+        for result in bounded.run_bounded_tasks(look_at_source, tasks, self.limits.look_bounds, min(_PROCESSES, len(tasks))):
+            task, look = result.task, cast(LookResult | PullError, _get_task_result(result))
             if isinstance(look, PullError):
                 self._record_problem(task.institution, task.source, Problem(None, look.rule, look.detail))
                 continue
@@ -211,23 +211,23 @@ class _Pull:
                 self._record_problem(task.institution, task.source, problem)
             self._close_problems(task, look)
             if not look.offers and not look.problems:
-                self.outcomes.append(Outcome(task.institution, task.source.kind, None, "unchanged", detail="no snapshot is due"))
+                self.outcomes.append(PullOutcome(task.institution, task.source.kind, None, "unchanged", detail="no snapshot is due"))
             yield from (replace(task, offer=offer) for offer in look.offers)
 
-    def _is_known(self, task: _PullTask) -> bool:
+    def _is_already_pulled(self, task: _PullTask) -> bool:
         """Return whether an offer was fetched before and has the same state; if so, add the outcome `unchanged`."""
         offer = cast(Offer, task.offer)
         row = self.before.get((task.institution, offer.delivery))
         if row is None or row.rule is not None or row.state is None or row.state != offer.state:
             return False
         self._record_pull(task, row, row.state, cast(str, row.content), cast(str, row.inbox_name))
-        self.outcomes.append(Outcome(task.institution, task.source.kind, offer.delivery, "unchanged", row.inbox_name))
+        self.outcomes.append(PullOutcome(task.institution, task.source.kind, offer.delivery, "unchanged", row.inbox_name))
         return True
 
-    def _fetch_all(self, tasks: list[_PullTask]) -> None:
+    def _fetch_deliveries(self, tasks: list[_PullTask]) -> None:
         """Fetch the deliveries in processes, and put each into the inbox."""
-        for result in bounded.run_each(fetch, tasks, self.limits.fetch, min(_PROCESSES, len(tasks))):
-            task, hashes = result.task, cast(dict[str, str] | PullError, _task_result(result))
+        for result in bounded.run_bounded_tasks(fetch_delivery, tasks, self.limits.fetch_bounds, min(_PROCESSES, len(tasks))):
+            task, hashes = result.task, cast(dict[str, str] | PullError, _get_task_result(result))
             try:
                 if isinstance(hashes, PullError):
                     raise hashes
@@ -235,7 +235,7 @@ class _Pull:
             except PullError as error:
                 self._record_problem(task.institution, task.source, Problem(cast(Offer, task.offer).delivery, error.rule, error.detail))
 
-    def _put_into_inbox(self, task: _PullTask, hashes: dict[str, str]) -> Outcome:
+    def _put_into_inbox(self, task: _PullTask, hashes: dict[str, str]) -> PullOutcome:
         """Put fetched files into the inbox and record the pull. hashes: name → SHA-256.
 
         Raises `PullError` if the institution's folder in the inbox cannot be written.
@@ -247,12 +247,12 @@ class _Pull:
         folder = cast(Path, task.folder)
         inbox_name, is_new = inbox.put_delivery(self.workplace.inbox, task.institution, name, folder, content, self.landed, pulled_before)
         self._record_pull(task, row, offer.state, content, inbox_name)
-        return Outcome(task.institution, task.source.kind, offer.delivery, "pulled" if is_new else "unchanged", inbox_name)
+        return PullOutcome(task.institution, task.source.kind, offer.delivery, "pulled" if is_new else "unchanged", inbox_name)
 
     def _record_pull(self, task: _PullTask, row: Pull | None, state: str | None, content: str, inbox_name: str) -> None:
         """Record what was fetched.
 
-        For a database it is also recorded that nothing changed, since the day of the last snapshot decides when the next one is due.
+        If nothing changed in a database, this is recorded too, since the day of the last snapshot decides when the next one is due.
         """
         same = row is not None and (row.rule, row.state, row.content, row.inbox_name) == (None, state, content, inbox_name)
         if not self.dry_run and not (same and not isinstance(task.source, Database)):
@@ -263,12 +263,12 @@ class _Pull:
         """Record a problem that prevents pulling from a source, or pulling a delivery."""
         kind = source.kind if isinstance(source, Source) else ""
         result: Result = "failed" if rules()[problem.rule].severity == "error" else "waiting"
-        self.outcomes.append(Outcome(institution, kind, problem.delivery, result, None, problem.rule, problem.detail))
+        self.outcomes.append(PullOutcome(institution, kind, problem.delivery, result, None, problem.rule, problem.detail))
         if not self.dry_run:
             subject = (institution, problem.delivery)
             record_pull(self.registry, subject, self.before.get(subject), rule=problem.rule, detail=problem.detail)
 
-    def _close_problems(self, task: _PullTask, look: Look) -> None:
+    def _close_problems(self, task: _PullTask, look: LookResult) -> None:
         """Close the earlier problems that a source no longer has, also those of deliveries that it no longer offers."""
         open_subjects = {problem.delivery for problem in look.problems} | {offer.delivery for offer in look.offers}
         for (institution, delivery), row in self.before.items():
@@ -282,7 +282,7 @@ def _add_due_period(request: Request, source: Database, before: Mapping[PullSubj
     A snapshot is due from each of the `days` after the end of the period until it is taken.
     """
     spec = request.contract
-    period = periods.previous(periods.containing(today, spec.cadence))
+    period = periods.previous_period(periods.period_containing(today, spec.cadence))
     first, last = periods.first_day(period), periods.last_day(period)
     passed = [day for days in source.days or (spec.due_days,) if (day := last + timedelta(days=days)) <= today]
     row = before.get((spec.institution, period))
@@ -291,27 +291,27 @@ def _add_due_period(request: Request, source: Database, before: Mapping[PullSubj
     return replace(request, period=period, days=(first, last))
 
 
-def _task_result(result: TaskResult[_PullTask]) -> Look | dict[str, str] | PullError:
+def _get_task_result(result: TaskResult[_PullTask]) -> LookResult | dict[str, str] | PullError:
     """Return what a process returned. If the process was ended, return an error with the reason."""
     if result.ended is None:
-        return cast(Look | dict[str, str] | PullError, result.result)
+        return cast(LookResult | dict[str, str] | PullError, result.result)
     rule = {"seconds": "pull-deadline", "memory": "pull-too-large"}.get(result.ended.reason, "pull-failed")
     return PullError(rule, result.ended.detail or result.ended.reason)
 
 
-def look_at(task: _PullTask) -> Look | PullError:
+def look_at_source(task: _PullTask) -> LookResult | PullError:
     """Look at a source. This runs in a separate process."""
     try:
         with convert_errors():
-            return task.source.look(task.secrets, task.request)
+            return task.source.look_for_deliveries(task.secrets, task.request)
     except PullError as error:
         return error
 
 
-def fetch(task: _PullTask) -> dict[str, str] | PullError:
+def fetch_delivery(task: _PullTask) -> dict[str, str] | PullError:
     """Fetch a delivery. This runs in a separate process."""
     try:
         with convert_errors():
-            return task.source.fetch(task.secrets, task.request, cast(Offer, task.offer), cast(Path, task.folder))
+            return task.source.fetch_delivery(task.secrets, task.request, cast(Offer, task.offer), cast(Path, task.folder))
     except PullError as error:
         return error

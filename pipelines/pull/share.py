@@ -42,7 +42,7 @@ class _SharedFolder(FileSystem):
         super().__init__(system, str(root))
         self._path = root
 
-    def chunks(self, path: str) -> Iterator[bytes]:
+    def read_chunks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
         *parts, name = path.split("/")
         try:

@@ -38,13 +38,13 @@ def _check_cron(text: str) -> str:
     parts = text.split()
     bounded = list(zip(parts, _CRON, strict=False))
     if len(parts) != len(_CRON) or not all(
-        _is_within(part_of_list, *bounds) for part, bounds in bounded for part_of_list in part.split(",")
+        _is_cron_part_within(part_of_list, *bounds) for part, bounds in bounded for part_of_list in part.split(",")
     ):
         raise ValueError(f"should be five fields of cron in numbers, for example {SCHEDULE}")
     return text
 
 
-def _is_within(part: str, least: int, most: int) -> bool:
+def _is_cron_part_within(part: str, least: int, most: int) -> bool:
     """Return whether a part of a cron expression has only numbers from `least` to `most`."""
     match = re.fullmatch(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/[1-9]\d?)?", part)
     numbers = [int(number) for number in match.groups() if number] if match else [most + 1]
@@ -64,13 +64,13 @@ class SecretLocation:
         """Return the secret. Raises `PullError` (`pull-no-secret`), which contains only the key of the declaration."""
         if (self.environment is None) == (self.file is None):
             raise PullError("pull-no-secret", f"{name}: needs either `environment` or `file`")
-        secret = os.environ.get(self.environment, "") if self.environment else self._read_file(name, self.file or Path())
+        secret = os.environ.get(self.environment, "") if self.environment else self._read_secret_file(name, self.file or Path())
         if not secret.strip():
             raise PullError("pull-no-secret", f"{name}: its {'variable' if self.environment else 'file'} is not set or empty")
         return secret if "-----BEGIN" in secret else secret.strip()
 
     @staticmethod
-    def _read_file(name: str, path: Path) -> str:
+    def _read_secret_file(name: str, path: Path) -> str:
         try:
             if path.stat().st_mode & 0o007:
                 raise PullError("pull-no-secret", f"{name}: everybody can read its file; chmod it to 0600")
@@ -82,7 +82,7 @@ class SecretLocation:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that a source offers. size: in bytes, None if unknown. mark: a text that changes with the content (time, ETag)."""
+    """A file that a source offers. `size` is in bytes; None if it is unknown. `mark` changes with the content (a time or an ETag)."""
 
     name: str
     path: str
@@ -92,7 +92,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Offer:
-    """A delivery that a source offers. state: the same as long as nothing of the delivery changes; None if the source cannot tell."""
+    """A delivery that a source offers. `state` stays the same as long as the delivery does not change; None if the source cannot tell."""
 
     delivery: str
     state: str | None
@@ -112,7 +112,7 @@ class Problem:
 
 
 @dataclass
-class Look:
+class LookResult:
     """The result of looking at a source: its offers and its problems."""
 
     offers: list[Offer] = field(default_factory=list)
@@ -141,13 +141,13 @@ class Source(ABC):
     attempts: Annotated[int, Field(ge=1, le=10)] = 3  # at a source that does not answer, with pauses that double
     pause: Annotated[float, Field(ge=0, le=60)] = 2.0  # seconds before the second attempt
 
-    def secrets(self) -> dict[str, str]:
+    def read_secrets(self) -> dict[str, str]:
         """Return the secrets, by field of the declaration. Raises `PullError`."""
         locations = {field.name: getattr(self, field.name) for field in fields(self) if field.name in self.secret}
         return {name: location.read(name) for name, location in locations.items() if location is not None}
 
-    def retrying(self) -> Retrying:
-        """Return the attempts with which a transient failure is retried."""
+    def make_attempts(self) -> Retrying:
+        """Return an iterator over attempts, which repeats a transient failure after a pause."""
         from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
         return Retrying(
@@ -158,11 +158,11 @@ class Source(ABC):
         )
 
     @abstractmethod
-    def look(self, secrets: Secrets, request: Request) -> Look:
+    def look_for_deliveries(self, secrets: Secrets, request: Request) -> LookResult:
         """Look at the source. Return its offers and problems. Raises `PullError`."""
 
     @abstractmethod
-    def fetch(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
+    def fetch_delivery(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
         """Write the files of an offer into `folder`. Return their SHA-256, by name.
 
         Raises `PullError`; then `folder` may be in any state.

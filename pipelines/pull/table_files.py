@@ -18,8 +18,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import storage
-from pipelines.landing.file_names import printable_name
+from harmonia.errors import convert_storage_errors
+from pipelines.landing.file_names import make_printable_name
 from pipelines.pull.errors import PullError
 from pipelines.pull.source import MIB
 from sources.contract import ColumnSpec, TableSpec
@@ -31,9 +31,10 @@ _DIALECT_KEYS = {"encoding", "delimiter", "line_end"}
 Rows = Iterator[Sequence[Sequence[Any]]]
 
 
-def value_as_text(value: Any, column: ColumnSpec) -> str | None:
-    """Convert a value to the text that the institution would deliver: dates in the declared form, whole numbers without a point, booleans
-    as 1 and 0.
+def convert_value_to_text(value: Any, column: ColumnSpec) -> str | None:
+    """Convert a value to the text that the institution would deliver.
+
+    Dates get the declared form, whole numbers have no decimal point, and booleans become 1 and 0.
     """
     if value is None or isinstance(value, str):
         return value
@@ -52,13 +53,13 @@ def value_as_text(value: Any, column: ColumnSpec) -> str | None:
     return str(value)
 
 
-def rows_as_text(batches: Rows, columns: Sequence[ColumnSpec], name: str, max_bytes: int) -> Iterator[list[list[str | None]]]:
+def convert_rows_to_text(batches: Rows, columns: Sequence[ColumnSpec], name: str, max_bytes: int) -> Iterator[list[list[str | None]]]:
     """Yield batches of rows as text. Raises `PullError`, which shows `name`, after `max_bytes` bytes."""
     for rows in batches:
-        texts = [[value_as_text(value, column) for value, column in zip(row, columns, strict=True)] for row in rows]
+        texts = [[convert_value_to_text(value, column) for value, column in zip(row, columns, strict=True)] for row in rows]
         max_bytes -= sum(len(value) + 1 for row in texts for value in row if value is not None)
         if max_bytes < 0:
-            raise PullError("pull-too-large", printable_name(name))
+            raise PullError("pull-too-large", make_printable_name(name))
         yield texts
 
 
@@ -69,15 +70,19 @@ def write_delimited(table: TableSpec, rows: Rows, options: Mapping[str, Any], ta
     """
     dialect = {"encoding": "utf-8", "delimiter": ",", "line_end": "\r\n"} | {k: str(options[k]) for k in _DIALECT_KEYS & set(options)}
     encodable, plain = True, target.with_suffix(".utf-8")
-    with storage(plain):
+    with convert_storage_errors(plain):
         out = plain.open("w", encoding="utf-8", errors="replace", newline="")
     with out:
-        for block in _format_blocks(table, rows_as_text(rows, table.columns, target.name, largest), dialect):
+        for block in _format_blocks(table, convert_rows_to_text(rows, table.columns, target.name, largest), dialect):
             encodable = encodable and _is_encodable(block, dialect["encoding"])
-            with storage(plain):
+            with convert_storage_errors(plain):
                 out.write(block)
     encoding = dialect["encoding"] if encodable else "utf-8"
-    with storage(target), plain.open(encoding="utf-8", newline="") as source, target.open("w", encoding=encoding, newline="") as copy:
+    with (
+        convert_storage_errors(target),
+        plain.open(encoding="utf-8", newline="") as source,
+        target.open("w", encoding=encoding, newline="") as copy,
+    ):
         while block := source.read(MIB):
             copy.write(block)
     plain.unlink()
@@ -92,16 +97,16 @@ def write_sqlite(tables: Iterable[tuple[TableSpec, Rows]], target: Path, largest
             db.execute(f"PRAGMA {pragma}")
         db.execute("BEGIN")
         for table, rows in tables:
-            names = ", ".join(f"{_quote(column.name)} TEXT" for column in table.columns)
-            db.execute(f"CREATE TABLE {_quote(table.name)} ({names})")
-            insert = f"INSERT INTO {_quote(table.name)} VALUES ({', '.join('?' * len(table.columns))})"
-            for batch in rows_as_text(rows, table.columns, target.name, largest):
+            names = ", ".join(f"{_quote_name(column.name)} TEXT" for column in table.columns)
+            db.execute(f"CREATE TABLE {_quote_name(table.name)} ({names})")
+            insert = f"INSERT INTO {_quote_name(table.name)} VALUES ({', '.join('?' * len(table.columns))})"
+            for batch in convert_rows_to_text(rows, table.columns, target.name, largest):
                 db.executemany(insert, batch)
         db.execute("COMMIT")
     return _finish_file(target, largest)
 
 
-def _quote(name: str) -> str:
+def _quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -128,7 +133,7 @@ def _is_encodable(block: str, encoding: str) -> bool:
 def _finish_file(target: Path, largest: int) -> str:
     """Make a file durable and return its SHA-256. Raises `PullError` if it is larger than `largest` bytes."""
     if target.stat().st_size > largest:
-        raise PullError("pull-too-large", printable_name(target.name))
-    with storage(target), target.open("rb") as file:
+        raise PullError("pull-too-large", make_printable_name(target.name))
+    with convert_storage_errors(target), target.open("rb") as file:
         os.fsync(file.fileno())
         return hashlib.file_digest(file, "sha256").hexdigest()

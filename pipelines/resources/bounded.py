@@ -35,7 +35,7 @@ _PRELOADED = ["__main__", "pipelines.assets.delivery_batches"]
 class Bounds:
     """The limits for one delivery in a stage: CPU seconds, MiB of memory, number of rows, number of findings.
 
-    patience: wall-clock time is limited to this multiple of the CPU seconds, since disks, servers and other processes take time.
+    Wall-clock time is limited to `patience` times the CPU seconds, since disks, servers and other processes take time.
     """
 
     seconds: int = 60
@@ -78,7 +78,7 @@ class ExceededError(Exception):
 
 @dataclass
 class TaskResult(Generic[T]):
-    """A task with its result. ended: the reason if the task was ended instead."""
+    """A task with its result. If the task was ended before it had a result, `ended` is the reason."""
 
     task: T
     result: Any = None
@@ -102,7 +102,7 @@ class _Worker:
         """The wall-clock seconds that the task of this process has left."""
         return max(0.0, self._deadline - time.monotonic())
 
-    def submit(self, work: Callable[[T], R], task: T, bounds: Bounds) -> None:
+    def submit_task(self, work: Callable[[T], R], task: T, bounds: Bounds) -> None:
         """Send a task to the process once the process has started.
 
         Raises `HarmoniaError` if it does not start, `OSError` if it has died.
@@ -119,7 +119,7 @@ class _Worker:
         self._bounds, self._deadline = bounds, time.monotonic() + bounds.patience * bounds.seconds
         self.pipe.send((work, task, bounds))
 
-    def result_of_work(self) -> Any:
+    def receive_result(self) -> Any:
         """Return the result of the task. It must be called only when the pipe can be read, or the time is over.
 
         Raises `ExceededError`, and `HarmoniaError` if the task raised it.
@@ -183,16 +183,16 @@ atexit.register(stop_processes)
 os.register_at_fork(after_in_child=_workers.clear)  # they belong to the parent
 
 
-def run_one_task(work: Callable[[T], R], task: T, bounds: Bounds) -> R:
+def run_bounded_task(work: Callable[[T], R], task: T, bounds: Bounds) -> R:
     """Run `work` on one task and return the result. Raises `ExceededError`, and `HarmoniaError` if `work` raises it."""
-    outcome = next(iter(run_each(work, [task], bounds)))
+    outcome = next(iter(run_bounded_tasks(work, [task], bounds)))
     if outcome.ended:
         raise outcome.ended
     result: R = outcome.result
     return result
 
 
-def run_each(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, processes: int = 1) -> Iterator[TaskResult[T]]:
+def run_bounded_tasks(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, processes: int = 1) -> Iterator[TaskResult[T]]:
     """Run `work` on every task, each within `bounds`, and `processes` tasks at a time. Yield the results in the order of completion.
 
     work: a module-level function; tasks and results must be picklable. If `work` raises `HarmoniaError`, this function raises it too, and
@@ -204,7 +204,7 @@ def run_each(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, process
             for worker in _start_workers(processes):
                 if waiting and worker not in running:
                     try:
-                        worker.submit(work, waiting[-1], bounds)
+                        worker.submit_task(work, waiting[-1], bounds)
                     except OSError:  # it died while waiting: another replaces it
                         worker.close()
                         continue
@@ -215,7 +215,7 @@ def run_each(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, process
             for worker in [worker for worker in running if worker.pipe in ready or not worker.seconds_left]:
                 task = running.pop(worker)
                 try:
-                    yield TaskResult(task, worker.result_of_work())
+                    yield TaskResult(task, worker.receive_result())
                 except ExceededError as ended:
                     yield TaskResult(task, ended=ended)
     finally:
@@ -233,7 +233,7 @@ def _run_tasks_from_pipe(pipe: Connection) -> None:
         open("/proc/self/oom_score_adj", "w").write("500")  # noqa: PTH123, SIM115 - out of memory, the system ends this process, not the run
     parent = parent_process()
     if parent is not None:
-        threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_exit_when_parent_ends, args=(parent.sentinel,), daemon=True).start()
     pipe.send(True)
     while True:
         try:
@@ -244,7 +244,7 @@ def _run_tasks_from_pipe(pipe: Connection) -> None:
             pipe.send(_run_task(work, task, bounds))
 
 
-def _exit_with_parent(sentinel: int) -> None:
+def _exit_when_parent_ends(sentinel: int) -> None:
     connection.wait([sentinel])
     os.killpg(0, signal.SIGKILL)
 

@@ -25,21 +25,23 @@ def digest_code(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> s
     `HARMONIA_SOURCES`.
     """
     hasher = hashlib.sha256()
-    repository_files = sorted({(str(file.relative_to(_ROOT)), file) for pattern in patterns for file in _files_below(_ROOT.glob(pattern))})
-    outside_files = _files_below([*filter(None, [domain_folder.folder()]), *contract.further_folders()])
+    repository_files = sorted(
+        {(str(file.relative_to(_ROOT)), file) for pattern in patterns for file in _list_files_below(_ROOT.glob(pattern))}
+    )
+    outside_files = _list_files_below([*filter(None, [domain_folder.folder()]), *contract.folders_named_in_environment()])
     for name, path in [*repository_files, *((str(file), file) for file in sorted(outside_files))]:
         hasher.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     for library in libraries:
-        hasher.update(f"{library} {_library_version(library)}\n".encode())
+        hasher.update(f"{library} {_get_library_version(library)}\n".encode())
     return hasher.hexdigest()
 
 
-def _files_below(paths: Iterable[Path]) -> list[Path]:
+def _list_files_below(paths: Iterable[Path]) -> list[Path]:
     files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
     return [file for file in files if file.is_file() and file.suffix != ".pyc"]
 
 
-def _library_version(library: str) -> str:
+def _get_library_version(library: str) -> str:
     try:
         return version(library)
     except PackageNotFoundError:

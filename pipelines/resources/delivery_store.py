@@ -1,7 +1,7 @@
 """The output of a stage by delivery, stored in the lake, so that the next run processes only new deliveries.
 
 Belongs here: frames by delivery and key in few files, and which of them are current. Does not belong here: the meaning of the frames, what
-a key contains (`stage_key`). A stored output is used again only if its key is the same.
+a key contains (`make_stage_key`). A stored output is used again only if its key is the same.
 
 The stage's folder has numbered folders of Parquet files. Each folder is written completely or not at all, and contains the outputs of one
 or more deliveries. A run adds a folder. Two neighbours are merged when the newer one is at least half the size of the older one, so that
@@ -34,11 +34,11 @@ _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lx
 _CurrentPart = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the current rows of the index
 
 
-def _select_all(*_: str) -> bool:
+def _select_every_frame(*_: str) -> bool:
     return True
 
 
-def code_version() -> str:
+def hash_reading_code() -> str:
     """Return a hash of the code and data that turn bytes into validated rows.
 
     They are readers, contracts, rules, code lists, validation, harmonisation and libraries.
@@ -46,47 +46,47 @@ def code_version() -> str:
     return code_digest.digest_code(_CODE, _LIBRARIES)
 
 
-def stage_key(receipt: str, incomplete: bool) -> str:
+def make_stage_key(receipt: str, incomplete: bool) -> str:
     """Return the key of an output that depends only on the bytes of a delivery.
 
     receipt, incomplete: from `pipelines.landing.LandedDelivery`.
     """
-    return hashlib.sha256(f"{receipt} {incomplete} {code_version()}".encode()).hexdigest()
+    return hashlib.sha256(f"{receipt} {incomplete} {hash_reading_code()}".encode()).hexdigest()
 
 
 class DeliveryStore(StoredOutput):
-    """The output of one stage by delivery. manifest: delivery → key of the current outputs, in order."""
+    """The output of one stage for each delivery. `manifest` has the key of the current output of each delivery, in order."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         manifest_file = folder / MANIFEST
         self.manifest: dict[str, str] = json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
 
-    def missing(self, wanted: Mapping[str, str]) -> list[str]:
+    def find_missing(self, wanted: Mapping[str, str]) -> list[str]:
         """Return the deliveries of `wanted` (delivery → key) for which no output with that key is stored."""
-        stored = {(d, k) for _, index in self._parts() for d, k in zip(index["delivery"], index["key"], strict=True)}
+        stored = {(d, k) for _, index in self._list_parts() for d, k in zip(index["delivery"], index["key"], strict=True)}
         return [delivery for delivery, key in wanted.items() if (delivery, key) not in stored]
 
-    def add(self, keys: Mapping[str, str], frames: Frames, number: int | None = None) -> None:
+    def add_outputs(self, keys: Mapping[str, str], frames: Frames, number: int | None = None) -> None:
         """Store outputs.
 
         keys: delivery → key, also of deliveries without rows. frames: with the delivery of each row in the column `DELIVERY`. number: of
-        the new folder, at least `next_number`; used by processes that add outputs at the same time.
+        the new folder, at least `next_folder_number`; used by processes that add outputs at the same time.
         """
         index = pd.DataFrame({"delivery": list(keys), "key": list(keys.values())}, dtype="str")
         rows = sum(map(len, frames.values()))
-        self._write({**frames, _INDEX: index.assign(rows=rows)}, number)
+        self._write_frames({**frames, _INDEX: index.assign(rows=rows)}, number)
 
-    def next_number(self) -> int:
+    def next_folder_number(self) -> int:
         """Return the first folder number that is not in use."""
-        return max((int(path.name) for path in self._folders()), default=0) + 1
+        return max((int(path.name) for path in self._list_folders()), default=0) + 1
 
-    def drop(self, number: int) -> None:
+    def drop_folder(self, number: int) -> None:
         """Remove the folder with this number, even if it is incomplete."""
         for path in (*self.folder.glob(f"{number:06}"), *self.folder.glob(f".{number:06}.*")):
             shutil.rmtree(path)
 
-    def set_current(self, wanted: Mapping[str, str]) -> None:
+    def set_current_outputs(self, wanted: Mapping[str, str]) -> None:
         """Make `wanted` (delivery → key) the current outputs, in this order.
 
         Remove folders without current outputs, and merge small folders.
@@ -95,45 +95,47 @@ class DeliveryStore(StoredOutput):
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in [*self.folder.glob(".*.part"), *self.folder.glob(".*.old"), *self.folder.glob("*.parquet")]:  # of a run that was killed
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for path, index in self._parts():
-            if not self._is_current(index).any():
+        for path, index in self._list_parts():
+            if not self._is_output_current(index).any():
                 _remove_folder(path)
         self._merge_small_folders()
         partial = self.folder / f".{MANIFEST}.part"
         partial.write_text(json.dumps(self.manifest))
         partial.replace(self.folder / MANIFEST)
 
-    def load(self, names: Callable[[str], bool] = _select_all, columns: Callable[[str, str], bool] = _select_all) -> Frames:
+    def load_frames(
+        self, names: Callable[[str], bool] = _select_every_frame, columns: Callable[[str, str], bool] = _select_every_frame
+    ) -> Frames:
         """Return the current frames without the column `DELIVERY`, with rows in the order of the deliveries.
 
         names: selects frames by name. columns: selects columns by frame and column. Raises `FileNotFoundError` if some outputs are missing.
         """
-        parts = self._all_current_parts()
+        parts = self._list_all_current_parts()
         out: Frames = {}
-        for name in dict.fromkeys(file.stem for path, _, _ in parts for file in _frame_files(path, names)):
-            tables, order = self._tables_and_order(name, parts, columns)
+        for name in dict.fromkeys(file.stem for path, _, _ in parts for file in _list_frame_files(path, names)):
+            tables, order = self._load_tables_and_order(name, parts, columns)
             frame = parquet.concatenate(tables)
             out[name] = frame if _is_ascending(order) else frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
         return out
 
-    def table(self, name: str) -> pa.Table | None:
-        """Return one frame, as `load` does, as an Arrow table; None if there is no such frame.
+    def load_table(self, name: str) -> pa.Table | None:
+        """Return one frame, as `load_frames` does, as an Arrow table; None if there is no such frame.
 
         Raises `FileNotFoundError` if some outputs are missing.
         """
-        tables, order = self._tables_and_order(name, self._all_current_parts(), _select_all)
+        tables, order = self._load_tables_and_order(name, self._list_all_current_parts(), _select_every_frame)
         if not tables:
             return None
         table = pa.concat_tables(tables, promote_options="permissive")
         return table if _is_ascending(order) else table.take(order.argsort(kind="stable"))
 
-    def _all_current_parts(self) -> list[_CurrentPart]:
-        parts = list(self._current_parts(None))
+    def _list_all_current_parts(self) -> list[_CurrentPart]:
+        parts = list(self._iterate_current_parts(None))
         if sum(len(current) for _, _, current in parts) < len(self.manifest):
             raise FileNotFoundError(f"{self.folder} does not hold all that its manifest names: run everything")
         return parts
 
-    def _tables_and_order(
+    def _load_tables_and_order(
         self, name: str, parts: list[_CurrentPart], columns: Callable[[str, str], bool]
     ) -> tuple[list[pa.Table], np.ndarray]:
         """Return one frame as a table for each folder, without `DELIVERY`, and the position of each row's delivery in the manifest."""
@@ -150,59 +152,60 @@ class DeliveryStore(StoredOutput):
         order = pd.Index(list(self.manifest)).get_indexer(pd.Index(coded.dictionary.to_pylist()))[coded.indices.to_numpy()]
         return [table.drop_columns([DELIVERY]) for table in tables], order
 
-    def keys_by_folder(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
-        """Return, for each folder, the keys of those of `deliveries` that it stores, and its number of rows."""
-        return [(_keys_of_index(current), int(index["rows"].max())) for _, index, current in self._current_parts(set(deliveries))]
+    def list_keys_by_folder(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
+        """Return for each folder which of `deliveries` it stores, each with its key, and the number of rows in the folder."""
+        return [(_extract_keys(current), int(index["rows"].max())) for _, index, current in self._iterate_current_parts(set(deliveries))]
 
-    def batches(self, deliveries: Collection[str]) -> Iterator[tuple[dict[str, str], Frames]]:
-        """Yield the current outputs of `deliveries`, one folder at a time: their keys, and the frames with `DELIVERY`."""
+    def iterate_batches(self, deliveries: Collection[str]) -> Iterator[tuple[dict[str, str], Frames]]:
+        """Yield the current outputs of `deliveries`, one folder at a time: their keys, and their frames with the column `DELIVERY`."""
         yield from (
-            (_keys_of_index(current), _read_outputs(path, index, current)) for path, index, current in self._current_parts(set(deliveries))
+            (_extract_keys(current), _read_outputs(path, index, current))
+            for path, index, current in self._iterate_current_parts(set(deliveries))
         )
 
-    def _current_parts(self, deliveries: set[str] | None) -> Iterator[_CurrentPart]:
+    def _iterate_current_parts(self, deliveries: set[str] | None) -> Iterator[_CurrentPart]:
         """Yield the folders with current outputs of `deliveries` (None: of all deliveries)."""
         seen: set[str] = set()
-        for path, index in self._parts():
-            current = index[self._is_current(index) & ~index["delivery"].isin(seen)]
+        for path, index in self._list_parts():
+            current = index[self._is_output_current(index) & ~index["delivery"].isin(seen)]
             if deliveries is not None:
                 current = current[current["delivery"].isin(deliveries)]
             seen |= set(current["delivery"])
             if len(current):
                 yield path, index, current
 
-    def _is_current(self, index: pd.DataFrame) -> pd.Series:
+    def _is_output_current(self, index: pd.DataFrame) -> pd.Series:
         return index["delivery"].map(self.manifest).eq(index["key"])
 
-    def _parts(self) -> list[tuple[Path, pd.DataFrame]]:
-        return [(path, pq.ParquetFile(path / f"{_INDEX}.parquet").read().to_pandas()) for path in self._folders()]
+    def _list_parts(self) -> list[tuple[Path, pd.DataFrame]]:
+        return [(path, pq.ParquetFile(path / f"{_INDEX}.parquet").read().to_pandas()) for path in self._list_folders()]
 
-    def _folders(self) -> list[Path]:
+    def _list_folders(self) -> list[Path]:
         return sorted((p for p in self.folder.glob("[0-9]*") if p.is_dir()), key=lambda p: int(p.name)) if self.folder.exists() else []
 
-    def _write(self, frames: Frames, number: int | None = None) -> None:
+    def _write_frames(self, frames: Frames, number: int | None = None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lake.write_tables(self.folder / f"{number or self.next_number():06}", frames)
+        lake.write_tables(self.folder / f"{number or self.next_folder_number():06}", frames)
 
     def _merge_small_folders(self) -> None:
         """Merge the newest two folders as long as the newer is at least half as large as the older."""
-        while len(parts := self._parts()) > 1:
+        while len(parts := self._list_parts()) > 1:
             (older, older_index), (newer, newer_index) = parts[-2:]
             rows = [int(index["rows"].max()) for index in (older_index, newer_index)]
             if 2 * rows[1] < rows[0] or sum(rows) > _MAX_FOLDER_ROWS:
                 return
-            older_current, newer_current = (index[self._is_current(index)] for index in (older_index, newer_index))
+            older_current, newer_current = (index[self._is_output_current(index)] for index in (older_index, newer_index))
             newer_current = newer_current[~newer_current["delivery"].isin(older_current["delivery"])]
             both = [_read_outputs(older, older_index, older_current), _read_outputs(newer, newer_index, newer_current)]
             names = dict.fromkeys(name for frames in both for name in frames)
             merged = {name: _concatenate_frames([frames[name] for frames in both if name in frames]) for name in names}
             index = pd.concat([older_current, newer_current], ignore_index=True)
-            self._write({**merged, _INDEX: index.assign(rows=sum(map(len, merged.values())))})
+            self._write_frames({**merged, _INDEX: index.assign(rows=sum(map(len, merged.values())))})
             _remove_folder(older)
             _remove_folder(newer)
 
 
-def _keys_of_index(index: pd.DataFrame) -> dict[str, str]:
+def _extract_keys(index: pd.DataFrame) -> dict[str, str]:
     return dict(zip(index["delivery"], index["key"], strict=True))
 
 
@@ -218,7 +221,7 @@ def _concatenate_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if len(filled) > 1 else (filled or frames)[0]
 
 
-def _frame_files(path: Path, names: Callable[[str], bool]) -> list[Path]:
+def _list_frame_files(path: Path, names: Callable[[str], bool]) -> list[Path]:
     """List the files of the frames in a folder that `names` selects."""
     return sorted(file for file in path.glob("*.parquet") if file.stem != _INDEX and names(file.stem))
 
@@ -231,12 +234,12 @@ def _read_outputs(
     path: Path,
     index: pd.DataFrame,
     outputs: pd.DataFrame,
-    names: Callable[[str], bool] = _select_all,
-    columns: Callable[[str, str], bool] = _select_all,
+    names: Callable[[str], bool] = _select_every_frame,
+    columns: Callable[[str, str], bool] = _select_every_frame,
 ) -> Frames:
-    """Return the frames of one folder with the rows of `outputs` only. index: all outputs that the folder stores."""
+    """Return the frames of one folder, with only the rows of `outputs`. `index` lists all outputs that the folder stores."""
     out: Frames = {}
-    for file in _frame_files(path, names):
+    for file in _list_frame_files(path, names):
         frame = parquet.read_table(file, [c for c in pq.read_schema(file).names if c == DELIVERY or columns(file.stem, c)])
         out[file.stem] = (
             frame if len(outputs) == len(index) else frame[frame[DELIVERY].isin(set(outputs["delivery"]))].reset_index(drop=True)

@@ -25,14 +25,14 @@ def encode_frame(frame: pd.DataFrame) -> pa.Table:
     return table.cast(pa.schema([(field.name, _TEXT if _is_text_type(field.type) else field.type) for field in table.schema]))
 
 
-def read_encoded(path: Path, columns: Sequence[str]) -> pa.Table:
+def read_encoded_table(path: Path, columns: Sequence[str]) -> pa.Table:
     """Read columns of a table of the lake, with texts dictionary-encoded. Each distinct text is read once."""
     texts = [field.name for field in pq.read_schema(path) if field.name in columns and _is_text_type(field.type)]
     table = pq.read_table(path, columns=list(columns), read_dictionary=texts)
     return table.cast(pa.schema([(field.name, _TEXT if field.name in texts else field.type) for field in table.schema]))
 
 
-def concatenate_encoded(tables: Sequence[pa.Table]) -> pd.DataFrame:
+def concatenate_encoded_tables(tables: Sequence[pa.Table]) -> pd.DataFrame:
     """Concatenate encoded tables to a frame in which texts are unordered categories, and integers with missing values are floats."""
     return pa.concat_tables(tables).unify_dictionaries().to_pandas()
 
@@ -46,21 +46,21 @@ def _decode_column(column: pd.Series) -> pd.Series:
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return column.astype("Int64") if pd.api.types.is_numeric_dtype(column) else column
     values = pa.array(column.cat.categories, pa.large_string())
-    return pd.Series(values.take(pa.array(text_codes(column), mask=column.isna().to_numpy())), index=column.index, dtype="str")
+    return pd.Series(values.take(pa.array(get_text_codes(column), mask=column.isna().to_numpy())), index=column.index, dtype="str")
 
 
-def text_codes(column: pd.Series) -> np.ndarray:
+def get_text_codes(column: pd.Series) -> np.ndarray:
     """Return the code of each cell of an encoded column; -1 for an empty cell."""
     return column.cat.codes.to_numpy().astype("int32")
 
 
-def codes_in_column(column: pd.Series, other: pd.Series) -> np.ndarray:
-    """Return for the text of each cell the code that it has in the encoded column `other`; -1 for a text that `other` lacks."""
+def find_codes_in_column(column: pd.Series, other: pd.Series) -> np.ndarray:
+    """Return the code that the text of each cell has in the encoded column `other`; -1 if `other` does not have the text."""
     numbers = other.cat.categories.get_indexer(column.cat.categories)
-    return np.append(numbers, -1)[text_codes(column)]
+    return np.append(numbers, -1)[get_text_codes(column)]
 
 
-def text_positions(texts: pd.Series, values: pd.Index) -> np.ndarray:
+def find_text_positions(texts: pd.Series, values: pd.Index) -> np.ndarray:
     """Return the position of each text in `values`; -1 if it is missing.
 
     Unlike `get_indexer`, this does not convert each text to Python.
@@ -75,8 +75,8 @@ def is_text_in(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
     return pd.Series(result.to_numpy(zero_copy_only=False), index=texts.index)
 
 
-def group_numbers(*parts: np.ndarray) -> np.ndarray:
-    """Number the rows in the order of first occurrence. Rows that are equal in all `parts` (integers from -1) have the same number."""
+def number_equal_rows(*parts: np.ndarray) -> np.ndarray:
+    """Number the rows in the order of first occurrence. Rows with equal integers (from -1) in all arrays `parts` get the same number."""
     out, groups = np.zeros(len(parts[0]), dtype="int64"), 1
     for part in parts:
         size = int(part.max(initial=-1)) + 2

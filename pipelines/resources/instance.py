@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from harmonia.home import Home
 
 URL_SETTING = "HARMONIA_DAGSTER_URL"
@@ -38,7 +38,7 @@ def install_dagster(home: Home) -> Path:
     """
     home.create()
     settings = home.dagster / "dagster.yaml"
-    with storage(settings):
+    with convert_storage_errors(settings):
         if not settings.exists():
             shutil.copyfile(Path(__file__).parent / "dagster.yaml", settings)
         text = settings.read_text("utf-8")
@@ -59,7 +59,7 @@ def install_dagster(home: Home) -> Path:
 
 
 @contextmanager
-def fast_sqlite_writes(folder: Path) -> Iterator[None]:
+def speed_up_sqlite_writes(folder: Path) -> Iterator[None]:
     """Write SQLite files under `folder` without waiting for the disk at every event, within the `with` block.
 
     Dagster creates an engine for every event, which compiles the same statements again and opens the database again: half of the time of

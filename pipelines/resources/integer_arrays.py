@@ -17,7 +17,7 @@ def concatenate_ranges(first: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.arange(int(counts.sum())) + np.repeat(first - before, counts)
 
 
-def run_starts(sizes: np.ndarray) -> np.ndarray:
+def compute_run_starts(sizes: np.ndarray) -> np.ndarray:
     """Return the start of each of the consecutive runs with these `sizes`, followed by the end of the last run."""
     return np.concatenate([[0], np.cumsum(sizes)]).astype("int64")
 
@@ -29,7 +29,7 @@ def is_run_start(ordered: np.ndarray) -> np.ndarray:
     return out
 
 
-def distinct_numbers(numbers: np.ndarray) -> np.ndarray:
+def find_distinct_numbers(numbers: np.ndarray) -> np.ndarray:
     """Return the distinct numbers, sorted. `numpy.unique` hashes them, which takes several times as long if most are distinct."""
     ordered = np.sort(numbers)
     return ordered[is_run_start(ordered)]
@@ -44,7 +44,7 @@ def find_positions(wanted: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np
 
 
 class CodeLookup:
-    """A lookup of one value by code: the minimum (or another reduction) of `values` over the rows with this code."""
+    """A table that gives one value for each code: the minimum (or another reduction) of `values` over the rows with this code."""
 
     def __init__(self, codes: np.ndarray, values: np.ndarray, reduction: np.ufunc = np.minimum) -> None:
         order = np.argsort(codes, kind="stable")
@@ -53,7 +53,7 @@ class CodeLookup:
         self._codes = codes[first]
         self._values = reduction.reduceat(values, first) if len(codes) else values
 
-    def values_at(self, codes: np.ndarray, missing: float = np.nan) -> np.ndarray:
+    def look_up_values(self, codes: np.ndarray, missing: float = np.nan) -> np.ndarray:
         """Return the value of each code; `missing` for a code that has no value."""
         position, is_known = find_positions(codes, self._codes)
         out = np.full(len(codes), missing)
@@ -62,31 +62,31 @@ class CodeLookup:
 
 
 class RowIndexByOwner:
-    """An index of rows by their owner. owner: number of the owner of each row, from 0 to `size` - 1; negative if the row has none."""
+    """An index of rows by their owner. `owner` has the number of each row's owner, from 0 to `size` - 1; negative if a row has no owner."""
 
     def __init__(self, owner: np.ndarray, size: int) -> None:
         order = np.argsort(owner, kind="stable")
         self._rows = order[np.searchsorted(owner[order], 0) :]
         self.sizes = np.bincount(owner[self._rows], minlength=size)
-        self._start = run_starts(self.sizes)
+        self._start = compute_run_starts(self.sizes)
 
-    def rows_of(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def find_rows_of_owners(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return all rows of the owners `numbers`, as two arrays: the position of the owner in `numbers`, and the row."""
         counts = self.sizes[numbers]
         return np.repeat(np.arange(len(numbers)), counts), self._rows[concatenate_ranges(self._start[numbers], counts)]
 
-    def row_at(self, numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def find_row_at_position(self, numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Return, for each owner in `numbers`, the row at the position `places` (from 0) among its rows."""
         return np.asarray(self._rows[self._start[numbers] + places])
 
     def combine_rows(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Combine each row of the owner `a[n]` with each row of the owner `b[n]`. Return n, the row of `a[n]`, and the row of `b[n]`."""
-        position, left = self.rows_of(a)
+        position, left = self.find_rows_of_owners(a)
         counts = self.sizes[b[position]]
         return np.repeat(position, counts), np.repeat(left, counts), self._rows[concatenate_ranges(self._start[b[position]], counts)]
 
 
-def first_largest_rows(number: np.ndarray, value: np.ndarray) -> np.ndarray:
+def find_first_largest_rows(number: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Return the first row with the largest `value` of each run of equal numbers in the sorted `number`."""
     if not len(number):
         return np.empty(0, dtype="int64")

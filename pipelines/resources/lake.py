@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from harmonia.atomic_files import share
+from harmonia.atomic_files import link_or_copy_file
 from pipelines.resources import encoded_texts, parquet
 
 Frames = dict[str, pd.DataFrame]
@@ -67,31 +67,31 @@ class Tables(Mapping[str, pd.DataFrame]):
         if name not in self._names:
             raise KeyError(name)
         source = self._source
-        columns = [str(column) for column in source[name]] if isinstance(source, dict) else parquet.list_columns(self._file(name))
+        columns = [str(column) for column in source[name]] if isinstance(source, dict) else parquet.list_columns(self._get_file(name))
         selected = columns if self._selected is None else self._selected[name]
         return self.select(name, [column for column in columns if column in selected and column not in self._excluded])
 
     def select(self, name: str, columns: list[str]) -> pd.DataFrame:
         """Return some columns of the frame `name`."""
-        return self._source[name][columns] if isinstance(self._source, dict) else parquet.read_table(self._file(name), columns)
+        return self._source[name][columns] if isinstance(self._source, dict) else parquet.read_table(self._get_file(name), columns)
 
     def as_arrow(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Return some columns of the frame `name` as an Arrow table."""
         return (
             read_as_arrow(self._source, name, columns)
             if isinstance(self._source, dict)
-            else pq.read_table(self._file(name), columns=list(columns))
+            else pq.read_table(self._get_file(name), columns=list(columns))
         )
 
-    def encoded(self, name: str, columns: Sequence[str]) -> pa.Table:
+    def read_encoded(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Return some columns of the frame `name`, with texts dictionary-encoded (`pipelines.resources.encoded_texts`)."""
         return (
             encoded_texts.encode_frame(self._source[name][list(columns)])
             if isinstance(self._source, dict)
-            else encoded_texts.read_encoded(self._file(name), columns)
+            else encoded_texts.read_encoded_table(self._get_file(name), columns)
         )
 
-    def batches(self, name: str, rows: int, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
+    def iterate_batches(self, name: str, rows: int, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
         """Yield the rows of the frame `name`, or some of its columns, in order, `rows` at a time.
 
         A frame without rows gives one empty batch.
@@ -100,15 +100,15 @@ class Tables(Mapping[str, pd.DataFrame]):
             frame = self._source[name] if columns is None else self._source[name][columns]
             yield from (frame.iloc[first : first + rows].reset_index(drop=True) for first in range(0, max(len(frame), 1), rows))
             return
-        with pq.ParquetFile(self._file(name)) as file:
+        with pq.ParquetFile(self._get_file(name)) as file:
             batches = (pa.Table.from_batches([batch]) for batch in file.iter_batches(rows, columns=columns))
             for table in chain([first] if (first := next(batches, None)) else [file.read(columns)], batches):
                 yield parquet.to_frame(table)
 
-    def row_counts(self) -> dict[str, int]:
+    def count_rows(self) -> dict[str, int]:
         """Return the number of rows of each frame."""
         if isinstance(self._source, _CachedFrames | Path):
-            return {name: pq.read_metadata(self._file(name)).num_rows for name in self._names}
+            return {name: pq.read_metadata(self._get_file(name)).num_rows for name in self._names}
         return {name: len(self._source[name]) for name in self._names}
 
     def scan(self, name: str) -> pd.DataFrame | ds.Dataset:
@@ -116,17 +116,17 @@ class Tables(Mapping[str, pd.DataFrame]):
 
         A frame that is not in memory is not loaded completely.
         """
-        return self._source[name] if isinstance(self._source, dict) else parquet.open_dataset([self._file(name)])
+        return self._source[name] if isinstance(self._source, dict) else parquet.open_dataset([self._get_file(name)])
 
-    def without(self, columns: Collection[str]) -> Tables:
+    def exclude_columns(self, columns: Collection[str]) -> Tables:
         """Return the same frames without `columns`."""
         return Tables(self._source, columns, self._selected)
 
-    def restricted_to(self, columns: Mapping[str, Collection[str]]) -> Tables:
+    def restrict_to_columns(self, columns: Mapping[str, Collection[str]]) -> Tables:
         """Return the frames named in `columns`, with only the columns listed there."""
         return Tables(self._source, self._excluded, columns)
 
-    def _file(self, name: str) -> Path:
+    def _get_file(self, name: str) -> Path:
         folder = self._source.folder if isinstance(self._source, _CachedFrames) else self._source
         assert isinstance(folder, Path)
         return folder / f"{name}.parquet"
@@ -150,7 +150,7 @@ def read_as_arrow(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequen
 
 def read_matching_rows(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], **values: str) -> pd.DataFrame:
     """Return the rows of a frame of `tables` that have these `values` (column → value), with some of their columns."""
-    parts = tables.batches(name, _BATCH_ROWS, list(columns)) if isinstance(tables, Tables) else iter([tables[name][list(columns)]])
+    parts = tables.iterate_batches(name, _BATCH_ROWS, list(columns)) if isinstance(tables, Tables) else iter([tables[name][list(columns)]])
     frames_ = [part[(part[list(values)] == pd.Series(values)).all(axis=1)] for part in parts]
     return pd.concat(frames_, ignore_index=True)
 
@@ -169,7 +169,7 @@ VERSION_FILE = "version.json"
 class DataVersion:
     """The data version of a stage's output: a hash of everything that the output depends on.
 
-    rows: the number of rows that Dagster shows.
+    `rows` is the number of rows that Dagster shows.
     """
 
     version: str
@@ -199,7 +199,7 @@ def read_version(folder: Path) -> DataVersion | None:
         return None
 
 
-def _frames_and_values(value: Any) -> tuple[Frames, dict[str, Any]]:
+def _split_frames_and_values(value: Any) -> tuple[Frames, dict[str, Any]]:
     """Return the frames of a dataclass, by `field` or `field.key`, and its plain values, by field."""
     frames: Frames = {}
     plain: dict[str, Any] = {}
@@ -214,7 +214,7 @@ def _frames_and_values(value: Any) -> tuple[Frames, dict[str, Any]]:
     return frames, plain
 
 
-def _json_default(value: Any) -> Any:
+def _convert_to_json_value(value: Any) -> Any:
     """Convert a value that JSON cannot encode: numpy numbers become numbers, missing values null, everything else text."""
     if isinstance(value, np.number):
         return value.item()
@@ -229,10 +229,10 @@ def pack_frames(value: Any) -> Frames:
     if isinstance(value, Mapping):
         return dict(value)
     items = value if isinstance(value, Sequence) else [value]
-    parts = [_frames_and_values(item) for item in items]
+    parts = [_split_frames_and_values(item) for item in items]
     rows = [
         {
-            "plain": json.dumps(plain, default=_json_default),
+            "plain": json.dumps(plain, default=_convert_to_json_value),
             "dtypes": json.dumps({name: parquet.column_types(frame) for name, frame in frames.items()}),
         }
         for frames, plain in parts
@@ -246,7 +246,7 @@ def pack_frames(value: Any) -> Frames:
 
 
 def _build_dataclass(dataclass_type: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
-    """Build a dataclass from its frames and plain values (see `_frames_and_values`)."""
+    """Build a dataclass from its frames and plain values (see `_split_frames_and_values`)."""
     hints = get_type_hints(dataclass_type)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(dataclass_type):
@@ -290,7 +290,7 @@ def unpack_frames(value_type: Any, frames: Frames) -> Any:
 
 
 def write_tables(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.BatchStream | Path]) -> int:
-    """Replace the tables in `folder` by `frames`, all or none. Return the number of bytes written. Raises `OSError`.
+    """Replace all tables in `folder` by `frames`, or none of them. Return the number of bytes written. Raises `OSError`.
 
     A `Path` is a finished Parquet file that is never modified. It is linked instead of copied if the file system allows that. The caller
     must have the run lock, since leftovers of killed runs beside `folder` are removed.
@@ -302,7 +302,7 @@ def write_tables(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.Batch
     try:
         for name, frame in frames.items():
             if isinstance(frame, Path):
-                share(frame, partial / f"{name}.parquet")
+                link_or_copy_file(frame, partial / f"{name}.parquet")
             else:
                 parquet.write_table(partial / f"{name}.parquet", frame)
         size = sum(path.stat().st_size for path in partial.iterdir())
@@ -317,16 +317,16 @@ def write_tables(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.Batch
     return size
 
 
-def size_of_tables(folder: Path) -> int:
+def compute_size_of_tables(folder: Path) -> int:
     """Return the size of the tables in `folder` in bytes. Raises `FileNotFoundError` if there are none."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not in the lake: materialise the stage before it, or run everything")
     return sum(path.stat().st_size for path in folder.glob("*.parquet"))
 
 
-def is_small(folder: Path) -> bool:
+def are_tables_small(folder: Path) -> bool:
     """Return whether the tables in `folder` are small enough to stay in memory. Raises `FileNotFoundError` if there are none."""
-    return size_of_tables(folder) <= MAX_SMALL_BYTES and sum(map(_count_cells, folder.glob("*.parquet"))) <= MAX_SMALL_CELLS
+    return compute_size_of_tables(folder) <= MAX_SMALL_BYTES and sum(map(_count_cells, folder.glob("*.parquet"))) <= MAX_SMALL_CELLS
 
 
 def _count_cells(path: Path) -> int:
@@ -336,7 +336,7 @@ def _count_cells(path: Path) -> int:
 
 def read_tables(folder: Path) -> Frames:
     """Return the tables in `folder` by name, with the types with which they were written. Raises `FileNotFoundError` if there are none."""
-    size_of_tables(folder)
+    compute_size_of_tables(folder)
     return {path.stem: parquet.read_table(path) for path in sorted(folder.glob("*.parquet"))}
 
 
@@ -345,7 +345,7 @@ def open_output(value_type: Any, folder: Path) -> Any:
     if isinstance(value_type, type) and issubclass(value_type, StoredOutput):
         return value_type(folder)
     if value_type is dict:
-        return Tables(_CachedFrames(folder) if is_small(folder) else folder)
+        return Tables(_CachedFrames(folder) if are_tables_small(folder) else folder)
     return unpack_frames(value_type, read_tables(folder))
 
 

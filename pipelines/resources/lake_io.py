@@ -17,7 +17,7 @@ from pipelines.resources.lake import (
     StoredOutput,
     Tables,
     VersionedOutput,
-    is_small,
+    are_tables_small,
     open_output,
     pack_frames,
     write_tables,
@@ -55,7 +55,7 @@ class LakeIOManager(dg.IOManager):
             return
         frames = pack_frames(obj)
         written = write_tables(folder, frames)
-        if is_small(folder):
+        if are_tables_small(folder):
             self._cache[key] = Tables(obj) if isinstance(obj, dict) else obj
         context.add_output_metadata(
             {
@@ -72,6 +72,6 @@ class LakeIOManager(dg.IOManager):
             return self._cache[key]
         with redact_errors(f"{'/'.join(key)}: reading from the lake", self._logs):
             value = open_output(self._shapes.get(key[-1], dict), folder)
-        if is_small(folder):
+        if are_tables_small(folder):
             self._cache[key] = value
         return value

@@ -40,7 +40,7 @@ def run_in_processes(work: Callable[[T], None], tasks: Iterable[T], rows: int) -
     context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
     context.set_forkserver_preload([work.__module__])
     try:
-        with ProcessPoolExecutor(processes, mp_context=context, initializer=_exit_with_parent) as pool:
+        with ProcessPoolExecutor(processes, mp_context=context, initializer=_exit_when_parent_ends) as pool:
             for _ in pool.map(work, tasks):
                 pass
     except BrokenProcessPool:
@@ -50,7 +50,7 @@ def run_in_processes(work: Callable[[T], None], tasks: Iterable[T], rows: int) -
         ) from None
 
 
-def _exit_with_parent() -> None:
+def _exit_when_parent_ends() -> None:
     """Ignore interrupts, which the run handles, and exit at once if the run is killed, before the next run begins."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()

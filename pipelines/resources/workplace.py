@@ -21,7 +21,7 @@ DEFAULT_INBOX, DEFAULT_HOME = Path("data/inbox"), Path("data/home")
 class Workplace:
     """The folders and databases of a run.
 
-    The URLs are None if the databases are files in the home. A URL may contain a password and is never shown.
+    A URL is None if its database is a file in the home. A URL may contain a password and is never shown.
     """
 
     inbox: Path

@@ -29,7 +29,7 @@ DELIVERY_COLUMNS: tuple[str, ...] = ("institution", "delivery", "period", "versi
 
 
 @dataclass
-class Validated:
+class ValidatedDeliveries:
     """All deliveries of one institution, validated. Every frame names the delivery, in the order of quarter and version.
 
     deliveries   `DELIVERY_COLUMNS`
@@ -51,22 +51,22 @@ class Validated:
     findings: pd.DataFrame
 
 
-def validate(institution: str, results: Mapping[str, ReadResult], partial: Collection[str] = ()) -> Validated:
-    """Validate all deliveries of an institution together. results: name of the delivery → the delivery as read.
+def validate(institution: str, results: Mapping[str, ReadResult], partial: Collection[str] = ()) -> ValidatedDeliveries:
+    """Validate all deliveries of an institution together. `results` has each delivery as it was read, by name.
 
-    partial: deliveries that were not received completely; a record that is missing from such a delivery is not withdrawn. The content of a
-    delivery never raises an error. Raises `ValueError` for a name that is not the name of a delivery.
+    `partial` names the deliveries that were not received completely. A record that is missing from such a delivery is not withdrawn. The
+    content of a delivery never raises an error. Raises `ValueError` for a name that is not the name of a delivery.
     """
-    deliveries = _delivery_frame(institution, results)
+    deliveries = _make_delivery_frame(institution, results)
     results = {d: results[d] for d in deliveries["delivery"]}
     tables, set_aside, unknown_codes, cell_findings = validate_tables(institution, results, deliveries)
-    quarantined = _quarantined_rows(institution, results, set_aside)
+    quarantined = _list_quarantined_rows(institution, results, set_aside)
     files, incomplete = completeness.find_file_states(contracts.load(institution), results, tables, quarantined, unknown_codes)
     states = [delivery_state(files[d].values(), received_completely=d not in partial) for d in deliveries["delivery"]]
-    return Validated(
+    return ValidatedDeliveries(
         institution=institution,
         deliveries=deliveries.assign(state=pd.Series(states, index=deliveries.index, dtype="str")),
-        files=_file_frame(results, files),
+        files=_make_file_frame(results, files),
         tables=tables,
         quarantined=quarantined,
         structure=_concatenate_deliveries({d: r.structure for d, r in results.items()}, ("file", "part", "line", "kind")),
@@ -84,11 +84,11 @@ def validate_tables(
     together do not fit into memory.
     """
     contract = contracts.load(institution)
-    blanked_cells = redacted_rows.redacted_cells(results, deliveries)
+    blanked_cells = redacted_rows.list_redacted_cells(results, deliveries)
     tables: dict[str, pd.DataFrame] = {}
     hits_on_cells: dict[str, list[Hit]] = {}
     for table, spec in contract.tables.items():
-        frame, hits_on_cells[table] = _type_table(spec, _stack_table(table, spec, results, deliveries))
+        frame, hits_on_cells[table] = _parse_table(spec, _concatenate_table(table, spec, results, deliveries))
         tables[table] = redacted_rows.mark_redacted_cells(frame, blanked_cells)
     keyed_tables = keys.add_keys(contract, tables)
     unknown_codes = completeness.find_unknown_codes(contract, keyed_tables)
@@ -111,7 +111,7 @@ def validate_tables(
                     else pd.concat([located, _locate_findings(table, tables[table], rule, column, before_erasure)])
                 )
         for table, frame in tables.items():
-            for hit in (*_model_findings(institution, table, frame), *relations.find_faults_within_table(contract.tables[table], frame)):
+            for hit in (*_find_model_faults(institution, table, frame), *relations.find_faults_within_table(contract.tables[table], frame)):
                 yield redacted_rows.drop_findings_of_redacted_rows(_locate_findings(table, frame, *hit), blanked_cells)
         for table, rule, column, index in relations.find_faults_between_tables(contract, tables):
             yield redacted_rows.drop_findings_of_redacted_rows(_locate_findings(table, tables[table], rule, column, index), blanked_cells)
@@ -121,7 +121,7 @@ def validate_tables(
     return tables, set_aside, unknown_codes, generate_findings()
 
 
-def _delivery_frame(institution: str, results: Mapping[str, ReadResult]) -> pd.DataFrame:
+def _make_delivery_frame(institution: str, results: Mapping[str, ReadResult]) -> pd.DataFrame:
     """Return the deliveries of an institution (`DELIVERY_COLUMNS`), without their state."""
     rows = []
     for delivery in results:
@@ -134,7 +134,7 @@ def _delivery_frame(institution: str, results: Mapping[str, ReadResult]) -> pd.D
     return frame.astype({"version": "int64"}).sort_values(["period", "version"], ignore_index=True)
 
 
-def _file_frame(results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+def _make_file_frame(results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """Return the files with their state and the number of rows that the reader counted. The row accounting must give the same number."""
     rows = [
         (delivery, file, state, results[delivery].rows.get(file, 0))
@@ -151,7 +151,7 @@ def _concatenate_deliveries(frames: Mapping[str, pd.DataFrame], columns: Sequenc
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=[*columns, "delivery"], dtype="str")
 
 
-def _stack_table(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
+def _concatenate_table(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
     """Concatenate a table of all deliveries as text, and add `_delivery`, `_period`, `_version`.
 
     `_row` and `_parent` become unique over deliveries.
@@ -160,7 +160,7 @@ def _stack_table(table: str, spec: TableSpec, results: Mapping[str, ReadResult],
     for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True):
         frame = results[delivery].tables.get(table)
         if frame is not None and len(frame):
-            moved = {c: frame[c].astype("Int64") + row_numbers.first_row_number(period, version) for c in ("_row", "_parent")}
+            moved = {c: frame[c].astype("Int64") + row_numbers.compute_first_row_number(period, version) for c in ("_row", "_parent")}
             frames.append(frame.assign(**moved, _delivery=delivery, _period=period, _version=version))
     labels = ("_delivery", "_period", "_version")
     columns = [*(c.name for c in spec.columns), *POSITION, *labels]
@@ -169,7 +169,7 @@ def _stack_table(table: str, spec: TableSpec, results: Mapping[str, ReadResult],
     return out.astype({"_delivery": "str", "_period": "str"})
 
 
-def _type_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]:
+def _parse_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]:
     """Return a table with typed columns, and the findings on its cells."""
     ends = {period: pd.Timestamp(last_day(period)) for period in raw["_period"].unique()}
     end = raw["_period"].map(ends).astype("datetime64[s]")
@@ -204,7 +204,7 @@ def _split_valid_rows(
         spec = contract.tables[table]
         can_read = pd.Series(True, index=frame.index)
         if spec.key:
-            can_read = keys.is_readable_key(keys.key_parts(frame, spec, spec.key), spec)
+            can_read = keys.is_readable_key(keys.extract_key_parts(frame, spec, spec.key), spec)
         is_good = can_read & ~frame["_delivery"].isin(replaced)
         good[table] = frame if is_good.all() else frame[is_good].reset_index(drop=True)
         rule = can_read[~is_good].map({True: "file-codes-unknown", False: "cell-key-unreadable"})
@@ -233,9 +233,9 @@ def _locate_findings(table: str, frame: pd.DataFrame, rule: str, column: str | N
     )
 
 
-def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterator[Hit]:
+def _find_model_faults(institution: str, table: str, frame: pd.DataFrame) -> Iterator[Hit]:
     """Yield the findings of the pandera model of a table."""
-    model = exports.models(institution)[table]
+    model = exports.load_models(institution)[table]
     try:
         model.validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as errors:
@@ -249,8 +249,8 @@ def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterat
             yield str(rule), check.title, passed.index[~passed.fillna(True).astype(bool)]
 
 
-def _quarantined_rows(institution: str, results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the quarantined rows (`QUARANTINE_COLUMNS`): those that the reader could not read, and those that validation set aside."""
+def _list_quarantined_rows(institution: str, results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """List the quarantined rows (`QUARANTINE_COLUMNS`): the rows that the reader could not read, and the rows that validation excluded."""
     columns = [c for c in QUARANTINE_COLUMNS if c not in ("institution", "delivery")]
     parts = [_concatenate_deliveries({d: r.unreadable for d, r in results.items()}, columns)]
     for table, frame in set_aside.items():
@@ -274,9 +274,9 @@ def _collect_findings(
     tables: dict[str, pd.DataFrame],
     incomplete: list[completeness.Finding],
 ) -> pd.DataFrame:
-    """Collect the findings of reading, on files that lack records, on cells and relations, and on rows set aside.
+    """Collect all findings: of the reader, on files that lack records, on cells and relations, and on quarantined rows.
 
-    A row that is set aside because of its key has only this finding.
+    A row that is quarantined because of its key has only this finding.
     """
     rows_set_aside = pd.concat([frame.loc[frame["_aside"] == "cell-key-unreadable", "_row"] for frame in set_aside.values()])
     folded = [pd.DataFrame(columns=["rule"])]
@@ -327,7 +327,7 @@ def _add_record_keys(all_findings: pd.DataFrame, tables: dict[str, pd.DataFrame]
 
 
 def _show_quarantined_rows(all_findings: pd.DataFrame, quarantined: pd.DataFrame, location: list[str]) -> pd.DataFrame:
-    """Use the text of a quarantined row as value of its finding, so that the institution sees the row itself."""
+    """Set the value of a finding on a quarantined row to the text of the row, so that the institution sees the row itself."""
     with_bytes = quarantined[quarantined["line"].notna() & quarantined["raw"].notna()].drop_duplicates([*location, "rule"])
     if with_bytes.empty:
         return all_findings

@@ -30,7 +30,7 @@ _MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\
 class TypedColumn:
     """A delivered column after parsing.
 
-    columns: its typed columns (`name`, `name:…`). found: its findings, as rule → mask over the rows.
+    `columns` has its typed columns (`name`, `name:…`). `found` says for each rule which rows break it.
     """
 
     columns: dict[str, pd.Series]
@@ -60,9 +60,9 @@ def parse_column(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Ty
     end_number, ends = pd.factorize(period_end)
     distinct, position = np.unique(text_number * max(len(ends), 1) + end_number, return_inverse=True)
     if len(distinct) > _MOSTLY_DISTINCT * len(text):
-        return _parse_distinct(spec, text, period_end)
+        return _parse_distinct_texts(spec, text, period_end)
     of_text, of_end = np.divmod(distinct, len(ends))
-    parsed = _parse_distinct(spec, pd.Series(texts.take(of_text), dtype=text.dtype), pd.Series(ends.take(of_end)))
+    parsed = _parse_distinct_texts(spec, pd.Series(texts.take(of_text), dtype=text.dtype), pd.Series(ends.take(of_end)))
 
     def spread(columns: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
         return {name: pd.Series(series.array.take(position), index=text.index) for name, series in columns.items()}
@@ -70,7 +70,7 @@ def parse_column(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Ty
     return TypedColumn(spread(parsed.columns), spread(parsed.found))
 
 
-def _parse_distinct(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
+def _parse_distinct_texts(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
     """Parse a column whose texts are distinct in each quarter."""
     clean = trim_text(text)
     out = _BY_TYPE.get(spec.type, _parse_text)(spec, clean, period_end)
@@ -89,7 +89,7 @@ def _parse_distinct(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) ->
 
 
 def find_broken_rules(column: str, typed_column: TypedColumn) -> Iterator[tuple[str, str, pd.Index]]:
-    """Yield each rule that a row of the column breaks, with the field and the index of these rows."""
+    """Yield each rule that the column breaks, with the field and the index of the rows that break it."""
     for rule, mask in typed_column.found.items():
         hit = mask.fillna(False).astype(bool)
         if hit.any():
@@ -192,9 +192,9 @@ def _parse_own_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedC
 
 
 def _parse_reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
-    parsed = case_numbers.parse_numbers(text)
+    parsed = case_numbers.parse_case_numbers(text)
     first = parsed.drop_duplicates("row").set_index("row").reindex(text.index)
-    implausible = parsed.loc[_are_implausible(parsed, text, period_end), "row"]
+    implausible = parsed.loc[_are_case_numbers_implausible(parsed, text, period_end), "row"]
     return TypedColumn(
         {spec.name: text, f"{spec.name}:kind": first["kind"]},
         {
@@ -205,14 +205,14 @@ def _parse_reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -
     )
 
 
-def _are_implausible(parsed: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
+def _are_case_numbers_implausible(parsed: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
     """Return for each case number whether it has a future year, a year before any register, or a register or region that does not exist."""
     year, typed_in = parsed["year"], text.reindex(parsed["row"]).reset_index(drop=True)
     no_year = (parsed["kind"] != "other") & (
         (year > period_end.reindex(parsed["row"]).dt.year.reset_index(drop=True)) | (year < _OLDEST_REFERENCE)
     ).fillna(True)
     no_register = (parsed["register"] == "PP.?") & typed_in.str.contains(r"(?i)P\W*P\W*[04-9]\W+(?:nr\W*)?\d+\s*[/-]", regex=True, na=False)
-    no_region = parsed["region"].notna() & ~parsed["region"].isin(case_numbers.number_regions())
+    no_region = parsed["region"].notna() & ~parsed["region"].isin(case_numbers.list_number_regions())
     return (no_year | no_register | no_region).astype(bool)
 
 
@@ -250,7 +250,7 @@ def _parse_offence_words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typ
     return TypedColumn({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna(), "cell-words-spelling": spelled})
 
 
-def _code_list_parser(unknown: str, spelled: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]:
+def _make_code_list_parser(unknown: str, spelled: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]:
     def parse(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
         code = code_lists.find_codes(name, text)["code"]
         agreed = code if spec.agreed == "code" else code.map(code_lists.read_code_list(name).set_index("code")["label_sq"])
@@ -263,7 +263,7 @@ def _code_list_parser(unknown: str, spelled: str, name: str) -> Callable[[Column
 
 
 def _parse_sentence(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
-    return TypedColumn({spec.name: text}, {"cell-sentence-unreadable": text.notna() & sentences.sentence_days(text).isna()})
+    return TypedColumn({spec.name: text}, {"cell-sentence-unreadable": text.notna() & sentences.parse_sentence_days(text).isna()})
 
 
 _BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]] = {
@@ -277,8 +277,8 @@ _BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]] =
     "article": _parse_article,
     "offence_words": _parse_offence_words,
     "form_words": _parse_offence_words,
-    "country": _code_list_parser("cell-country-unknown", "cell-country-spelling", "countries"),
-    "municipality": _code_list_parser("cell-place-unknown", "cell-place-spelling", "municipalities"),
-    "seat": _code_list_parser("cell-place-unknown", "cell-place-spelling", "seats"),
+    "country": _make_code_list_parser("cell-country-unknown", "cell-country-spelling", "countries"),
+    "municipality": _make_code_list_parser("cell-place-unknown", "cell-place-spelling", "municipalities"),
+    "seat": _make_code_list_parser("cell-place-unknown", "cell-place-spelling", "seats"),
     "sentence": _parse_sentence,
 }

@@ -57,7 +57,7 @@ class UnknownCodes:
 
 
 def find_unknown_codes(contract: Contract, tables: Mapping[str, pd.DataFrame]) -> list[UnknownCodes]:
-    """Find the required columns in which more than `_MAX_LOST_SHARE` of the codes are unknown. tables: all typed rows."""
+    """Find the required columns in which more than `_MAX_LOST_SHARE` of the codes are unknown. `tables` has all typed rows."""
     columns_with_unknown_codes: list[UnknownCodes] = []
     for name, spec in contract.tables.items():
         for column in (column for column in spec.columns if column.type == "code" and column.required):
@@ -92,7 +92,7 @@ def find_file_states(
         )
         states[delivery] = dict(result.files)
         signs = [(each.file, PARTIAL, each.finding) for each in unknown_codes if each.delivery == delivery]
-        for file, state, finding in (*_find_signs(contract, result, tables_of_delivery, quarantined_rows), *signs):
+        for file, state, finding in (*_find_signs_of_loss(contract, result, tables_of_delivery, quarantined_rows), *signs):
             if states[delivery][file] != UNREADABLE:
                 states[delivery][file] = state
             if finding:
@@ -106,23 +106,25 @@ def _split_by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.D
     return lambda delivery: frame.iloc[positions.get(delivery, [])]
 
 
-def _find_signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame) -> Iterator[Sign]:
+def _find_signs_of_loss(
+    contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame
+) -> Iterator[Sign]:
     """Yield the signs that files lack records, for the files that could be opened."""
-    delivered = [(spec, delivered_name(spec, result)) for spec in contract.files]
+    delivered = [(spec, find_delivered_name(spec, result)) for spec in contract.files]
     opened = [(spec, file) for spec, file in delivered if file and result.files[file] in (COMPLETE, PARTIAL)]
     file_of = {table: file for spec, file in opened for table in spec.tables}
     without_records = False
     for spec, file in opened:
         rows = quarantined[quarantined["file"] == file]
-        absent = [name for name in spec.tables if tables[name].empty and _rows_required(contract.tables[name], tables)]
-        if absent and not (len(rows) == 0 and _total_confirms_none(result, file)):
+        absent = [name for name in spec.tables if tables[name].empty and _requires_rows(contract.tables[name], tables)]
+        if absent and not (len(rows) == 0 and _does_total_confirm_no_records(result, file)):
             nothing = all(tables[name].empty for name in spec.tables)
             without_records = True
             finding = {"rule": "file-no-records", "detail": ", ".join(absent), "origin": "consequence" if len(rows) else "cause"}
             yield file, UNREADABLE if nothing else PARTIAL, finding
         elif _exceeds_share(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _MAX_LOST_SHARE):
             yield file, PARTIAL, {"rule": "file-rows-lost", "detail": f"{len(rows)}"}
-        yield from _find_lacking_lists(contract, spec, result, file, tables)
+        yield from _find_missing_lists(contract, spec, result, file, tables)
         if _lacks_required_column(contract, spec, result, file):
             yield file, PARTIAL, None
     if without_records and all(frame.empty for frame in tables.values()):  # then a file that may be empty says nothing either
@@ -130,10 +132,10 @@ def _find_signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.
     yield from _find_unmatched_cases(contract, tables, quarantined, file_of)
 
 
-def _find_lacking_lists(
+def _find_missing_lists(
     contract: Contract, spec: FileSpec, result: ReadResult, file: str, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[Sign]:
-    """Find nested lists that many records of a file lack, or that are another value there."""
+    """Find nested lists that are missing from many records of a file, or that have a value of another kind there."""
     lacking = Counter(f.get("field") for f in result.findings if f["file"] == file and f["rule"] in _LACKS_LIST)
     for name in spec.tables:
         parent, n = contract.tables[name].parent, lacking[name]
@@ -163,7 +165,7 @@ def _find_unmatched_cases(
             yield file_of[name], PARTIAL, {"rule": "file-persons-missing", "detail": f"{len(cases - cases_of_persons)} / {len(cases)}"}
 
 
-def _rows_required(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
+def _requires_rows(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
     """Return whether a table must have rows. A table of records must; a dependent table must if its parent table has enough rows."""
     parent = tables[spec.parent] if spec.parent and not spec.entity else None
     return spec.required and (parent is None or len(parent) >= _MIN_LOST)
@@ -174,7 +176,7 @@ def _exceeds_share(lost: int, total: int, share: float) -> bool:
     return lost >= _MIN_LOST and lost > share * total
 
 
-def delivered_name(spec: FileSpec, result: ReadResult) -> str | None:
+def find_delivered_name(spec: FileSpec, result: ReadResult) -> str | None:
     """Return the name under which a declared file was delivered; None if the file was not delivered."""
     for name in (spec.name, *spec.alternatives):
         if name in result.files:
@@ -183,7 +185,7 @@ def delivered_name(spec: FileSpec, result: ReadResult) -> str | None:
     return next(assumed, None)
 
 
-def _total_confirms_none(result: ReadResult, file: str) -> bool:
+def _does_total_confirm_no_records(result: ReadResult, file: str) -> bool:
     """Return whether the total line of a file confirms that the file has no records."""
     rows = result.structure[result.structure["file"] == file]
     wrong = {f["rule"] for f in result.findings if f["file"] == file}

@@ -12,9 +12,9 @@ from sources.contract import ColumnSpec, Contract, TableSpec
 _JOIN = "/"
 
 
-def key_parts(frame: pd.DataFrame, spec: TableSpec, columns: tuple[str, ...]) -> pd.DataFrame:
+def extract_key_parts(frame: pd.DataFrame, spec: TableSpec, columns: tuple[str, ...]) -> pd.DataFrame:
     """Return the key `columns` of a typed frame as text: dates as ISO days, everything else trimmed, an empty cell as null."""
-    return pd.DataFrame({c: _key_text(frame[c], spec.column(c)) for c in columns}, index=frame.index, columns=list(columns))
+    return pd.DataFrame({c: _convert_key_to_text(frame[c], spec.column(c)) for c in columns}, index=frame.index, columns=list(columns))
 
 
 def join_key_parts(parts: pd.DataFrame) -> pd.Series:
@@ -43,46 +43,49 @@ def is_readable_key(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
 
 
 def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Add `_key` (own key or null), `_record` (key of the record that the row is or belongs to) and `_case` (key of its case).
+    """Add `_key` (the row's own key or null), `_record` (the key of the record that the row is or belongs to) and `_case` (the case's key).
 
-    Keys come from the row itself, else from its parent row (`_parent`) if rows are nested; they are null if neither has one.
+    A key comes from the row itself. If the row has none and rows are nested, the key comes from the parent row (`_parent`), otherwise it is
+    null.
     """
     out: dict[str, pd.DataFrame] = {}
-    for name, spec in parents_first(contract):
+    for name, spec in order_parents_first(contract):
         if name not in tables:
             continue
         frame = tables[name].copy()
-        frame["_key"] = join_key_parts(key_parts(frame, spec, spec.key))
-        record_of_parent = _parent_values(frame, spec, out, "_record")
-        via = join_key_parts(key_parts(frame, spec, spec.via)) if spec.via else _nulls_like(frame)
-        parent_record = via.where(via.notna(), record_of_parent) if spec.parent else _nulls_like(frame)
+        frame["_key"] = join_key_parts(extract_key_parts(frame, spec, spec.key))
+        record_of_parent = _look_up_parent_values(frame, spec, out, "_record")
+        via = join_key_parts(extract_key_parts(frame, spec, spec.via)) if spec.via else _make_nulls(frame)
+        parent_record = via.where(via.notna(), record_of_parent) if spec.parent else _make_nulls(frame)
         frame["_record"] = frame["_key"] if spec.entity else parent_record
-        frame["_case"] = _case_keys(frame, spec, contract, parent_record, _parent_values(frame, spec, out, "_case"))
+        frame["_case"] = _find_case_keys(frame, spec, contract, parent_record, _look_up_parent_values(frame, spec, out, "_case"))
         out[name] = frame
     return out
 
 
-def _parent_values(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame], column: str) -> pd.Series:
+def _look_up_parent_values(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame], column: str) -> pd.Series:
     """Return `column` of the parent row of each row; null if a row has no parent row."""
     parent = tables.get(spec.parent or "")
     if parent is None:
-        return _nulls_like(frame)
+        return _make_nulls(frame)
     rows = parent[["_row", column]].dropna(subset=["_row"]).drop_duplicates("_row", keep="last").set_index("_row")[column]
     return frame["_parent"].map(rows).astype("str")
 
 
-def _case_keys(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, case_of_parent: pd.Series) -> pd.Series:
+def _find_case_keys(
+    frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, case_of_parent: pd.Series
+) -> pd.Series:
     """Return the key of the case of each row."""
     if spec.entity in ("case", "both"):
         return frame["_key"]
     if spec.parent and contract.tables[spec.parent].entity in ("case", "both"):
         return case_of_parent.where(case_of_parent.notna(), parent_record)
     prefix = spec.via[:-1]  # a nested person key starts with its case key
-    case_by_prefix = join_key_parts(key_parts(frame, spec, prefix)) if prefix else _nulls_like(frame)
+    case_by_prefix = join_key_parts(extract_key_parts(frame, spec, prefix)) if prefix else _make_nulls(frame)
     return case_of_parent.where(case_of_parent.notna(), case_by_prefix)
 
 
-def parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:
+def order_parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:
     """Return the tables of a contract, each after its parent table."""
     depth = {name: 0 for name, spec in contract.tables.items() if not spec.parent}
     while len(depth) < len(contract.tables):
@@ -92,7 +95,8 @@ def parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:
     return sorted(contract.tables.items(), key=lambda item: depth[item[0]])
 
 
-def _key_text(cells: pd.Series, spec: ColumnSpec) -> pd.Series:
+def _convert_key_to_text(cells: pd.Series, spec: ColumnSpec) -> pd.Series:
+    """Return the cells of a key column as trimmed text; a date becomes an ISO day."""
     if pd.api.types.is_datetime64_any_dtype(cells):
         return cells.dt.strftime("%Y-%m-%d").astype("str")
     text = cells.astype("str").str.strip()
@@ -101,5 +105,5 @@ def _key_text(cells: pd.Series, spec: ColumnSpec) -> pd.Series:
     return text.where(text != "", None)
 
 
-def _nulls_like(frame: pd.DataFrame) -> pd.Series:
+def _make_nulls(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(None, index=frame.index, dtype="str")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from pipelines.validation.row_numbers import first_row_number
+from pipelines.validation.row_numbers import compute_first_row_number
 from sources.readers.result import ReadResult
 
 _CELL_COLUMNS, _FINDING_COLUMNS = ["_row", "field", "content"], ["_row", "table", "field", "rule"]
@@ -20,14 +20,14 @@ _CELL_COLUMNS, _FINDING_COLUMNS = ["_row", "field", "content"], ["_row", "table"
 def _concatenate_results(results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: str, columns: list[str]) -> pd.DataFrame:
     """Concatenate the frame `name` of several results. `_row` becomes unique over deliveries."""
     parts = [
-        frame.assign(_row=frame["_row"].astype("int64") + first_row_number(period, version))
+        frame.assign(_row=frame["_row"].astype("int64") + compute_first_row_number(period, version))
         for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True)
         if len(frame := getattr(results[delivery], name))
     ]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def redacted_cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
+def list_redacted_cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
     """Return the redacted cells of all deliveries. Columns: _row, field (null if the row had no filled cell), content."""
     return _concatenate_results(results, deliveries, "blanked", _CELL_COLUMNS)
 
@@ -35,7 +35,7 @@ def redacted_cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) 
 def mark_redacted_cells(frame: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
     """Return the typed rows of a table with redacted cells marked as delivered, and with the hash of the original content.
 
-    frame: `_row`, `_content`, `name:given`. blanked_cells: from `redacted_cells`.
+    frame: `_row`, `_content`, `name:given`. blanked_cells: from `list_redacted_cells`.
     """
     cells_of_table = blanked_cells[blanked_cells["_row"].isin(frame["_row"])]
     if cells_of_table.empty:
@@ -49,7 +49,7 @@ def mark_redacted_cells(frame: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.
 
 
 def drop_findings_of_redacted_rows(findings: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
-    """Return `findings` without those on redacted rows. blanked_cells: from `redacted_cells`."""
+    """Return `findings` without those on redacted rows. blanked_cells: from `list_redacted_cells`."""
     return findings[~findings["_row"].isin(blanked_cells["_row"])] if len(blanked_cells) else findings
 
 

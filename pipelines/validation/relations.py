@@ -11,7 +11,7 @@ from importlib import import_module
 import pandas as pd
 
 from pipelines.harmonisation import code_lists, dates, personal_numbers
-from pipelines.harmonisation.offences import OffenceColumns, classify_offences, seriousness_rank
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences, rank_by_seriousness
 from sources.contract import Contract, TableSpec
 
 Hit = tuple[str, str | None, pd.Index]
@@ -70,21 +70,21 @@ def find_faults_between_tables(contract: Contract, tables: dict[str, pd.DataFram
                 yield offence_columns.table, "cell-article-not-in-force", offence_columns.article, early
 
 
-def _case_table(contract: Contract, table: str) -> TableSpec:
+def _find_case_table(contract: Contract, table: str) -> TableSpec:
     """Return the table of cases on which the rows of `table` depend, directly or through another table.
 
-    If there is none, return the table itself.
+    If `table` depends on no other table, return the table itself.
     """
     spec = contract.tables[table]
-    return _case_table(contract, spec.parent) if spec.parent and spec.entity != "case" else spec
+    return _find_case_table(contract, spec.parent) if spec.parent and spec.entity != "case" else spec
 
 
-def _days_of_cases(contract: Contract, tables: dict[str, pd.DataFrame], table: str, column: str) -> pd.Series:
+def _find_days_of_cases(contract: Contract, tables: dict[str, pd.DataFrame], table: str, column: str) -> pd.Series:
     """Return, for each row of `table`, the day in `column` of its case in the same delivery; null if there is none.
 
     If only the month is known, it is the first day of the month.
     """
-    cases = tables[_case_table(contract, table).name].drop_duplicates(["_delivery", "_key"], keep="last")
+    cases = tables[_find_case_table(contract, table).name].drop_duplicates(["_delivery", "_key"], keep="last")
     days = dates.first_day(cases[column], cases[f"{column}:precision"])
     days = days.set_axis(pd.MultiIndex.from_frame(cases[["_delivery", "_key"]]))
     rows = tables[table]
@@ -95,7 +95,7 @@ def _find_persons_before_case(contract: Contract, tables: dict[str, pd.DataFrame
     for name, spec in contract.tables.items():
         for column in spec.columns:
             if column.not_before and len(tables[name]):
-                floor = _days_of_cases(contract, tables, name, column.not_before) - pd.Timedelta(days=column.not_before_days)
+                floor = _find_days_of_cases(contract, tables, name, column.not_before) - pd.Timedelta(days=column.not_before_days)
                 early = dates.last_day(tables[name][column.name], tables[name][f"{column.name}:precision"]) < floor
                 if early.any():
                     yield name, "cross-before-case", column.name, early.index[early]
@@ -104,7 +104,7 @@ def _find_persons_before_case(contract: Contract, tables: dict[str, pd.DataFrame
 def _find_codes_not_yet_in_force(contract: Contract, tables: dict[str, pd.DataFrame], offence_columns: OffenceColumns) -> pd.Index:
     """Find the charges under a code that came into force after the case was opened, and therefore after the offence."""
     opened = next(
-        (c.name for c in _case_table(contract, offence_columns.table).columns if c.type == "date" and c.event and c.required), None
+        (c.name for c in _find_case_table(contract, offence_columns.table).columns if c.type == "date" and c.event and c.required), None
     )
     frame = tables[offence_columns.table]
     if opened is None or frame.empty:
@@ -112,7 +112,7 @@ def _find_codes_not_yet_in_force(contract: Contract, tables: dict[str, pd.DataFr
     began = pd.to_datetime(
         frame[offence_columns.law].map(code_lists.read_code_list("laws").set_index("code")["valid_from"]), format="ISO8601", errors="coerce"
     )
-    early = began > _days_of_cases(contract, tables, offence_columns.table, opened)
+    early = began > _find_days_of_cases(contract, tables, offence_columns.table, opened)
     return early.index[early]
 
 
@@ -135,7 +135,7 @@ def _find_article_word_faults(frame: pd.DataFrame, offence_columns: OffenceColum
         marked = (frame[offence_columns.principal] == "true").groupby([frame["_delivery"], frame["_record"]]).transform("sum")
         if (marked != 1).any():
             yield "cross-principal-not-single", offence_columns.principal, frame.index[marked != 1]
-        rank = seriousness_rank(classified["offence_group"])
+        rank = rank_by_seriousness(classified["offence_group"])
         worst = rank.groupby([frame["_delivery"], frame["_record"]]).transform("min")
         lesser = (frame[offence_columns.principal] == "true") & (rank > worst)
         if lesser.any():

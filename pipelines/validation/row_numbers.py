@@ -5,9 +5,9 @@ from __future__ import annotations
 from sources import periods
 
 
-def first_row_number(period: str, version: int) -> int:
+def compute_first_row_number(period: str, version: int) -> int:
     """Return the number of the first row of a delivery.
 
     It does not depend on other deliveries, and can be represented exactly as a float.
     """
-    return periods.running_number(period) * 1024 + version << 32
+    return periods.running_number_of_period(period) * 1024 + version << 32

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.validation.completeness import delivered_name
+from pipelines.validation.completeness import find_delivered_name
 from sources.completeness_states import COMPLETE, PARTIAL
 from sources.contract import Contract, DeliveryName
 from sources.readers.delivery import LETTERS_SHOWN
@@ -33,12 +33,13 @@ def find_stray_rows(contract: Contract, results: Mapping[str, ReadResult]) -> It
 
 
 def find_wrong_origins(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
-    """Yield the findings `file-origin-other` and `file-origin-missing` on the fields that `origin` in the options of a file names, by
-    delivery and file."""
+    """Yield the findings `file-origin-other` and `file-origin-missing` for each delivery and file.
+
+    They are on the fields that `origin` names in the options of a file."""
     for file in (file for file in contract.files if "origin" in file.options):
         origin = file.options["origin"]
         for delivery, result in results.items():
-            name, parsed = delivered_name(file, result), DeliveryName.parse(delivery)
+            name, parsed = find_delivered_name(file, result), DeliveryName.parse(delivery)
             if name is None or parsed is None or result.files[name] not in (COMPLETE, PARTIAL):
                 continue
             for field, agreed in {**origin.get("institution", {}), origin["period"]: parsed.period}.items():

@@ -10,12 +10,12 @@ from typing import Any
 from django.conf import settings
 
 from harmonia.errors import HarmoniaError
-from harmonia.registry.ledger import deliveries
+from harmonia.registry.ledger import read_deliveries
 from portal.accounts.models import Account
 from portal.permissions import INSTITUTIONAL, Role
 from portal.services import registry
 from sources import contract
-from sources.simulator.answers import is_set
+from sources.simulator.answers import is_simulated_set
 
 _NAMES = {
     Role.CLERK: "Clerk",
@@ -31,7 +31,7 @@ _NAMES = {
 def enable_demo_accounts() -> None:
     """Create the demo accounts, or enable them again. Raises `HarmoniaError` if the home is not simulated."""
     _require_simulated_home()
-    for role, institution in roles_and_institutions():
+    for role, institution in list_roles_with_institutions():
         email = f"{role}.{institution}@demo.invalid" if institution else f"{role}@demo.invalid"
         name = f"Demo {_NAMES[role]}"
         if not Account.objects.filter(email=email).exists():
@@ -52,17 +52,17 @@ def disable_demo_accounts() -> None:
     Account.objects.filter(demo=True).update(is_active=False)
 
 
-def roles_and_institutions() -> list[tuple[Role, str]]:
-    """List each role with each institution to which it can belong; the institution is empty for a role that belongs to none."""
+def list_roles_with_institutions() -> list[tuple[Role, str]]:
+    """List each role with each institution to which it can belong. The institution is empty for a role that belongs to none."""
     return [(role, name) for role in Role for name in (contract.institutions() if role in INSTITUTIONAL else ("",))]
 
 
 def _require_simulated_home() -> None:
     workplace = settings.WORKPLACE
-    if workplace.inbox.name != "inbox" or not is_set(workplace.inbox.parent):
+    if workplace.inbox.name != "inbox" or not is_simulated_set(workplace.inbox.parent):
         raise HarmoniaError(f"--demo needs simulated deliveries, and {workplace.inbox} is not what `harmonia simulate` wrote: omit --demo")
     with registry().read() as session:
-        landed = {(one.institution, one.name) for one in deliveries(session)}
+        landed = {(one.institution, one.name) for one in read_deliveries(session)}
     here = {(path.parent.name, path.name) for path in workplace.inbox.glob("*/*")}
     if foreign := sorted(landed - here):
         institution, name = foreign[0]

@@ -19,7 +19,7 @@ from portal.permissions import Role
 
 
 class InvitationError(HarmoniaError):
-    """An invitation that is refused. problem: the key of its text on pages, in `account_problems`."""
+    """An invitation that is refused. `problem` is the key of the text in `account_problems` that pages show."""
 
     def __init__(self, problem: str, line: str) -> None:
         super().__init__(line)
@@ -27,10 +27,11 @@ class InvitationError(HarmoniaError):
 
 
 def invite_account(email: str, name: str, roles: Iterable[str], institution: str = "", language: str = "", system_user: str = "") -> str:
-    """Create an account and return the link by which its owner sets a password. system_user: the account's user name on the command
+    """Create an account and return the link by which its owner sets a password. `system_user` is the account's user name on the command
     line.
 
-    Raises `InvitationError` for an invalid address, role or institution, and for an address or a system user that has an account.
+    Raises `InvitationError` for an invalid address, role or institution. Also raises it if the address or the system user has an account
+    already.
     """
     from sources import contract
 
@@ -58,10 +59,10 @@ def invite_account(email: str, name: str, roles: Iterable[str], institution: str
         account = Account.objects.create_user(email, **fields)
     except ValueError as error:
         raise InvitationError("institution", f"{error}: use one of {', '.join(contract.institutions())}") from None
-    return invitation_link(account)
+    return make_invitation_link(account)
 
 
-def invitation_link(account: Account) -> str:
+def make_invitation_link(account: Account) -> str:
     """Return the link by which the owner of an account sets a password. Earlier links stay valid until a password is set."""
     arguments = {"uidb64": urlsafe_base64_encode(force_bytes(account.pk)), "token": default_token_generator.make_token(account)}
     return settings.ORIGIN + reverse("invitation", kwargs=arguments)

@@ -27,8 +27,9 @@ _LEEWAY = 60  # seconds that clocks may differ
 _KEYS_KEPT = 600  # seconds that keys from an address are kept
 
 
-def email_from_header(header: str) -> str:
-    """Return the e-mail address in a header with a valid, unexpired token of the provider for this portal; empty for any other header."""
+def read_email_from_header(header: str) -> str:
+    """Return the e-mail address in a header. The header must contain a valid, unexpired token of the provider for this portal; for any
+    other header the result is empty."""
     kind, _, token = header.partition(" ")
     if not settings.SIGN_ON_ISSUER or kind.lower() != "bearer":
         return ""
@@ -41,7 +42,7 @@ def email_from_header(header: str) -> str:
     )
     try:
         claims = jwt.decode(
-            token.strip(), _provider_keys(settings.SIGN_ON_KEYS, int(time.time()) // _KEYS_KEPT), algorithms=_ALGORITHMS
+            token.strip(), _read_provider_keys(settings.SIGN_ON_KEYS, int(time.time()) // _KEYS_KEPT), algorithms=_ALGORITHMS
         ).claims
         required.validate(claims)
     except (JoseError, ValueError, TypeError):
@@ -50,7 +51,7 @@ def email_from_header(header: str) -> str:
 
 
 @lru_cache(maxsize=2)
-def _provider_keys(location: str, _turn: int) -> KeySet:
+def _read_provider_keys(location: str, _turn: int) -> KeySet:
     """Read the provider's public keys from a file or an https address (`jwks_uri`). They are read again after `_KEYS_KEPT` seconds."""
     try:
         if location.startswith("https://"):
@@ -70,14 +71,14 @@ class SignOnBackend(RemoteUserBackend):
 
 
 class SignOn(RemoteUserMiddleware):
-    """Middleware: signs in the account of the token. Without a valid token only the session counts."""
+    """Middleware that signs in the account of the token. Without a valid token only the session counts."""
 
     header = "harmonia.signed_on"  # of this middleware alone: what a client sends begins with HTTP_
     force_logout_if_no_header = False
 
     def process_request(self, request: HttpRequest) -> None:
         """Pass on the e-mail address of a valid token as Django's middleware expects it."""
-        email = email_from_header(request.META.get("HTTP_AUTHORIZATION", ""))
+        email = read_email_from_header(request.META.get("HTTP_AUTHORIZATION", ""))
         if email:
             request.META[self.header] = email
             super().process_request(request)

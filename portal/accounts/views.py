@@ -20,11 +20,11 @@ from django.utils.encoding import force_str
 from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_decode
 from django.views.decorators.debug import sensitive_post_parameters
 
-from harmonia.audit import list_entries
+from harmonia.audit import list_audit_entries
 from portal.accounts import invitations
 from portal.accounts.forms import InviteForm, OwnForm, SignInForm
 from portal.accounts.models import Account, Session
-from portal.home import keep_language, message
+from portal.home import message, set_language_cookie
 from portal.permissions import Role
 from portal.services import record_action, registry
 from portal.templating import language_of
@@ -46,15 +46,15 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         account = authenticate(request, username=form.cleaned_data["email"].lower(), password=form.cleaned_data["password"])
         if account is not None:
             _begin_session(request, account)
-            return redirect(_next_address(request))
+            return redirect(_find_next_address(request))
         if getattr(request, "axes_locked_out", False):
             return locked_out(request, {})
         wrong = True
     content = {
         "form": form,
         "wrong": wrong or bool(form.errors),
-        "demo": _demo_accounts() if settings.DEMO else [],
-        "next": _next_address(request),
+        "demo": _list_demo_accounts() if settings.DEMO else [],
+        "next": _find_next_address(request),
     }
     return render(request, "accounts/sign_in.html", content, status=401 if wrong else 200)
 
@@ -68,7 +68,7 @@ def _begin_session(request: HttpRequest, account: Account, backend: str | None =
         account.save(update_fields=["language"])
 
 
-def _demo_accounts() -> list[dict[str, Any]]:
+def _list_demo_accounts() -> list[dict[str, Any]]:
     by_role: dict[Role, list[Account]] = {role: [] for role in Role}
     place = {name: n for n, name in enumerate(contract.institutions())}
     for account in sorted(Account.objects.filter(demo=True, is_active=True), key=lambda one: (place.get(one.institution, 0), one.pk)):
@@ -86,7 +86,7 @@ def demo(request: HttpRequest) -> HttpResponse:
     return redirect("start")
 
 
-def _next_address(request: HttpRequest) -> str:
+def _find_next_address(request: HttpRequest) -> str:
     address = request.POST.get("next") or request.GET.get("next") or "/"
     return address if url_has_allowed_host_and_scheme(address, allowed_hosts=None) and address.startswith("/") else "/"
 
@@ -97,7 +97,7 @@ def locked_out(request: HttpRequest, credentials: dict[str, Any], *_: Any) -> Ht
 
 
 def choose_language(request: HttpRequest) -> HttpResponse:
-    """Choose a language, and store it in the account; before signing in, in that which signs in next."""
+    """Choose a language, and store it in the account. If nobody is signed in, it is stored in the account that signs in next."""
     chosen = request.POST.get("language", "")
     if chosen not in LANGUAGES:
         raise Http404
@@ -107,7 +107,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
         request.session[_CHOSEN_LANGUAGE] = chosen
     address = request.POST.get("next", "/")
     response = redirect(address if url_has_allowed_host_and_scheme(address, allowed_hosts=None) else "/")
-    keep_language(response, chosen)
+    set_language_cookie(response, chosen)
     return response
 
 
@@ -130,13 +130,13 @@ def invitation(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
             "form": form,
             "invited": account,
             "rules": password_validators_help_texts(),
-            "problems": _password_problems(request, form),
+            "problems": _describe_password_problems(request, form),
         }
         return render(request, "accounts/invitation.html", content)
 
 
-def _password_problems(request: HttpRequest, form: Any) -> list[str]:
-    """Return why the passwords were refused. Django says it in part in English alone, so that its codes have texts here."""
+def _describe_password_problems(request: HttpRequest, form: Any) -> list[str]:
+    """Return why the passwords were refused. Django gives some of the reasons in English only, so there are texts here for its codes."""
     problem_texts = portal_texts(language_of(request))["password_problems"]
     problems = [problem for field in form.errors.as_data().values() for problem in field]
     return [problem_texts.get(problem.code, problem_texts["required"]).format(**(problem.params or {})) for problem in problems]
@@ -208,7 +208,7 @@ def account(request: HttpRequest, number: int) -> HttpResponse:
         elif action == "system_user":
             problem = _change_system_user(request, chosen)
         elif action == "link" and chosen.is_active and not chosen.demo:
-            link = invitations.invitation_link(chosen)
+            link = invitations.make_invitation_link(chosen)
             link = link if settings.ORIGIN else request.build_absolute_uri(link)
             record_action(request, "make a link for an account", chosen.email)
     content = {"found": chosen, "roles": list(Role), "institutions": contract.institutions(), "link": link, "problem": problem}
@@ -216,7 +216,8 @@ def account(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _change_system_user(request: HttpRequest, account: Account) -> str | None:
-    """Set the account's user name on the command line, which no other account may have. Returns the key of the problem's text, or None."""
+    """Set the account's user name on the command line, which no other account may have. Returns None, or the key of the text that says
+    what is wrong."""
     system_user = request.POST.get("system_user", "").strip()[:64]
     if system_user and Account.objects.filter(system_user=system_user).exclude(pk=account.pk).exists():
         return "system_user"
@@ -227,7 +228,7 @@ def _change_system_user(request: HttpRequest, account: Account) -> str | None:
 
 
 def _change_roles(request: HttpRequest, account: Account) -> str | None:
-    """Set the roles and the institution of an account. Returns the key of the problem's text, or None."""
+    """Set the roles and the institution of an account. Returns None, or the key of the text that says what is wrong."""
     granted = [role for role in request.POST.getlist("roles") if role in set(Role)]
     account.granted, account.institution = sorted(granted), request.POST.get("institution", "")
     try:
@@ -247,14 +248,14 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     """Show the newest entries of the audit log."""
     number = request.GET.get("account", "")
     account = Account.objects.filter(pk=int(number)).first() if number.isdecimal() else None
-    log = list_entries(registry(), None, who=account.email if account else None).iloc[::-1].head(_MAX_LINES)
+    log = list_audit_entries(registry(), None, who=account.email if account else None).iloc[::-1].head(_MAX_LINES)
     action_texts = portal_texts(language_of(request))["audit_actions"]
     lines = [{**line, "what": _describe_action(line["what"], action_texts)} for line in log.to_dict("records")]
     return render(request, "accounts/audit.html", {"lines": lines, "one": account})
 
 
 def _describe_action(action: str, action_texts: Mapping[str, str]) -> str:
-    """Return the text of an action. Of an action with an object, such as `grant clerk`, only the verb has a text."""
+    """Return the text of an action in the audit log. If an action has an object, such as `grant clerk`, only its verb has a text."""
     if action in action_texts:
         return action_texts[action]
     verb = next((key for key in action_texts if key.endswith(" …") and action.startswith(key[:-1])), None)

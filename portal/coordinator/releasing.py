@@ -22,29 +22,29 @@ _MAX_ROWS = 60  # revised figures listed
 def build_release(folder: Path, day: str, action: str) -> dict[str, Any]:
     """Build the release of a day and summarise it. action: `preview` or `create`. Raises `HarmoniaError` with the reason if it is
     refused."""
-    from harmonia.explorer.page import build as build_explorer
-    from harmonia.release_source import read_source
+    from harmonia.explorer.page import write_explorer_page as build_explorer
+    from harmonia.release_source import collect_release_source
     from warehouse.disclosure import policy
     from warehouse.releases.create import build, create
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.from_environment()
-    source, release_day = read_source(workplace), date.fromisoformat(day)
+    source, release_day = collect_release_source(workplace), date.fromisoformat(day)
     written = False
     if action == "create":
         _, new_release, written = create(workplace, source, release_day)
         build_explorer(open_release(workplace.home.releases, new_release.name), workplace.home.root / "explorer" / new_release.name)
     else:
-        new_release = build(policy.load(workplace.home.root), source, workplace.home.releases, release_day)
+        new_release = build(policy.load_policy(workplace.home.root), source, workplace.home.releases, release_day)
     summary = summarise_release(new_release.files, new_release.name, source.tables["statistics"])
     return {**summary, "written": written, "overlapping": new_release.withheld}
 
 
 def summarise_release(files: dict[str, bytes], name: str, statistics: pd.DataFrame) -> dict[str, Any]:
-    """Return what the page shows of the release `name`: the number of new figures, and how many of them are incomplete or preliminary;
-    the year totals that are new or revised, of all offences and of the leading group; the revised figures.
+    """Return what the page shows of the release `name`. This is the number of new figures, and how many of them are incomplete or
+    preliminary; the year totals that are new or revised, for all offences and for the leading offence group; and the revised figures.
 
-    files: of the release, by path. statistics: the table of the warehouse, which says what is preliminary.
+    `files` are the files of the release, by path. `statistics` is the table of the warehouse that says which figures are preliminary.
     """
     from warehouse.releases import folder
 
@@ -59,45 +59,50 @@ def summarise_release(files: dict[str, bytes], name: str, statistics: pd.DataFra
         "figures": manifest["figures"],
         "new": len(shown),
         "incomplete": int(shown["incomplete"].sum()),
-        "preliminary": sum(_are_preliminary(shown, preliminary)),
-        "totals": _list_totals(cube, revised, name, preliminary),
+        "preliminary": sum(_find_preliminary_figures(shown, preliminary)),
+        "totals": _list_changed_year_totals(cube, revised, name, preliminary),
         "revised": len(revised),
         "merged": int(new["cell"].str.contains("+", regex=False).sum()),
         "withheld": int(new["value"].isna().sum()),
-        "rows": _records(revised.head(_MAX_ROWS)),
+        "rows": _convert_rows_to_dicts(revised.head(_MAX_ROWS)),
         "signed_by": manifest["policy"]["signed_by"],
         "signed_on": manifest["policy"]["signed_on"],
     }
 
 
-def _list_totals(cube: pd.DataFrame, revised: pd.DataFrame, name: str, preliminary: set[tuple[str, str]]) -> list[dict[str, Any]]:
-    """List the harmonised year totals that are new or revised, of all offences and of the leading group, each with its value before if it
-    is revised."""
+def _list_changed_year_totals(
+    cube: pd.DataFrame, revised: pd.DataFrame, name: str, preliminary: set[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """List the harmonised year totals that are new or revised, for all offences and for the leading offence group. A revised total also
+    has its earlier value."""
     from warehouse.disclosure.programme import LEADING, OFFENCE, TOTAL
 
     is_main = (cube["table"] == TOTAL) | ((cube["table"] == OFFENCE) & (cube["cell"] == LEADING))
     is_total = is_main & (cube["measure"] == "harmonised") & ((cube["edition"] == name) | cube["revised"])
     key = ["indicator", "measure", "table", "of", "cell"]
     totals = cube[is_total].merge(revised[[*key, "before"]], on=key, how="left")
-    totals["preliminary"] = pd.Series(_are_preliminary(totals, preliminary), totals.index, dtype=bool)
-    return _records(totals[["indicator", "table", "cell", "period", "value", "before", "status", "limit", "incomplete", "preliminary"]])
+    totals["preliminary"] = pd.Series(_find_preliminary_figures(totals, preliminary), totals.index, dtype=bool)
+    return _convert_rows_to_dicts(
+        totals[["indicator", "table", "cell", "period", "value", "before", "status", "limit", "incomplete", "preliminary"]]
+    )
 
 
-def _are_preliminary(figures: pd.DataFrame, preliminary: set[tuple[str, str]]) -> list[bool]:
-    """Return of each figure whether it is preliminary in one of its periods: a year, merged quarters, or a window of years."""
+def _find_preliminary_figures(figures: pd.DataFrame, preliminary: set[tuple[str, str]]) -> list[bool]:
+    """Return for each figure whether it is preliminary in one of its periods. Its period may be a year, merged quarters, or a window of
+    years."""
     return [
-        any((indicator, period) in preliminary for period in _periods_in(periods))
+        any((indicator, period) in preliminary for period in _split_into_periods(periods))
         for indicator, periods in zip(figures["indicator"], figures["period"], strict=True)
     ]
 
 
-def _periods_in(periods: str) -> list[str]:
+def _split_into_periods(periods: str) -> list[str]:
     first, _, last = periods.partition("/")
     return [str(year) for year in range(int(first), int(last) + 1)] if last else periods.split("+")
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows with whole numbers, and None where a value is missing."""
+def _convert_rows_to_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Convert rows to dicts. Figures become whole numbers, and missing values become None."""
     whole = {name: frame[name].astype("Int64") for name in ("value", "before", "after", "limit") if name in frame}
     rows: list[dict[str, Any]] = json.loads(frame.assign(**whole).to_json(orient="records"))
     return rows

@@ -52,27 +52,28 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Show what each institution still has to deliver, sign or answer, and what waits for the coordinator."""
     quarters = board.list_quarters()
     cells: dict[tuple[str, str], board.Quarter] = {}
-    for delivered in sorted(quarters, key=_urgency, reverse=True):  # of several months in a quarter the most urgent shows
+    for delivered in sorted(quarters, key=_urgency_of_quarter, reverse=True):  # of several months in a quarter the most urgent shows
         cells |= {(delivered.institution, quarter): delivered for quarter in quarters_of(delivered.period)}
     periods = sorted({quarter for _, quarter in cells}, reverse=True)[:_MAX_QUARTERS]
     owed = [
-        _outstanding_work(name, [delivered for delivered in quarters if delivered.institution == name]) for name in contract.institutions()
+        _list_outstanding_work(name, [delivered for delivered in quarters if delivered.institution == name])
+        for name in contract.institutions()
     ]
     content = {
         "institutions": contract.institutions(),
         "periods": periods,
         "cells": cells,
         "owed": owed,
-        "waiting": len(_answers_to_countersign()),
+        "waiting": len(_list_answers_to_countersign()),
     }
     return render(request, "coordinator/overview.html", content)
 
 
-def _urgency(quarter: board.Quarter) -> tuple[bool, int]:
+def _urgency_of_quarter(quarter: board.Quarter) -> tuple[bool, int]:
     return not quarter.late, _STATES.index(quarter.state)
 
 
-def _outstanding_work(institution: str, quarters: list[board.Quarter]) -> dict[str, Any]:
+def _list_outstanding_work(institution: str, quarters: list[board.Quarter]) -> dict[str, Any]:
     """Return the quarters of an institution that are missing, incomplete, unsigned, or changed since they were signed."""
     return {
         "institution": institution,
@@ -83,9 +84,9 @@ def _outstanding_work(institution: str, quarters: list[board.Quarter]) -> dict[s
     }
 
 
-def _answers_to_countersign() -> list[Any]:
+def _list_answers_to_countersign() -> list[Any]:
     """List the answers "accepted as it is" on which nobody has decided."""
-    latest = answers.latest(answers.read(registry()))
+    latest = answers.select_latest_answers(answers.read_answers(registry()))
     return list(latest[(latest["verdict"] == "accepted") & latest["decision"].isna()].itertuples(index=False))
 
 
@@ -93,7 +94,8 @@ def countersigning(request: HttpRequest) -> HttpResponse:
     """Show the answers that wait for a countersignature, with reason and author. The page names the rule of a finding, never its value."""
     language = language_of(request)
     rows = [
-        {"answer": one, "text": rules()[one.rule].text[language] if one.rule in rules() else one.rule} for one in _answers_to_countersign()
+        {"answer": one, "text": rules()[one.rule].text[language] if one.rule in rules() else one.rule}
+        for one in _list_answers_to_countersign()
     ]
     year_on = timezone.localdate() + _VALIDITY
     return render(request, "coordinator/answers.html", {"rows": rows, "until": year_on.isoformat(), "t": texts(language)})
@@ -112,7 +114,7 @@ def decide(request: HttpRequest) -> HttpResponse:
     elif decision == "refused" and not why:
         add_notice(request, "error", page_texts["decide_why"])
     elif decision in ("countersigned", "refused"):
-        waiting = {one.id: one for one in _answers_to_countersign()}
+        waiting = {one.id: one for one in _list_answers_to_countersign()}
         if any(number not in waiting for number in numbers):
             add_notice(request, "error", page_texts["decide_stale"])
         elif any(str(waiting[number].person).casefold() == who.casefold() for number in numbers):
@@ -120,7 +122,7 @@ def decide(request: HttpRequest) -> HttpResponse:
         else:
             try:
                 terms = {"until": until} if decision == "countersigned" else {"reason": why}
-                number_decided = answers.decide(registry(), numbers, decision, who, **terms)
+                number_decided = answers.decide_on_answers(registry(), numbers, decision, who, **terms)
             except HarmoniaError:  # decided meanwhile
                 add_notice(request, "error", page_texts["decide_stale"])
             else:
@@ -139,24 +141,24 @@ def _parse_day(text: str) -> date | None:
 
 def releases(request: HttpRequest) -> HttpResponse:
     """Show the releases, the policy with its state, and the form for a preview."""
-    return _releases_page(request)
+    return _show_releases_page(request)
 
 
-def _releases_page(request: HttpRequest, new_key: bytes = b"") -> HttpResponse:
-    """Show the page. new_key: the private key just created, which this page alone offers."""
+def _show_releases_page(request: HttpRequest, new_key: bytes = b"") -> HttpResponse:
+    """Show the page of the releases. `new_key` is the private key that was just created; no other page offers it."""
     home = workplace().home
-    listed = [_release_content(name) for name in reversed(names(home.releases))]
+    listed = [_make_release_content(name) for name in reversed(names(home.releases))]
     try:
-        signed: Any = policy.load(home.root)
+        signed: Any = policy.load_policy(home.root)
     except HarmoniaError:
         signed = None
     try:
-        unsigned: dict[str, Any] = _policy_content(home.root)
+        unsigned: dict[str, Any] = _make_policy_content(home.root)
     except HarmoniaError as error:
         unsigned = {"problem": str(error)}
     content = {
         "releases": listed,
-        "creations": _unfinished_creations(),
+        "creations": _list_unfinished_creations(),
         "policy": signed,
         "unsigned": unsigned,
         "has_key": (home.root / signature.PUBLIC_KEY).is_file(),
@@ -166,25 +168,25 @@ def _releases_page(request: HttpRequest, new_key: bytes = b"") -> HttpResponse:
     return render(request, "coordinator/releases.html", content)
 
 
-def _unfinished_creations() -> list[dict[str, str]]:
-    """List the releases that are being created: `day`, and `state` as in the address of the page that shows it."""
+def _list_unfinished_creations() -> list[dict[str, str]]:
+    """List the releases that are being created, each with its `day` and with the `state` in the address of the page that shows it."""
     folders = (settings.FOLDER / "releases").glob("*-create-*")
     unfinished = (one.name for one in sorted(folders) if not any((one / f"{end}.json").is_file() for end in ("done", "failed")))
     return [dict(zip(("day", "state"), name.split("-create-"), strict=True)) for name in unfinished]
 
 
-def _policy_content(home: Path) -> dict[str, Any]:
-    content, programme = policy.read_unsigned(home)
+def _make_policy_content(home: Path) -> dict[str, Any]:
+    content, programme = policy.read_unsigned_policy(home)
     return {"text": content.decode("utf-8", "replace"), "sha256": sha256(content), "programme": programme, "problem": ""}
 
 
-def _release_content(name: str) -> Mapping[str, Any]:
+def _make_release_content(name: str) -> Mapping[str, Any]:
     opened = open_release(workplace().home.releases, name)
     return {"name": name, "figures": opened.manifest["figures"], "years": opened.years(), "policy": opened.manifest["policy"]}
 
 
-def _preview_fingerprint() -> str:
-    """Return a hash that changes whenever a preview would: with the warehouse, the policy or the earlier releases."""
+def _hash_inputs_of_preview() -> str:
+    """Return a hash of everything on which a preview depends: the warehouse, the policy and the earlier releases."""
     home = workplace().home
     current = home.root / "published" / "current"
     published = current.read_text("utf-8") if current.is_file() else str(current.resolve()) if current.exists() else ""
@@ -193,7 +195,7 @@ def _preview_fingerprint() -> str:
     return sha256("\0".join(parts).encode())[:16]
 
 
-def _release_job(day: str, action: str, state: str) -> Job:
+def _find_or_start_release_job(day: str, action: str, state: str) -> Job:
     return find_or_start_job(settings.FOLDER / "releases" / f"{day}-{action}-{state}", _MODULE, [day, action])
 
 
@@ -201,17 +203,18 @@ def release(request: HttpRequest, day: str) -> HttpResponse:
     """Show the preview of the release of a day. While it is computed, htmx asks for the changing part of the page only."""
     if not is_day(day):
         raise Http404
-    state = _preview_fingerprint()
-    release_job = _release_job(day, "preview", state)
+    state = _hash_inputs_of_preview()
+    release_job = _find_or_start_release_job(day, "preview", state)
     is_htmx = bool(request.headers.get("HX-Request"))
     if is_htmx and release_job.state != "running":
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     content = {"day": day, "job": release_job, "state": state, "exists": day in names(workplace().home.releases), "wish": "preview"}
-    return _job_page(request, content)
+    return _show_job_page(request, content)
 
 
-def _job_page(request: HttpRequest, content: dict[str, Any]) -> HttpResponse:
-    """Show the progress of a preview or creation, or what it gave: the changed year totals by indicator and year, and revised figures."""
+def _show_job_page(request: HttpRequest, content: dict[str, Any]) -> HttpResponse:
+    """Show the progress of a preview or creation. If it is done, show its result: the changed year totals by indicator and year, and the
+    revised figures."""
     if request.headers.get("HX-Request"):
         return render(request, "coordinator/_releasing.html", content)
     language, result = language_of(request), content["job"].result
@@ -241,7 +244,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     if not is_day(day):
         add_notice(request, "error", portal_texts(language_of(request))["release_day"])
         return redirect("releases")
-    state = _preview_fingerprint()
+    state = _hash_inputs_of_preview()
     folder = settings.FOLDER / "releases" / f"{day}-preview-{state}"
     if (folder / "failed.json").is_file():
         shutil.rmtree(folder, ignore_errors=True)  # try again: what was wrong may be mended
@@ -252,11 +255,11 @@ def create(request: HttpRequest, day: str) -> HttpResponse:
     """Create the release that the preview showed. Refused if warehouse, policy or releases changed since."""
     if not is_day(day):
         raise Http404
-    if request.POST.get("state") != _preview_fingerprint():
+    if request.POST.get("state") != _hash_inputs_of_preview():
         add_notice(request, "error", portal_texts(language_of(request))["release_changed"])
         return redirect("release", day=day)
     record_action(request, "create a release", day)
-    _release_job(day, "create", request.POST["state"])
+    _find_or_start_release_job(day, "create", request.POST["state"])
     return redirect("creation", day=day, state=request.POST["state"])
 
 
@@ -265,12 +268,12 @@ def creation(request: HttpRequest, day: str, state: str) -> HttpResponse:
     folder = settings.FOLDER / "releases" / f"{day}-create-{state}"
     if not is_day(day) or not state.isalnum() or not folder.is_dir():
         raise Http404
-    release_job = _release_job(day, "create", state)
+    release_job = _find_or_start_release_job(day, "create", state)
     is_htmx = bool(request.headers.get("HX-Request"))
     if is_htmx and release_job.state != "running":
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     content = {"day": day, "job": release_job, "state": state, "exists": release_job.state == "done", "wish": "create"}
-    return _job_page(request, content)
+    return _show_job_page(request, content)
 
 
 def download_release(request: HttpRequest, day: str) -> HttpResponse:
@@ -289,13 +292,14 @@ def download_release(request: HttpRequest, day: str) -> HttpResponse:
 
 
 def sign_policy(request: HttpRequest) -> HttpResponse:
-    """Sign the disclosure policy that the page showed with the coordinator's key, which is not stored. A new key is handed out once."""
+    """Sign the disclosure policy that the page showed. It is signed with the coordinator's key, which is not stored. A new key is handed
+    out once."""
     page_texts, home = portal_texts(language_of(request)), workplace().home.root
     key_file, is_first_key = request.FILES.get("key"), not (home / signature.PUBLIC_KEY).is_file()
     if key_file is None and not is_first_key:
         add_notice(request, "error", page_texts["key_missing"])
         return redirect("releases")
-    if request.POST.get("sha256") != _policy_content(home)["sha256"]:
+    if request.POST.get("sha256") != _make_policy_content(home)["sha256"]:
         add_notice(request, "error", page_texts["policy_changed"])
         return redirect("releases")
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
@@ -304,7 +308,7 @@ def sign_policy(request: HttpRequest) -> HttpResponse:
             path.touch(0o600)
             path.write_bytes(key_file.read(_MAX_KEY_BYTES))
         try:
-            policy.sign(home, path, request.user.name, timezone.localdate().isoformat())
+            policy.sign_policy(home, path, request.user.name, timezone.localdate().isoformat())
         except HarmoniaError:
             add_notice(request, "error", page_texts["key_wrong"])
             return redirect("releases")
@@ -313,7 +317,7 @@ def sign_policy(request: HttpRequest) -> HttpResponse:
     add_notice(request, "good", page_texts["policy_signed"])
     if key_file is None:
         request.shown_at = reverse("releases")
-        return _releases_page(request, key)
+        return _show_releases_page(request, key)
     return redirect("releases")
 
 

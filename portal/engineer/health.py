@@ -13,7 +13,7 @@ from pipelines.resources.workplace import Workplace
 from portal.job_result import run_job
 
 
-def dagster_state(folder: Path) -> dict[str, Any]:
+def read_dagster_state(folder: Path) -> dict[str, Any]:
     """Return the required daemons, each with its last heartbeat and whether that is recent, and the last tick of the inbox sensor. Both
     are empty before Dagster is first started."""
     import os
@@ -46,4 +46,4 @@ def _format_time(seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    run_job(dagster_state)
+    run_job(read_dagster_state)

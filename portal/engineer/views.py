@@ -13,9 +13,9 @@ from django.shortcuts import render
 from django.utils.http import urlencode
 from sqlalchemy import select
 
-from harmonia.lock import run_is_held
+from harmonia.lock import is_home_locked
 from harmonia.operations import maintenance
-from harmonia.registry.ledger import deliveries
+from harmonia.registry.ledger import read_deliveries
 from harmonia.registry.tables import Run
 from portal.jobs import find_or_start_job
 from portal.services import registry, workplace
@@ -29,11 +29,11 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Show the board of deliveries and the health of the installation."""
     current_workplace = workplace()
     with registry().read() as session:
-        landed = deliveries(session)
+        landed = read_deliveries(session)
         runs = list(session.scalars(select(Run).order_by(Run.id.desc()).limit(_MAX_RUNS)))
     chosen = request.GET.get("institution", "")
     listed = [one for one in reversed(landed) if chosen in ("", one.institution)]
-    rows = [{"delivery": one, "link": _dagster_link(one.institution, one.name)} for one in listed]
+    rows = [{"delivery": one, "link": _make_dagster_link(one.institution, one.name)} for one in listed]
     disk = shutil.disk_usage(current_workplace.home.root)
     content = {
         "rows": rows[:200],
@@ -41,16 +41,16 @@ def overview(request: HttpRequest) -> HttpResponse:
         "institutions": contract.institutions(),
         "chosen": chosen,
         "runs": runs,
-        "running": run_is_held(current_workplace.home),
+        "running": is_home_locked(current_workplace.home),
         "disk": {"free": disk.free, "total": disk.total, "share": round(100 * disk.free / disk.total)},
-        "backup": maintenance.latest(current_workplace, "backup"),
-        "verify": maintenance.latest(current_workplace, "verify"),
+        "backup": maintenance.read_latest_note(current_workplace, "backup"),
+        "verify": maintenance.read_latest_note(current_workplace, "verify"),
         "pages": settings.DAGSTER_PAGES,
     }
     return render(request, "engineer/overview.html", content)
 
 
-def _dagster_link(institution: str, delivery: str) -> str:
+def _make_dagster_link(institution: str, delivery: str) -> str:
     """Return the address of Dagster's page of a delivery, which is a partition of an asset."""
     return f"{settings.DAGSTER_PAGES}/assets/{institution}/delivery?{urlencode({'view': 'partitions', 'partition': delivery})}"
 

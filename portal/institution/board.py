@@ -15,12 +15,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from harmonia import signing
-from harmonia.signing import Signed
+from harmonia.signing import SignatureState
 from harmonia.status import list_delivery_states
 from portal.institution.models import Submission
 from portal.services import registry, workplace
 from sources import completeness_states, contract
-from sources.periods import between, first_day, last_day
+from sources.periods import first_day, last_day, periods_between
 from warehouse.releases.folder import release_names as names
 from warehouse.releases.reading import open_release
 
@@ -30,7 +30,7 @@ _READ = (completeness_states.COMPLETE, completeness_states.PARTIAL)
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a delivery; its state is that of `harmonia.status`."""
+    """One version of a delivery. Its state is the one that `harmonia.status` determines."""
 
     name: str
     state: str
@@ -47,7 +47,7 @@ class Quarter:
     state: str
     due: date
     versions: tuple[Version, ...]
-    signed: Signed
+    signed: SignatureState
     published: str | None  # the newest release, if it has data of this delivery
 
     @property
@@ -57,7 +57,7 @@ class Quarter:
 
     @property
     def steps_done(self) -> tuple[str, ...]:
-        """The steps of `STEPS` that are done. Each follows from a fact of its own: a quarter can be published and not signed."""
+        """The steps of `STEPS` that are done. They are independent of each other: a quarter can be published and not signed."""
         facts = {
             "due": True,
             "received": bool(self.versions),
@@ -69,16 +69,17 @@ class Quarter:
 
 
 def list_quarters(institution: str | None = None) -> list[Quarter]:
-    """List the quarters of one institution, or of all, newest first, to the last that has ended, even if nobody delivered it yet.
+    """List the quarters of one institution, or of all institutions, newest first. The list goes to the last quarter that has ended, even if
+    nobody delivered it yet.
 
-    In the demonstration, whose deliveries are of years past, the list ends with the last quarter that anybody delivered.
+    In the demonstration, whose deliveries are of past years, it ends with the last quarter that anybody delivered.
     """
     current_workplace = workplace()
     inbox = current_workplace.inbox if current_workplace.inbox.is_dir() else None
     delivery_states = list_delivery_states(registry(), inbox, until=None if settings.DEMO else timezone.localdate())
-    signatures = signing.read_states(registry(), institution)
+    signatures = signing.read_signature_states(registry(), institution)
     submissions = {(one.institution, one.delivery): one for one in Submission.objects.filter(placed=True)}
-    releases = releases_by_quarter()
+    releases = find_newest_releases_by_quarter()
     rows: dict[tuple[str, str], list[tuple[str | None, str, str, str]]] = {}
     columns = (delivery_states[name] for name in ("institution", "period", "delivery", "state", "period_state", "detail"))
     for owner, period, delivery, state, period_state, detail in zip(*columns, strict=True):
@@ -96,30 +97,32 @@ def list_quarters(institution: str | None = None) -> list[Quarter]:
                 for name, state, _, detail in versions
                 if name is not None
             ),
-            signatures.get((owner, period), Signed(completeness_states.UNSIGNED)),
+            signatures.get((owner, period), SignatureState(completeness_states.UNSIGNED)),
             releases.get((owner, period)),
         )
         for (owner, period), versions in sorted(rows.items(), key=lambda item: (item[0][1], item[0][0]), reverse=True)
     ]
 
 
-def periods_to_deliver(institution: str) -> list[str]:
-    """List the periods for which an institution may deliver, newest first: all that have ended, from the first that anybody delivered, and
-    at least those of five years."""
+def list_periods_to_deliver(institution: str) -> list[str]:
+    """List the periods for which an institution may deliver, newest first. They have all ended. They begin with the first period that
+    anybody delivered, or five years ago if that is earlier."""
     today, cadence = timezone.localdate(), contract.load(institution).cadence
     listed = [quarter.period for quarter in list_quarters(institution)]
     begin = min([date(today.year - 5, 1, 1), *map(first_day, listed)])
-    return sorted((period for period in {*listed, *between(begin, today, cadence)} if last_day(period) < today), key=last_day, reverse=True)
+    return sorted(
+        (period for period in {*listed, *periods_between(begin, today, cadence)} if last_day(period) < today), key=last_day, reverse=True
+    )
 
 
-def releases_by_quarter() -> Mapping[tuple[str, str], str]:
+def find_newest_releases_by_quarter() -> Mapping[tuple[str, str], str]:
     """Return the newest release for each institution and period of which it has data."""
     folder = workplace().home.releases
-    return _releases_by_quarter(str(folder), tuple(names(folder)) if folder.is_dir() else ())
+    return _read_newest_releases_by_quarter(str(folder), tuple(names(folder)) if folder.is_dir() else ())
 
 
 @lru_cache(maxsize=4)
-def _releases_by_quarter(_folder: str, releases: tuple[str, ...]) -> Mapping[tuple[str, str], str]:
+def _read_newest_releases_by_quarter(_folder: str, releases: tuple[str, ...]) -> Mapping[tuple[str, str], str]:
     if not releases:
         return {}
     coverage = open_release(workplace().home.releases, releases[-1]).table("coverage")

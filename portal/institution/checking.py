@@ -12,45 +12,45 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from harmonia.atomic_files import write_whole
+from harmonia.atomic_files import write_small_file
 from portal.job_result import run_job
-from sources.periods import previous, year_before
+from sources.periods import previous_period, year_before
 
 FINDINGS = "findings.json"
 _COMPARED_PERIODS = ("this", "last", "year_ago")
 
 
 def check_upload(folder: Path, upload: str, home: str, institution: str, delivery: str) -> dict[str, Any]:
-    """Check the files in the folder `upload`. Returns state, counts, files and figures, and the number of records that count in each
+    """Check the files in the folder `upload`. Returns the state, counts, files and figures, and the number of records that count in each
     period."""
     from harmonia.feedback import report
-    from harmonia.trial import try_folder
+    from harmonia.trial import dry_run_folder
     from sources import contract
     from sources.contract import DeliveryName
 
-    attempted = try_folder(Path(upload), institution, delivery)
+    attempted = dry_run_folder(Path(upload), institution, delivery)
     findings = attempted.findings[attempted.findings["delivery"].fillna(delivery) == delivery]
     document = report.make_report(institution, delivery, attempted.files, findings, contract.load(institution).language)
-    write_whole(folder / FINDINGS, report.to_json(document).encode("utf-8", "backslashreplace"), 0o600)
+    write_small_file(folder / FINDINGS, report.convert_to_json(document).encode("utf-8", "backslashreplace"), 0o600)
     name = DeliveryName.parse(delivery)
     return {
         "state": attempted.state,
         "counts": document.counts,
-        "files": report.rows_of(document.files),
+        "files": report.convert_rows_to_dicts(document.files),
         "figures": _compare_figures(attempted.figures, institution, name.period if name else delivery, Path(home)),
         "periods": {str(period): int(n) for period, n in attempted.figures.groupby("period")["n"].sum().items()},
     }
 
 
 def _compare_figures(figures: pd.DataFrame, institution: str, period: str, home: Path) -> list[dict[str, object]]:
-    """Return a row for each indicator of the institution: its title, what this upload would count, and what the institution's records
-    count in the period before and a year ago."""
+    """Return a row for each indicator of the institution. It has the title of the indicator, the count in this upload, and the counts in
+    the institution's records for the period before and for the same period a year ago."""
     from warehouse.indicators import indicators
 
-    counted = pd.concat([_earlier_counts(institution, home), figures[figures["period"] == period].assign(period="this")])
+    counted = pd.concat([_count_earlier_records(institution, home), figures[figures["period"] == period].assign(period="this")])
     numbers = {(code, counted_period): int(n) for code, counted_period, n in counted[["indicator", "period", "n"]].itertuples(index=False)}
     known_periods = {*counted["period"], "this"}
-    columns = dict(zip(_COMPARED_PERIODS, ("this", *earlier_periods(period)), strict=True))
+    columns = dict(zip(_COMPARED_PERIODS, ("this", *find_earlier_periods(period)), strict=True))
     rows: list[dict[str, object]] = []
     for code, indicator in indicators().items():
         if institution in indicator.institutions:
@@ -63,14 +63,14 @@ def _compare_figures(figures: pd.DataFrame, institution: str, period: str, home:
     return rows
 
 
-def earlier_periods(period: str) -> tuple[str, str]:
+def find_earlier_periods(period: str) -> tuple[str, str]:
     """Return the period before, and the same period a year earlier."""
-    return previous(period), year_before(period)
+    return previous_period(period), year_before(period)
 
 
-def _earlier_counts(institution: str, home: Path) -> pd.DataFrame:
-    """Count the records that earlier runs read, by indicator and period (column `n`); empty before the first run."""
-    from harmonia.feedback.figures import own_figures
+def _count_earlier_records(institution: str, home: Path) -> pd.DataFrame:
+    """Count the records that earlier runs read, by indicator and period (column `n`). The result is empty before the first run."""
+    from harmonia.feedback.figures import count_own_records
 
     folder = home / "lake" / "canonical"
     names = ("case_records", "person_records", "events")
@@ -78,7 +78,7 @@ def _earlier_counts(institution: str, home: Path) -> pd.DataFrame:
         return pd.DataFrame(columns=["indicator", "period", "n"])
     own = [("institution", "=", institution)]
     canonical = {name: pq.read_table(folder / f"{name}.parquet", filters=own).to_pandas(date_as_object=False) for name in names}
-    return own_figures(institution, canonical)
+    return count_own_records(institution, canonical)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 Belongs here: the table made of a `findings.json` (the report that the institution gets), filters, pages. Does not belong here: what a
 finding is (`schemas/rules`), answers (`harmonia.feedback`).
 
-The table is an SQLite file that is made beside and renamed, and then only read: no lock, however many look at it. It is named by the
-report's size, time and inode, lies in `HOME/portal/findings` (values are personal data) and is made again whenever it is missing.
+The table is an SQLite file. It is written under another name, renamed, and from then on only read, so that it needs no lock, however many
+users look at it. Its name contains the size, time and inode of the report. It is in `HOME/portal/findings`, since values are personal data.
+Whenever it is missing, it is made again.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from typing import Any
 
 from django.conf import settings
 
-from harmonia.errors import storage
+from harmonia.errors import convert_storage_errors
 from schemas.findings import LANGUAGES, rules
 
 PAGE_LENGTH = 50
 KINDS = ("waiting", "answered", "to_do", "consequence", "fixed", "accepted", "information", "all")
-"""The states by which the list is filtered: without and with an answer, both, and those that need none."""
+"""The kinds by which the list is filtered: findings without and with an answer, both together, and those that need no answer."""
 _COLUMNS = ("finding", "rule", "severity", "life", "since", "unit", "number", "record_key", "file", "part", "line", "cell", "field")
 _DERIVED_COLUMNS = ("value", "detail", "figures", "follows", "kind", "text")
 _NONE: Mapping[str, bool] = {}
@@ -36,8 +37,8 @@ _MAX_READING_SECONDS = 600  # seconds after which no page reads the table of an 
 
 @dataclass(frozen=True)
 class Filter:
-    """What a list of findings shows. kind: one of `KINDS`; text: found in any cell of a row; page: from 1; empty fields select
-    everything."""
+    """The filter of a list of findings. `kind` is one of `KINDS`. `text` is looked for in all cells of a row. `page` is the number of
+    the page, from 1. A field that is empty excludes nothing."""
 
     kind: str = "waiting"
     unit: str = ""
@@ -58,9 +59,10 @@ class FindingPage:
 
 @dataclass(frozen=True)
 class Findings:
-    """The findings of one report, stored in a table. head: what the report says about the delivery.
+    """The findings of one report, stored in a table. `head` has what the report says about the delivery.
 
-    Methods take the newest answers: whether each answered finding still has its answer (false: the answer was refused).
+    The parameter `answered` of the methods maps each answered finding to whether its answer still holds. It is false if the answer was
+    refused.
     """
 
     table: Path
@@ -68,7 +70,7 @@ class Findings:
 
     def list_page(self, wanted: Filter, answered: Mapping[str, bool] = _NONE) -> FindingPage:
         """Return the page that a filter selects."""
-        where, values = self._where_clause(wanted, answered)
+        where, values = self._build_where_clause(wanted, answered)
         first = (max(1, wanted.page) - 1) * PAGE_LENGTH
         with _open_findings_table(self.table) as connection:
             total = connection.execute(f"SELECT count(*) FROM finding WHERE {where}", values).fetchone()[0]
@@ -79,25 +81,26 @@ class Findings:
 
     def list_names(self, wanted: Filter, answered: Mapping[str, bool] = _NONE) -> list[str]:
         """List the names of all findings that a filter selects, to answer them together."""
-        where, values = self._where_clause(wanted, answered)
+        where, values = self._build_where_clause(wanted, answered)
         with _open_findings_table(self.table) as connection:
             return [row[0] for row in connection.execute(f"SELECT DISTINCT finding FROM finding WHERE {where} ORDER BY n", values)]
 
     def find_one(self, finding: str) -> Mapping[str, Any] | None:
-        """Return the finding with that name; None if there is none."""
+        """Return the finding with this name, or None if there is none."""
         with _open_findings_table(self.table) as connection:
             row = connection.execute("SELECT * FROM finding WHERE finding = ? LIMIT 1", (finding,)).fetchone()
         return dict(row) if row else None
 
     def count_kind(self, kind: str, answered: Mapping[str, bool] = _NONE) -> int:
         """Count the findings of one kind."""
-        where, values = self._where_clause(Filter(kind=kind), answered)
+        where, values = self._build_where_clause(Filter(kind=kind), answered)
         with _open_findings_table(self.table) as connection:
             return int(connection.execute(f"SELECT count(*) FROM finding WHERE {where}", values).fetchone()[0])
 
     def count_choices(self, kind: str, answered: Mapping[str, bool] = _NONE) -> Mapping[str, Sequence[tuple[str, int]]]:
-        """Return the values of unit, severity and rule, each with its number of findings of one kind, the most frequent first."""
-        where, values = self._where_clause(Filter(kind=kind), answered)
+        """Return the values of unit, severity and rule that the findings of one kind have. Each value has its number of findings; the
+        most frequent value comes first."""
+        where, values = self._build_where_clause(Filter(kind=kind), answered)
         with _open_findings_table(self.table) as connection:
             return {
                 column: [
@@ -111,7 +114,7 @@ class Findings:
             }
 
     @staticmethod
-    def _where_clause(wanted: Filter, answered: Mapping[str, bool]) -> tuple[str, dict[str, Any]]:
+    def _build_where_clause(wanted: Filter, answered: Mapping[str, bool]) -> tuple[str, dict[str, Any]]:
         given = """(finding IN (SELECT value FROM json_each(:answered)) OR answer IS NOT NULL AND answer != 'refused'
             AND finding NOT IN (SELECT value FROM json_each(:refused)))"""
         kinds = {
@@ -134,14 +137,14 @@ class Findings:
 
 
 def open_findings(report: Path) -> Findings | None:
-    """Open the findings of a `findings.json`; None if there is none because the delivery was never read or the report was deleted when
-    due."""
+    """Open the findings of a `findings.json`. The result is None if the file does not exist, because the delivery was never read or
+    because the report was deleted when its time was over."""
     folder = settings.FOLDER / "findings" / f"{report.parent.parent.name}.{report.parent.name}"
     try:
         status = report.stat()
         table = folder / f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}.sqlite3"
         if not table.is_file():
-            _make_table(report, table)
+            _write_findings_table(report, table)
     except FileNotFoundError:
         return None
     with _open_findings_table(table) as connection:
@@ -156,11 +159,11 @@ def _open_findings_table(table: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _make_table(report: Path, table: Path) -> None:
+def _write_findings_table(report: Path, table: Path) -> None:
     document = json.loads(report.read_text("utf-8"))
     findings = document.pop("findings")
     folder = table.parent
-    with storage(folder):
+    with convert_storage_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, new_table = tempfile.mkstemp(dir=folder)
         os.close(descriptor)
@@ -169,13 +172,13 @@ def _make_table(report: Path, table: Path) -> None:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute(f"CREATE TABLE finding (n INTEGER PRIMARY KEY, {', '.join(names)})")
         connection.executemany(
-            f"INSERT INTO finding ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", (_table_row(one) for one in findings)
+            f"INSERT INTO finding ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", (_make_table_row(one) for one in findings)
         )
         for columns in ("kind", "finding", "rule, kind", "unit, kind", "severity, kind"):
             connection.execute(f"CREATE INDEX {'by_' + columns.replace(', ', '_')} ON finding ({columns})")
         connection.execute("CREATE TABLE about (head)")
         connection.execute("INSERT INTO about VALUES (?)", (json.dumps(document),))
-    with storage(table):
+    with convert_storage_errors(table):
         Path(new_table).replace(table)
     for old in folder.glob("*.sqlite3"):
         with suppress(FileNotFoundError):
@@ -183,7 +186,7 @@ def _make_table(report: Path, table: Path) -> None:
                 old.unlink()
 
 
-def _table_row(finding: Mapping[str, Any]) -> tuple[Any, ...]:
+def _make_table_row(finding: Mapping[str, Any]) -> tuple[Any, ...]:
     cells = {name: finding.get(name) for name in _COLUMNS} | {"life": finding["state"]}
     rule = rules()[finding["rule"]]
     rule_texts = [rule.text[language] for language in LANGUAGES]
@@ -196,12 +199,12 @@ def _table_row(finding: Mapping[str, Any]) -> tuple[Any, ...]:
         finding.get("detail"),
         json.dumps(finding.get("figures") or []),
         finding.get("follows"),
-        _kind_of_finding(finding, rule.level),
+        _decide_kind_of_finding(finding, rule.level),
     )
     return (*cells.values(), *derived, text.casefold(), finding.get("answer"))
 
 
-def _kind_of_finding(finding: Mapping[str, Any], level: str) -> str:
+def _decide_kind_of_finding(finding: Mapping[str, Any], level: str) -> str:
     if finding["state"] == "fixed":
         return "fixed"
     if finding["state"] == "accepted_as_is":

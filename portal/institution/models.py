@@ -20,8 +20,8 @@ class Upload(models.Model):
 
 
 class Submission(models.Model):
-    """A submitted delivery and its receipt. `placed` is false from the reservation of its name until its folder is renamed into the
-    inbox."""
+    """A submitted delivery and its receipt. `placed` is false after the name of the delivery was reserved, and becomes true when its
+    folder is renamed into the inbox."""
 
     number = models.BigAutoField(primary_key=True)
     token = models.CharField(max_length=32, unique=True)

@@ -18,17 +18,17 @@ def has_mail_server() -> bool:
 
 
 def send_notices(role: Role, institution: str = "") -> None:
-    """Tell every account of a role, of one institution if the role belongs to one, by e-mail that something waits. Mails are sent in a
-    thread, so that a slow server delays no page."""
+    """Tell every account of a role by e-mail that something waits. If the role belongs to an institution, only accounts of this
+    institution are told. Mails are sent in a thread, so that a slow server delays no page."""
     if not has_mail_server():
         return
     accounts = Account.objects.filter(is_active=True, notices=True, demo=False)
     recipients = [one for one in accounts if role in one.roles and (role not in INSTITUTIONAL or one.institution == institution)]
-    mails = [_notice_mail(one) for one in recipients]
+    mails = [_make_notice_mail(one) for one in recipients]
     threading.Thread(target=_send_mails, args=(mails,), daemon=True).start()
 
 
-def _notice_mail(account: Account) -> EmailMessage:
+def _make_notice_mail(account: Account) -> EmailMessage:
     page_texts = portal_texts(account.language)["notice_mail"]
     link = f"\n\n{settings.ORIGIN}/" if settings.ORIGIN else ""
     return EmailMessage(page_texts["subject"], f"{page_texts['text']}{link}\n", settings.DEFAULT_FROM_EMAIL, [account.email])

@@ -24,12 +24,12 @@ from django.utils.http import urlencode
 from harmonia import signing
 from harmonia.errors import HarmoniaError
 from harmonia.feedback import answers, exchange, intake
-from harmonia.feedback.texts import texts, visible
-from harmonia.registry.ledger import deliveries
+from harmonia.feedback.texts import make_visible, texts
+from harmonia.registry.ledger import read_deliveries
 from harmonia.registry.tables import Answer, Delivery
 from pipelines.failures import is_disk_full
 from portal.institution import board, findings, notices, uploads
-from portal.institution.checking import earlier_periods
+from portal.institution.checking import find_earlier_periods
 from portal.institution.findings import KINDS, Filter, Findings
 from portal.institution.models import Submission, Upload
 from portal.permissions import Role
@@ -49,7 +49,7 @@ _MAX_ANSWERS = 5_000  # findings answered at once
 
 def institution(request: HttpRequest, institution: str) -> HttpResponse:
     """Show the board of quarters."""
-    uploads.finish_interrupted()
+    uploads.finish_interrupted_submissions()
     open_uploads = Upload.objects.filter(institution=institution).order_by("-at")
     content = {"institution": institution, "quarters": board.list_quarters(institution), "steps": board.STEPS, "uploads": open_uploads}
     return render(request, "institution/board.html", content)
@@ -58,7 +58,7 @@ def institution(request: HttpRequest, institution: str) -> HttpResponse:
 def new_upload(request: HttpRequest, institution: str) -> HttpResponse:
     """Show the page to upload a delivery, or receive its files. A script is answered with JSON, a form with a page."""
     chosen = request.POST.get("period") or request.GET.get("period") or ""
-    possible = board.periods_to_deliver(institution)
+    possible = board.list_periods_to_deliver(institution)
     content = {"institution": institution, "periods": possible, "chosen": chosen, "problem": None, "most": settings.UPLOAD_BYTES >> 20}
     if request.method == "POST":
         scripted = request.headers.get("X-Requested-With") == "XMLHttpRequest"
@@ -67,7 +67,7 @@ def new_upload(request: HttpRequest, institution: str) -> HttpResponse:
                 raise uploads.UploadRefusedError("no_period")
             received = uploads.receive_files(request.user, institution, chosen, request.FILES.getlist("files"))
         except (uploads.UploadRefusedError, HarmoniaError) as error:
-            line = _refusal_text(request, error)
+            line = _describe_refusal(request, error)
             if scripted:
                 return JsonResponse({"problem": line}, status=422)
             return render(request, "institution/new.html", {**content, "problem": line}, status=422)
@@ -76,7 +76,7 @@ def new_upload(request: HttpRequest, institution: str) -> HttpResponse:
     return render(request, "institution/new.html", content)
 
 
-def _refusal_text(request: HttpRequest, error: Exception) -> str:
+def _describe_refusal(request: HttpRequest, error: Exception) -> str:
     problem_texts = portal_texts(language_of(request))["upload_problems"]
     if isinstance(error, uploads.UploadRefusedError):
         return str(problem_texts[error.problem]).format(about=error.about)
@@ -91,11 +91,11 @@ def upload(request: HttpRequest, institution: str, token: str) -> HttpResponse:
         "institution": institution,
         "upload": pending_upload,
         "check": check,
-        "periods": (pending_upload.period, *earlier_periods(pending_upload.period)),
+        "periods": (pending_upload.period, *find_earlier_periods(pending_upload.period)),
     }
     if check.state == "done":
         table = findings.open_findings(check.findings)
-        content |= _warnings(pending_upload, check) | (_list_content(request, table, {}, pending_upload.period) if table else {})
+        content |= _make_warnings(pending_upload, check) | (_make_list_content(request, table, {}, pending_upload.period) if table else {})
     template = "institution/_running.html" if request.headers.get("HX-Request") and check.state == "running" else "institution/upload.html"
     response = render(request, template, content)
     if request.headers.get("HX-Request") and check.state != "running":
@@ -103,8 +103,9 @@ def upload(request: HttpRequest, institution: str, token: str) -> HttpResponse:
     return response
 
 
-def _warnings(upload: Upload, check: uploads.Check) -> dict[str, Any]:
-    """Return what the page says before the figures: files of another institution, another quarter, a delivery with the same files."""
+def _make_warnings(upload: Upload, check: uploads.Check) -> dict[str, Any]:
+    """Return the warnings that the page shows before the figures: files of another institution, files of another quarter, a delivery
+    with the same files."""
     files = check.result["files"]
     by_period: dict[str, int] = check.result["periods"]
     fullest_period = max(by_period, key=lambda period: by_period[period], default=upload.period)
@@ -125,9 +126,9 @@ def submit(request: HttpRequest, institution: str, token: str) -> HttpResponse:
     if submission is None:
         pending_upload = get_object_or_404(Upload, token=token, institution=institution)
         try:
-            submission = uploads.submit(pending_upload, request.user)
+            submission = uploads.submit_upload(pending_upload, request.user)
         except (uploads.UploadRefusedError, HarmoniaError) as error:
-            add_notice(request, "error", _refusal_text(request, error))
+            add_notice(request, "error", _describe_refusal(request, error))
             return redirect("institution", institution=institution)
         record_action(request, "submit a delivery", f"{institution} {submission.delivery}: {submission.hash}")
     return redirect("receipt", institution=institution, number=submission.number)
@@ -135,7 +136,7 @@ def submit(request: HttpRequest, institution: str, token: str) -> HttpResponse:
 
 def discard(request: HttpRequest, institution: str, token: str) -> HttpResponse:
     """Discard an upload."""
-    uploads.discard(get_object_or_404(Upload, token=token, institution=institution))
+    uploads.remove_upload(get_object_or_404(Upload, token=token, institution=institution))
     return redirect("institution", institution=institution)
 
 
@@ -147,9 +148,9 @@ def receipt(request: HttpRequest, institution: str, number: int) -> HttpResponse
 
 def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
     """Show a delivery: its state, files, numbers of findings, workbook, and the signature of its quarter."""
-    landed, signed = _ledger_delivery(institution, delivery)
+    landed, signed = _read_delivery_and_signature(institution, delivery)
     table = _open_findings(institution, delivery)
-    answered = _which_answered(answers.current(registry(), institution), delivery)
+    answered = _find_answered_findings(answers.read_current_answers(registry(), institution), delivery)
     counts = {kind: table.count_kind(kind, answered) for kind in KINDS} if table else {}
     content = {
         "institution": institution,
@@ -162,13 +163,13 @@ def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpRespo
         "t": texts(language_of(request)),
         "submission": Submission.objects.filter(institution=institution, delivery=delivery, placed=True).first(),
         "may_sign": Role.HEAD in request.user.roles,
-        "signed_figures": _signed_figures(institution, language_of(request)),
+        "signed_figures": _list_signed_figures(institution, language_of(request)),
     }
     return render(request, "institution/delivery.html", content)
 
 
-def _signed_figures(institution: str, language: str) -> list[tuple[str, list[str]]]:
-    """Return the title of each indicator that the institution's deliveries count in, and the other institutions whose signature it
+def _list_signed_figures(institution: str, language: str) -> list[tuple[str, list[str]]]:
+    """Return the title of each indicator that counts the institution's deliveries, and the other institutions whose signature it also
     needs."""
     return sorted(
         (
@@ -180,14 +181,14 @@ def _signed_figures(institution: str, language: str) -> list[tuple[str, list[str
     )
 
 
-def _ledger_delivery(institution: str, delivery: str) -> tuple[Delivery, signing.Signed]:
+def _read_delivery_and_signature(institution: str, delivery: str) -> tuple[Delivery, signing.SignatureState]:
     """Return a delivery of the ledger and the signature of its quarter, read in one transaction."""
     with registry().read() as session:
-        of_institution = [one for one in deliveries(session) if one.institution == institution]
+        of_institution = [one for one in read_deliveries(session) if one.institution == institution]
         row = next((one for one in of_institution if one.name == delivery), None)
         if row is None:
             raise Http404
-        return row, signing.states_of(session, of_institution)[institution, row.period]
+        return row, signing.determine_signature_states(session, of_institution)[institution, row.period]
 
 
 def _open_findings(institution: str, delivery: str) -> Findings | None:
@@ -196,34 +197,34 @@ def _open_findings(institution: str, delivery: str) -> Findings | None:
     return findings.open_findings(workplace().home.feedback / institution / delivery / "findings.json")
 
 
-def _belongs(answer: Answer, delivery: str) -> bool:
-    """Return whether an answer is shown with a delivery: it was given for its period or a later one, or was refused. The report has the
-    others."""
+def _is_shown_with_delivery(answer: Answer, delivery: str) -> bool:
+    """Return whether an answer is shown with a delivery. It is shown if it was given for the delivery's period or a later one, or if it
+    was refused. All other answers are in the report."""
     return answer.delivery >= delivery[:7] or answer.decision == "refused"
 
 
-def _which_answered(newest: Mapping[str, Answer], delivery: str) -> dict[str, bool]:
-    """Return, for each finding with an answer that is shown, whether it is answered. It is not if the answer was refused."""
-    return {finding: one.decision != "refused" for finding, one in newest.items() if _belongs(one, delivery)}
+def _find_answered_findings(newest: Mapping[str, Answer], delivery: str) -> dict[str, bool]:
+    """Return, for each finding with an answer that is shown, whether it is answered. A finding whose answer was refused is not answered."""
+    return {finding: one.decision != "refused" for finding, one in newest.items() if _is_shown_with_delivery(one, delivery)}
 
 
 def finding_list(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """Show the findings of a delivery that the filter selects; htmx asks for the list only.
+    """Show the findings of a delivery that the filter selects. Htmx asks for the list only.
 
-    Search texts and delivered units come in the body of a form, so that no address contains delivered text.
+    Search texts and delivered units are sent in the body of a form, so that no address contains delivered text.
     """
     return _show_findings(request, institution, delivery)
 
 
 def _show_findings(request: HttpRequest, institution: str, delivery: str, kept: Mapping[str, Any] | None = None) -> HttpResponse:
-    """Show the list of findings. kept: an answer that could not be entered and is shown again: verdict, reason, marked (findings), and
-    all (whether to ask if all findings of the list shall have it)."""
+    """Show the list of findings. `kept` is an answer that could not be entered and is shown again. It has the verdict, the reason, the
+    marked findings (marked), and whether to ask if all findings of the list shall have the answer (all)."""
     table = _open_findings(institution, delivery)
     if table is None:
         raise Http404
-    _record_reading(request, institution, delivery)
-    newest = answers.current(registry(), institution)
-    content = {"institution": institution, "delivery": delivery, "kept": kept, **_list_content(request, table, newest, delivery)}
+    _record_access_to_values(request, institution, delivery)
+    newest = answers.read_current_answers(registry(), institution)
+    content = {"institution": institution, "delivery": delivery, "kept": kept, **_make_list_content(request, table, newest, delivery)}
     request.shown_at = reverse("findings", kwargs={"institution": institution, "delivery": delivery})
     if not request.headers.get("HX-Request"):
         return render(request, "institution/findings.html", content, status=422 if kept and not kept["all"] else 200)
@@ -233,7 +234,7 @@ def _show_findings(request: HttpRequest, institution: str, delivery: str, kept: 
     return response
 
 
-def _record_reading(request: HttpRequest, institution: str, delivery: str) -> None:
+def _record_access_to_values(request: HttpRequest, institution: str, delivery: str) -> None:
     """Record in the audit log who looked at delivered values, once for each session and delivery."""
     delivery_name = f"{institution} {delivery}"
     if delivery_name not in request.session.get("read", []):
@@ -253,17 +254,17 @@ def _read_filter(values: Mapping[str, str]) -> Filter:
     return Filter(kind if kind in KINDS else "waiting", unit, severity, rule, text, number)
 
 
-def _list_content(request: HttpRequest, table: Findings, newest: Mapping[str, Answer], delivery: str) -> dict[str, Any]:
-    """Return what the template of the list of findings shows. newest: the newest answer to each finding."""
+def _make_list_content(request: HttpRequest, table: Findings, newest: Mapping[str, Answer], delivery: str) -> dict[str, Any]:
+    """Return what the template of the list of findings shows. `newest` has the newest answer to each finding."""
     language = language_of(request)
     list_filter = _read_filter(request.POST if request.method == "POST" else request.GET)
-    answered = _which_answered(newest, delivery)
+    answered = _find_answered_findings(newest, delivery)
     page, choices = table.list_page(list_filter, answered), table.count_choices(list_filter.kind, answered)
     query = {name: getattr(list_filter, name) for name in ("kind", "severity", "rule") if getattr(list_filter, name)}
     return {
         "wanted": list_filter,
         "page": page,
-        "rows": [_finding_content(row, newest.get(row["finding"]), delivery, language) for row in page.rows],
+        "rows": [_make_finding_content(row, newest.get(row["finding"]), delivery, language) for row in page.rows],
         "choices": choices,
         "answers_to": max((int(one.id) for one in newest.values()), default=0),
         "kinds": KINDS,
@@ -273,9 +274,10 @@ def _list_content(request: HttpRequest, table: Findings, newest: Mapping[str, An
     }
 
 
-def _finding_content(row: Mapping[str, Any], newest: Answer | None, delivery: str, language: str) -> dict[str, Any]:
-    """Return a finding with its texts, and with invisible characters of delivered text made visible. newest: the newest answer to it."""
-    rule, shown_answer = rules()[row["rule"]], newest if newest is not None and _belongs(newest, delivery) else None
+def _make_finding_content(row: Mapping[str, Any], newest: Answer | None, delivery: str, language: str) -> dict[str, Any]:
+    """Return a finding with its texts. Invisible characters of delivered text are made visible. `newest` is the newest answer to the
+    finding."""
+    rule, shown_answer = rules()[row["rule"]], newest if newest is not None and _is_shown_with_delivery(newest, delivery) else None
     titles = indicators()
     figures = [
         (titles[figure["indicator"]].title[language], figure["period"])
@@ -283,7 +285,7 @@ def _finding_content(row: Mapping[str, Any], newest: Answer | None, delivery: st
         if figure["indicator"] in titles
     ]
     cells = {
-        name: visible(str(row[name]))
+        name: make_visible(str(row[name]))
         for name in ("value", "detail", "unit", "number", "record_key", "file", "part", "field")
         if row[name] is not None
     }
@@ -305,14 +307,14 @@ def _finding_content(row: Mapping[str, Any], newest: Answer | None, delivery: st
         "figures": figures,
         "newest": newest.id if newest is not None else 0,
         "answer": shown_answer,
-        "answered_as": _answer_state(row, shown_answer),
+        "answered_as": _find_answer_state(row, shown_answer),
         "asks": row["kind"] in ("to_do", "accepted"),
     }
 
 
-def _answer_state(row: Mapping[str, Any], answer: Answer | None) -> str | None:
-    """Return the state of the answer to a finding: a verdict, `refused` or `countersigned`; None if there is none, or if the finding is
-    closed by it, which its own state shows."""
+def _find_answer_state(row: Mapping[str, Any], answer: Answer | None) -> str | None:
+    """Return the state of the answer to a finding, which is a verdict, `refused` or `countersigned`. The result is None if there is no
+    answer. It is also None if the answer closed the finding, since the state of the finding then shows this."""
     if answer is None or answer.decision is None:
         verdict: str | None = row["answer"] if answer is None else answer.verdict
         return None if verdict == "accepted" and row["life"] == "accepted_as_is" else verdict
@@ -320,17 +322,17 @@ def _answer_state(row: Mapping[str, Any], answer: Answer | None) -> str | None:
 
 
 def answer(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """Answer one finding, the marked ones, or all that the filter selects, after a question. The page says at once what was refused, and
-    why; what could not be entered stays in the form."""
+    """Answer one finding, the marked ones, or all that the filter selects; for all, the page asks first. The page says at once what was
+    refused, and why. What could not be entered stays in the form."""
     table = _open_findings(institution, delivery)
     if table is None:
         raise Http404
-    newest, language = answers.current(registry(), institution), language_of(request)
+    newest, language = answers.read_current_answers(registry(), institution), language_of(request)
     verdict, reason = request.POST.get("verdict", ""), " ".join(request.POST.get("reason", "").split())
     every = request.POST.get("all", "")
     if every:
-        chosen = table.list_names(_read_filter(request.POST), _which_answered(newest, delivery))[:_MAX_ANSWERS]
-        seen = exchange.seen_answers(newest, _read_number(request.POST.get("answers_to", "")))
+        chosen = table.list_names(_read_filter(request.POST), _find_answered_findings(newest, delivery))[:_MAX_ANSWERS]
+        seen = exchange.list_seen_answers(newest, _read_number(request.POST.get("answers_to", "")))
         seen = {finding: seen.get(finding, 0) for finding in chosen}
     else:
         pairs = (text.partition(":") for text in request.POST.getlist("finding")[:_MAX_ANSWERS])
@@ -344,8 +346,10 @@ def answer(request: HttpRequest, institution: str, delivery: str) -> HttpRespons
     elif every == "ask":
         return _show_findings(request, institution, delivery, {**kept, "all": True})
     else:
-        filled = intake.answers_as_workbook(institution, delivery, dict.fromkeys(seen, verdict), reason, request.user.get_username())
-        entry = exchange.enter(workplace().home, registry(), filled, seen)
+        filled = intake.convert_answers_to_workbook(
+            institution, delivery, dict.fromkeys(seen, verdict), reason, request.user.get_username()
+        )
+        entry = exchange.enter_filled_answers(workplace().home, registry(), filled, seen)
         if entry.entered:
             add_notice(request, "good", f"{page_texts['answers_entered']}: {entry.entered}")
         if entry.known:
@@ -364,11 +368,11 @@ def answer(request: HttpRequest, institution: str, delivery: str) -> HttpRespons
 
 
 def _show_refusals(request: HttpRequest, refused: pd.DataFrame, language: str) -> None:
-    """Show each kind of refusal once, with its number of rows."""
+    """Show each kind of refusal once, with the number of its rows."""
     counted = Counter(zip(refused["problem"], refused["about"], strict=True))
     for (problem, about), number in counted.most_common(10):
         add_notice(
-            request, "error", f"{portal_texts(language)['answers_refused']} ({number}): {intake.refusal_text(problem, about, language)}"
+            request, "error", f"{portal_texts(language)['answers_refused']} ({number}): {intake.explain_refusal(problem, about, language)}"
         )
 
 
@@ -409,7 +413,7 @@ def answered_workbook(request: HttpRequest, institution: str, delivery: str) -> 
             else:
                 content["done"] = imported
                 rows = imported.refused.to_dict("records")
-                content["refused"] = [{**row, "why": intake.refusal_text(row["problem"], row["about"], language)} for row in rows]
+                content["refused"] = [{**row, "why": intake.explain_refusal(row["problem"], row["about"], language)} for row in rows]
                 if imported.delivery != delivery:
                     add_notice(request, "warning", f"{page_texts['workbook_of']}: {imported.delivery}")
                 record_action(request, "import a workbook", f"{institution} {imported.delivery}: {imported.entered} answers")
@@ -419,7 +423,7 @@ def answered_workbook(request: HttpRequest, institution: str, delivery: str) -> 
 def sign(request: HttpRequest, institution: str, period: str) -> HttpResponse:
     """Sign a quarter as the page showed it. Only the head of the institution may."""
     try:
-        signing.sign(registry(), institution, period, request.user.get_username(), request.POST.get("seen", ""))
+        signing.sign_quarter(registry(), institution, period, request.user.get_username(), request.POST.get("seen", ""))
     except HarmoniaError:
         add_notice(request, "error", portal_texts(language_of(request))["sign_changed"])
     else:

@@ -38,7 +38,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Lane:
-    """A case file with its events in order. mark: `a` or `b` if the file belongs to the pair, else empty."""
+    """A case file with its events in order. `mark` is `a` or `b` if the file belongs to the pair, else it is empty."""
 
     institution: str
     key: str
@@ -61,9 +61,9 @@ class Timeline:
 
 
 def make_timeline(events: pd.DataFrame, marks: dict[tuple[str, str], str]) -> Timeline | None:
-    """Return the timeline of case files; None if there are no events.
+    """Return the timeline of case files, or None if there are no events.
 
-    events: institution, case_key, event, date; marks: the case files of the pair.
+    `events` has the columns institution, case_key, event and date. `marks` has the marks of the pair's case files.
     """
     if events.empty:
         return None
@@ -102,7 +102,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """A link between two nodes. own: it is the link of the pair itself."""
+    """A link between two nodes. `own` says whether it is the link of the pair itself."""
 
     x1: float
     y1: float
@@ -115,7 +115,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """The nodes on a circle, those of one case or person beside each other, and the links between them."""
+    """The links between the records of a cluster. Its nodes are on a circle, and nodes of one case or person are beside each other."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
@@ -124,7 +124,8 @@ class Graph:
 
 
 def make_graph(members: pd.DataFrame, links: pd.DataFrame, pair: pd.DataFrame) -> Graph:
-    """Return the graph of a cluster. members: institution, record_key, id; links: as `Desk.links`; pair: one row of `PAIR`."""
+    """Return the graph of a cluster. `members` has the columns institution, record_key and id. `links` has the columns of
+    `Desk.list_decisions_within`. `pair` is a frame of one row with the columns `PAIR`."""
     a, b = ((str(pair[f"institution_{s}"].iloc[0]), str(pair[f"key_{s}"].iloc[0])) for s in "ab")
     rows = [((str(i), str(k)), str(entity)) for i, k, entity in members[["institution", "record_key", "id"]].itertuples(index=False)]
     id_by_record = dict(rows)

@@ -31,13 +31,13 @@ def current_desk() -> Desk:
 def _load_previews(desk: Desk) -> None:
     """Load what previews and pages of pairs need. A failure is reported by the page that needs it."""
     try:
-        linkage_weights(desk)
-        desk.consequences()
+        load_linkage_weights(desk)
+        desk.load_previews()
     except Exception:  # noqa: BLE001 - reported by the page, with a log
         return
 
 
 @lru_cache(maxsize=1)
-def linkage_weights(desk: Desk) -> LinkageWeights:
+def load_linkage_weights(desk: Desk) -> LinkageWeights:
     """Return the match weights of pairs of persons, field by field."""
     return LinkageWeights(desk.canonical, desk.published_run.table("links", "cases"), desk.decisions)

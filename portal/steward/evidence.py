@@ -17,18 +17,18 @@ import pandas as pd
 from harmonia.explain.chart import Drawing
 from harmonia.explain.document import Step
 from harmonia.explain.labels import format_odds
-from harmonia.explain.linkage import PairWeight, pair_decisions
+from harmonia.explain.linkage import PairWeight, select_pair_decisions
 from harmonia.review.desk import Desk
 from pipelines.linkage import load_model
 from portal.steward import charts
-from portal.steward.desk import linkage_weights
+from portal.steward.desk import load_linkage_weights
 
 _MIN_BITS = 0.05  # bits: smaller ones are not mentioned
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why a pair has its match weight: rows (name, meaning, bits), their sum, the odds as text, and the chart."""
+    """The evidence for the match weight of a pair: rows (name, meaning, bits), their sum, the odds as text, and the chart."""
 
     rows: tuple[tuple[str, str, float | None], ...]
     total: float
@@ -37,13 +37,13 @@ class Evidence:
 
 
 def explain_pair(desk: Desk, pair: pd.DataFrame, words: Mapping[str, Any], events: Mapping[str, str]) -> Evidence | None:
-    """Return the evidence on `pair` (one row of `PAIR`); None if linkage has none. words: the texts of the steward's pages. events: code of
-    an event → its label."""
-    keys = _keys_of(pair)
+    """Return the evidence on `pair`, or None if linkage has none. `pair` is a frame of one row with the columns `PAIR`. `words` has the
+    texts of the steward's pages. `events` maps the code of an event to its label."""
+    keys = _list_keys_of_pair(pair)
     if pair["entity"].iloc[0] == "person":
-        weighed = linkage_weights(desk).weigh_pairs([(keys[0], keys[1])])
+        weighed = load_linkage_weights(desk).weigh_pairs([(keys[0], keys[1])])
         return _explain_persons(weighed[0], words) if weighed else None
-    decisions = pair_decisions(desk.decisions, "case", keys, inside=True)
+    decisions = select_pair_decisions(desk.decisions, "case", keys, inside=True)
     if not decisions:
         return None
     reasons = dict(decisions[0].reasons)
@@ -51,8 +51,8 @@ def explain_pair(desk: Desk, pair: pd.DataFrame, words: Mapping[str, Any], event
     rows: list[tuple[str, str, float | None]] = []
     for name, bits in reasons.items():
         meaning = words["speaks_for" if bits > 0 else "speaks_against"]
-        between = " → ".join(events.get(code, code) for code in _gap_events().get(name, ()))
-        rows.append((_evidence_label(name, words), f"{between}: {meaning}" if between else meaning, bits))
+        between = " → ".join(events.get(code, code) for code in _map_gaps_to_events().get(name, ()))
+        rows.append((_label_evidence(name, words), f"{between}: {meaning}" if between else meaning, bits))
     rest = decisions[0].weight - prior - sum(reasons.values())
     if abs(rest) >= _MIN_BITS:
         rows.append((words["rest"], "", rest))
@@ -80,44 +80,45 @@ def _make_evidence(prior: tuple[str, str, float], rows: list[tuple[str, str, flo
     return Evidence((prior, *rows), total, format_odds(total), picture)
 
 
-def _evidence_label(name: str, words: Mapping[str, Any]) -> str:
+def _label_evidence(name: str, words: Mapping[str, Any]) -> str:
     """Return the label of a kind of evidence between case files. All gaps between two events have the same label."""
     return str(words["evidences"].get(name, words["evidences"]["days"]))
 
 
 @cache
-def _gap_events() -> dict[str, tuple[str, str]]:
-    """Return evidence of the days between two events → the codes of the events."""
+def _map_gaps_to_events() -> dict[str, tuple[str, str]]:
+    """Return the kinds of evidence that measure the days between two events. Each is mapped to the codes of its events."""
     return {
-        evidence.name.split(":")[0]: (_event_code(evidence.first), _event_code(evidence.second))
+        evidence.name.split(":")[0]: (_find_event_code(evidence.first), _find_event_code(evidence.second))
         for evidence in load_model().evidence
         if evidence.kind == "gap"
     }
 
 
-def _event_code(place: str) -> str:
+def _find_event_code(place: str) -> str:
     """Return the event of a place in the model: `person.stay_detained` is the event `detained`."""
     return place.partition(".")[2].removeprefix("stay_")
 
 
-def reason_kept_apart(desk: Desk, pair: pd.DataFrame, members: pd.DataFrame) -> str:
-    """Return why a pair above zero was not joined: a key of `words.apart`. members: the records of both clusters, with their ids."""
-    if desk.state(pair) == "different":
+def find_reason_against_joining(desk: Desk, pair: pd.DataFrame, members: pd.DataFrame) -> str:
+    """Return why linkage did not join a pair whose weight is above zero. The result is a key of `words.apart`. `members` has the records
+    of both clusters, with their ids."""
+    if desk.find_state_of_pair(pair) == "different":
         return "judged"
     if pair["entity"].iloc[0] == "case":
         return "others"
-    weights, (a, b) = linkage_weights(desk), _keys_of(pair)
+    weights, (a, b) = load_linkage_weights(desk), _list_keys_of_pair(pair)
     weighed = weights.weigh_pairs([(a, b)])
     if weighed and (weighed[0].one_file or weighed[0].unidentifiable):
         return "one_file" if weighed[0].one_file else "unidentified"
     id_by_record = {(str(i), str(key)): str(own) for i, key, own in members[["institution", "record_key", "id"]].itertuples(index=False)}
     groups = [[key for key, own in id_by_record.items() if own == id_by_record.get(side) and key in weights] or [side] for side in (a, b)]
-    similarity = weights.group_similarity(*groups)
+    similarity = weights.compute_group_similarity(*groups)
     if similarity.rule:
         return "one_file_others"
     return "groups" if similarity.combined <= 0 else "others"
 
 
-def _keys_of(pair: pd.DataFrame) -> tuple[tuple[str, str], tuple[str, str]]:
+def _list_keys_of_pair(pair: pd.DataFrame) -> tuple[tuple[str, str], tuple[str, str]]:
     a, b = ((str(pair[f"institution_{s}"].iloc[0]), str(pair[f"key_{s}"].iloc[0])) for s in "ab")
     return a, b

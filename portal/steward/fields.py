@@ -11,7 +11,7 @@ from datetime import date
 
 import pandas as pd
 
-from harmonia.review.describe import NAME_FIELDS, fields_of
+from harmonia.review.describe import NAME_FIELDS, list_shown_fields
 from portal.steward.value_differences import ComparedField, compare_lists, compare_values
 from portal.words import format_day, portal_texts
 from schemas.findings import LANGUAGES
@@ -34,8 +34,8 @@ _KIND_OF_LABEL = {
 _LIST_FIELDS = ("days", "cites", "persons")
 
 
-def code_labels(language: str) -> Labels:
-    """Return the labels of codes in one language: kind of label → code → label."""
+def load_code_labels(language: str) -> Labels:
+    """Return the labels of codes in one language: for each kind of label, the label of each code."""
     column = LABELS[LANGUAGES.index(language)]
     kinds = ("offence_group", "form", "sex", "event", "seat", "municipality", "country")
     frames = {name: STATIC[f"dim_{name}"]() for name in kinds}
@@ -47,10 +47,12 @@ def code_labels(language: str) -> Labels:
 
 
 def compare_fields(rows: pd.DataFrame, entity: str, names: bool, labels: Labels, language: str) -> list[ComparedField]:
-    """Compare two records (rows: from `Desk.describe`) field by field. A field that neither has is left out, unless it is part of the
-    name."""
+    """Compare two records field by field. `rows` comes from `Desk.describe_all_records`.
+
+    A field that neither record has is left out, unless it is part of the name.
+    """
     fields = []
-    for field in fields_of(entity, names):
+    for field in list_shown_fields(entity, names):
         a, b = (label_value(field, str(value), labels, language) for value in rows[field])
         if a or b or field in NAME_FIELDS[entity]:
             fields.append(compare_lists(field, a, b) if field in _LIST_FIELDS else compare_values(field, a, b))
@@ -59,7 +61,7 @@ def compare_fields(rows: pd.DataFrame, entity: str, names: bool, labels: Labels,
 
 def label_value(field: str, value: str, labels: Labels, language: str) -> str:
     """Return a value of `field` with its code in words."""
-    if field == "born" and _is_day(value):
+    if field == "born" and _is_iso_day(value):
         return format_day(date.fromisoformat(value), language)
     if field == "sentence_months":
         return value.removesuffix(".0")
@@ -68,7 +70,7 @@ def label_value(field: str, value: str, labels: Labels, language: str) -> str:
     return labels[_KIND_OF_LABEL[field]].get(value, value) if field in _KIND_OF_LABEL else value
 
 
-def _is_day(text: str) -> bool:
+def _is_iso_day(text: str) -> bool:
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

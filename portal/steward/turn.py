@@ -1,4 +1,4 @@
-"""Previews are computed one at a time: which steward is next, and whose request has become useless.
+"""Previews are computed one at a time. This module decides which steward is next, and which requests are no longer needed.
 
 A steward who judges quickly leaves pages whose previews were not computed yet. The requests of these pages are answered immediately, so
 that they occupy no thread of the server. Does not belong here: the preview (`harmonia.review.consequence`).
@@ -17,9 +17,9 @@ _latest: dict[str, str] = {}  # steward -> the pair whose preview was asked for 
 
 @contextmanager
 def wait_for_turn(steward: str, pair: str) -> Iterator[bool]:
-    """Wait until no other preview is computed, and let none begin during the block.
+    """Wait until no other preview is being computed. No other preview can begin during the block.
 
-    Yields false as soon as the steward asks for another pair; the block then has no turn.
+    Yields false as soon as the steward asks for another pair. The block then has no turn, and must not compute a preview.
     """
     _latest[steward] = pair
     while not _turn.acquire(timeout=_POLL_SECONDS):

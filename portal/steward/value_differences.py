@@ -13,7 +13,7 @@ MIN_SIMILARITY = 0.55
 
 @dataclass(frozen=True)
 class ValuePart:
-    """A part of a value. differs: the other value does not contain it."""
+    """A part of a value. `differs` says that the other value does not contain it."""
 
     text: str
     differs: bool
@@ -21,8 +21,8 @@ class ValuePart:
 
 @dataclass(frozen=True)
 class ComparedField:
-    """A field of two records, each value split into parts. agreement: equal, differs, other (few letters in common), or missing (in a
-    record)."""
+    """A field of two records, with each value split into parts. `agreement` is equal, differs, other (few letters in common), or missing
+    (in one of the records)."""
 
     field: str
     a: tuple[ValuePart, ...]
@@ -33,15 +33,15 @@ class ComparedField:
 def compare_values(field: str, a: str, b: str) -> ComparedField:
     """Compare the values `a` and `b` of a field, regardless of upper and lower case."""
     if not a or not b:
-        return ComparedField(field, _unmarked(a), _unmarked(b), "missing")
+        return ComparedField(field, _make_unmarked_parts(a), _make_unmarked_parts(b), "missing")
     if a.casefold() == b.casefold():
-        return ComparedField(field, _unmarked(a), _unmarked(b), "equal")
+        return ComparedField(field, _make_unmarked_parts(a), _make_unmarked_parts(b), "equal")
     lower = a.lower(), b.lower()
     if (len(lower[0]), len(lower[1])) != (len(a), len(b)):  # a letter whose small form is longer
         lower = a, b
     matcher = SequenceMatcher(None, *lower, autojunk=False)
     if matcher.ratio() < MIN_SIMILARITY:
-        return ComparedField(field, _unmarked(a), _unmarked(b), "other")
+        return ComparedField(field, _make_unmarked_parts(a), _make_unmarked_parts(b), "other")
     steps = matcher.get_opcodes()
     own = (
         _split_value(a, [(i, j, tag != "equal") for tag, i, j, _, _ in steps]),
@@ -53,11 +53,11 @@ def compare_values(field: str, a: str, b: str) -> ComparedField:
 def compare_lists(field: str, a: str, b: str) -> ComparedField:
     """Compare two lists whose items are separated by semicolons. No letters are marked, since the items may be in any order."""
     if not a or not b:
-        return ComparedField(field, _unmarked(a), _unmarked(b), "missing")
-    return ComparedField(field, _unmarked(a), _unmarked(b), "equal" if a == b else "other")
+        return ComparedField(field, _make_unmarked_parts(a), _make_unmarked_parts(b), "missing")
+    return ComparedField(field, _make_unmarked_parts(a), _make_unmarked_parts(b), "equal" if a == b else "other")
 
 
-def _unmarked(text: str) -> tuple[ValuePart, ...]:
+def _make_unmarked_parts(text: str) -> tuple[ValuePart, ...]:
     return (ValuePart(text, False),) if text else ()
 
 

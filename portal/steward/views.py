@@ -16,16 +16,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from harmonia.errors import HarmoniaError
 from harmonia.review import deciding, estimating, exchange, sampling
-from harmonia.review.consequence import CELL, Consequence
-from harmonia.review.describe import fields_of
+from harmonia.review.consequence import CELL, VerdictEffect
+from harmonia.review.describe import list_shown_fields
 from harmonia.review.desk import MAX_FOUND, Desk
 from harmonia.review.judgements import VERDICTS, combine_judgements, normalise_text, read_judgements
-from harmonia.review.pairs import PAIR, one_pair, pair_ids
-from pipelines.linkage.constraints import are_contradicted
+from harmonia.review.pairs import PAIR, compute_pair_ids, make_pair
+from pipelines.linkage.constraints import are_judgements_contradicted
 from portal.services import record_action, registry
 from portal.steward import charts, evidence
 from portal.steward.desk import current_desk
-from portal.steward.fields import Labels, code_labels, compare_fields, label_value
+from portal.steward.fields import Labels, compare_fields, label_value, load_code_labels
 from portal.steward.turn import wait_for_turn
 from portal.steward.value_differences import ComparedField
 from portal.templating import add_notice, language_of
@@ -38,50 +38,51 @@ _MAX_FIRST_FIGURES = 5  # figures shown at once where no yearly total changes
 _MAX_KEPT = 200  # pairs whose names a session shows, verdicts that it can undo
 
 
-def _steward_texts(request: HttpRequest) -> Mapping[str, Any]:
+def _load_steward_texts(request: HttpRequest) -> Mapping[str, Any]:
     texts: Mapping[str, Any] = portal_texts(language_of(request))["steward"]
     return texts
 
 
 def queue(request: HttpRequest) -> HttpResponse:
-    """Show the pairs that wait for this steward, in groups; those that change most figures come first."""
-    waiting = current_desk().queue(_steward_name(request))
+    """Show the pairs that wait for this steward, in groups. The groups that change most figures come first."""
+    waiting = current_desk().list_queue(_find_steward_name(request))
     groups = [part.to_dict("records") for _, part in waiting[waiting["group"] < GROUPS_SHOWN].groupby("group")]
     many = int(waiting["group"].max()) + 1 if len(waiting) else 0
     content = {"groups": groups, "pairs": len(waiting), "many": many, "more": max(many - GROUPS_SHOWN, 0)}
-    return render(request, "steward/queue.html", {"s": _steward_texts(request), **content})
+    return render(request, "steward/queue.html", {"s": _load_steward_texts(request), **content})
 
 
 def pair(request: HttpRequest, pair: str) -> HttpResponse:
     """Show a pair of the queue or of a search."""
-    return _pair_page(request, pair)
+    return _show_pair_page(request, pair)
 
 
-def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> HttpResponse:
-    """Show two records side by side with the evidence. number: that of a blind sample, whose pages hide weight, decision and judgements."""
+def _show_pair_page(request: HttpRequest, pair: str, number: int | None = None) -> HttpResponse:
+    """Show two records side by side with the evidence. `number` is the number of a blind sample. The pages of a sample hide weight,
+    decision and judgements."""
     desk = current_desk()
     pair_row = _find_pair(desk, pair)
-    name, entity, texts = str(pair_ids(pair_row).iloc[0]), str(pair_row["entity"].iloc[0]), _steward_texts(request)
+    name, entity, texts = str(compute_pair_ids(pair_row).iloc[0]), str(pair_row["entity"].iloc[0]), _load_steward_texts(request)
     reason = request.session.get("revealed", {}).get(name)
     names = reason is not None
     if names:
         record_action(request, "looked at names for review", name, reason)
     language = language_of(request)
-    labels, history = code_labels(language), desk.history(pair_row).to_dict("records")
-    members = desk.members(pair_row)
+    labels, history = load_code_labels(language), desk.list_judgements(pair_row).to_dict("records")
+    members = desk.list_records_of_clusters(pair_row)
     content: dict[str, Any] = {
         "s": texts,
         "pair": name if number is not None or not _names_two_records(pair) else pair,
         "name": name,
         "entity": entity,
-        "records": _record_labels(pair_row),
-        "fields": _compared_fields(desk, pair_row, names, labels, language),
+        "records": _make_record_labels(pair_row),
+        "fields": _compare_fields_of_pair(desk, pair_row, names, labels, language),
         "names": names,
         "names_reason": request.session.get("names_reason", ""),
         "why": request.session.get("drafts", {}).get(name) or texts["why_default"],
-        "seen": desk.seen(pair_row),
+        "seen": desk.hash_shown_content(pair_row),
         "verdicts": VERDICTS[:3],
-        "second": deciding.needs_second(pair_row, "same"),
+        "second": deciding.needs_second_steward(pair_row, "same"),
         "sample": number,
         "undo": bool(request.session.get("decided")),
         "labels": labels,
@@ -89,67 +90,68 @@ def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> Ht
     file_members = members
     if number is not None:
         file_members = pd.DataFrame([(r["institution"], r["key"], "") for r in content["records"]], columns=members.columns)
-    content["timeline"] = charts.make_timeline(desk.events(file_members, entity), _marked_files(desk, pair_row))
+    content["timeline"] = charts.make_timeline(desk.list_events(file_members, entity), _mark_case_files(desk, pair_row))
     if number is None:
-        decision = desk.decision(pair_row)
+        decision = desk.find_decision(pair_row)
         content |= {
             "decision": decision.get("decision", "none"),
             "weight": decision.get("weight"),
-            "state": desk.state(pair_row),
+            "state": desk.find_state_of_pair(pair_row),
             "history": history,
             "proposed": next((line for line in reversed(history) if line["verdict"] == "proposed"), None),
             "evidence": evidence.explain_pair(desk, pair_row, texts, labels["event"]),
-            "apart": evidence.reason_kept_apart(desk, pair_row, members) if _is_apart_above_zero(decision) else "",
-            "graph": charts.make_graph(members, desk.links(members, entity), pair_row),
-            **_queue_neighbours(desk, request, name),
+            "apart": evidence.find_reason_against_joining(desk, pair_row, members) if _is_refused_above_zero(decision) else "",
+            "graph": charts.make_graph(members, desk.list_decisions_within(members, entity), pair_row),
+            **_find_queue_neighbours(desk, request, name),
         }
     else:
-        content["progress"] = exchange.count_judged(registry(), number)
+        content["progress"] = exchange.count_judged_pairs(registry(), number)
     return render(request, "steward/pair.html", content)
 
 
-def _is_apart_above_zero(decision: Mapping[str, Any]) -> bool:
+def _is_refused_above_zero(decision: Mapping[str, Any]) -> bool:
     return decision.get("decision") == "refused" and decision["weight"] > 0
 
 
 def consequence(request: HttpRequest, pair: str) -> HttpResponse:
-    """Show clusters and published figures after each verdict, as a part of the page. Empty if the steward has gone on to another pair."""
-    desk, steward = current_desk(), _steward_name(request)
+    """Show clusters and published figures after each verdict, as a part of the page. The part is empty if the steward has gone on to
+    another pair."""
+    desk, steward = current_desk(), _find_steward_name(request)
     pair_row = _find_pair(desk, pair)
     with wait_for_turn(steward, pair) as has_turn:
         if not has_turn:
-            return render(request, "steward/later.html", {"s": _steward_texts(request), "pair": pair})
-        previews = desk.consequences()
-        by_verdict = {verdict: previews.preview(pair_row, verdict, steward) for verdict in ("same", "different")}
+            return render(request, "steward/later.html", {"s": _load_steward_texts(request), "pair": pair})
+        previews = desk.load_previews()
+        by_verdict = {verdict: previews.preview_verdict(pair_row, verdict, steward) for verdict in ("same", "different")}
     language = language_of(request)
     content = {
-        "s": _steward_texts(request),
+        "s": _load_steward_texts(request),
         "previews": [
-            {"verdict": verdict, "result": result, **_consequence_content(result, language)} for verdict, result in by_verdict.items()
+            {"verdict": verdict, "result": result, **_make_consequence_content(result, language)} for verdict, result in by_verdict.items()
         ],
-        "labels": code_labels(language),
-        "pending": desk.since_run(),
+        "labels": load_code_labels(language),
+        "pending": desk.count_judged_since_run(),
     }
     return render(request, "steward/consequence.html", content)
 
 
 def decide(request: HttpRequest, pair: str) -> HttpResponse:
     """Enter a verdict and go to the next pair. If the page is out of date, nothing is entered and the reason is kept."""
-    desk, texts, steward = current_desk(), _steward_texts(request), _steward_name(request)
+    desk, texts, steward = current_desk(), _load_steward_texts(request), _find_steward_name(request)
     pair_row = _find_pair(desk, pair)
-    name, verdict, why = str(pair_ids(pair_row).iloc[0]), request.POST.get("verdict", ""), request.POST.get("why", "")
+    name, verdict, why = str(compute_pair_ids(pair_row).iloc[0]), request.POST.get("verdict", ""), request.POST.get("why", "")
     number = request.POST.get("sample", "")
     sample = int(number) if number.isdecimal() else None
     if verdict not in VERDICTS[:3]:
         raise Http404
     request.session["drafts"] = {**request.session.get("drafts", {}), name: why[:2000]}
     same_page = _redirect_to_pair(pair if _names_two_records(pair) else name, sample)
-    if request.POST.get("seen") != desk.seen(pair_row):
+    if request.POST.get("seen") != desk.hash_shown_content(pair_row):
         add_notice(request, "warning", texts["stale"])
         return same_page
-    following = None if sample is not None else _queue_neighbours(desk, request, name)["following"]
+    following = None if sample is not None else _find_queue_neighbours(desk, request, name)["following"]
     try:
-        is_new = deciding.decide(
+        is_new = deciding.enter_verdict(
             desk.published_run, registry(), pair_row, verdict, steward, why, blind=sample is not None, two_stewards=True
         )
     except HarmoniaError as error:
@@ -161,50 +163,50 @@ def decide(request: HttpRequest, pair: str) -> HttpResponse:
     request.session["decided"] = [*request.session.get("decided", [])[-_MAX_KEPT:], [name, sample]]
     _show_result(request, desk, pair_row, verdict, is_new)
     if sample is not None:
-        return _redirect_to_next_of_sample(sample)
+        return _redirect_to_next_pair_of_sample(sample)
     return redirect("steward_pair", pair=following) if following else redirect("steward")
 
 
 def _show_result(request: HttpRequest, desk: Desk, pair_row: pd.DataFrame, verdict: str, is_new: bool) -> None:
-    """Say in one line, which names the pair, what the verdict does."""
-    texts, label = _steward_texts(request), _pair_label(request, pair_row)
+    """Show what the verdict does, in one line that names the pair."""
+    texts, label = _load_steward_texts(request), _make_pair_label(request, pair_row)
 
     def show(kind: str, text: str) -> None:
         add_notice(request, kind, f"{label}. {text}")
 
     if not is_new:
         return show("warning", texts["entered_before"])
-    state = desk.state(pair_row)
+    state = desk.find_state_of_pair(pair_row)
     if state == "disputed":
         return show("warning", texts["entered_disputed"])
     if state == "proposed" and verdict == "same":
         return show("good", texts["entered_proposed"])
     current = combine_judgements(read_judgements(registry()))
-    contradicted = current[are_contradicted(current)]
+    contradicted = current[are_judgements_contradicted(current)]
     if len(contradicted.merge(pair_row[PAIR], on=PAIR)):
         return show("warning", texts["entered_contradicted"])
     return show("good", texts["entered"].format(verdict=texts["verdicts"][verdict].lower()))
 
 
-def _pair_label(request: HttpRequest, pair_row: pd.DataFrame) -> str:
-    return f"{_steward_texts(request)['pair']} {str(pair_ids(pair_row).iloc[0]).split('-')[1]}"
+def _make_pair_label(request: HttpRequest, pair_row: pd.DataFrame) -> str:
+    return f"{_load_steward_texts(request)['pair']} {str(compute_pair_ids(pair_row).iloc[0]).split('-')[1]}"
 
 
 def undo(request: HttpRequest) -> HttpResponse:
     """Withdraw the latest verdict of this session and show its pair again."""
-    texts, decided = _steward_texts(request), request.session.get("decided", [])
+    texts, decided = _load_steward_texts(request), request.session.get("decided", [])
     if not decided:
         add_notice(request, "warning", texts["nothing_to_undo"])
         return redirect("steward")
     name, sample = decided[-1]
     request.session["decided"] = decided[:-1]
     pair_row = _find_pair(current_desk(), name)
-    verdict = deciding.undo(registry(), pair_row, _steward_name(request), "undone")
+    verdict = deciding.undo_verdict(registry(), pair_row, _find_steward_name(request), "undone")
     if verdict is None:
         add_notice(request, "warning", texts["nothing_to_undo"])
     else:
         result = texts["undone" if verdict == "withdrawn" else "undone_to_earlier"].format(verdict=texts["states"][verdict])
-        add_notice(request, "good", f"{_pair_label(request, pair_row)}. {result}")
+        add_notice(request, "good", f"{_make_pair_label(request, pair_row)}. {result}")
     return _redirect_to_pair(name, sample)
 
 
@@ -212,7 +214,7 @@ def undo(request: HttpRequest) -> HttpResponse:
 def names(request: HttpRequest, pair: str) -> HttpResponse:
     """Show the names of a pair in this session. Each page with them is recorded in the audit log, with the reason."""
     pair_row = _find_pair(current_desk(), pair)
-    name, texts = str(pair_ids(pair_row).iloc[0]), _steward_texts(request)
+    name, texts = str(compute_pair_ids(pair_row).iloc[0]), _load_steward_texts(request)
     number = request.POST.get("sample", "")
     same_page = _redirect_to_pair(pair if _names_two_records(pair) else name, int(number) if number.isdecimal() else None)
     reason = _read_reason(request)
@@ -227,8 +229,8 @@ def names(request: HttpRequest, pair: str) -> HttpResponse:
 
 @sensitive_post_parameters("name", "number")
 def search(request: HttpRequest) -> HttpResponse:
-    """Search all records. If the search began at a pair (`of`), each result can be compared with either of its records."""
-    desk, texts = current_desk(), _steward_texts(request)
+    """Search all records. If the search began at a pair (`of`), each result can be compared with either record of that pair."""
+    desk, texts = current_desk(), _load_steward_texts(request)
     terms = {name: request.POST.get(name, "").strip()[:100] for name in ("number", "name")}
     of = request.POST.get("of") or request.GET.get("of", "")
     origin = _find_pair(desk, of) if of else None
@@ -243,27 +245,29 @@ def search(request: HttpRequest) -> HttpResponse:
         else:
             if terms["name"]:
                 record_action(request, "searched records by name for review", of or "all records", reason)
-            results = _search_results(desk, desk.search(entity, **terms), entity, origin, bool(terms["name"]), language_of(request))
+            results = _make_search_results(
+                desk, desk.search_records(entity, **terms), entity, origin, bool(terms["name"]), language_of(request)
+            )
     content = {
         "s": texts,
         "given": terms,
         "of": of,
         "entity": entity,
-        "origin": None if origin is None else _record_labels(origin),
+        "origin": None if origin is None else _make_record_labels(origin),
         "results": results,
         "problem": problem,
         "most": MAX_FOUND,
         "names_reason": request.session.get("names_reason", ""),
-        "labels": code_labels(language_of(request)),
-        "columns": fields_of(entity, bool(terms["name"] and results is not None))[:7],
+        "labels": load_code_labels(language_of(request)),
+        "columns": list_shown_fields(entity, bool(terms["name"] and results is not None))[:7],
     }
     return render(request, "steward/search.html", content)
 
 
-def _search_results(
+def _make_search_results(
     desk: Desk, keys: pd.DataFrame, entity: str, origin: pd.DataFrame | None, named: bool, language: str
 ) -> list[dict[str, Any]]:
-    rows, labels = desk.describe(entity, named).reindex(pd.MultiIndex.from_frame(keys)).fillna(""), code_labels(language)
+    rows, labels = desk.describe_all_records(entity, named).reindex(pd.MultiIndex.from_frame(keys)).fillna(""), load_code_labels(language)
     results = []
     for (institution, key), values in zip(keys.itertuples(index=False, name=None), rows.to_dict("records"), strict=True):
         pairs = {}
@@ -271,7 +275,7 @@ def _search_results(
             assert origin is not None
             origin_record = str(origin[f"institution_{side}"].iloc[0]), str(origin[f"key_{side}"].iloc[0])
             if origin_record != (institution, key):
-                pairs[side.upper()] = _pair_as_text(one_pair(entity, *origin_record, institution, key))
+                pairs[side.upper()] = _format_pair(make_pair(entity, *origin_record, institution, key))
         shown = {str(field): label_value(str(field), value, labels, language) for field, value in values.items()}
         own_id = desk.ids[entity].get((institution, key), "")
         results.append({"institution": institution, "key": key, "id": own_id, "values": shown, "pairs": pairs})
@@ -280,7 +284,7 @@ def _search_results(
 
 def samples(request: HttpRequest) -> HttpResponse:
     """Show the blind samples with their progress, or draw another."""
-    desk, texts = current_desk(), _steward_texts(request)
+    desk, texts = current_desk(), _load_steward_texts(request)
     if request.method == "POST":
         size, seed = request.POST.get("size", ""), request.POST.get("seed", "1")
         if not size.isdecimal() or not _SAMPLE_SIZES[0] <= int(size) <= _SAMPLE_SIZES[1] or not seed.isdecimal():
@@ -290,47 +294,47 @@ def samples(request: HttpRequest) -> HttpResponse:
         add_notice(request, "good", texts["drawn"].format(n=drawn.sample))
         return redirect("sample", number=drawn.sample)
     numbers = sampling.read_sampled_pairs(registry())["sample"].unique().tolist()
-    listed = [{"number": number, "progress": exchange.count_judged(registry(), number)} for number in reversed(numbers)]
+    listed = [{"number": number, "progress": exchange.count_judged_pairs(registry(), number)} for number in reversed(numbers)]
     return render(request, "steward/samples.html", {"s": texts, "samples": listed})
 
 
 def sample(request: HttpRequest, number: int) -> HttpResponse:
     """Show precision and recall, estimated from the judgements of a sample so far."""
     _require_sample(number)
-    judged, drawn = exchange.count_judged(registry(), number)
-    rows = estimating.estimate(sampling.count_labels(registry(), number)).to_dict("records") if judged else []
+    judged, drawn = exchange.count_judged_pairs(registry(), number)
+    rows = estimating.estimate_accuracy(sampling.count_labels(registry(), number)).to_dict("records") if judged else []
     for row in rows:
         row.update({name: None if math.isnan(row[name]) else 100 * row[name] for name in ("estimate", "low", "high")})
-    waiting = exchange.pairs_of_sample(registry(), number, everything=False)
-    following = str(pair_ids(waiting.head(1)).iloc[0]) if len(waiting) else None
+    waiting = exchange.list_pairs_of_sample(registry(), number, everything=False)
+    following = str(compute_pair_ids(waiting.head(1)).iloc[0]) if len(waiting) else None
     content = {"number": number, "judged": judged, "drawn": drawn, "rows": rows, "following": following}
-    return render(request, "steward/sample.html", {"s": _steward_texts(request), **content})
+    return render(request, "steward/sample.html", {"s": _load_steward_texts(request), **content})
 
 
 def sample_pair(request: HttpRequest, number: int, pair: str) -> HttpResponse:
     """Show a pair of a blind sample."""
     _require_sample(number)
     drawn = sampling.read_sampled_pairs(registry())
-    if pair not in set(pair_ids(drawn[drawn["sample"] == number])):
+    if pair not in set(compute_pair_ids(drawn[drawn["sample"] == number])):
         raise Http404
-    return _pair_page(request, pair, number)
+    return _show_pair_page(request, pair, number)
 
 
 def _require_sample(number: int) -> None:
     try:
-        sampling.find_sample(registry(), number)
+        sampling.find_sample_number(registry(), number)
     except HarmoniaError:
         raise Http404 from None
 
 
-def _redirect_to_next_of_sample(number: int) -> HttpResponse:
-    waiting = exchange.pairs_of_sample(registry(), number, everything=False)
+def _redirect_to_next_pair_of_sample(number: int) -> HttpResponse:
+    waiting = exchange.list_pairs_of_sample(registry(), number, everything=False)
     if waiting.empty:
         return redirect("sample", number=number)
-    return redirect("sample_pair", number=number, pair=str(pair_ids(waiting.head(1)).iloc[0]))
+    return redirect("sample_pair", number=number, pair=str(compute_pair_ids(waiting.head(1)).iloc[0]))
 
 
-def _steward_name(request: HttpRequest) -> str:
+def _find_steward_name(request: HttpRequest) -> str:
     return str(request.user.get_username())
 
 
@@ -345,19 +349,19 @@ def _read_reason(request: HttpRequest) -> str:
 
 
 def _find_pair(desk: Desk, text: str) -> pd.DataFrame:
-    """Return the pair of a page. Raises `Http404` if there is no such pair, or one of its records is no longer delivered."""
+    """Return the pair that the page shows. Raises `Http404` if there is no such pair, or if one of its records is no longer delivered."""
     try:
-        return desk.pair(text)
+        return desk.find_pair(text)
     except HarmoniaError:
         raise Http404 from None
 
 
 def _names_two_records(text: str) -> bool:
-    """Return whether a pair is named by its two records; linkage never compared it then, and it has no other name."""
+    """Return whether a pair is named by its two records. Such a pair was never compared by linkage, and has no other name."""
     return ":" in text
 
 
-def _pair_as_text(pair: pd.DataFrame) -> str:
+def _format_pair(pair: pd.DataFrame) -> str:
     row = pair.iloc[0]
     return f"{row['entity']}:{row['institution_a']}:{row['key_a']}~{row['institution_b']}:{row['key_b']}"
 
@@ -366,21 +370,21 @@ def _redirect_to_pair(text: str, sample: int | None) -> HttpResponse:
     return redirect("steward_pair", pair=text) if sample is None else redirect("sample_pair", number=sample, pair=text)
 
 
-def _record_labels(pair: pd.DataFrame) -> list[dict[str, str]]:
+def _make_record_labels(pair: pd.DataFrame) -> list[dict[str, str]]:
     return [{"label": s.upper(), "institution": str(pair[f"institution_{s}"].iloc[0]), "key": str(pair[f"key_{s}"].iloc[0])} for s in "ab"]
 
 
-def _compared_fields(desk: Desk, pair: pd.DataFrame, names: bool, labels: Labels, language: str) -> list[ComparedField]:
+def _compare_fields_of_pair(desk: Desk, pair: pd.DataFrame, names: bool, labels: Labels, language: str) -> list[ComparedField]:
     """Return every field that one of the records has, with differing letters marked."""
-    keys = pd.MultiIndex.from_tuples([(r["institution"], r["key"]) for r in _record_labels(pair)])
+    keys = pd.MultiIndex.from_tuples([(r["institution"], r["key"]) for r in _make_record_labels(pair)])
     entity = str(pair["entity"].iloc[0])
-    return compare_fields(desk.describe(entity, names).reindex(keys).fillna(""), entity, names, labels, language)
+    return compare_fields(desk.describe_all_records(entity, names).reindex(keys).fillna(""), entity, names, labels, language)
 
 
-def _marked_files(desk: Desk, pair: pd.DataFrame) -> dict[tuple[str, str], str]:
+def _mark_case_files(desk: Desk, pair: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return the case files of both records with their marks, `a` and `b`."""
     entity, marks = str(pair["entity"].iloc[0]), {}
-    for record in _record_labels(pair):
+    for record in _make_record_labels(pair):
         key = record["key"]
         if entity == "person":
             persons = desk.canonical["person_records"]
@@ -390,9 +394,10 @@ def _marked_files(desk: Desk, pair: pd.DataFrame) -> dict[tuple[str, str], str]:
     return marks
 
 
-def _queue_neighbours(desk: Desk, request: HttpRequest, name: str) -> dict[str, Any]:
-    """Return the pairs before and after this one in the queue; after the last pair, and after one that is not in it, comes the first."""
-    waiting = desk.queue(_steward_name(request))["pair"].tolist()
+def _find_queue_neighbours(desk: Desk, request: HttpRequest, name: str) -> dict[str, Any]:
+    """Return the pairs before and after this one in the queue. The first pair comes after the last one, and after a pair that is not in
+    the queue."""
+    waiting = desk.list_queue(_find_steward_name(request))["pair"].tolist()
     position = waiting.index(name) if name in waiting else -1
     following = waiting[(position + 1) % len(waiting)] if waiting else None
     if following == name:
@@ -405,8 +410,8 @@ def _queue_neighbours(desk: Desk, request: HttpRequest, name: str) -> dict[str, 
     }
 
 
-def _consequence_content(result: Consequence, language: str) -> dict[str, Any]:
-    """Return the clusters after a verdict, by id, and the figures with their labels, totals first."""
+def _make_consequence_content(result: VerdictEffect, language: str) -> dict[str, Any]:
+    """Return the clusters after a verdict, by id, and the changed figures with their labels, totals first."""
     records = result.records
     changed = bool((records["before"] != records["after"]).any())
     clusters = [
@@ -417,7 +422,7 @@ def _consequence_content(result: Consequence, language: str) -> dict[str, Any]:
     ordered = result.figures.assign(parts=(result.figures[dimensions] != "total").sum(axis=1))
     ordered = ordered.sort_values(["parts", "indicator", "period"], kind="stable")
     figures = [{str(column): value for column, value in row.items()} for row in ordered.to_dict("records")]
-    labels = code_labels(language)
+    labels = load_code_labels(language)
     for row in figures:
         row["title"] = catalogue()[row["indicator"]].title[language]
         row["cell"] = [labels[name].get(row[name], row[name]) for name in dimensions if row[name] != "total"]

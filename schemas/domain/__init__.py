@@ -13,15 +13,15 @@ from typing import ClassVar
 
 from schemas import domain_folder
 from schemas.canonical import STAGES, Stage
-from schemas.yaml_declarations import convert_declaration, read_declaration, read_yaml, value_error
+from schemas.yaml_declarations import convert_declaration, make_value_error, read_declaration, read_yaml
 
 
 @dataclass(frozen=True)
 class PersonalNumber:
     """The format of a personal number, whose last digit is a check digit.
 
-    The check digit is 11 minus (the weighted sum of the other digits, modulo 11); a result of 10 or 11 becomes 0. weights: of the other
-    digits. unchecked: first digit of the numbers that have no check digit.
+    The check digit is 11 minus the weighted sum of the other digits modulo 11; a result of 10 or 11 becomes 0. `weights` are the weights of
+    the other digits. `unchecked` is the first digit of numbers that have no check digit.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -58,7 +58,8 @@ class Country:
 
 @dataclass(frozen=True)
 class HandOver:
-    """The stage to which a case passes next, and within how many days. persons: whether each person passes separately."""
+    """The stage to which a case passes next, and the number of days within which it passes. `persons` says whether each person passes
+    separately."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -92,10 +93,12 @@ def stages() -> Mapping[Stage, StageSpec]:
     path = domain_folder.path_of_part("stages.yaml")
     stage_specs = {stage: convert_declaration(StageSpec, spec, path, stage) for stage, spec in read_yaml(path).items()}
     if not stage_specs or tuple(stage_specs) != tuple(stage for stage in STAGES if stage in stage_specs):
-        raise value_error(path, "stages", ", ".join(stage_specs), f"they must be some of {', '.join(STAGES)}, in this order")
+        raise make_value_error(path, "stages", ", ".join(stage_specs), f"they must be some of {', '.join(STAGES)}, in this order")
     for stage, spec in stage_specs.items():
         if stage not in spec.nearest or len(set(spec.nearest)) < len(spec.nearest):
-            raise value_error(path, f"{stage}.nearest", ", ".join(spec.nearest), f"it must name stages once each, and {stage} among them")
+            raise make_value_error(
+                path, f"{stage}.nearest", ", ".join(spec.nearest), f"it must name stages once each, and {stage} among them"
+            )
         if unknown := [name for name in (*spec.nearest, *([spec.hands_to.stage] if spec.hands_to else [])) if name not in stage_specs]:
-            raise value_error(path, stage, unknown[0], f"it must be one of {', '.join(stage_specs)}")
+            raise make_value_error(path, stage, unknown[0], f"it must be one of {', '.join(stage_specs)}")
     return stage_specs

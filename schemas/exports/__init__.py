@@ -18,7 +18,7 @@ from sources import contract
 
 
 @cache
-def models(institution: str) -> dict[str, pa.DataFrameSchema]:
+def load_models(institution: str) -> dict[str, pa.DataFrameSchema]:
     """Return the models of an institution's tables.
 
     They are `MODELS` of `schemas/exports/<institution>.py` (built-in domain) or of `exports.py` in the institution's own folder; if there

@@ -22,27 +22,27 @@ _DTYPES: Mapping[str, Any] = {"date": "datetime64[s]", "integer": "Int64"}
 _OLDEST_YEARS = 110
 
 
-def _row_check(check: Callable[[pd.DataFrame], pd.Series], rule: str, field: str) -> pa.Check:
+def _make_row_check(check: Callable[[pd.DataFrame], pd.Series], rule: str, field: str) -> pa.Check:
     """Return a pandera check of `rule` over the cells of a row. Its findings are about `field`.
 
-    check: returns for each row whether it follows the rule. All rows that break the rule are read from this result, since pandera is told
+    `check` returns for each row whether it follows the rule. All rows that break the rule are read from this result, since pandera is told
     to format only one of them.
     """
     return pa.Check(check, name=rule, title=field, ignore_na=False, n_failure_cases=1)
 
 
 def date_order_checks(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
-    """Return the checks that dates are in order, one for each of `columns` after the first. A missing date is skipped."""
+    """Return checks that the dates in `columns` are in order, one check for each column after the first. A missing date is skipped."""
     checks = []
     for i, later in enumerate(columns[1:], start=1):
         earlier = columns[:i]
 
-        def ordered(frame: pd.DataFrame, later: str = later, earlier: Sequence[str] = earlier) -> pd.Series:
+        def dates_are_ordered(frame: pd.DataFrame, later: str = later, earlier: Sequence[str] = earlier) -> pd.Series:
             floor = pd.concat([dates.first_day(frame[name], frame[f"{name}:precision"]) for name in earlier], axis=1).max(axis=1)
             day = dates.last_day(frame[later], frame[f"{later}:precision"])
             return ~(floor.notna() & day.notna() & (day < floor))
 
-        checks.append(_row_check(ordered, rule, later))
+        checks.append(_make_row_check(dates_are_ordered, rule, later))
     return checks
 
 
@@ -52,65 +52,65 @@ def date_required_check(when: str, value: str, column: str, rule: str = "cross-s
     The date may be unreadable, since that has a finding of its own.
     """
 
-    def stated(frame: pd.DataFrame) -> pd.Series:
+    def has_required_date(frame: pd.DataFrame) -> pd.Series:
         return (frame[when] != value) | frame[column].notna() | frame[f"{column}:unreadable"]
 
-    return _row_check(stated, rule, column)
+    return _make_row_check(has_required_date, rule, column)
 
 
 def value_required_check(when: str, values: Sequence[str], column: str, rule: str = "cell-empty") -> pa.Check:
     """Return the check that a row with one of `values` in the column `when` has a value in `column`."""
 
-    def given(frame: pd.DataFrame) -> pd.Series:
+    def has_required_value(frame: pd.DataFrame) -> pd.Series:
         return ~frame[when].isin(values) | frame[f"{column}:given"]
 
-    return _row_check(given, rule, column)
+    return _make_row_check(has_required_value, rule, column)
 
 
 def sender_agrees_check(column: str, reference: str, values: Mapping[str, str], rule: str = "cross-source-disagrees") -> pa.Check:
     """Return the check that the sender in `column` is the institution to which the case number in `reference` belongs.
 
-    values: kind of number → value of `column`.
+    `values` maps the kind of a case number to the value that `column` must have.
     """
 
-    def same(frame: pd.DataFrame) -> pd.Series:
+    def has_matching_sender(frame: pd.DataFrame) -> pd.Series:
         sender_of_number = frame[f"{reference}:kind"].map(values)
         return sender_of_number.isna() | frame[column].isna() | (sender_of_number == frame[column])
 
-    return _row_check(same, rule, column)
+    return _make_row_check(has_matching_sender, rule, column)
 
 
-def _model_column(spec: ColumnSpec) -> pa.Column:
+def _build_model_column(column: ColumnSpec) -> pa.Column:
     checks = []
-    if spec.type == "code":
-        checks.append(pa.Check.isin(sorted({*spec.meanings, *spec.prefixes.values()}), name="cell-code-unknown"))
-    return pa.Column(_DTYPES.get(spec.type, "str"), checks=checks, nullable=True, name=spec.name)
+    if column.type == "code":
+        checks.append(pa.Check.isin(sorted({*column.meanings, *column.prefixes.values()}), name="cell-code-unknown"))
+    return pa.Column(_DTYPES.get(column.type, "str"), checks=checks, nullable=True, name=column.name)
 
 
-def _require_cell(spec: ColumnSpec) -> pa.Check:
-    def filled(frame: pd.DataFrame) -> pd.Series:
-        return frame[f"{spec.name}:given"]
+def _require_filled_cell(column: ColumnSpec) -> pa.Check:
+    def cell_is_filled(frame: pd.DataFrame) -> pd.Series:
+        return frame[f"{column.name}:given"]
 
-    return _row_check(filled, "cell-missing", spec.name)
-
-
-def _forbid_future(spec: ColumnSpec) -> pa.Check:
-    def not_future(frame: pd.DataFrame) -> pd.Series:
-        return ~(frame[spec.name] > frame[PERIOD_END])
-
-    return _row_check(not_future, "cell-date-future", spec.name)
+    return _make_row_check(cell_is_filled, "cell-missing", column.name)
 
 
-def _require_plausible_birth(spec: ColumnSpec) -> pa.Check:
-    def plausible(frame: pd.DataFrame) -> pd.Series:
-        year, end = frame[f"{spec.name}:year"], frame[PERIOD_END].dt.year
-        return ~((year > end) | (frame[spec.name] > frame[PERIOD_END]) | (year < end - _OLDEST_YEARS)).fillna(False).astype(bool)
+def _forbid_future_date(column: ColumnSpec) -> pa.Check:
+    def date_is_not_future(frame: pd.DataFrame) -> pd.Series:
+        return ~(frame[column.name] > frame[PERIOD_END])
 
-    return _row_check(plausible, "cell-birth-date-implausible", spec.name)
+    return _make_row_check(date_is_not_future, "cell-date-future", column.name)
+
+
+def _require_plausible_birth_date(column: ColumnSpec) -> pa.Check:
+    def birth_date_is_plausible(frame: pd.DataFrame) -> pd.Series:
+        year, end = frame[f"{column.name}:year"], frame[PERIOD_END].dt.year
+        return ~((year > end) | (frame[column.name] > frame[PERIOD_END]) | (year < end - _OLDEST_YEARS)).fillna(False).astype(bool)
+
+    return _make_row_check(birth_date_is_plausible, "cell-birth-date-implausible", column.name)
 
 
 def build_models(contract: Contract, cross: Mapping[str, Sequence[pa.Check]] | None = None) -> dict[str, pa.DataFrameSchema]:
-    """Return a model for each table of `contract`, by name of the table.
+    """Return a model for each table of `contract`. The result is indexed by name of the table.
 
     A model checks types, code lists, required cells, plausible dates, and the further checks that `cross` has for the table.
     """
@@ -118,7 +118,7 @@ def build_models(contract: Contract, cross: Mapping[str, Sequence[pa.Check]] | N
 
 
 def _build_model(spec: TableSpec, cross: list[pa.Check]) -> pa.DataFrameSchema:
-    checks = [_require_cell(c) for c in spec.columns if c.required and not c.key]
-    checks += [_forbid_future(c) for c in spec.columns if c.type == "date" and c.event]
-    checks += [_require_plausible_birth(c) for c in spec.columns if c.type == "date" and not c.event and c.personal]
-    return pa.DataFrameSchema({c.name: _model_column(c) for c in spec.columns}, checks=checks + cross, strict=False, name=spec.name)
+    checks = [_require_filled_cell(c) for c in spec.columns if c.required and not c.key]
+    checks += [_forbid_future_date(c) for c in spec.columns if c.type == "date" and c.event]
+    checks += [_require_plausible_birth_date(c) for c in spec.columns if c.type == "date" and not c.event and c.personal]
+    return pa.DataFrameSchema({c.name: _build_model_column(c) for c in spec.columns}, checks=checks + cross, strict=False, name=spec.name)

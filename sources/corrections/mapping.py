@@ -16,11 +16,11 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     """Return the rows of the canonical tables, by table. tables: `te_burgosurit`, typed, with record status."""
     rows = tables["te_burgosurit"]
     records = builders.build_key_columns(INSTITUTION, rows).assign(
-        seat=builders.code_of("seats", rows["Gjykata"]),
+        seat=builders.find_code("seats", rows["Gjykata"]),
         state=None,
         period=rows["_period"],
     )
-    people = builders.persons(
+    people = builders.build_person_records(
         INSTITUTION,
         rows,
         role="prisoner",
@@ -32,7 +32,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         sex="Gjinia",
         citizenship="Shtetësia",
         register="ID",
-    ).assign(sentence_months=sentences.sentence_months(rows["Dënimi"]).round().astype("Int64"))
+    ).assign(sentence_months=sentences.parse_sentence_months(rows["Dënimi"]).round().astype("Int64"))
     charges = builders.build_key_columns(INSTITUTION, rows).assign(**classify_offences(rows, OFFENCES[0]).drop(columns="problem"))
     known = rows[rows["Statusi"].notna()]
     return {
@@ -40,15 +40,18 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "person_records": [people],
         "charges": [charges],
         "events": [
-            builders.events(INSTITUTION, known, known["Statusi"], "Data e pranimit", entity="person", present=known["_key"].notna()),
-            builders.events(INSTITUTION, rows, "released", "Data e lirimit", entity="person", outcome=_release_reasons(rows)),
+            builders.build_events(INSTITUTION, known, known["Statusi"], "Data e pranimit", entity="person", present=known["_key"].notna()),
+            builders.build_events(
+                INSTITUTION, rows, "released", "Data e lirimit", entity="person", outcome=_reasons_for_leaving_prison(rows)
+            ),
         ],
-        "references": [builders.references(INSTITUTION, rows, "Nr. i aktgjykimit", kind="court")],
+        "references": [builders.build_references(INSTITUTION, rows, "Nr. i aktgjykimit", kind="court")],
     }
 
 
-def _release_reasons(rows: pd.DataFrame) -> pd.Series:
-    """Return the code of the contract for the reason of each release; `other` if the wording is unknown.
+def _reasons_for_leaving_prison(rows: pd.DataFrame) -> pd.Series:
+    """Return the reason why each prisoner was released, as a code of the contract. The reason is `other` if the delivered wording is
+    unknown.
 
     `transfer` means that the prisoner was moved to another facility.
     """

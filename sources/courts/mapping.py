@@ -18,12 +18,12 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     """
     files, people, charges, judgments = tables["lenda"], tables["i_pandehur"], tables["akuza"], tables["aktgjykimi"]
     records = builders.build_key_columns(INSTITUTION, files).assign(
-        number=builders.own_case_number(files["nr"], "court"),
-        former_number=builders.former_number(INSTITUTION, files, "nr", "court"),
-        seat=builders.code_of("seats", files["gjykata"]),
+        number=builders.normalise_own_case_numbers(files["nr"], "court"),
+        former_number=builders.find_former_number(INSTITUTION, files, "nr", "court"),
+        seat=builders.find_code("seats", files["gjykata"]),
         period=files["_period"],
     )
-    persons = builders.persons(
+    persons = builders.build_person_records(
         INSTITUTION,
         people,
         role="defendant",
@@ -47,9 +47,9 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "person_records": [persons],
         "charges": [person_charges],
         "events": [
-            builders.events(INSTITUTION, files, "received", "pranuar", entity="case", present=files["_key"].notna()),
-            builders.events(INSTITUTION, judgments, "judged", "data", entity="person", present=judged, outcome=judgments["lloji"]),
-            builders.events(INSTITUTION, judgments, "final", "forme_prere", entity="person", outcome=judgments["lloji"]),
+            builders.build_events(INSTITUTION, files, "received", "pranuar", entity="case", present=files["_key"].notna()),
+            builders.build_events(INSTITUTION, judgments, "judged", "data", entity="person", present=judged, outcome=judgments["lloji"]),
+            builders.build_events(INSTITUTION, judgments, "final", "forme_prere", entity="person", outcome=judgments["lloji"]),
         ],
         "sentences": [
             builders.build_key_columns(INSTITUTION, sentences).assign(
@@ -63,7 +63,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 
 def _cited_numbers(rows: pd.DataFrame) -> pd.DataFrame:
-    references = builders.references(INSTITUTION, rows, "numri", kind="prosecution")
+    references = builders.build_references(INSTITUTION, rows, "numri", kind="prosecution")
     return references.assign(record_key=references["case_key"])
 
 

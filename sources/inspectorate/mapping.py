@@ -16,18 +16,18 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     rows = tables["lendet"]
     sent = (rows["Statusi"] == "sent") | rows["Data e dërgimit:given"]
     records = builders.build_key_columns(INSTITUTION, rows).assign(
-        number=builders.own_case_number(rows["Nr. i lëndës"], "inspectorate"),
+        number=builders.normalise_own_case_numbers(rows["Nr. i lëndës"], "inspectorate"),
         state=rows["Statusi"],
         period=rows["_period"],
         **classify_offences(rows, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
     )
-    people = builders.persons(INSTITUTION, rows, role="suspect", full="Emri dhe mbiemri", number="Nr. personal")
+    people = builders.build_person_records(INSTITUTION, rows, role="suspect", full="Emri dhe mbiemri", number="Nr. personal")
     return {
         "case_records": [records],
         "person_records": [people.assign(rank=rows["Grada"])],
         "events": [
-            builders.events(INSTITUTION, rows, "reported", "Data e pranimit", entity="case", present=rows["_key"].notna()),
-            builders.events(INSTITUTION, rows, "sent", "Data e dërgimit", entity="case", present=sent),
+            builders.build_events(INSTITUTION, rows, "reported", "Data e pranimit", entity="case", present=rows["_key"].notna()),
+            builders.build_events(INSTITUTION, rows, "sent", "Data e dërgimit", entity="case", present=sent),
         ],
-        "references": [builders.references(INSTITUTION, rows, "Nr. i prokurorisë", kind="prosecution")],
+        "references": [builders.build_references(INSTITUTION, rows, "Nr. i prokurorisë", kind="prosecution")],
     }

@@ -14,21 +14,21 @@ OFFENCES = (OffenceColumns("rastet", article="Neni", words="Vepra_penale", days=
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """Return the rows of the canonical tables, by table. tables: `rastet` and `personat`, typed, with record status."""
     cases, persons = tables["rastet"], tables["personat"]
-    number = builders.own_case_number(cases["Nr_rastit"], "police")
+    number = builders.normalise_own_case_numbers(cases["Nr_rastit"], "police")
     region = number.str.extract(r"^\d{4}-([A-Z]{2})-", expand=False)
     records = builders.build_key_columns(INSTITUTION, cases).assign(
         number=number,
-        seat=builders.code_of("seats", region),
-        municipality=builders.code_of("municipalities", cases["Komuna"]),
+        seat=builders.find_code("seats", region),
+        municipality=builders.find_code("municipalities", cases["Komuna"]),
         state=cases["Statusi"],
-        merged_into=case_numbers.normalise_numbers(cases["Statusi:argument"], "police"),
+        merged_into=case_numbers.normalise_case_numbers(cases["Statusi:argument"], "police"),
         form=offence_words.find_exploitation_forms(cases["Forma_shfrytezimit"]),
         offence_date=cases["Data_e_vepres"],
         period=cases["_period"],
         **classify_offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
     )
     suspects = persons["Roli"] == "suspect"
-    people = builders.persons(
+    people = builders.build_person_records(
         INSTITUTION,
         persons,
         role=persons["Roli"],
@@ -43,16 +43,16 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         birthplace="Vendlindja",
     )
     events = [
-        builders.events(INSTITUTION, cases, "reported", "Data_raportimit", entity="case", present=cases["_key"].notna()),
-        builders.events(INSTITUTION, cases, "offence", "Data_e_vepres", entity="case"),
-        builders.events(INSTITUTION, cases, "sent", "Data_dergimit_PSH", entity="case", present=_is_sent(cases)),
-        builders.events(INSTITUTION, persons[suspects], "arrested", "Data_arrestimit", entity="person"),
+        builders.build_events(INSTITUTION, cases, "reported", "Data_raportimit", entity="case", present=cases["_key"].notna()),
+        builders.build_events(INSTITUTION, cases, "offence", "Data_e_vepres", entity="case"),
+        builders.build_events(INSTITUTION, cases, "sent", "Data_dergimit_PSH", entity="case", present=_is_sent(cases)),
+        builders.build_events(INSTITUTION, persons[suspects], "arrested", "Data_arrestimit", entity="person"),
     ]
     return {
         "case_records": [records],
         "person_records": [people],
         "events": events,
-        "references": [builders.references(INSTITUTION, cases, "Nr_PP", kind="prosecution")],
+        "references": [builders.build_references(INSTITUTION, cases, "Nr_PP", kind="prosecution")],
     }
 
 

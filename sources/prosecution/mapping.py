@@ -16,14 +16,14 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     files, parties, charges = tables["lenda"], tables["pala"], tables["akuza"]
     joined = files["statusi"] == "merged"
     records = builders.build_key_columns(INSTITUTION, files).assign(
-        number=builders.own_case_number(files["nr_lendes"], "prosecution"),
-        seat=builders.code_of("seats", files["prokuroria"]),
+        number=builders.normalise_own_case_numbers(files["nr_lendes"], "prosecution"),
+        seat=builders.find_code("seats", files["prokuroria"]),
         state=files["statusi"],
         source=files["burimi"],
-        merged_into=case_numbers.normalise_numbers(files["nr_burimit"].where(joined), "prosecution"),
+        merged_into=case_numbers.normalise_case_numbers(files["nr_burimit"].where(joined), "prosecution"),
         period=files["_period"],
     )
-    people = builders.persons(
+    people = builders.build_person_records(
         INSTITUTION,
         parties,
         role=parties["roli"],
@@ -45,15 +45,16 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "person_records": [people],
         "charges": [party_charges],
         "events": [
-            builders.events(INSTITUTION, files, "received", "data_pranimit", entity="case", present=files["_key"].notna()),
+            builders.build_events(INSTITUTION, files, "received", "data_pranimit", entity="case", present=files["_key"].notna()),
             *_decision_events(tables["vendimi"]),
         ],
-        "references": [builders.references(INSTITUTION, files[~joined], "nr_burimit")],
+        "references": [builders.build_references(INSTITUTION, files[~joined], "nr_burimit")],
     }
 
 
 def _decision_events(decisions: pd.DataFrame) -> list[pd.DataFrame]:
-    """Convert decisions to events: of the person if a decision names a party, else of the case. outcome: the number of an indictment."""
+    """Convert decisions to events. If a decision names a party, the event belongs to the person, otherwise to the case. The outcome of an
+    indictment is its number."""
     known = decisions["lloji"].notna()
     named = decisions["pala_id"].notna()
     of_person = decisions[known & named]
@@ -61,5 +62,7 @@ def _decision_events(decisions: pd.DataFrame) -> list[pd.DataFrame]:
     out = []
     for rows, entity in ((decisions[known & ~named], "case"), (of_person, "person")):
         happened = pd.Series(True, index=rows.index)
-        out.append(builders.events(INSTITUTION, rows, rows["lloji"], "data", entity=entity, present=happened, outcome=rows["nr_aktakuzes"]))
+        out.append(
+            builders.build_events(INSTITUTION, rows, rows["lloji"], "data", entity=entity, present=happened, outcome=rows["nr_aktakuzes"])
+        )
     return out

@@ -6,7 +6,7 @@ import re
 from sources.number_forms import BEHIND, GAP, START, TAIL, CaseNumber, NumberForm, build_registered_number, full_year
 
 
-def _read_roman(text: str | None) -> str:
+def _read_roman_register(text: str | None) -> str:
     """Return `I`, `II` or `III` for Roman or Arabic digits and for letters mistaken for them; `?` if the register is missing or unknown."""
     if not text:
         return "?"
@@ -16,7 +16,7 @@ def _read_roman(text: str | None) -> str:
 
 
 def _build_number(match: re.Match[str]) -> CaseNumber:
-    register = f"PP{match['letter']}" if match["letter"] else f"PP.{_read_roman(match['roman'])}"
+    register = f"PP{match['letter']}" if match["letter"] else f"PP.{_read_roman_register(match['roman'])}"
     return build_registered_number("prosecution", register, int(match["serial"]), full_year(match["year"]))
 
 

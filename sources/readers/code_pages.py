@@ -2,10 +2,10 @@
 
 Belongs here: candidates, their scores, the choice. Does not belong here: UTF-8, lines, files (`encoding`).
 
-Every byte above ASCII is a letter in some code page, so no single byte decides. Evidence against a code page is a symbol inside a word
-(`Pej‰`), a lower-case letter among capitals (`MOćKI`), and a letter that is rare in the region's languages. Evidence for it are words that
-the institution agreed (values of its code lists, names of places and countries). Other files of the delivery also count: three words in one
-file are little evidence.
+Every byte above ASCII is a letter in some code page, so a single byte cannot decide which code page was used. Evidence against a code page
+is a symbol inside a word (`Pej‰`), a lower-case letter among capitals (`MOćKI`), and a letter that is rare in the region's languages.
+Evidence for it are words that the institution agreed (values of its code lists, names of places and countries). Other files of the delivery
+also count: three words in one file are little evidence.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _LISTS = ("municipalities", "countries", "seats", "forms", "sexes", "offences")
 
 @dataclass(frozen=True)
 class CodePageChoice:
-    """The chosen code page. `others`: code pages that give a different text and are as likely; if there are any, nothing was decided."""
+    """The chosen code page. `others` lists code pages that are equally likely but give a different text. If there are any, the choice is
+    undecided."""
 
     page: str
     others: tuple[str, ...] = ()
@@ -85,37 +86,42 @@ def _distinct_words(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(word for text in texts for word in re.findall(r"[^\W\d_]+", text.casefold()) if not word.isascii())
 
 
-def choose_code_page(own: Counter[bytes], agreed: str, words: frozenset[str], beside: Counter[bytes] | None = None) -> CodePageChoice:
-    """Return the code page of a text with the words `own`: the agreed one, unless the words, together with those of other files (`beside`),
-    clearly favour another. `words`: see `words_of_contract`."""
-    if not own:
+def choose_code_page(
+    text_words: Counter[bytes], agreed: str, words: frozenset[str], words_of_other_files: Counter[bytes] | None = None
+) -> CodePageChoice:
+    """Return the code page of a text that contains the words `text_words`. It is the agreed code page, unless these words, together with
+    the words of other files (`words_of_other_files`), clearly favour another. `words`: the words from `words_of_contract`."""
+    if not text_words:
         return CodePageChoice(agreed)
     pages = list(dict.fromkeys((agreed, *CANDIDATES)))
-    mine = {page: _page_penalty(own, page, words) for page in pages}
+    mine = {page: _penalty_of_code_page(text_words, page, words) for page in pages}
     best = min(pages, key=lambda page: mine[page])
-    if mine[agreed] - mine[best] < MARGIN and beside:
-        theirs = {page: _page_penalty(beside, page, words) for page in pages}
+    if mine[agreed] - mine[best] < MARGIN and words_of_other_files:
+        theirs = {page: _penalty_of_code_page(words_of_other_files, page, words) for page in pages}
         mine = {page: mine[page] + theirs[page] for page in pages}
         best = min(pages, key=lambda page: mine[page])
     if mine[agreed] - mine[best] < MARGIN:
-        return CodePageChoice(agreed, _different_readings(own, agreed, [page for page in pages if mine[page] <= mine[agreed] - _RARE]))
+        return CodePageChoice(
+            agreed, _code_pages_that_read_differently(text_words, agreed, [page for page in pages if mine[page] <= mine[agreed] - _RARE])
+        )
     near = [page for page in pages if mine[page] - mine[best] < _RARE and page != best]
-    return CodePageChoice(best, _different_readings(own, best, near))
+    return CodePageChoice(best, _code_pages_that_read_differently(text_words, best, near))
 
 
-def _different_readings(own: Counter[bytes], page: str, others: Sequence[str]) -> tuple[str, ...]:
-    """Return those of the code pages `others` in which some word reads differently than in `page`."""
-    text = [word.decode(page, errors="replace") for word in own]
-    return tuple(other for other in others if [word.decode(other, errors="replace") for word in own] != text)
+def _code_pages_that_read_differently(text_words: Counter[bytes], chosen_page: str, others: Sequence[str]) -> tuple[str, ...]:
+    """Return the code pages among `others` in which some word reads differently than in `chosen_page`."""
+    text = [word.decode(chosen_page, errors="replace") for word in text_words]
+    return tuple(other for other in others if [word.decode(other, errors="replace") for word in text_words] != text)
 
 
-def _page_penalty(counted: Counter[bytes], page: str, words: frozenset[str]) -> float:
+def _penalty_of_code_page(counted: Counter[bytes], page: str, words: frozenset[str]) -> float:
     """Return the penalty of reading the words `counted` in a code page. A frequent word counts little more than a single one."""
-    return sum((1 + log10(n)) * word_penalty(word.decode(page, errors="replace"), words) for word, n in counted.items())
+    return sum((1 + log10(n)) * penalty_of_decoded_word(word.decode(page, errors="replace"), words) for word, n in counted.items())
 
 
-def word_penalty(text: str, words: frozenset[str]) -> float:
-    """Return the penalty of a decoded word: the higher, the less plausible; negative for an agreed word."""
+def penalty_of_decoded_word(text: str, words: frozenset[str]) -> float:
+    """Return the penalty of a decoded word. The less plausible the word is, the higher is the penalty. It is negative for a word that was
+    agreed with the institution."""
     if text.casefold() in words:
         return -_WORD
     ascii_letters = [c for c in text if c.isascii()]
@@ -141,7 +147,7 @@ def word_penalty(text: str, words: frozenset[str]) -> float:
     return total if ascii_letters else min(total, _NOISE)
 
 
-def choose_misread_page(own: Counter[bytes], words: frozenset[str], margin: float = MARGIN) -> CodePageChoice:
+def choose_code_page_of_misread_text(text_words: Counter[bytes], words: frozenset[str], margin: float = MARGIN) -> CodePageChoice:
     """Decide whether words (as Latin-1 bytes) were written in the country's code page but read as Latin-1. Return the code page in which
     they are correct.
 
@@ -149,9 +155,9 @@ def choose_misread_page(own: Counter[bytes], words: frozenset[str], margin: floa
     like a Serbian surname, or be an agreed word in the other code page.
     """
     page = domain.country().code_page
-    as_read, other = _page_penalty(own, LATIN_1, words), _page_penalty(own, page, words)
+    as_read, other = _penalty_of_code_page(text_words, LATIN_1, words), _penalty_of_code_page(text_words, page, words)
     gain = as_read - other
-    proved = any(_proves_misreading(word.decode(LATIN_1), word.decode(page, "replace"), words) for word in own)
+    proved = any(_proves_misreading(word.decode(LATIN_1), word.decode(page, "replace"), words) for word in text_words)
     if proved and gain >= margin:
         return CodePageChoice(page)
     return CodePageChoice(LATIN_1, (page,) if gain >= (FOREIGN if proved else MARGIN) else ())

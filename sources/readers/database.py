@@ -22,8 +22,8 @@ from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import code_pages, database_salvage, dump, files, headers
 from sources.readers.code_pages import CodePageChoice
 from sources.readers.dump import dump_postgres
-from sources.readers.encoding import is_utf_8
-from sources.readers.file_reading import FileReading, make_text_frame, null_column
+from sources.readers.encoding import is_valid_utf_8
+from sources.readers.file_reading import FileReading, make_null_column, make_text_frame
 from sources.readers.result import SourceFile
 
 __all__ = ["dump_postgres", "read"]
@@ -50,28 +50,36 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     elif dump.is_dump(data):
         tables = _read_dump(data, reading)
     elif file.name.endswith(".url"):
-        return reading.fail("db-url-not-landed")
+        return reading.mark_unreadable("db-url-not-landed")
     else:
         files.quarantine_lines(reading, data, "file-wrong-form")
-        return reading.fail("file-wrong-form", files.detect_type(data))
+        return reading.mark_unreadable("file-wrong-form", files.detect_type(data))
     if tables is not None:
-        _match_tables(tables, [contract.tables[t] for t in spec.tables], _choose_page(tables, contract), reading)
+        _match_and_read_tables(tables, [contract.tables[t] for t in spec.tables], _choose_code_page(tables, contract), reading)
     return reading
 
 
-def _choose_page(found: dict[str, Table], contract: Contract) -> CodePageChoice:
+def _choose_code_page(delivered_tables: dict[str, Table], contract: Contract) -> CodePageChoice:
     """Return the code page of text that is not UTF-8, by its words in the whole database."""
-    cells = {cell for _, rows in found.values() for row in rows for cell in row if isinstance(cell, bytes) and len(cell) <= _LONGEST_TEXT}
-    odd = [cell for cell in cells if not is_utf_8(cell)]
+    cells = {
+        cell
+        for _, rows in delivered_tables.values()
+        for row in rows
+        for cell in row
+        if isinstance(cell, bytes) and len(cell) <= _LONGEST_TEXT
+    }
+    odd = [cell for cell in cells if not is_valid_utf_8(cell)]
     return code_pages.choose_code_page(
         code_pages.count_words(b"\n".join(odd)), domain.country().code_page, code_pages.words_of_contract(contract)
     )
 
 
-def _match_tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: CodePageChoice, reading: FileReading) -> None:
-    """Match delivered tables to declared ones, by name, by spelling, or by their columns, and read those that match. `odd`: the code
+def _match_and_read_tables(
+    delivered_tables: dict[str, Table], specs: Sequence[TableSpec], code_page: CodePageChoice, reading: FileReading
+) -> None:
+    """Match delivered tables to declared ones, by name, by spelling, or by their columns, and read those that match. `code_page`: the code
     page of text that is not UTF-8."""
-    free = dict(found)
+    free = dict(delivered_tables)
     for exact in (True, False):
         for spec in specs:
             if spec.name in reading.tables:
@@ -79,60 +87,64 @@ def _match_tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: Code
             name = spec.name if exact else _find_table(spec, free)
             if name in free:
                 if name != spec.name:
-                    reading.find("db-table-renamed", part=name, detail=spec.name)
-                _read_table(spec, name, free.pop(name), odd, reading)
+                    reading.add_finding("db-table-renamed", part=name, detail=spec.name)
+                _read_table(spec, name, free.pop(name), code_page, reading)
     needed = [spec for spec in specs if spec.crosswalk is None]
     missing = [spec.name for spec in needed if spec.name not in reading.tables]
     for name in missing:
-        reading.find("db-table-missing", part=name)
+        reading.add_finding("db-table-missing", part=name)
     for name in sorted(free):
-        reading.find("db-table-extra", part=name)
+        reading.add_finding("db-table-extra", part=name)
     if len(missing) == len(needed):
         reading.state = "unreadable"
     elif missing:
         reading.state = "partial"
 
 
-def _find_table(spec: TableSpec, free: dict[str, Table]) -> str:
-    """Return the delivered table with the name of `spec` up to spelling, else the only one with most of its declared columns; empty if
-    there is none."""
-    for name in free:
+def _find_table(spec: TableSpec, unmatched_tables: dict[str, Table]) -> str:
+    """Return the name of the delivered table that matches `spec`. This is the table with the same name up to spelling, or else the only
+    table with most of the declared columns. Return an empty text if there is none."""
+    for name in unmatched_tables:
         if headers.fold_name(name) == headers.fold_name(spec.name):
             return name
-    like = [name for name, (columns, _) in free.items() if headers.count_named_columns(columns, spec) >= max(2, 0.75 * len(spec.columns))]
+    like = [
+        name
+        for name, (columns, _) in unmatched_tables.items()
+        if headers.count_named_columns(columns, spec) >= max(2, 0.75 * len(spec.columns))
+    ]
     return like[0] if len(like) == 1 else ""
 
 
-def _read_table(spec: TableSpec, name: str, table: Table, odd: CodePageChoice, reading: FileReading) -> None:
+def _read_table(spec: TableSpec, name: str, table: Table, code_page: CodePageChoice, reading: FileReading) -> None:
     """Add the rows of a delivered table under the columns that `spec` declares."""
     columns, rows = table
     reading.rows += len(rows)
     match = headers.match_header(columns, spec)
     for finding in match.findings:
-        reading.find(part=name, **finding)
+        reading.add_finding(part=name, **finding)
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
-    cells = {match.names[k]: _as_texts(values[k], match.names[k], name, odd, reading) for k in sorted(match.names)}
+    cells = {match.names[k]: _convert_to_texts(values[k], match.names[k], name, code_page, reading) for k in sorted(match.names)}
     frame = make_text_frame(cells)
     for column in match.missing:
-        frame[column] = null_column(len(frame))
+        frame[column] = make_null_column(len(frame))
     frame["_part"] = pd.array([name] * len(frame), dtype="str")
     frame["_line"] = pd.array([None] * len(frame), dtype="Int64")
-    reading.add(spec.name, frame)
+    reading.add_rows(spec.name, frame)
 
 
-def _as_texts(values: Sequence[Any], column: str, part: str, odd: CodePageChoice, reading: FileReading) -> list[str | None]:
+def _convert_to_texts(values: Sequence[Any], column: str, part: str, code_page: CodePageChoice, reading: FileReading) -> list[str | None]:
     """Return values as text: integers as digits, other numbers as printed, bytes decoded as UTF-8, or in a code page with a finding."""
     kinds = set(map(type, values))
     if kinds <= {str, type(None)}:
         return list(values)
-    if any(isinstance(v, bytes) and not is_utf_8(v) for v in values):
-        reading.find("db-text-encoding", part=part, field=column, detail=" / ".join((odd.page, *odd.others)))
-    return [None if v is None else _decode_bytes(v, odd) if isinstance(v, bytes) else str(v) for v in values]
+    if any(isinstance(v, bytes) and not is_valid_utf_8(v) for v in values):
+        reading.add_finding("db-text-encoding", part=part, field=column, detail=" / ".join((code_page.page, *code_page.others)))
+    return [None if v is None else _decode_bytes(v, code_page) if isinstance(v, bytes) else str(v) for v in values]
 
 
-def _decode_bytes(text: bytes, odd: CodePageChoice) -> str:
-    """Decode bytes as UTF-8 if they are valid, else in the chosen code page."""
-    return text.decode("utf-8") if is_utf_8(text) else text.decode(odd.page, "replace")
+def _decode_bytes(text: bytes, code_page: CodePageChoice) -> str:
+    """Decode bytes as UTF-8 if they are valid UTF-8, otherwise in the code page `code_page`."""
+    return text.decode("utf-8") if is_valid_utf_8(text) else text.decode(code_page.page, "replace")
 
 
 def _read_dump(data: bytes, reading: FileReading) -> dict[str, Table] | None:
@@ -145,7 +157,7 @@ def _read_dump(data: bytes, reading: FileReading) -> dict[str, Table] | None:
         tables |= {str(t): ([], []) for t in head.get("others", [])}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         files.quarantine_lines(reading, data, "file-wrong-form")
-        reading.fail("file-wrong-form", "dump")
+        reading.mark_unreadable("file-wrong-form", "dump")
         return None
     for i, line in enumerate(lines[1:], 2):
         if not line:
@@ -158,7 +170,7 @@ def _read_dump(data: bytes, reading: FileReading) -> dict[str, Table] | None:
             tables[name][1].append(row)
         except (ValueError, TypeError, KeyError, RecursionError):
             reading.rows += 1
-            reading.quarantine("db-row-unreadable", line.encode("utf-8"), line=i)
+            reading.quarantine_row("db-row-unreadable", line.encode("utf-8"), line=i)
             reading.state = "partial"
     return tables
 
@@ -178,10 +190,10 @@ def _read_sqlite(data: bytes, reading: FileReading) -> dict[str, Table] | None:
     reading.findings.clear()
     tables, unassigned = database_salvage.salvage_tables(data)
     reading.state = "partial" if any(rows for _, rows in tables.values()) else "unreadable"
-    reading.find("db-damaged", detail=f"{len(data)} bytes")
+    reading.add_finding("db-damaged", detail=f"{len(data)} bytes")
     for page, raw in unassigned:
         reading.rows += 1
-        reading.quarantine("db-page-unreadable", raw, detail=f"page {page}")
+        reading.quarantine_row("db-page-unreadable", raw, detail=f"page {page}")
     return tables if reading.state == "partial" else None
 
 
@@ -201,7 +213,7 @@ def _query_all_tables(path: Path, size: int, reading: FileReading) -> dict[str, 
         for raw_name, kind in listed:
             name = raw_name.decode("utf-8", "replace")
             if kind == b"view":
-                reading.find("db-view", part=name)
+                reading.add_finding("db-view", part=name)
             quoted = '"' + name.replace('"', '""') + '"'
             tables[name] = _query_table(db, f"SELECT * FROM {quoted}", size, kind == b"view")
         db.text_factory = lambda raw: raw.decode("utf-8", "replace")

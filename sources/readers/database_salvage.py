@@ -39,16 +39,16 @@ class _SqlitePages:
         return self.data[(number - 1) * self.size : number * self.size].ljust(self.size, b"\0")
 
 
-def is_complete(data: bytes) -> bool:
+def is_complete(file_bytes: bytes) -> bool:
     """Return whether the file is as long as its header states."""
-    pages = _SqlitePages(data)
-    stated: int = struct.unpack(">I", data[28:32])[0] if len(data) >= _HEADER else 0
-    return bool(len(pages)) and len(data) >= stated * pages.size
+    pages = _SqlitePages(file_bytes)
+    stated: int = struct.unpack(">I", file_bytes[28:32])[0] if len(file_bytes) >= _HEADER else 0
+    return bool(len(pages)) and len(file_bytes) >= stated * pages.size
 
 
-def salvage_tables(data: bytes) -> tuple[dict[str, Table], list[tuple[int, bytes]]]:
+def salvage_tables(file_bytes: bytes) -> tuple[dict[str, Table], list[tuple[int, bytes]]]:
     """Return the tables (name -> columns, readable rows), and the pages whose rows belong to no table (number, bytes)."""
-    pages = _SqlitePages(data)
+    pages = _SqlitePages(file_bytes)
     seen: set[int] = set()
     out: dict[str, Table] = {}
     serial: dict[str, int | None] = {}
@@ -136,15 +136,15 @@ def _read_leaf(pages: _SqlitePages, number: int) -> Iterator[tuple[int, Row]]:
             continue
 
 
-def _read_payload(pages: _SqlitePages, page: bytes, at: int, length: int) -> tuple[bytes, int]:
+def _read_payload(pages: _SqlitePages, page: bytes, position: int, length: int) -> tuple[bytes, int]:
     """Return the bytes of a record, including those on overflow pages, and the position where its cell ends in the page."""
     usable = pages.usable
     if length <= usable - 35:
-        return page[at : at + length], at + length
+        return page[position : position + length], position + length
     least = (usable - 12) * 32 // 255 - 23
     local = least + (length - least) % (usable - 4)
     local = local if local <= usable - 35 else least
-    out, following = bytearray(page[at : at + local]), struct.unpack(">I", page[at + local : at + local + 4])[0]
+    out, following = bytearray(page[position : position + local]), struct.unpack(">I", page[position + local : position + local + 4])[0]
     visited = set()
     while following and len(out) < length and following not in visited:
         visited.add(following)
@@ -153,20 +153,20 @@ def _read_payload(pages: _SqlitePages, page: bytes, at: int, length: int) -> tup
         more = pages.page(following)
         out += more[4:usable]
         following = struct.unpack(">I", more[:4])[0]
-    return bytes(out), at + local + 4
+    return bytes(out), position + local + 4
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the variable-length integer at position `at`, and the position after it."""
+def _read_varint(data: bytes, position: int) -> tuple[int, int]:
+    """Return the variable-length integer at position `position`, and the position after it."""
     value = 0
     for i in range(9):
-        byte = data[at + i]
+        byte = data[position + i]
         if i == 8:
             value = (value << 8) | byte
-            return value - (1 << 64) if value >> 63 else value, at + 9
+            return value - (1 << 64) if value >> 63 else value, position + 9
         value = (value << 7) | (byte & 0x7F)
         if byte < 0x80:
-            return value, at + i + 1
+            return value, position + i + 1
     raise ValueError("not a varint")
 
 

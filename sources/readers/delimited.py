@@ -38,18 +38,18 @@ class PhysicalLines:
     data: bytes
 
     @property
-    def usual_end(self) -> str:
+    def usual_line_ending(self) -> str:
         """The most frequent line ending."""
         return max(("\r\n", "\n", "\r"), key=self.ends.count)
 
     @cached_property
-    def _bytes(self) -> list[bytes]:
+    def _line_bytes(self) -> list[bytes]:
         return re.split(rb"\r\n|\r|\n", self.data)
 
-    def raw(self, first: int, last: int) -> bytes:
+    def raw_lines(self, first: int, last: int) -> bytes:
         """Return the bytes of the lines from `first` to before `last`, as received, without the last line ending."""
-        same = len(self._bytes) - len(self.text) in (0, 1)
-        lines = self._bytes[first:last] if same else [t.encode("utf-8", "replace") for t in self.text[first:last]]
+        same = len(self._line_bytes) - len(self.text) in (0, 1)
+        lines = self._line_bytes[first:last] if same else [t.encode("utf-8", "replace") for t in self.text[first:last]]
         return b"\n".join(lines)
 
 
@@ -135,19 +135,20 @@ def choose_quoting(lines: Sequence[str], delimiter: str, tables: Sequence[TableS
     heads = [split_record(line, delimiter)[0] for line in lines[:_LINES_EXAMINED]]
     width = next((len(row) for row in heads if any(headers.is_header(row, table) for table in tables)), None)
 
-    def broken(quoting: Quoting) -> int:
+    def count_broken_lines(quoting: Quoting) -> int:
         read = (split_record(quoting.to_rfc_4180(line, delimiter), delimiter) for line in some)
         return sum(is_open or stray or len(row) != width for row, is_open, stray in read)
 
-    as_agreed = broken(RFC_4180) if width is not None else 0
+    as_agreed = count_broken_lines(RFC_4180) if width is not None else 0
     if as_agreed < _FEW_BROKEN:
         return RFC_4180
-    others = {broken(quoting): quoting for quoting in map(Quoting, (_SPACED, _ESCAPED, _APOSTROPHE))}
+    others = {count_broken_lines(quoting): quoting for quoting in map(Quoting, (_SPACED, _ESCAPED, _APOSTROPHE))}
     return others[min(others)] if min(others) * 10 <= as_agreed else RFC_4180
 
 
-def is_doubtful(text: str, delimiter: str, row: Sequence[str]) -> bool:
-    """Return whether a line with a stray quote is ambiguous: its quotes are paired, and pairing them gives other cells than `row`."""
+def is_ambiguous_line(text: str, delimiter: str, row: Sequence[str]) -> bool:
+    """Return whether a line with a misplaced quote can be read in two ways. It can if its quotes form pairs, and if reading them as pairs
+    gives other cells than `row`."""
     parts = text.split('"')
     if len(parts) % 2 == 0:
         return False
@@ -167,7 +168,7 @@ def _read_quoted_record(lines: PhysicalLines, i: int, delimiter: str, width: int
     row, is_open, stray = split_record(text, delimiter)
     if not is_open:
         if stray:
-            reading.find("row-quote-stray", line=i + 1)
+            reading.add_finding("row-quote-stray", line=i + 1)
         return row, i + 1
     for j in range(i + 1, min(i + _MOST_LINES, len(lines.text))):
         if _is_record(lines.text[j], delimiter, width) or len(text) > _LONGEST:
@@ -180,7 +181,7 @@ def _read_quoted_record(lines: PhysicalLines, i: int, delimiter: str, width: int
             break
         if stray or len(row) >= width:
             break
-    reading.find("row-quote-stray", line=i + 1)
+    reading.add_finding("row-quote-stray", line=i + 1)
     return split_record(lines.text[i], delimiter, closed=True)[0], i + 1
 
 
@@ -198,8 +199,8 @@ def _join_split_record(lines: PhysicalLines, i: int, delimiter: str, width: int,
 
 
 def _record_width(lines: PhysicalLines, delimiter: str, tables: Sequence[TableSpec]) -> int:
-    """Return the number of cells of a record: that of the header, else that of most lines. If most lines are wider than the header, their
-    number counts."""
+    """Return the number of cells of a record. It is the number of cells of the header or, if there is no header, of most lines. If most
+    lines are wider than the header, it is their number of cells."""
     counts = Counter(t.count(delimiter) + 1 for t in lines.text if '"' not in t and t.strip(delimiter + " "))
     header = next(
         (r for t in lines.text[:_LINES_EXAMINED] if any(headers.is_header(r := split_record(t, delimiter)[0], s) for s in tables)), None
@@ -208,9 +209,9 @@ def _record_width(lines: PhysicalLines, delimiter: str, tables: Sequence[TableSp
     return usual if header is None or usual > len(header) else len(header)
 
 
-def records(lines: PhysicalLines, delimiter: str, width: int, reading: FileReading) -> tuple[list[list[str]], list[int], list[int]]:
+def split_records(lines: PhysicalLines, delimiter: str, width: int, reading: FileReading) -> tuple[list[list[str]], list[int], list[int]]:
     """Split the lines into records of `width` cells. Return the records, the line (from 0) where each begins, and the line after each."""
-    usual = lines.usual_end
+    usual = lines.usual_line_ending
     mixed = len(set(lines.ends) - {""}) > 1
     rows, first, after = [], [], []
     i, n = 0, len(lines.text)
@@ -224,7 +225,7 @@ def records(lines: PhysicalLines, delimiter: str, width: int, reading: FileReadi
                 whole = _join_split_record(lines, start, delimiter, width, usual)
                 if whole is not None:
                     row, i = whole
-                    reading.find("row-line-break-unquoted", line=start + 1)
+                    reading.add_finding("row-line-break-unquoted", line=start + 1)
         rows.append(row)
         first.append(start)
         after.append(i)
@@ -253,20 +254,20 @@ def _remove_control_characters(text: str, reading: FileReading) -> str:
         return text
     if text.endswith("\x00"):
         reading.state = "partial"
-        reading.find("file-truncated", detail="NUL")
+        reading.add_finding("file-truncated", detail="NUL")
     for i, line in enumerate(_LINE_BREAK.split(text)[::2], 1):
         if _CONTROL.search(line):
-            reading.find("row-control-character", line=i)
+            reading.add_finding("row-control-character", line=i)
     return text.replace("\x00", "").rstrip("\x1a")
 
 
 def _report_dialect(lines: PhysicalLines, delimiter: str, spec: FileSpec, reading: FileReading) -> None:
     """Report a delimiter and line endings other than the declared ones."""
     if delimiter != spec.options.get("delimiter", ";"):
-        reading.find("file-delimiter-assumed", detail=repr(delimiter))
+        reading.add_finding("file-delimiter-assumed", detail=repr(delimiter))
     seen = {end for end in lines.ends if end}
     if seen - {spec.options.get("line_end", "\r\n")}:
-        reading.find("file-line-ends", detail=", ".join(sorted(repr(e).strip("'") for e in seen)))
+        reading.add_finding("file-line-ends", detail=", ".join(sorted(repr(e).strip("'") for e in seen)))
 
 
 def read(
@@ -280,29 +281,29 @@ def read(
         return reading
     if files.detect_type(data) != "text":
         files.quarantine_lines(reading, data, "file-wrong-form")
-        return reading.fail("file-wrong-form", files.detect_type(data))
-    beyond = files.exceeded_limit(data)
+        return reading.mark_unreadable("file-wrong-form", files.detect_type(data))
+    beyond = files.describe_exceeded_limit(data)
     if beyond:
         files.quarantine_lines(reading, data, "file-unsafe")
-        return reading.fail("file-unsafe", beyond)
+        return reading.mark_unreadable("file-unsafe", beyond)
     text, found = encoding.decode(data, spec.options.get("encoding", domain.country().code_page), evidence=evidence)
     for finding in found:
-        reading.find(**finding)
+        reading.add_finding(**finding)
     lines = split_lines(_remove_control_characters(text, reading), data)
     own = [contract.tables[t] for t in spec.tables]
     tables = own + [contract.tables[t] for f in contract.files if f.reader == "delimited" for t in f.tables if t not in spec.tables]
     delimiter = choose_delimiter(lines.text, spec.options.get("delimiter", ";"), tables)
     quoting = choose_quoting(lines.text, delimiter, tables)
     lines.text = [quoting.to_rfc_4180(line, delimiter) for line in lines.text] if quoting.name else lines.text
-    rows, first, after = records(lines, delimiter, _record_width(lines, delimiter, tables), reading)
+    rows, first, after = split_records(lines, delimiter, _record_width(lines, delimiter, tables), reading)
     stray = {f["line"] for f in reading.findings if f["rule"] == "row-quote-stray"}
-    doubtful = [k for k, i in enumerate(first) if i + 1 in stray and is_doubtful(lines.text[i], delimiter, rows[k])]
+    doubtful = [k for k, i in enumerate(first) if i + 1 in stray and is_ambiguous_line(lines.text[i], delimiter, rows[k])]
     rows = [[cell.replace(_TEXT, '"') for cell in row] for row in rows] if quoting.name else rows
     broken = bool(lines.ends) and lines.ends[-1] == ""
     grid = tabular.Grid(
         cells=rows,
         lines=[i + 1 for i in first],
-        raw=lambda i: lines.raw(first[i], after[i]),
+        raw=lambda i: lines.raw_lines(first[i], after[i]),
         cut_at=len(rows) - 1 if broken else None,
         doubtful=frozenset(doubtful),
         earlier=spec.options.get("earlier"),
@@ -312,26 +313,26 @@ def read(
         return _quarantine_without_header(reading, data, rows, others)
     _report_dialect(lines, delimiter, spec, reading)
     if quoting.name:
-        reading.find("file-quoting-assumed", detail=quoting.name)
-    _report_end(reading, broken, len(lines.text))
+        reading.add_finding("file-quoting-assumed", detail=quoting.name)
+    _report_end_of_file(reading, broken, len(lines.text))
     if any(name not in spec.tables for name in reading.tables):
-        reading.find("file-table-assumed", detail=", ".join(sorted(reading.tables)))
+        reading.add_finding("file-table-assumed", detail=", ".join(sorted(reading.tables)))
     return reading
 
 
 def _quarantine_without_header(reading: FileReading, data: bytes, rows: list[list[str]], others: Sequence[Contract]) -> FileReading:
     """Quarantine all lines of a file without a known header, and report the institution to whose table the header belongs, if any."""
     reading.findings.clear()
-    owner = files.find_owner(rows[:_LINES_EXAMINED], list(others))
+    owner = files.find_institution_of_header(rows[:_LINES_EXAMINED], list(others))
     rule = "file-foreign" if owner else "file-header-not-found"
     files.quarantine_lines(reading, data, rule)
-    return reading.fail(rule, owner)
+    return reading.mark_unreadable(rule, owner)
 
 
-def _report_end(reading: FileReading, broken: bool, last: int) -> None:
+def _report_end_of_file(reading: FileReading, broken: bool, last: int) -> None:
     """Report a file that ends in the middle of a record, or without a line ending (`broken`)."""
     if any(row["rule"] == "row-truncated" for row in reading.unreadable):
         reading.state = "partial"
-        reading.find("file-truncated", line=last)
+        reading.add_finding("file-truncated", line=last)
     elif broken:
-        reading.find("file-end-missing", line=last)
+        reading.add_finding("file-end-missing", line=last)

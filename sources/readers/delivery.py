@@ -54,12 +54,12 @@ def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResul
         file = found[spec.name]
         if file is None:
             readings.append(FileReading(spec.name, state="missing"))
-            readings[-1].find("file-missing")
+            readings[-1].add_finding("file-missing")
             continue
         taken.add(file.name)
         reading = _read_file(file, spec, contract, others, evidence[spec.name])
         if file.name not in (spec.name, *spec.alternatives):
-            reading.find("file-name-assumed", detail=f"{spec.name}")
+            reading.add_finding("file-name-assumed", detail=f"{spec.name}")
         readings.append(_rename_reading(reading, file.name))
     pointers = {n for spec in contract.files for n in spec.alternatives if n.endswith(".url")}
     for file in delivered:
@@ -67,7 +67,7 @@ def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResul
             readings.append(FileReading(file.name))
         elif file.name not in taken:
             readings.append(_read_undeclared_file(file, others))
-    result = assemble(readings, contract)
+    result = combine_readings(readings, contract)
     _empty_long_cells(result)
     return result
 
@@ -107,7 +107,7 @@ def _gather_encoding_evidence(found: Sequence[tuple[FileSpec, SourceFile]], cont
         if len(found) > 1
         else {}
     )
-    words = {name: encoding.eight_bit_words(data) for name, data in text.items() if data}
+    words = {name: encoding.count_eight_bit_words(data) for name, data in text.items() if data}
     beside = {spec.name: (words[name] for name in words if name != spec.name) for spec, _ in found}
     return {name: EncodingEvidence(agreed, sum(more, Counter())) for name, more in beside.items()}
 
@@ -118,11 +118,11 @@ def _read_file(file: SourceFile, spec: FileSpec, contract: Contract, others: Seq
     try:
         return READERS[spec.reader](file, spec, contract, others, **more)
     except UnsafeFileError as error:
-        return FileReading(spec.name).fail("file-unsafe", str(error))
+        return FileReading(spec.name).mark_unreadable("file-unsafe", str(error))
     except MemoryError:
         raise  # limits of the whole delivery are reported for the delivery
     except Exception as error:  # noqa: BLE001 - any content must end in a finding, never stop the run
-        return FileReading(spec.name).fail("file-failed", type(error).__name__)
+        return FileReading(spec.name).mark_unreadable("file-failed", type(error).__name__)
 
 
 def _read_undeclared_file(file: SourceFile, others: Sequence[Contract]) -> FileReading:
@@ -130,25 +130,25 @@ def _read_undeclared_file(file: SourceFile, others: Sequence[Contract]) -> FileR
     reading = FileReading(file.name)
     if _LEFTOVER.search(file.name):
         reading.state = "leftover"
-        reading.find("file-leftover")
+        reading.add_finding("file-leftover")
         return reading
     owner = next(
         (c.institution for c in others for f in c.files if file.name.casefold() in {n.casefold() for n in (f.name, *f.alternatives)}), None
     )
     if owner is None:
         reading.state = "undeclared"
-        reading.find("file-undeclared")
+        reading.add_finding("file-undeclared")
         return reading
     data = files.load_bytes(file, reading)
     reading.state = "foreign"
     reading.findings.clear()
-    reading.find("file-foreign", detail=owner)
+    reading.add_finding("file-foreign", detail=owner)
     if data is not None:
         files.quarantine_lines(reading, data, "file-foreign")
     return reading
 
 
-def assemble(readings: Sequence[FileReading], contract: Contract) -> ReadResult:
+def combine_readings(readings: Sequence[FileReading], contract: Contract) -> ReadResult:
     """Combine the files that were read into one delivery."""
     result = ReadResult()
     frames: dict[str, list[pd.DataFrame]] = {}
@@ -177,9 +177,10 @@ def assemble(readings: Sequence[FileReading], contract: Contract) -> ReadResult:
     return result
 
 
-def _make_typed_frame(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
-    """Return dictionaries as a frame with the columns of `like`: `line` and `column` as integers, `raw` as bytes, the others as text."""
-    out = pd.DataFrame(rows).reindex(columns=list(like.columns))
+def _make_typed_frame(rows: list[dict[str, Any]], typed_frame: pd.DataFrame) -> pd.DataFrame:
+    """Return dictionaries as a frame with the columns of `typed_frame`: `line` and `column` as integers, `raw` as bytes, the others as
+    text."""
+    out = pd.DataFrame(rows).reindex(columns=list(typed_frame.columns))
     numbers = {c: "Int64" for c in ("line", "column") if c in out}
     return out.astype(numbers | {c: "str" for c in out.columns if c not in (*numbers, "raw")})
 

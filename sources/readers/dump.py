@@ -72,8 +72,8 @@ def dump_postgres(url: str) -> bytes:
     return write_dump(rows, present)
 
 
-def dump_or_reason(url: str) -> bytes | str:
-    """Return the dump, or the reason why it could not be made."""
+def dump_or_failure_reason(url: str) -> bytes | str:
+    """Return the dump. If it could not be made, return the reason as text."""
     try:
         return dump_postgres(url)
     except DumpError as error:
@@ -90,14 +90,14 @@ def write_dump(rows: dict[str, Rows], columns: dict[str, list[str]]) -> bytes:
     }
     lines = [json.dumps(head, ensure_ascii=False, sort_keys=False)]
     for table in TABLES:
-        plain = [[_plain_value(v) for v in row] for row in rows.get(table, [])]
+        plain = [[_json_compatible_value(v) for v in row] for row in rows.get(table, [])]
         lines += [json.dumps([table, *row], ensure_ascii=False) for row in sorted(plain, key=_sort_key)]
     return ("\n".join(lines) + "\n").encode("utf-8")
 
 
-def is_dump(data: bytes) -> bool:
+def is_dump(file_bytes: bytes) -> bool:
     """Return whether bytes begin like a dump."""
-    return data[:200].replace(b" ", b"").startswith(f'{{"dump":"{SCHEMA}"'.encode())
+    return file_bytes[:200].replace(b" ", b"").startswith(f'{{"dump":"{SCHEMA}"'.encode())
 
 
 def _list_columns(db: psycopg.Connection[Any]) -> dict[str, list[str]]:
@@ -112,27 +112,28 @@ def _list_columns(db: psycopg.Connection[Any]) -> dict[str, list[str]]:
     return out
 
 
-def _fetch_rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str], room: int, until: float) -> tuple[Rows, int]:
-    """Return the rows of a table, read in batches, and how many bytes of text are left of `room`. Raises `DumpError` if `room` or the
-    time `until` is exceeded: a view can generate any number of rows."""
+def _fetch_rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str], bytes_left: int, deadline: float) -> tuple[Rows, int]:
+    """Return the rows of a table, read in batches, and how many bytes of text are left of `bytes_left`. Raises `DumpError` if `bytes_left`
+    or the time `deadline` is exceeded: a view can generate any number of rows."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     found: Rows = []
     with db.cursor(name="dump") as cursor:
         cursor.itersize = _AT_ONCE
         for row in cursor.execute(sql.SQL("select {} from {}").format(names, sql.Identifier(SCHEMA, table))):
             found.append(row)
-            room -= 8 + sum(len(v) if isinstance(v, str | bytes) else 8 for v in row)
-            if room < 0:
+            bytes_left -= 8 + sum(len(v) if isinstance(v, str | bytes) else 8 for v in row)
+            if bytes_left < 0:
                 raise DumpError(f"{SCHEMA}.{table} returns more than {_MOST_BYTES >> 20} MiB: make the view return only the quarter")
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise DumpError(
                     f"{SCHEMA}.{table} takes longer than {SECONDS} s: check that the view terminates, or deliver its dump as a file"
                 )
-    return found, room
+    return found, bytes_left
 
 
-def _plain_value(value: Any) -> str | int | float | None:
-    """Return a value for JSON: integers unchanged, dates in ISO form, booleans as 1 and 0, anything else as text."""
+def _json_compatible_value(value: Any) -> str | int | float | None:
+    """Convert a value for JSON. Integers stay unchanged, dates get the ISO form, booleans become 1 and 0, and anything else becomes
+    text."""
     if isinstance(value, bool):
         return int(value)
     if value is None or isinstance(value, (str, int, float)):

@@ -50,29 +50,31 @@ class EncodingEvidence:
 NO_EVIDENCE = EncodingEvidence()
 
 
-def decode(data: bytes, declared: str, hint: str | None = None, evidence: EncodingEvidence = NO_EVIDENCE) -> tuple[str, list[Finding]]:
+def decode(
+    file_bytes: bytes, declared: str, stated_encoding: str | None = None, evidence: EncodingEvidence = NO_EVIDENCE
+) -> tuple[str, list[Finding]]:
     """Decode the bytes of a file. Return the text, and a finding (rule, line, detail: the encoding used) for each assumption.
 
-    `declared`: the encoding in the contract (`utf-8-sig`: UTF-8 with a byte order mark). `hint`: the encoding that the file declares
-    itself, used only if the file is not UTF-8.
+    `declared`: the encoding in the contract (`utf-8-sig`: UTF-8 with a byte order mark). `stated_encoding`: the encoding that the file
+    declares itself, used only if the file is not UTF-8.
     """
     if declared == AGREED_MARK:
-        text, found = decode(data, "utf-8", hint, evidence)
+        text, found = decode(file_bytes, "utf-8", stated_encoding, evidence)
         return text, [finding for finding in found if finding["rule"] != "file-byte-order-mark"]
     for mark, encoding in _BOMS:
-        if data.startswith(mark):
-            return _decode_after_mark(data[len(mark) :], encoding, declared, evidence)
-    wide = _detect_utf_16(data)
+        if file_bytes.startswith(mark):
+            return _decode_after_mark(file_bytes[len(mark) :], encoding, declared, evidence)
+    wide = _detect_utf_16(file_bytes)
     if wide:
-        return data.decode(wide, errors="replace"), [{"rule": "file-encoding-assumed", "detail": wide}]
-    if data.isascii():
-        return data.decode("ascii"), []
+        return file_bytes.decode(wide, errors="replace"), [{"rule": "file-encoding-assumed", "detail": wide}]
+    if file_bytes.isascii():
+        return file_bytes.decode("ascii"), []
     try:
-        text = data.decode("utf-8")
+        text = file_bytes.decode("utf-8")
     except UnicodeDecodeError:
-        return _decode_by_line(data, declared, hint or declared, evidence)
-    text, found = _undo_misreading(text, evidence)
-    return text, found if _is_same_encoding(declared, "utf-8") else [{"rule": "file-encoding-assumed", "detail": "utf-8"}, *found]
+        return _decode_by_line(file_bytes, declared, stated_encoding or declared, evidence)
+    text, found = _decode_misread_text_again(text, evidence)
+    return text, found if _are_same_encoding(declared, "utf-8") else [{"rule": "file-encoding-assumed", "detail": "utf-8"}, *found]
 
 
 AGREED_MARK = "utf-8-sig"
@@ -80,31 +82,33 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NO_TEXT = 0.005  # share of control characters
 
 
-def eight_bit_words(data: bytes) -> Counter[bytes]:
-    """Count the words with a byte above ASCII in a text of an 8-bit code page. Bytes in another encoding, and bytes that are not text, have
-    none."""
+def count_eight_bit_words(data: bytes) -> Counter[bytes]:
+    """Count the words with a byte above ASCII in a text of an 8-bit code page. If the bytes are in another encoding or are not text, no
+    word is counted."""
     if len(_CONTROL.findall(data)) > len(data) * _NO_TEXT:
         return Counter()
-    if any(data.startswith(mark) for mark, _ in _BOMS) or _detect_utf_16(data) or data.isascii() or is_utf_8(data):
+    if any(data.startswith(mark) for mark, _ in _BOMS) or _detect_utf_16(data) or data.isascii() or is_valid_utf_8(data):
         return Counter()
     return code_pages.count_words(data)
 
 
-def _undo_misreading(text: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
+def _decode_misread_text_again(text: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
     """Decode a text with only Latin-1 characters in the code page in which it was written, if it was read as Latin-1 by mistake. Return the
     text and the findings."""
     if text.isascii() or max(text) > _LAST_OF_LATIN_1:
         return text, []
-    choice = _choose_misread_page([text], evidence)
+    choice = _choose_code_page_of_misread_texts([text], evidence)
     if choice.page != code_pages.LATIN_1:
         return _decode_again(text, choice.page), [{"rule": "file-text-misread", "detail": choice.page}]
     return text, [_undecided_finding(choice)] if choice.others else []
 
 
-def _choose_misread_page(texts: Iterable[str], evidence: EncodingEvidence, margin: float = code_pages.MARGIN) -> CodePageChoice:
+def _choose_code_page_of_misread_texts(
+    texts: Iterable[str], evidence: EncodingEvidence, margin: float = code_pages.MARGIN
+) -> CodePageChoice:
     """Return the code page in which texts that were delivered as Latin-1 were written. Letters that were encoded twice are ignored."""
     data = "\n".join(_TWICE_RE.sub(" ", text) for text in texts).encode("latin-1")
-    return code_pages.choose_misread_page(code_pages.count_words(data), evidence.words, margin)
+    return code_pages.choose_code_page_of_misread_text(code_pages.count_words(data), evidence.words, margin)
 
 
 def _decode_again(text: str, page: str) -> str:
@@ -121,11 +125,11 @@ def _decoding_table(page: str) -> dict[int, str]:
 
 
 def _undecided_finding(choice: CodePageChoice) -> Finding:
-    """Return the finding that several code pages are equally likely."""
+    """Return the finding which says that several code pages are equally likely."""
     return {"rule": UNDECIDED, "detail": " / ".join((choice.page, *choice.others))}
 
 
-def _is_same_encoding(first: str, second: str) -> bool:
+def _are_same_encoding(first: str, second: str) -> bool:
     """Return whether two names mean the same encoding."""
     try:
         return codecs.lookup(first).name == codecs.lookup(second).name
@@ -137,7 +141,7 @@ def _decode_after_mark(data: bytes, encoding: str, declared: str, evidence: Enco
     """Decode the bytes after a byte order mark of `encoding`. Return the text and the findings."""
     if encoding == "utf-8":
         text, found = decode(data, "utf-8", evidence=evidence)
-        if not _is_same_encoding(declared, "utf-8"):
+        if not _are_same_encoding(declared, "utf-8"):
             found.insert(0, {"rule": "file-encoding-assumed", "detail": "utf-8"})
         return text, [{"rule": "file-byte-order-mark", "line": 1, "detail": encoding}, *found]
     text = data.decode(encoding, errors="replace")
@@ -164,7 +168,7 @@ def _is_text_encoding(encoding: str) -> bool:
         return False
 
 
-def is_utf_8(line: bytes) -> bool:
+def is_valid_utf_8(line: bytes) -> bool:
     """Return whether bytes are valid UTF-8."""
     try:
         line.decode("utf-8")
@@ -175,7 +179,7 @@ def is_utf_8(line: bytes) -> bool:
 
 def _choose_code_page(data: bytes, declared: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
     """Return the most likely code page of bytes that are not UTF-8, and a finding if the words do not decide between several."""
-    own = declared if not _is_same_encoding(declared, "utf-8") and _is_text_encoding(declared) else domain.country().code_page
+    own = declared if not _are_same_encoding(declared, "utf-8") and _is_text_encoding(declared) else domain.country().code_page
     choice = code_pages.choose_code_page(code_pages.count_words(data), own, evidence.words, evidence.beside)
     return choice.page, [_undecided_finding(choice)] if choice.others else []
 
@@ -187,13 +191,13 @@ def _decode_by_line(data: bytes, declared: str, hint: str, evidence: EncodingEvi
         eight, doubt = _choose_code_page(data, hint, evidence)
         text = data.decode(eight, errors="replace")
         if "\ufffd" not in text:
-            return text, doubt if _is_same_encoding(eight, declared) else [{"rule": "file-encoding-assumed", "detail": eight}, *doubt]
+            return text, doubt if _are_same_encoding(eight, declared) else [{"rule": "file-encoding-assumed", "detail": eight}, *doubt]
     lines = data.split(b"\n")
-    wide = {i: is_utf_8(line) for i, line in enumerate(lines) if not line.isascii()}
+    wide = {i: is_valid_utf_8(line) for i, line in enumerate(lines) if not line.isascii()}
     in_utf8 = sum(wide.values())
     eight, found = _choose_code_page(b"\n".join(lines[i] for i, ok in wide.items() if not ok), hint, evidence)
     main = "utf-8" if in_utf8 > len(wide) - in_utf8 else eight
-    found = found if _is_same_encoding(main, declared) else [{"rule": "file-encoding-assumed", "detail": main}, *found]
+    found = found if _are_same_encoding(main, declared) else [{"rule": "file-encoding-assumed", "detail": main}, *found]
     out = []
     for i, line in enumerate(lines):
         encoding = "ascii" if i not in wide else "utf-8" if wide[i] else eight
@@ -206,29 +210,31 @@ def _decode_by_line(data: bytes, declared: str, hint: str, evidence: EncodingEvi
     return "\n".join(out), found
 
 
-def _misdecode(character: str, encoding: str) -> str:
+def _misdecode_character(character: str, encoding: str) -> str:
     """Return the UTF-8 bytes of a character decoded in an 8-bit encoding. Undefined bytes become control characters."""
     return "".join(b.decode(encoding, errors="ignore") or b.decode("latin-1") for b in (bytes([x]) for x in character.encode("utf-8")))
 
 
-def _misdecoded_letters(characters: str) -> dict[str, str]:
+def _letters_by_misdecoded_text(characters: str) -> dict[str, str]:
     """Return the characters by the sequence that each becomes if its UTF-8 bytes are read in an 8-bit encoding."""
-    return {_misdecode(c, e): c for c in characters if not c.isascii() for e in ("latin-1", "windows-1252", "windows-1250")}
+    return {_misdecode_character(c, e): c for c in characters if not c.isascii() for e in ("latin-1", "windows-1252", "windows-1250")}
 
 
-def _alternatives_pattern(sequences: dict[str, str]) -> str:
+def _pattern_of_alternatives(sequences: dict[str, str]) -> str:
     """Return a pattern that matches any of the sequences, longer ones first."""
     return "|".join(re.escape(s) for s in sorted(sequences, key=len, reverse=True))
 
 
-_LATIN_TWICE = _misdecoded_letters(_LETTERS + _MARKS)
-_CYRILLIC_TWICE = _misdecoded_letters(_CYRILLIC)  # two of its letters can be a Serbian name in Latin script (ĐŠ): only runs of three count
-_TWICE_RE = re.compile(f"{_alternatives_pattern(_LATIN_TWICE)}|(?:{_alternatives_pattern(_CYRILLIC_TWICE)}){{3,}}")
+_LATIN_TWICE = _letters_by_misdecoded_text(_LETTERS + _MARKS)
+_CYRILLIC_TWICE = _letters_by_misdecoded_text(
+    _CYRILLIC
+)  # two of its letters can be a Serbian name in Latin script (ĐŠ): only runs of three count
+_TWICE_RE = re.compile(f"{_pattern_of_alternatives(_LATIN_TWICE)}|(?:{_pattern_of_alternatives(_CYRILLIC_TWICE)}){{3,}}")
 _TWICE_APART = re.compile(f"({_TWICE_RE.pattern})")
-_CYRILLIC_RE = re.compile(_alternatives_pattern(_CYRILLIC_TWICE))
+_CYRILLIC_RE = re.compile(_pattern_of_alternatives(_CYRILLIC_TWICE))
 
 
-def repair_encoded_twice(text: str) -> str:
+def repair_text_encoded_twice(text: str) -> str:
     """Return `text` with letters repaired that were encoded twice or more often."""
     for _ in range(3):
         better = _TWICE_RE.sub(lambda m: _LATIN_TWICE.get(m[0]) or _CYRILLIC_RE.sub(lambda c: _CYRILLIC_TWICE[c[0]], m[0]), text)
@@ -253,7 +259,7 @@ def repair_cells(
     If at least half of a file's cells with a letter above ASCII are affected, and more than 20, there is one finding on the file.
     """
     twice = {
-        v: repair_encoded_twice(v)
+        v: repair_text_encoded_twice(v)
         for name, frame in frames.items()
         for c in columns[name]
         for v in _texts_beyond_ascii(frame[c])
@@ -261,7 +267,7 @@ def repair_cells(
     }
     out, found = _replace_texts(frames, columns, twice, ("cell-text-encoded-twice", "file-text-encoded-twice"))
     texts = {v for name, frame in out.items() for c in columns[name] for v in _texts_beyond_ascii(frame[c])}
-    pages, doubt = _choose_pages(texts, evidence)
+    pages, doubt = _choose_code_pages_of_misread_texts(texts, evidence)
     out, more = _replace_texts(
         out, columns, {v: _decode_again(v, page) for v, page in pages.items()}, ("cell-text-misread", "file-text-misread")
     )
@@ -269,34 +275,34 @@ def repair_cells(
     return out, [*found, *more, *({**finding, "file": file} for file in named for finding in doubt)]
 
 
-def _choose_pages(texts: set[str], evidence: EncodingEvidence) -> tuple[dict[str, str], list[Finding]]:
+def _choose_code_pages_of_misread_texts(texts: set[str], evidence: EncodingEvidence) -> tuple[dict[str, str], list[Finding]]:
     """Return, for each text that was misread as Latin-1, the code page in which it was written; also a finding if this cannot be decided.
 
     If the delivery contains letters outside Latin-1, not all of it was misread, and each text needs its own evidence.
     """
     latin = {text for text in texts if max(text) <= _LAST_OF_LATIN_1}
     if any(c > _LAST_OF_LATIN_1 and c.isalpha() for text in texts for c in text):
-        pages = {text: _choose_misread_page([text], evidence, code_pages.FOREIGN).page for text in latin}
+        pages = {text: _choose_code_page_of_misread_texts([text], evidence, code_pages.FOREIGN).page for text in latin}
         return {text: page for text, page in pages.items() if page != code_pages.LATIN_1}, []
-    choice = _choose_misread_page(latin, evidence)
+    choice = _choose_code_page_of_misread_texts(latin, evidence)
     doubt = [_undecided_finding(choice)] if choice.others else []
     return ({} if choice.page == code_pages.LATIN_1 else dict.fromkeys(latin, choice.page)), doubt
 
 
 def _replace_texts(
-    frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], better: Mapping[str, str], rules: tuple[str, str]
+    frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], repaired_texts: Mapping[str, str], rules: tuple[str, str]
 ) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
-    """Replace texts (`better`: delivered -> repaired) in the frames, with a finding for each cell, or one finding for a file that is
-    affected as a whole. `rules`: the rule for a cell and that for a file."""
-    if not better:
+    """Replace texts (`repaired_texts`: delivered -> repaired) in the frames, with a finding for each cell, or one finding for a file that
+    is affected as a whole. `rules`: the rule for a cell and that for a file."""
+    if not repaired_texts:
         return dict(frames), []
     out, found, wide = {}, dict[str, list[Finding]](), Counter[str]()
     for name, frame in frames.items():
         out[name] = frame.copy()
         for column in columns[name]:
             wide.update(frame.loc[frame[column].str.contains(_BEYOND_ASCII, regex=True, na=False), "_file"])
-            affected = frame[column].isin(list(better))
-            out[name][column] = frame[column].where(~affected, frame[column].map(better))
+            affected = frame[column].isin(list(repaired_texts))
+            out[name][column] = frame[column].where(~affected, frame[column].map(repaired_texts))
             for file, part, line, value in frame.loc[affected, ["_file", "_part", "_line", column]].itertuples(index=False, name=None):
                 where = {"file": file, "part": part, "line": None if pd.isna(line) else int(line), "field": column}
                 found.setdefault(file, []).append({"rule": rules[0], **where, "value": value})

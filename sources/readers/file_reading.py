@@ -39,15 +39,15 @@ class FileReading:
     layout: list[dict[str, Any]] = field(default_factory=list)
     rows: int = 0
 
-    def find(self, rule: str, **where: Any) -> None:
+    def add_finding(self, rule: str, **where: Any) -> None:
         """Add a finding. `where`: columns of `schemas.findings.COLUMNS` (part, line, record_key, field, value, detail)."""
         self.findings.append({"file": self.file, "rule": rule, **where})
 
-    def structural(self, line: int | None, kind: str, part: str | None = None) -> None:
+    def record_structural_row(self, line: int | None, kind: str, part: str | None = None) -> None:
         """Record a row that is not data. `kind`: title, header, repeated_header, blank, total, sheet or earlier."""
         self.structure.append({"file": self.file, "part": part, "line": line, "kind": kind})
 
-    def quarantine(
+    def quarantine_row(
         self,
         rule: str,
         raw: bytes,
@@ -60,15 +60,15 @@ class FileReading:
         """Quarantine a row with its bytes, and add a finding of `rule`."""
         where = {"part": part, "line": line, "record_key": record_key}
         self.unreadable.append({"file": self.file, "table": table, "rule": rule, "raw": raw, **where})
-        self.find(rule, detail=detail, **where)
+        self.add_finding(rule, detail=detail, **where)
 
-    def fail(self, rule: str, detail: str | None = None) -> FileReading:
+    def mark_unreadable(self, rule: str, detail: str | None = None) -> FileReading:
         """Mark the file as unreadable, add a finding that says why, and return this object."""
         self.state = "unreadable"
-        self.find(rule, detail=detail)
+        self.add_finding(rule, detail=detail)
         return self
 
-    def add(self, table: str, frame: pd.DataFrame) -> None:
+    def add_rows(self, table: str, frame: pd.DataFrame) -> None:
         """Add rows of a table: text columns, `_part`, `_line` and, for nested formats, `_row` and `_parent`."""
         self.tables.setdefault(table, []).append(frame.assign(_file=self.file))
 
@@ -83,13 +83,13 @@ def make_text_frame(columns: Mapping[str, Sequence[str | None]]) -> pd.DataFrame
     return pd.DataFrame({name: pd.array(array, dtype="str") for name, array in arrays.items()})
 
 
-def null_column(n: int) -> Any:
-    """Return a text column of `n` nulls."""
-    return pd.array([None] * n, dtype="str")
+def make_null_column(row_count: int) -> Any:
+    """Return a text column with `row_count` nulls."""
+    return pd.array([None] * row_count, dtype="str")
 
 
-def key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> str | None:
-    """Return the text of one part of a record key, or None if it cannot be read.
+def read_key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> str | None:
+    """Return the text of one part of a record key. Return None if the part cannot be read.
 
     `whole=False`: the cell may have been truncated, so it counts only if its pattern shows that it is complete.
     """
@@ -113,7 +113,7 @@ def record_key(table: TableSpec, cells: Mapping[str, str | None], cut_after: str
     """
     parts = []
     for name in table.key:
-        part = key_part(table.column(name), cells.get(name), whole=name != cut_after)
+        part = read_key_part(table.column(name), cells.get(name), whole=name != cut_after)
         if part is None:
             return None
         parts.append(part)

@@ -1,4 +1,4 @@
-"""Open a landed file and identify its type by its first bytes.
+"""Opens a landed file and identifies its type by its first bytes.
 
 Belongs here: opening, size limits, magic numbers. Does not belong here: reading a format.
 """
@@ -36,28 +36,28 @@ def load_bytes(file: SourceFile, reading: FileReading) -> bytes | None:
     """Return the bytes of a file. Return None, with a finding, if they are absent, empty, too many or cannot be read."""
     try:
         if file.path.is_dir() or not file.path.exists():
-            reading.fail("file-no-file")
+            reading.mark_unreadable("file-no-file")
             return None
         if file.path.stat().st_size > LIMIT:
-            reading.fail("file-unsafe", f"> {LIMIT >> 20} MiB")
+            reading.mark_unreadable("file-unsafe", f"> {LIMIT >> 20} MiB")
             return None
         data = file.path.read_bytes()
     except OSError as error:
-        reading.fail("file-no-access", type(error).__name__)
+        reading.mark_unreadable("file-no-access", type(error).__name__)
         return None
     if not data.strip(b"\x00\t\r\n \x0b\x0c"):
-        reading.fail("file-empty")
+        reading.mark_unreadable("file-empty")
         return None
     return data
 
 
-def exceeded_limit(data: bytes) -> str | None:
-    """Return the limit of `MOST` that a text exceeds, in words; None if it exceeds none."""
+def describe_exceeded_limit(data: bytes) -> str | None:
+    """Return a description of the limit in `MOST` that a text exceeds. Return None if it exceeds no limit."""
     found = {"lines": max(map(data.count, (b"\n", b"\r"))), "cells": max(map(data.count, (b";", b",", b"\t", b"|")))}
     return next((f"> {MOST[what]:,} {what}" for what, n in found.items() if n > MOST[what]), None)
 
 
-def find_owner(names: list[list[str]], contracts: list[Contract]) -> str | None:
+def find_institution_of_header(names: list[list[str]], contracts: list[Contract]) -> str | None:
     """Return the institution that has a table with one of the rows `names` as header, or None."""
     for contract in contracts:
         for table in contract.tables.values():
@@ -68,7 +68,7 @@ def find_owner(names: list[list[str]], contracts: list[Contract]) -> str | None:
 
 def quarantine_lines(reading: FileReading, data: bytes, rule: str) -> None:
     """Quarantine every physical line of a file with its bytes. A file that is not text, or exceeds the limits, is one row."""
-    if detect_type(data) != "text" or b"\x00" in data[:4096] or exceeded_limit(data):
+    if detect_type(data) != "text" or b"\x00" in data[:4096] or describe_exceeded_limit(data):
         lines = [data[: 1 << 20]]
     else:
         lines = data.split(b"\n")

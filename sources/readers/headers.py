@@ -69,7 +69,7 @@ def is_header(cells: Sequence[str | None], table: TableSpec) -> bool:
 
 
 def resembles_header(cells: Sequence[str | None], table: TableSpec) -> bool:
-    """Return whether a row is a header of `table` in other words: most declared columns have a similar name in the row."""
+    """Return whether a row resembles a header of `table`: most declared columns have a similar name in the row."""
     delivered = {name for c in cells if c and len(c) < 60 and re.search("[a-z]", name := fold_name(c))}  # numbers are not names
     if len(delivered) < 3:
         return False
@@ -104,20 +104,20 @@ def match_header(cells: Sequence[str | None], table: TableSpec, fits: Fits | Non
     _match_similar_names(names, table, open_columns, out, claim, by_position)
     if by_position:
         _match_by_position(names, table, open_columns, out, claim, fits)
-    _note_unmatched(names, open_columns, out)
+    _keep_unmatched_names(names, open_columns, out)
     ordered = [c.name for c in table.columns if c.name in out.columns.values()]
     if [out.columns[i] for i in sorted(out.columns)] != ordered:
         out.findings.append({"rule": "file-column-order"})
     return out
 
 
-def _unmatched_positions(names: list[str], out: HeaderMatch) -> list[int]:
+def _unmatched_positions(names: list[str], match: HeaderMatch) -> list[int]:
     """Return the positions of the names that are not matched yet."""
-    return [i for i in range(len(names)) if i not in out.columns]
+    return [i for i in range(len(names)) if i not in match.columns]
 
 
 def _match_similar_names(
-    names: list[str], table: TableSpec, open_columns: dict[str, int], out: HeaderMatch, claim: Callable[..., None], by_position: bool
+    names: list[str], table: TableSpec, open_columns: dict[str, int], match: HeaderMatch, claim: Callable[..., None], by_position: bool
 ) -> None:
     """Match names to columns with a similar name, the most similar pairs first. A name in its declared position needs less similarity.
     Nothing is done if there are very many names."""
@@ -125,41 +125,43 @@ def _match_similar_names(
         return
     pairs = [
         (similarity(fold_name(names[i]), fold_name(column)) + (10 if i == place else 0), -i, column, i, place)
-        for i in _unmatched_positions(names, out)
+        for i in _unmatched_positions(names, match)
         for column, place in open_columns.items()
     ]
     for score, _, column, i, place in sorted(pairs, key=lambda p: (-p[0], -p[1], p[2])):
-        if i in out.columns or column not in open_columns:
+        if i in match.columns or column not in open_columns:
             continue
-        if score >= SIMILAR + (10 if i == place else 0) or (by_position and score >= NEAR and _is_in_order(i, place, table, out)):
+        if score >= SIMILAR + (10 if i == place else 0) or (
+            by_position and score >= NEAR and _is_in_declared_order(i, place, table, match)
+        ):
             claim(i, column, "file-column-renamed")
 
 
-def _is_in_order(position: int, place: int, table: TableSpec, out: HeaderMatch) -> bool:
+def _is_in_declared_order(position: int, place: int, table: TableSpec, match: HeaderMatch) -> bool:
     """Return whether the columns matched before and after `position` are declared before and after the position `place`."""
     order = {c.name: i for i, c in enumerate(table.columns)}
-    before = [order[c] for i, c in out.columns.items() if i < position]
-    after = [order[c] for i, c in out.columns.items() if i > position]
+    before = [order[c] for i, c in match.columns.items() if i < position]
+    after = [order[c] for i, c in match.columns.items() if i > position]
     return all(b < place for b in before) and all(a > place for a in after)
 
 
 def _match_by_position(
-    names: list[str], table: TableSpec, open_columns: dict[str, int], out: HeaderMatch, claim: Callable[..., None], fits: Fits | None
+    names: list[str], table: TableSpec, open_columns: dict[str, int], match: HeaderMatch, claim: Callable[..., None], fits: Fits | None
 ) -> None:
     """Match a column with an unknown name by position, if as many columns are delivered as declared, its neighbours are in order, and the
     values fit."""
     if len(names) != len(table.columns):
         return
-    for i in _unmatched_positions(names, out):
+    for i in _unmatched_positions(names, match):
         column = table.columns[i].name
-        if column in open_columns and _is_in_order(i, i, table, out) and (fits is None or fits(i, column)):
+        if column in open_columns and _is_in_declared_order(i, i, table, match) and (fits is None or fits(i, column)):
             claim(i, column, "file-column-by-position", names[i] or str(i + 1))
 
 
-def _note_unmatched(names: list[str], open_columns: dict[str, int], out: HeaderMatch) -> None:
+def _keep_unmatched_names(names: list[str], open_columns: dict[str, int], match: HeaderMatch) -> None:
     """Give unmatched names a separate column, up to a limit, and record declared columns without a name as missing."""
-    used = {*out.columns.values(), *open_columns}
-    further = _unmatched_positions(names, out)
+    used = {*match.columns.values(), *open_columns}
+    further = _unmatched_positions(names, match)
     for i in further[:_MOST_EXTRA]:
         base = names[i].lstrip("_") or f"column {i + 1}"
         name, n = names[i] or base, 1
@@ -167,13 +169,13 @@ def _note_unmatched(names: list[str], open_columns: dict[str, int], out: HeaderM
             n += 1
             name = f"{base} ({n})"
         used.add(name)
-        out.extra[i] = name
-        out.findings.append({"rule": "file-column-extra", "field": name})
+        match.extra[i] = name
+        match.findings.append({"rule": "file-column-extra", "field": name})
     if len(further) > _MOST_EXTRA:
-        out.findings.append({"rule": "file-column-extra", "detail": f"+ {len(further) - _MOST_EXTRA}"})
+        match.findings.append({"rule": "file-column-extra", "detail": f"+ {len(further) - _MOST_EXTRA}"})
     for column in open_columns:
-        out.missing.append(column)
-        out.findings.append({"rule": "file-column-missing", "field": column})
+        match.missing.append(column)
+        match.findings.append({"rule": "file-column-missing", "field": column})
 
 
 _TYPE_PATTERNS = {
@@ -184,7 +186,7 @@ _TYPE_PATTERNS = {
 }
 
 
-def contradicts_column(values: Sequence[str], column: ColumnSpec) -> bool | None:
+def do_values_contradict_column(values: Sequence[str], column: ColumnSpec) -> bool | None:
     """Return whether most of `values` are invalid for a declared column; None if that cannot be decided (text, or no values)."""
     filled = [v.strip() for v in values if v.strip()]
     if not filled:

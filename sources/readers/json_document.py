@@ -61,25 +61,25 @@ class _JsonRows(NestedRows):
     specs: Mapping[str, TableSpec] = field(kw_only=True)
     lacking: list[tuple[str, int, str | None]] = field(default_factory=list)  # dependent table; line and key of a record without its array
 
-    def line(self, at: int) -> int:
+    def line_at(self, position: int) -> int:
         """Return the line of a position in the text."""
-        return bisect_right(self.breaks, at - 1) + 1
+        return bisect_right(self.breaks, position - 1) + 1
 
-    def table(self, name: str) -> str | None:
+    def table_of_array(self, name: str) -> str | None:
         """Return the declared table whose rows are in an array called `name`, up to spelling; None if there is none."""
         if name not in self.names:
             alike = (table for table in self.tables if headers.fold_name(table) == headers.fold_name(name))
             self.names[name] = name if name in self.tables else next(alike, None)
         return self.names[name]
 
-    def take(self, record: _JsonObject, table: str, parent: int | None, reading: FileReading) -> None:
+    def add_record(self, record: _JsonObject, table: str, parent: int | None, reading: FileReading) -> None:
         """Add an object as a row of `table`, and the rows nested in it."""
         row: dict[str, str] = {}
         first = len(reading.findings)
-        line = self.line(record.at)
-        own = self.add(table, row, line, parent)
+        line = self.line_at(record.at)
+        own = self.add_row(table, row, line, parent)
         self._add_fields(record, table, "", row, own, reading)
-        delivered = {self.table(name) for name, value in record.items() if value is not None}
+        delivered = {self.table_of_array(name) for name, value in record.items() if value is not None}
         lists = (name for (of, name), kind in self.kinds.items() if of == table and kind == _LIST)
         key = record_key(self.specs[table], row)
         self.lacking += [(name, line, key) for name in lists if name not in delivered]
@@ -87,34 +87,39 @@ class _JsonRows(NestedRows):
             for found in reading.findings[first:]:  # those on the record and on what is nested in it
                 found.setdefault("record_key", key)
 
-    def _add_fields(self, record: _JsonObject, table: str, before: str, row: dict[str, str], own: int, reading: FileReading) -> None:
-        """Add the fields of an object to `row` (number `own`) under their names, with the prefix `before` for fields of an inner object.
-        Arrays of declared tables become separate rows."""
+    def _add_fields(
+        self, record: _JsonObject, table: str, name_prefix: str, row: dict[str, str], row_number: int, reading: FileReading
+    ) -> None:
+        """Add the fields of an object to `row` (number `row_number`) under their names, with the prefix `name_prefix` for fields of an
+        inner object. Arrays of declared tables become separate rows."""
         for name, value in record.repeated:
-            nested = self.table(name)
+            nested = self.table_of_array(name)
             if nested and isinstance(value, _JsonArray):
-                reading.find("json-list-repeated", line=self.line(record.at), field=name, detail=table)
-                self.array(value, nested, own, reading)
+                reading.add_finding("json-list-repeated", line=self.line_at(record.at), field=name, detail=table)
+                self.add_array(value, nested, row_number, reading)
             else:
-                self.note("json-field-repeated", table, before + name, self.line(record.at))
+                self.note_finding("json-field-repeated", table, name_prefix + name, self.line_at(record.at))
         for name, value in record.items():
-            nested = self.table(name)
-            agreed = self._agreed_kind(table, before + name)
+            nested = self.table_of_array(name)
+            agreed = self._agreed_json_kind(table, name_prefix + name)
             if nested and isinstance(value, _JsonArray):
-                self.array(value, nested, own, reading)
-            elif value is not None and agreed not in (None, _kind_of(value)):
+                self.add_array(value, nested, row_number, reading)
+            elif value is not None and agreed not in (None, _json_kind_of_value(value)):
                 line = self.lines[table][-1]  # of the whole record, by which its key is found
-                reading.find("json-value-kind", line=line, field=before + name, detail=f"{_kind_of(value)} ≠ {agreed}")
+                reading.add_finding(
+                    "json-value-kind", line=line, field=name_prefix + name, detail=f"{_json_kind_of_value(value)} ≠ {agreed}"
+                )
             elif isinstance(value, _JsonObject):
-                self._add_fields(value, table, f"{before}{name}.", row, own, reading)
+                self._add_fields(value, table, f"{name_prefix}{name}.", row, row_number, reading)
             elif value is not None or agreed in (None, _VALUE):
-                row[before + name] = _as_text(value)
+                row[name_prefix + name] = _as_text(value)
 
-    def _agreed_kind(self, table: str, name: str) -> str | None:
-        """Return what the contract declares under a name in a record of `table`: a list, an object or a value; None if nothing."""
-        return self.kinds.get((table, name)) or self.kinds.get((table, self.table(name) or ""))
+    def _agreed_json_kind(self, table: str, name: str) -> str | None:
+        """Return the kind of value that the contract declares under a name in a record of `table`: a list, an object or a single value.
+        Return None if it declares nothing."""
+        return self.kinds.get((table, name)) or self.kinds.get((table, self.table_of_array(name) or ""))
 
-    def array(self, values: _JsonArray, table: str, parent: int | None, reading: FileReading) -> None:
+    def add_array(self, values: _JsonArray, table: str, parent: int | None, reading: FileReading) -> None:
         """Add the objects of an array as rows of `table`. Anything else in the array is no record and is quarantined."""
         if all(isinstance(value, _JsonObject) for value in values):
             positions: Iterator[int] = iter(())
@@ -123,25 +128,25 @@ class _JsonRows(NestedRows):
         for value in values:
             at = next(positions, values.at)
             if isinstance(value, _JsonObject):
-                self.take(value, table, parent, reading)
+                self.add_record(value, table, parent, reading)
             else:
                 reading.rows += 1
-                reading.quarantine("json-record-no-object", _as_text(value).encode("utf-8", "replace"), self.line(at), table=table)
+                reading.quarantine_row("json-record-no-object", _as_text(value).encode("utf-8", "replace"), self.line_at(at), table=table)
 
-    def report_lacking(self, reading: FileReading) -> None:
-        """Report the arrays that records lack. An array that no record has is a missing table: the file is partial."""
+    def report_lacking_arrays(self, reading: FileReading) -> None:
+        """Report the arrays that are absent from records. If no record has an array, a table is missing, and the file is partial."""
         records = {name: len(self.rows.get(of, ())) for (of, name), kind in self.kinds.items() if kind == _LIST}
         missing = {name for name, n in Counter(name for name, *_ in self.lacking).items() if n == records[name]}
         for name in (name for name in self.tables if name in missing):
-            reading.find("json-list-missing", field=name, detail=f"{records[name]} / {records[name]}")
+            reading.add_finding("json-list-missing", field=name, detail=f"{records[name]} / {records[name]}")
             reading.state = "partial"
         for name, line, key in self.lacking:
             if name not in missing:
-                reading.find("json-list-absent", line=line, record_key=key, field=name)
+                reading.add_finding("json-list-absent", line=line, record_key=key, field=name)
 
 
-def _kind_of(value: Any) -> str:
-    """Return what a value is: a list, an object or a single value."""
+def _json_kind_of_value(value: Any) -> str:
+    """Return the kind of a value: a list, an object or a single value."""
     return _LIST if isinstance(value, list) else _OBJECT if isinstance(value, dict) else _VALUE
 
 
@@ -169,38 +174,38 @@ def read(
         return reading
     if files.detect_type(data) != "text":
         files.quarantine_lines(reading, data, "file-wrong-form")
-        return reading.fail("file-wrong-form", files.detect_type(data))
+        return reading.mark_unreadable("file-wrong-form", files.detect_type(data))
     text, found = encoding.decode(data, spec.options.get("encoding", "utf-8"), None, evidence)
     text = text.lstrip("\ufeff")
     if text.lstrip()[:1] not in ("{", "["):
         files.quarantine_lines(reading, data, "file-wrong-form")
-        return reading.fail("file-wrong-form", "text")
+        return reading.mark_unreadable("file-wrong-form", "text")
     for finding in found:
-        reading.find(**finding)
+        reading.add_finding(**finding)
     if limit := _exceeded_limit(text):
-        return reading.fail("json-unsafe", limit)
+        return reading.mark_unreadable("json-unsafe", limit)
     breaks = [m.start() for m in re.finditer(r"\r(?!\n)|\n", text)]
-    rows = _JsonRows(text=text, tables=spec.tables, breaks=breaks, specs=contract.tables, kinds=_agreed_kinds(spec, contract))
+    rows = _JsonRows(text=text, tables=spec.tables, breaks=breaks, specs=contract.tables, kinds=_agreed_json_kinds(spec, contract))
     try:
         document = _decode_document(text)
     except (ValueError, RecursionError) as error:
         files.quarantine_lines(reading, data, "json-broken")
         reading.state = "unreadable"
-        reading.find("json-broken", line=rows.line(error.pos) if isinstance(error, json.JSONDecodeError) else None)
+        reading.add_finding("json-broken", line=rows.line_at(error.pos) if isinstance(error, json.JSONDecodeError) else None)
         return reading
     _collect_rows(document, rows, spec.options.get("declared", {}), reading)
     if not rows.count and not reading.unreadable and not _has_outermost_array(document, rows):
         reading.findings.clear()
         files.quarantine_lines(reading, data, "file-header-not-found")
-        return reading.fail("file-header-not-found")
-    rows.report_lacking(reading)
-    rows.add_to(reading, contract, spec.options.get("keys", {}))
+        return reading.mark_unreadable("file-header-not-found")
+    rows.report_lacking_arrays(reading)
+    rows.add_to_reading(reading, contract, spec.options.get("keys", {}))
     return reading
 
 
-def _agreed_kinds(spec: FileSpec, contract: Contract) -> dict[tuple[str, str], str]:
-    """Return what the fields of a record are, by table and name: the arrays of dependent tables, objects whose fields are columns, and
-    columns."""
+def _agreed_json_kinds(spec: FileSpec, contract: Contract) -> dict[tuple[str, str], str]:
+    """Return the kind of each field that the contract declares, by table and name. Dependent tables are arrays; an object contains columns
+    as fields; other columns are single values."""
     kinds: dict[tuple[str, str], str] = {}
     for table in spec.tables:
         declared = contract.tables[table]
@@ -266,63 +271,65 @@ def _make_object(pairs: list[tuple[str, Any]]) -> _JsonObject:
     return found
 
 
-def _value_positions(text: str, at: int) -> Iterator[int]:
-    """Yield the positions of the values of the array at position `at` of a well-formed document."""
+def _value_positions(text: str, position: int) -> Iterator[int]:
+    """Yield the positions of the values of the array at position `position` of a well-formed document."""
     decoder = json.JSONDecoder()
     while True:
-        match = _BETWEEN.match(text, at + 1)
-        start = match.end() if match else at + 1
+        match = _BETWEEN.match(text, position + 1)
+        start = match.end() if match else position + 1
         if text[start] == "]":
             return
         yield start
-        at = decoder.raw_decode(text, start)[1] - 1
+        position = decoder.raw_decode(text, start)[1] - 1
 
 
 def _collect_rows(document: Any, rows: _JsonRows, declared: Mapping[str, Sequence[str]], reading: FileReading) -> None:
     """Add the rows and the metadata of a document, which is an object with the outermost array, or that array alone."""
     outermost = rows.tables[0]
     if isinstance(document, _JsonArray):
-        reading.find("json-array-alone", line=1)
-        rows.array(document, outermost, None, reading)
+        reading.add_finding("json-array-alone", line=1)
+        rows.add_array(document, outermost, None, reading)
         return
     fields = [*document.repeated, *document.items()]
-    lists = [value for name, value in fields if rows.table(name) == outermost and isinstance(value, _JsonArray)]
+    lists = [value for name, value in fields if rows.table_of_array(name) == outermost and isinstance(value, _JsonArray)]
     if len(lists) > 1:
-        reading.find("json-list-repeated", line=rows.line(max(values.at for values in lists)), field=outermost, detail=str(len(lists)))
+        reading.add_finding(
+            "json-list-repeated", line=rows.line_at(max(values.at for values in lists)), field=outermost, detail=str(len(lists))
+        )
         reading.state = "partial"
     for name, value in document.repeated:
-        if rows.table(name) != outermost or not isinstance(value, _JsonArray):
-            rows.note("json-field-repeated", _DOCUMENT, name, rows.line(document.at))
+        if rows.table_of_array(name) != outermost or not isinstance(value, _JsonArray):
+            rows.note_finding("json-field-repeated", _DOCUMENT, name, rows.line_at(document.at))
     for values in lists:
-        rows.array(values, outermost, None, reading)
+        rows.add_array(values, outermost, None, reading)
     for name, value in document.items():
-        table = rows.table(name)
+        table = rows.table_of_array(name)
         if table == outermost and isinstance(value, _JsonArray):
             if name != table:
-                reading.find("file-column-renamed", line=rows.line(value.at), field=table, detail=name)
+                reading.add_finding("file-column-renamed", line=rows.line_at(value.at), field=table, detail=name)
         elif TOTAL.match(headers.fold_name(name)) and str(value).isdecimal():
-            _check_total(int(value), len(rows.rows.get(outermost, ())), rows.line(document.at), reading)
+            _check_total(int(value), len(rows.rows.get(outermost, ())), rows.line_at(document.at), reading)
         elif table == outermost or (name in declared and value is not None and not isinstance(value, _JsonObject)):
-            detail = f"{_kind_of(value)} ≠ {_LIST if table else _OBJECT}"
-            reading.find("json-value-kind", line=rows.line(document.at), field=name, detail=detail)
+            detail = f"{_json_kind_of_value(value)} ≠ {_LIST if table else _OBJECT}"
+            reading.add_finding("json-value-kind", line=rows.line_at(document.at), field=name, detail=detail)
         elif name in declared and isinstance(value, _JsonObject):
             reading.declared |= {key: _as_text(value[key]) for key in declared[name] if value.get(key) is not None}
             for key in (key for key in value if key not in declared[name]):
-                reading.find("file-column-extra", line=rows.line(value.at), field=f"{name}.{key}", detail=_DOCUMENT)
+                reading.add_finding("file-column-extra", line=rows.line_at(value.at), field=f"{name}.{key}", detail=_DOCUMENT)
         elif name not in declared:
-            reading.find("file-column-extra", line=rows.line(document.at), field=name, detail=_DOCUMENT)
+            reading.add_finding("file-column-extra", line=rows.line_at(document.at), field=name, detail=_DOCUMENT)
 
 
 def _check_total(stated: int, records: int, line: int, reading: FileReading) -> None:
     """Record the number of records that a document states, and compare it with those that it has."""
     reading.rows += 1
-    reading.structural(line, "total")
+    reading.record_structural_row(line, "total")
     if stated != records:
-        reading.find("file-total-wrong", line=line, detail=f"{stated} ≠ {records}")
+        reading.add_finding("file-total-wrong", line=line, detail=f"{stated} ≠ {records}")
         if shows_missing_records(stated, records):
             reading.state = "partial"
 
 
 def _has_outermost_array(document: Any, rows: _JsonRows) -> bool:
-    """Return whether the document is an object with the outermost array, even if the array is empty."""
-    return isinstance(document, _JsonObject) and any(rows.table(name) == rows.tables[0] for name in document)
+    """Return whether the document is an object that contains the outermost array. The array may be empty."""
+    return isinstance(document, _JsonObject) and any(rows.table_of_array(name) == rows.tables[0] for name in document)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from sources.contract import Contract
 from sources.readers import headers
-from sources.readers.file_reading import FileReading, make_text_frame, null_column
+from sources.readers.file_reading import FileReading, make_null_column, make_text_frame
 
 DEEPEST = 64  # levels; an agreed export has five
 
@@ -31,11 +31,11 @@ class NestedRows:
     notes: dict[tuple[str, str, str], int] = field(default_factory=dict)  # rule, table, name -> first line
     count: int = 0
 
-    def note(self, rule: str, table: str, name: str, line: int) -> None:
+    def note_finding(self, rule: str, table: str, name: str, line: int) -> None:
         """Record a finding about `name` in `table`. Only the first line is kept."""
         self.notes.setdefault((rule, table, name), line)
 
-    def add(self, table: str, row: dict[str, str], line: int, parent: int | None) -> int:
+    def add_row(self, table: str, row: dict[str, str], line: int, parent: int | None) -> int:
         """Add a row of `table`, and return its number."""
         own = self.count
         self.count += 1
@@ -45,11 +45,11 @@ class NestedRows:
         self.parents.setdefault(table, []).append(parent)
         return own
 
-    def add_to(self, reading: FileReading, contract: Contract, keys: Mapping[str, Mapping[str, str]]) -> None:
+    def add_to_reading(self, reading: FileReading, contract: Contract, keys: Mapping[str, Mapping[str, str]]) -> None:
         """Add the findings and a frame for each table to `reading`: declared columns, `_row` and `_parent`, and the columns in `keys`
         (table -> column -> table.column of an enclosing row) filled in from the enclosing rows."""
         for (rule, table, name), line in self.notes.items():
-            reading.find(rule, line=line, field=name, detail=table)
+            reading.add_finding(rule, line=line, field=name, detail=table)
         reading.rows += self.count
         around: dict[int, tuple[str, int, int | None]] = {}  # row number -> table, position in it, parent
         frames: dict[str, pd.DataFrame] = {}
@@ -62,11 +62,11 @@ class NestedRows:
                 values = list(frames[of][name]) if of in frames else []
                 places = [_find_ancestor(around, parent, of) for parent in self.parents[table]]
                 frame[column] = pd.array([None if i is None else values[i] for i in places], dtype="str")
-            frame["_part"] = null_column(len(frame))
+            frame["_part"] = make_null_column(len(frame))
             frame["_line"] = pd.array(self.lines[table], dtype="Int64")
             frame["_row"] = pd.array(self.ids[table], dtype="Int64")
             frame["_parent"] = pd.array(self.parents[table], dtype="Int64")
-            reading.add(table, frame)
+            reading.add_rows(table, frame)
 
     def _make_frame(
         self, delivered: Sequence[Mapping[str, str]], table: str, keys: Mapping[str, Any], contract: Contract, reading: FileReading
@@ -81,16 +81,16 @@ class NestedRows:
         for finding in match.findings:
             absent = finding["rule"] == "file-column-missing" and finding["field"] in optional
             if not absent and finding["rule"] != "file-column-order":
-                reading.find(line=self.lines[table][0], **({"detail": table} | finding))
+                reading.add_finding(line=self.lines[table][0], **({"detail": table} | finding))
         frame = make_text_frame({column: [row.get(names[k], "") for row in delivered] for k, column in sorted(match.names.items())})
         for column in match.missing:
-            frame[column] = null_column(len(delivered))
+            frame[column] = make_null_column(len(delivered))
         return frame
 
 
 def _find_ancestor(around: Mapping[int, tuple[str, int, int | None]], row: int | None, table: str) -> int | None:
-    """Return the position in `table` of the row of that table which encloses row number `row`; None if there is none. `around`: table,
-    position and parent of each row."""
+    """Return the position of the row of `table` that encloses the row number `row`. Return None if no row of `table` encloses it. `around`:
+    table, position and parent of each row."""
     while row is not None:
         of, place, parent = around[row]
         if of == table:

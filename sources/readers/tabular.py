@@ -13,7 +13,7 @@ import pandas as pd
 
 from sources.contract import TableSpec
 from sources.readers import headers
-from sources.readers.file_reading import FileReading, key_part, make_text_frame, null_column, record_key
+from sources.readers.file_reading import FileReading, make_null_column, make_text_frame, read_key_part, record_key
 
 TOTAL = re.compile(r"(gjithsej|totali?|gjithsejt|shuma|ukupno|svega|sum[ae]?|grand total)\b")
 _MISSING_SHARE = 0.1  # share of the records that a total line counts
@@ -64,7 +64,7 @@ def is_blank(row: Sequence[str]) -> bool:
     return not any(c and not c.isspace() for c in row)
 
 
-def find_headers(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int, TableSpec]]:
+def find_header_rows(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int, TableSpec]]:
     """Return the rows that are headers, in order, each with the table whose columns the row names best."""
     names = {c.name for t in tables for c in t.columns}
     found = []
@@ -79,11 +79,11 @@ def find_headers(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int, Tab
     for i, row in enumerate(grid.cells[:_HEADER_SEARCH_ROWS]):
         for table in tables:
             if headers.resembles_header(row, table):
-                return [(j, table) for j in range(i, len(grid.cells)) if _same_names(grid.cells[j], row)]
+                return [(j, table) for j in range(i, len(grid.cells)) if _name_same_columns(grid.cells[j], row)]
     return []
 
 
-def _same_names(row: Sequence[str], other: Sequence[str]) -> bool:
+def _name_same_columns(row: Sequence[str], other: Sequence[str]) -> bool:
     """Return whether two header rows name the same columns."""
     return (
         len(row) == len(other)
@@ -92,7 +92,7 @@ def _same_names(row: Sequence[str], other: Sequence[str]) -> bool:
     )
 
 
-def looks_like_data(row: Sequence[str], table: TableSpec) -> bool:
+def looks_like_data_row(row: Sequence[str], table: TableSpec) -> bool:
     """Whether a row without a header has the declared number of columns and a readable key in the declared position."""
     names = [c.name for c in table.columns]
     return len(row) == len(names) and record_key(table, dict(zip(names, row, strict=True))) is not None
@@ -113,7 +113,7 @@ def read_grid(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) -> 
         reading.layout += [{"file": reading.file, "part": grid.part, "field": name, "column": at + 1} for at, name in places]
         _read_block(now, block, reading)
     _check_totals(now, blocks, reading)
-    _set_earlier_rows_aside(grid, end, tables, reading)
+    _record_earlier_rows_as_structure(grid, end, tables, reading)
     reading.structure[before:] = sorted(reading.structure[before:], key=lambda row: row["line"])
     return True
 
@@ -133,25 +133,25 @@ def find_earlier_table(grid: Grid) -> int:
     return end
 
 
-def _set_earlier_rows_aside(grid: Grid, end: int, tables: Sequence[TableSpec], reading: FileReading) -> None:
-    """Record the rows from `end` on, the table of an earlier period, as structure: they are not data of this delivery. The total of the
+def _record_earlier_rows_as_structure(grid: Grid, end: int, tables: Sequence[TableSpec], reading: FileReading) -> None:
+    """Record the rows from `end` on as structural: they are the table of an earlier period and not data of this delivery. The total of that
     table is checked against its own rows."""
     rows = range(end, len(grid.cells))
     for i in rows:
-        reading.structural(grid.lines[i], "earlier", grid.part)
-    totals = [i for i in rows if _is_total(grid.cells[i])]
+        reading.record_structural_row(grid.lines[i], "earlier", grid.part)
+    totals = [i for i in rows if _is_total_line(grid.cells[i])]
     heads = {i for i in rows if any(headers.is_header(grid.cells[i], table) for table in tables)}
     records = sum(_count_filled(grid.cells[i]) > _MOST_FILLED_IN_NO_RECORD for i in rows if i not in heads and i not in totals)
     for i in totals:
         _check_total(grid, i, {records}, records, reading)
     if rows:
         first = next(i for i in rows if not is_blank(grid.cells[i]))
-        reading.find("sheet-earlier-period", part=grid.part, line=grid.lines[first], detail=str(records))
+        reading.add_finding("sheet-earlier-period", part=grid.part, line=grid.lines[first], detail=str(records))
 
 
 def _find_blocks(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) -> list[Block]:
     """Return a block for each distinct header of a grid. The rows below a repeated header are added to the block of the first one."""
-    found = find_headers(grid, tables)
+    found = find_header_rows(grid, tables)
     if not found:
         return _block_without_header(grid, tables, reading)
     blocks: dict[tuple[str, ...], Block] = {}
@@ -160,14 +160,14 @@ def _find_blocks(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) 
         cells = [c.strip() for c in grid.cells[i]]
         while cells and not cells[-1]:
             cells.pop()
-        reading.structural(grid.lines[i], "repeated_header" if n else "header", grid.part)
+        reading.record_structural_row(grid.lines[i], "repeated_header" if n else "header", grid.part)
         block = blocks.get(tuple(cells))
         if block is not None:
-            reading.find("file-header-repeated", part=grid.part, line=grid.lines[i])
+            reading.add_finding("file-header-repeated", part=grid.part, line=grid.lines[i])
         else:
             block = blocks[tuple(cells)] = _match_header(grid, i, last, cells, table)
             for finding in block.match.findings:
-                reading.find(part=grid.part, line=grid.lines[i], **finding)
+                reading.add_finding(part=grid.part, line=grid.lines[i], **finding)
         block.ranges.append((i + 1, last))
     return list(blocks.values())
 
@@ -187,12 +187,12 @@ def _match_header(grid: Grid, i: int, last: int, cells: list[str], table: TableS
         return [r[position] for r in below[:_HEADER_SEARCH_ROWS] if position < len(r) == usual]
 
     def contradicts(position: int, column: str) -> bool | None:
-        return headers.contradicts_column(values(position), table.column(column))
+        return headers.do_values_contradict_column(values(position), table.column(column))
 
     def fits(position: int, column: str) -> bool:
         return not contradicts(position, column)
 
-    def shown(match: headers.HeaderMatch) -> bool:
+    def is_confirmed_by_cells(match: headers.HeaderMatch) -> bool:
         """Return whether the cells confirm the matched names: no column contradicts its cells, and the cells of one of the last two columns
         can be checked and fit."""
         said = {k: contradicts(k, name) for k, name in match.columns.items()}
@@ -205,13 +205,13 @@ def _match_header(grid: Grid, i: int, last: int, cells: list[str], table: TableS
             both = (len(cells), usual) if common > 0.5 and not match.missing else (len(cells),)
             return Block(i, table, match, len(cells), (usual,) if alike else both)
         wider = headers.match_header(cells + [""] * (usual - len(cells)), table, fits)
-        if alike or (common > _NEARLY_ALL and shown(wider)):
+        if alike or (common > _NEARLY_ALL and is_confirmed_by_cells(wider)):
             return Block(i, table, wider, usual, (usual,))
     elif 1 < usual < len(cells) and len(widths) > 2 and common > _NEARLY_ALL:
         shorter = [cells[:usual]] if usual < len(cells) - 1 else [cells[:k] + cells[k + 1 :] for k in reversed(range(len(cells)))]
         matches = [headers.match_header(names, table, fits) for names in shorter]
         nameless = not cells[-1] or "" in cells
-        best = next((m for m in matches if (nameless and not m.missing and not m.extra) or shown(m)), None)
+        best = next((m for m in matches if (nameless and not m.missing and not m.extra) or is_confirmed_by_cells(m)), None)
         if best is not None:
             best.findings.append({"rule": "file-header-longer", "detail": f"{len(cells)} ≠ {usual}"})
             return Block(i, table, best, usual, (usual,))
@@ -223,10 +223,10 @@ def _block_without_header(grid: Grid, tables: Sequence[TableSpec], reading: File
     are then taken by position."""
     rows = [(i, r) for i, r in enumerate(grid.cells[:_HEADER_SEARCH_ROWS]) if not is_blank(r)]
     for table in tables:
-        like = [i for i, r in rows if looks_like_data(r, table)]
+        like = [i for i, r in rows if looks_like_data_row(r, table)]
         if like and len(like) * 2 >= len(rows):
             if table.header:
-                reading.find("file-header-missing", part=grid.part, line=grid.lines[like[0]])
+                reading.add_finding("file-header-missing", part=grid.part, line=grid.lines[like[0]])
             names = [c.name for c in table.columns]
             return [Block(None, table, headers.match_header(names, table), len(names), (len(names),), [(0, len(grid.cells))])]
     return []
@@ -242,13 +242,13 @@ def _read_rows_above_header(grid: Grid, block: Block, reading: FileReading) -> N
     for i in range(block.header):
         row = grid.cells[i]
         cells = {name: row[k] for k, name in names.items() if k < len(row)}
-        if _is_regular(row, block) and _count_filled(row) > _MOST_FILLED_IN_NO_RECORD and record_key(block.table, cells) is not None:
+        if _has_regular_width(row, block) and _count_filled(row) > _MOST_FILLED_IN_NO_RECORD and record_key(block.table, cells) is not None:
             rows.append(i)
         else:
-            reading.structural(grid.lines[i], "blank" if is_blank(row) else "title", grid.part)
+            reading.record_structural_row(grid.lines[i], "blank" if is_blank(row) else "title", grid.part)
             titles += not is_blank(row)
     if rows:
-        reading.find("file-header-late", part=grid.part, line=grid.lines[block.header])
+        reading.add_finding("file-header-late", part=grid.part, line=grid.lines[block.header])
         _add_rows(grid, above, rows, [grid.cells[i][: block.width] for i in rows], reading)
         block.data += above.data
         block.totals += above.totals
@@ -261,8 +261,8 @@ def _read_block(grid: Grid, block: Block, reading: FileReading) -> None:
     for first, last in block.ranges:
         for i in range(first, last):
             row: list[str] | None = grid.cells[i]
-            if not _is_regular(grid.cells[i], block) or i in grid.doubtful:
-                row = _repair_or_set_aside(grid, block, i, reading)
+            if not _has_regular_width(grid.cells[i], block) or i in grid.doubtful:
+                row = _repair_irregular_row(grid, block, i, reading)
             if row is not None:
                 index.append(i)
                 rows.append(row[: block.width])
@@ -270,25 +270,25 @@ def _read_block(grid: Grid, block: Block, reading: FileReading) -> None:
 
 
 def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]], reading: FileReading) -> None:
-    """Add rows of the right width to the table of the block, except those that are not records (`_take_out_non_records`). `index` has the
-    row in the grid of each of `rows`."""
+    """Add rows with the right number of cells to the table of the block. Rows that are no records are left out. `index` has the number of
+    each row in the grid."""
     if not rows:
         return
     columns = list(zip(*rows, strict=True))
     frame = make_text_frame({name: columns[k] for k, name in sorted(block.match.names.items())})
     for name in block.match.missing:
-        frame[name] = null_column(len(frame))
-    odd = _take_out_non_records(grid, block, index, rows, frame, reading)
+        frame[name] = make_null_column(len(frame))
+    odd = _record_rows_that_are_no_records(grid, block, index, rows, frame, reading)
     keep = [n for n in range(len(rows)) if n not in odd]
     frame = frame.iloc[keep] if len(keep) < len(frame) else frame
     frame = frame.assign(_part=pd.array([grid.part] * len(frame), dtype="str"))
     frame["_line"] = pd.array([grid.lines[index[n]] for n in keep], dtype="Int64")
     block.data += len(frame)
     if len(frame):
-        reading.add(block.table.name, frame)
+        reading.add_rows(block.table.name, frame)
 
 
-def _take_out_non_records(
+def _record_rows_that_are_no_records(
     grid: Grid, block: Block, index: list[int], rows: list[list[str]], frame: pd.DataFrame, reading: FileReading
 ) -> set[int]:
     """Return the positions in `rows` of blank rows, totals, and rows with too few cells for a record, and record or quarantine these rows.
@@ -302,12 +302,12 @@ def _take_out_non_records(
     for n in (~readable).to_numpy().nonzero()[0]:
         row, line = rows[n], grid.lines[index[n]]
         if is_blank(row):
-            reading.structural(line, "blank", grid.part)
-        elif _is_total(row):
+            reading.record_structural_row(line, "blank", grid.part)
+        elif _is_total_line(row):
             block.totals.append(index[n])
         elif _count_filled(row) <= _MOST_FILLED_IN_NO_RECORD:
             block.broken += 1
-            reading.quarantine("row-garbage", grid.raw(index[n]), line, grid.part)
+            reading.quarantine_row("row-garbage", grid.raw(index[n]), line, grid.part)
         else:
             continue
         odd.add(int(n))
@@ -319,20 +319,20 @@ def _count_filled(row: Sequence[str]) -> int:
     return sum(1 for c in row if c and not c.isspace())
 
 
-def _is_total(row: Sequence[str]) -> bool:
+def _is_total_line(row: Sequence[str]) -> bool:
     """Return whether a row is a total line: at most three filled cells, of which one of the first two begins with a word for a total."""
     filled = [c for c in row if c and not c.isspace()]
     return bool(filled) and len(filled) <= 3 and any(TOTAL.match(headers.fold_name(c)) for c in filled[:2])
 
 
-def _repair_or_set_aside(grid: Grid, block: Block, i: int, reading: FileReading) -> list[str] | None:
+def _repair_irregular_row(grid: Grid, block: Block, i: int, reading: FileReading) -> list[str] | None:
     """Return the cells of row `i`, which has an irregular number of cells, after repair. Return None if the row is blank, a total, or
     quarantined here."""
     row, line, width = grid.cells[i], grid.lines[i], block.width
     if is_blank(row):
-        reading.structural(line, "blank", grid.part)
+        reading.record_structural_row(line, "blank", grid.part)
         return None
-    if _is_total(row):
+    if _is_total_line(row):
         block.totals.append(i)
         return None
     if i not in grid.doubtful:
@@ -340,13 +340,13 @@ def _repair_or_set_aside(grid: Grid, block: Block, i: int, reading: FileReading)
             return row
         mended = grid.repair(row, width)
         if mended is not None:
-            reading.find(mended[1], part=grid.part, line=line)
+            reading.add_finding(mended[1], part=grid.part, line=line)
             return mended[0]
     _quarantine_row(grid, block, i, reading)
     return None
 
 
-def _is_regular(row: Sequence[str], block: Block) -> bool:
+def _has_regular_width(row: Sequence[str], block: Block) -> bool:
     """Return whether a row has an accepted number of cells, and cells past the width of the block are blank."""
     return len(row) in block.regular and (len(row) == block.width or is_blank(row[block.width :]))
 
@@ -357,14 +357,15 @@ def _has_surplus_at_end(row: list[str], block: Block) -> bool:
     own = row[:width]
     others = [row[:k] + row[k + more :] for k in range(width) if is_blank(row[k : k + more])]
     others += [[*row[:k], "".join(row[k : k + more + 1]), *row[k + more + 1 :]] for k in range(width)]
-    return not _has_misfit(own, block) and all(_has_misfit(other, block) for other in others if other != own)
+    return not _has_misfitting_cell(own, block) and all(_has_misfitting_cell(other, block) for other in others if other != own)
 
 
-def _has_misfit(cells: list[str], block: Block) -> bool:
+def _has_misfitting_cell(cells: list[str], block: Block) -> bool:
     """Return whether some cell of a row does not fit its column: the cell has another format, or is empty where a value is required."""
     columns = ((cells[k], block.table.column(name)) for k, name in block.match.columns.items())
     return any(
-        headers.contradicts_column([v], c) or (c.key and key_part(c, v) is None) or (c.required and not v.strip()) for v, c in columns
+        headers.do_values_contradict_column([v], c) or (c.key and read_key_part(c, v) is None) or (c.required and not v.strip())
+        for v, c in columns
     )
 
 
@@ -375,7 +376,7 @@ def _quarantine_row(grid: Grid, block: Block, i: int, reading: FileReading) -> N
     cells = {name: row[k] for k, name in names.items() if k < len(row)}
     cut = names.get(len(row) - 1) if len(row) < width else None
     key = record_key(block.table, cells, cut_after=cut)
-    keys_lost = all(key_part(block.table.column(c), cells.get(c)) is None for c in block.table.key)
+    keys_lost = all(read_key_part(block.table.column(c), cells.get(c)) is None for c in block.table.key)
     truncated = i == grid.cut_at
     rule = (
         "row-truncated" if truncated else "row-too-long" if len(row) > width else "row-cut" if len(row) < width else "row-quotes-doubtful"
@@ -384,12 +385,12 @@ def _quarantine_row(grid: Grid, block: Block, i: int, reading: FileReading) -> N
         rule = "row-garbage"
     block.broken += 1
     detail = f"{len(row)} ≠ {width}" if len(row) != width else None
-    reading.quarantine(rule, grid.raw(i), grid.lines[i], grid.part, block.table.name if rule != "row-garbage" else None, key, detail)
+    reading.quarantine_row(rule, grid.raw(i), grid.lines[i], grid.part, block.table.name if rule != "row-garbage" else None, key, detail)
 
 
-def shows_missing_records(stated: int, found: int) -> bool:
+def shows_missing_records(stated_total: int, found_records: int) -> bool:
     """Return whether a stated total shows that records are missing. A difference of one is taken for a counting error."""
-    return stated - found > max(1, _MISSING_SHARE * stated)
+    return stated_total - found_records > max(1, _MISSING_SHARE * stated_total)
 
 
 def _check_totals(grid: Grid, blocks: list[Block], reading: FileReading) -> None:
@@ -398,19 +399,19 @@ def _check_totals(grid: Grid, blocks: list[Block], reading: FileReading) -> None
     for block in blocks:
         right = {data, data + broken, block.data, block.data + block.broken}
         for i in sorted(block.totals):
-            reading.structural(grid.lines[i], "total", grid.part)
+            reading.record_structural_row(grid.lines[i], "total", grid.part)
             wrong = _check_total(grid, i, right, data + broken, reading)
             if wrong is not None and shows_missing_records(wrong, max(right)):
                 reading.state = "partial"
 
 
 def _check_total(grid: Grid, i: int, right: set[int], rows: int, reading: FileReading) -> int | None:
-    """Return the number that the total line in row `i` states, if none of its numbers is in `right`; else None. `rows`: the number of rows
-    that the finding shows."""
+    """Check the total line in row `i`. If none of its numbers is in `right`, return the number that it states, otherwise None. `rows`: the
+    number of rows that the finding shows."""
     stated = [int(n) for n in _NUMBER.findall(" ".join(grid.cells[i]))]
     if not stated:
-        reading.find("file-total-unreadable", part=grid.part, line=grid.lines[i])
+        reading.add_finding("file-total-unreadable", part=grid.part, line=grid.lines[i])
     elif right.isdisjoint(stated):
-        reading.find("file-total-wrong", part=grid.part, line=grid.lines[i], detail=f"{stated[-1]} ≠ {rows}")
+        reading.add_finding("file-total-wrong", part=grid.part, line=grid.lines[i], detail=f"{stated[-1]} ≠ {rows}")
         return stated[-1]
     return None

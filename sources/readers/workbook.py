@@ -52,12 +52,12 @@ def cell_text(value: Any) -> str:
     return value.isoformat() if isinstance(value, (date, time)) else str(value)
 
 
-def _read_by_calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
+def _read_by_calamine(workbook_bytes: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
     """Read all sheets by calamine, or by xlrd for an xls file. Return None if the library cannot read the file or a sheet is too large.
     Errors in cells of an xls file are added to `overlays`."""
     if any(overlay.area > _MOST_CELLS for overlay in overlays.values()):
         return None
-    read = workbook_apart.read_apart(data, _MOST_CELLS)
+    read = workbook_apart.read_sheets_in_separate_process(workbook_bytes, _MOST_CELLS)
     if read is None:
         return None
     out = []
@@ -74,11 +74,11 @@ def _read_by_calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] 
     return out
 
 
-def _read_by_openpyxl(data: bytes) -> list[Sheet] | None:
+def _read_by_openpyxl(workbook_bytes: bytes) -> list[Sheet] | None:
     """Read the first columns of all sheets by openpyxl, as a stream. Return None if openpyxl cannot read the file."""
     try:
         with warnings.catch_warnings(action="ignore"):
-            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+            book = openpyxl.load_workbook(io.BytesIO(workbook_bytes), read_only=True, data_only=True, keep_links=False)
         out = []
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # the stated dimensions may be wrong
@@ -106,10 +106,10 @@ def _make_sheet(name: str, visible: bool, rows: Iterable[tuple[int, Sequence[Any
     return Sheet(name, visible, out, list(kept)[: len(out)])
 
 
-def _drop_trailing_blank_rows(rows: list[list[str]], least: int = 0) -> list[list[str]]:
-    """Return the rows up to the last one that is not blank, but at least the first `least` rows."""
+def _drop_trailing_blank_rows(rows: list[list[str]], minimum_rows: int = 0) -> list[list[str]]:
+    """Return the rows up to the last one that is not blank, but at least the first `minimum_rows` rows."""
     last = len(rows)
-    while last > least and tabular.is_blank(rows[last - 1]):
+    while last > minimum_rows and tabular.is_blank(rows[last - 1]):
         last -= 1
     return rows[:last]
 
@@ -123,25 +123,25 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         return reading
     kind = workbook_parts.workbook_type(data)
     if kind == "damaged":
-        rebuilt = workbook_parts.rebuild(data)
+        rebuilt = workbook_parts.rebuild_damaged_zip(data)
         if rebuilt:
             data, kind = rebuilt, workbook_parts.workbook_type(rebuilt)
             reading.state = "partial"
-            reading.find("file-damaged")
+            reading.add_finding("file-damaged")
     if kind in ("unsafe", "encrypted"):
-        return reading.fail(f"file-{kind}")
+        return reading.mark_unreadable(f"file-{kind}")
     if kind not in ("xlsx", "xls"):
         files.quarantine_lines(reading, data, "file-wrong-form")
-        return reading.fail("file-wrong-form", kind)
+        return reading.mark_unreadable("file-wrong-form", kind)
     sheets = read_sheets(data, kind, reading)
     if sheets is None:
-        return reading.fail("file-wrong-form", kind)
+        return reading.mark_unreadable("file-wrong-form", kind)
     if sum(len(cell) for sheet in sheets for row in sheet.rows for cell in row) > _MOST_LETTERS:
-        return reading.fail("file-unsafe")
+        return reading.mark_unreadable("file-unsafe")
     if kind != "xlsx":
-        reading.find("file-form-assumed", detail=kind)
+        reading.add_finding("file-form-assumed", detail=kind)
     if workbook_parts.counts_from_1904(data):
-        reading.find("workbook-dates-1904")
+        reading.add_finding("workbook-dates-1904")
     tables = [contract.tables[t] for t in spec.tables]
     sheets.sort(key=lambda sheet: sheet.name == spec.options.get("sheet"))  # last, so that its rows prevail over those of a copy
     took = sum([_read_sheet(sheet, tables, spec, reading) for sheet in sheets])
@@ -150,18 +150,18 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     return reading
 
 
-def read_sheets(data: bytes, kind: str, reading: FileReading) -> list[Sheet] | None:
+def read_sheets(workbook_bytes: bytes, kind: str, reading: FileReading) -> list[Sheet] | None:
     """Return all sheets of a workbook (`kind`: xlsx or xls) as text; in visible sheets formulas, errors and merged cells are resolved.
     Return None if no library can read the workbook."""
-    overlays = workbook_parts.read_overlays(data) if kind == "xlsx" else {}
-    sheets = _read_by_calamine(data, overlays)
+    overlays = workbook_parts.read_overlays(workbook_bytes) if kind == "xlsx" else {}
+    sheets = _read_by_calamine(workbook_bytes, overlays)
     if sheets is None:
-        sheets = _read_by_openpyxl(data)
+        sheets = _read_by_openpyxl(workbook_bytes)
     for sheet in sheets or ():
         overlay = overlays.get(sheet.name)
         if overlay and overlay.damaged and sheet.visible:
             reading.state = "partial"
-            reading.find("file-damaged", part=sheet.name)
+            reading.add_finding("file-damaged", part=sheet.name)
         if overlay and sheet.visible and sheet.rows:
             _apply_overlay(sheet, overlay, reading)
     return sheets
@@ -169,7 +169,7 @@ def read_sheets(data: bytes, kind: str, reading: FileReading) -> list[Sheet] | N
 
 def _quarantine_all_sheets(sheets: list[Sheet], reading: FileReading, others: Sequence[Contract]) -> None:
     """Quarantine all rows of a workbook of which no sheet has the agreed columns."""
-    owner = files.find_owner([r for sheet in sheets for r in sheet.rows[:50]], list(others))
+    owner = files.find_institution_of_header([r for sheet in sheets for r in sheet.rows[:50]], list(others))
     rule = "file-foreign" if owner else "file-header-not-found"
     reading.structure.clear()
     reading.findings.clear()
@@ -177,14 +177,14 @@ def _quarantine_all_sheets(sheets: list[Sheet], reading: FileReading, others: Se
     for sheet in sheets:
         _quarantine_sheet(sheet, rule, reading)
     reading.rows = len(reading.unreadable)
-    reading.fail(rule, owner)
+    reading.mark_unreadable(rule, owner)
 
 
 def _read_sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, reading: FileReading) -> bool:
     """Read one sheet, and return whether it contains data."""
     name, rows = sheet.name, sheet.rows
     if not sheet.visible:
-        reading.find("sheet-hidden", part=name)
+        reading.add_finding("sheet-hidden", part=name)
         return _record_as_structure(sheet, reading)
     if not rows:
         return False
@@ -192,10 +192,10 @@ def _read_sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, readi
     grid.earlier = spec.options.get("earlier")
     if not tabular.read_grid(grid, tables, reading):
         return _classify_sheet_without_header(sheet, tables, reading)
-    _name_fields(sheet, reading)
+    _name_fields_of_findings(sheet, reading)
     declared = spec.options.get("sheet")
     if declared and declared != name:
-        reading.find("sheet-name", part=name, detail=declared)
+        reading.add_finding("sheet-name", part=name, detail=declared)
     if spec.options.get("total") and not any(s["kind"] == "total" and s["part"] == name for s in reading.structure):
         _report_missing_total(name, reading)
     return True
@@ -206,21 +206,21 @@ def _report_missing_total(part: str, reading: FileReading) -> None:
     complete."""
     unread = (str(f.get("value")) for f in reading.findings if f["rule"] == "cell-formula-unread" and f.get("part") == part)
     if any(tabular.TOTAL.search(headers.fold_name(formula)) for formula in unread):
-        reading.find("file-total-unreadable", part=part)
+        reading.add_finding("file-total-unreadable", part=part)
         return
     reading.state = "partial"
-    reading.find("file-total-missing", part=part)
+    reading.add_finding("file-total-missing", part=part)
 
 
 def _classify_sheet_without_header(sheet: Sheet, tables: Sequence[TableSpec], reading: FileReading) -> bool:
     """Handle a sheet without the agreed header. If its rows are wide enough for records, they are quarantined; otherwise the sheet is a
-    summary, a list or notes, and its rows are recorded as structure. Return False: no data was read."""
+    summary, a list or notes, and its rows are recorded as structural. Return False, since no data was read."""
     filled = pd.Series([sum(1 for c in row if c and not c.isspace()) for row in sheet.rows], dtype="int64")
     if filled[filled > 0].median() * 2 < min(len(t.columns) for t in tables):
-        reading.find("sheet-no-data", part=sheet.name)
+        reading.add_finding("sheet-no-data", part=sheet.name)
         return _record_as_structure(sheet, reading)
     reading.state = "partial"
-    reading.find("file-header-not-found", part=sheet.name)
+    reading.add_finding("file-header-not-found", part=sheet.name)
     _quarantine_sheet(sheet, "file-header-not-found", reading)
     reading.rows += len(sheet.rows)
     return False
@@ -235,10 +235,10 @@ def _quarantine_sheet(sheet: Sheet, rule: str, reading: FileReading) -> None:
 
 
 def _record_as_structure(sheet: Sheet, reading: FileReading) -> bool:
-    """Record the rows of a sheet as structure, since they are not data. Return False: no data was read."""
+    """Record the rows of a sheet as structural, since they are not data. Return False, since no data was read."""
     reading.rows += len(sheet.rows)
     for line, row in zip(sheet.lines, sheet.rows, strict=True):
-        reading.structural(line, "blank" if tabular.is_blank(row) else "sheet", sheet.name)
+        reading.record_structural_row(line, "blank" if tabular.is_blank(row) else "sheet", sheet.name)
     return False
 
 
@@ -256,20 +256,20 @@ def _apply_overlay(sheet: Sheet, overlay: Overlay, reading: FileReading) -> None
         value = workbook_parts.joined_literals(formula)
         rows[place[row]][column] = value or ""
         rule = "cell-formula-unread" if value is None else "cell-formula-evaluated"
-        reading.find(rule, part=sheet.name, line=row + 1, value=f"={formula}", detail=workbook_parts.cell_reference(row, column))
+        reading.add_finding(rule, part=sheet.name, line=row + 1, value=f"={formula}", detail=workbook_parts.cell_reference(row, column))
     if cached:
-        reading.find("sheet-formulas", part=sheet.name, detail=str(cached))
+        reading.add_finding("sheet-formulas", part=sheet.name, detail=str(cached))
     for (row, column), error in overlay.errors.items():
         if row in place and column < width:
-            reading.find("cell-error", part=sheet.name, line=row + 1, value=error, detail=workbook_parts.cell_reference(row, column))
+            reading.add_finding("cell-error", part=sheet.name, line=row + 1, value=error, detail=workbook_parts.cell_reference(row, column))
     _fill_merged_cells(sheet, overlay, place, reading)
     if overlay.hidden_rows:
-        reading.find("rows-hidden", part=sheet.name, detail=", ".join(map(str, overlay.hidden_rows[:20])))
+        reading.add_finding("rows-hidden", part=sheet.name, detail=", ".join(map(str, overlay.hidden_rows[:20])))
 
 
-def _name_fields(sheet: Sheet, reading: FileReading) -> None:
-    """Fill in the field of findings on single cells (whose `detail` is a cell reference): the name of the column in the delivered
-    header."""
+def _name_fields_of_findings(sheet: Sheet, reading: FileReading) -> None:
+    """Set the field of each finding on a single cell to the name of the column in the delivered header. The `detail` of such a finding is a
+    cell reference."""
     heads = [row["line"] for row in reading.structure if row["part"] == sheet.name and row["kind"] == "header"]
     header = sheet.rows[list(sheet.lines).index(heads[0])] if heads else []
     for finding in reading.findings:
@@ -289,4 +289,4 @@ def _fill_merged_cells(sheet: Sheet, overlay: Overlay, place: dict[int, int], re
             row = rows[place[line]] if line in place else []
             if row and not row[left] and not tabular.is_blank(row):
                 row[left] = rows[place[top]][left]
-                reading.find("cell-merged", part=sheet.name, line=line + 1, detail=workbook_parts.cell_reference(line, left))
+                reading.add_finding("cell-merged", part=sheet.name, line=line + 1, detail=workbook_parts.cell_reference(line, left))

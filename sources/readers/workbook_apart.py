@@ -31,9 +31,9 @@ class RawSheet(NamedTuple):
     errors: dict[tuple[int, int], str]
 
 
-def read_apart(data: bytes, most_cells: int) -> list[RawSheet] | None:
-    """Read all sheets of a workbook in a separate process. Of a sheet with more than `most_cells` cells only the filled rows are
-    returned. Return None if the workbook cannot be read within the limits."""
+def read_sheets_in_separate_process(data: bytes, most_cells: int) -> list[RawSheet] | None:
+    """Read all sheets of a workbook in a separate process. If a sheet has more than `most_cells` cells, only its filled rows are returned.
+    Return None if the workbook cannot be read within the limits."""
     import subprocess  # not needed in the child process, which starts faster without it
 
     command = [sys.executable, "-I", __file__, str(most_cells)]

@@ -1,4 +1,4 @@
-"""The zip archive of a workbook: its type, whether it is safe to open, and what its cells contain besides stored values.
+"""Examines the zip archive of a workbook: its type, whether it is safe to open, and what its cells contain besides stored values.
 
 Belongs here: limits, types, formulas, errors, merged and hidden parts of the sheet XML. Does not belong here: values of cells
 (`workbook`).
@@ -49,16 +49,16 @@ class Overlay:
     damaged: bool = False
 
 
-def workbook_type(data: bytes) -> str:
+def workbook_type(workbook_bytes: bytes) -> str:
     """Return `xlsx` or `xls`, or why the bytes are no workbook: `encrypted`, `unsafe`, `damaged`, `zip`, or the file type by its first
     bytes."""
-    first = files.detect_type(data)
+    first = files.detect_type(workbook_bytes)
     if first == "ole2":
-        return "encrypted" if "EncryptedPackage".encode("utf-16-le") in data else "xls"
+        return "encrypted" if "EncryptedPackage".encode("utf-16-le") in workbook_bytes else "xls"
     if first != "zip":
         return first
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(io.BytesIO(workbook_bytes)) as archive:
             parts = archive.infolist()
             if any(part.flag_bits & 1 for part in parts):
                 return "encrypted"
@@ -84,54 +84,54 @@ def _is_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
     return not (part.filename.endswith((".xml", ".rels")) and (b"<!DOCTYPE" in head or b"<!ENTITY" in head))
 
 
-def rebuild(data: bytes) -> bytes | None:
-    """Return a valid zip of the complete parts of a damaged one, which are found by their local headers. Return None if they are no
-    workbook.
+def rebuild_damaged_zip(workbook_bytes: bytes) -> bytes | None:
+    """Return a valid zip with the complete parts of a damaged zip. The parts are found by their local headers. Return None if they do not
+    form a workbook.
 
     The zip contains only what was unpacked here within the limits: the sizes stated in a damaged zip cannot be trusted.
     """
-    out, total, at = io.BytesIO(), 0, data.find(_LOCAL_HEADER)
+    out, total, at = io.BytesIO(), 0, workbook_bytes.find(_LOCAL_HEADER)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         names: set[str] = set()
         while at != -1 and len(names) < _MOST_PARTS:
-            name, content, after = _read_part(data, at, _MOST_BYTES - total)
+            name, content, after = _read_part(workbook_bytes, at, _MOST_BYTES - total)
             if content is not None and name and name not in names:
                 archive.writestr(name, content)
                 names.add(name)
                 total += len(content)
-            at = data.find(_LOCAL_HEADER, max(after, at + 4))
+            at = workbook_bytes.find(_LOCAL_HEADER, max(after, at + 4))
     return out.getvalue() if "xl/workbook.xml" in names else None
 
 
-def _read_part(data: bytes, at: int, most: int) -> tuple[str, bytes | None, int]:
-    """Return the name of the part whose local header is at position `at`, its content (None if it is incomplete or larger than `most`
-    bytes), and the position where the part ends."""
-    header = data[at : at + 30]
+def _read_part(data: bytes, position: int, maximum_bytes: int) -> tuple[str, bytes | None, int]:
+    """Return the name of the part whose local header is at position `position`, its content (None if it is incomplete or larger than
+    `maximum_bytes` bytes), and the position where the part ends."""
+    header = data[position : position + 30]
     if len(header) < 30:
-        return "", None, at + 4
+        return "", None, position + 4
     method, size, length, extra = (int.from_bytes(header[a:b], "little") for a, b in ((8, 10), (18, 22), (26, 28), (28, 30)))
-    name = data[at + 30 : at + 30 + length].decode("utf-8", "replace").partition("\0")[0]  # as zip programs read it
-    start = at + 30 + length + extra
+    name = data[position + 30 : position + 30 + length].decode("utf-8", "replace").partition("\0")[0]  # as zip programs read it
+    start = position + 30 + length + extra
     if method == 0:
         content = data[start : start + size]
         return name, content if len(content) == size else None, start + size
     unpack = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        content = unpack.decompress(memoryview(data)[start:], most + 1)
+        content = unpack.decompress(memoryview(data)[start:], maximum_bytes + 1)
     except zlib.error:
         return name, None, start
     if not unpack.eof or method != zipfile.ZIP_DEFLATED:
         return name, None, start
     end = len(data) - len(unpack.unused_data)
     bomb = len(content) > max(8 << 20, _MOST_RATIO * (end - start))
-    return name, None if bomb or len(content) > most else content, end
+    return name, None if bomb or len(content) > maximum_bytes else content, end
 
 
-def read_overlays(data: bytes) -> dict[str, Overlay]:
+def read_overlays(workbook_bytes: bytes) -> dict[str, Overlay]:
     """Return an overlay for each sheet of an xlsx file by sheet name. Return none if the index of the file cannot be read."""
     out: dict[str, Overlay] = {}
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(io.BytesIO(workbook_bytes)) as archive:
             for name, path in _sheet_paths(archive).items():
                 xml = archive.read(path)
                 try:
@@ -150,25 +150,26 @@ def _require_well_formed(xml: bytes) -> None:
         element.clear()
 
 
-def counts_from_1904(data: bytes) -> bool:
+def counts_from_1904(workbook_bytes: bytes) -> bool:
     """Return whether a workbook (xlsx or xls) counts days from 1904. The libraries convert its dates without reporting it."""
-    if files.detect_type(data) == "ole2":
-        return _read_date_system(data) == 1
+    if files.detect_type(workbook_bytes) == "ole2":
+        return _read_date_system(workbook_bytes) == 1
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(io.BytesIO(workbook_bytes)) as archive:
             book = _parse_xml(archive.read("xl/workbook.xml"))
     except (*_ERRORS, etree.XMLSyntaxError):
         return False
     return any(e.get("date1904") in ("1", "true") for e in book.iter("{*}workbookPr"))
 
 
-def _read_date_system(data: bytes) -> int | None:
-    """Return the value of the date system record of an xls workbook (1: days count from 1904); None if there is none."""
-    at = data.find(_GLOBALS)
-    while 0 <= at < len(data) - 4:
-        record, length = (int.from_bytes(data[k : k + 2], "little") for k in (at, at + 2))
+def _read_date_system(workbook_bytes: bytes) -> int | None:
+    """Return the value of the date system record of an xls workbook (1 means that days count from 1904). Return None if there is no such
+    record."""
+    at = workbook_bytes.find(_GLOBALS)
+    while 0 <= at < len(workbook_bytes) - 4:
+        record, length = (int.from_bytes(workbook_bytes[k : k + 2], "little") for k in (at, at + 2))
         if record in (_DATEMODE, _END):
-            return int.from_bytes(data[at + 4 : at + 6], "little") if record == _DATEMODE else None
+            return int.from_bytes(workbook_bytes[at + 4 : at + 6], "little") if record == _DATEMODE else None
         at += 4 + length
     return None
 
@@ -242,16 +243,16 @@ def _read_overlay(xml: bytes) -> Overlay:
     return out
 
 
-def _read_cell(cell: etree._Element, out: Overlay) -> None:
+def _read_cell(cell: etree._Element, overlay: Overlay) -> None:
     """Add the formula and the error of a cell to the overlay."""
     at = _parse_reference(cell.get("r"))
     if at is None:
         return
     for child in cell:
         if _local_name(child) == "f":
-            out.formulas[at] = child.text or ""
+            overlay.formulas[at] = child.text or ""
         elif _local_name(child) == "v" and cell.get("t") == "e":
-            out.errors[at] = child.text or ""
+            overlay.errors[at] = child.text or ""
 
 
 def joined_literals(formula: str) -> str | None:

@@ -21,7 +21,7 @@ from sources.readers.encoding import EncodingEvidence
 from sources.readers.file_reading import FileReading, UnsafeFileError
 from sources.readers.nested import DEEPEST, NestedRows
 from sources.readers.result import SourceFile
-from sources.readers.xml_text import blank_comments, make_safe, parser_options, set_encoding_to_utf_8
+from sources.readers.xml_text import make_xml_safe, parser_options, replace_comments_by_spaces, set_encoding_to_utf_8
 
 _MOST_TAGS = 10_000_000  # each may be a row, which takes about 300 bytes of memory while it is read
 
@@ -38,15 +38,15 @@ class XmlLayout:
     tables: dict[str, str | None] = field(default_factory=dict)
     tags: dict[str | bytes, tuple[str, str | None]] = field(default_factory=dict)
 
-    def named(self, tag: str | bytes) -> tuple[str, str | None]:
+    def name_and_table(self, tag: str | bytes) -> tuple[str, str | None]:
         """Return the local name of a tag, and its table or None. Results are cached by tag."""
         found = self.tags.get(tag)
         if found is None:
             local = _local_name(tag)
-            found = self.tags[tag] = local, self.table(local)
+            found = self.tags[tag] = local, self.table_of_element(local)
         return found
 
-    def table(self, local: str) -> str | None:
+    def table_of_element(self, local: str) -> str | None:
         """Return the declared table whose rows are elements with this local name, up to spelling; None if there is none."""
         if local not in self.tables:
             alike = (t for t in self.elements if headers.fold_name(t) == headers.fold_name(local))
@@ -60,36 +60,37 @@ class XmlRows(NestedRows):
 
     layout: XmlLayout = field(kw_only=True)
 
-    def take(self, element: etree._Element, table: str, parent: int | None, shift: int = 0, depth: int = 0) -> None:
-        """Add an element as a row of `table`, and the rows nested in it. `shift`: number of lines to add to the position; `depth`:
-        number of enclosing rows."""
+    def add_record(self, element: etree._Element, table: str, parent: int | None, shift: int = 0, depth: int = 0) -> None:
+        """Add an element as a row of `table`, and the rows nested in it. `shift`: the number of lines that are added to the position of the
+        element. `depth`: the number of enclosing rows."""
         spec, line = self.layout.elements[table], _line_of(element) + shift
         row = {_local_name(name): str(value) for name, value in element.items()}
-        own = self.add(table, row, line, parent)
+        own = self.add_row(table, row, line, parent)
         if spec.get("text"):
             row[spec["text"]] = _text_of(element)
         for child in element.iterchildren(tag=etree.Element):
             self._add_child(child, table, row, own, shift, depth)
 
-    def _add_child(self, child: etree._Element, table: str, row: dict[str, str], own: int, shift: int, depth: int) -> None:
-        """Add a child element of a row: as a separate row if it belongs to a declared table, else as cells of `row` (number `own`)."""
+    def _add_child(self, child: etree._Element, table: str, row: dict[str, str], row_number: int, shift: int, depth: int) -> None:
+        """Add a child element of a row: as a separate row if it belongs to a declared table, else as cells of `row` (number
+        `row_number`)."""
         tag = child.tag
-        local, nested = self.layout.tags.get(tag) or self.layout.named(tag)
+        local, nested = self.layout.tags.get(tag) or self.layout.name_and_table(tag)
         if nested and depth < DEEPEST:
             if nested != local:
-                self.note("xml-element-renamed", nested, local, _line_of(child) + shift)
-            self.take(child, nested, own, shift, depth + 1)
+                self.note_finding("xml-element-renamed", nested, local, _line_of(child) + shift)
+            self.add_record(child, nested, row_number, shift, depth + 1)
             return
         for name, value in child.items():
             row.setdefault(f"{local}.{_local_name(name)}", str(value))
         deeper = list(child.iterchildren(tag=etree.Element)) if depth < DEEPEST and len(child) else []
         if deeper:
-            self.note("xml-element-extra", table, local, _line_of(child) + shift)
+            self.note_finding("xml-element-extra", table, local, _line_of(child) + shift)
             for further in deeper:
-                self._add_child(further, table, row, own, shift, depth + 1)
+                self._add_child(further, table, row, row_number, shift, depth + 1)
         elif local in row:
             if row[local] != _text_of(child):
-                self.note("xml-element-repeated", table, local, _line_of(child) + shift)
+                self.note_finding("xml-element-repeated", table, local, _line_of(child) + shift)
                 row[f"{local} (2)"] = _text_of(child)
         else:
             row[local] = _text_of(child)
@@ -122,34 +123,34 @@ def read(
         return reading
     if files.detect_type(data) != "text":
         files.quarantine_lines(reading, data, "file-wrong-form")
-        return reading.fail("file-wrong-form", files.detect_type(data))
+        return reading.mark_unreadable("file-wrong-form", files.detect_type(data))
     if data.count(b"<") > _MOST_TAGS:
         raise UnsafeFileError(f"> {_MOST_TAGS:,} tags")
     options = spec.options
     stated = re.search(rb"""encoding\s*=\s*["']([\w.:-]+)["']""", data[:200])
     text, found = encoding.decode(data, options.get("encoding", "utf-8"), stated[1].decode() if stated else None, evidence)
     for finding in found:
-        reading.find(**finding)
+        reading.add_finding(**finding)
     text = set_encoding_to_utf_8(text.lstrip("\ufeff"), found, reading)
     if not re.search(r"<[A-Za-z_]", text):
         files.quarantine_lines(reading, data, "file-wrong-form")
-        return reading.fail("file-wrong-form", "text")
+        return reading.mark_unreadable("file-wrong-form", "text")
     layout = XmlLayout(options["elements"], options["namespace"], options["root"], options.get("declared", ()))
     rows = XmlRows(layout=layout)
-    safe = make_safe(text, reading)
+    safe = make_xml_safe(text, reading)
     if not _stream_rows(safe, rows, reading):
-        xml_salvage.salvage(safe, rows, contract, reading)
+        xml_salvage.salvage_records(safe, rows, contract, reading)
     if not rows.count and not reading.unreadable and not _has_declared_root(safe, layout):
         reading.findings.clear()
         files.quarantine_lines(reading, data, "file-header-not-found")
-        return reading.fail("file-header-not-found")
-    rows.add_to(reading, contract, {table: element.get("keys", {}) for table, element in layout.elements.items()})
+        return reading.mark_unreadable("file-header-not-found")
+    rows.add_to_reading(reading, contract, {table: element.get("keys", {}) for table, element in layout.elements.items()})
     return reading
 
 
 def _has_declared_root(text: str, layout: XmlLayout) -> bool:
     """Return whether the root element of a text is the declared one."""
-    root = re.search(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", blank_comments(text[:10_000]))
+    root = re.search(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", replace_comments_by_spaces(text[:10_000]))
     return root is not None and headers.fold_name(root[1]) == headers.fold_name(layout.root)
 
 
@@ -157,7 +158,7 @@ def _stream_rows(text: str, rows: XmlRows, reading: FileReading) -> bool:
     """Read rows as long as the document is well-formed and not too deep. Return whether its end was reached."""
     source = BytesIO(text.encode("utf-8", "replace").lstrip())
     shift = text[: len(text) - len(text.lstrip())].count("\n")
-    open_rows, deep, begun, named, seen = 0, 0, False, rows.layout.named, rows.layout.tags
+    open_rows, deep, begun, named, seen = 0, 0, False, rows.layout.name_and_table, rows.layout.tags
     try:
         for event, element in etree.iterparse(source, events=("start", "end"), **parser_options()):
             if not begun:
@@ -169,17 +170,17 @@ def _stream_rows(text: str, rows: XmlRows, reading: FileReading) -> bool:
                 open_rows += table is not None
                 deep += 1
                 if deep > DEEPEST:
-                    reading.find("xml-broken", line=_line_of(element) + shift, detail=f"> {DEEPEST} levels")
+                    reading.add_finding("xml-broken", line=_line_of(element) + shift, detail=f"> {DEEPEST} levels")
                     return False
                 continue
             deep -= 1
             open_rows -= table is not None
             if not open_rows:
-                _take_outermost(element, table, rows, shift)
+                _take_outermost_element(element, table, rows, shift)
                 _free_memory(element)
     except (etree.XMLSyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        reading.find("xml-broken", line=line + shift if line else None)
+        reading.add_finding("xml-broken", line=line + shift if line else None)
         return False
     return True
 
@@ -192,32 +193,32 @@ def _free_memory(element: etree._Element) -> None:
         del parent[0]
 
 
-def _take_outermost(element: etree._Element, table: str | None, rows: XmlRows, shift: int) -> None:
-    """Take an element outside any row: as a row with everything nested in it, or, if it is not declared, as a finding that is reported
-    once."""
+def _take_outermost_element(element: etree._Element, table: str | None, rows: XmlRows, shift: int) -> None:
+    """Read an element that is not inside a row. A declared element becomes a row, with everything nested in it. An undeclared element is
+    reported once as a finding."""
     local, line = _local_name(element.tag), _line_of(element) + shift
     if table is None:
         if element.getparent() is not None:
-            rows.note("xml-element-extra", rows.layout.root, local, line)
+            rows.note_finding("xml-element-extra", rows.layout.root, local, line)
         return
     if table != next(iter(rows.layout.elements)):
-        rows.note("xml-element-misplaced", table, local, line)
+        rows.note_finding("xml-element-misplaced", table, local, line)
     if table != local:
-        rows.note("xml-element-renamed", table, local, line)
-    rows.take(element, table, None, shift)
+        rows.note_finding("xml-element-renamed", table, local, line)
+    rows.add_record(element, table, None, shift)
 
 
 def _check_root(element: etree._Element, layout: XmlLayout, reading: FileReading) -> None:
-    """Report a root element with another name, namespace or further attributes, and read the declared attributes as metadata."""
+    """Report a root element that has another name, another namespace or further attributes. Read its declared attributes as metadata."""
     name = etree.QName(element)
     if (name.namespace or "") != layout.namespace:
-        reading.find("xml-namespace", line=_line_of(element), detail=name.namespace or "—")
-    if name.localname != layout.root and layout.table(name.localname) is None:
-        reading.find("xml-root", line=_line_of(element), detail=name.localname)
+        reading.add_finding("xml-namespace", line=_line_of(element), detail=name.namespace or "—")
+    if name.localname != layout.root and layout.table_of_element(name.localname) is None:
+        reading.add_finding("xml-root", line=_line_of(element), detail=name.localname)
     for attribute in layout.declared:
         value = element.get(attribute)
         if value:
             reading.declared[attribute] = value
     for attribute in map(str, element.attrib):
         if _local_name(attribute) not in layout.declared:
-            reading.find("xml-attribute-extra", line=_line_of(element), field=_local_name(attribute))
+            reading.add_finding("xml-attribute-extra", line=_line_of(element), field=_local_name(attribute))

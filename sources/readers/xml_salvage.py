@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from sources.contract import Contract, TableSpec
-from sources.readers.file_reading import FileReading, UnsafeFileError, key_part, record_key
-from sources.readers.xml_text import LineNumbers, blank_comments, parser_options
+from sources.readers.file_reading import FileReading, UnsafeFileError, read_key_part, record_key
+from sources.readers.xml_text import LineNumbers, parser_options, replace_comments_by_spaces
 
 if TYPE_CHECKING:
     from sources.readers.xml import XmlRows
@@ -23,27 +23,27 @@ _NAME = r"(?:[\w.-]+:)?"
 _ATTRIBUTE = re.compile(r"""([\w.:-]+)\s*=\s*("[^"<]*"|'[^'<]*')""")
 
 
-def salvage(text: str, rows: XmlRows, contract: Contract, reading: FileReading) -> None:
-    """Read the records after those in `rows`, which were streamed. Complete records are added to `rows`, the others quarantined. Raises
-    `UnsafeFileError` if very many are broken.
+def salvage_records(text: str, rows: XmlRows, contract: Contract, reading: FileReading) -> None:
+    """Read the records after those in `rows`, which were streamed. Complete records are added to `rows`, and all other records are
+    quarantined. Raises `UnsafeFileError` if very many are broken.
 
     The file is partial unless nothing was quarantined and it ends correctly (the same document twice).
     """
     before_state, reading.state, aside = reading.state, "partial", len(reading.unreadable)
     top = next(iter(rows.layout.elements))
-    text = blank_comments(text)
+    text = replace_comments_by_spaces(text)
     line_numbers = LineNumbers(text)
     starts = [m.start() for m in re.finditer(rf"<{_NAME}{re.escape(top)}(?=[\s>/])", text)]
     done = len(rows.rows.get(top, []))
-    wrapper, root_end = _find_wrapper(text, starts[0] if starts else len(text), rows)
-    before = _record_end(text, starts[done - 1], len(text), top) if 0 < done <= len(starts) else root_end
+    wrapper, root_end = _find_root_tags(text, starts[0] if starts else len(text), rows)
+    before = _end_of_record(text, starts[done - 1], len(text), top) if 0 < done <= len(starts) else root_end
     for n in range(done, len(starts)):
         _quarantine_between(text, before, starts[n], line_numbers, rows, reading)
-        before = _record_end(text, starts[n], starts[n + 1] if n + 1 < len(starts) else len(text), top)
-        fragment, line = text[starts[n] : before], line_numbers.line(starts[n])
+        before = _end_of_record(text, starts[n], starts[n + 1] if n + 1 < len(starts) else len(text), top)
+        fragment, line = text[starts[n] : before], line_numbers.line_at(starts[n])
         element = _parse_fragment(wrapper, fragment)
         if element is not None:
-            rows.take(element, top, None, line - 1)
+            rows.add_record(element, top, None, line - 1)
         else:
             _quarantine_record(fragment, line, rows, contract, reading, top)
             if len(reading.unreadable) > _MOST_BROKEN:
@@ -53,16 +53,17 @@ def salvage(text: str, rows: XmlRows, contract: Contract, reading: FileReading) 
         reading.state = before_state
 
 
-def _record_end(text: str, start: int, limit: int, top: str) -> int:
-    """Return where the record that starts at `start` ends: after its end tag, else where the next record begins (`limit`)."""
+def _end_of_record(text: str, start: int, limit: int, top: str) -> int:
+    """Return the position where the record that starts at `start` ends. It ends after its end tag or, if that is absent, where the next
+    record begins (`limit`)."""
     close = re.compile(rf"</{_NAME}{re.escape(top)}\s*>").search(text, start, limit)
     return close.end() if close else limit
 
 
-def _find_wrapper(text: str, before: int, rows: XmlRows) -> tuple[tuple[str, str], int]:
+def _find_root_tags(text: str, end_of_search: int, rows: XmlRows) -> tuple[tuple[str, str], int]:
     """Return the start tag (on one line, with its namespaces) and the end tag of the root, between which a record can be parsed, and the
     position where the start tag ends in the text."""
-    root = re.search(rf"<({_NAME}{re.escape(rows.layout.root)})(?=[\s>])[^<>]*>", text[:before])
+    root = re.search(rf"<({_NAME}{re.escape(rows.layout.root)})(?=[\s>])[^<>]*>", text[:end_of_search])
     own = (root[0].replace("\n", " "), f"</{root[1]}>") if root else ("", "")
     if root and _parse_fragment(own, "<x/>") is not None:
         return own, root.end()
@@ -94,25 +95,28 @@ def _quarantine_record(fragment: str, line: int, rows: XmlRows, contract: Contra
     tags = list(re.finditer(rf"<{_NAME}({'|'.join(map(re.escape, keyed))})(?=[\s>/])[^<>]*>", fragment)) if keyed else []
     first, line_numbers = tags[0].start() if tags else len(fragment), LineNumbers(fragment)
     reading.rows += 1
-    reading.quarantine("row-xml-broken", fragment[:first].encode(), line, table=top, record_key=own)
+    reading.quarantine_row("row-xml-broken", fragment[:first].encode(), line, table=top, record_key=own)
     for i, tag in enumerate(tags):
         spec = keyed[tag[1]]
-        key = _nested_key(spec, _read_attributes(tag[0]), around, rows.layout.elements[tag[1]], contract)
+        key = _record_key_of_nested_row(spec, _read_attributes(tag[0]), around, rows.layout.elements[tag[1]], contract)
         if key is None:
             continue
         end = tags[i + 1].start() if i + 1 < len(tags) else len(fragment)
-        at = line + line_numbers.line(tag.start()) - 1
+        at = line + line_numbers.line_at(tag.start()) - 1
         reading.rows += 1
-        reading.quarantine("row-xml-broken", fragment[tag.start() : end].encode(), at, table=spec.name, record_key=key)
+        reading.quarantine_row("row-xml-broken", fragment[tag.start() : end].encode(), at, table=spec.name, record_key=key)
 
 
-def _nested_key(spec: TableSpec, own: dict[str, str], around: dict[str, str], element: Any, contract: Contract) -> str | None:
-    """Return the record key of a nested row from its attributes (`own`) and those of the record (`around`); None if it cannot be read."""
+def _record_key_of_nested_row(
+    spec: TableSpec, row_attributes: dict[str, str], record_attributes: dict[str, str], element: Any, contract: Contract
+) -> str | None:
+    """Return the record key of a nested row from its attributes (`row_attributes`) and those of the record (`record_attributes`); None if
+    it cannot be read."""
     parts = []
     for column in spec.key:
         source = element.get("keys", {}).get(column)
-        value = around.get(source.split(".")[1]) if source else own.get(column)
-        part = key_part(spec.column(column), value)
+        value = record_attributes.get(source.split(".")[1]) if source else row_attributes.get(column)
+        part = read_key_part(spec.column(column), value)
         if part is None:
             return None
         parts.append(part)
@@ -125,4 +129,4 @@ def _quarantine_between(text: str, start: int, end: int, line_numbers: LineNumbe
     rest = re.sub(rf"</?{_NAME}{re.escape(rows.layout.root)}(?:\s[^<>]*)?>|<\?xml[^<>]*\?>", "", between)
     if rest.strip():
         reading.rows += 1
-        reading.quarantine("row-garbage", between.encode("utf-8", "replace"), line_numbers.line(start))
+        reading.quarantine_row("row-garbage", between.encode("utf-8", "replace"), line_numbers.line_at(start))

@@ -21,28 +21,28 @@ _REST_OF_LINE = re.compile(r"[^\n]+")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-def make_safe(text: str, reading: FileReading) -> str:
+def make_xml_safe(text: str, reading: FileReading) -> str:
     """Remove the document type and turn entity references into plain text, each with a finding; line numbers do not change."""
     if _ILLEGAL.search(text):
         for i, line in enumerate(text.split("\n"), 1):
             if _ILLEGAL.search(line):
-                reading.find("row-control-character", line=i)
+                reading.add_finding("row-control-character", line=i)
         text = _ILLEGAL.sub("\ufffd", text)
     start = _DOCTYPE.search(text)
     first = re.search(r"<[A-Za-z_]", text)
     if not start or (first and first.start() < start.start()):
         return text
-    end = _doctype_end(text, start.end())
+    end = _end_of_document_type(text, start.end())
     line_numbers = LineNumbers(text)
-    reading.find("xml-doctype", line=line_numbers.line(start.start()))
+    reading.add_finding("xml-doctype", line=line_numbers.line_at(start.start()))
     text = text[: start.start()] + _REST_OF_LINE.sub(lambda m: " " * len(m[0]), text[start.start() : end]) + text[end:]
-    literal = find_verbatim(text)
+    literal = find_comments_and_cdata(text)
     starts = [a for a, _ in literal]
     out, done = [], 0
     for match in _ENTITY.finditer(text):
         at = bisect_right(starts, match.start()) - 1
         if at < 0 or match.start() >= literal[at][1]:
-            reading.find("xml-entity", line=line_numbers.line(match.start()))
+            reading.add_finding("xml-entity", line=line_numbers.line_at(match.start()))
             out += [text[done : match.start()], "&amp;"]
             done = match.end()
     return "".join([*out, text[done:]])
@@ -54,12 +54,12 @@ class LineNumbers:
     def __init__(self, text: str) -> None:
         self.breaks = [m.start() for m in re.finditer("\n", text)]
 
-    def line(self, at: int) -> int:
-        """Return the line, from 1, of the character at position `at`."""
-        return bisect_left(self.breaks, at) + 1
+    def line_at(self, position: int) -> int:
+        """Return the line, from 1, of the character at position `position`."""
+        return bisect_left(self.breaks, position) + 1
 
 
-def find_verbatim(text: str, kinds: Sequence[tuple[str, str]] = (("<!--", "-->"), ("<![CDATA[", "]]>"))) -> list[tuple[int, int]]:
+def find_comments_and_cdata(text: str, kinds: Sequence[tuple[str, str]] = (("<!--", "-->"), ("<![CDATA[", "]]>"))) -> list[tuple[int, int]]:
     """Return start and end of the comments and CDATA sections of a text, in order. A section that is not closed is ignored."""
     out: list[tuple[int, int]] = []
     opening = re.compile("|".join(re.escape(a) for a, _ in kinds))
@@ -79,10 +79,10 @@ def find_verbatim(text: str, kinds: Sequence[tuple[str, str]] = (("<!--", "-->")
     return out
 
 
-def _doctype_end(text: str, at: int) -> int:
-    """Return the end of the document type declaration that began before `at`. If the declaration is not closed, return the start of the
-    root element."""
-    depth, pos = 0, at
+def _end_of_document_type(text: str, position: int) -> int:
+    """Return the end of the document type declaration that began before `position`. If the declaration is not closed, return the start of
+    the root element."""
+    depth, pos = 0, position
     while match := _DOCTYPE_TOKEN.search(text, pos):
         pos = match.end()
         if match[0] == "<!--":
@@ -93,7 +93,7 @@ def _doctype_end(text: str, at: int) -> int:
         depth += {"[": 1, "]": -1}.get(match[0], 0)
         if match[0] == ">" and depth <= 0:
             return pos
-    root = re.compile(r"<[A-Za-z_]").search(text, at)
+    root = re.compile(r"<[A-Za-z_]").search(text, position)
     return root.start() if root else len(text)
 
 
@@ -109,10 +109,10 @@ def parser_options() -> dict[str, Any]:
     }
 
 
-def blank_comments(text: str) -> str:
+def replace_comments_by_spaces(text: str) -> str:
     """Replace comments by spaces; positions do not change."""
     out, done = [], 0
-    for start, end in find_verbatim(text, (("<!--", "-->"),)):
+    for start, end in find_comments_and_cdata(text, (("<!--", "-->"),)):
         out += [text[done:start], _REST_OF_LINE.sub(lambda m: " " * len(m[0]), text[start:end])]
         done = end
     return "".join([*out, text[done:]])
@@ -125,7 +125,7 @@ def set_encoding_to_utf_8(text: str, found: Sequence[Mapping[str, Any]], reading
         used = next((str(f["detail"]) for f in found if f["rule"] == "file-encoding-assumed"), "utf-8")
         named = match[1].lower().replace("_", "-")
         if named != used and not used.startswith(named) and named.replace("-", "") != used.replace("-", "") and not text.isascii():
-            reading.find("xml-encoding-declared", line=1, detail=f"{match[1]} ≠ {used}")
+            reading.add_finding("xml-encoding-declared", line=1, detail=f"{match[1]} ≠ {used}")
         start, end = match.span(1)
         lead = len(text) - len(text.lstrip())
         text = text[: lead + start] + "utf-8" + text[lead + end :]

@@ -24,7 +24,7 @@ from pathlib import Path
 from random import Random
 
 from sources.simulator import register_life
-from sources.simulator.answers import write_mark
+from sources.simulator.answers import write_simulation_mark
 from sources.simulator.defects import Defect, Spoiler
 from sources.simulator.deliveries import INSTITUTIONS, Delivery, build_deliveries
 from sources.simulator.life import build_world
@@ -41,7 +41,7 @@ from sources.simulator.write_domain import write_domain
 from sources.simulator.write_police import write_police
 from sources.simulator.write_prosecution import write_prosecution
 from sources.simulator.write_returns import write_returns
-from sources.simulator.write_strays import write_strays, write_wrong_content
+from sources.simulator.write_strays import write_stray_files, write_wrong_content
 from sources.simulator.write_victims import write_social_work, write_victim_protection
 from sources.simulator.write_workbooks import write_corrections, write_inspectorate
 
@@ -111,7 +111,7 @@ def simulate(
     if chosen.factor:
         spoil_records(world, deliveries, spoiler)
         deliveries = make_noisy_deliveries(world, deliveries, spoiler)
-    deliveries = register_life.change_files(chosen, deliveries)
+    deliveries = register_life.change_delivered_files(chosen, deliveries)
     register_life.record_events_as_defects(deliveries, spoiler)
     cases, defects = len(world.cases), spoiler.found
     if victims:
@@ -123,7 +123,7 @@ def simulate(
     history = write_truth(out / "truth", world, deliveries, defects, victims)
     if returns:
         write_returns(out / "inbox", history, range(start, start + years))
-    write_mark(out, chosen, victims)
+    write_simulation_mark(out, chosen, victims)
     domain = write_domain(out / "domain", chosen)
     persons = {state.person.person.person_id for state in history.states if state.person}
     came = sum(not delivery.missing for delivery in deliveries)
@@ -157,7 +157,7 @@ def _write_delivery(inbox: Path, delivery: Delivery) -> None:
     else:
         WRITERS[delivery.institution](folder, delivery)
         if delivery.institution in INSTITUTIONS:
-            write_strays(folder, delivery)
+            write_stray_files(folder, delivery)
 
 
 __all__ = ["SimulationReport", "simulate"]

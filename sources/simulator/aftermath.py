@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
-from sources.simulator.codes import offence, places, seat_of
+from sources.simulator.codes import find_seat, make_offence, read_places
 from sources.simulator.model import Case, Charge, CourtFile, Defendant, Judgment, Party, Person, ProsecutionFile, Stay
 from sources.simulator.settings import Settings
 
@@ -22,7 +22,7 @@ def try_and_sentence(rng: Random, settings: Settings, case: Case, pp: Prosecutio
         return
     received = day + timedelta(days=rng.randrange(2, 30))
     serious = pp.register == "I"
-    municipality = places()["municipalities"][case.municipality]
+    municipality = read_places()["municipalities"][case.municipality]
     branch = "" if serious or rng.random() < 0.3 else municipality[1]
     language = "sr" if pp.seat == "Mitrovicë" and rng.random() < 0.55 else "sq"
     file = CourtFile("PKR" if serious else "P", pp.seat, branch, language, received, pp)
@@ -56,7 +56,7 @@ def _renumber_court_file(rng: Random, case: Case, file: CourtFile) -> CourtFile:
 def _judge_defendant(rng: Random, file: CourtFile, defendant: Defendant, day: date) -> None:
     """Add the judgment on a defendant. About a third are appealed, and some appeals end in a new judgment in the same file."""
     if rng.random() < 0.05 and defendant.charges[0].offence.kind == "trafficking":
-        _requalify(defendant, day)
+        _convict_of_other_offence(defendant, day)
     first = Judgment(_draw_outcome(rng), day)
     first.sentences = _draw_sentences(rng, first.kind, defendant)
     defendant.judgments.append(first)
@@ -74,14 +74,14 @@ def _judge_defendant(rng: Random, file: CourtFile, defendant: Defendant, day: da
     defendant.replaces = rng.random() < 0.5
 
 
-def _requalify(defendant: Defendant, day: date) -> None:
+def _convict_of_other_offence(defendant: Defendant, day: date) -> None:
     """Let the court convict for another offence than the one charged: from the judgment on, the principal charge is another."""
     old = defendant.charges[0]
     lesser = "injury" if old.form != "sexual" else "facilitating_prostitution"
     law_day = {"KPK2003": date(2012, 6, 1), "KPRK2012": date(2014, 6, 1)}.get(old.offence.law, date(2020, 6, 1))
     defendant.charges = [
         Charge(old.offence, old.form, True, old.since, day),
-        Charge(offence(lesser, law_day), None, True, day),
+        Charge(make_offence(lesser, law_day), None, True, day),
         *defendant.charges[1:],
     ]
 
@@ -146,8 +146,8 @@ def _add_detention(
 ) -> None:
     counter[0] += 1
     charge = case.police[0].offence if case.police else case.prosecution[0].parties[0].charges[0].offence
-    seat = seat_of(case.municipality)
-    facility = "QK Lipjan" if person.sex == "F" else places()["detention"][seat]
+    seat = find_seat(case.municipality)
+    facility = "QK Lipjan" if person.sex == "F" else read_places()["detention"][seat]
     admitted = arrested + timedelta(days=rng.randrange(0, 4))
     stay = Stay(person, "P", facility, seat, charge, case.offence_day, admitted, court=_find_court(case, person), commitment=counter[0])
     judgment = served[2] if served else None
@@ -186,13 +186,16 @@ def _add_imprisonment(rng: Random, case: Case, court: CourtFile, defendant: Defe
 
 
 def _split_by_transfers(rng: Random, stay: Stay) -> list[Stay]:
-    """Return the stay as rows of the register: a person moved between facilities has a row in each, with its own day of admission."""
+    """Return the stay as rows of the register.
+
+    A person who was moved between facilities has a row for each, with the day of admission there.
+    """
     rows = [stay]
     while rng.random() < 0.13 and rows[-1].released and (rows[-1].released - rows[-1].admitted).days > 25:
         last = rows[-1]
         assert last.released is not None
         moved = last.admitted + timedelta(days=rng.randrange(8, (last.released - last.admitted).days - 8))
-        choices = ("QP Lipjan", "QK Lipjan") if stay.person.sex == "F" else tuple(places()["facilities"])
+        choices = ("QP Lipjan", "QK Lipjan") if stay.person.sex == "F" else tuple(read_places()["facilities"])
         facility = rng.choice([name for name in choices if name != last.facility])
         new = Stay(stay.person, stay.status, facility, stay.seat, stay.offence, stay.offence_day, moved, stay.months)
         new.released, new.reason, new.court, new.commitment = last.released, last.reason, stay.court, stay.commitment

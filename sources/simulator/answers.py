@@ -17,25 +17,25 @@ from sources.simulator.settings import CADENCE, Settings
 MARK = "simulated.json"
 
 
-def write_mark(folder: Path, chosen: Settings, victims: bool = False) -> None:
+def write_simulation_mark(folder: Path, chosen: Settings, victims: bool = False) -> None:
     """Write `<folder>/simulated.json`: the settings of the set, and the checksum of its true identities."""
     said = {name: getattr(chosen, name) for name in ("seed", "start", "years", "cases_per_year", "noise")}
     said |= {"victims": True} if victims else {}
     said |= {"life": sorted(chosen.life)} if chosen.life else {}
     said |= {"cadence": dict(chosen.cadence)} if chosen.cadence != CADENCE else {}
-    (folder / MARK).write_text(json.dumps({**said, "records": _checksum(folder)}, indent=1) + "\n", encoding="utf-8")
+    (folder / MARK).write_text(json.dumps({**said, "records": _compute_checksum_of_identities(folder)}, indent=1) + "\n", encoding="utf-8")
 
 
-def is_set(folder: Path) -> bool:
+def is_simulated_set(folder: Path) -> bool:
     """Return whether `simulate` wrote `folder`: it has deliveries, true identities, and the mark with the checksum of these."""
     try:
         said = json.loads((folder / MARK).read_text(encoding="utf-8"))
-        return (folder / "inbox").is_dir() and isinstance(said, dict) and said.get("records") == _checksum(folder)
+        return (folder / "inbox").is_dir() and isinstance(said, dict) and said.get("records") == _compute_checksum_of_identities(folder)
     except (OSError, ValueError):
         return False
 
 
-def _checksum(folder: Path) -> str:
+def _compute_checksum_of_identities(folder: Path) -> str:
     return sha256((folder / "truth" / "records.csv").read_bytes()).hexdigest()
 
 

@@ -55,13 +55,13 @@ ARTICLES: dict[str, tuple[str | None, str | None, str | None]] = {
 OTHER_KINDS = tuple(kind for kind in ARTICLES if kind not in GROUPS)
 
 
-def code_in_force(day: date) -> str:
+def find_code_in_force(day: date) -> str:
     """The criminal code in force on `day` (docs/reference/counting-rules.md: KPK2003 to the end of 2012, KPRK2019 from 2019-04-14)."""
     return [law for law, since in CODES if since <= day][-1]
 
 
 @cache
-def group_of(law: str | None, article: str | None) -> str | None:
+def find_offence_group(law: str | None, article: str | None) -> str | None:
     """Return the offence group of an article of a law; None if the article is in no listed group."""
     if law == MINOR_OFFENCES:
         return "prostitution" if article == "4" else None
@@ -85,36 +85,36 @@ class Offence:
         """The offence group."""
         return self.kind if self.kind in GROUPS else "other"
 
-    def as_typed(self) -> str:
-        """Return the article as the police and the prisons type it correctly: `171/1 KPRK`."""
+    def typed_text(self) -> str:
+        """Return the text that the police and the prisons type for the article if they make no error: `171/1 KPRK`."""
         if self.law == MINOR_OFFENCES:
             return "neni 4 Ligji 03/L-142"
         suffix = {"KPK2003": "KPK", "KPRK2012": "KPRK", "KPRK2019": "KPRK 06/L-074"}[self.law]
         return f"{self.article}/{self.paragraph} {suffix}"
 
 
-def offence(kind: str, day: date, paragraph: str = "1") -> Offence:
+def make_offence(kind: str, day: date, paragraph: str = "1") -> Offence:
     """Return the offence of a kind under the law in force on the day on which it was committed."""
     if kind == "prostitution":
         return Offence(kind, MINOR_OFFENCES, "4", "1")
-    law = code_in_force(day)
+    law = find_code_in_force(day)
     article = ARTICLES[kind][[name for name, _ in CODES].index(law)]
     if article is None:
-        return offence("threat", day, paragraph)
+        return make_offence("threat", day, paragraph)
     return Offence(kind, law, article, paragraph)
 
 
-def seriousness(group: str) -> int:
+def rank_seriousness(group: str) -> int:
     """Return the rank of an offence group, 0 for the most serious."""
     return GROUPS.index(group)
 
 
-def most_serious(groups: Any) -> str:
-    """Return the most serious of some offence groups; `other` if there are none."""
+def find_most_serious_group(groups: Any) -> str:
+    """Return the most serious of the offence groups `groups`. Return `other` if there are none."""
     return min(groups, key=GROUPS.index, default="other")
 
 
-def counted_form(group: str, form: str | None) -> str:
+def find_counted_form(group: str, form: str | None) -> str:
     """Return the form of exploitation under which an offence counts (docs/reference/counting-rules.md, "Form"): fixed for some groups,
     that of the case for others."""
     if group in ("trafficking", "withholding_identity_papers"):
@@ -123,29 +123,29 @@ def counted_form(group: str, form: str | None) -> str:
 
 
 @cache
-def _read_data(name: str) -> Any:
+def _read_data_file(name: str) -> Any:
     return yaml.safe_load((Path(__file__).parent / "data" / name).read_text(encoding="utf-8"))
 
 
 @cache
-def names() -> dict[str, Any]:
+def read_names() -> dict[str, Any]:
     """Return names by community or citizenship, nicknames and villages (`data/people.yaml`)."""
-    return _read_data("people.yaml")
+    return _read_data_file("people.yaml")
 
 
 @cache
-def places() -> dict[str, Any]:
+def read_places() -> dict[str, Any]:
     """Return regions, municipalities, countries and facilities (`data/places.yaml`)."""
-    return _read_data("places.yaml")
+    return _read_data_file("places.yaml")
 
 
 @cache
-def words() -> dict[str, Any]:
+def read_words() -> dict[str, Any]:
     """Return the words for offences, forms, sexes and ranks (`data/words.yaml`)."""
-    return _read_data("words.yaml")
+    return _read_data_file("words.yaml")
 
 
-def seat_of(municipality: str) -> str:
-    """Return the seat of court and prosecution for a municipality: that of its branch, else its own (docs/reference/sources-of-facts.md,
-    Territory)."""
-    return places()["regions"][places()["municipalities"][municipality][0]][0]
+def find_seat(municipality: str) -> str:
+    """Return the seat of court and prosecution for a municipality: the seat of its branch, or its own seat
+    (docs/reference/sources-of-facts.md, Territory)."""
+    return read_places()["regions"][read_places()["municipalities"][municipality][0]][0]

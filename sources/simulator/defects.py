@@ -36,8 +36,9 @@ class Defect:
 
 @dataclass(slots=True)
 class WrongValue:
-    """What a defect puts in place of a value: the cell (`value`), and what a reader without correction reads from it (`said`: changed
-    entries of the record's `said`)."""
+    """What a defect puts in place of a value: the content of the cell (`value`), and what a reader without correction reads from it
+    (`said`: the changed entries of the record's `said`).
+    """
 
     kind: str
     value: Any
@@ -50,7 +51,7 @@ DefectChoice = tuple[float, Maker]
 
 
 @dataclass(slots=True)
-class _Decision:
+class _DefectDecision:
     """The decision on a value: the true value for which it was made, and the defect, if any."""
 
     true: Any
@@ -64,14 +65,14 @@ class Spoiler:
         self.settings = settings
         self.rng = Random(f"{stream} {settings.seed} {settings.noise}")
         self.found: list[Defect] = []
-        self._decisions: dict[tuple[str, str, str], _Decision] = {}
+        self._groupings_of_small_tables: dict[tuple[str, str, str], _DefectDecision] = {}
         self._new: set[tuple[str, str, str]] = set()
 
-    def happens(self, rate: float) -> bool:
-        """Draw whether something happens whose rate per hundred is `rate` at typical noise."""
+    def draw_whether_happens(self, rate: float) -> bool:
+        """Draw by chance whether an event happens. At typical noise it happens `rate` times in a hundred."""
         return self.rng.random() * 100 < rate * self.settings.factor
 
-    def spoil(
+    def spoil_cell(
         self, institution: str, delivery: str, key: str, cells: Cells, said: Cells, name: str, choices: list[DefectChoice], label: str = ""
     ) -> None:
         """Decide on the cell `name` of `cells`, and apply at most one of `choices` (rate per hundred, function that makes the defect).
@@ -83,29 +84,29 @@ class Spoiler:
         if value in (None, ""):
             return
         slot = (institution, key, label or name)
-        kept = self._decisions.get(slot)
+        kept = self._groupings_of_small_tables.get(slot)
         if kept is not None and kept.true == value:
             if kept.wrong is None:
                 return
             if self.rng.random() < CORRECTED:
-                self._decisions[slot] = _Decision(value, None)
+                self._groupings_of_small_tables[slot] = _DefectDecision(value, None)
                 return
         else:
-            kept = _Decision(value, self._draw_defect(value, choices))
-            self._decisions[slot] = kept
+            kept = _DefectDecision(value, self._draw_defect(value, choices))
+            self._groupings_of_small_tables[slot] = kept
             if kept.wrong is not None:
-                self.log(institution, delivery, key, kept.wrong.kind, label or name, value, kept.wrong.value, kept.wrong.note)
+                self.log_defect(institution, delivery, key, kept.wrong.kind, label or name, value, kept.wrong.value, kept.wrong.note)
         if kept.wrong is not None:
             cells[name] = kept.wrong.value
             said.update(kept.wrong.said)
 
-    def recall(self, institution: str, key: str, label: str, true: Any, decide: Callable[[Any], WrongValue]) -> Any:
+    def recall_decision(self, institution: str, key: str, label: str, true: Any, decide: Callable[[Any], WrongValue]) -> Any:
         """Return what was decided for several fields of a record at once, or let `decide` decide if nothing was decided before. Return
         None if the defect was corrected."""
         slot = (institution, key, label)
-        kept = self._decisions.get(slot)
+        kept = self._groupings_of_small_tables.get(slot)
         if kept is None:
-            kept = self._decisions[slot] = _Decision(true, decide(true))
+            kept = self._groupings_of_small_tables[slot] = _DefectDecision(true, decide(true))
             self._new.add(slot)
         else:
             self._new.discard(slot)
@@ -113,7 +114,7 @@ class Spoiler:
                 kept.wrong = None
         return kept.wrong.value if kept.wrong is not None else None
 
-    def first_time(self, institution: str, key: str, label: str) -> bool:
+    def is_first_time(self, institution: str, key: str, label: str) -> bool:
         """Return whether the last call of `recall` for this value made the decision."""
         return (institution, key, label) in self._new
 
@@ -126,14 +127,14 @@ class Spoiler:
                 return make(value)
         return None
 
-    def log(
+    def log_defect(
         self, institution: str, delivery: str, key: str, kind: str, name: str = "", true: Any = "", delivered: Any = "", note: str = ""
     ) -> None:
         """Record a defect for `defects.csv`."""
-        self.found.append(Defect(institution, delivery, key, kind, name, shown(true), shown(delivered), note))
+        self.found.append(Defect(institution, delivery, key, kind, name, show_value(true), show_value(delivered), note))
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     """Return a value as `defects.csv` shows it."""
     if isinstance(value, datetime | date):
         return value.strftime("%d.%m.%Y")

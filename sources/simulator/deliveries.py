@@ -13,10 +13,10 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from sources.periods import Cadence, containing, last_day
+from sources.periods import Cadence, last_day, period_containing
 from sources.simulator import register_records
 from sources.simulator.model import Case, World
-from sources.simulator.periods import simulated_periods
+from sources.simulator.periods import list_simulated_periods
 from sources.simulator.records import CaseRecord
 
 INSTITUTIONS = ("police", "inspectorate", "prosecution", "courts", "corrections")
@@ -56,45 +56,45 @@ class Delivery:
         return datetime.combine(last_day(self.period) + timedelta(days=3 + 25 * (self.version - 1)), time(8, 30))
 
 
-def _files_of_case(
+def _list_files_of_case(
     case: Case, cadence: Mapping[str, Cadence]
 ) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], Callable[[Case, Any, date], CaseRecord]]]:
     """Yield each file on a case: institution, file, the function that lists the days of its changes, and the function that makes its
     record on a day."""
     prosecution_record = partial(register_records.prosecution_record, cadence=cadence["prosecution"])
     for police in case.police:
-        yield "police", police, register_records.police_change_days, register_records.police_record
+        yield "police", police, register_records.list_police_change_days, register_records.make_police_record
     for inspectorate in case.inspectorate:
-        yield "inspectorate", inspectorate, register_records.inspectorate_change_days, register_records.inspectorate_record
+        yield "inspectorate", inspectorate, register_records.list_inspectorate_change_days, register_records.make_inspectorate_record
     for prosecution in case.prosecution:
-        yield "prosecution", prosecution, register_records.prosecution_change_days, prosecution_record
+        yield "prosecution", prosecution, register_records.list_prosecution_change_days, prosecution_record
     for court in case.courts:
-        yield "courts", court, register_records.court_change_days, register_records.court_record
+        yield "courts", court, register_records.list_court_change_days, register_records.make_court_record
     for stay in case.stays:
-        yield "corrections", stay, register_records.stay_change_days, register_records.stay_record
+        yield "corrections", stay, register_records.list_stay_change_days, register_records.make_stay_record
 
 
 def build_deliveries(world: World, rng: Random, cadence: Mapping[str, Cadence]) -> list[Delivery]:
     """Return the first version for every institution and period of its cadence, with what was opened or changed in the period
     (deliveries.md), in order of the periods' ends."""
     held: dict[tuple[str, str], list[CaseRecord]] = {
-        (name, period): [] for name in INSTITUTIONS for period in simulated_periods(world.start, world.years, cadence[name])
+        (name, period): [] for name in INSTITUTIONS for period in list_simulated_periods(world.start, world.years, cadence[name])
     }
     for case in world.cases:
-        for institution, file, changes, state in _files_of_case(case, cadence):
-            for period in sorted({containing(day, cadence[institution]) for day in changes(file)}):
+        for institution, file, changes, state in _list_files_of_case(case, cadence):
+            for period in sorted({period_containing(day, cadence[institution]) for day in changes(file)}):
                 if (institution, period) in held:
                     held[institution, period].append(state(case, file, last_day(period)))
     deliveries = []
     for institution, period in sorted(held, key=lambda key: last_day(key[1])):
-        delivery = Delivery(institution, period, sorted(held[institution, period], key=_register_order))
+        delivery = Delivery(institution, period, sorted(held[institution, period], key=_build_register_sort_key))
         days = timedelta(days=rng.randrange(3, 12), hours=rng.randrange(8, 16), seconds=rng.randrange(3600))
         delivery.arrived = datetime.combine(last_day(period), time()) + timedelta(days=1) + days
         deliveries.append(delivery)
     return deliveries
 
 
-def _register_order(record: CaseRecord) -> tuple[Any, ...]:
+def _build_register_sort_key(record: CaseRecord) -> tuple[Any, ...]:
     """Return the key by which the institution's register sorts its records: number, id, or day received."""
     if record.institution == "corrections":
         return (record.true["registered"], record.key)

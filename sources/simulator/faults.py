@@ -65,7 +65,7 @@ def add_fault(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") 
     """Add a fault to a delivery: its files will be written with it, and what can no longer be read is marked in its records."""
     delivery.faults.add(fault)
     kind = {"wrong_total": "file_wrong_total"}.get(fault, f"file_{fault}")
-    spoiler.log(delivery.institution, delivery.name, "", kind, note=note)
+    spoiler.log_defect(delivery.institution, delivery.name, "", kind, note=note)
     if fault in ("wrong_total",):
         delivery.faults.add("total_row" if delivery.institution == "corrections" else "total_line")
     effect = _EFFECTS.get(fault)
@@ -73,7 +73,7 @@ def add_fault(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") 
         effect(delivery, spoiler)
 
 
-def copy_record_of(delivery: Delivery, i: int) -> CaseRecord:
+def copy_record_of_delivery(delivery: Delivery, i: int) -> CaseRecord:
     """Replace record number `i` of a delivery by a copy, so that changes do not affect other versions, and return the copy."""
     record = delivery.records[i]
     copied = replace(record, cells=dict(record.cells), said=dict(record.said), lost_persons=set(record.lost_persons))
@@ -82,7 +82,7 @@ def copy_record_of(delivery: Delivery, i: int) -> CaseRecord:
     return copied
 
 
-def _truncate(delivery: Delivery, spoiler: Spoiler) -> None:
+def _truncate_file(delivery: Delivery, spoiler: Spoiler) -> None:
     """Truncate a file: the police's file of cases in the middle of a row, the courts' file in a record, the database so that nothing can
     be read."""
     if delivery.institution == "prosecution":
@@ -90,67 +90,67 @@ def _truncate(delivery: Delivery, spoiler: Spoiler) -> None:
         return
     delivery.read = "part"
     at = max(1, int(len(delivery.records) * spoiler.rng.uniform(0.5, 0.9)))
-    broken = copy_record_of(delivery, at)
+    broken = copy_record_of_delivery(delivery, at)
     broken.unread = True
-    spoiler.log(delivery.institution, delivery.name, broken.key, "row_cut", note="file cut in this row")
+    spoiler.log_defect(delivery.institution, delivery.name, broken.key, "row_cut", note="file cut in this row")
     if delivery.institution == "courts":
         del delivery.records[at + 1 :]
         return
     for i in range(at + 1, len(delivery.records)):
-        copy_record_of(delivery, i).absent = True
+        copy_record_of_delivery(delivery, i).absent = True
 
 
 def _break_xml(delivery: Delivery, spoiler: Spoiler) -> None:
     """Make an XML file ill-formed from some record on."""
     delivery.read = "part"
     at = max(1, int(len(delivery.records) * spoiler.rng.uniform(0.5, 0.9)))
-    copy_record_of(delivery, at).unread = True
-    spoiler.log(delivery.institution, delivery.name, delivery.records[at].key, "row_cut", note="not well-formed from this record on")
+    copy_record_of_delivery(delivery, at).unread = True
+    spoiler.log_defect(delivery.institution, delivery.name, delivery.records[at].key, "row_cut", note="not well-formed from this record on")
     for i in range(at + 1, len(delivery.records)):
-        copy_record_of(delivery, i).doubtful = True
+        copy_record_of_delivery(delivery, i).doubtful = True
 
 
-def _make_unreadable(delivery: Delivery, _: Spoiler) -> None:
+def _make_delivery_unreadable(delivery: Delivery, _: Spoiler) -> None:
     delivery.read = "none"
 
 
-def _cut_rows(delivery: Delivery, spoiler: Spoiler) -> None:
+def _cut_person_rows(delivery: Delivery, spoiler: Spoiler) -> None:
     """Let two rows of persons end after the surname. Their keys can still be read."""
     for i in sorted(spoiler.rng.sample(range(len(delivery.records)), 2)):
-        record = copy_record_of(delivery, i)
+        record = copy_record_of_delivery(delivery, i)
         entry = spoiler.rng.choice(record.persons)
         record.lost_persons.add(entry.key)
         whole = [entry.cells[name] for name in PERSONS]
-        spoiler.log("police", delivery.name, entry.key, "row_cut", "", ";".join(whole), ";".join(whole[:4]), "cannot be parsed")
+        spoiler.log_defect("police", delivery.name, entry.key, "row_cut", "", ";".join(whole), ";".join(whole[:4]), "cannot be parsed")
 
 
 def _break_quoted_lines(delivery: Delivery, spoiler: Spoiler) -> None:
     spaced = [i for i, record in enumerate(delivery.records) if " " in record.cells[CASES[4]]]
     for i in sorted(spoiler.rng.sample(spaced, min(3, len(spaced)))):
-        record = copy_record_of(delivery, i)
+        record = copy_record_of_delivery(delivery, i)
         station = record.cells["Stacioni"]
         record.cells["Stacioni"] = station.replace(" ", "\n", 1)
-        spoiler.log("police", delivery.name, record.key, "quoted_line_break", "Stacioni", station, record.cells["Stacioni"])
+        spoiler.log_defect("police", delivery.name, record.key, "quoted_line_break", "Stacioni", station, record.cells["Stacioni"])
 
 
-def _note_garbage(delivery: Delivery, spoiler: Spoiler) -> None:
+def _log_garbage_lines(delivery: Delivery, spoiler: Spoiler) -> None:
     """Record the lines that are no records."""
     for line in GARBAGE:
         text = line.format(page=2)
-        spoiler.log("police", delivery.name, "", "garbage_line", "", "", text, "no record; to be kept as quarantined")
+        spoiler.log_defect("police", delivery.name, "", "garbage_line", "", "", text, "no record; to be kept as quarantined")
 
 
-def _put_formulas(delivery: Delivery, spoiler: Spoiler) -> None:
+def _replace_sentences_by_formulas(delivery: Delivery, spoiler: Spoiler) -> None:
     """Replace some sentences by formulas without a stored value."""
     serving = [i for i, record in enumerate(delivery.records) if record.cells["Dënimi"].endswith(("muaj", "vjet", "vit"))]
     for i in sorted(spoiler.rng.sample(serving, min(4, len(serving)))):
-        record = copy_record_of(delivery, i)
+        record = copy_record_of_delivery(delivery, i)
         before = record.cells["Dënimi"]
-        record.cells["Dënimi"] = f'=CONCATENATE({_count_months(before)}," muaj")'
-        spoiler.log("corrections", delivery.name, record.key, "formula_in_cell", "Dënimi", before, record.cells["Dënimi"])
+        record.cells["Dënimi"] = f'=CONCATENATE({_count_months_of_sentence(before)}," muaj")'
+        spoiler.log_defect("corrections", delivery.name, record.key, "formula_in_cell", "Dënimi", before, record.cells["Dënimi"])
 
 
-def _count_months(sentence: str) -> int:
+def _count_months_of_sentence(sentence: str) -> int:
     total = 0
     parts = sentence.split()
     for number, unit in pairwise(parts):
@@ -160,14 +160,14 @@ def _count_months(sentence: str) -> int:
 
 
 _EFFECTS = {
-    "truncated": _truncate,
+    "truncated": _truncate_file,
     "illformed": _break_xml,
-    "empty": _make_unreadable,
-    "wrong_content": _make_unreadable,
-    "cut_row": _cut_rows,
+    "empty": _make_delivery_unreadable,
+    "wrong_content": _make_delivery_unreadable,
+    "cut_row": _cut_person_rows,
     "quoted_newline": _break_quoted_lines,
-    "garbage_lines": _note_garbage,
-    "formula": _put_formulas,
+    "garbage_lines": _log_garbage_lines,
+    "formula": _replace_sentences_by_formulas,
 }
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sources.simulator.codes import counted_form, most_serious, seriousness
+from sources.simulator.codes import find_counted_form, find_most_serious_group, rank_seriousness
 from sources.simulator.record_statuses import RecordHistory
 from sources.simulator.records import PersonRecord
 
@@ -68,7 +68,7 @@ class KnownPerson:
     citizenship_group: str = "unknown"
 
 
-def age_group(born: date | int | None, day: date) -> str:
+def find_age_group(born: date | int | None, day: date) -> str:
     """Return `child`, `adult` or `unknown` on a day. `born`: a day or a year (docs/reference/counting-rules.md, "Sex, birth date,
     citizenship")."""
     if born is None:
@@ -80,7 +80,7 @@ def age_group(born: date | int | None, day: date) -> str:
     return "child" if years < 18 else "adult"
 
 
-def known_persons(history: RecordHistory) -> dict[str, KnownPerson]:
+def collect_known_persons(history: RecordHistory) -> dict[str, KnownPerson]:
     """Return what all accepted records together tell of each person, by person id."""
     known: dict[str, KnownPerson] = defaultdict(KnownPerson)
     for key, state in history.accepted.items():
@@ -103,13 +103,13 @@ def known_persons(history: RecordHistory) -> dict[str, KnownPerson]:
     return known
 
 
-def known_forms(history: RecordHistory) -> dict[str, str]:
+def collect_known_forms(history: RecordHistory) -> dict[str, str]:
     """Return the form of each case for which a charge of the prosecution, or else a record of the police, states one."""
     forms: dict[str, str] = {}
-    for record in history.cases("police"):
+    for record in history.list_counted_cases("police"):
         if record.said["form"]:
             forms[record.case_id] = record.true["form"]
-    for person, record, _ in history.persons("prosecution"):
+    for person, record, _ in history.list_counted_persons("prosecution"):
         for part in person.charges:
             if part.true["form"] and part.said["form"]:
                 forms[record.case_id] = part.true["form"]
@@ -124,7 +124,7 @@ class _EventCollector:
         self.found: dict[tuple[str, str, str], tuple[date, list[str]]] = {}
         self.form_stated: set[tuple[str, str, str]] = set()  # events of institutions that deliver a form
 
-    def add(
+    def add_event(
         self,
         indicator: str,
         case_id: str,
@@ -141,38 +141,38 @@ class _EventCollector:
         first, seen = self.found.get(key, (day, []))
         self.found[key] = (min(first, day), [*seen, *groups])
 
-    def events(self) -> list[Event]:
+    def list_events(self) -> list[Event]:
         result = []
         for (indicator, case_id, person), (day, groups) in self.found.items():
-            group = most_serious(groups)
+            group = find_most_serious_group(groups)
             stated = (indicator, case_id, person) in self.form_stated
-            form = counted_form(group, self.forms.get(case_id)) if stated else self.forms.get(case_id, "unknown")
+            form = find_counted_form(group, self.forms.get(case_id)) if stated else self.forms.get(case_id, "unknown")
             if not person:
                 result.append(Event(indicator, case_id, "", day, group, form))
                 continue
             about = self.known[person]
             result.append(
-                Event(indicator, case_id, person, day, group, form, about.sex, age_group(about.born, day), about.citizenship_group)
+                Event(indicator, case_id, person, day, group, form, about.sex, find_age_group(about.born, day), about.citizenship_group)
             )
         return result
 
 
-def true_events(history: RecordHistory) -> list[Event]:
+def list_true_events(history: RecordHistory) -> list[Event]:
     """Return every counted event, one for each case, or for each case and person, of an indicator; a victim is identified only once
     ever. Sorted by indicator, day, case, person."""
-    collected = _EventCollector(known_forms(history), known_persons(history))
-    _collect_registered(history, collected)
-    _collect_prosecuted(history, collected)
-    _collect_tried(history, collected)
-    for person, record, _ in history.persons("corrections"):
+    collected = _EventCollector(collect_known_forms(history), collect_known_persons(history))
+    _collect_registration_events(history, collected)
+    _collect_prosecution_events(history, collected)
+    _collect_court_events(history, collected)
+    for person, record, _ in history.list_counted_persons("corrections"):
         indicator = "persons_admitted_sentence" if record.true["status"] == "D" else "persons_detained"
-        collected.add(indicator, record.case_id, person, record.true["registered"], [record.true["group"]])
+        collected.add_event(indicator, record.case_id, person, record.true["registered"], [record.true["group"]])
     order = {name: i for i, name in enumerate(INDICATORS)}
-    found = sorted(collected.events(), key=lambda event: (order[event.indicator], event.day, event.case_id, event.person))
-    return _first_identifications(found)
+    found = sorted(collected.list_events(), key=lambda event: (order[event.indicator], event.day, event.case_id, event.person))
+    return _keep_first_identifications(found)
 
 
-def _first_identifications(found: list[Event]) -> list[Event]:
+def _keep_first_identifications(found: list[Event]) -> list[Event]:
     """Keep only the first identification of each victim; other events are unchanged."""
     seen: set[str] = set()
     result = []
@@ -185,47 +185,47 @@ def _first_identifications(found: list[Event]) -> list[Event]:
     return result
 
 
-def _collect_registered(history: RecordHistory, collected: _EventCollector) -> None:
+def _collect_registration_events(history: RecordHistory, collected: _EventCollector) -> None:
     """Collect the events of police and inspectorate. Persons have the earliest report date of the case."""
     reported: dict[str, date] = {}
     groups: dict[str, list[str]] = defaultdict(list)
     for institution in ("police", "inspectorate"):
-        for record in history.cases(institution):
+        for record in history.list_counted_cases(institution):
             case_id, true = record.case_id, record.true
             reported[case_id] = min(reported.get(case_id, true["registered"]), true["registered"])
             groups[case_id].append(true["group"])
             police = institution == "police"
-            collected.add("cases_registered", case_id, None, true["registered"], [true["group"]], police)
-            collected.add("cases_referred", case_id, None, true["sent"], [true["group"]], police)
+            collected.add_event("cases_registered", case_id, None, true["registered"], [true["group"]], police)
+            collected.add_event("cases_referred", case_id, None, true["sent"], [true["group"]], police)
     for institution in ("police", "inspectorate"):
-        for person, record, _ in history.persons(institution):
+        for person, record, _ in history.list_counted_persons(institution):
             case_id, role, police = record.case_id, person.true["role"], institution == "police"
             if role == "suspect":
-                collected.add("suspects_registered", case_id, person, reported.get(case_id), groups[case_id], police)
+                collected.add_event("suspects_registered", case_id, person, reported.get(case_id), groups[case_id], police)
                 arrested = person.true["arrested"]
-                collected.add("persons_arrested", case_id, person, arrested, groups[case_id] or [record.true["group"]], police)
+                collected.add_event("persons_arrested", case_id, person, arrested, groups[case_id] or [record.true["group"]], police)
             elif role == "victim":
-                collected.add("victims_identified", case_id, person, reported.get(case_id), groups[case_id], police)
+                collected.add_event("victims_identified", case_id, person, reported.get(case_id), groups[case_id], police)
 
 
-def _charged_groups(person: PersonRecord) -> list[str]:
+def _list_charged_groups(person: PersonRecord) -> list[str]:
     return [part.true["group"] for part in person.charges]
 
 
-def _collect_prosecuted(history: RecordHistory, collected: _EventCollector) -> None:
+def _collect_prosecution_events(history: RecordHistory, collected: _EventCollector) -> None:
     """Collect the events of the prosecution. Persons have the earliest day on which any file of the case was received."""
     received: dict[str, date] = {}
-    for record in history.cases("prosecution"):
+    for record in history.list_counted_cases("prosecution"):
         received[record.case_id] = min(received.get(record.case_id, record.true["registered"]), record.true["registered"])
     charges: dict[str, list[str]] = defaultdict(list)
-    defendants = [row for row in history.persons("prosecution") if row[0].true["role"] == "suspect"]
+    defendants = [row for row in history.list_counted_persons("prosecution") if row[0].true["role"] == "suspect"]
     for person, record, _ in defendants:
-        charges[record.case_id] += _charged_groups(person)
+        charges[record.case_id] += _list_charged_groups(person)
     dismissed: dict[str, date] = {}
     indicted: set[str] = set()
-    for record in history.cases("prosecution"):
+    for record in history.list_counted_cases("prosecution"):
         case_id = record.case_id
-        collected.add("cases_received_prosecution", case_id, None, record.true["registered"], charges[case_id], True)
+        collected.add_event("cases_received_prosecution", case_id, None, record.true["registered"], charges[case_id], True)
         for part in record.decisions:
             if part.true["kind"] == "HUD":
                 dismissed[case_id] = max(dismissed.get(case_id, part.true["day"]), part.true["day"])
@@ -233,46 +233,46 @@ def _collect_prosecuted(history: RecordHistory, collected: _EventCollector) -> N
                 indicted.add(case_id)
     for case_id, day in dismissed.items():
         if case_id not in indicted:
-            collected.add("cases_dismissed", case_id, None, day, charges[case_id], True)
+            collected.add_event("cases_dismissed", case_id, None, day, charges[case_id], True)
     for person, record, case in defendants:
-        collected.add("persons_reported", record.case_id, person, received.get(record.case_id), _charged_groups(person), True)
+        collected.add_event("persons_reported", record.case_id, person, received.get(record.case_id), _list_charged_groups(person), True)
         for part in case.decisions if case else []:
             if part.true["kind"] == "AKT" and person.key in part.true["covers"]:
-                collected.add("persons_indicted", record.case_id, person, part.true["day"], _charged_groups(person), True)
+                collected.add_event("persons_indicted", record.case_id, person, part.true["day"], _list_charged_groups(person), True)
     # A person in two files of a case counts under the most serious charge in either, also where only one of them was indicted.
     all_charges: dict[tuple[str, str], list[str]] = defaultdict(list)
     for person, record, _ in defendants:
-        all_charges[record.case_id, person.person.person_id] += _charged_groups(person)
+        all_charges[record.case_id, person.person.person_id] += _list_charged_groups(person)
     for (indicator, case_id, person_id), (day, _) in list(collected.found.items()):
         if indicator in ("persons_reported", "persons_indicted"):
             collected.found[indicator, case_id, person_id] = (day, all_charges[case_id, person_id])
 
 
-def _collect_tried(history: RecordHistory, collected: _EventCollector) -> None:
+def _collect_court_events(history: RecordHistory, collected: _EventCollector) -> None:
     """Collect the events of the courts. Within a file the latest judgment decides; among the files of a case a conviction takes
     precedence, and the earliest counts."""
-    persons = history.persons("courts")
+    persons = history.list_counted_persons("courts")
     charges: dict[str, list[str]] = defaultdict(list)
     own: dict[tuple[str, str], list[str]] = defaultdict(list)
     outcomes: dict[tuple[str, str], list[tuple[dict[str, Any], PersonRecord]]] = defaultdict(list)
     for person, record, _ in persons:
         key = (record.case_id, person.person.person_id)
-        charges[record.case_id] += _charged_groups(person)
-        own[key] += _charged_groups(person)
+        charges[record.case_id] += _list_charged_groups(person)
+        own[key] += _list_charged_groups(person)
         if person.judgments:
             outcomes[key].append((max((part.true for part in person.judgments), key=lambda true: true["day"]), person))
-    for record in history.cases("courts"):
-        collected.add("cases_received_court", record.case_id, None, record.true["registered"], charges[record.case_id])
+    for record in history.list_counted_cases("courts"):
+        collected.add_event("cases_received_court", record.case_id, None, record.true["registered"], charges[record.case_id])
     for (case_id, person_id), latest in outcomes.items():
         convictions = [pair for pair in latest if pair[0]["kind"] == "DEN"]
         for judgment, person in convictions or latest:
             indicator = "persons_convicted" if convictions else "persons_acquitted"
-            collected.add(indicator, case_id, person, judgment["day"], own[case_id, person_id])
+            collected.add_event(indicator, case_id, person, judgment["day"], own[case_id, person_id])
             if convictions:
-                collected.add("persons_convicted_final", case_id, person, judgment["final"], own[case_id, person_id])
+                collected.add_event("persons_convicted_final", case_id, person, judgment["final"], own[case_id, person_id])
 
 
-def most_serious_in_period(found: list[Event]) -> list[Event]:
+def keep_most_serious_in_period(found: list[Event]) -> list[Event]:
     """Keep, of several events of a person in one period, the one with the most serious offence, then the earliest. `found`: the events
     of one indicator and period."""
     kept: dict[str, Event] = {}
@@ -280,8 +280,8 @@ def most_serious_in_period(found: list[Event]) -> list[Event]:
     for event in found:
         if not event.person:
             result.append(event)
-        elif event.person not in kept or (seriousness(event.group), event.day) < (
-            seriousness(kept[event.person].group),
+        elif event.person not in kept or (rank_seriousness(event.group), event.day) < (
+            rank_seriousness(kept[event.person].group),
             kept[event.person].day,
         ):
             kept[event.person] = event

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from random import Random
 
 from sources.simulator.aftermath import add_stays
-from sources.simulator.codes import OTHER_KINDS, offence, places, words
+from sources.simulator.codes import OTHER_KINDS, make_offence, read_places, read_words
 from sources.simulator.model import (
     Case,
     InspectorateFile,
@@ -21,7 +21,7 @@ from sources.simulator.model import (
     ProsecutionFile,
     World,
 )
-from sources.simulator.numbering import number_all
+from sources.simulator.numbering import assign_all_numbers
 from sources.simulator.people import PersonMaker
 from sources.simulator.prosecutor import Prosecutor
 from sources.simulator.register_life import change_world
@@ -39,7 +39,7 @@ FORMS = (("sexual", 72), ("forced_labour", 12), ("forced_begging", 8), ("slavery
 YEARS_BEFORE = 2
 
 
-def _draw_weighted(rng: Random, table: tuple[tuple[str, float], ...]) -> str:
+def _draw_weighted_choice(rng: Random, table: tuple[tuple[str, float], ...]) -> str:
     return rng.choices([name for name, _ in table], [weight for _, weight in table])[0]
 
 
@@ -66,7 +66,7 @@ class CaseMaker:
         ]
         cases = [self.make_case(day) for day in sorted(days)]
         change_world(self.settings, cases, self.people)
-        number_all(cases, self.people.persons, self.settings, rng)
+        assign_all_numbers(cases, self.people.persons, self.settings, rng)
         return World(cases, self.people.persons, start, self.settings.years)
 
     # -- the matter and the persons in it -------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ class CaseMaker:
         """Make one matter, opened by the police, the inspectorate, or directly at the prosecution."""
         rng = self.rng
         way = rng.choices(("police", "inspectorate", "direct"), (88, 4, 8))[0]
-        kind = _draw_weighted(rng, KINDS)
+        kind = _draw_weighted_choice(rng, KINDS)
         if kind == "other":
             kind = (
                 "office" if way == "inspectorate" or rng.random() < 0.05 else rng.choice([name for name in OTHER_KINDS if name != "office"])
@@ -86,18 +86,18 @@ class CaseMaker:
         offence_day = opened - timedelta(days=before)
         form = None
         if kind in ("trafficking", "withholding_identity_papers"):
-            form = _draw_weighted(rng, FORMS)
+            form = _draw_weighted_choice(rng, FORMS)
         elif kind in ("slavery", "facilitating_prostitution"):
             form = "slavery_servitude" if kind == "slavery" else "sexual"
-        case = Case(opened, offence_day, kind, form, self.people.municipality())
+        case = Case(opened, offence_day, kind, form, self.people.draw_municipality())
         if way == "inspectorate":
-            self._run_inspectorate_case(case)
+            self._simulate_inspectorate_case(case)
         else:
             suspects, victims = self._draw_suspects(case), self._draw_victims(case)
             if way == "police":
-                self._run_police_case(case, suspects, victims)
+                self._simulate_police_case(case, suspects, victims)
             else:
-                self.prosecutor.prosecute(case, self.prosecutor.receive_report(case, opened, "TJ", None, suspects, victims), opened)
+                self.prosecutor.decide_on_file(case, self.prosecutor.receive_report(case, opened, "TJ", None, suspects, victims), opened)
         add_stays(rng, case, self._commitments)
         for stay in case.stays:
             self._free[id(stay.person)] = max(self._free.get(id(stay.person), stay.admitted), stay.released or date.max)
@@ -116,9 +116,9 @@ class CaseMaker:
                 sex = "F" if rng.random() < women else "M"
                 youngest = 15 if rng.random() < 0.03 else 18
                 if rng.random() < 0.08:
-                    person = self.people.foreigner(sex, case.opened, "S")
+                    person = self.people.make_foreigner(sex, case.opened, "S")
                 else:
-                    person = self.people.local(sex, case.opened, youngest, municipality=case.municipality)
+                    person = self.people.make_resident(sex, case.opened, youngest, municipality=case.municipality)
             if person not in chosen:
                 chosen.append(person)
         for person in chosen:
@@ -127,7 +127,7 @@ class CaseMaker:
         return chosen
 
     def _draw_former_suspect(self, day: date) -> Person | None:
-        """Return someone who was a suspect at least two months ago, more often in the last years; None if there is nobody, or that
+        """Return someone who was a suspect at least two months ago, mostly in the last years. Return None if there is nobody, or that
         person is detained."""
         last = bisect_right(self._known_since, day - timedelta(days=60))
         if not last:
@@ -151,11 +151,11 @@ class CaseMaker:
             child = rng.random() < (0.6 if case.form == "forced_begging" else 0.22)
             young, old = (8, 18) if child else (18, 45)
             if rng.random() < (0.3 if case.kind == "trafficking" else 0.08):
-                victims.append(self.people.foreigner(sex, case.opened, "V", young, old))
+                victims.append(self.people.make_foreigner(sex, case.opened, "V", young, old))
             elif victims and child and (case.opened - victims[-1].born).days > 25 * 365:
-                victims.append(self.people.child(victims[-1], case.opened))
+                victims.append(self.people.make_child(victims[-1], case.opened))
             else:
-                victims.append(self.people.local(sex, case.opened, young, old))
+                victims.append(self.people.make_resident(sex, case.opened, young, old))
         return victims
 
     # -- police and inspectorate ----------------------------------------------------------------------------------------------------
@@ -170,8 +170,8 @@ class CaseMaker:
         self, case: Case, reported: date, suspects: list[Person], victims: list[Person], region: str | None = None
     ) -> PoliceFile:
         rng = self.rng
-        region = region or places()["municipalities"][case.municipality][0]
-        charge = offence(case.kind, case.offence_day, rng.choices("12", (8, 2))[0])
+        region = region or read_places()["municipalities"][case.municipality][0]
+        charge = make_offence(case.kind, case.offence_day, rng.choices("12", (8, 2))[0])
         file = PoliceFile(
             region,
             reported,
@@ -186,13 +186,15 @@ class CaseMaker:
             file.people.append(PolicePerson(person, "S", reported, arrested))
         file.people += [PolicePerson(person, "V", reported) for person in victims]
         for _ in range(rng.choices((0, 1, 2), (62, 26, 12))[0]):
-            file.people.append(PolicePerson(self.people.local(rng.choice("MF"), reported, 18, 70, case.municipality), "W", reported))
+            file.people.append(
+                PolicePerson(self.people.make_resident(rng.choice("MF"), reported, 18, 70, case.municipality), "W", reported)
+            )
         for seq, entry in enumerate(file.people, 1):
             entry.seq = seq
         case.police.append(file)
         return file
 
-    def _run_police_case(self, case: Case, suspects: list[Person], victims: list[Person]) -> None:
+    def _simulate_police_case(self, case: Case, suspects: list[Person], victims: list[Person]) -> None:
         rng, odds = self.rng, self.settings
         file = self._open_police_file(case, case.opened, suspects, victims)
         if rng.random() < 0.85:
@@ -202,11 +204,11 @@ class CaseMaker:
             file.closed = case.opened + timedelta(days=rng.randrange(30, 240))
         chance = rng.random()
         if chance < odds.registered_twice:
-            self._register_twice(case, file, suspects, victims)
+            self._register_matter_twice(case, file, suspects, victims)
         elif chance < odds.registered_twice + odds.renumbered:
-            file = self._renumber_police(case, file)
-        elif chance < odds.registered_twice + odds.renumbered + 0.03 and odds.may_split(case.opened):
-            self._merge_at_police(case, file, suspects)
+            file = self._renumber_police_file(case, file)
+        elif chance < odds.registered_twice + odds.renumbered + 0.03 and odds.may_have_several_files(case.opened):
+            self._merge_police_files(case, file, suspects)
         if file.sent is None:
             return
         if rng.random() < 0.025:
@@ -218,13 +220,17 @@ class CaseMaker:
         for each in case.police:
             if each.sent is not None:
                 each.pp, each.pp_known = pp, received + timedelta(days=rng.randrange(0, 12))
-        joined = self._second_report(case, pp, suspects) if rng.random() < 0.05 and odds.may_split(case.opened) else pp.received
-        self.prosecutor.prosecute(case, pp, joined)
+        joined = (
+            self._report_matter_again(case, pp, suspects)
+            if rng.random() < 0.05 and odds.may_have_several_files(case.opened)
+            else pp.received
+        )
+        self.prosecutor.decide_on_file(case, pp, joined)
 
-    def _register_twice(self, case: Case, file: PoliceFile, suspects: list[Person], victims: list[Person]) -> None:
+    def _register_matter_twice(self, case: Case, file: PoliceFile, suspects: list[Person], victims: list[Person]) -> None:
         """Let another police station register the same matter again some days later, which is a defect of the register."""
         rng = self.rng
-        region = file.region if rng.random() < 0.3 else rng.choice([name for name in places()["regions"] if name != file.region])
+        region = file.region if rng.random() < 0.3 else rng.choice([name for name in read_places()["regions"] if name != file.region])
         second = self._open_police_file(case, case.opened + timedelta(days=rng.randrange(0, 8)), suspects, victims, region)
         second.again = file
         if file.sent and rng.random() < 0.5:
@@ -232,13 +238,13 @@ class CaseMaker:
         elif rng.random() < 0.7:
             second.closed = second.reported + timedelta(days=rng.randrange(20, 150))
 
-    def _renumber_police(self, case: Case, file: PoliceFile) -> PoliceFile:
+    def _renumber_police_file(self, case: Case, file: PoliceFile) -> PoliceFile:
         """Let the case go on under a new number after a transfer to another region, which is a defect of the register. Return the new
         file."""
         rng = self.rng
         end = file.sent or file.closed or file.reported + timedelta(days=60)
         moved = file.reported + timedelta(days=rng.randrange(1, max(2, (end - file.reported).days)))
-        region = rng.choice([name for name in places()["regions"] if name != file.region])
+        region = rng.choice([name for name in read_places()["regions"] if name != file.region])
         entries = [PolicePerson(p.person, p.role, p.since, p.arrested, p.seq) for p in file.people]
         new = PoliceFile(
             region,
@@ -254,19 +260,19 @@ class CaseMaker:
         case.police.append(new)
         return new
 
-    def _merge_at_police(self, case: Case, file: PoliceFile, suspects: list[Person]) -> None:
+    def _merge_police_files(self, case: Case, file: PoliceFile, suspects: list[Person]) -> None:
         rng = self.rng
         reported = case.opened + timedelta(days=rng.randrange(4, 45))
         second = self._open_police_file(case, reported, self._draw_second_suspects(suspects, reported), [])
         second.merged_into, second.merged_on = file, reported + timedelta(days=rng.randrange(5, 90))
 
     def _draw_second_suspects(self, suspects: list[Person], day: date) -> list[Person]:
-        """Return the suspects of a second file on the matter: some of the first file's, and sometimes a new one."""
+        """Return the suspects of a second file on the matter: some suspects of the first file, and sometimes a new one."""
         rng = self.rng
         same = [person for person in suspects if rng.random() < 0.6] or [rng.choice(suspects)]
-        return same + ([self.people.local("M", day)] if rng.random() < 0.5 else [])
+        return same + ([self.people.make_resident("M", day)] if rng.random() < 0.5 else [])
 
-    def _second_report(self, case: Case, host: ProsecutionFile, suspects: list[Person]) -> date:
+    def _report_matter_again(self, case: Case, host: ProsecutionFile, suspects: list[Person]) -> date:
         """Let the police report the matter again, partly with other persons. Return the day on which the prosecution joins the two
         files."""
         rng = self.rng
@@ -279,12 +285,12 @@ class CaseMaker:
         self.prosecutor.join_files(case, host, second, received, joined)
         return joined
 
-    def _run_inspectorate_case(self, case: Case) -> None:
+    def _simulate_inspectorate_case(self, case: Case) -> None:
         rng = self.rng
-        officer = self.people.local("M" if rng.random() < 0.86 else "F", case.opened, 23, 58, case.municipality)
+        officer = self.people.make_resident("M" if rng.random() < 0.86 else "F", case.opened, 23, 58, case.municipality)
         unit = "Policia Kufitare" if rng.random() < 0.25 else f"Stacioni Policor {case.municipality}"
-        charge = offence(case.kind, case.offence_day)
-        file = InspectorateFile(case.opened, officer, rng.choice(words()["ranks"]), unit, charge, case.offence_day)
+        charge = make_offence(case.kind, case.offence_day)
+        file = InspectorateFile(case.opened, officer, rng.choice(read_words()["ranks"]), unit, charge, case.offence_day)
         case.inspectorate.append(file)
         if rng.random() < 0.8:
             file.sent = case.opened + timedelta(days=rng.randrange(5, 90))
@@ -298,7 +304,7 @@ class CaseMaker:
         received = file.sent + timedelta(days=rng.randrange(1, 15))
         pp = self.prosecutor.receive_report(case, received, "IPK", file, [officer], self._draw_victims(case))
         file.pp, file.pp_known = pp, received + timedelta(days=rng.randrange(0, 12))
-        self.prosecutor.prosecute(case, pp, received)
+        self.prosecutor.decide_on_file(case, pp, received)
 
 
 def build_world(settings: Settings) -> World:

@@ -8,7 +8,7 @@ from random import Random
 
 from sources.periods import first_day, last_day
 from sources.simulator import register_records
-from sources.simulator.codes import offence, places
+from sources.simulator.codes import make_offence, read_places
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import (
     Case,
@@ -33,17 +33,17 @@ def make_mistaken_record(rng: Random, world: World, delivery: Delivery) -> CaseR
     day = first_day(period) + timedelta(days=rng.randrange(5, min(80, (last_day(period) - first_day(period)).days)))
     person = _make_person(rng, world)
     world.mistakes += 1
-    municipality = rng.choice(list(places()["municipalities"]))
+    municipality = rng.choice(list(read_places()["municipalities"]))
     case = Case(day, day - timedelta(days=rng.randrange(1, 30)), "trafficking", "sexual", municipality)
     case.case_id = f"W{world.mistakes - 1:06d}"
-    charged = offence(case.kind, case.offence_day)
-    seat = places()["regions"][places()["municipalities"][municipality][0]][0]
+    charged = make_offence(case.kind, case.offence_day)
+    seat = read_places()["regions"][read_places()["municipalities"][municipality][0]][0]
     if delivery.institution == "police":
-        return _police_record(case, person, day, period)
+        return _make_police_record(case, person, day, period)
     if delivery.institution == "corrections":
-        stay = Stay(person, "P", places()["detention"][seat], seat, charged, case.offence_day, day)
+        stay = Stay(person, "P", read_places()["detention"][seat], seat, charged, case.offence_day, day)
         stay.register_id = f"P-{19000 + world.mistakes}"
-        return register_records.stay_record(case, stay, last_day(period))
+        return register_records.make_stay_record(case, stay, last_day(period))
     pp = ProsecutionFile("I", seat, day, "TJ", None, statuses=[(day, "HET")])
     pp.number, pp.file_id = f"PP.I.nr.{900 + world.mistakes + max(0, len(world.cases) // 2)}/{day.year}", 900 + world.mistakes
     charge = Charge(charged, "sexual", True, day, charge_id=8900 + world.mistakes)
@@ -52,16 +52,16 @@ def make_mistaken_record(rng: Random, world: World, delivery: Delivery) -> CaseR
         return register_records.prosecution_record(case, pp, last_day(period))
     court = CourtFile("PKR", seat, "", "sq", day, pp, [Defendant(person, 1, [charge])])
     court.number = f"PKR.nr.{900 + world.mistakes + len(world.cases)}/{day.year}"
-    return register_records.court_record(case, court, last_day(period))
+    return register_records.make_court_record(case, court, last_day(period))
 
 
-def _police_record(case: Case, person: Person, day: date, period: str) -> CaseRecord:
-    region = places()["municipalities"][case.municipality][0]
-    charged = offence(case.kind, case.offence_day)
+def _make_police_record(case: Case, person: Person, day: date, period: str) -> CaseRecord:
+    region = read_places()["municipalities"][case.municipality][0]
+    charged = make_offence(case.kind, case.offence_day)
     file = PoliceFile(region, day, case.offence_day, f"Stacioni Policor {case.municipality}", case.municipality, charged, case.form)
     file.people = [PolicePerson(person, "S", day, None, 1)]
     file.number = f"{day.year}-{region}-{99000 + int(case.case_id[1:])}"
-    return register_records.police_record(case, file, last_day(period))
+    return register_records.make_police_record(case, file, last_day(period))
 
 
 def _make_person(rng: Random, world: World) -> Person:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from sources.simulator import spelling
-from sources.simulator.codes import names
+from sources.simulator.codes import read_names
 from sources.simulator.defects import Spoiler, WrongValue
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Person
@@ -34,7 +34,7 @@ def spoil_names(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry:
     given_field, surname_field, parent_field, number_field = FIELDS[record.institution]
     person = entry.person
     before = {"given": person.given, "surname": person.surname, "parent": person.parent}
-    kind, after = _recall_names(spoiler, record, entry, before)
+    kind, after = _recall_changed_names(spoiler, record, entry, before)
     cells = entry.cells
     if surname_field:
         cells[given_field], cells[surname_field] = after["given"], after["surname"]
@@ -46,77 +46,79 @@ def spoil_names(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry:
         cells[given_field], cells[surname_field] = after["surname"], after["given"]
     if parent_field:
         cells[parent_field] = after["parent"]
-    _log_names(spoiler, delivery, record, entry, kind, before)
+    _log_name_defects(spoiler, delivery, record, entry, kind, before)
     if parent_field:
         missing = (6.3, lambda value: WrongValue("parent_missing", None if record.institution == "prosecution" else ""))
-        spoiler.spoil(record.institution, delivery.name, entry.key, cells, entry.said, parent_field, [missing])
+        spoiler.spoil_cell(record.institution, delivery.name, entry.key, cells, entry.said, parent_field, [missing])
     _spoil_number(spoiler, delivery, record, entry, number_field, strangers)
 
 
 _MEMORY = "name_memory"
 
 
-def _recall_names(spoiler: Spoiler, record: CaseRecord, entry: PersonRecord, before: dict[str, str]) -> tuple[str, dict[str, str]]:
+def _recall_changed_names(spoiler: Spoiler, record: CaseRecord, entry: PersonRecord, before: dict[str, str]) -> tuple[str, dict[str, str]]:
     """Return the kind of defect, and the names as this register has them. They are decided once for a record, like every defect."""
 
     def decide(_: Any) -> WrongValue:
-        kind, after = _change_names(spoiler, record, entry.person, dict(before))
+        kind, after = _draw_name_defect(spoiler, record, entry.person, dict(before))
         return WrongValue(kind, (kind, after))
 
-    known = spoiler.recall(record.institution, entry.slot or entry.key, _MEMORY, None, decide)
+    known = spoiler.recall_decision(record.institution, entry.slot or entry.key, _MEMORY, None, decide)
     return known if known is not None else ("", before)
 
 
-def _change_names(spoiler: Spoiler, record: CaseRecord, person: Person, after: dict[str, str]) -> tuple[str, dict[str, str]]:
+def _draw_name_defect(spoiler: Spoiler, record: CaseRecord, person: Person, after: dict[str, str]) -> tuple[str, dict[str, str]]:
     """Draw a defect of the names. Return its kind (empty: none) and the changed names."""
-    rng, happens, place = spoiler.rng, spoiler.happens, record.institution
+    rng, happens, place = spoiler.rng, spoiler.draw_whether_happens, record.institution
     slavic = person.community in SLAVIC or person.citizenship in ("SRB", "MNE", "MKD")
     which = rng.choice(("given", "surname"))
     if place == "courts" and record.cells["gjuha"] == "sr" and happens(62):
-        return "name_cyrillic", {key: spelling.to_cyrillic(value) for key, value in after.items()}
+        return "name_cyrillic", {key: spelling.write_in_cyrillic(value) for key, value in after.items()}
     if place == "courts" and record.cells["gjuha"] == "sr" and happens(40):
-        return _change_all("name_serbian", after, spelling.to_serbian)
+        return _change_all_names("name_serbian", after, spelling.write_in_serbian)
     if place in ("prosecution", "victim_protection", "social_work") and happens(1.2):
-        return "name_cyrillic", {key: spelling.to_cyrillic(value) for key, value in after.items()}
+        return "name_cyrillic", {key: spelling.write_in_cyrillic(value) for key, value in after.items()}
     if place in ("prosecution", "inspectorate") and happens(2.4):
         parent = person.parent
         return "name_parent_inline", {**after, "middle": rng.choice((f"({parent})", f"{parent[0]}.", parent))}
     if slavic and happens(9):
-        return _change_all("name_albanian_spelling", after, spelling.to_albanian)
+        return _change_all_names("name_albanian_spelling", after, spelling.write_in_albanian)
     if not slavic and person.community != "foreign" and happens(3.0):
-        return _change_all("name_serbian", after, spelling.to_serbian)
+        return _change_all_names("name_serbian", after, spelling.write_in_serbian)
     if person.sex == "F" and person.maiden and happens(22):
         return "name_changed_surname", {**after, "surname": person.maiden}
     if happens(2.8):
-        other = person.maiden or rng.choice(names()["Albanian"]["S"])
+        other = person.maiden or rng.choice(read_names()["Albanian"]["S"])
         return "name_double_surname", {**after, "surname": f"{after['surname']}{rng.choice('- ')}{other}"}
     if happens(10.5):
-        return "name_typo", {**after, which: spelling.with_typing_error(rng, after[which])}
+        return "name_typo", {**after, which: spelling.add_typing_error(rng, after[which])}
     if happens(5.0):
         return "name_swapped", after
     if happens(4.0):
         return "name_uppercase", {key: value.upper() for key, value in after.items()}
     if happens(2.4):
         return "name_initial", {**after, "given": after["given"][0] + "."}
-    if any(spelling.without_marks(value) != value for value in after.values()) and happens(4):
-        return _change_all("name_diacritics", after, spelling.without_marks)
+    if any(spelling.remove_diacritics(value) != value for value in after.values()) and happens(4):
+        return _change_all_names("name_diacritics", after, spelling.remove_diacritics)
     if spoiler.settings.noise == "hard":
         if person.nickname and rng.random() < 0.15:
             return "name_nickname", {**after, "given": person.nickname}
-        if rng.random() < 0.02 and any(spelling.misdecode(value) != value for value in after.values()):
-            return "name_mojibake", {key: spelling.misdecode(value) for key, value in after.items()}
+        if rng.random() < 0.02 and any(spelling.misdecode_name(value) != value for value in after.values()):
+            return "name_mojibake", {key: spelling.misdecode_name(value) for key, value in after.items()}
     return "", after
 
 
-def _change_all(kind: str, after: dict[str, str], change: Any) -> tuple[str, dict[str, str]]:
+def _change_all_names(kind: str, after: dict[str, str], change: Any) -> tuple[str, dict[str, str]]:
     """Apply `change` to all names. Return the kind of the defect, or an empty kind if no name changes."""
     changed = {key: change(value) for key, value in after.items()}
     return (kind, changed) if changed != after else ("", after)
 
 
-def _log_names(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, kind: str, before: dict[str, str]) -> None:
+def _log_name_defects(
+    spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, kind: str, before: dict[str, str]
+) -> None:
     """Record the defect in `defects.csv`, a row for each field that differs, if the record is delivered for the first time."""
-    if not kind or not spoiler.first_time(record.institution, entry.slot or entry.key, _MEMORY):
+    if not kind or not spoiler.is_first_time(record.institution, entry.slot or entry.key, _MEMORY):
         return
     given_field, surname_field, parent_field, _ = FIELDS[record.institution]
     true = {given_field: before["given"], surname_field: before["surname"]}
@@ -126,7 +128,7 @@ def _log_names(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: 
         true[parent_field] = before["parent"]
     for name, value in true.items():
         if entry.cells[name] != value:
-            spoiler.log(record.institution, delivery.name, entry.key, kind, name, value, entry.cells[name])
+            spoiler.log_defect(record.institution, delivery.name, entry.key, kind, name, value, entry.cells[name])
 
 
 def _spoil_number(
@@ -146,10 +148,10 @@ def _spoil_number(
     choices = [
         (100.0 if person.bears_number_of else 0.0, lambda _: WrongValue("pn_of_parent", person.bears_number_of)),
         (11.5, lambda _: WrongValue("pn_missing", empty)),
-        (2.7, lambda value: WrongValue("pn_typing_error", spelling.with_wrong_digits(rng, value))),
+        (2.7, lambda value: WrongValue("pn_typing_error", spelling.add_error_to_personal_number(rng, value))),
         (1.9, lambda value: WrongValue("pn_as_float", int(value) if workbook else f"{int(value)}.0" if value[0] != "0" else f"{value}.0")),
-        (1.0, lambda value: WrongValue("pn_with_spaces", spelling.with_spaces(rng, value))),
+        (1.0, lambda value: WrongValue("pn_with_spaces", spelling.add_spaces_to_number(rng, value))),
         (0.6, other),
         (20.0 if person.number.startswith("0") else 0.0, lambda value: WrongValue("pn_leading_zero_lost", value[1:])),
     ]
-    spoiler.spoil(record.institution, delivery.name, entry.key, entry.cells, entry.said, name, choices)
+    spoiler.spoil_cell(record.institution, delivery.name, entry.key, entry.cells, entry.said, name, choices)

@@ -23,7 +23,7 @@ NEW_CODES: Mapping[str, Mapping[tuple[str, str], Mapping[str, str]]] = {
 """Former code -> new code, by institution, table and column."""
 
 
-def day_of_change(settings: Settings) -> date:
+def choose_day_of_change(settings: Settings) -> date:
     """Return the day from which the new codes apply: within a year, and within a quarter."""
     return date(settings.start + settings.years // 2, 5, 15)
 
@@ -33,7 +33,7 @@ def replace_codes(settings: Settings, deliveries: list[Delivery]) -> None:
     done: set[int] = set()  # versions of a period share records
     for delivery in deliveries:
         lists = NEW_CODES.get(delivery.institution, {})
-        if not lists or last_day(delivery.period) < day_of_change(settings):
+        if not lists or last_day(delivery.period) < choose_day_of_change(settings):
             continue
         delivery.faults.add("new_codes")
         for record in delivery.records:

@@ -24,13 +24,13 @@ def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) ->
     cases = CaseDefects(spoiler, numbers)
     strangers = [person for person in world.persons if person.number]
     known = count_files_of_persons(world)
-    repeats = _find_repeats(world)
+    repeats = _find_cases_under_two_numbers(world)
     for delivery in deliveries:
         for record in delivery.records:
             if record.key in repeats:
                 kind, name, true = repeats.pop(record.key)
-                spoiler.log(delivery.institution, delivery.name, record.key, kind, name, true, record.key)
-            cases.spoil(delivery, record, record.charged)
+                spoiler.log_defect(delivery.institution, delivery.name, record.key, kind, name, true, record.key)
+            cases.spoil_case(delivery, record, record.charged)
             for entry in record.persons:
                 if entry.person.unknown:
                     continue
@@ -43,18 +43,18 @@ def count_files_of_persons(world: World) -> Counter[str]:
     """Count the files of the world that each person is in, by person id."""
     counts: Counter[str] = Counter()
     for case in world.cases:
-        counts.update(_ids_of_persons(case))
+        counts.update(_list_person_ids(case))
     return counts
 
 
-def _ids_of_persons(case: Case) -> list[str]:
+def _list_person_ids(case: Case) -> list[str]:
     people: list[Person] = [entry.person for file in case.police for entry in file.people]
     people += [party.person for file in case.prosecution for party in file.parties]
     people += [defendant.person for file in case.courts for defendant in file.defendants]
     return [person.person_id for person in people + [stay.person for stay in case.stays]]
 
 
-def _find_repeats(world: World) -> dict[str, tuple[str, str, str]]:
+def _find_cases_under_two_numbers(world: World) -> dict[str, tuple[str, str, str]]:
     """Return the cases that a register has under two numbers: by the second number the kind of defect, the field and the first number."""
     found: dict[str, tuple[str, str, str]] = {}
     for case in world.cases:

@@ -18,43 +18,43 @@ from sources.simulator.settings import Settings
 FIRST_FILE, FIRST_PARTY, FIRST_CHARGE, FIRST_DECISION, FIRST_REGISTER_ID = 1001, 5001, 9001, 3001, 20001
 
 
-def number_all(cases: list[Case], persons: list[Person], settings: Settings, rng: Random) -> None:
+def assign_all_numbers(cases: list[Case], persons: list[Person], settings: Settings, rng: Random) -> None:
     """Number everything in place. `cases`: in order of their opening."""
     for i, case in enumerate(cases, 1):
         case.case_id = f"C{i:06d}"
     for i, person in enumerate(persons, 1):
         person.person_id = f"P{i:07d}"
-    _number_police(cases, settings, rng)
-    _number_inspectorate(cases, rng)
+    _assign_police_numbers(cases, settings, rng)
+    _assign_inspectorate_numbers(cases, rng)
     files = sorted((file for case in cases for file in case.prosecution), key=lambda file: file.received)
-    _number_prosecution(files, settings, rng)
-    _number_rows(files, rng)
-    _number_courts(sorted((file for case in cases for file in case.courts), key=lambda file: file.entered), rng)
-    _number_prisons(cases, settings, rng)
+    _assign_prosecution_numbers(files, settings, rng)
+    _assign_prosecution_row_ids(files, rng)
+    _assign_court_numbers(sorted((file for case in cases for file in case.courts), key=lambda file: file.entered), rng)
+    _assign_prison_numbers(cases, settings, rng)
 
 
-def _next_serial(rng: Random, counters: dict[tuple[str, int], int], key: tuple[str, int], widest: int) -> int:
+def _draw_next_serial(rng: Random, counters: dict[tuple[str, int], int], key: tuple[str, int], widest: int) -> int:
     counters[key] += rng.randint(1, widest)
     return counters[key]
 
 
-def _number_police(cases: list[Case], settings: Settings, rng: Random) -> None:
+def _assign_police_numbers(cases: list[Case], settings: Settings, rng: Random) -> None:
     """Number the police's cases as `YYYY-RR-NNNNN`, with gaps, since the register has other cases too."""
     counters: dict[tuple[str, int], int] = defaultdict(int)
     widest = max(2, min(40, 40000 // max(settings.cases_per_year, 1)))
     files = [file for case in cases for file in case.police]
     for file in sorted(files, key=lambda file: file.entered or file.since or file.reported):
         year = (file.entered or file.since or file.reported).year
-        file.number = f"{year}-{file.region}-{_next_serial(rng, counters, (file.region, year), widest):05d}"
+        file.number = f"{year}-{file.region}-{_draw_next_serial(rng, counters, (file.region, year), widest):05d}"
 
 
-def _number_inspectorate(cases: list[Case], rng: Random) -> None:
+def _assign_inspectorate_numbers(cases: list[Case], rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     for file in sorted((file for case in cases for file in case.inspectorate), key=lambda file: file.received):
-        file.number = f"IPK-{_next_serial(rng, counters, ('IPK', file.received.year), 2):03d}/{file.received.year}"
+        file.number = f"IPK-{_draw_next_serial(rng, counters, ('IPK', file.received.year), 2):03d}/{file.received.year}"
 
 
-def _number_prosecution(files: list[ProsecutionFile], settings: Settings, rng: Random) -> None:
+def _assign_prosecution_numbers(files: list[ProsecutionFile], settings: Settings, rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     given: dict[tuple[str, int], list[ProsecutionFile]] = defaultdict(list)
     for i, file in enumerate(files):
@@ -66,11 +66,11 @@ def _number_prosecution(files: list[ProsecutionFile], settings: Settings, rng: R
             given[key].remove(other)  # no number is borne by three seats
             file.number = other.number
             continue
-        file.number = f"PP.{file.register}.nr.{_next_serial(rng, counters, key, 1)}/{file.received.year}"
+        file.number = f"PP.{file.register}.nr.{_draw_next_serial(rng, counters, key, 1)}/{file.received.year}"
         given[key].append(file)
 
 
-def _number_rows(files: list[ProsecutionFile], rng: Random) -> None:
+def _assign_prosecution_row_ids(files: list[ProsecutionFile], rng: Random) -> None:
     """Number the parties, charges and decisions: their ids count through the whole database, in order of entry; indictments are numbered
     by seat and year."""
     parties = sorted(((party.since, file.file_id, party) for file in files for party in file.parties), key=lambda row: row[:2])
@@ -84,28 +84,28 @@ def _number_rows(files: list[ProsecutionFile], rng: Random) -> None:
     decisions = sorted(((decision.day, file.file_id, decision) for file in files for decision in file.decisions), key=lambda row: row[:2])
     for i, (_, _, decision) in enumerate(decisions):
         decision.decision_id = FIRST_DECISION + i
-    _number_indictments([decision for _, _, decision in decisions], rng)
+    _assign_indictment_numbers([decision for _, _, decision in decisions], rng)
 
 
-def _number_indictments(decisions: Iterable[Decision], rng: Random) -> None:
+def _assign_indictment_numbers(decisions: Iterable[Decision], rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     given: dict[str, str] = {}
     for decision in decisions:
         if decision.indictment:
             if decision.indictment not in given:
-                given[decision.indictment] = f"AKT.nr.{_next_serial(rng, counters, ('AKT', decision.day.year), 3)}/{decision.day.year}"
+                given[decision.indictment] = f"AKT.nr.{_draw_next_serial(rng, counters, ('AKT', decision.day.year), 3)}/{decision.day.year}"
             decision.indictment = given[decision.indictment]
 
 
-def _number_courts(files: list[CourtFile], rng: Random) -> None:
+def _assign_court_numbers(files: list[CourtFile], rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     for file in files:
-        file.number = f"{file.register}.nr.{_next_serial(rng, counters, (file.register, file.entered.year), 2)}/{file.entered.year}"
+        file.number = f"{file.register}.nr.{_draw_next_serial(rng, counters, (file.register, file.entered.year), 2)}/{file.entered.year}"
         if file.taken_over and file.former:
             file.number += f" (ish {file.former.number})"
 
 
-def _number_prisons(cases: list[Case], settings: Settings, rng: Random) -> None:
+def _assign_prison_numbers(cases: list[Case], settings: Settings, rng: Random) -> None:
     """Number the persons in the prisons' register. A person mostly keeps the number in later stays; sometimes a later commitment gets a
     new one."""
     stays = sorted((stay for case in cases for stay in case.stays), key=lambda stay: (stay.admitted, stay.commitment))

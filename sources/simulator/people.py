@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
-from sources.simulator.codes import names, places
+from sources.simulator.codes import read_names, read_places
 from sources.simulator.model import Person
 from sources.simulator.settings import Settings
 
@@ -16,26 +16,28 @@ FOREIGN_VICTIMS = (("ALB", 30), ("MDA", 34), ("SRB", 8), ("ROU", 8), ("BGR", 6),
 WEIGHTS = (4, 3, 2, 7, 6, 5, 4, 3, 2)
 
 
-def check_digit(first_nine: str) -> str:
+def compute_check_digit(first_nine: str) -> str:
     """Return the tenth digit of a personal number (docs/reference/sources-of-facts.md, Personal number)."""
     rest = 11 - sum(weight * int(digit) for weight, digit in zip(WEIGHTS, first_nine, strict=True)) % 11
     return "0" if rest >= 10 else str(rest)
 
 
 def draw_stranger(rng: Random, sex: str, born: range) -> Person:
-    """Draw an Albanian resident, born in one of the years `born`, outside the simulated world: without id, the number not reserved."""
-    lists = names()["Albanian"]
+    """Draw an Albanian resident, born in one of the years `born`, outside the simulated world: The person has no id, and the personal
+    number is not reserved.
+    """
+    lists = read_names()["Albanian"]
     nine = f"1{rng.randrange(10**8):08d}"
     birth_date = date(rng.randrange(born.start, born.stop), rng.randrange(1, 13), rng.randrange(1, 28))
-    home = rng.choice(list(places()["municipalities"]))
+    home = rng.choice(list(read_places()["municipalities"]))
     person = Person(rng.choice(lists[sex]), rng.choice(lists["S"]), rng.choice(lists["M"]), sex, birth_date, "XKX", "Albanian", home, home)
-    person.number = nine + check_digit(nine)
+    person.number = nine + compute_check_digit(nine)
     return person
 
 
-def _name_lists(key: str) -> dict[str, list[str]]:
-    lists = names()[key]
-    return {**names()[lists["like"]], **lists} if "like" in lists else lists
+def _read_name_lists(key: str) -> dict[str, list[str]]:
+    lists = read_names()[key]
+    return {**read_names()[lists["like"]], **lists} if "like" in lists else lists
 
 
 class PersonMaker:
@@ -45,26 +47,26 @@ class PersonMaker:
         self.rng, self.settings = rng, settings
         self.persons: list[Person] = []
         self._numbers: set[str] = set()
-        municipalities = places()["municipalities"]
-        regions = places()["regions"]
+        municipalities = read_places()["municipalities"]
+        regions = read_places()["regions"]
         size = {name: sum(row[0] == region for row in municipalities.values()) for name, (region, *_) in municipalities.items()}
         self._municipalities = list(municipalities)
         self._weights = [regions[row[0]][1] / size[name] * (3 if name == regions[row[0]][0] else 1) for name, row in municipalities.items()]
 
-    def reserve(self, numbers: set[str]) -> None:
+    def reserve_numbers(self, numbers: set[str]) -> None:
         """Reserve personal numbers that other persons have already."""
         self._numbers |= numbers
 
-    def municipality(self) -> str:
+    def draw_municipality(self) -> str:
         """Draw a municipality, by the size of its police region; seats are drawn more often."""
         return self.rng.choices(self._municipalities, self._weights)[0]
 
-    def number(self, first: str = "") -> str:
+    def draw_personal_number(self, first: str = "") -> str:
         """Draw a personal number that nobody else has, mostly with the first digit 1, sometimes 0 or 2, or with the first digit `first`."""
         while True:
             lead = first or self.rng.choices("102", (80, 10, 10))[0]
             nine = lead + f"{self.rng.randrange(10**8):08d}"
-            number = nine + check_digit(nine)
+            number = nine + compute_check_digit(nine)
             if number not in self._numbers:
                 self._numbers.add(number)
                 return number
@@ -73,66 +75,94 @@ class PersonMaker:
         return on - timedelta(days=int(365.25 * self.rng.triangular(youngest, oldest, youngest + (oldest - youngest) * 0.3)) + 1)
 
     def _draw_names(self, key: str, sex: str) -> tuple[str, str, str]:
-        lists = _name_lists(key)
+        lists = _read_name_lists(key)
         rng = self.rng
         # Some names are much more common than others: the head of each list is drawn more often.
         pick = lambda pool: pool[min(int(rng.expovariate(2.2 / len(pool))), len(pool) - 1)]  # noqa: E731
         return pick(lists[sex]), pick(lists["S"]), pick(lists["M"])
 
-    def local(self, sex: str, on: date, youngest: float = 18, oldest: float = 62, municipality: str | None = None) -> Person:
+    def make_resident(self, sex: str, on: date, youngest: float = 18, oldest: float = 62, municipality: str | None = None) -> Person:
         """Make a citizen of Kosovo who is between `youngest` and `oldest` years old on a day."""
         rng = self.rng
         community = rng.choices([name for name, _ in COMMUNITIES], [weight for _, weight in COMMUNITIES])[0]
         given, surname, parent = self._draw_names(community, sex)
-        home = municipality if municipality and rng.random() < 0.6 else self.municipality()
-        born_in = home if rng.random() < 0.8 else "fsh. " + rng.choice(names()["villages"])
+        home = municipality if municipality and rng.random() < 0.6 else self.draw_municipality()
+        born_in = home if rng.random() < 0.8 else "fsh. " + rng.choice(read_names()["villages"])
         person = Person(
-            given, surname, parent, sex, self._draw_birth_date(on, youngest, oldest), "XKX", community, home, born_in, self.number()
+            given,
+            surname,
+            parent,
+            sex,
+            self._draw_birth_date(on, youngest, oldest),
+            "XKX",
+            community,
+            home,
+            born_in,
+            self.draw_personal_number(),
         )
         if sex == "F" and (on - person.born).days > 22 * 365 and rng.random() < 0.25:
             person.maiden = self._draw_names(community, sex)[1]
         return self.register_person(person)
 
-    def foreigner(self, sex: str, on: date, role: str, youngest: float = 18, oldest: float = 45) -> Person:
+    def make_foreigner(self, sex: str, on: date, role: str, youngest: float = 18, oldest: float = 45) -> Person:
         """Make a foreigner, mostly without personal number. Suspects and victims come from different countries."""
         rng = self.rng
         table = FOREIGN_VICTIMS if role == "V" else FOREIGN_SUSPECTS
         country = rng.choices([name for name, _ in table], [weight for _, weight in table])[0]
         given, surname, parent = self._draw_names(country, sex)
-        number = self.number("9") if rng.random() < 0.12 else ""
-        born_in = rng.choice(names()[country]["born"])
-        home = self.municipality() if rng.random() < 0.6 else ""
+        number = self.draw_personal_number("9") if rng.random() < 0.12 else ""
+        born_in = rng.choice(read_names()[country]["born"])
+        home = self.draw_municipality() if rng.random() < 0.6 else ""
         return self.register_person(
             Person(given, surname, parent, sex, self._draw_birth_date(on, youngest, oldest), country, "foreign", home, born_in, number)
         )
 
-    def make_brother(self, of: Person, twin: bool = False) -> Person:
+    def make_brother(self, relative: Person, twin: bool = False) -> Person:
         """Make a brother of a person, with the same surname, parent and home; a twin also has the same birth date."""
         rng = self.rng
-        lists = _name_lists(of.community if of.community in names() else of.citizenship)
-        given = rng.choice([name for name in lists["M"] if name != of.given])
-        born = of.born if twin else of.born + timedelta(days=rng.choice((-1, 1)) * rng.randint(330, 2200))
-        number = self.number() if of.number else ""
+        lists = _read_name_lists(relative.community if relative.community in read_names() else relative.citizenship)
+        given = rng.choice([name for name in lists["M"] if name != relative.given])
+        born = relative.born if twin else relative.born + timedelta(days=rng.choice((-1, 1)) * rng.randint(330, 2200))
+        number = self.draw_personal_number() if relative.number else ""
         return self.register_person(
-            Person(given, of.surname, of.parent, "M", born, of.citizenship, of.community, of.municipality, of.birthplace, number)
+            Person(
+                given,
+                relative.surname,
+                relative.parent,
+                "M",
+                born,
+                relative.citizenship,
+                relative.community,
+                relative.municipality,
+                relative.birthplace,
+                number,
+            )
         )
 
-    def child(self, of: Person, on: date) -> Person:
+    def make_child(self, parent: Person, on: date) -> Person:
         """Make a minor child of a person. With `hard` noise some are registered under the parent's number."""
         rng = self.rng
         sex = rng.choice("MF")
-        key = of.community if of.community in names() else of.citizenship
+        key = parent.community if parent.community in read_names() else parent.citizenship
         given = self._draw_names(key, sex)[0]
         person = Person(
-            given, of.surname, of.given, sex, self._draw_birth_date(on, 3, 15), of.citizenship, of.community, of.municipality, of.birthplace
+            given,
+            parent.surname,
+            parent.given,
+            sex,
+            self._draw_birth_date(on, 3, 15),
+            parent.citizenship,
+            parent.community,
+            parent.municipality,
+            parent.birthplace,
         )
-        if of.number and rng.random() < self.settings.parent_number * 4:
-            person.bears_number_of = of.number
-        person.number = self.number() if of.number else ""
+        if parent.number and rng.random() < self.settings.parent_number * 4:
+            person.bears_number_of = parent.number
+        person.number = self.draw_personal_number() if parent.number else ""
         return self.register_person(person)
 
     def register_person(self, person: Person) -> Person:
         """Add a person to the world. Some get a nickname under which others know them."""
-        person.nickname = names()["nicknames"].get(person.given, "")
+        person.nickname = read_names()["nicknames"].get(person.given, "")
         self.persons.append(person)
         return person

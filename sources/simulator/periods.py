@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from datetime import date
 
-from sources.periods import Cadence, between
+from sources.periods import Cadence, periods_between
 
 
-def quarter(day: date) -> str:
+def name_quarter(day: date) -> str:
     """Return the quarter of a day: `2013-Q2`."""
     return f"{day.year}-Q{(day.month + 2) // 3}"
 
 
-def simulated_periods(start: int, years: int, cadence: Cadence) -> list[str]:
+def list_simulated_periods(start: int, years: int, cadence: Cadence) -> list[str]:
     """Return all periods of a cadence in `years` years from the year `start` on, in order."""
-    return between(date(start, 1, 1), date(start + years - 1, 12, 31), cadence)
+    return periods_between(date(start, 1, 1), date(start + years - 1, 12, 31), cadence)
 
 
-def quarters(start: int, years: int) -> list[str]:
+def list_quarters(start: int, years: int) -> list[str]:
     """Return all quarters of `years` years from the year `start` on, in order."""
-    return simulated_periods(start, years, "quarterly")
+    return list_simulated_periods(start, years, "quarterly")

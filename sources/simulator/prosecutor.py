@@ -10,14 +10,14 @@ from datetime import date, timedelta
 from random import Random
 
 from sources.simulator.aftermath import try_and_sentence
-from sources.simulator.codes import Offence, offence, seat_of
+from sources.simulator.codes import Offence, find_seat, make_offence
 from sources.simulator.model import Case, Charge, Decision, InspectorateFile, Party, Person, PoliceFile, ProsecutionFile
 from sources.simulator.settings import Settings
 
 SENDERS = ("QPS", "OJQ", "IP", "EULEX")
 
 
-def _form_of_charge(case: Case, charged: Offence) -> str | None:
+def _find_form_of_charge(case: Case, charged: Offence) -> str | None:
     """Return the form of exploitation of a charge: that of the matter, or the one that belongs to the offence."""
     if charged.group in ("trafficking", "withholding_identity_papers"):
         return case.form
@@ -42,14 +42,14 @@ class Prosecutor:
 
     def _make_charges(self, case: Case, kind: str, since: date) -> list[Charge]:
         rng = self.rng
-        main = offence(kind, case.offence_day, rng.choices("12", (8, 2))[0])
-        charges = [Charge(main, _form_of_charge(case, main), True, since)]
+        main = make_offence(kind, case.offence_day, rng.choices("12", (8, 2))[0])
+        charges = [Charge(main, _find_form_of_charge(case, main), True, since)]
         if rng.random() < 0.14 and main.group != "prostitution":
             kinds = ["injury", "threat", "kidnapping", "organised_crime", "weapons", "pornography"]
             if main.group == "trafficking":
                 kinds += ["withholding_identity_papers", "withholding_identity_papers"]
-            second = offence(rng.choice([name for name in kinds if name != main.kind]), case.offence_day)
-            charges.append(Charge(second, _form_of_charge(case, second), False, since))
+            second = make_offence(rng.choice([name for name in kinds if name != main.kind]), case.offence_day)
+            charges.append(Charge(second, _find_form_of_charge(case, second), False, since))
         return charges
 
     def receive_report(
@@ -64,17 +64,17 @@ class Prosecutor:
         """Open a file on a report that comes in, with its parties, charged with the offence as the prosecution sees it."""
         rng = self.rng
         kind = self._draw_charged_offence(case.kind, case.form)
-        register = "II" if offence(kind, case.offence_day).group in ("prostitution", "other") else "I"
+        register = "II" if make_offence(kind, case.offence_day).group in ("prostitution", "other") else "I"
         text = None
         if source == "TJ" and rng.random() < 0.7:
             text = f"{rng.choice(SENDERS)} {rng.randrange(10, 999)}/{received.year}"
-        pp = ProsecutionFile(register, seat_of(case.municipality), received, source, sender, text, statuses=[(received, "HET")])
+        pp = ProsecutionFile(register, find_seat(case.municipality), received, source, sender, text, statuses=[(received, "HET")])
         pp.parties = [Party(person, "D", received, self._make_charges(case, kind, received)) for person in suspects]
         pp.parties += [Party(person, "V", received) for person in victims if rng.random() < 0.92]
         case.prosecution.append(pp)
         return pp
 
-    def prosecute(self, case: Case, pp: ProsecutionFile, after: date) -> None:
+    def decide_on_file(self, case: Case, pp: ProsecutionFile, after: date) -> None:
         """Let the prosecution decide on a file after a day; an indictment is followed by courts and prisons."""
         rng = self.rng
         if rng.random() < 0.9:
@@ -82,13 +82,13 @@ class Prosecutor:
         if rng.random() < 0.06:
             pp.statuses.append((pp.received + timedelta(days=rng.randrange(20, 60)), "PEZ"))
         day = after + timedelta(days=rng.randrange(35, 330))
-        if len(pp.defendants(day)) > 1 and rng.random() < 0.07 and self.settings.may_split(case.opened):
+        if len(pp.defendants(day)) > 1 and rng.random() < 0.07 and self.settings.may_have_several_files(case.opened):
             self._separate_defendant(case, pp, day)
         outcome = rng.choices(("AKT", "HUD", "PUSH", "open"), (66, 15, 13, 6))[0]
         if outcome != "open":
-            self.decide(case, pp, outcome, day)
+            self.apply_outcome(case, pp, outcome, day)
 
-    def decide(self, case: Case, pp: ProsecutionFile, outcome: str, day: date) -> None:
+    def apply_outcome(self, case: Case, pp: ProsecutionFile, outcome: str, day: date) -> None:
         """Apply an outcome of the investigation: add the decisions, and what follows an indictment."""
         rng = self.rng
         pp.statuses.append((day, outcome))
@@ -130,7 +130,7 @@ class Prosecutor:
         new.parties = [Party(party.person, "D", day, charges)]
         case.prosecution.append(new)
         decided = day + timedelta(days=rng.randrange(30, 260))
-        self.decide(case, new, rng.choices(("AKT", "HUD", "PUSH"), (70, 15, 15))[0], decided)
+        self.apply_outcome(case, new, rng.choices(("AKT", "HUD", "PUSH"), (70, 15, 15))[0], decided)
 
     def join_files(self, case: Case, host: ProsecutionFile, second: PoliceFile, received: date, joined: date) -> None:
         """Open a second file on the matter, from a second police case, and join it to the first (`BASH`); its defendants move to the

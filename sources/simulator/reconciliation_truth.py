@@ -11,13 +11,13 @@ from datetime import date
 
 from sources.periods import first_day, last_day
 from sources.simulator.model import Case, World
-from sources.simulator.periods import quarter, quarters
+from sources.simulator.periods import list_quarters, name_quarter
 from sources.simulator.record_statuses import RecordHistory
 
 Row = list[str]
 
 
-def _earliest_days(pairs: list[tuple[str, date | None]]) -> dict[str, date | None]:
+def _find_earliest_days(pairs: list[tuple[str, date | None]]) -> dict[str, date | None]:
     """Return the earliest day of each case. The day is None if the case is there and the event is not."""
     found: dict[str, date | None] = {}
     for case_id, day in pairs:
@@ -26,28 +26,30 @@ def _earliest_days(pairs: list[tuple[str, date | None]]) -> dict[str, date | Non
     return found
 
 
-def reconcile_all(world: World, history: RecordHistory) -> list[Row]:
+def build_reconciliation_rows(world: World, history: RecordHistory) -> list[Row]:
     """Return the rows of `reconciliation.csv`: step, period, case, person, outcome, detail."""
-    periods = quarters(world.start, world.years)
+    periods = list_quarters(world.start, world.years)
     first, last = first_day(periods[0]), last_day(periods[-1])
     cases = {case.case_id: case for case in world.cases}
     rows: list[Row] = []
     for sender, source in (("police", "PK"), ("inspectorate", "IPK")):
-        sent = _earliest_days([(record.case_id, record.true["sent"]) for record in history.cases(sender)])
-        received = _earliest_days([(r.case_id, r.true["registered"]) for r in history.cases("prosecution") if r.true["source"] == source])
+        sent = _find_earliest_days([(record.case_id, record.true["sent"]) for record in history.list_counted_cases(sender)])
+        received = _find_earliest_days(
+            [(r.case_id, r.true["registered"]) for r in history.list_counted_cases("prosecution") if r.true["source"] == source]
+        )
         for case_id in sorted({*sent, *received}):
             if case_id not in received and sent[case_id] is None:
                 continue
             why = _explain_not_received(cases[case_id], first, last)
             rows.append(
-                _reconciliation_row(f"{sender}_prosecution", case_id, "", sent, received, why, f"no {sender} delivery holds the case")
+                _build_reconciliation_row(f"{sender}_prosecution", case_id, "", sent, received, why, f"no {sender} delivery holds the case")
             )
     rows += _reconcile_courts(history, cases, first, last)
     rows += _reconcile_prisons(history, cases, last)
     return rows
 
 
-def _reconciliation_row(
+def _build_reconciliation_row(
     step: str,
     case_id: str,
     person: str,
@@ -59,7 +61,7 @@ def _reconciliation_row(
 ) -> Row:
     key = key or case_id
     day = upstream.get(key) or downstream.get(key)
-    period = quarter(day) if day else ""
+    period = name_quarter(day) if day else ""
     if key in upstream and key in downstream:
         return [step, period, case_id, person, "matched", ""]
     if key in upstream:
@@ -70,25 +72,25 @@ def _reconciliation_row(
 def _explain_not_received(case: Case, first: date, last: date) -> str:
     if not case.prosecution:
         return "lost"
-    return _describe_time(
+    return _describe_time_of_event(
         min(file.received for file in case.prosecution), first, last, "received", "no prosecution delivery holds the case"
     )
 
 
-def _describe_time(day: date, first: date, last: date, verb: str, otherwise: str) -> str:
+def _describe_time_of_event(day: date, first: date, last: date, verb: str, otherwise: str) -> str:
     if day > last:
         return f"{verb} after the last delivery"
     return f"{verb} before the first delivery" if day < first else otherwise
 
 
 def _reconcile_courts(history: RecordHistory, cases: dict[str, Case], first: date, last: date) -> list[Row]:
-    indicted = _earliest_days(
+    indicted = _find_earliest_days(
         [
             (record.case_id, min((p.true["day"] for p in record.decisions if p.true["kind"] == "AKT"), default=None))
-            for record in history.cases("prosecution")
+            for record in history.list_counted_cases("prosecution")
         ]
     )
-    received = _earliest_days([(record.case_id, record.true["registered"]) for record in history.cases("courts")])
+    received = _find_earliest_days([(record.case_id, record.true["registered"]) for record in history.list_counted_cases("courts")])
     rows = []
     for case_id in sorted({*indicted, *received}):
         if case_id not in received and indicted[case_id] is None:
@@ -96,9 +98,9 @@ def _reconcile_courts(history: RecordHistory, cases: dict[str, Case], first: dat
         files = cases[case_id].courts
         why = "lost"
         if files:
-            why = _describe_time(min(file.received for file in files), first, last, "received", "no court delivery holds the case")
+            why = _describe_time_of_event(min(file.received for file in files), first, last, "received", "no court delivery holds the case")
         rows.append(
-            _reconciliation_row("prosecution_courts", case_id, "", indicted, received, why, "no prosecution delivery holds the case")
+            _build_reconciliation_row("prosecution_courts", case_id, "", indicted, received, why, "no prosecution delivery holds the case")
         )
     return rows
 
@@ -107,14 +109,14 @@ def _reconcile_prisons(history: RecordHistory, cases: dict[str, Case], last: dat
     """Compare, for each person, final sentences to imprisonment with admissions as a convict for the same case."""
     sentenced: dict[str, date | None] = {}
     tried: set[str] = set()
-    for person, record, _ in history.persons("courts"):
+    for person, record, _ in history.list_counted_persons("courts"):
         key = f"{record.case_id} {person.person.person_id}"
         tried.add(key)
         judgments = sorted((part.true for part in person.judgments), key=lambda true: true["day"])
         if judgments and judgments[-1]["kind"] == "DEN" and judgments[-1]["final"] and judgments[-1]["prison"]:
             sentenced[key] = min(sentenced.get(key) or date.max, judgments[-1]["final"])
     admitted: dict[str, date | None] = defaultdict(lambda: None)
-    for person, record, _ in history.persons("corrections"):
+    for person, record, _ in history.list_counted_persons("corrections"):
         if record.true["status"] == "D":
             key = f"{record.case_id} {person.person.person_id}"
             admitted[key] = min(admitted[key] or date.max, record.true["registered"])
@@ -130,5 +132,5 @@ def _reconcile_prisons(history: RecordHistory, cases: dict[str, Case], last: dat
             day = min(stay.admitted for stay in stays)
             why = "admitted after the last delivery" if day > last else "no corrections delivery holds the admission"
         none = "no court delivery holds the final judgment"
-        rows.append(_reconciliation_row("courts_corrections", case_id, person_id, sentenced, dict(admitted), why, none, key))
+        rows.append(_build_reconciliation_row("courts_corrections", case_id, person_id, sentenced, dict(admitted), why, none, key))
     return rows

@@ -43,15 +43,15 @@ class RecordHistory:
     states: list[RecordState] = field(default_factory=list)
     accepted: dict[Key, RecordState] = field(default_factory=dict)
 
-    def cases(self, institution: str) -> list[CaseRecord]:
+    def list_counted_cases(self, institution: str) -> list[CaseRecord]:
         """Return the accepted case records of an institution that count, that is, those that are not cancelled."""
-        return [record for record in self.all_cases(institution) if not record.cancelled]
+        return [record for record in self.list_all_accepted_cases(institution) if not record.cancelled]
 
-    def all_cases(self, institution: str) -> list[CaseRecord]:
+    def list_all_accepted_cases(self, institution: str) -> list[CaseRecord]:
         """Return the accepted case records of an institution."""
         return [state.record for key, state in self.accepted.items() if key[:2] == (institution, "case")]
 
-    def persons(self, institution: str) -> list[tuple[PersonRecord, CaseRecord, CaseRecord | None]]:
+    def list_counted_persons(self, institution: str) -> list[tuple[PersonRecord, CaseRecord, CaseRecord | None]]:
         """Return the accepted person records of an institution in cases that count: the person, the case record in which it was
         delivered, and the accepted case record, if there is one."""
         found = []
@@ -64,7 +64,7 @@ class RecordHistory:
         return found
 
 
-def _delivered_states(delivery: Delivery) -> Iterator[RecordState]:
+def _list_delivered_states(delivery: Delivery) -> Iterator[RecordState]:
     """Yield the states that a delivery contains."""
     for record in delivery.records:
         if not record.absent:
@@ -84,7 +84,7 @@ def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
         quarter: dict[Key, RecordState] = {}
         for delivery in versions:
             present = set()
-            for state in _delivered_states(delivery):
+            for state in _list_delivered_states(delivery):
                 result.states.append(state)
                 present.add(state.key)
                 if not state.readable:
@@ -101,13 +101,13 @@ def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
                 before[key].status = "superseded"
             before[key] = state
             state.status = "accepted"
-        _supersede_left_positions(before, quarter)
-    _supersede_replaced(before, usable)
+        _supersede_persons_absent_from_list(before, quarter)
+    _supersede_replaced_files(before, usable)
     result.accepted = before
     return result
 
 
-def _supersede_left_positions(before: dict[Key, RecordState], quarter: dict[Key, RecordState]) -> None:
+def _supersede_persons_absent_from_list(before: dict[Key, RecordState], quarter: dict[Key, RecordState]) -> None:
     """Supersede the persons at positions that the latest list of their case lacks.
 
     A file that is cut is that of cases (`faults`): the list of persons beside it is whole.
@@ -119,7 +119,7 @@ def _supersede_left_positions(before: dict[Key, RecordState], quarter: dict[Key,
             before.pop(key).status = "superseded"
 
 
-def _supersede_replaced(accepted: dict[Key, RecordState], usable: list[Delivery]) -> None:
+def _supersede_replaced_files(accepted: dict[Key, RecordState], usable: list[Delivery]) -> None:
     """Supersede the files, with all their parties, whose old id is in the crosswalk of the latest delivery of a period."""
     counting = {(delivery.institution, delivery.period): delivery for delivery in usable}
     new_of = {str(old): str(new) for delivery in counting.values() for table, old, new in delivery.crosswalk if table == "lenda"}
@@ -129,7 +129,7 @@ def _supersede_replaced(accepted: dict[Key, RecordState], usable: list[Delivery]
             accepted.pop(key).status = "superseded"
 
 
-def record_rows(history: RecordHistory) -> list[list[str]]:
+def build_record_rows(history: RecordHistory) -> list[list[str]]:
     """Return the rows of `records.csv`: institution, entity, record key, case, person, delivery, expected status, and another status
     that is as good."""
     order = {name: i for i, name in enumerate((*INSTITUTIONS, *BOTH))}

@@ -15,7 +15,7 @@ from random import Random
 
 from sources.periods import first_day, last_day
 from sources.simulator import register_records
-from sources.simulator.codes import offence, places, seat_of
+from sources.simulator.codes import find_seat, make_offence, read_places
 from sources.simulator.defects import Spoiler
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import (
@@ -33,7 +33,7 @@ from sources.simulator.model import (
 )
 from sources.simulator.new_codes import replace_codes
 from sources.simulator.people import PersonMaker
-from sources.simulator.periods import quarter
+from sources.simulator.periods import name_quarter
 from sources.simulator.prosecutor import Prosecutor
 from sources.simulator.records import CaseRecord
 from sources.simulator.settings import Settings
@@ -84,23 +84,23 @@ def change_world(settings: Settings, cases: list[Case], people: PersonMaker) -> 
             change(people.rng, settings, cases, people)
 
 
-def _unchanged_police_files(cases: list[Case]) -> Iterator[tuple[Case, PoliceFile]]:
+def _list_unchanged_police_files(cases: list[Case]) -> Iterator[tuple[Case, PoliceFile]]:
     """Yield the police cases with one file that no kind has changed yet, with that file."""
     for case in cases:
         if len(case.police) == 1 and not (case.police[0].entered or case.police[0].cancelled or case.police[0].numbered_by_position):
             yield case, case.police[0]
 
 
-def _enter_late(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
+def _enter_police_cases_late(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Let the police enter some cases two to five quarters after the report, under a number of that year."""
-    for _, file in _unchanged_police_files(cases):
+    for _, file in _list_unchanged_police_files(cases):
         if rng.random() < 0.06:
             file.entered = file.reported + timedelta(days=rng.randrange(185, 460))
 
 
 def _add_unknown_persons(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Add suspects and victims without a name to police cases; some are also charged at the prosecution."""
-    for _, file in _unchanged_police_files(cases):
+    for _, file in _list_unchanged_police_files(cases):
         for _ in range(rng.choices((0, 1, 2), (92, 6, 2))[0]):
             role = "S" if rng.random() < 0.8 else "V"
             entry = PolicePerson(_make_unknown_person(rng, people), role, file.reported, seq=len(file.people) + 1)
@@ -127,27 +127,30 @@ def _add_cancelled_records(rng: Random, settings: Settings, cases: list[Case], p
     begin = date(settings.start, 1, 1)
     for n in range(share * 2):
         opened = begin + timedelta(days=rng.randrange(settings.years * 365 - 30))
-        case = Case(opened, opened - timedelta(days=rng.randrange(1, 40)), "trafficking", "sexual", people.municipality())
-        person, charged = people.local(rng.choice("MF"), opened, municipality=case.municipality), offence("trafficking", case.offence_day)
+        case = Case(opened, opened - timedelta(days=rng.randrange(1, 40)), "trafficking", "sexual", people.draw_municipality())
+        person, charged = (
+            people.make_resident(rng.choice("MF"), opened, municipality=case.municipality),
+            make_offence("trafficking", case.offence_day),
+        )
         cancelled = opened + timedelta(days=rng.randrange(1, 200))
         if n % 2:
-            pp = ProsecutionFile("I", seat_of(case.municipality), opened, "TJ", None, statuses=[(opened, "HET"), (cancelled, "ANULUAR")])
+            pp = ProsecutionFile("I", find_seat(case.municipality), opened, "TJ", None, statuses=[(opened, "HET"), (cancelled, "ANULUAR")])
             pp.parties = [Party(person, "D", opened, [Charge(charged, "sexual", True, opened)])]
             case.prosecution.append(pp)
         else:
-            region = places()["municipalities"][case.municipality][0]
+            region = read_places()["municipalities"][case.municipality][0]
             station = f"Stacioni Policor {case.municipality}"
             file = PoliceFile(region, opened, case.offence_day, station, case.municipality, charged, case.form, cancelled=cancelled)
             file.people = [PolicePerson(person, "S", opened, opened if rng.random() < 0.5 else None, 1)]
             case.police.append(file)
         cases.append(case)
-    _register_again(rng, settings, cases)
+    _register_matters_again(rng, settings, cases)
 
 
-def _register_again(rng: Random, settings: Settings, cases: list[Case]) -> None:
+def _register_matters_again(rng: Random, settings: Settings, cases: list[Case]) -> None:
     """Add second files on the same matter under another number, which are later cancelled. Neither file names the other."""
-    for case, file in list(_unchanged_police_files(cases)):
-        if not settings.may_split(case.opened):
+    for case, file in list(_list_unchanged_police_files(cases)):
+        if not settings.may_have_several_files(case.opened):
             continue
         if rng.random() < 0.02:
             twin = replace(file, sent=None, closed=None, pp=None, pp_known=None)
@@ -170,7 +173,7 @@ def _reopen_cases(rng: Random, settings: Settings, cases: list[Case], people: Pe
     """Reopen closed police cases, of which some are then sent to the prosecution, and dismissed files of the prosecution, of which some
     go to court."""
     prosecutor = Prosecutor(rng, settings)
-    for case, file in _unchanged_police_files(cases):
+    for case, file in _list_unchanged_police_files(cases):
         if file.closed and file.sent is None and not case.prosecution and rng.random() < 0.4:
             file.reopened = file.closed + timedelta(days=rng.randrange(95, 300))
             if rng.random() < 0.6:
@@ -181,31 +184,33 @@ def _reopen_cases(rng: Random, settings: Settings, cases: list[Case], people: Pe
                 }
                 file.pp = prosecutor.receive_report(case, received, "PK", file, of_role["S"], of_role["V"])
                 file.pp_known = received + timedelta(days=rng.randrange(0, 12))
-                prosecutor.prosecute(case, file.pp, received)
+                prosecutor.decide_on_file(case, file.pp, received)
         elif len(case.prosecution) == 1 and case.prosecution[0].statuses[-1][1] == "HUD" and rng.random() < 0.35:
             pp = case.prosecution[0]
             day = pp.statuses[-1][0] + timedelta(days=rng.randrange(95, 300))
             pp.statuses.append((day, "HET"))
             pp.decisions.append(Decision("FILL", day))
             if rng.random() < 0.6:
-                prosecutor.decide(case, pp, rng.choice(("AKT", "AKT", "HUD")), day + timedelta(days=rng.randrange(20, 200)))
+                prosecutor.apply_outcome(case, pp, rng.choice(("AKT", "AKT", "HUD")), day + timedelta(days=rng.randrange(20, 200)))
 
 
-def _change_lists(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
+def _change_person_lists(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Change lists in which `Nr_rendor` is the position of a person: in a later quarter a person is added anywhere in the list, or a
     person entered by mistake is taken out."""
-    for case, file in _unchanged_police_files(cases):
-        later = sorted(day for day in register_records.police_change_days(file) if quarter(day) != quarter(file.reported))
+    for case, file in _list_unchanged_police_files(cases):
+        later = sorted(day for day in register_records.list_police_change_days(file) if name_quarter(day) != name_quarter(file.reported))
         if not later or file.reopened or rng.random() >= 0.3:
             continue
         file.numbered_by_position = True
         day = rng.choice(later)
         if rng.random() < 0.6:
             role = rng.choice("SW")
-            added = PolicePerson(people.local(rng.choice("MF"), day, 18, 60, case.municipality), role, day)
+            added = PolicePerson(people.make_resident(rng.choice("MF"), day, 18, 60, case.municipality), role, day)
             file.people.insert(rng.randrange(len(file.people) + 1), added)
         else:
-            wrong = PolicePerson(people.local(rng.choice("MF"), day, 18, 60, case.municipality), rng.choice("SW"), file.reported, left=day)
+            wrong = PolicePerson(
+                people.make_resident(rng.choice("MF"), day, 18, 60, case.municipality), rng.choice("SW"), file.reported, left=day
+            )
             file.people.insert(rng.randrange(len(file.people) + 1), wrong)
 
 
@@ -231,11 +236,11 @@ def _close_court(rng: Random, settings: Settings, cases: list[Case], people: Per
 
 
 _CHANGES = {
-    "late_entry": _enter_late,
+    "late_entry": _enter_police_cases_late,
     "unknown_persons": _add_unknown_persons,
     "cancelled": _add_cancelled_records,
     "reopened": _reopen_cases,
-    "places": _change_lists,
+    "places": _change_person_lists,
     "closed_court": _close_court,
 }
 
@@ -250,7 +255,7 @@ def renumber_prosecution(settings: Settings, world: World, deliveries: list[Deli
     rng = Random(f"life new_ids {settings.seed} {settings.noise}")
     own = [delivery for delivery in deliveries if delivery.institution == "prosecution"]
     start = own[len(own) // 2].period
-    begins, new_of, came = first_day(start), _NewIds(), set[str]()
+    begins, new_of, came = first_day(start), _IdAssigner(), set[str]()
     files = {str(file.file_id): (case, file) for case in world.cases for file in case.prosecution}
     for delivery in own:
         if delivery.period < start:
@@ -262,7 +267,7 @@ def renumber_prosecution(settings: Settings, world: World, deliveries: list[Deli
                 for key, (case, file) in files.items()
                 if key not in held
                 and file.received < begins
-                and register_records.prosecution_status(file, last_day(start))[1] in ("HET", "PEZ")
+                and register_records.find_prosecution_status(file, last_day(start))[1] in ("HET", "PEZ")
             ]
             delivery.records.sort(key=lambda record: int(record.key))
         for record in delivery.records:
@@ -279,14 +284,14 @@ def renumber_prosecution(settings: Settings, world: World, deliveries: list[Deli
         delivery.crosswalk += [("lenda", FORMER_SYSTEM_ONLY + n, 899001 + n) for n in range(2)] if delivery.crosswalk else []
 
 
-class _NewIds:
+class _IdAssigner:
     """Assigns new ids in the order in which the rows come."""
 
     def __init__(self) -> None:
         self.ids: dict[tuple[str, int], int] = {}
         self.next = dict(NEW_IDS)
 
-    def new_id(self, table: str, old: int) -> int:
+    def assign_new_id(self, table: str, old: int) -> int:
         if (table, old) not in self.ids:
             self.ids[table, old] = self.next[table]
             self.next[table] += 1
@@ -295,23 +300,23 @@ class _NewIds:
     def renumber_record(self, record: CaseRecord) -> list[tuple[str, int, int]]:
         """Put the new ids into a record. Return the rows of the crosswalk for the record and its parties."""
         old = int(record.key)
-        new = self.new_id("lenda", old)
+        new = self.assign_new_id("lenda", old)
         rows = [("lenda", old, new)]
         record.key, record.cells["lenda_id"] = str(new), new
         for person in record.persons:
             party = int(person.key)
-            person.key = str(self.new_id("pala", party))
+            person.key = str(self.assign_new_id("pala", party))
             rows.append(("pala", party, int(person.key)))
             person.cells |= {"pala_id": int(person.key), "lenda_id": new}
             for part in person.charges:
-                part.key = str(self.new_id("akuza", int(part.key)))
+                part.key = str(self.assign_new_id("akuza", int(part.key)))
                 part.cells |= {"akuza_id": int(part.key), "pala_id": int(person.key)}
         for part in record.decisions:
-            part.key = str(self.new_id("vendimi", int(part.key)))
+            part.key = str(self.assign_new_id("vendimi", int(part.key)))
             part.cells |= {"vendimi_id": int(part.key), "lenda_id": new}
             if part.cells["pala_id"] is not None:
-                part.cells["pala_id"] = self.new_id("pala", part.cells["pala_id"])
-            covers = frozenset(str(self.new_id("pala", int(key))) for key in part.true["covers"])
+                part.cells["pala_id"] = self.assign_new_id("pala", part.cells["pala_id"])
+            covers = frozenset(str(self.assign_new_id("pala", int(key))) for key in part.true["covers"])
             part.true["covers"] = part.said["covers"] = covers
         return rows
 
@@ -319,30 +324,32 @@ class _NewIds:
 # -- whole files ----------------------------------------------------------------------------------------------------------------------
 
 
-def change_files(settings: Settings, deliveries: list[Delivery]) -> list[Delivery]:
-    """Return the deliveries, with the workbooks and code pages of some changed as asked for, and with years that are delivered again."""
+def change_delivered_files(settings: Settings, deliveries: list[Delivery]) -> list[Delivery]:
+    """Change the workbooks and code pages of some deliveries, as the settings ask, and deliver some years again. Return all deliveries."""
     rng = Random(f"life files {settings.seed} {settings.noise}")
     if "workbooks" in settings.life:
         _change_workbooks(rng, deliveries)
     if "code_pages" in settings.life:
         own = [
-            d for d in deliveries if d.institution == "police" and _is_read_in_full(d) and not any(f.startswith("enc_") for f in d.faults)
+            d
+            for d in deliveries
+            if d.institution == "police" and _can_be_read_in_full(d) and not any(f.startswith("enc_") for f in d.faults)
         ]
         for delivery, fault in zip(rng.sample(own, min(2, len(own))), ("enc_cp852", "enc_latin1"), strict=False):
             delivery.faults.add(fault)
     if "new_codes" in settings.life:
         replace_codes(settings, deliveries)
-    return deliveries + (_deliver_again(rng, deliveries) if "redelivery" in settings.life else [])
+    return deliveries + (_deliver_quarters_again(rng, deliveries) if "redelivery" in settings.life else [])
 
 
-def _is_read_in_full(delivery: Delivery) -> bool:
+def _can_be_read_in_full(delivery: Delivery) -> bool:
     """Return whether a delivery came, can be read in full and is no copy of another."""
     return not delivery.missing and delivery.read == "full" and delivery.twin is None
 
 
 def _change_workbooks(rng: Random, deliveries: list[Delivery]) -> None:
     """Let two deliveries of the inspectorate count days from 1904, and put last year's rows below this year's in others."""
-    own = [delivery for delivery in deliveries if delivery.institution == "inspectorate" and _is_read_in_full(delivery)]
+    own = [delivery for delivery in deliveries if delivery.institution == "inspectorate" and _can_be_read_in_full(delivery)]
     for delivery in rng.sample(own, min(2, len(own))):
         delivery.faults.add("date_1904")
     before = {delivery.period: delivery for delivery in sorted(own, key=lambda delivery: delivery.version)}
@@ -353,14 +360,14 @@ def _change_workbooks(rng: Random, deliveries: list[Delivery]) -> None:
             delivery.faults.add("last_year")
 
 
-def _deliver_again(rng: Random, deliveries: list[Delivery]) -> list[Delivery]:
+def _deliver_quarters_again(rng: Random, deliveries: list[Delivery]) -> list[Delivery]:
     """Return all quarters of the courts once more, as delivered together: each a further version with the content of the last version
     that can be read in full."""
     whole: dict[str, Delivery] = {}
     latest: dict[str, int] = {}
     for delivery in sorted((d for d in deliveries if d.institution == "courts"), key=lambda d: d.version):
         latest[delivery.period] = delivery.version
-        if _is_read_in_full(delivery):
+        if _can_be_read_in_full(delivery):
             whole[delivery.period] = delivery
     arrived = max(delivery.arrived for delivery in deliveries) + timedelta(days=rng.randrange(5, 30))
     return [
@@ -382,23 +389,23 @@ def record_events_as_defects(deliveries: list[Delivery], spoiler: Spoiler) -> No
     for delivery in sorted(deliveries, key=lambda d: (d.institution, d.period, d.version)):
         for fault, kind in FILES.items():
             if fault in delivery.faults:
-                spoiler.log(delivery.institution, delivery.name, "", kind)
+                spoiler.log_defect(delivery.institution, delivery.name, "", kind)
         listed |= {str(old) for table, old, _ in delivery.crosswalk if table == "lenda"}
         for record in delivery.records:
-            for kind in _events_of(record, listed):
+            for kind in _list_event_kinds(record, listed):
                 if (kind, record.key) not in seen:
                     seen.add((kind, record.key))
-                    spoiler.log(delivery.institution, delivery.name, record.key, kind)
+                    spoiler.log_defect(delivery.institution, delivery.name, record.key, kind)
             for person in record.persons:
                 if person.person.unknown and ("unknown_person", person.key) not in seen:
                     seen.add(("unknown_person", person.key))
-                    spoiler.log(delivery.institution, delivery.name, person.key, "unknown_person")
+                    spoiler.log_defect(delivery.institution, delivery.name, person.key, "unknown_person")
                 if record.numbered_by_position and people.setdefault(person.key, person.person.person_id) != person.person.person_id:
                     people[person.key] = person.person.person_id
-                    spoiler.log(delivery.institution, delivery.name, person.key, "place_names_another_person")
+                    spoiler.log_defect(delivery.institution, delivery.name, person.key, "place_names_another_person")
 
 
-def _events_of(record: CaseRecord, listed: Collection[str]) -> Iterator[str]:
+def _list_event_kinds(record: CaseRecord, listed: Collection[str]) -> Iterator[str]:
     if record.cancelled:
         yield "record_cancelled"
     if record.reopened:

@@ -9,26 +9,26 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from sources.periods import Cadence, containing, last_day
-from sources.simulator.codes import FORM_CODES, Offence, places, words
+from sources.periods import Cadence, last_day, period_containing
+from sources.simulator.codes import FORM_CODES, Offence, read_places, read_words
 from sources.simulator.model import Case, Charge, CourtFile, InspectorateFile, Party, Person, PoliceFile, ProsecutionFile, Stay
-from sources.simulator.periods import quarter
+from sources.simulator.periods import name_quarter
 from sources.simulator.records import CaseRecord, Part, PersonRecord
 
 ROLES = {"S": ("suspect", "I dyshuar"), "V": ("victim", "Viktimë"), "W": ("witness", "Dëshmitar")}
 
 
 def write_day_with_dots(day: date | None) -> str:
-    """Return a day as `dd.mm.yyyy`; empty for None."""
+    """Return a day as `dd.mm.yyyy`, or an empty text if it is None."""
     return day.strftime("%d.%m.%Y") if day else ""
 
 
-def iso(day: date | None) -> str | None:
-    """Return a day in ISO form; None for None."""
+def write_iso_day(day: date | None) -> str | None:
+    """Return a day as `yyyy-mm-dd`, or None if it is None."""
     return day.isoformat() if day else None
 
 
-def sentence_in_words(months: int) -> str:
+def write_sentence_in_words(months: int) -> str:
     """Return the length of a sentence as the prisons write it: `3 vjet e 6 muaj`, `8 muaj`, `60 ditë`."""
     if months <= 2:
         return f"{months * 30} ditë"
@@ -37,33 +37,33 @@ def sentence_in_words(months: int) -> str:
     return " e ".join(parts + ([f"{rest} muaj"] if rest else []))
 
 
-def _offence_values(charged: Offence) -> dict[str, Any]:
+def _make_offence_values(charged: Offence) -> dict[str, Any]:
     return {"law": charged.law, "article": charged.article, "group": charged.group}
 
 
-def code_as_typed(charged: Offence) -> str:
+def write_code_as_typed(charged: Offence) -> str:
     """Return the name of the code that an article usually is typed with: `KPRK` alone can be either code of the Republic."""
     return "KPRK" if charged.law == "KPRK2012" else charged.law
 
 
-def _person_values(person: Person) -> dict[str, Any]:
+def _make_person_values(person: Person) -> dict[str, Any]:
     if person.unknown:
         return {"sex": person.sex or None, "born": None, "citizenship": None}
     return {"sex": person.sex, "born": person.born, "citizenship": person.citizenship}
 
 
-def _country_name(person: Person) -> str:
-    return "" if person.unknown else places()["countries"][person.citizenship][0]
+def _find_country_name(person: Person) -> str:
+    return "" if person.unknown else read_places()["countries"][person.citizenship][0]
 
 
-def _offence_words(charged: Offence) -> str:
-    return words()["offences"][charged.kind][0]
+def _find_offence_words(charged: Offence) -> str:
+    return read_words()["offences"][charged.kind][0]
 
 
 # -- police ---------------------------------------------------------------------------------------------------------------------------
 
 
-def police_change_days(file: PoliceFile) -> list[date]:
+def list_police_change_days(file: PoliceFile) -> list[date]:
     """Return the days on which the police's record changed."""
     days = [file.since or file.reported, file.sent, file.closed, file.merged_on, file.pp_known, file.until]
     days += [day for entry in file.people for day in (entry.since, entry.arrested, entry.left)]
@@ -72,7 +72,7 @@ def police_change_days(file: PoliceFile) -> list[date]:
     return [max(day, file.entered or day) for day in days if day and first <= day <= last]
 
 
-def police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
+def make_police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
     """Return the police's record of a file on a day."""
     as_of = min(as_of, file.until or as_of)
     sent = file.sent if file.sent and file.sent <= as_of else None
@@ -85,8 +85,14 @@ def police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
     if cancelled:
         status = "Anuluar"
     known = file.pp.number if file.pp and file.pp_known and file.pp_known <= as_of else ""
-    true = {"registered": file.reported, "sent": sent, "offence_day": file.offence_day, "form": file.form, **_offence_values(file.offence)}
-    form = words()["forms"][file.form][0] if file.form else ""
+    true = {
+        "registered": file.reported,
+        "sent": sent,
+        "offence_day": file.offence_day,
+        "form": file.form,
+        **_make_offence_values(file.offence),
+    }
+    form = read_words()["forms"][file.form][0] if file.form else ""
     cells = {
         "Nr_rastit": file.number,
         "Data_raportimit": write_day_with_dots(file.reported),
@@ -94,13 +100,13 @@ def police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
         "Data_dergimit_PSH": write_day_with_dots(sent),
         "Stacioni": file.station,
         "Komuna": file.municipality,
-        "Vepra_penale": _offence_words(file.offence),
-        "Neni": file.offence.as_typed(),
+        "Vepra_penale": _find_offence_words(file.offence),
+        "Neni": file.offence.typed_text(),
         "Forma_shfrytezimit": form,
         "Statusi": status,
         "Nr_PP": known,
     }
-    said = {**true, "law": code_as_typed(file.offence), "words": file.offence.group}
+    said = {**true, "law": write_code_as_typed(file.offence), "words": file.offence.group}
     record = CaseRecord("police", file.number, case.case_id, as_of, true, cells, said, charged=file.offence)
     record.numbered_by_position, record.cancelled = file.numbered_by_position, cancelled
     record.reopened = file.reopened is not None and file.reopened <= as_of
@@ -109,7 +115,7 @@ def police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
         seq = place if file.numbered_by_position else entry.seq
         person = entry.person
         arrested = entry.arrested if entry.arrested and entry.arrested <= as_of else None
-        person_true = {"role": ROLES[entry.role][0], "arrested": arrested, **_person_values(person)}
+        person_true = {"role": ROLES[entry.role][0], "arrested": arrested, **_make_person_values(person)}
         person_cells = {
             "Nr_rastit": file.number,
             "Nr_rendor": str(seq),
@@ -122,7 +128,7 @@ def police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
             "Vendlindja": person.birthplace,
             "Komuna_banimit": person.municipality,
             "Gjinia": person.sex,
-            "Shtetesia": _country_name(person),
+            "Shtetesia": _find_country_name(person),
             "Data_arrestimit": write_day_with_dots(arrested),
         }
         person_record = PersonRecord(f"{file.number}/{seq}", person, person_true, person_cells, dict(person_true))
@@ -134,17 +140,17 @@ def police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
 # -- inspectorate ---------------------------------------------------------------------------------------------------------------------
 
 
-def inspectorate_change_days(file: InspectorateFile) -> list[date]:
+def list_inspectorate_change_days(file: InspectorateFile) -> list[date]:
     """Return the days on which the inspectorate's record changed."""
     return [day for day in (file.received, file.sent, file.closed, file.pp_known) if day]
 
 
-def inspectorate_record(case: Case, file: InspectorateFile, as_of: date) -> CaseRecord:
+def make_inspectorate_record(case: Case, file: InspectorateFile, as_of: date) -> CaseRecord:
     """Return the inspectorate's record on a day: one row, which is both case and person."""
     sent = file.sent if file.sent and file.sent <= as_of else None
     closed = file.closed and file.closed <= as_of
     known = file.pp.number if file.pp and file.pp_known and file.pp_known <= as_of else ""
-    true = {"registered": file.received, "sent": sent, "offence_day": file.offence_day, "form": None, **_offence_values(file.offence)}
+    true = {"registered": file.received, "sent": sent, "offence_day": file.offence_day, "form": None, **_make_offence_values(file.offence)}
     cells = {
         "Nr. i lëndës": file.number,
         "Data e pranimit": file.received,
@@ -152,19 +158,19 @@ def inspectorate_record(case: Case, file: InspectorateFile, as_of: date) -> Case
         "Nr. personal": file.officer.number,
         "Grada": file.rank,
         "Njësia": file.unit,
-        "Vepra e dyshuar": f"{_offence_words(file.offence)}, {file.offence.as_typed()}",
+        "Vepra e dyshuar": f"{_find_offence_words(file.offence)}, {file.offence.typed_text()}",
         "Statusi": "E mbyllur" if closed else "Kallëzim penal" if sent else "Nën hetim",
         "Nr. i prokurorisë": known,
         "Data e dërgimit": sent,
     }
     said = {
         **true,
-        "law": code_as_typed(file.offence),
+        "law": write_code_as_typed(file.offence),
         "words": file.offence.group,
         "offence_day": None,
     }  # the sheet has no day of the offence
     record = CaseRecord("inspectorate", file.number, case.case_id, as_of, true, cells, said, charged=file.offence)
-    person_true = {"role": "suspect", "arrested": None, **_person_values(file.officer)}
+    person_true = {"role": "suspect", "arrested": None, **_make_person_values(file.officer)}
     # Nor sex, birth date or citizenship of the officer.
     person_said = {**person_true, "sex": None, "born": None, "citizenship": None}
     record.persons.append(PersonRecord(file.number, file.officer, person_true, cells, person_said))
@@ -174,7 +180,7 @@ def inspectorate_record(case: Case, file: InspectorateFile, as_of: date) -> Case
 # -- prosecution ----------------------------------------------------------------------------------------------------------------------
 
 
-def prosecution_change_days(file: ProsecutionFile) -> list[date]:
+def list_prosecution_change_days(file: ProsecutionFile) -> list[date]:
     """Return the days on which the prosecution's record changed."""
     days = [file.received, *(day for day, _ in file.statuses), *(decision.day for decision in file.decisions)]
     return days + [charge.since for party in file.parties for charge in party.charges] + [party.since for party in file.parties]
@@ -184,7 +190,7 @@ def _is_in_file(charge: Charge, as_of: date) -> bool:
     return charge.since <= as_of and (charge.until is None or charge.until > as_of)
 
 
-def prosecution_status(file: ProsecutionFile, as_of: date) -> tuple[date, str]:
+def find_prosecution_status(file: ProsecutionFile, as_of: date) -> tuple[date, str]:
     """Return the status of a file on a day: its first day and its code."""
     return max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0])
 
@@ -192,29 +198,29 @@ def prosecution_status(file: ProsecutionFile, as_of: date) -> tuple[date, str]:
 def prosecution_record(case: Case, file: ProsecutionFile, as_of: date, cadence: Cadence = "quarterly") -> CaseRecord:
     """Return the prosecution's record on a day: file, parties, charges, decisions. `cadence`: how often it delivers; a decision without a
     party covers the parties at the end of its quarter, or of the longer period that delivers it."""
-    since, status = prosecution_status(file, as_of)
+    since, status = find_prosecution_status(file, as_of)
     sender = file.sender.number if file.sender else file.source_text
     merged = file.merged_into is not None and file.merged_on is not None and file.merged_on <= as_of
     true = {"registered": file.received, "source": file.source, "status": status, "status_day": since, "offence_day": case.offence_day}
     cells = {
         "lenda_id": file.file_id,
         "nr_lendes": file.number,
-        "data_pranimit": iso(file.received),
+        "data_pranimit": write_iso_day(file.received),
         "burimi": file.source,
         "nr_burimit": file.merged_into.number if merged and file.merged_into else sender,
         "prokuroria": file.seat,
         "statusi": status,
-        "data_statusit": iso(since),
+        "data_statusit": write_iso_day(since),
     }
     said = {**true, "offence_day": None}
     record = CaseRecord("prosecution", str(file.file_id), case.case_id, as_of, true, cells, said, upstream=sender or "")
     record.cancelled = status == "ANULUAR"
     record.reopened = any(code == "HUD" and day < since for day, code in file.statuses)
-    record.persons = [_party_record(file, party, as_of) for party in file.parties if party.since <= as_of]
+    record.persons = [_make_party_record(file, party, as_of) for party in file.parties if party.since <= as_of]
     for decision in file.decisions:
         if decision.day > as_of:
             continue
-        until = max(last_day(quarter(decision.day)), last_day(containing(decision.day, cadence)))
+        until = max(last_day(name_quarter(decision.day)), last_day(period_containing(decision.day, cadence)))
         covered = [decision.party] if decision.party else file.defendants(until)
         part_true = {"kind": decision.kind, "day": decision.day, "covers": frozenset(str(party.party_id) for party in covered)}
         part_cells = {
@@ -222,16 +228,16 @@ def prosecution_record(case: Case, file: ProsecutionFile, as_of: date, cadence: 
             "lenda_id": file.file_id,
             "pala_id": decision.party.party_id if decision.party else None,
             "lloji": decision.kind,
-            "data": iso(decision.day),
+            "data": write_iso_day(decision.day),
             "nr_aktakuzes": decision.indictment,
         }
         record.decisions.append(Part(str(decision.decision_id), part_true, part_cells, dict(part_true)))
     return record
 
 
-def _party_record(file: ProsecutionFile, party: Party, as_of: date) -> PersonRecord:
+def _make_party_record(file: ProsecutionFile, party: Party, as_of: date) -> PersonRecord:
     person = party.person
-    person_true = {"role": "suspect" if party.role == "D" else "victim", "arrested": None, **_person_values(person)}
+    person_true = {"role": "suspect" if party.role == "D" else "victim", "arrested": None, **_make_person_values(person)}
     person_cells = {
         "pala_id": party.party_id,
         "lenda_id": file.file_id,
@@ -239,18 +245,18 @@ def _party_record(file: ProsecutionFile, party: Party, as_of: date) -> PersonRec
         "emri_mbiemri": f"{person.given} {person.surname}".strip(),
         "emri_babait": person.parent or None if person.unknown else person.parent,
         "nr_personal": person.number or None,
-        "datelindja": None if person.unknown else iso(person.born),
+        "datelindja": None if person.unknown else write_iso_day(person.born),
         "gjinia": {"M": "1", "F": "2"}.get(person.sex, "9"),
         "shtetesia": person.citizenship or None if person.unknown else person.citizenship,
         "komuna": person.municipality or None,
     }
     entry = PersonRecord(str(party.party_id), person, person_true, person_cells, dict(person_true))
-    entry.charges = [_charge_part(charge, party.party_id) for charge in party.charges if _is_in_file(charge, as_of)]
+    entry.charges = [_make_charge_part(charge, party.party_id) for charge in party.charges if _is_in_file(charge, as_of)]
     return entry
 
 
-def _charge_part(charge: Charge, party_id: int) -> Part:
-    true = {"form": charge.form, "principal": charge.principal, **_offence_values(charge.offence)}
+def _make_charge_part(charge: Charge, party_id: int) -> Part:
+    true = {"form": charge.form, "principal": charge.principal, **_make_offence_values(charge.offence)}
     cells = {
         "akuza_id": charge.charge_id,
         "pala_id": party_id,
@@ -266,7 +272,7 @@ def _charge_part(charge: Charge, party_id: int) -> Part:
 # -- courts ---------------------------------------------------------------------------------------------------------------------------
 
 
-def court_change_days(file: CourtFile) -> list[date]:
+def list_court_change_days(file: CourtFile) -> list[date]:
     """Return the days on which the court's record changed."""
     days = [file.entered]
     for defendant in file.defendants:
@@ -275,7 +281,7 @@ def court_change_days(file: CourtFile) -> list[date]:
     return [day for day in days if file.entered <= day <= (file.until or date.max)]
 
 
-def court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
+def make_court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
     """Return the court's record on a day: case, defendants, charges, judgments."""
     as_of = min(as_of, file.until or as_of)
     true = {"registered": file.received, "offence_day": case.offence_day}
@@ -284,21 +290,21 @@ def court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
         "gjykata": file.seat,
         "dega": file.branch,
         "gjuha": file.language,
-        "pranuar": iso(file.received),
+        "pranuar": write_iso_day(file.received),
         "referenca": file.pp.number,
     }
     said = {**true, "offence_day": None}
     record = CaseRecord("courts", file.number, case.case_id, as_of, true, cells, said, upstream=file.pp.number)
     for defendant in file.defendants:
         person = defendant.person
-        person_true = {"role": "suspect", "arrested": None, **_person_values(person)}
+        person_true = {"role": "suspect", "arrested": None, **_make_person_values(person)}
         person_cells = {
             "id": str(defendant.seq),
             "emri": person.given,
             "mbiemri": person.surname,
             "emri_babait": person.parent,
             "nr_personal": person.number,
-            "datelindja": iso(person.born) or "",
+            "datelindja": write_iso_day(person.born) or "",
             "gjinia": person.sex,
             "shtetesia": person.citizenship,
         }
@@ -311,14 +317,19 @@ def court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
                     "paragrafi": charge.offence.paragraph,
                     "kryesore": "po" if charge.principal else "jo",
                 }
-                charge_true = {"form": None, "principal": charge.principal, **_offence_values(charge.offence)}
+                charge_true = {"form": None, "principal": charge.principal, **_make_offence_values(charge.offence)}
                 entry.charges.append(Part("", charge_true, charge_cells, {**charge_true, "words": None}))
         given = [judgment for judgment in defendant.judgments if judgment.day <= as_of]
         for judgment in given[-1:] if defendant.replaces else given:
             final = judgment.final if judgment.final and judgment.final <= as_of else None
             prison = any(kind == "burgim" for kind, _ in judgment.sentences)
             part_true = {"kind": judgment.kind, "day": judgment.day, "final": final, "prison": prison}
-            part_cells = {"lloji": judgment.kind, "data": iso(judgment.day), "forme_prere": iso(final), "denimet": judgment.sentences}
+            part_cells = {
+                "lloji": judgment.kind,
+                "data": write_iso_day(judgment.day),
+                "forme_prere": write_iso_day(final),
+                "denimet": judgment.sentences,
+            }
             entry.judgments.append(Part("", part_true, part_cells, dict(part_true)))
         record.persons.append(entry)
     return record
@@ -327,7 +338,7 @@ def court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
 # -- corrections ----------------------------------------------------------------------------------------------------------------------
 
 
-def stay_change_days(stay: Stay) -> list[date]:
+def list_stay_change_days(stay: Stay) -> list[date]:
     """Return the days on which the row of a stay changed."""
     days = [stay.admitted, stay.released or stay.admitted]
     if stay.court and stay.admitted <= stay.court.entered <= (stay.released or date.max):
@@ -335,7 +346,7 @@ def stay_change_days(stay: Stay) -> list[date]:
     return [day for day in days if day <= (stay.released or date.max)]
 
 
-def stay_record(case: Case, stay: Stay, as_of: date) -> CaseRecord:
+def make_stay_record(case: Case, stay: Stay, as_of: date) -> CaseRecord:
     """Return the row of a stay in the prisons' register on a day, which is both case and person."""
     as_of_row = min(as_of, stay.released or as_of)
     released = stay.released if stay.released and stay.released <= as_of else None
@@ -347,7 +358,7 @@ def stay_record(case: Case, stay: Stay, as_of: date) -> CaseRecord:
         "released": released,
         "offence_day": stay.offence_day,
         "form": None,
-        **_offence_values(stay.offence),
+        **_make_offence_values(stay.offence),
     }
     cells = {
         "sheet": stay.facility,
@@ -358,19 +369,19 @@ def stay_record(case: Case, stay: Stay, as_of: date) -> CaseRecord:
         "Nr. personal": person.number,
         "Data e lindjes": person.born,
         "Gjinia": person.sex,
-        "Shtetësia": _country_name(person),
+        "Shtetësia": _find_country_name(person),
         "Statusi": "I paraburgosur" if stay.status == "P" else "I dënuar",
         "Gjykata": stay.seat,
         "Nr. i aktgjykimit": court,
-        "Vepra": stay.offence.as_typed(),
-        "Dënimi": sentence_in_words(stay.months) if stay.months else "",
+        "Vepra": stay.offence.typed_text(),
+        "Dënimi": write_sentence_in_words(stay.months) if stay.months else "",
         "Data e pranimit": stay.admitted,
         "Data e lirimit": released,
         "Arsyeja e lirimit": stay.reason if released else "",
     }
     key = f"{stay.register_id}/{stay.admitted.isoformat()}"
-    said = {**true, "law": code_as_typed(stay.offence), "words": None, "offence_day": None}
+    said = {**true, "law": write_code_as_typed(stay.offence), "words": None, "offence_day": None}
     record = CaseRecord("corrections", key, case.case_id, as_of, true, cells, said, charged=stay.offence, upstream=court)
-    person_true = {"role": "suspect", "arrested": None, **_person_values(person)}
+    person_true = {"role": "suspect", "arrested": None, **_make_person_values(person)}
     record.persons.append(PersonRecord(key, person, person_true, cells, dict(person_true)))
     return record

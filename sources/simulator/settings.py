@@ -38,7 +38,7 @@ class Settings:
     life: frozenset[str] = frozenset()  # what registers do over the years (`register_life.KINDS`)
     cadence: Mapping[str, Cadence] = field(default_factory=lambda: CADENCE)
 
-    def may_split(self, opened: date) -> bool:
+    def may_have_several_files(self, opened: date) -> bool:
         """Return whether a matter that was opened on this day may have several files at one institution, which only a record that links
         them shows to be one matter.
 

@@ -13,7 +13,7 @@ import unicodedata
 from datetime import date
 from random import Random
 
-from sources.simulator.codes import MINOR_OFFENCES, Offence, words
+from sources.simulator.codes import MINOR_OFFENCES, Offence, read_words
 
 _TO_SERBIAN = (
     ("xh", "dž"),
@@ -57,38 +57,38 @@ def _replace_letters(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
     return "".join(result)
 
 
-def to_serbian(name: str) -> str:
+def write_in_serbian(name: str) -> str:
     """Return an Albanian name as written in Serbian: `Xhavit Hoxha` → `Džavit Hodža`."""
     return _replace_letters(name, _TO_SERBIAN)
 
 
-def to_albanian(name: str) -> str:
+def write_in_albanian(name: str) -> str:
     """Return a Serbian name as written in Albanian: `Đorđević` → `Gjorgjeviq`."""
     return _replace_letters(name, _TO_ALBANIAN)
 
 
-def to_cyrillic(name: str) -> str:
+def write_in_cyrillic(name: str) -> str:
     """Return a name in Serbian Cyrillic."""
-    return _replace_letters(without_foreign_marks(to_serbian(name)), _TO_CYRILLIC)
+    return _replace_letters(remove_foreign_marks(write_in_serbian(name)), _TO_CYRILLIC)
 
 
-def without_foreign_marks(name: str) -> str:
+def remove_foreign_marks(name: str) -> str:
     """Return a name without the marks that Serbian does not have (ö, ü, ş, ı); its own (č, ć, š, ž, đ) stay."""
-    return "".join(char if char in "čćšžđČĆŠŽĐ" else without_marks(char) for char in name)
+    return "".join(char if char in "čćšžđČĆŠŽĐ" else remove_diacritics(char) for char in name)
 
 
-def without_marks(name: str) -> str:
+def remove_diacritics(name: str) -> str:
     """Return a name without diacritics: `Gëzim` → `Gezim`, `Đorđe` → `Djordje`."""
     text = name.replace("đ", "dj").replace("Đ", "Dj").replace("ı", "i")
     return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
 
 
-def misdecode(name: str) -> str:
+def misdecode_name(name: str) -> str:
     """Return a name whose UTF-8 bytes were read as windows-1250: `Gëzim` → `GĂ«zim`."""
     return name.encode("utf-8").decode("cp1250", errors="replace")
 
 
-def with_typing_error(rng: Random, name: str) -> str:
+def add_typing_error(rng: Random, name: str) -> str:
     """Return a name with one typing error: a letter dropped, doubled, exchanged with the next, or replaced by its neighbour on the
     keyboard."""
     if len(name) < 3:
@@ -104,7 +104,7 @@ def with_typing_error(rng: Random, name: str) -> str:
     return name[:i] + _NEAR.get(name[i], "h") + name[i + 1 :]
 
 
-def with_wrong_digits(rng: Random, number: str) -> str:
+def add_error_to_personal_number(rng: Random, number: str) -> str:
     """Return a personal number with one digit wrong, two exchanged, or one lost."""
     i = rng.randrange(len(number) - 1)
     way = rng.randrange(3)
@@ -115,7 +115,7 @@ def with_wrong_digits(rng: Random, number: str) -> str:
     return number[:i] + str((int(number[i]) + rng.randrange(1, 10)) % 10) + number[i + 1 :]
 
 
-def with_spaces(rng: Random, number: str) -> str:
+def add_spaces_to_number(rng: Random, number: str) -> str:
     """Return a personal number with spaces in it or around it."""
     return rng.choice((f" {number}", f"{number} ", f"{number[:4]} {number[4:]}", f"{number[:3]} {number[3:6]} {number[6:]}"))
 
@@ -200,7 +200,7 @@ def vary_court_number(rng: Random, number: str) -> str:
     )
 
 
-def with_wrong_digit(rng: Random, number: str) -> str:
+def replace_digit_of_case_number(rng: Random, number: str) -> str:
     """Return a case number with one wrong digit, so that it refers to nothing, or to another case."""
     places = [i for i, char in enumerate(number) if char.isdigit()]
     i = rng.choice(places)
@@ -221,7 +221,7 @@ def vary_article(rng: Random, charged: Offence, with_words: bool = False) -> tup
     bare = [a, f"neni {a}", f"{a}/{p}", f"nen. {a}/{p}", f"Neni {a}, paragrafi {p}", f"{a}.{p}"]
     full = [f"neni {a} {code}", f"{a} {code}", f"neni {a} par.{p} {code}"]
     if with_words:
-        bare += [f"{words()['offences'][charged.kind][0]}, neni {a}"] * 2
+        bare += [f"{read_words()['offences'][charged.kind][0]}, neni {a}"] * 2
     way = rng.randrange(len(bare) + len(full))
     return (bare[way], None) if way < len(bare) else (full[way - len(bare)], named)
 
@@ -229,8 +229,8 @@ def vary_article(rng: Random, charged: Offence, with_words: bool = False) -> tup
 # -- days -----------------------------------------------------------------------------------------------------------------------------
 
 
-def swap_day_month(day: date) -> date | None:
-    """Return a date with day and month exchanged; None if that gives no other day."""
+def swap_day_and_month(day: date) -> date | None:
+    """Return a date with day and month swapped. Return None if the result is no date, or the same date."""
     return day.replace(day=day.month, month=day.day) if day.day <= 12 and day.day != day.month else None
 
 
@@ -239,7 +239,7 @@ def write_day(day: date, form: str) -> str:
     return day.strftime({"dotted": "%d.%m.%Y", "iso": "%Y-%m-%d", "short": "%d.%m.%y"}[form])
 
 
-def impossible_day(day: date, form: str) -> str:
+def write_impossible_day(day: date, form: str) -> str:
     """Return a day near the true one that does not exist, such as 31 February, as text."""
     month = {2: 2, 4: 4, 6: 6, 9: 9, 11: 11}.get(day.month) or (2 if day.month < 3 else day.month - 1 if day.month != 8 else 9)
     return f"31.{month:02d}.{day.year}" if form == "dotted" else f"{day.year}-{month:02d}-31"

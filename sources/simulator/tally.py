@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import product
 
 from sources.simulator.codes import AGE_GROUPS, CITIZENSHIP_GROUPS, FORMS, GROUPS, SEXES
-from sources.simulator.happened import CASE_INDICATORS, Event, most_serious_in_period
-from sources.simulator.periods import quarter
+from sources.simulator.happened import CASE_INDICATORS, Event, keep_most_serious_in_period
+from sources.simulator.periods import name_quarter
 
 DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
 VALUES: dict[str, tuple[str, ...]] = {
@@ -49,16 +49,16 @@ SOURCES_OF = {
 Cell = tuple[str, ...]  # values of DIMENSIONS, `total` where a row does not break down
 
 
-def _group_by_period(found: Iterable[Event]) -> dict[tuple[str, str], list[Event]]:
+def _group_events_by_period(found: Iterable[Event]) -> dict[tuple[str, str], list[Event]]:
     """Return the events by indicator and period (year or quarter)."""
     periods: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for event in found:
         periods[event.indicator, str(event.day.year)].append(event)
-        periods[event.indicator, quarter(event.day)].append(event)
+        periods[event.indicator, name_quarter(event.day)].append(event)
     return periods
 
 
-def _count_cells(found: Iterable[Event], combinations: Iterable[tuple[str, ...]]) -> Counter[Cell]:
+def _count_events_by_cell(found: Iterable[Event], combinations: Iterable[tuple[str, ...]]) -> Counter[Cell]:
     """Count the events by the values of each of the combinations of dimensions; a dimension outside the combination is `total`."""
     counts: Counter[Cell] = Counter()
     for event in found:
@@ -68,7 +68,7 @@ def _count_cells(found: Iterable[Event], combinations: Iterable[tuple[str, ...]]
     return counts
 
 
-def statistics_rows(
+def build_statistics_rows(
     reported: list[Event],
     harmonised: list[Event],
     periods: list[str],
@@ -85,15 +85,15 @@ def statistics_rows(
     If all institutions of an indicator are missing in a period, its figures are empty, not 0.
     """
     years = sorted({period[:4] for period in periods})
-    as_reported, true = _group_by_period(reported), _group_by_period(harmonised)
+    as_reported, true = _group_events_by_period(reported), _group_events_by_period(harmonised)
     for indicator in sources:
         fits = [names for names in ((), *ONE_WAY, *CROSSED) if indicator not in CASE_INDICATORS or set(names) <= OF_CASES]
         for period in [*years, *periods]:
             within = [quarter_ for quarter_ in periods if quarter_.startswith(period)]
             silent = all((institution, each) in missing for institution in sources[indicator] for each in within)
             events = as_reported[indicator, period]
-            left = _count_cells(most_serious_in_period(events) if indicator in repeated else events, fits)
-            right = _count_cells(most_serious_in_period(true[indicator, period]), fits)
+            left = _count_events_by_cell(keep_most_serious_in_period(events) if indicator in repeated else events, fits)
+            right = _count_events_by_cell(keep_most_serious_in_period(true[indicator, period]), fits)
             for names in fits:
                 for values in product(*(VALUES[name] for name in names)):
                     chosen = dict(zip(names, values, strict=True))

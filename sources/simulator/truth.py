@@ -11,40 +11,51 @@ from pathlib import Path
 from typing import Any
 
 from sources.periods import quarters_of
-from sources.simulator.codes import counted_form, most_serious
+from sources.simulator.codes import find_counted_form, find_most_serious_group
 from sources.simulator.defects import Defect
 from sources.simulator.deliveries import INSTITUTIONS, Delivery
-from sources.simulator.happened import true_events
+from sources.simulator.happened import list_true_events
 from sources.simulator.model import World
-from sources.simulator.periods import quarters
-from sources.simulator.reconciliation_truth import reconcile_all
-from sources.simulator.record_statuses import RecordHistory, assign_statuses, record_rows
+from sources.simulator.periods import list_quarters
+from sources.simulator.reconciliation_truth import build_reconciliation_rows
+from sources.simulator.record_statuses import RecordHistory, assign_statuses, build_record_rows
 from sources.simulator.records import CaseRecord
-from sources.simulator.reported import reported_events
-from sources.simulator.tally import DIMENSIONS, statistics_rows
+from sources.simulator.reported import list_reported_events
+from sources.simulator.tally import DIMENSIONS, build_statistics_rows
 from sources.simulator.victim_files import BOTH
 from sources.simulator.victim_truth import INDICATORS as VICTIM_INDICATORS
-from sources.simulator.victim_truth import REPEATED, accepted_rows, reported_victims, victim_events, victim_reconciliation
+from sources.simulator.victim_truth import (
+    REPEATED,
+    build_victim_reconciliation_rows,
+    find_accepted_service_rows,
+    list_reported_victim_events,
+    list_true_victim_events,
+)
 
 
 def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects: list[Defect], victims: bool = False) -> RecordHistory:
-    """Write the truth on a set of deliveries, and return the status of every record. `victims`: ZMNV and the centres delivered too."""
+    """Write the truth on a set of deliveries, and return the status of every record.
+
+    `victims`: whether ZMNV and the centres deliver too.
+    """
     folder.mkdir(parents=True)
     history = assign_statuses(deliveries)
-    happened = true_events(history)
-    periods = quarters(world.start, world.years)
-    missing = _silent_quarters(deliveries)
-    figures = statistics_rows(reported_events(history), happened, periods, missing)
-    steps = reconcile_all(world, history)
+    happened = list_true_events(history)
+    periods = list_quarters(world.start, world.years)
+    missing = _find_quarters_without_delivery(deliveries)
+    figures = build_statistics_rows(list_reported_events(history), happened, periods, missing)
+    steps = build_reconciliation_rows(world, history)
     if victims:
-        rows = accepted_rows(deliveries)
-        on_victims = victim_events(history, rows)
-        of_victims = statistics_rows(reported_victims(history, rows), on_victims, periods, missing, VICTIM_INDICATORS, REPEATED)
+        rows = find_accepted_service_rows(deliveries)
+        on_victims = list_true_victim_events(history, rows)
+        of_victims = build_statistics_rows(
+            list_reported_victim_events(history, rows), on_victims, periods, missing, VICTIM_INDICATORS, REPEATED
+        )
         figures, happened = chain(figures, of_victims), [*happened, *on_victims]
-        steps += victim_reconciliation(history)
+        steps += build_victim_reconciliation_rows(history)
     _write_csv(folder / "statistics.csv", ["indicator", "period", *DIMENSIONS, "as_reported", "harmonised"], figures)
     columns = ["institution", "entity", "record_key", "case_id", "person_id", "delivery", "expected_status", "alt_status"]
-    _write_csv(folder / "records.csv", columns, record_rows(history))
+    _write_csv(folder / "records.csv", columns, build_record_rows(history))
     columns = ["indicator", "case_id", "person_id", "date", "offence_group", "form"]
     _write_csv(folder / "events.csv", columns, ([e.indicator, e.case_id, e.person, e.day.isoformat(), e.group, e.form] for e in happened))
     _write_csv(
@@ -59,8 +70,8 @@ def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects:
     return history
 
 
-def _silent_quarters(deliveries: list[Delivery]) -> set[tuple[str, str]]:
-    """Return the (institution, quarter) of which none of the institution's deliveries came."""
+def _find_quarters_without_delivery(deliveries: list[Delivery]) -> set[tuple[str, str]]:
+    """Return each institution and quarter for which no delivery came."""
     came: dict[tuple[str, str], bool] = defaultdict(bool)
     for delivery in deliveries:
         for quarter in quarters_of(delivery.period):
@@ -75,29 +86,31 @@ def _write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> 
         writer.writerows(rows)
 
 
-def _case_group(record: CaseRecord) -> str:
+def _find_case_group(record: CaseRecord) -> str:
     if "group" in record.true:
         return record.true["group"]
-    return most_serious(part.true["group"] for person in record.persons if person.true["role"] == "suspect" for part in person.charges)
+    return find_most_serious_group(
+        part.true["group"] for person in record.persons if person.true["role"] == "suspect" for part in person.charges
+    )
 
 
-def _case_form(record: CaseRecord, group: str) -> str:
+def _find_case_form(record: CaseRecord, group: str) -> str:
     """Return the form of a case. Only police, prosecution and the institutions for victims state one; for others it is empty."""
     if record.institution in ("police", *BOTH):
-        return counted_form(group, record.true["form"])
+        return find_counted_form(group, record.true["form"])
     if record.institution != "prosecution":
         return ""
     forms = [part.true["form"] for person in record.persons for part in person.charges if part.true["form"]]
-    return counted_form(group, forms[0] if forms else None)
+    return find_counted_form(group, forms[0] if forms else None)
 
 
 def _write_cases(folder: Path, history: RecordHistory) -> None:
     rows = []
     for institution in (*INSTITUTIONS, *BOTH):
-        for record in history.all_cases(institution):
-            group = _case_group(record)
+        for record in history.list_all_accepted_cases(institution):
+            group = _find_case_group(record)
             opened = record.true["registered"].isoformat()
-            form = _case_form(record, group)
+            form = _find_case_form(record, group)
             rows.append([institution, record.key, record.case_id, opened, group, form, record.upstream, record.as_of.isoformat()])
     columns = ["institution", "record_key", "case_id", "opened", "offence_group", "form", "upstream", "state_as_of"]
     _write_csv(folder / "cases.csv", columns, rows)

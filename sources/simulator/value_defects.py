@@ -15,7 +15,7 @@ from typing import Any
 
 from sources.periods import first_day, last_day
 from sources.simulator import spelling
-from sources.simulator.codes import ARTICLES, CODES, GROUPS, MINOR_OFFENCES, Offence, places, words
+from sources.simulator.codes import ARTICLES, CODES, GROUPS, MINOR_OFFENCES, Offence, read_places, read_words
 from sources.simulator.defects import DefectChoice, Spoiler, WrongValue
 from sources.simulator.deliveries import Delivery
 from sources.simulator.records import CaseRecord, Part, PersonRecord
@@ -26,7 +26,7 @@ COUNTRY = {"police": "Shtetesia", "prosecution": "shtetesia", "courts": "shtetes
 CODES_OF_KOSOVO = ("xkx", "XK", "KS", "RKS", "UNK", "KOS")
 
 
-def _date_format(institution: str) -> str:
+def _find_date_format(institution: str) -> str:
     """Return the format in which an institution writes dates: `iso` or `dotted`."""
     return "iso" if institution in ("prosecution", "courts") else "dotted"
 
@@ -40,13 +40,13 @@ def spoil_person(spoiler: Spoiler, delivery: Delivery, entry: PersonRecord, inst
     if institution == "inspectorate":
         return
     rng, person = spoiler.rng, entry.person
-    form = _date_format(institution)
+    form = _find_date_format(institution)
     empty = None if institution == "prosecution" else ""
 
     def spoil(name: str, choices: list[DefectChoice]) -> None:
-        spoiler.spoil(institution, delivery.name, entry.key, entry.cells, entry.said, name, choices)
+        spoiler.spoil_cell(institution, delivery.name, entry.key, entry.cells, entry.said, name, choices)
 
-    spoil(BORN[institution], _birth_date_choices(rng, person.born, form, institution))
+    spoil(BORN[institution], _list_birth_date_defects(rng, person.born, form, institution))
     other = {"M": "F", "F": "M"}[person.sex]
     numbers = institution == "prosecution"
     wrong = ("1" if other == "M" else "2") if numbers else other
@@ -57,10 +57,10 @@ def spoil_person(spoiler: Spoiler, delivery: Delivery, entry: PersonRecord, inst
             0.15 if files_of_person > 2 else 0.0,
             lambda _: WrongValue("sex_wrong", wrong, {"sex": other}, "no evidence but other records of the person"),
         ),
-        (0.0 if numbers else 4.0, lambda _: WrongValue("sex_spelling", rng.choice(words()["sex"][person.sex][1:]))),
+        (0.0 if numbers else 4.0, lambda _: WrongValue("sex_spelling", rng.choice(read_words()["sex"][person.sex][1:]))),
     ]
     spoil(SEX[institution], sexes)
-    countries = places()["countries"][person.citizenship]
+    countries = read_places()["countries"][person.citizenship]
     spelled = [name for name in countries if name != entry.cells[COUNTRY[institution]]]
     if institution in ("prosecution", "courts"):
         spelled = [*CODES_OF_KOSOVO] if person.citizenship == "XKX" else [name for name in countries if len(name) == 2]
@@ -72,66 +72,69 @@ def spoil_person(spoiler: Spoiler, delivery: Delivery, entry: PersonRecord, inst
         ],
     )
     if institution in ("police", "prosecution"):
-        spoil("Komuna_banimit" if institution == "police" else "komuna", _place_choices(rng))
+        spoil("Komuna_banimit" if institution == "police" else "komuna", _list_place_defects(rng))
 
 
-def _birth_date_choices(rng: Random, born: date, form: str, institution: str) -> list[DefectChoice]:
+def _list_birth_date_defects(rng: Random, born: date, form: str, institution: str) -> list[DefectChoice]:
     """Return the defects of a birth date."""
     workbook = institution == "corrections"
     empty = None if institution == "prosecution" else ""
 
-    def shown(day: date) -> Any:
+    def write_birth_date(day: date) -> Any:
         return day if workbook else spelling.write_day(day, form)
 
-    def typed(_: Any) -> WrongValue | None:
+    def make_typing_error(_: Any) -> WrongValue | None:
         day = born + timedelta(days=rng.choice((-365, -10, -1, 1, 10, 365)))
-        return WrongValue("dob_typing_error", shown(day), {"born": day})
+        return WrongValue("dob_typing_error", write_birth_date(day), {"born": day})
 
-    def exchanged(_: Any) -> WrongValue | None:
-        day = spelling.swap_day_month(born)
-        return WrongValue("dob_day_month_swapped", shown(day), {"born": day}) if day else None
+    def swap_day_and_month_of_value(_: Any) -> WrongValue | None:
+        day = spelling.swap_day_and_month(born)
+        return WrongValue("dob_day_month_swapped", write_birth_date(day), {"born": day}) if day else None
 
     first = born.replace(month=1, day=1)
     later = date(born.year + 100, born.month, min(born.day, 28))
     return [
         (3.4, lambda _: WrongValue("dob_missing", empty, {"born": None})),
-        (1.2, typed),
-        (0.9, exchanged),
-        (1.2, lambda _: WrongValue("dob_first_of_january", shown(first), {"born": first})),
-        (0.8, lambda _: WrongValue("dob_impossible", spelling.impossible_day(born.replace(month=2, day=1), form), {"born": born.year})),
-        (0.7, lambda _: WrongValue("dob_in_future", shown(later), {"born": None})),
+        (1.2, make_typing_error),
+        (0.9, swap_day_and_month_of_value),
+        (1.2, lambda _: WrongValue("dob_first_of_january", write_birth_date(first), {"born": first})),
+        (
+            0.8,
+            lambda _: WrongValue("dob_impossible", spelling.write_impossible_day(born.replace(month=2, day=1), form), {"born": born.year}),
+        ),
+        (0.7, lambda _: WrongValue("dob_in_future", write_birth_date(later), {"born": None})),
         (0.5, lambda _: WrongValue("dob_two_digit_year", spelling.write_day(born, "short"))),
         (1.3 if form == "dotted" else 0.0, lambda _: WrongValue("dob_year_only", str(born.year), {"born": born.year})),
     ]
 
 
-def _place_choices(rng: Random) -> list[DefectChoice]:
+def _list_place_defects(rng: Random) -> list[DefectChoice]:
     """Return the other ways to write a municipality: in Serbian, or by another name."""
 
-    def serbian(value: str) -> WrongValue | None:
-        row = places()["municipalities"].get(value)
+    def write_place_in_serbian(value: str) -> WrongValue | None:
+        row = read_places()["municipalities"].get(value)
         return WrongValue("place_serbian", row[2]) if row and row[2] != value else None
 
-    def alias(value: str) -> WrongValue | None:
-        row = places()["municipalities"].get(value)
+    def choose_other_place_name(value: str) -> WrongValue | None:
+        row = read_places()["municipalities"].get(value)
         return WrongValue("place_alias", rng.choice(row[3:])) if row and row[3:] else None
 
-    return [(7.5, serbian), (5.0, alias)]
+    return [(7.5, write_place_in_serbian), (5.0, choose_other_place_name)]
 
 
 # -- references and articles ----------------------------------------------------------------------------------------------------------
 
 
-def _reference_choices(
+def _list_reference_defects(
     rng: Random, others: list[str], write: Callable[[Random, str], str], empty: Any, missing: float, hard: bool
 ) -> list[DefectChoice]:
     """Return the defects of a case number that a record cites. `others`: numbers of other cases; `write`: writes a number in another
     spelling; `missing`: rate per hundred of empty numbers."""
 
-    def another(value: str) -> WrongValue | None:
+    def cite_another_case(value: str) -> WrongValue | None:
         return WrongValue("reference_to_another_case", write(rng, rng.choice(others)) if others else value) if others else None
 
-    def two(value: str) -> WrongValue | None:
+    def cite_two_cases(value: str) -> WrongValue | None:
         return WrongValue("two_references", f"{value}{rng.choice((', ', ' dhe ', '; '))}{rng.choice(others)}") if others else None
 
     def spelled(value: str) -> WrongValue | None:
@@ -140,15 +143,18 @@ def _reference_choices(
 
     return [
         (missing, lambda _: WrongValue("reference_missing", empty)),
-        (1.6, lambda value: WrongValue("reference_to_nothing", spelling.with_wrong_digit(rng, write(rng, value)))),
-        (0.8, another),
-        (1.0 if hard else 0.0, two),
+        (1.6, lambda value: WrongValue("reference_to_nothing", spelling.replace_digit_of_case_number(rng, write(rng, value)))),
+        (0.8, cite_another_case),
+        (1.0 if hard else 0.0, cite_two_cases),
         (56.0, spelled),
     ]
 
 
-def _under_wrong_code(rng: Random, charged: Offence) -> Offence | None:
-    """Return the same offence under a code that was not in force: the one before, or the one after; None if there is none."""
+def _find_offence_under_wrong_code(rng: Random, charged: Offence) -> Offence | None:
+    """Return the same offence under a code that was not in force, which is the code before or after.
+
+    Return None if there is no such code.
+    """
     laws = [name for name, _ in CODES]
     if charged.law == MINOR_OFFENCES or charged.kind not in ARTICLES or charged.kind not in GROUPS:
         return None
@@ -158,65 +164,73 @@ def _under_wrong_code(rng: Random, charged: Offence) -> Offence | None:
     return Offence(charged.kind, laws[other], found, charged.paragraph) if found else None
 
 
-def _article_choices(rng: Random, charged: Offence, with_words: bool) -> list[DefectChoice]:
+def _list_article_defects(rng: Random, charged: Offence, with_words: bool) -> list[DefectChoice]:
     """Return the defects of an article that is typed as text."""
 
     def spelled(_: Any) -> WrongValue:
         text, law = spelling.vary_article(rng, charged, with_words)
         said: dict[str, Any] = {"law": law}
-        if text.startswith(words()["offences"][charged.kind][0]):
+        if text.startswith(read_words()["offences"][charged.kind][0]):
             said["words"] = charged.group
         return WrongValue("article_spelling", text, said)
 
-    def unknown(_: Any) -> WrongValue:
+    def make_unknown_value(_: Any) -> WrongValue:
         text, law, article = rng.choice((("KPRK", "KPRK", None), ("neni ??", None, None), ("999", None, "999")))
         return WrongValue("article_unknown", text, {"law": law, "article": article}, "the words or other stages tell")
 
-    def not_in_force(_: Any) -> WrongValue | None:
-        other = _under_wrong_code(rng, charged)
+    def choose_code_not_in_force(_: Any) -> WrongValue | None:
+        other = _find_offence_under_wrong_code(rng, charged)
         if other is None:
             return None
-        text = f"{other.article}/{other.paragraph}" if rng.random() < 0.6 else other.as_typed()
+        text = f"{other.article}/{other.paragraph}" if rng.random() < 0.6 else other.typed_text()
         named = None if "K" not in text else "KPRK" if other.law == "KPRK2012" else other.law
         return WrongValue("article_of_code_not_in_force", text, {"law": named, "article": other.article})
 
     rare = 0.0 if with_words else 1.1
-    return [(rare, unknown), (rare, not_in_force), (50.0, spelled)]
+    return [(rare, make_unknown_value), (rare, choose_code_not_in_force), (50.0, spelled)]
 
 
 # -- days of events -------------------------------------------------------------------------------------------------------------------
 
 
-def _event_day_choices(
+def _list_event_day_defects(
     rng: Random, day: date, key: str, form: str, period: str, earliest: date | None, rate: float = 0.35
 ) -> list[DefectChoice]:
     """Return the defects of the day of an event. `earliest`: a day in the same record before which the event cannot lie; `key`: the name
     of the day in `said`."""
     end = last_day(period)
 
-    def shows(other: date | None) -> bool:
+    def is_defect_visible(other: date | None) -> bool:
         return other is not None and (other > end or (earliest is not None and other < earliest))
 
-    def exchanged(_: Any) -> WrongValue | None:
-        other = spelling.swap_day_month(day)
-        return WrongValue("date_day_month_swapped", spelling.write_day(other, form), {key: other}) if other and shows(other) else None
+    def swap_day_and_month_of_value(_: Any) -> WrongValue | None:
+        other = spelling.swap_day_and_month(day)
+        return (
+            WrongValue("date_day_month_swapped", spelling.write_day(other, form), {key: other})
+            if other and is_defect_visible(other)
+            else None
+        )
 
-    def no_day(_: Any) -> WrongValue | None:
+    def make_impossible_day(_: Any) -> WrongValue | None:
         # Only where the event lies in the period that delivers it: of an older one nobody could tell the day.
-        return WrongValue("date_impossible", spelling.impossible_day(day, form), {key: None}) if first_day(period) <= day <= end else None
+        return (
+            WrongValue("date_impossible", spelling.write_impossible_day(day, form), {key: None})
+            if first_day(period) <= day <= end
+            else None
+        )
 
-    def future(_: Any) -> WrongValue:
+    def make_future_day(_: Any) -> WrongValue:
         other = date(day.year + 10, day.month, min(day.day, 28))
         return WrongValue("date_in_future", spelling.write_day(other, form), {key: other})
 
     def before(_: Any) -> WrongValue | None:
         other = date(day.year - 1, day.month, min(day.day, 28))
-        return WrongValue("date_wrong_order", spelling.write_day(other, form), {key: other}) if shows(other) else None
+        return WrongValue("date_wrong_order", spelling.write_day(other, form), {key: other}) if is_defect_visible(other) else None
 
     return [
-        (rate, future),
-        (rate, no_day),
-        (rate * 4, exchanged),  # most exchanges do not show, and are left out
+        (rate, make_future_day),
+        (rate, make_impossible_day),
+        (rate * 4, swap_day_and_month_of_value),  # most exchanges do not show, and are left out
         (rate, lambda _: WrongValue("date_two_digit_year", spelling.write_day(day, "short"))),
         (rate / 2, before),
     ]
@@ -232,61 +246,68 @@ class CaseDefects:
         self.spoiler, self.numbers = spoiler, numbers
         self.hard = spoiler.settings.noise == "hard"
 
-    def spoil(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
+    def spoil_case(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
         """Make defects in a case record's own cells, in place. `charged`: the offence of the record, if it has one."""
         getattr(self, "_spoil_" + record.institution)(delivery, record, charged)
 
     def _spoil_cell(self, delivery: Delivery, record: CaseRecord, name: str, choices: list[DefectChoice]) -> None:
         """Make at most one of the defects `choices` in the cell `name`."""
-        self.spoiler.spoil(record.institution, delivery.name, record.key, record.cells, record.said, name, choices)
+        self.spoiler.spoil_cell(record.institution, delivery.name, record.key, record.cells, record.said, name, choices)
 
     def _spoil_day(self, delivery: Delivery, record: CaseRecord, name: str, key: str, earliest: date | None, rate: float = 0.35) -> None:
         """Make a defect in the cell `name`, which has the day `key` of the record."""
         day = record.true[key]
         if day:
-            form = _date_format(record.institution)
-            self._spoil_cell(delivery, record, name, _event_day_choices(self.spoiler.rng, day, key, form, delivery.period, earliest, rate))
+            form = _find_date_format(record.institution)
+            self._spoil_cell(
+                delivery, record, name, _list_event_day_defects(self.spoiler.rng, day, key, form, delivery.period, earliest, rate)
+            )
 
     def _spoil_police(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
         rng, true = self.spoiler.rng, record.true
         assert charged is not None
         self._spoil_day(delivery, record, "Data_raportimit", "registered", true["offence_day"])
         self._spoil_day(delivery, record, "Data_dergimit_PSH", "sent", true["registered"], 0.8)
-        offence_day = _event_day_choices(rng, true["offence_day"], "offence_day", "dotted", delivery.period, None, 0.3)
+        offence_day = _list_event_day_defects(rng, true["offence_day"], "offence_day", "dotted", delivery.period, None, 0.3)
         missing: DefectChoice = (4.0, lambda _: WrongValue("date_missing", "", {"offence_day": None}))
         self._spoil_cell(delivery, record, "Data_e_vepres", [missing, *offence_day])
-        self._spoil_cell(delivery, record, "Komuna", _place_choices(rng))
-        self._spoil_cell(delivery, record, "Neni", _article_choices(rng, charged, with_words=False))
-        spelled = words()["offences"][charged.kind][1:]
+        self._spoil_cell(delivery, record, "Komuna", _list_place_defects(rng))
+        self._spoil_cell(delivery, record, "Neni", _list_article_defects(rng, charged, with_words=False))
+        spelled = read_words()["offences"][charged.kind][1:]
 
-        def disagree(_: Any) -> WrongValue:
+        def make_words_disagree(_: Any) -> WrongValue:
             group = rng.choice([name for name in ("trafficking", "facilitating_prostitution", "prostitution") if name != charged.group])
-            return WrongValue("words_disagree_with_article", words()["offences"][group][0], {"words": group})
+            return WrongValue("words_disagree_with_article", read_words()["offences"][group][0], {"words": group})
 
         choices: list[DefectChoice] = [
-            (2.2, disagree),
+            (2.2, make_words_disagree),
             (38.0, lambda _: WrongValue("words_spelling", rng.choice(spelled)) if spelled else None),
         ]
-        if not self._is_article_lost(record):
+        if not self._is_article_misread(record):
             self._spoil_cell(delivery, record, "Vepra_penale", choices)
-        form_words = words()["forms"].get(true["form"] or "", [""])[1:]
+        form_words = read_words()["forms"].get(true["form"] or "", [""])[1:]
         forms: list[DefectChoice] = [
             (11.0, lambda _: WrongValue("form_missing", "", {"form": None})),
             (45.0, lambda _: WrongValue("form_spelling", rng.choice(form_words))),
         ]
         self._spoil_cell(delivery, record, "Forma_shfrytezimit", forms)
         others = self.numbers["prosecution"]
-        self._spoil_cell(delivery, record, "Nr_PP", _reference_choices(rng, others, spelling.vary_prosecution_number, "", 15.0, self.hard))
+        self._spoil_cell(
+            delivery, record, "Nr_PP", _list_reference_defects(rng, others, spelling.vary_prosecution_number, "", 15.0, self.hard)
+        )
 
     @staticmethod
-    def _is_article_lost(record: CaseRecord) -> bool:
-        """Return whether the article says nothing. Then the words are left unchanged, since one of the two must tell the offence."""
+    def _is_article_misread(record: CaseRecord) -> bool:
+        """Return whether a reader would not get the true article.
+
+        If so, the words stay unchanged, since article or words must tell the offence.
+        """
         return record.said["article"] != record.true["article"]
 
     def _spoil_inspectorate(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
         rng = self.spoiler.rng
         assert charged is not None
-        plain = words()["offences"][charged.kind][0]
+        plain = read_words()["offences"][charged.kind][0]
 
         def spelled(_: Any) -> WrongValue:
             text, law = spelling.vary_article(rng, charged)
@@ -301,7 +322,10 @@ class CaseDefects:
             self._spoil_day(delivery, record, name, key, earliest, 0.5)
         others = self.numbers["prosecution"]
         self._spoil_cell(
-            delivery, record, "Nr. i prokurorisë", _reference_choices(rng, others, spelling.vary_prosecution_number, "", 8.0, self.hard)
+            delivery,
+            record,
+            "Nr. i prokurorisë",
+            _list_reference_defects(rng, others, spelling.vary_prosecution_number, "", 8.0, self.hard),
         )
 
     def _spoil_prosecution(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
@@ -313,7 +337,7 @@ class CaseDefects:
         write = spelling.vary_prosecution_number if true["status"] == "BASH" else writers.get(true["source"])
         if write:
             others = self.numbers["prosecution" if true["status"] == "BASH" else "police"]
-            self._spoil_cell(delivery, record, "nr_burimit", _reference_choices(rng, others, write, None, 2.0, self.hard))
+            self._spoil_cell(delivery, record, "nr_burimit", _list_reference_defects(rng, others, write, None, 2.0, self.hard))
         for entry in record.persons:
             self._spoil_charges(delivery, entry)
 
@@ -323,19 +347,21 @@ class CaseDefects:
         for part in entry.charges:
             field = {"article": f"{part.cells['ligji']} {part.cells['neni']}"}
             said: dict[str, Any] = {}
-            choices = _charge_choices(rng, part)
-            self.spoiler.spoil("prosecution", delivery.name, entry.key, field, said, "article", choices, f"akuza {part.key}")
+            choices = _list_charge_defects(rng, part)
+            self.spoiler.spoil_cell("prosecution", delivery.name, entry.key, field, said, "article", choices, f"akuza {part.key}")
             if said:
                 part.cells["ligji"], part.cells["neni"] = field["article"].split(" ")
                 part.said.update(said)
             forms: list[DefectChoice] = [(14.0, lambda _: WrongValue("form_missing", None, {"form": None}))]
-            self.spoiler.spoil("prosecution", delivery.name, entry.key, part.cells, part.said, "forma", forms, f"akuza.forma {part.key}")
+            self.spoiler.spoil_cell(
+                "prosecution", delivery.name, entry.key, part.cells, part.said, "forma", forms, f"akuza.forma {part.key}"
+            )
         if len(entry.charges) > 1:
             flags = {"flags": " ".join(str(part.cells["kryesore"]) for part in entry.charges)}
             flipped: list[DefectChoice] = [
                 (14.0, lambda value: WrongValue("principal_flag_on_lesser_charge", " ".join(reversed(value.split(" ")))))
             ]
-            self.spoiler.spoil("prosecution", delivery.name, entry.key, flags, {}, "flags", flipped, "akuza.kryesore")
+            self.spoiler.spoil_cell("prosecution", delivery.name, entry.key, flags, {}, "flags", flipped, "akuza.kryesore")
             for part, flag in zip(entry.charges, flags["flags"].split(" "), strict=True):
                 part.cells["kryesore"] = int(flag)
 
@@ -346,16 +372,16 @@ class CaseDefects:
         self._spoil_cell(delivery, record, "pranuar", [(0.4, lambda _: WrongValue("date_other_format", spelling.write_day(day, "dotted")))])
         others = self.numbers["prosecution"]
         self._spoil_cell(
-            delivery, record, "referenca", _reference_choices(rng, others, spelling.vary_prosecution_number, "", 0.5, self.hard)
+            delivery, record, "referenca", _list_reference_defects(rng, others, spelling.vary_prosecution_number, "", 0.5, self.hard)
         )
         if record.cells["gjuha"] == "sr":
-            self._spoil_cell(delivery, record, "gjykata", [(40.0, _place_choices(rng)[0][1])])
+            self._spoil_cell(delivery, record, "gjykata", [(40.0, _list_place_defects(rng)[0][1])])
         for entry in record.persons:
             for i, part in enumerate(entry.charges):
                 field = {"article": f"{part.cells['ligji']} {part.cells['neni']}"}
                 said: dict[str, Any] = {}
                 label = f"akuza {i} {field['article']}"
-                self.spoiler.spoil("courts", delivery.name, entry.key, field, said, "article", _charge_choices(rng, part), label)
+                self.spoiler.spoil_cell("courts", delivery.name, entry.key, field, said, "article", _list_charge_defects(rng, part), label)
                 if said:
                     part.cells["ligji"], part.cells["neni"] = field["article"].split(" ")
                     part.said.update(said)
@@ -366,50 +392,52 @@ class CaseDefects:
         """Make defects in the days of a judgment."""
         rng, day = self.spoiler.rng, part.true["day"]
         label = f"aktgjykimi {day}"
-        choices = _event_day_choices(rng, day, "day", "iso", delivery.period, received, 0.25)
+        choices = _list_event_day_defects(rng, day, "day", "iso", delivery.period, received, 0.25)
         choices.append((1.0, lambda value: WrongValue("date_with_time", f"{value}T00:00:00")))
         choices.append((0.5, lambda _: WrongValue("date_other_format", spelling.write_day(day, "dotted"))))
-        self.spoiler.spoil("courts", delivery.name, entry.key, part.cells, part.said, "data", choices, label)
+        self.spoiler.spoil_cell("courts", delivery.name, entry.key, part.cells, part.said, "data", choices, label)
         final = part.true["final"]
         if final:
-            choices = _event_day_choices(rng, final, "final", "iso", delivery.period, day, 0.2)
-            self.spoiler.spoil("courts", delivery.name, entry.key, part.cells, part.said, "forme_prere", choices, label + " forme_prere")
+            choices = _list_event_day_defects(rng, final, "final", "iso", delivery.period, day, 0.2)
+            self.spoiler.spoil_cell(
+                "courts", delivery.name, entry.key, part.cells, part.said, "forme_prere", choices, label + " forme_prere"
+            )
 
     def _spoil_corrections(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
         rng = self.spoiler.rng
         assert charged is not None
-        self._spoil_cell(delivery, record, "Vepra", _article_choices(rng, charged, with_words=True))
+        self._spoil_cell(delivery, record, "Vepra", _list_article_defects(rng, charged, with_words=True))
         others = self.numbers["courts"]
         self._spoil_cell(
-            delivery, record, "Nr. i aktgjykimit", _reference_choices(rng, others, spelling.vary_court_number, "", 19.0, self.hard)
+            delivery, record, "Nr. i aktgjykimit", _list_reference_defects(rng, others, spelling.vary_court_number, "", 19.0, self.hard)
         )
         if self.hard:
-            self._spoil_cell(delivery, record, "Gjykata", [(3.0, _place_choices(rng)[0][1])])
+            self._spoil_cell(delivery, record, "Gjykata", [(3.0, _list_place_defects(rng)[0][1])])
 
 
 def spoil_event_days(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord) -> None:
     """Make defects in the day of an arrest, which is the only event of a person row."""
     arrested = entry.true["arrested"]
     if record.institution == "police" and arrested:
-        choices = _event_day_choices(spoiler.rng, arrested, "arrested", "dotted", delivery.period, record.true["registered"], 0.35)
-        spoiler.spoil("police", delivery.name, entry.key, entry.cells, entry.said, "Data_arrestimit", choices)
+        choices = _list_event_day_defects(spoiler.rng, arrested, "arrested", "dotted", delivery.period, record.true["registered"], 0.35)
+        spoiler.spoil_cell("police", delivery.name, entry.key, entry.cells, entry.said, "Data_arrestimit", choices)
 
 
-def _charge_choices(rng: Random, part: Part) -> list[DefectChoice]:
+def _list_charge_defects(rng: Random, part: Part) -> list[DefectChoice]:
     """Return the defects of the code and article of a charge."""
     law, article, group = part.true["law"], part.true["article"], part.true["group"]
     charged = Offence(group, law, article, "1")
 
-    def unknown(_: Any) -> WrongValue:
+    def make_unknown_value(_: Any) -> WrongValue:
         bad_law, bad_article = rng.choice((("KPPK", article), ("KP", article), (law, "999")))
         return WrongValue(
             "article_unknown", f"{bad_law} {bad_article}", {"law": bad_law, "article": bad_article}, "the words or other stages tell"
         )
 
-    def not_in_force(_: Any) -> WrongValue | None:
-        other = _under_wrong_code(rng, charged)
+    def choose_code_not_in_force(_: Any) -> WrongValue | None:
+        other = _find_offence_under_wrong_code(rng, charged)
         if other is None:
             return None
         return WrongValue("article_of_code_not_in_force", f"{other.law} {other.article}", {"law": other.law, "article": other.article})
 
-    return [(0.9, unknown), (0.7, not_in_force)]
+    return [(0.9, make_unknown_value), (0.7, choose_code_not_in_force)]

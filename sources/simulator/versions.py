@@ -25,7 +25,7 @@ def make_noisy_deliveries(world: World, deliveries: list[Delivery], spoiler: Spo
     """Return all deliveries of a noisy set: the first versions with their faults, and the corrections that followed."""
     rng = Random(f"versions {spoiler.settings.seed} {spoiler.settings.noise}")
     hard = spoiler.settings.noise == "hard"
-    _lose_deliveries(rng, deliveries, spoiler, hard)
+    _mark_missing_deliveries(rng, deliveries, spoiler, hard)
     result: list[Delivery] = []
     for institution in INSTITUTIONS:
         own = [delivery for delivery in deliveries if delivery.institution == institution]
@@ -40,12 +40,12 @@ def make_noisy_deliveries(world: World, deliveries: list[Delivery], spoiler: Spo
             everything = [delivery for delivery in result if delivery.institution == institution and delivery.period >= block[0].period]
             faults.spread_faults(rng, everything, wanted[: ceil(len(wanted) * share)], spoiler)
             if institution == "corrections":
-                result += _deliver_twice(rng, everything, spoiler, 2 if hard else 1)
+                result += _deliver_same_bytes_again(rng, everything, spoiler, 2 if hard else 1)
     _delay_deliveries(rng, result, hard)
     return result
 
 
-def _lose_deliveries(rng: Random, deliveries: list[Delivery], spoiler: Spoiler, hard: bool) -> None:
+def _mark_missing_deliveries(rng: Random, deliveries: list[Delivery], spoiler: Spoiler, hard: bool) -> None:
     """Mark some deliveries as missing: now and then one of the inspectorate, with `hard` noise also one of a large institution."""
     losers = ["inspectorate"] + (["police", "corrections"] if hard else [])
     for institution in losers:
@@ -58,12 +58,12 @@ def _lose_deliveries(rng: Random, deliveries: list[Delivery], spoiler: Spoiler, 
             delivery = rng.choice(block[1:-1])
             delivery.missing = True
             note = f"never delivered; {len(delivery.records)} records of it are seen again only if they change later"
-            spoiler.log(institution, delivery.name, "", "delivery_missing", note=note)
+            spoiler.log_defect(institution, delivery.name, "", "delivery_missing", note=note)
             for record in delivery.records:
-                spoiler.log(institution, delivery.name, record.key, "row_lost", note="not delivered")
+                spoiler.log_defect(institution, delivery.name, record.key, "row_lost", note="not delivered")
 
 
-def _next_version(rng: Random, delivery: Delivery) -> Delivery:
+def _make_next_version(rng: Random, delivery: Delivery) -> Delivery:
     new = Delivery(delivery.institution, delivery.period, list(delivery.records), delivery.version + 1)
     new.arrived = delivery.arrived + timedelta(days=rng.randrange(15, 60), seconds=rng.randrange(20000))
     new.note = "corrected version"
@@ -80,7 +80,7 @@ def _make_corrections(rng: Random, world: World, institution: str, block: list[D
     for fault in faults.CORRECTED[institution]:
         if free:
             faulty = free.pop()
-            made.append(_next_version(rng, faulty))
+            made.append(_make_next_version(rng, faulty))
             faults.add_fault(faulty, fault, spoiler, "version 1 of the quarter")
     if institution != "inspectorate":
         again = bool(made) and rng.random() < 0.5  # a correction that is itself corrected: `_v3`
@@ -96,10 +96,10 @@ def _make_corrections(rng: Random, world: World, institution: str, block: list[D
 
 def _withdraw_mistaken_record(rng: Random, world: World, first: Delivery, spoiler: Spoiler) -> Delivery:
     """Add a record that was registered in error to a delivery, and return the next version, which lacks it."""
-    second = _next_version(rng, first)
+    second = _make_next_version(rng, first)
     record = make_mistaken_record(rng, world, first)
     first.records = [*first.records, record]
-    spoiler.log(first.institution, first.name, record.key, "record_withdrawn_later")
+    spoiler.log_defect(first.institution, first.name, record.key, "record_withdrawn_later")
     return second
 
 
@@ -109,29 +109,29 @@ def _withdraw_real_record(rng: Random, first: Delivery, spoiler: Spoiler) -> lis
     before = [i for i, record in enumerate(first.records) if record.true["registered"] < first.exported.date() - timedelta(days=130)]
     if not before:
         return []
-    second = _next_version(rng, first)
+    second = _make_next_version(rng, first)
     record = second.records.pop(rng.choice(before))
-    spoiler.log(first.institution, first.name, record.key, "record_withdrawn_later", note="a real record")
+    spoiler.log_defect(first.institution, first.name, record.key, "record_withdrawn_later", note="a real record")
     return [second]
 
 
 def _make_faulty_correction(rng: Random, institution: str, first: Delivery, spoiler: Spoiler) -> Delivery:
     """Return a correction that cannot be read at all and replaces nothing, or that can be read in part and withdraws nothing
     (counting-rules.md)."""
-    second = _next_version(rng, first)
+    second = _make_next_version(rng, first)
     part = institution in ("police", "courts") and len(second.records) >= 4
     faults.add_fault(second, "truncated" if part else "wrong_content", spoiler)
     return second
 
 
-def _deliver_twice(rng: Random, own: list[Delivery], spoiler: Spoiler, times: int) -> list[Delivery]:
-    """Return next versions with the same bytes as their predecessors, which count as separate deliveries."""
+def _deliver_same_bytes_again(rng: Random, own: list[Delivery], spoiler: Spoiler, times: int) -> list[Delivery]:
+    """Return next versions with the same bytes as their predecessors, which nevertheless count as separate deliveries."""
     latest = {delivery.period: delivery for delivery in sorted(own, key=lambda delivery: delivery.version)}
     candidates = [delivery for delivery in latest.values() if not delivery.missing and delivery.read == "full"]
     made = []
     for delivery in rng.sample(candidates, min(times, len(candidates))):
-        spoiler.log(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
-        second = _next_version(rng, delivery)
+        spoiler.log_defect(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
+        second = _make_next_version(rng, delivery)
         second.twin, second.faults = delivery, set(delivery.faults)
         made.append(second)
     return made

@@ -15,7 +15,7 @@ from typing import Any
 
 from sources.periods import first_day, last_day
 from sources.simulator import spelling
-from sources.simulator.codes import places
+from sources.simulator.codes import read_places
 from sources.simulator.defects import DefectChoice, Spoiler, WrongValue
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Person, World
@@ -24,7 +24,7 @@ from sources.simulator.noise import count_files_of_persons
 from sources.simulator.records import CaseRecord, Cells, Part, PersonRecord
 from sources.simulator.value_defects import CODES_OF_KOSOVO
 from sources.simulator.victim_files import QPS, ZMNV, VictimWorld
-from sources.simulator.victim_records import moment, write_day_with_slashes
+from sources.simulator.victim_records import write_day_with_slashes, write_moment_in_utc
 
 UNKNOWN = {
     "offence": ("X", "??", "TQNJ"),
@@ -54,15 +54,15 @@ def spoil_victim_records(world: World, victims: VictimWorld, deliveries: list[De
         for record in delivery.records:
             key = "nr_zmnv" if record.institution == ZMNV else "Nr_QPS"
             if record.key in repeats:
-                spoiler.log(
+                spoiler.log_defect(
                     delivery.institution, delivery.name, record.key, "victim_registered_twice", key, repeats.pop(record.key), record.key
                 )
             if record.key in late:
                 file = late.pop(record.key)
-                spoiler.log(
+                spoiler.log_defect(
                     delivery.institution, delivery.name, record.key, "late_entry", key, file.opened, file.entered, "entered a month late"
                 )
-            _RecordDefects(spoiler, delivery, record, numbers, known).spoil(strangers)
+            _RecordDefects(spoiler, delivery, record, numbers, known).spoil_record(strangers)
 
 
 class _RecordDefects:
@@ -75,7 +75,7 @@ class _RecordDefects:
         self.delivery, self.record, self.numbers, self.known = delivery, record, numbers, known
         self.zmnv = record.institution == ZMNV
 
-    def spoil(self, strangers: list[Person]) -> None:
+    def spoil_record(self, strangers: list[Person]) -> None:
         """Make the defects of the record, its person and its entries."""
         for entry in self.record.persons:
             spoil_names(self.spoiler, self.delivery, self.record, entry, strangers)
@@ -86,11 +86,11 @@ class _RecordDefects:
 
     def _spoil_cell(self, key: str, cells: Cells, said: Cells, name: str, choices: list[DefectChoice], label: str = "") -> None:
         """Make at most one of the defects `choices` in the cell `name`."""
-        self.spoiler.spoil(self.record.institution, self.delivery.name, key, cells, said, name, choices, label)
+        self.spoiler.spoil_cell(self.record.institution, self.delivery.name, key, cells, said, name, choices, label)
 
     def _write_day(self, day: date) -> str:
         """Return a day as the institution writes it."""
-        return moment(day) or "" if self.zmnv else write_day_with_slashes(day)
+        return write_moment_in_utc(day) or "" if self.zmnv else write_day_with_slashes(day)
 
     # -- the victim -------------------------------------------------------------------------------------------------------------------
 
@@ -101,7 +101,7 @@ class _RecordDefects:
         def on(name: str, choices: list[DefectChoice]) -> None:
             self._spoil_cell(entry.key, entry.cells, entry.said, name, choices)
 
-        on(born, self._birth_date_choices(person.born))
+        on(born, self._list_birth_date_defects(person.born))
         other = {"M": "F", "F": "M"}[person.sex]
         on(
             sex,
@@ -119,7 +119,7 @@ class _RecordDefects:
                 ),
             ],
         )
-        names = places()["countries"][person.citizenship]
+        names = read_places()["countries"][person.citizenship]
         spelled = [name for name in names if name != entry.cells[country]]
         if zmnv:
             spelled = [*CODES_OF_KOSOVO] if person.citizenship == "XKX" else [name for name in names if len(name) == 2]
@@ -131,19 +131,19 @@ class _RecordDefects:
             ],
         )
 
-    def _birth_date_choices(self, born: date) -> list[DefectChoice]:
+    def _list_birth_date_defects(self, born: date) -> list[DefectChoice]:
         rng, zmnv = self.rng, self.zmnv
 
-        def shown(day: date) -> str:
+        def write_birth_date(day: date) -> str:
             return day.isoformat() if zmnv else write_day_with_slashes(day)
 
-        def typed(_: Any) -> WrongValue:
+        def make_typing_error(_: Any) -> WrongValue:
             day = born + timedelta(days=rng.choice((-365, -10, -1, 1, 10, 365)))
-            return WrongValue("dob_typing_error", shown(day), {"born": day})
+            return WrongValue("dob_typing_error", write_birth_date(day), {"born": day})
 
-        def exchanged(_: Any) -> WrongValue | None:
-            day = spelling.swap_day_month(born)
-            return WrongValue("dob_day_month_swapped", shown(day), {"born": day}) if day else None
+        def swap_day_and_month_of_value(_: Any) -> WrongValue | None:
+            day = spelling.swap_day_and_month(born)
+            return WrongValue("dob_day_month_swapped", write_birth_date(day), {"born": day}) if day else None
 
         first = born.replace(month=1, day=1)
         impossible = f"{born.year}-02-31" if zmnv else f"31/02/{born.year}"
@@ -152,11 +152,11 @@ class _RecordDefects:
         serial = str((born - date(1899, 12, 30)).days)
         return [
             (2.6, lambda _: WrongValue("dob_missing", "", {"born": None})),
-            (1.2, typed),
-            (0.9, exchanged),
-            (1.6, lambda _: WrongValue("dob_first_of_january", shown(first), {"born": first})),
+            (1.2, make_typing_error),
+            (0.9, swap_day_and_month_of_value),
+            (1.6, lambda _: WrongValue("dob_first_of_january", write_birth_date(first), {"born": first})),
             (0.7, lambda _: WrongValue("dob_impossible", impossible, {"born": None})),
-            (0.9, lambda _: WrongValue("dob_in_future", shown(later), {"born": None})),
+            (0.9, lambda _: WrongValue("dob_in_future", write_birth_date(later), {"born": None})),
             (0.6, lambda _: WrongValue("dob_two_digit_year", short)),
             (0.0 if zmnv else 1.6, lambda _: WrongValue("dob_year_only", str(born.year), {"born": born.year})),
             (0.3 if self.spoiler.settings.noise == "hard" and len(serial) == 5 else 0.0, lambda _: WrongValue("dob_serial_number", serial)),
@@ -171,8 +171,11 @@ class _RecordDefects:
             self._spoil_cell(record.key, record.cells, record.said, name, choices, label)
 
         offence, form = ("vepra", "forma") if zmnv else ("Vepra", "Forma")
-        on(offence, [self._unknown_code_choice("offence", 1.5, {"group": None}), *self._spelling_choices(4.0)])
-        on(form, [(4.0, lambda _: WrongValue("form_missing", "", {"form": None})), self._unknown_code_choice("form", 5.0, {"form": None})])
+        on(offence, [self._make_unknown_code_defect("offence", 1.5, {"group": None}), *self._list_spelling_defects(4.0)])
+        on(
+            form,
+            [(4.0, lambda _: WrongValue("form_missing", "", {"form": None})), self._make_unknown_code_defect("form", 5.0, {"form": None})],
+        )
         self._spoil_day(
             record.key,
             record.cells,
@@ -183,16 +186,16 @@ class _RecordDefects:
             None,
         )
         if not zmnv:
-            on("Statusi", [self._unknown_code_choice("status", 1.0, {"status": None}), *self._spelling_choices(2.0)])
+            on("Statusi", [self._make_unknown_code_defect("status", 1.0, {"status": None}), *self._list_spelling_defects(2.0)])
         fields = (
             (("nr_policise", "police"), ("nr_pp", "prosecution"), ("nr_qps", QPS))
             if zmnv
             else (("Nr_policise", "police"), ("Nr_PP", "prosecution"), ("Nr_ZMNV", ZMNV))
         )
         for name, kind in fields:
-            on(name, self._reference_choices(kind))
+            on(name, self._list_reference_defects(kind))
 
-    def _reference_choices(self, kind: str) -> list[DefectChoice]:
+    def _list_reference_defects(self, kind: str) -> list[DefectChoice]:
         rng = self.rng
         write = {
             "police": spelling.vary_police_number,
@@ -209,23 +212,23 @@ class _RecordDefects:
         others = self.numbers[kind]
         return [
             (16.0, lambda _: WrongValue("reference_missing", "")),
-            (0.9, lambda value: WrongValue("reference_to_nothing", spelling.with_wrong_digit(rng, write(rng, value)))),
+            (0.9, lambda value: WrongValue("reference_to_nothing", spelling.replace_digit_of_case_number(rng, write(rng, value)))),
             (0.8, lambda _: WrongValue("reference_to_another_case", write(rng, rng.choice(others))) if others else None),
             (50.0, spelled),
         ]
 
-    def _unknown_code_choice(self, what: str, rate: float, said: Cells) -> DefectChoice:
+    def _make_unknown_code_defect(self, what: str, rate: float, said: Cells) -> DefectChoice:
         """Return the defect that puts an unknown code in place of a code of the list `what`."""
         rng = self.rng
         return rate, lambda _: WrongValue("code_unknown", rng.choice(UNKNOWN[what]), said)
 
-    def _spelling_choices(self, rate: float) -> list[DefectChoice]:
+    def _list_spelling_defects(self, rate: float) -> list[DefectChoice]:
         """Return the other spellings of a code (upper case, missing diacritics, spaces), which only occur at the centres, where codes
         are typed."""
         rng = self.rng
 
         def spelled(value: str) -> WrongValue | None:
-            text = rng.choice((value.upper(), value.lower(), f"{value} ", spelling.without_marks(value)))
+            text = rng.choice((value.upper(), value.lower(), f"{value} ", spelling.remove_diacritics(value)))
             return WrongValue("code_spelling", text) if text != value else None
 
         return [] if self.zmnv else [(rate, spelled)]
@@ -242,10 +245,10 @@ class _RecordDefects:
 
         if kind == "status":
             if true["kind"] != "presumed":
-                on("lloji", [self._unknown_code_choice("status", 2.0, {"kind": None})])
+                on("lloji", [self._make_unknown_code_defect("status", 2.0, {"kind": None})])
             return
         if kind == "hearing":
-            on("nr_gjykates", self._reference_choices("courts"))
+            on("nr_gjykates", self._list_reference_defects("courts"))
             words_ = {True: "po", False: "jo"}
             choices: list[DefectChoice] = [
                 (3.0, lambda value: WrongValue("attendance_as_text", words_[value])),
@@ -258,8 +261,8 @@ class _RecordDefects:
             on(
                 "lloji" if self.zmnv else "Lloji",
                 [
-                    self._unknown_code_choice(record.institution, 2.0, {"kind": "shelter" if shelter else None}),
-                    *self._spelling_choices(8.0),
+                    self._make_unknown_code_defect(record.institution, 2.0, {"kind": "shelter" if shelter else None}),
+                    *self._list_spelling_defects(8.0),
                 ],
             )
             if shelter:
@@ -285,24 +288,24 @@ class _RecordDefects:
         end = last_day(period)
         new = first_day(period) <= day <= end  # of an older one nobody could tell the day
 
-        def shows(other: date | None) -> bool:
+        def is_defect_visible(other: date | None) -> bool:
             return other is not None and (other > end or (earliest is not None and other < earliest - timedelta(days=300)))
 
-        def exchanged(_: Any) -> WrongValue | None:
-            other = spelling.swap_day_month(day)
+        def swap_day_and_month_of_value(_: Any) -> WrongValue | None:
+            other = spelling.swap_day_and_month(day)
             return WrongValue("date_day_month_swapped", self._write_day(other), {meaning: other}) if other and other > end else None
 
-        def wrong_year(_: Any) -> WrongValue | None:
+        def make_wrong_year(_: Any) -> WrongValue | None:
             other = date(day.year + rng.choice((-10, 1, 10)), day.month, min(day.day, 28))
-            return WrongValue("date_wrong_year", self._write_day(other), {meaning: other}) if shows(other) else None
+            return WrongValue("date_wrong_year", self._write_day(other), {meaning: other}) if is_defect_visible(other) else None
 
         impossible = f"{day.year}-02-31T23:00:00Z" if self.zmnv else f"31/02/{day.year}"
         formats = [day.isoformat(), day.strftime("%d.%m.%Y")]
         choices: list[DefectChoice] = [
             (1.0 if new else 0.0, lambda _: WrongValue("date_missing", "", {meaning: None})),
             (0.5 if new else 0.0, lambda _: WrongValue("date_impossible", impossible, {meaning: None})),
-            (0.6, exchanged),
-            (0.5, wrong_year),
+            (0.6, swap_day_and_month_of_value),
+            (0.5, make_wrong_year),
             (1.4, lambda _: WrongValue("date_other_format", rng.choice(formats))),
         ]
         self._spoil_cell(key, cells, said, name, choices, label)

@@ -14,16 +14,16 @@ from datetime import datetime, time, timedelta
 from math import ceil
 from random import Random
 
-from sources.periods import MONTHS, Cadence, containing, first_day, last_day
-from sources.simulator.codes import places
+from sources.periods import MONTHS, Cadence, first_day, last_day, period_containing
+from sources.simulator.codes import read_places
 from sources.simulator.defects import Spoiler
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Case, Person, World
 from sources.simulator.people import draw_stranger
-from sources.simulator.periods import simulated_periods
+from sources.simulator.periods import list_simulated_periods
 from sources.simulator.records import CaseRecord
 from sources.simulator.victim_files import BOTH, QPS, ZMNV, VictimFile, VictimWorld
-from sources.simulator.victim_records import victim_record
+from sources.simulator.victim_records import make_victim_record
 
 YEARS = 2  # to which the numbers of faults refer, as in the samples
 FAULTS: dict[str, tuple[str, ...]] = {
@@ -46,13 +46,13 @@ def build_victim_deliveries(world: World, victims: VictimWorld, rng: Random, cad
     """Return the first version for every period of both institutions, with the files that were opened or changed in it."""
     deliveries = []
     for institution in BOTH:
-        periods = simulated_periods(world.start, world.years, cadence[institution])
+        periods = list_simulated_periods(world.start, world.years, cadence[institution])
         within = set(periods)
         held: dict[str, list[CaseRecord]] = defaultdict(list)
         for file in victims.files:
             if file.institution == institution:
-                for period in sorted({containing(day, cadence[institution]) for day in file.changes()} & within):
-                    held[period].append(victim_record(file, last_day(period)))
+                for period in sorted({period_containing(day, cadence[institution]) for day in file.list_change_days()} & within):
+                    held[period].append(make_victim_record(file, last_day(period)))
         for period in periods:
             delivery = Delivery(institution, period, held[period])
             days = timedelta(days=rng.randrange(3, 12), hours=rng.randrange(8, 16), seconds=rng.randrange(3600))
@@ -76,14 +76,14 @@ def make_noisy_victim_deliveries(
             block = own[start : start + size]
             share = len(block) / size
             if institution == QPS or hard:
-                _lose_delivery(rng, block, spoiler)
+                _mark_missing_delivery(rng, block, spoiler)
             free = [delivery for delivery in block if not delivery.missing and len(delivery.records) >= 4]
             rng.shuffle(free)
             made: list[Delivery] = []
             for fault in CORRECTED[institution]:
                 if free:
                     faulty = free.pop()
-                    made.append(_next_version(rng, faulty))
+                    made.append(_make_next_version(rng, faulty))
                     _add_fault(faulty, fault, spoiler, "version 1 of the period")
             if free:
                 made.append(_withdraw_mistaken_file(rng, world, victims, free.pop(), spoiler, next_case))
@@ -95,7 +95,7 @@ def make_noisy_victim_deliveries(
                 if fits:
                     _add_fault(rng.choice(fits), fault, spoiler)
             if free:
-                made.append(_deliver_twice(rng, free.pop(), spoiler))
+                made.append(_deliver_same_bytes_again(rng, free.pop(), spoiler))
             result += made
     for delivery in rng.sample(result, max(1, len(result) // 12)):
         if (
@@ -110,38 +110,38 @@ def make_noisy_victim_deliveries(
     return result
 
 
-def _lose_delivery(rng: Random, block: list[Delivery], spoiler: Spoiler) -> None:
+def _mark_missing_delivery(rng: Random, block: list[Delivery], spoiler: Spoiler) -> None:
     if len(block) < 3:
         return
     delivery = rng.choice(block[1:-1])
     delivery.missing = True
     note = f"never delivered; {len(delivery.records)} files of it are seen again only if they change later"
-    spoiler.log(delivery.institution, delivery.name, "", "delivery_missing", note=note)
+    spoiler.log_defect(delivery.institution, delivery.name, "", "delivery_missing", note=note)
     for record in delivery.records:
-        spoiler.log(delivery.institution, delivery.name, record.key, "row_lost", note="not delivered")
+        spoiler.log_defect(delivery.institution, delivery.name, record.key, "row_lost", note="not delivered")
 
 
-def _next_version(rng: Random, delivery: Delivery) -> Delivery:
+def _make_next_version(rng: Random, delivery: Delivery) -> Delivery:
     new = Delivery(delivery.institution, delivery.period, list(delivery.records), delivery.version + 1)
     new.arrived = delivery.arrived + timedelta(days=rng.randrange(10, 40), seconds=rng.randrange(20000))
     new.note = "corrected version"
     return new
 
 
-def _deliver_twice(rng: Random, delivery: Delivery, spoiler: Spoiler) -> Delivery:
+def _deliver_same_bytes_again(rng: Random, delivery: Delivery, spoiler: Spoiler) -> Delivery:
     """Return a next version with the same bytes."""
-    spoiler.log(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
-    second = _next_version(rng, delivery)
+    spoiler.log_defect(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
+    second = _make_next_version(rng, delivery)
     second.twin, second.faults = delivery, set(delivery.faults)
     return second
 
 
 def _withdraw_mistaken_file(rng: Random, world: World, victims: VictimWorld, first: Delivery, spoiler: Spoiler, case: int) -> Delivery:
     """Add a file that was opened in error and belongs to no case to a delivery, and return the next version, which lacks it."""
-    second = _next_version(rng, first)
+    second = _make_next_version(rng, first)
     day = first_day(first.period) + timedelta(days=rng.randrange(1, 25))
     person = _make_person(rng, victims, len(world.persons) + 1)
-    matter = Case(day, day - timedelta(days=20), "trafficking", "sexual", rng.choice(list(places()["municipalities"])))
+    matter = Case(day, day - timedelta(days=20), "trafficking", "sexual", rng.choice(list(read_places()["municipalities"])))
     matter.case_id = f"W{case:06d}"
     zmnv = first.institution == ZMNV
     file = VictimFile(
@@ -159,8 +159,8 @@ def _withdraw_mistaken_file(rng: Random, world: World, victims: VictimWorld, fir
         [(day, "presumed")],
     )
     file.number = f"ZM-PR-{day.year}-{9000 + case % 900}" if zmnv else f"QPS/01/{9000 + case % 900}"
-    first.records = [*first.records, victim_record(file, last_day(first.period))]
-    spoiler.log(first.institution, first.name, file.number, "record_withdrawn_later")
+    first.records = [*first.records, make_victim_record(file, last_day(first.period))]
+    spoiler.log_defect(first.institution, first.name, file.number, "record_withdrawn_later")
     return second
 
 
@@ -187,13 +187,18 @@ def _add_fault(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "")
     delivery.faults.add(fault)
     if fault == "wrong_total":
         delivery.faults.add("total_line")
-    spoiler.log(delivery.institution, delivery.name, "", f"file_{fault}", note=note)
-    effect = {"illformed": _break_json, "truncated": _truncate, "cut_row": _cut_rows, "quoted_newline": _break_quoted_lines}.get(fault)
+    spoiler.log_defect(delivery.institution, delivery.name, "", f"file_{fault}", note=note)
+    effect = {
+        "illformed": _break_json,
+        "truncated": _truncate_services_file,
+        "cut_row": _cut_person_and_service_rows,
+        "quoted_newline": _break_quoted_lines,
+    }.get(fault)
     if effect:
         effect(delivery, spoiler)
 
 
-def _copy_record_of(delivery: Delivery, i: int) -> CaseRecord:
+def _copy_record_of_delivery(delivery: Delivery, i: int) -> CaseRecord:
     """Replace record number `i` of a delivery by a copy, so that changes do not affect other versions, and return the copy."""
     record = delivery.records[i]
     copied = replace(record, cells=dict(record.cells), lost_persons=set(record.lost_persons))
@@ -207,37 +212,37 @@ def _break_json(delivery: Delivery, _: Spoiler) -> None:
     delivery.read = "none"
 
 
-def _truncate(delivery: Delivery, spoiler: Spoiler) -> None:
+def _truncate_services_file(delivery: Delivery, spoiler: Spoiler) -> None:
     """Truncate `sherbimet.csv` in the middle of a row: this row cannot be read, and those after it are absent."""
     rows = [(i, part.key) for i, record in enumerate(delivery.records) for part in record.entries]
     delivery.read = "part" if rows else "full"
     at = int(len(rows) * spoiler.rng.uniform(0.5, 0.9))
     for i, key in rows[at:]:
-        record = _copy_record_of(delivery, i)
+        record = _copy_record_of_delivery(delivery, i)
         record.lost_entries.add(key)
         if key == rows[at][1]:
             record.cut_entry = key
     if rows:
-        spoiler.log(delivery.institution, delivery.name, rows[at][1], "row_cut", note="file cut in this row")
+        spoiler.log_defect(delivery.institution, delivery.name, rows[at][1], "row_cut", note="file cut in this row")
 
 
-def _cut_rows(delivery: Delivery, spoiler: Spoiler) -> None:
+def _cut_person_and_service_rows(delivery: Delivery, spoiler: Spoiler) -> None:
     """Let a row of persons and a row of services end too early. Their keys can still be read."""
     i, j = spoiler.rng.sample(range(len(delivery.records)), 2)
-    record = _copy_record_of(delivery, i)
+    record = _copy_record_of_delivery(delivery, i)
     record.unread = True
     record.lost_persons = {person.key for person in record.persons}
-    spoiler.log(delivery.institution, delivery.name, record.key, "row_cut", note="cannot be parsed")
-    other = _copy_record_of(delivery, j)
+    spoiler.log_defect(delivery.institution, delivery.name, record.key, "row_cut", note="cannot be parsed")
+    other = _copy_record_of_delivery(delivery, j)
     if other.entries:
         part = spoiler.rng.choice(other.entries)
         other.lost_entries.add(part.key)
         other.short_entries.add(part.key)
-        spoiler.log(delivery.institution, delivery.name, part.key, "row_cut", note="cannot be parsed")
+        spoiler.log_defect(delivery.institution, delivery.name, part.key, "row_cut", note="cannot be parsed")
 
 
 def _break_quoted_lines(delivery: Delivery, spoiler: Spoiler) -> None:
     for i in sorted(spoiler.rng.sample(range(len(delivery.records)), 2)):
-        record = _copy_record_of(delivery, i)
+        record = _copy_record_of_delivery(delivery, i)
         record.cells["Shenim"] = "Vizitë në shtëpi,\nbisedë me familjen"
-        spoiler.log(delivery.institution, delivery.name, record.key, "quoted_line_break", "Shenim", "", record.cells["Shenim"])
+        spoiler.log_defect(delivery.institution, delivery.name, record.key, "quoted_line_break", "Shenim", "", record.cells["Shenim"])

@@ -88,8 +88,8 @@ class VictimFile:
     again: VictimFile | None = None
     number: str = ""
 
-    def changes(self) -> list[date]:
-        """Return the days on which the file changed; a change before the file was entered counts on the day of its entry."""
+    def list_change_days(self) -> list[date]:
+        """Return the days on which the file changed. A change before the file was entered counts on the day of its entry."""
         days = [self.entered, *(day for day, _ in self.statuses), *self.cites_since.values()]
         days += [day for service in self.services for day in (service.day, service.last) if day]
         days += [day for stay in self.stays for day in (stay.day, stay.last) if day]
@@ -98,7 +98,7 @@ class VictimFile:
             days += [day for day in (self.claim.requested, self.claim.decided) if day]
         return [max(day, self.entered) for day in days]
 
-    def is_cited(self, what: str, as_of: date) -> bool:
+    def cites_number_of(self, what: str, as_of: date) -> bool:
         """Return whether the file cites `what` (`police`, `prosecution`, `other`) on a day."""
         since = self.cites_since.get(what)
         return since is not None and max(since, self.entered) <= as_of

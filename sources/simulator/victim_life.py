@@ -11,7 +11,7 @@ from collections import defaultdict
 from datetime import date
 from random import Random
 
-from sources.simulator.codes import counted_form, places
+from sources.simulator.codes import find_counted_form, read_places
 from sources.simulator.life import FORMS, YEARS_BEFORE
 from sources.simulator.model import Case, Person, PoliceFile, ProsecutionFile, World
 from sources.simulator.people import PersonMaker
@@ -42,7 +42,7 @@ class VictimFileMaker:
         self.settings, self.world = settings, world
         self.rng = Random(f"victims {settings.seed} {settings.start} {settings.years} {settings.cases_per_year} {settings.noise}")
         self.people = PersonMaker(self.rng, settings)
-        self.people.reserve({person.number for person in world.persons if person.number})
+        self.people.reserve_numbers({person.number for person in world.persons if person.number})
         self.noisy = settings.noise != "clean"
         self.files: list[VictimFile] = []
         self.cases: list[Case] = []
@@ -50,7 +50,7 @@ class VictimFileMaker:
     def make_victim_world(self) -> VictimWorld:
         """Return the files of the victims of the world's cases, and of victims whom only the two institutions know."""
         rng = self.rng
-        known = [found for case in self.world.cases for found in _named_victims(case)]
+        known = [found for case in self.world.cases for found in _list_named_victims(case)]
         for case, person, since, police, prosecution in known:
             if rng.random() >= NEVER_ASSISTED:
                 self._open_files(case, person, since, police, prosecution)
@@ -62,7 +62,7 @@ class VictimFileMaker:
         for file in rng.sample(again, round(len(again) * 0.03)):
             self._add_later_matter(file)
         self.files.sort(key=lambda file: file.opened)
-        _number_files(self.files, rng)
+        _assign_file_numbers(self.files, rng)
         return VictimWorld(self.files, self.people.persons, self.cases)
 
     # -- who has files ----------------------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ class VictimFileMaker:
                 file.cites_since["prosecution"] = max(prosecution.received, file.opened)
             if self.noisy and police is not None and rng.random() < 0.3:
                 file.cites_since["police"] = add_days(file.opened, rng.randrange(1, 90))
-        self._cite_each_other(files)
+        self._make_files_cite_each_other(files)
         if rng.random() < self.settings.registered_twice:
             self._open_second_file(rng.choice(files))
         return files
@@ -96,27 +96,29 @@ class VictimFileMaker:
         young, old = (8, 18) if rng.random() < 0.25 else (18, 45)
         sex = "F" if rng.random() < 0.8 else "M"
         foreign = rng.random() < 0.25
-        person = self.people.foreigner(sex, day, "V", young, old) if foreign else self.people.local(sex, day, young, old)
-        self._add_own_matter(person, day)
+        person = self.people.make_foreigner(sex, day, "V", young, old) if foreign else self.people.make_resident(sex, day, young, old)
+        self._add_matter_of_both_institutions(person, day)
 
     def _add_later_matter(self, file: VictimFile) -> None:
         """Let the victim of a file come again in a later matter that the police do not know."""
-        self._add_own_matter(file.person, add_days(file.opened, self.rng.randrange(240, 500)))
+        self._add_matter_of_both_institutions(file.person, add_days(file.opened, self.rng.randrange(240, 500)))
 
-    def _add_own_matter(self, person: Person, day: date) -> None:
+    def _add_matter_of_both_institutions(self, person: Person, day: date) -> None:
         """Add a matter that only these two institutions know. If it has two files, they cite each other: nothing else would tell that
         their matter is one."""
         rng = self.rng
         kind = rng.choices([name for name, _ in KINDS], [weight for _, weight in KINDS])[0]
         form = rng.choices([name for name, _ in FORMS], [weight for _, weight in FORMS])[0]
-        case = Case(add_days(day, -rng.randrange(1, 90)), add_days(day, -rng.randrange(90, 200)), kind, form, self.people.municipality())
+        case = Case(
+            add_days(day, -rng.randrange(1, 90)), add_days(day, -rng.randrange(90, 200)), kind, form, self.people.draw_municipality()
+        )
         self.cases.append(case)
         files = [self._open_file(which, case, person, day) for which in self._draw_institutions()]
         for file in files:
             file.referred_by = rng.choice(UNKNOWN_TO_POLICE[file.institution])
-        self._cite_each_other(files, always=True)
+        self._make_files_cite_each_other(files, always=True)
 
-    def _cite_each_other(self, files: list[VictimFile], always: bool = False) -> None:
+    def _make_files_cite_each_other(self, files: list[VictimFile], always: bool = False) -> None:
         if len(files) != 2:
             return
         rng = self.rng
@@ -139,13 +141,13 @@ class VictimFileMaker:
         rng = self.rng
         home = person.municipality if person.municipality and institution == QPS and rng.random() < 0.7 else case.municipality
         if elsewhere:
-            home = self.people.municipality()
+            home = self.people.draw_municipality()
         office, seat = _find_office(institution, home)
         referred = add_days(since, rng.choices((0, 1, 2, 5, 12), (40, 25, 15, 12, 8))[0])
         opened = add_days(referred, rng.choices((0, 1, 2, 4), (55, 20, 15, 10))[0])
         by = rng.choices([name for name, _ in REFERRED_BY[institution]], [weight for _, weight in REFERRED_BY[institution]])[0]
         group = case.kind if case.kind in GROUPS_OF_FILES else "other"
-        form = counted_form(group, case.form)
+        form = find_counted_form(group, case.form)
         entered = add_days(opened, rng.randrange(28, 45)) if self.noisy and rng.random() < ENTERED_LATE else opened
         file = VictimFile(
             institution, person, case, office, seat, opened, referred, by, group, None if form == "unknown" else form, entered
@@ -222,7 +224,7 @@ class VictimFileMaker:
 GROUPS_OF_FILES = ("trafficking", "slavery", "withholding_identity_papers", "facilitating_prostitution")
 
 
-def _named_victims(case: Case) -> list[tuple[Case, Person, date, PoliceFile | None, ProsecutionFile | None]]:
+def _list_named_victims(case: Case) -> list[tuple[Case, Person, date, PoliceFile | None, ProsecutionFile | None]]:
     """Return the victims that police or prosecution name in a case, with the day since which they are named, and the files that name
     them."""
     found: dict[str, tuple[Person, date, PoliceFile | None, ProsecutionFile | None]] = {}
@@ -240,14 +242,14 @@ def _named_victims(case: Case) -> list[tuple[Case, Person, date, PoliceFile | No
 
 
 def _find_office(institution: str, municipality: str) -> tuple[str, str]:
-    """Return code and seat of the ZMNV office of a municipality's region, or of the centre of a municipality."""
+    """Return the code and the seat of the office that is responsible for a municipality: the ZMNV office of its region, or its centre."""
     if institution == QPS:
-        return f"{list(places()['municipalities']).index(municipality) + 1:02d}", municipality
-    region = places()["municipalities"][municipality][0]
-    return OFFICES[region], places()["regions"][region][0]
+        return f"{list(read_places()['municipalities']).index(municipality) + 1:02d}", municipality
+    region = read_places()["municipalities"][municipality][0]
+    return OFFICES[region], read_places()["regions"][region][0]
 
 
-def _number_files(files: list[VictimFile], rng: Random) -> None:
+def _assign_file_numbers(files: list[VictimFile], rng: Random) -> None:
     """Number the files in place: `ZM-PR-2013-0042` by office and year, `QPS/05/117` by centre, counting on through the years. `files`:
     in order of opening."""
     counters: dict[tuple[str, int], int] = defaultdict(int)

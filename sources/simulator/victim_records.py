@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sources.simulator.codes import FORM_CODES, places
+from sources.simulator.codes import FORM_CODES, read_places
 from sources.simulator.model import Person
 from sources.simulator.records import CaseRecord, Part, PersonRecord
 from sources.simulator.victim_files import ZMNV, VictimFile
@@ -39,19 +39,19 @@ SERVICES = {
 }
 
 
-def moment(day: date | None) -> str | None:
-    """Return the beginning of a day in Kosovo, as a moment in UTC; None for None."""
+def write_moment_in_utc(day: date | None) -> str | None:
+    """Return the moment in UTC at which a day begins in Kosovo. Return None if `day` is None."""
     if day is None:
         return None
     return datetime.combine(day, time(), KOSOVO).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def write_day_with_slashes(day: date | None) -> str:
-    """Return a day as `dd/mm/yyyy`; empty for None."""
+    """Return a day as `dd/mm/yyyy`, or an empty text if it is None."""
     return day.strftime("%d/%m/%Y") if day else ""
 
 
-def victim_record(file: VictimFile, as_of: date) -> CaseRecord:
+def make_victim_record(file: VictimFile, as_of: date) -> CaseRecord:
     """Return the register's record of a file on a day. Its `true` has `registered`, `referred`, `group`, `form`, `status`."""
     status = [code for day, code in file.statuses if day <= as_of][-1] if file.statuses[0][0] <= as_of else "presumed"
     true = {"registered": file.opened, "referred": file.referred, "group": file.group, "form": file.form, "status": status}
@@ -65,38 +65,38 @@ def victim_record(file: VictimFile, as_of: date) -> CaseRecord:
 _CITED = ("Nr_PP", "Nr_policise", "Nr_ZMNV")
 
 
-def _person_values(person: Person) -> dict[str, Any]:
+def _make_person_values(person: Person) -> dict[str, Any]:
     return {"role": "victim", "sex": person.sex, "born": person.born, "citizenship": person.citizenship}
 
 
-def _cited_numbers(file: VictimFile, as_of: date) -> tuple[str, str, str]:
+def _find_cited_numbers(file: VictimFile, as_of: date) -> tuple[str, str, str]:
     """Return the numbers that the file cites of the police, the prosecution and the other institution's file; empty if not known yet."""
-    police = file.police.number if file.police and file.is_cited("police", as_of) else ""
-    prosecution = file.prosecution.number if file.prosecution and file.is_cited("prosecution", as_of) else ""
-    other = file.other.number if file.other and file.is_cited("other", as_of) else ""
+    police = file.police.number if file.police and file.cites_number_of("police", as_of) else ""
+    prosecution = file.prosecution.number if file.prosecution and file.cites_number_of("prosecution", as_of) else ""
+    other = file.other.number if file.other and file.cites_number_of("other", as_of) else ""
     return police, prosecution, other
 
 
 def _fill_zmnv_record(file: VictimFile, as_of: date, record: CaseRecord) -> None:
     person = file.person
-    police, prosecution, other = _cited_numbers(file, as_of)
+    police, prosecution, other = _find_cited_numbers(file, as_of)
     claim = file.claim if file.claim and file.claim.requested <= as_of else None
     decided = claim.decided if claim and claim.decided and claim.decided <= as_of else None
     record.cells.update(
         {
             "nr_zmnv": file.number,
             "zyra": file.seat,
-            "hapur_me": moment(file.opened),
+            "hapur_me": write_moment_in_utc(file.opened),
             "vepra": OFFENCES[file.group][0],
             "forma": FORM_CODES[file.form] if file.form else "",
             "referimi.nga": file.referred_by,
-            "referimi.data": moment(file.referred),
+            "referimi.data": write_moment_in_utc(file.referred),
             "nr_policise": police,
             "nr_pp": prosecution,
             "nr_qps": other,
-            "kompensimi.kerkuar_me": moment(claim.requested) if claim else None,
+            "kompensimi.kerkuar_me": write_moment_in_utc(claim.requested) if claim else None,
             "kompensimi.kerkuar_eur": claim.amount if claim else None,
-            "kompensimi.vendosur_me": moment(decided),
+            "kompensimi.vendosur_me": write_moment_in_utc(decided),
             "kompensimi.dhene_eur": claim.granted if claim and decided else None,
         }
     )
@@ -110,13 +110,13 @@ def _fill_zmnv_record(file: VictimFile, as_of: date, record: CaseRecord) -> None
         "shtetesia": person.citizenship,
         "vendbanimi": person.municipality,
     }
-    record.persons.append(PersonRecord(file.number, person, _person_values(person), cells, _person_values(person)))
+    record.persons.append(PersonRecord(file.number, person, _make_person_values(person), cells, _make_person_values(person)))
     for i, (day, code) in enumerate([pair for pair in file.statuses if pair[0] <= as_of] or file.statuses[:1], 1):
         true = {"entry": "status", "kind": code, "day": day}
-        record.entries.append(Part(str(i), true, {"lloji": STATUSES[code][0], "data": moment(day)}, dict(true)))
+        record.entries.append(Part(str(i), true, {"lloji": STATUSES[code][0], "data": write_moment_in_utc(day)}, dict(true)))
     for i, service in enumerate([each for each in file.services if each.day <= as_of], 1):
         true = {"entry": "service", "kind": service.kind, "day": service.day}
-        record.entries.append(Part(str(i), true, {"id": i, "lloji": service.kind, "data": moment(service.day)}, dict(true)))
+        record.entries.append(Part(str(i), true, {"id": i, "lloji": service.kind, "data": write_moment_in_utc(service.day)}, dict(true)))
     for i, hearing in enumerate([each for each in file.hearings if each.day <= as_of], 1):
         true = {"entry": "hearing", "kind": "hearing", "day": hearing.day, "attended": hearing.attended}
         cells = {
@@ -131,7 +131,7 @@ def _fill_zmnv_record(file: VictimFile, as_of: date, record: CaseRecord) -> None
 
 def _fill_centre_record(file: VictimFile, as_of: date, record: CaseRecord) -> None:
     person = file.person
-    police, prosecution, other = _cited_numbers(file, as_of)
+    police, prosecution, other = _find_cited_numbers(file, as_of)
     since, _ = max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0], default=file.statuses[0])
     record.cells.update(
         {
@@ -157,10 +157,10 @@ def _fill_centre_record(file: VictimFile, as_of: date, record: CaseRecord) -> No
         "Nr_personal": person.number,
         "Datelindja": write_day_with_slashes(person.born),
         "Gjinia": person.sex,
-        "Shtetesia": places()["countries"][person.citizenship][0],
+        "Shtetesia": read_places()["countries"][person.citizenship][0],
         "Komuna": person.municipality,
     }
-    record.persons.append(PersonRecord(file.number, person, _person_values(person), cells, _person_values(person)))
+    record.persons.append(PersonRecord(file.number, person, _make_person_values(person), cells, _make_person_values(person)))
     rows: list[tuple[date, dict[str, Any], dict[str, Any]]] = []
     for service in file.services:
         last = service.last if service.last and service.last <= as_of else None

@@ -14,10 +14,10 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from sources.simulator.codes import counted_form, most_serious
+from sources.simulator.codes import find_counted_form, find_most_serious_group
 from sources.simulator.deliveries import Delivery
-from sources.simulator.happened import Event, age_group, known_forms, known_persons
-from sources.simulator.periods import quarter
+from sources.simulator.happened import Event, collect_known_forms, collect_known_persons, find_age_group
+from sources.simulator.periods import name_quarter
 from sources.simulator.record_statuses import RecordHistory
 from sources.simulator.records import CaseRecord, Part, PersonRecord
 from sources.simulator.victim_files import BOTH, QPS, ZMNV
@@ -32,7 +32,7 @@ REPEATED = ("victims_assisted",)  # as reported once for each file and period, n
 _CasePerson = tuple[str, str]  # case, person
 
 
-def accepted_rows(deliveries: list[Delivery]) -> dict[str, Part]:
+def find_accepted_service_rows(deliveries: list[Delivery]) -> dict[str, Part]:
     """Return the latest accepted state of every row of `sherbimet.csv` by its key: these rows are separate records."""
     usable = [each for each in deliveries if each.institution == QPS and not each.missing and each.read != "none"]
     usable.sort(key=lambda delivery: (delivery.period, delivery.version))
@@ -56,20 +56,20 @@ def accepted_rows(deliveries: list[Delivery]) -> dict[str, Part]:
     return accepted
 
 
-def _accepted_files(history: RecordHistory) -> Iterator[tuple[str, CaseRecord, PersonRecord]]:
+def _list_accepted_files(history: RecordHistory) -> Iterator[tuple[str, CaseRecord, PersonRecord]]:
     """Yield institution, file and person of each accepted file of both institutions."""
     for institution in BOTH:
-        for person, record, _ in history.persons(institution):
+        for person, record, _ in history.list_counted_persons(institution):
             yield institution, record, person
 
 
-def _accepted_entries(
+def _list_accepted_entries(
     history: RecordHistory, rows: dict[str, Part], said: bool
 ) -> Iterator[tuple[str, CaseRecord | None, PersonRecord | None, Part]]:
     """Yield the accepted entries, each with institution, and accepted file and person; these are None if the centre's file is not
     accepted. Such entries are only included if `said` is true."""
     files: dict[str, tuple[CaseRecord, PersonRecord]] = {}
-    for institution, record, person in _accepted_files(history):
+    for institution, record, person in _list_accepted_files(history):
         files[record.key] = (record, person)
         if institution == ZMNV:
             for part in record.entries:
@@ -85,29 +85,29 @@ def _accepted_entries(
 # -- as reported ----------------------------------------------------------------------------------------------------------------------
 
 
-def reported_victims(history: RecordHistory, rows: dict[str, Part]) -> list[Event]:
+def list_reported_victim_events(history: RecordHistory, rows: dict[str, Part]) -> list[Event]:
     """Return every counted row as an event. `person` has a key that tells rows apart; services of one file share it (`REPEATED`)."""
     found = []
-    for _, file, victim in _accepted_files(history):
+    for _, file, victim in _list_accepted_files(history):
         if file.said["referred"]:
-            found.append(_event_as_stated("victims_referred", file.key, file.said["referred"], file, victim))
+            found.append(_make_event_as_stated("victims_referred", file.key, file.said["referred"], file, victim))
     hearings: dict[str, tuple[date, CaseRecord, PersonRecord]] = {}
-    for institution, record, person, part in _accepted_entries(history, rows, said=True):
+    for institution, record, person, part in _list_accepted_entries(history, rows, said=True):
         day, entry = part.said["day"], part.true["entry"]
         number = record.key if record else part.key.rpartition("/")[0]
         if not day:
             continue
         if entry == "service":
-            found.append(_event_as_stated("victims_assisted", f"{institution} {number}", day, record, person))
+            found.append(_make_event_as_stated("victims_assisted", f"{institution} {number}", day, record, person))
         elif entry == "stay":
-            found.append(_event_as_stated("victims_sheltered", part.key, day, record, person))
+            found.append(_make_event_as_stated("victims_sheltered", part.key, day, record, person))
         elif entry == "hearing" and part.said["attended"] and record and person and (number not in hearings or day < hearings[number][0]):
             hearings[number] = (day, record, person)
-    found += [_event_as_stated("victims_represented", key, day, file, victim) for key, (day, file, victim) in hearings.items()]
+    found += [_make_event_as_stated("victims_represented", key, day, file, victim) for key, (day, file, victim) in hearings.items()]
     return found
 
 
-def _event_as_stated(indicator: str, key: str, day: date, record: CaseRecord | None, person: PersonRecord | None) -> Event:
+def _make_event_as_stated(indicator: str, key: str, day: date, record: CaseRecord | None, person: PersonRecord | None) -> Event:
     """Return an event with what the file itself states."""
     if record is None or person is None:
         return Event(indicator, "", key, day, "other", "unknown", "unknown", "unknown", "unknown")
@@ -115,27 +115,27 @@ def _event_as_stated(indicator: str, key: str, day: date, record: CaseRecord | N
     sex = {"M": "male", "F": "female"}.get(said["sex"] or "", "unknown")
     citizenship = "unknown" if not said["citizenship"] else "domestic" if said["citizenship"] == "XKX" else "foreign"
     group, form = record.said["group"] or "other", record.said["form"] or "unknown"
-    return Event(indicator, record.case_id, key, day, group, form, sex, age_group(said["born"], day), citizenship)
+    return Event(indicator, record.case_id, key, day, group, form, sex, find_age_group(said["born"], day), citizenship)
 
 
 # -- harmonised -----------------------------------------------------------------------------------------------------------------------
 
 
-def victim_events(history: RecordHistory, rows: dict[str, Part]) -> list[Event]:
+def list_true_victim_events(history: RecordHistory, rows: dict[str, Part]) -> list[Event]:
     """Return the counted events: one for each case and person, and for `victims_assisted` one for each day with a service. Victims who
     were not confirmed are left out."""
-    known = known_persons(history)
-    forms = {**_file_forms(history), **known_forms(history)}
-    groups = _case_groups(history)
+    known = collect_known_persons(history)
+    forms = {**_find_forms_of_files(history), **collect_known_forms(history)}
+    groups = _find_offence_groups_of_cases(history)
     own: dict[_CasePerson, list[str]] = defaultdict(list)
     statuses: dict[_CasePerson, list[str | None]] = defaultdict(list)
     days: dict[tuple[str, _CasePerson], set[date]] = defaultdict(set)
-    for _, file, victim in _accepted_files(history):
+    for _, file, victim in _list_accepted_files(history):
         key = (file.case_id, victim.person.person_id)
         own[key] += [file.true["group"]] if file.said["group"] else []
-        statuses[key].append(_stated_status(file))
+        statuses[key].append(_find_stated_status(file))
         days["victims_referred", key].add(file.true["referred"])
-    for _, record, person, part in _accepted_entries(history, rows, said=False):
+    for _, record, person, part in _list_accepted_entries(history, rows, said=False):
         if record and person:
             key, entry = (record.case_id, person.person.person_id), part.true["entry"]
             if entry == "service":
@@ -149,16 +149,16 @@ def victim_events(history: RecordHistory, rows: dict[str, Part]) -> list[Event]:
         if all(status == "not_confirmed" for status in statuses[key]):
             continue
         case_id, person_id = key
-        group = groups.get(case_id) or most_serious(own[key])
-        form, about = counted_form(group, forms.get(case_id)), known[person_id]
+        group = groups.get(case_id) or find_most_serious_group(own[key])
+        form, about = find_counted_form(group, forms.get(case_id)), known[person_id]
         for day in sorted(happened) if indicator in REPEATED else [min(happened)]:
-            age = age_group(about.born, day)
+            age = find_age_group(about.born, day)
             found.append(Event(indicator, case_id, person_id, day, group, form, about.sex, age, about.citizenship_group))
     order = {name: i for i, name in enumerate(INDICATORS)}
     return sorted(found, key=lambda event: (order[event.indicator], event.day, event.case_id, event.person))
 
 
-def _stated_status(record: CaseRecord) -> str | None:
+def _find_stated_status(record: CaseRecord) -> str | None:
     """Return the current status as the register states it; for ZMNV this is the latest entry."""
     if record.institution == QPS:
         stated: str | None = record.said["status"]
@@ -167,55 +167,57 @@ def _stated_status(record: CaseRecord) -> str | None:
     return entries[-1].said["kind"] if entries else None
 
 
-def _case_groups(history: RecordHistory) -> dict[str, str]:
+def _find_offence_groups_of_cases(history: RecordHistory) -> dict[str, str]:
     """Return the offence group of each case at the prosecution, else at police or inspectorate."""
     found: dict[str, str] = {}
     for institutions in (("police", "inspectorate"), ("prosecution",)):
         charged: dict[str, list[str]] = defaultdict(list)
         for institution in institutions:
-            for record in history.cases(institution):
+            for record in history.list_counted_cases(institution):
                 charged[record.case_id] += [record.true["group"]] if "group" in record.true else []
-            for person, record, _ in history.persons(institution):
+            for person, record, _ in history.list_counted_persons(institution):
                 if person.true["role"] == "suspect":
                     charged[record.case_id] += [part.true["group"] for part in person.charges]
-        found.update({case_id: most_serious(groups) for case_id, groups in charged.items() if groups})
+        found.update({case_id: find_most_serious_group(groups) for case_id, groups in charged.items() if groups})
     return found
 
 
-def _file_forms(history: RecordHistory) -> dict[str, str]:
-    return {record.case_id: record.true["form"] for _, record, _ in _accepted_files(history) if record.said["form"] and record.true["form"]}
+def _find_forms_of_files(history: RecordHistory) -> dict[str, str]:
+    return {
+        record.case_id: record.true["form"] for _, record, _ in _list_accepted_files(history) if record.said["form"] and record.true["form"]
+    }
 
 
 # -- reconciliation -------------------------------------------------------------------------------------------------------------------
 
 
-def victim_reconciliation(history: RecordHistory) -> list[list[str]]:
+def build_victim_reconciliation_rows(history: RecordHistory) -> list[list[str]]:
     """Return the rows of `reconciliation.csv` for each person and case, whatever the status: step, period, case, person, outcome,
     detail."""
     reported: dict[str, date] = {}
     for institution in ("police", "inspectorate"):
-        for record in history.cases(institution):
+        for record in history.list_counted_cases(institution):
             reported[record.case_id] = min(reported.get(record.case_id, date.max), record.true["registered"])
     police = {
         (record.case_id, person.person.person_id): reported.get(record.case_id)
-        for person, record, _ in history.persons("police")
+        for person, record, _ in history.list_counted_persons("police")
         if person.true["role"] == "victim"
     }
     referred: dict[str, dict[_CasePerson, date | None]] = {ZMNV: {}, QPS: {}}
-    for institution, record, person in _accepted_files(history):
+    for institution, record, person in _list_accepted_files(history):
         key, found = (record.case_id, person.person.person_id), referred[institution]
         found[key] = min(found.get(key) or date.max, record.true["referred"])
     either = {
         key: min(day for day in (referred[ZMNV].get(key), referred[QPS].get(key)) if day) for key in {*referred[ZMNV], *referred[QPS]}
     }
-    rows = _step_rows("police_victim_protection", police, dict(either))
-    return rows + _step_rows("victim_protection_social_work", referred[ZMNV], referred[QPS])
+    rows = _build_step_rows("police_victim_protection", police, dict(either))
+    return rows + _build_step_rows("victim_protection_social_work", referred[ZMNV], referred[QPS])
 
 
-def _step_rows(step: str, upstream: dict[_CasePerson, Any], downstream: dict[_CasePerson, Any]) -> list[list[str]]:
+def _build_step_rows(step: str, upstream: dict[_CasePerson, Any], downstream: dict[_CasePerson, Any]) -> list[list[str]]:
     rows = []
     for key in sorted({*upstream, *downstream}):
         day = upstream.get(key) or downstream.get(key)
         outcome = "matched" if key in upstream and key in downstream else "missing_downstream" if key in upstream else "missing_upstream"
-        rows.append([step, quarter(day) if day else "", *key, outcome, ""])
+        rows.append([step, name_quarter(day) if day else "", *key, outcome, ""])
     return rows

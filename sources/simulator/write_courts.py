@@ -25,7 +25,7 @@ def write_courts(folder: Path, delivery: Delivery) -> None:
     if "extra_element" in faults:
         lines.append(' <sistemi versioni="2.4"><perdoruesi>admin</perdoruesi></sistemi>')
     for record in delivery.records:
-        lines += _case_lines(record, "column_blank" in faults)
+        lines += _write_case_lines(record, "column_blank" in faults)
     lines.append("</eksporti>")
     text = "\n".join(lines) + "\n"
     if "truncated" in faults:
@@ -34,38 +34,38 @@ def write_courts(folder: Path, delivery: Delivery) -> None:
     (folder / "smil.xml").write_bytes(text.encode("utf-8-sig" if "bom" in faults else "utf-8"))
 
 
-def _case_lines(record: CaseRecord, blank: bool) -> list[str]:
+def _write_case_lines(record: CaseRecord, is_column_blank: bool) -> list[str]:
     cells = record.cells
     head = " ".join(f"{name}={quoteattr(cells[name])}" for name in ("nr", "gjykata", "dega", "gjuha"))
     lines = [f" <lenda {head}>", f"  <pranuar>{escape(cells['pranuar'])}</pranuar>"]
     if cells["referenca"]:
         lines.append(f'  <referenca lloji="PP">{escape(cells["referenca"])}</referenca>')
     for i, person in enumerate(record.persons):
-        lines += _defendant_lines(person, blank, broken=record.unread and i == 0)
+        lines += _write_defendant_lines(person, is_column_blank, broken=record.unread and i == 0)
     return [*lines, " </lenda>"]
 
 
-def _text_element(name: str, value: str) -> str:
+def _write_text_element(name: str, value: str) -> str:
     return f"<{name}>{escape(value)}</{name}>" if value else f"<{name}/>"
 
 
-def _defendant_lines(person: PersonRecord, blank: bool, broken: bool) -> list[str]:
+def _write_defendant_lines(person: PersonRecord, is_column_blank: bool, broken: bool) -> list[str]:
     cells = person.cells
-    surname = f"<mbiemri>{cells['mbiemri']} & bij <</mbiemri>" if broken else _text_element("mbiemri", cells["mbiemri"])
+    surname = f"<mbiemri>{cells['mbiemri']} & bij <</mbiemri>" if broken else _write_text_element("mbiemri", cells["mbiemri"])
     lines = [
         f'  <i_pandehur id="{cells["id"]}">',
-        "   " + _text_element("emri", cells["emri"]) + surname + _text_element("emri_babait", cells["emri_babait"]),
+        "   " + _write_text_element("emri", cells["emri"]) + surname + _write_text_element("emri_babait", cells["emri_babait"]),
         "   "
-        + _text_element("nr_personal", "" if blank else cells["nr_personal"])
-        + (_text_element("datelindja", cells["datelindja"]) if cells["datelindja"] else "")
-        + _text_element("gjinia", cells["gjinia"])
-        + _text_element("shtetesia", cells["shtetesia"]),
+        + _write_text_element("nr_personal", "" if is_column_blank else cells["nr_personal"])
+        + (_write_text_element("datelindja", cells["datelindja"]) if cells["datelindja"] else "")
+        + _write_text_element("gjinia", cells["gjinia"])
+        + _write_text_element("shtetesia", cells["shtetesia"]),
     ]
     for part in person.charges:
         lines.append("   <akuza " + " ".join(f"{name}={quoteattr(value)}" for name, value in part.cells.items()) + "/>")
     for part in person.judgments:
         head = " ".join(f"{name}={quoteattr(part.cells[name])}" for name in ("lloji", "data", "forme_prere") if part.cells[name])
-        sentences = "".join(_sentence_element(kind, amount) for kind, amount in part.cells["denimet"])
+        sentences = "".join(_write_sentence_element(kind, amount) for kind, amount in part.cells["denimet"])
         if sentences:
             lines += [f"   <aktgjykimi {head}>", f"    {sentences}", "   </aktgjykimi>"]
         else:
@@ -73,7 +73,7 @@ def _defendant_lines(person: PersonRecord, blank: bool, broken: bool) -> list[st
     return [*lines, "  </i_pandehur>"]
 
 
-def _sentence_element(kind: str, amount: int) -> str:
+def _write_sentence_element(kind: str, amount: int) -> str:
     if kind == "gjobe":
         return f'<denimi lloji="gjobe" eur="{amount}"/>'
     if kind == "mase":

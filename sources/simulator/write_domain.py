@@ -12,12 +12,15 @@ from typing import Any
 import yaml
 
 from schemas import domain_folder
-from sources.simulator.new_codes import NEW_CODES, day_of_change
+from sources.simulator.new_codes import NEW_CODES, choose_day_of_change
 from sources.simulator.settings import CADENCE, Settings
 
 
 def write_domain(folder: Path, settings: Settings) -> Path | None:
-    """Write the domain of a set into `folder`, and return it; None, and nothing is written, if the built-in contracts read the set."""
+    """Write the domain of a set into `folder`, and return it.
+
+    If the built-in contracts can read the set, write nothing, and return None.
+    """
     recoded = NEW_CODES if "new_codes" in settings.life else {}
     changed = [name for name, cadence in CADENCE.items() if settings.cadence[name] != cadence or name in recoded]
     if not changed:
@@ -29,6 +32,6 @@ def write_domain(folder: Path, settings: Settings) -> Path | None:
         contract["cadence"] = settings.cadence[institution]
         for (table, name), codes in recoded.get(institution, {}).items():
             column = contract["tables"][table]["columns"][name]
-            column["codes_from"] = {day_of_change(settings): {new: column["codes"][former] for former, new in codes.items()}}
+            column["codes_from"] = {choose_day_of_change(settings): {new: column["codes"][former] for former, new in codes.items()}}
         path.write_text(yaml.safe_dump(contract, allow_unicode=True, sort_keys=False, width=150), "utf-8")
     return folder

@@ -50,8 +50,8 @@ Line = list[str]
 def write_police(folder: Path, delivery: Delivery) -> None:
     """Write the two files of a delivery into `folder`."""
     faults = delivery.faults
-    cases, cut = _case_lines(delivery.records)
-    persons = _person_lines(delivery.records)
+    cases, cut = _write_case_lines(delivery.records)
+    persons = _write_person_lines(delivery.records)
     header, person_header = list(CASES), list(PERSONS)
     if "renamed_header" in faults:
         header = [RENAMED.get(name, name) for name in header]
@@ -67,14 +67,14 @@ def write_police(folder: Path, delivery: Delivery) -> None:
     _write_lines(folder / "personat.csv", person_header, persons, delivery, -1)
 
 
-def _case_lines(records: list[CaseRecord]) -> tuple[list[Line], int]:
+def _write_case_lines(records: list[CaseRecord]) -> tuple[list[Line], int]:
     """Return the lines of the cases, and the number of characters of the last line that a truncated file has (-1: all)."""
     lines = [[record.cells[name] for name in CASES] for record in records if not record.absent]
     truncated = any(record.unread for record in records)
     return lines, 3 * len(";".join(lines[-1])) // 4 if truncated else -1
 
 
-def _person_lines(records: list[CaseRecord]) -> list[Line]:
+def _write_person_lines(records: list[CaseRecord]) -> list[Line]:
     lines = []
     for record in records:
         for person in record.persons:
@@ -88,14 +88,14 @@ def _drop_column(lines: list[Line], header: list[str], name: str) -> tuple[list[
     return [line[:at] + line[at + 1 :] for line in lines], header[:at] + header[at + 1 :]
 
 
-def _quote(value: str) -> str:
+def _quote_value(value: str) -> str:
     return '"' + value.replace('"', '""') + '"' if any(char in value for char in ';"\n\r') else value
 
 
 def _write_lines(path: Path, header: list[str], lines: list[Line], delivery: Delivery, cut: int) -> None:
     faults = delivery.faults
     separator = "," if "comma" in faults else ";"
-    rows = [separator.join(_quote(cell) if separator == ";" else _quote_comma(cell) for cell in line) for line in lines]
+    rows = [separator.join(_quote_value(cell) if separator == ";" else _quote_value_with_comma(cell) for cell in line) for line in lines]
     head = separator.join(header)
     middle = len(rows) // 2
     if cut >= 0 and rows:
@@ -124,5 +124,5 @@ def _write_lines(path: Path, header: list[str], lines: list[Line], delivery: Del
     path.write_bytes(text.encode(encoding, errors="replace"))
 
 
-def _quote_comma(value: str) -> str:
+def _quote_value_with_comma(value: str) -> str:
     return '"' + value.replace('"', '""') + '"' if any(char in value for char in ',"\n\r') else value

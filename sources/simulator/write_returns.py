@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sources import periods
 from sources.simulator.record_statuses import RecordHistory
-from sources.simulator.reported import reported_by_institution
+from sources.simulator.reported import group_reported_events_by_institution
 
 COLUMNS = ("institution", "indicator", "period", "offence_group", "unit", "value", "source")
 
@@ -20,10 +20,10 @@ COLUMNS = ("institution", "indicator", "period", "offence_group", "unit", "value
 def write_returns(inbox: Path, history: RecordHistory, years: range) -> None:
     """Write `<inbox>/yardsticks/<year>/returns.csv` for each year."""
     counted: Counter[tuple[str, str, str, str, str]] = Counter()
-    for institution, events in reported_by_institution(history).items():
+    for institution, events in group_reported_events_by_institution(history).items():
         for event in events:
             unit = "person" if event.person else "case"
-            for period in (str(event.day.year), periods.containing(event.day, "quarterly")):
+            for period in (str(event.day.year), periods.period_containing(event.day, "quarterly")):
                 for group in ("total", event.group):
                     counted[institution, event.indicator, period, group, unit] += 1
     for year in years:

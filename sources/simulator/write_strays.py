@@ -19,7 +19,7 @@ MAIN = {
 }
 
 
-def write_strays(folder: Path, delivery: Delivery) -> None:
+def write_stray_files(folder: Path, delivery: Delivery) -> None:
     """Write leftovers and stray files beside the delivery's own files, according to its faults."""
     if "leftover_part" in delivery.faults:
         if delivery.institution == "police":

@@ -48,7 +48,7 @@ def write_victim_protection(folder: Path, delivery: Delivery) -> None:
             "krijuar": delivery.exported.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "skema": "1.2",
         },
-        "viktimat": [_file_object(record, "extra_field" in faults) for record in delivery.records],
+        "viktimat": [_make_file_object(record, "extra_field" in faults) for record in delivery.records],
     }
     compact = "compact" in faults
     text = json.dumps(document, ensure_ascii=False, indent=None if compact else 1, separators=(",", ":") if compact else None) + "\n"
@@ -60,24 +60,24 @@ def write_victim_protection(folder: Path, delivery: Delivery) -> None:
         (folder / "zmnv.json.part").write_bytes(text.encode(encoding)[:200])
 
 
-def _file_object(record: CaseRecord, extra: bool) -> dict[str, Any]:
+def _make_file_object(record: CaseRecord, extra: bool) -> dict[str, Any]:
     cells, person = record.cells, record.persons[0].cells
     entries: dict[str, list[dict[str, Any]]] = {"status": [], "service": [], "hearing": []}
     for part in record.entries:
-        entries[part.true["entry"]].append({name: _json_value(value) for name, value in part.cells.items()})
+        entries[part.true["entry"]].append({name: _convert_to_json_value(value) for name, value in part.cells.items()})
     claim = {name: cells[f"kompensimi.{name}"] for name in ("kerkuar_me", "kerkuar_eur", "vendosur_me", "dhene_eur")}
     found = {
         "nr_zmnv": record.key,
         "zyra": cells["zyra"],
         "hapur_me": cells["hapur_me"],
-        "viktima": {name: _json_value(person[name], number=name == "nr_personal") for name in VICTIM},
-        "vepra": _json_value(cells["vepra"]),
-        "forma": _json_value(cells["forma"]),
-        "referimi": {"nga": cells["referimi.nga"], "data": _json_value(cells["referimi.data"])},
+        "viktima": {name: _convert_to_json_value(person[name], number=name == "nr_personal") for name in VICTIM},
+        "vepra": _convert_to_json_value(cells["vepra"]),
+        "forma": _convert_to_json_value(cells["forma"]),
+        "referimi": {"nga": cells["referimi.nga"], "data": _convert_to_json_value(cells["referimi.data"])},
         "statusi": entries["status"],
-        "nr_policise": _json_value(cells["nr_policise"]),
-        "nr_pp": _json_value(cells["nr_pp"]),
-        "nr_qps": _json_value(cells["nr_qps"]),
+        "nr_policise": _convert_to_json_value(cells["nr_policise"]),
+        "nr_pp": _convert_to_json_value(cells["nr_pp"]),
+        "nr_qps": _convert_to_json_value(cells["nr_qps"]),
         "sherbimet": entries["service"],
         "seancat": entries["hearing"],
         "kompensimi": None if claim["kerkuar_me"] is None else claim,
@@ -87,7 +87,7 @@ def _file_object(record: CaseRecord, extra: bool) -> dict[str, Any]:
     return found
 
 
-def _json_value(value: Any, number: bool = False) -> Any:
+def _convert_to_json_value(value: Any, number: bool = False) -> Any:
     """Return a value for JSON: empty text is null; a personal number that the case system stores as a number is a number."""
     if value == "":
         return None

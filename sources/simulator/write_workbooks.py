@@ -18,7 +18,7 @@ from openpyxl import Workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.worksheet import Worksheet
 
-from sources.simulator.codes import places, words
+from sources.simulator.codes import read_places, read_words
 from sources.simulator.deliveries import Delivery
 
 INSPECTORATE = (
@@ -55,8 +55,8 @@ CORRECTIONS = (
 )
 
 
-def _cell_value(value: Any, text_dates: bool) -> Any:
-    """Return a value as a cell stores it: days as Excel dates or as text, empty text as no value."""
+def _convert_to_cell_value(value: Any, text_dates: bool) -> Any:
+    """Return a value as a cell stores it. A day becomes an Excel date or a text, and an empty text becomes no value."""
     if isinstance(value, date):
         return value.strftime("%d.%m.%Y") if text_dates else datetime(value.year, value.month, value.day)  # noqa: DTZ001
     return None if value == "" else value
@@ -87,7 +87,7 @@ def write_inspectorate(folder: Path, delivery: Delivery) -> None:
         if "blank_rows" in faults and i == len(shown) // 2:
             row += 2
         cells = {"Nr.": i + 1, "Vërejtje": "", **record.cells}
-        _write_row(sheet, row, [_cell_value(cells[name], "text_dates" in faults) for name in columns])
+        _write_row(sheet, row, [_convert_to_cell_value(cells[name], "text_dates" in faults) for name in columns])
         row += 1
     sheet.cell(row, 1, f"Gjithsej: {len(shown) + (1 if 'wrong_total' in faults else 0)}")
     if "last_year" in faults:
@@ -95,9 +95,9 @@ def write_inspectorate(folder: Path, delivery: Delivery) -> None:
     if "hidden_sheet" in faults:
         hidden = book.create_sheet("Fletë2")
         hidden.sheet_state = "hidden"
-        for i, rank in enumerate(words()["ranks"], 1):
+        for i, rank in enumerate(read_words()["ranks"], 1):
             hidden.cell(i, 1, rank)
-    _save_reproducibly(book, path, delivery.exported)
+    _save_workbook_reproducibly(book, path, delivery.exported)
 
 
 def _write_last_year(sheet: Worksheet, row: int, delivery: Delivery) -> None:
@@ -106,7 +106,7 @@ def _write_last_year(sheet: Worksheet, row: int, delivery: Delivery) -> None:
     _write_row(sheet, row + 1, list(INSPECTORATE))
     for i, record in enumerate(delivery.last_year, 1):
         cells = {"Nr.": i, **record.cells}
-        _write_row(sheet, row + 1 + i, [_cell_value(cells[name], "text_dates" in delivery.faults) for name in INSPECTORATE])
+        _write_row(sheet, row + 1 + i, [_convert_to_cell_value(cells[name], "text_dates" in delivery.faults) for name in INSPECTORATE])
     sheet.cell(row + 2 + len(delivery.last_year), 1, f"Gjithsej: {len(delivery.last_year)}")
 
 
@@ -115,7 +115,7 @@ def write_corrections(folder: Path, delivery: Delivery) -> None:
     faults, book = delivery.faults, Workbook()
     book.remove(book.worksheets[0])
     counts = []
-    for facility in places()["facilities"]:
+    for facility in read_places()["facilities"]:
         sheet = book.create_sheet(facility)
         records = [record for record in delivery.records if record.cells["sheet"] == facility]
         counts.append((facility, len(records)))
@@ -124,7 +124,7 @@ def write_corrections(folder: Path, delivery: Delivery) -> None:
         for i, record in enumerate(records):
             if "blank_rows" in faults and i == len(records) - 2:
                 row += 1
-            _write_row(sheet, row, [_cell_value(record.cells[name], "text_dates" in faults) for name in CORRECTIONS])
+            _write_row(sheet, row, [_convert_to_cell_value(record.cells[name], "text_dates" in faults) for name in CORRECTIONS])
             row += 1
         if "total_row" in faults:
             _write_row(sheet, row, ["Gjithsej", len(records) + (1 if "wrong_total" in faults and records else 0)])
@@ -135,7 +135,7 @@ def write_corrections(folder: Path, delivery: Delivery) -> None:
             _write_row(sheet, i, list(pair))
     if "hidden_sheet" in faults:
         _add_hidden_sheets(book, delivery)
-    _save_reproducibly(book, folder / "shkk.xlsx", delivery.exported)
+    _save_workbook_reproducibly(book, folder / "shkk.xlsx", delivery.exported)
 
 
 def _add_hidden_sheets(book: Workbook, delivery: Delivery) -> None:
@@ -148,7 +148,7 @@ def _add_hidden_sheets(book: Workbook, delivery: Delivery) -> None:
     old.sheet_state = "hidden"
     _write_row(old, 1, list(CORRECTIONS))
     for i, record in enumerate(delivery.records[:3], 2):
-        _write_row(old, i, [_cell_value(record.cells[name], True) for name in CORRECTIONS])
+        _write_row(old, i, [_convert_to_cell_value(record.cells[name], True) for name in CORRECTIONS])
 
 
 def _write_row(sheet: Worksheet, row: int, values: list[Any]) -> None:
@@ -159,7 +159,7 @@ def _write_row(sheet: Worksheet, row: int, values: list[Any]) -> None:
                 cell.number_format = "dd.mm.yyyy"
 
 
-def _save_reproducibly(book: Workbook, path: Path, day: datetime) -> None:
+def _save_workbook_reproducibly(book: Workbook, path: Path, day: datetime) -> None:
     book.properties.creator = "zyra"
     book.properties.created = day
     buffer = BytesIO()

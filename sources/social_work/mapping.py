@@ -18,13 +18,13 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     """
     files, rows = tables["persona"], tables["sherbimet"]
     records = builders.build_key_columns(INSTITUTION, files).assign(
-        number=builders.own_case_number(files["Nr_QPS"], "social_work"),
+        number=builders.normalise_own_case_numbers(files["Nr_QPS"], "social_work"),
         form=files["Forma"],
         words_group=files["Vepra"],
         offence_group=files["Vepra"].fillna("other"),
         period=files["_period"],
     )
-    people = builders.persons(
+    people = builders.build_person_records(
         INSTITUTION,
         files,
         role="victim",
@@ -46,17 +46,19 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "case_records": [records],
         "person_records": [people],
         "events": [
-            builders.events(INSTITUTION, files, "supported", "Data_e_hapjes", entity="person", present=known),
-            builders.events(INSTITUTION, files, "referred", "Data_e_referimit", entity="person", present=known),
-            builders.events(INSTITUTION, files[files["Statusi"].notna()], files["Statusi"].dropna(), "Data_e_statusit", entity="person"),
+            builders.build_events(INSTITUTION, files, "supported", "Data_e_hapjes", entity="person", present=known),
+            builders.build_events(INSTITUTION, files, "referred", "Data_e_referimit", entity="person", present=known),
+            builders.build_events(
+                INSTITUTION, files[files["Statusi"].notna()], files["Statusi"].dropna(), "Data_e_statusit", entity="person"
+            ),
             _entry_events(services, "assisted", "Prej", present=services["_key"].notna(), outcome=services["Lloji"]),
             _entry_events(sheltered, "sheltered", "Prej", present=sheltered["_key"].notna()),
             _entry_events(sheltered, "left_shelter", "Deri"),
         ],
         "references": [
-            builders.references(INSTITUTION, files, "Nr_policise", kind="police"),
-            builders.references(INSTITUTION, files, "Nr_PP", kind="prosecution"),
-            builders.references(INSTITUTION, files, "Nr_ZMNV", kind="victim_protection"),
+            builders.build_references(INSTITUTION, files, "Nr_policise", kind="police"),
+            builders.build_references(INSTITUTION, files, "Nr_PP", kind="prosecution"),
+            builders.build_references(INSTITUTION, files, "Nr_ZMNV", kind="victim_protection"),
         ],
     }
 
@@ -66,4 +68,4 @@ def _entry_events(
 ) -> pd.DataFrame:
     """Convert services or stays to events. The number of an entry identifies it in its case file."""
     number = rows["Nr_rendor"].astype("str")
-    return builders.events(INSTITUTION, rows, event, column, entity="person", present=present, outcome=outcome, entry=number)
+    return builders.build_events(INSTITUTION, rows, event, column, entity="person", present=present, outcome=outcome, entry=number)

@@ -19,14 +19,14 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     """
     files, statuses, services, hearings = (tables[name] for name in ("viktimat", "statusi", "sherbimet", "seancat"))
     records = builders.build_key_columns(INSTITUTION, files).assign(
-        number=builders.own_case_number(files["nr_zmnv"], "victim_protection"),
-        seat=builders.code_of("seats", files["zyra"]),
+        number=builders.normalise_own_case_numbers(files["nr_zmnv"], "victim_protection"),
+        seat=builders.find_code("seats", files["zyra"]),
         form=files["forma"],
         words_group=files["vepra"],
         offence_group=files["vepra"].fillna("other"),
         period=files["_period"],
     )
-    people = builders.persons(
+    people = builders.build_person_records(
         INSTITUTION,
         files,
         role="victim",
@@ -48,17 +48,19 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "case_records": [records],
         "person_records": [people],
         "events": [
-            builders.events(INSTITUTION, files, "supported", "hapur_me", entity="person", present=known),
-            builders.events(INSTITUTION, files, "referred", "referimi.data", entity="person", present=known, outcome=files["referimi.nga"]),
+            builders.build_events(INSTITUTION, files, "supported", "hapur_me", entity="person", present=known),
+            builders.build_events(
+                INSTITUTION, files, "referred", "referimi.data", entity="person", present=known, outcome=files["referimi.nga"]
+            ),
             _entry_events(stated, stated["lloji"], _entry_positions(stated)),
             _entry_events(services, "assisted", _entry_ids(services), outcome=services["lloji"]),
             _entry_events(attended, "represented", _entry_ids(attended)),
         ],
         "references": [
-            builders.references(INSTITUTION, files, "nr_policise", kind="police"),
-            builders.references(INSTITUTION, files, "nr_pp", kind="prosecution"),
-            builders.references(INSTITUTION, files.assign(nr_qps=_add_label(files["nr_qps"])), "nr_qps", kind="social_work"),
-            builders.references(INSTITUTION, hearings, "nr_gjykates", kind="court"),
+            builders.build_references(INSTITUTION, files, "nr_policise", kind="police"),
+            builders.build_references(INSTITUTION, files, "nr_pp", kind="prosecution"),
+            builders.build_references(INSTITUTION, files.assign(nr_qps=_add_centre_label(files["nr_qps"])), "nr_qps", kind="social_work"),
+            builders.build_references(INSTITUTION, hearings, "nr_gjykates", kind="court"),
         ],
     }
 
@@ -66,7 +68,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 def _entry_events(rows: pd.DataFrame, event: pd.Series | str, entry: pd.Series, outcome: pd.Series | None = None) -> pd.DataFrame:
     """Convert the entries of an array in a case file to events, each on its day. entry: what identifies the entry in its file."""
     present = rows["_record"].notna()
-    return builders.events(INSTITUTION, rows, event, "data", entity="person", present=present, outcome=outcome, entry=entry)
+    return builders.build_events(INSTITUTION, rows, event, "data", entity="person", present=present, outcome=outcome, entry=entry)
 
 
 def _entry_ids(rows: pd.DataFrame) -> pd.Series:
@@ -91,6 +93,6 @@ def _current_statuses(statuses: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
     return files["_row"].map(latest).astype("str")
 
 
-def _add_label(text: pd.Series) -> pd.Series:
+def _add_centre_label(text: pd.Series) -> pd.Series:
     """Return numbers of a centre with their label: `05/117` becomes `QPS/05/117`."""
     return text.str.replace(_CENTRE_ALONE, r"QPS/\g<centre>/\g<serial>", regex=True)

@@ -44,13 +44,13 @@ def test_an_inbox_that_vanishes_loses_nothing_and_comes_back(world: World) -> No
 
 
 def test_a_delivery_that_vanishes_while_it_is_landed_is_reported(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = ingest._InboxPass.stage
+    real = ingest._InboxPass.stage_deliveries
 
     def vanishes(self: Any, *known: Any) -> Any:
         shutil.rmtree(world.inbox / "police")
         return real(self, *known)
 
-    monkeypatch.setattr(ingest._InboxPass, "stage", vanishes)
+    monkeypatch.setattr(ingest._InboxPass, "stage_deliveries", vanishes)
     assert {(rule, institution) for rule, institution, *_ in world.list_findings()} == {("delivery-file-changing", "police")}
     monkeypatch.undo()
     world.put("police/2013-Q1/rastet.csv", "one")
@@ -75,7 +75,7 @@ def test_a_clock_that_jumps_changes_no_content_and_breaks_no_seal(world: World, 
     }
     assert ("police", "2013-Q2") in world.landed_files()
     with world.registry.read() as session:
-        assert seal.integrity_problems(session) == []
+        assert seal.find_integrity_problems(session) == []
 
 
 def test_a_clock_that_is_set_back_while_files_are_watched_holds_up_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_a_file_beyond_the_limit_is_kept_and_reported(world: World, monkeypatch:
     os.truncate(path, 1 << 21)
     monkeypatch.setattr("sources.readers.files.LIMIT", 1 << 20)
     world.land()
-    (delivery,) = [d for d in ingest.landed_deliveries(world.registry, world.home) if str(d.name) == "2013-Q2"]
+    (delivery,) = [d for d in ingest.list_landed_deliveries(world.registry, world.home) if str(d.name) == "2013-Q2"]
     result = read_delivery("police", delivery.files)
     assert result.files["rastet.csv"] == "unreadable"
     assert "file-unsafe" in {f["rule"] for f in result.findings}

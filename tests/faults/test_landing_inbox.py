@@ -15,7 +15,7 @@ from landing_world import World
 
 import pipelines.landing
 from harmonia.errors import HarmoniaError
-from harmonia.lock import landing_lock, run_lock
+from harmonia.lock import lock_home_for_run, lock_landing_store
 from pipelines.assets import delivery_batches
 from pipelines.landing.store import LandingStore
 from schemas.findings import build_findings, rules
@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_opened_is_not_gone(world: World, monkeypatch: p
 def test_a_file_that_changes_while_it_is_read_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     path = world.put("police/2013-Q2/rastet.csv", "begun")
     world.put("police/2013-Q2/personat.csv", "whole")
-    real = LandingStore.stage
+    real = LandingStore.stage_file
 
     def growing(self: LandingStore, source: int, known: Any) -> Any:
         staged = real(self, source, known)
@@ -156,7 +156,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_alone(world: World, monkey
                 file.write(", and on")
         return staged
 
-    monkeypatch.setattr(LandingStore, "stage", growing)
+    monkeypatch.setattr(LandingStore, "stage_file", growing)
     report = world.land()
     assert [(f["rule"], f["file"]) for f in report.findings] == [("delivery-file-changing", "rastet.csv")]
     assert report.skipped == 1
@@ -266,18 +266,18 @@ def test_two_processes_land_the_same_inbox_one_after_the_other(world: World) -> 
 def test_a_second_run_is_refused_in_one_line(world: World) -> None:
     world.land()
     with (
-        run_lock(world.home),
+        lock_home_for_run(world.home),
         pytest.raises(HarmoniaError, match=r"in use by process \d+ since .*: wait until it has ended"),
-        run_lock(world.home),
+        lock_home_for_run(world.home),
     ):
         pass
     with (
-        landing_lock(world.home),
+        lock_landing_store(world.home),
         pytest.raises(HarmoniaError, match=f"in use by process {os.getpid()}"),
-        landing_lock(world.home, wait=0.1),
+        lock_landing_store(world.home, wait=0.1),
     ):
         pass
-    with run_lock(world.home):
+    with lock_home_for_run(world.home):
         pass  # free again
 
 
@@ -291,14 +291,14 @@ def test_a_kill_at_any_moment_leaves_what_the_next_landing_completes(world: Worl
         child = os.fork()
         if child == 0:
             try:
-                with run_lock(other.home):
+                with lock_home_for_run(other.home):
                     other.land()
             finally:
                 os._exit(0)
         time.sleep(n * 0.02)
         os.kill(child, 9)
         os.waitpid(child, 0)
-        with run_lock(other.home):  # the kernel gave it back
+        with lock_home_for_run(other.home):  # the kernel gave it back
             other.land()
         assert len(other.landed_files()) == 16
         assert not [name for name in other.stored() if name.startswith(".incoming")]

@@ -282,5 +282,5 @@ def test_every_driver_loads_and_its_statements_compile(kind: str) -> None:
     spec = contract.load("prosecution").tables["lenda"]
     columns = {column.name: sa.column(column.name, sa.Date() if column.type == "date" else sa.String()) for column in spec.columns}
     table = DatabaseTable(spec, sa.table("lenda", *columns.values(), schema="psh"), columns)
-    statement = str(source.select_statement(table, (date(2013, 4, 1), date(2013, 6, 30))).compile(dialect=engine.dialect))
+    statement = str(source.build_select_statement(table, (date(2013, 4, 1), date(2013, 6, 30))).compile(dialect=engine.dialect))
     assert statement.index("FROM") < statement.index("data_pranimit >=") < statement.index("ORDER BY")

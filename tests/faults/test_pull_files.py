@@ -406,11 +406,11 @@ def test_a_broken_declaration_stops_its_institution_alone(world: PullWorld) -> N
 
 
 def test_a_pull_that_another_process_does_is_left_to_it(world: PullWorld) -> None:
-    from harmonia.lock import pull_lock
+    from harmonia.lock import lock_pulls
 
     world.offer()
     world.declare("police", kind="share", path=str(world.there))
-    with pull_lock(world.home, "police"):
+    with lock_pulls(world.home, "police"):
         (one,) = world.pull()
     assert one.result == "waiting"
     assert f"process {os.getpid()}" in one.detail

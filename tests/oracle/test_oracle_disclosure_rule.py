@@ -9,8 +9,8 @@ from itertools import combinations_with_replacement, product
 import numpy as np
 import pytest
 
-from warehouse.disclosure.merging_rule import MergingRule, separate_causes
-from warehouse.disclosure.published_tables import PublishedTable, can_revise_total_alone, sex_age_minimum_count
+from warehouse.disclosure.merging_rule import MergingRule, separately_published_causes
+from warehouse.disclosure.published_tables import PublishedTable, can_revise_total_alone, minimum_count_of_sex_age
 
 THRESHOLD, KNOWN, FLOOR = 5, 3, 6
 Table = tuple[int, ...]
@@ -66,7 +66,7 @@ def printed(size: int, total: int, unknown: int | None) -> dict[Table, Partition
 def test_one_table_is_printed_as_the_page_says(size, unknown, totals):
     for total in totals:
         for table, partition in printed(size, total, unknown).items():
-            assert MergingRule(size, unknown_position=unknown).partition(table) == partition, table
+            assert MergingRule(size, unknown_position=unknown).grouping(table) == partition, table
 
 
 def least_of(years: list[tuple[Table, Table]]) -> int | None:
@@ -90,7 +90,7 @@ def test_the_least_count_of_sex_by_age_is_as_the_page_says():
             total = int(rng.integers(10, 45))
             first, second = (int(rng.integers(5, total - 4)) for _ in range(2))
             years.append(((first, total - first), (second, total - second)))
-        assert sex_age_minimum_count(THRESHOLD, KNOWN, years) == least_of(years), years
+        assert minimum_count_of_sex_age(THRESHOLD, KNOWN, years) == least_of(years), years
 
 
 def goes_ahead(new: int, old: int, pairs: list[tuple[int, int]]) -> bool:
@@ -123,4 +123,4 @@ def test_the_causes_of_a_bridge_are_apart_as_the_page_says():
             large = all(abs(counts[n]) >= FLOOR for n in order[:p])
             if large and FLOOR <= abs(sum(others)) <= (FLOOR - 1) * (len(others) - 1):
                 apart = set(order[:p])
-        assert {n for n, own in enumerate(separate_causes(np.array([counts]), FLOOR)[0]) if own} == apart, counts
+        assert {n for n, own in enumerate(separately_published_causes(np.array([counts]), FLOOR)[0]) if own} == apart, counts

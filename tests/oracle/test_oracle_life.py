@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -41,7 +41,7 @@ def test_the_truth_of_the_simulator_is_what_the_files_say(made: Path, recounted:
 @pytest.mark.slow
 def test_a_run_counts_what_the_files_say(made: Path, recounted: Figures, tmp_path: Path) -> None:
     place = Workplace.from_paths(made / "inbox", tmp_path / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     condition = " AND ".join(f"{name} = 'total'" for name in DIMENSIONS)
     query = f"SELECT indicator, period, as_reported FROM statistics WHERE {condition} AND as_reported IS NOT NULL"
     with duckdb.connect(str(place.home.warehouse), read_only=True) as connection:

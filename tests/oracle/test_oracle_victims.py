@@ -15,7 +15,7 @@ import pytest
 from harmonia.explain.figure_names import parse_figure
 from harmonia.explain.figures import explain_figure
 from harmonia.explain.published import open_home
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -44,7 +44,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def _run(inbox: Path, root: Path) -> Path:
     place = Workplace.from_paths(inbox, root)
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     return place.home.root / "warehouse.duckdb"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pipeline_world import Ran
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -22,7 +22,7 @@ def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def ran(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     place = Workplace.from_paths(inbox, tmp_path_factory.mktemp("home") / "home")
-    return Ran(place, run_everything(place, Silence()))
+    return Ran(place, run_everything(place, SilentListener()))
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def _few(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     for delivery in ("police/2013-Q1", "prosecution/2013-Q1"):
         shutil.copytree(inbox / delivery, few / delivery)
     place = Workplace.from_paths(few, tmp_path_factory.mktemp("fewhome") / "home")
-    return Ran(place, run_everything(place, Silence()))
+    return Ran(place, run_everything(place, SilentListener()))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 
 from pipelines.resources.workplace import Workplace
-from pipelines.run import Outcome
+from pipelines.run import RunOutcome
 from warehouse.tables import CONTRACT
 
 
@@ -17,7 +17,7 @@ class Ran:
     """A work place in which a run was made, and what that run made."""
 
     place: Workplace
-    outcome: Outcome
+    outcome: RunOutcome
 
 
 def published(place: Workplace) -> dict[str, pd.DataFrame]:

@@ -19,7 +19,7 @@ from harmonia.operations.backup.manifest import Manifest
 from harmonia.operations.backup.restore import restore
 from harmonia.operations.backup.verify import verify_backup, verify_home
 from harmonia.registry import open_registry
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 
@@ -44,7 +44,7 @@ def test_a_restored_home_publishes_the_same_rows_with_the_same_ids(few: Ran, tmp
     place = Workplace.from_paths(few.place.inbox, tmp_path / "restored")
     assert restore(tmp_path / "kept", place) == manifest
     assert kept(place.home.root) == kept(few.place.home.root)
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     for name in ("warehouse", "analysts", "identity"):
         before, after = (published.of_file(home / f"{name}.duckdb") for home in (few.place.home.root, place.home.root))
         assert published.content_hash(before, {}) == published.content_hash(after, {}), name
@@ -69,7 +69,7 @@ def test_without_its_inbox_a_restored_home_publishes_the_same_figures(few: Ran, 
     (tmp_path / "empty").mkdir()
     place = Workplace.from_paths(tmp_path / "empty", tmp_path / "restored")
     restore(tmp_path / "kept", place)
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     before, after = (published.of_file(home.home.warehouse) for home in (few.place, place))
     gone = after["findings"]["rule"] == "delivery-gone"
     assert gone.sum() == 2
@@ -155,12 +155,12 @@ def test_a_home_is_not_run_with_another_registry_than_it_was_published_with(few:
     """Forgetting --registry-url by hand would begin with new ids, and publish them."""
     (few.place.home.root / "registry.sqlite").rename(tmp_path / "elsewhere.sqlite")
     with pytest.raises(HarmoniaError, match="published with a registry that is not in it: name it with --registry-url"):
-        run_everything(few.place, Silence())
+        run_everything(few.place, SilentListener())
     assert not (few.place.home.root / "registry.sqlite").exists()
     empty = Workplace.from_paths(few.place.inbox, few.place.home.root, f"sqlite:///{tmp_path / 'empty.sqlite'}")
     before = few.place.home.warehouse.read_bytes()
     with pytest.raises(HarmoniaError, match="knows none of the files landed in"):
-        run_everything(empty, Silence())
+        run_everything(empty, SilentListener())
     assert few.place.home.warehouse.read_bytes() == before
     right = Workplace.from_paths(few.place.inbox, few.place.home.root, f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
     assert list(verify_home(right)) == []
@@ -237,7 +237,7 @@ def test_a_landed_file_of_other_bytes_is_put_right_as_verify_says(few: Ran, tmp_
     (said,) = verify_home(few.place)
     assert "move it away, then copy it from a backup, or run with the original file in the inbox" in said
     victim.rename(tmp_path / "evidence")
-    run_everything(few.place, Silence())
+    run_everything(few.place, SilentListener())
     assert list(verify_home(few.place)) == []
 
 
@@ -249,7 +249,7 @@ def test_an_edited_ledger_is_named_and_stops_the_next_run(few: Ran) -> None:
     assert any(line.startswith("ledger: receipt 1") for line in problems)
     before = few.place.home.warehouse.read_bytes()
     with pytest.raises(HarmoniaError, match=r"ledger_is_as_entered.*harmonia verify"):
-        run_everything(few.place, Silence())
+        run_everything(few.place, SilentListener())
     assert few.place.home.warehouse.read_bytes() == before
 
 

@@ -24,7 +24,7 @@ from harmonia.operations.erasure import search
 from harmonia.operations.erasure.person import Person, find_person
 from harmonia.registry import open_registry
 from harmonia.review.judgements import read_judgements
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -58,13 +58,13 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Erased:
     root = tmp_path_factory.mktemp("erasure")
     made = simulate(root / "set", seed=11, start=2012, years=1, cases_per_year=30, noise="typical")
     place = Workplace.from_paths(made.inbox, root / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     signed(place.home.root)
     code, said = harmonia(place, "release", "create", "--as-of", "2013-03-31")
     assert code == 0, said
     chosen = of_most_institutions(place.home.root)
     person, before = find_person(place, chosen), published.of_file(place.home.warehouse)
-    named = search.find_files(place.home.root, person)
+    named = search.find_files_naming_person(place.home.root, person)
     (place.home.root / "logs").mkdir(exist_ok=True)
     (place.home.root / "logs" / "an-error.log").write_text(f"cannot parse {sorted(person.numbers)}")
     kept = releases(place.home.root)
@@ -86,7 +86,7 @@ def test_the_search_finds_the_person_in_every_kind_of_store_before(erased: Erase
 def test_no_file_of_the_home_holds_the_person(erased: Erased) -> None:
     assert erased.person.numbers
     assert erased.person.names
-    assert search.find_files(erased.place.home.root, erased.person) == []
+    assert search.find_files_naming_person(erased.place.home.root, erased.person) == []
     assert not (erased.place.home.root / "logs" / "an-error.log").exists()
 
 
@@ -118,19 +118,19 @@ def test_what_was_received_can_still_be_verified(erased: Erased) -> None:
 
 
 def test_another_run_over_the_same_inbox_does_not_bring_the_person_back(erased: Erased) -> None:
-    run_everything(erased.place, Silence())
-    assert search.find_files(erased.place.home.root, erased.person) == []
+    run_everything(erased.place, SilentListener())
+    assert search.find_files_naming_person(erased.place.home.root, erased.person) == []
     assert hashes(erased.place) == published.content_hash(erased.before, {})
 
 
 def test_a_backup_made_afterwards_gives_the_same_figures_on_an_empty_machine(erased: Erased, tmp_path: Path) -> None:
     backup(erased.place, tmp_path / "kept")
-    assert search.find_files(tmp_path / "kept", erased.person) == []
+    assert search.find_files_naming_person(tmp_path / "kept", erased.person) == []
     place = Workplace.from_paths(erased.place.inbox, tmp_path / "restored")
     restore(tmp_path / "kept", place)
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     assert hashes(place) == published.content_hash(erased.before, {})
-    assert search.find_files(place.home.root, erased.person) == []
+    assert search.find_files_naming_person(place.home.root, erased.person) == []
 
 
 def test_an_erased_person_cannot_be_erased_again(erased: Erased) -> None:
@@ -157,10 +157,10 @@ def test_killed_after_the_ledger_was_written_the_next_runs_end_it(erased: Erased
     words = [program, "erase", "execute", "2", "--home", home, "--inbox", place.inbox]
     killed = subprocess.run(words, env=kill_points.environment("erasure-entered:3"), capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert any(name.startswith("landing") for name in search.find_files(home, person))
+    assert any(name.startswith("landing") for name in search.find_files_naming_person(home, person))
     for _ in range(2):  # the publication before the current one is kept for readers until the next
-        run_everything(place, Silence())
-    assert search.find_files(home, person) == []
+        run_everything(place, SilentListener())
+    assert search.find_files_naming_person(home, person) == []
     assert list(verify_home(place)) == []
     assert hashes(place) == published.content_hash(erased.before, {})
 
@@ -175,7 +175,7 @@ def test_a_person_delivered_again_is_reported_by_the_nightly_check(erased: Erase
     for quarter in sorted((inbox / institution).iterdir()):
         if quarter.name != newest.name and "_v" not in quarter.name:
             shutil.copytree(quarter, quarter.with_name(f"{quarter.name}_v9"))
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     problems = list(verify_home(place))
     assert problems
     assert all("erasure" in line for line in problems)

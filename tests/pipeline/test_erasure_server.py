@@ -15,7 +15,7 @@ from postgres_world import Server, running
 from harmonia.operations.backup.verify import verify_home
 from harmonia.operations.erasure import databases, search
 from harmonia.operations.erasure.person import Person, find_person
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -47,9 +47,9 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
     with running(18) as server:
         registry = server.new_database("registry").replace("postgresql://", "postgresql+psycopg://")
         place = Workplace.from_paths(made.inbox, root / "home", registry, server.new_database("justice"))
-        run_everything(place, Silence())
+        run_everything(place, SilentListener())
         person = find_person(place, of_most_institutions(place.home.root))
-        before, figures = databases.find_tables(place, person), warehouse(place)
+        before, figures = databases.find_tables_naming_person(place, person), warehouse(place)
         (number,) = sorted(person.numbers)[:1]
         acting_as(place.home.root, "officer@example.org")
         assert harmonia(place, "erase", "order", person.id, "--ground", f"request of {number}")[0] == 0
@@ -63,12 +63,12 @@ def test_the_search_finds_the_person_on_the_server_before(erased: Erased) -> Non
 
 
 def test_no_table_of_the_warehouse_holds_the_person_and_no_figure_moved(erased: Erased) -> None:
-    assert [name for name in databases.find_tables(erased.place, erased.person) if name.startswith("warehouse")] == []
+    assert [name for name in databases.find_tables_naming_person(erased.place, erased.person) if name.startswith("warehouse")] == []
     assert erased.figures[0] == erased.figures[1]
 
 
 def test_no_file_of_the_home_holds_the_person_and_all_can_be_verified(erased: Erased) -> None:
-    assert search.find_files(erased.place.home.root, erased.person) == []
+    assert search.find_files_naming_person(erased.place.home.root, erased.person) == []
     assert list(verify_home(erased.place)) == []
     assert not (erased.place.home.root / "registry.sqlite").exists()
 

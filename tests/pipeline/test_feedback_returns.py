@@ -18,7 +18,7 @@ from harmonia.cli.main import app
 from harmonia.feedback.texts import texts
 from harmonia.feedback.workbook import COLUMNS, HEADER
 from pipelines.checks.delivery_tolerances import CHECK
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 
@@ -68,7 +68,7 @@ def test_an_answer_shows_in_the_next_run_and_a_bad_delivery_of_one_blocks_no_oth
     (inbox / "police" / "2013-Q2").mkdir()
     (inbox / "police" / "2013-Q2" / "rastet.csv").write_bytes(b"\x00\xff nothing \x00" * 50)
     place = Workplace.from_paths(inbox, home)
-    outcome = run_everything(place, Silence())
+    outcome = run_everything(place, SilentListener())
 
     folder = home / "feedback" / "police" / "2013-Q2"
     assert json.loads((folder / "receipt.json").read_text("utf-8"))["state"] == "unreadable"

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
-from harmonia.registry.stability import changed_clusters
-from pipelines.linkage import Linked, common_statistics, cross_component, incremental, link, linkage_tasks, load_model
+from harmonia.registry.stability import find_records_in_changed_clusters
+from pipelines.linkage import LinkageResult, common_statistics, cross_component, incremental, link, linkage_tasks, load_model
 from pipelines.linkage.blocking import block_persons
-from pipelines.linkage.common_statistics import count_records, find_landmark
-from pipelines.linkage.decisions import build_decision_records, count_compared, replace_rows_by_record_keys
+from pipelines.linkage.common_statistics import count_files_and_persons, find_early_history
+from pipelines.linkage.decisions import build_decision_records, count_compared_pairs, replace_rows_by_record_keys
 from pipelines.linkage.drift import count_levels_reached
-from pipelines.linkage.solving import Solved, alternate_rounds, estimate_common_statistics
+from pipelines.linkage.solving import SolvedLinkage, decide_in_alternating_rounds, estimate_common_statistics
 from pipelines.linkage.standardise import build_features, read_columns
 from schemas.canonical import TABLES
 
@@ -40,7 +40,7 @@ def held_by(tables: Tables, deliveries: set[tuple[str, str]]) -> Tables:
     }
 
 
-def assert_same(left: Linked, right: Linked) -> None:
+def assert_same(left: LinkageResult, right: LinkageResult) -> None:
     for name in ("persons", "cases", "decisions", "reached"):
         pd.testing.assert_frame_equal(getattr(left, name), getattr(right, name), obj=name)
     actual = [
@@ -70,35 +70,35 @@ def test_what_nobody_touched_is_not_decided_again(tables: Tables, tmp_path: Path
 
 
 @pytest.fixture
-def undivided(tables: Tables) -> Solved:
+def undivided(tables: Tables) -> SolvedLinkage:
     """What the engine finds that looks at all records together, by what is common to the large history."""
     held = read_columns(tables)
-    marked = find_landmark(held)
+    marked = find_early_history(held)
     assert marked is not None
     model = load_model()
-    shared = estimate_common_statistics(marked.take_rows(held), model)
+    shared = estimate_common_statistics(marked.take_early_rows(held), model)
     records = replace(build_features(tables), counts=shared.counts)
-    return alternate_rounds(records, block_persons(records.persons), model, None, shared)[0]
+    return decide_in_alternating_rounds(records, block_persons(records.persons), model, None, shared)[0]
 
 
-def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undivided: Solved) -> None:
+def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undivided: SolvedLinkage) -> None:
     linked, records = link(tables), undivided.records
     for frame, cluster, other in (
         (records.persons, undivided.persons.cluster, linked.persons),
         (records.files, undivided.cases.cluster, linked.cases),
     ):
-        assert changed_clusters(frame[["institution", "record_key"]].assign(cluster=cluster), other).empty
-    assert count_records(records)["persons"] == len(records.persons)
+        assert find_records_in_changed_clusters(frame[["institution", "record_key"]].assign(cluster=cluster), other).empty
+    assert count_files_and_persons(records)["persons"] == len(records.persons)
 
 
-def test_decision_records_within_and_across_components_are_those_of_the_undivided_records(tables: Tables, undivided: Solved) -> None:
+def test_decision_records_within_and_across_components_are_those_of_the_undivided_records(tables: Tables, undivided: SolvedLinkage) -> None:
     whole = replace_rows_by_record_keys(
         build_decision_records(undivided.records, undivided.people, undivided.cases, undivided.persons), undivided.records
     )
     linked = link(tables)
     pd.testing.assert_frame_equal(whole, linked.decisions)
     assert (
-        count_compared(undivided.people, undivided.cases, undivided.persons)["case_pairs_in_doubt"]
+        count_compared_pairs(undivided.people, undivided.cases, undivided.persons)["case_pairs_in_doubt"]
         == linked.statistics["case_pairs_in_doubt"]
     )
 

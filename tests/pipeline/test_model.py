@@ -14,7 +14,7 @@ from harmonia.cli.main import app
 from harmonia.errors import HarmoniaError
 from pipelines.linkage import link, load_model
 from pipelines.linkage.drift import count_levels_reached, measure_drift
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -54,7 +54,7 @@ def test_the_shipped_model_fits_sets_it_has_not_seen_and_not_one_with_a_shifted_
     model, alarms = load_model(), []
     for seed in (4711, 4712, 4713):
         made = simulate(tmp_path / f"{seed}", seed=seed, start=2014, years=1, cases_per_year=120, noise="typical")
-        values = run_everything(Workplace.from_paths(made.inbox, tmp_path / f"home-{seed}"), Silence()).values
+        values = run_everything(Workplace.from_paths(made.inbox, tmp_path / f"home-{seed}"), SilentListener()).values
         canonical = values["canonical"]
         alarms.append(measure_drift(count_levels_reached(canonical, values["links"].persons, model), model)["alarm"])
     assert pd.concat(alarms).mean() <= 0.001, "chance alone may alarm once in a thousand levels, no more"

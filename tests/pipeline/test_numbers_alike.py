@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from pipeline_world import Ran
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import numbering, simulate
@@ -34,7 +34,7 @@ def test_files_and_parties_of_one_number_are_distinguished(ran: Ran, tmp_path: P
     monkeypatch.setattr(numbering, "FIRST_PARTY", numbering.FIRST_FILE - 24)  # parties of older files have the first numbers
     alike = simulate(tmp_path / "set", seed=7, start=2013, years=1, cases_per_year=12, noise="typical").inbox
     place = Workplace.from_paths(alike, tmp_path / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     expected, found = _without_keys(ran.place), _without_keys(place)
     assert {name for name in expected if expected[name] != found[name]} == set()
     with duckdb.connect(str(place.home.warehouse), read_only=True) as connection:

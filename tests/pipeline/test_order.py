@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from contents_world import hashes
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -26,7 +26,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def at_once(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     place = Workplace.from_paths(world, tmp_path_factory.mktemp("whole") / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     return hashes(place.home.root)
 
 
@@ -47,9 +47,9 @@ def test_any_order_of_arrival_gives_the_same_tables(world: Path, at_once: dict[s
     for batch in _batches(world, seed, 4):
         for delivery in batch:
             shutil.copytree(world / delivery, place.inbox / delivery)
-        run_everything(place, Silence())
+        run_everything(place, SilentListener())
     assert _differ(at_once, hashes(place.home.root)) == []
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     assert _differ(at_once, hashes(place.home.root)) == []
 
 
@@ -61,7 +61,7 @@ def test_corrections_that_come_before_what_they_correct_change_nothing(world: Pa
     for batch in (corrections, [path for path in every if path not in corrections]):
         for delivery in batch:
             shutil.copytree(world / delivery, place.inbox / delivery)
-        run_everything(place, Silence())
+        run_everything(place, SilentListener())
     assert _differ(at_once, hashes(place.home.root)) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harmonia.explorer.page import build
+from harmonia.explorer.page import write_explorer_page
 from harmonia.reports import joint, own_figures, printing
 from harmonia.reports.page import render_page
 from harmonia.reports.texts import LANGUAGES
@@ -57,7 +57,7 @@ def explorer(released, browser, tmp_path):  # noqa: F811
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.goto(build(released, tmp_path).as_uri())
+    page.goto(write_explorer_page(released, tmp_path).as_uri())
     yield page
     page.close()
     assert errors == []
@@ -102,7 +102,7 @@ def test_the_explorer_is_accessible(released, browser, tmp_path, lang):  # noqa:
     from axe_playwright_python.sync_playwright import Axe
 
     page = browser.new_page(bypass_csp=True)
-    page.goto(f"{build(released, tmp_path).as_uri()}#lang={lang}&indicator=victims_identified&table=offence_group")
+    page.goto(f"{write_explorer_page(released, tmp_path).as_uri()}#lang={lang}&indicator=victims_identified&table=offence_group")
     found = Axe().run(page).response["violations"]
     page.close()
     assert [(one["id"], len(one["nodes"])) for one in found if one["impact"] in ("serious", "critical")] == []

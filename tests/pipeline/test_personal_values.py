@@ -17,7 +17,7 @@ from personal_world import found, persons, taken_out
 
 from harmonia.errors import HarmoniaError
 from pipelines.assets import statistics
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -32,8 +32,8 @@ def failing(place: Workplace, truth: Path, monkeypatch: pytest.MonkeyPatch) -> s
 
     (place.home.lake / "statistics").rename(place.home.lake / "statistics before")  # else nothing is counted again
     with monkeypatch.context() as patched, pytest.raises(HarmoniaError) as failed:
-        patched.setattr(statistics, "counting_models", stumbles)
-        run_everything(place, Silence())
+        patched.setattr(statistics, "open_counting_models", stumbles)
+        run_everything(place, SilentListener())
     return str(failed.value)
 
 
@@ -44,7 +44,7 @@ def test_names_of_files_sheets_columns_and_codes_stay_where_they_may(
     made = simulate(tmp_path / "set", seed=29, start=2013, years=1, cases_per_year=30)
     planted(made.inbox, made.truth)
     place = Workplace.from_paths(made.inbox, tmp_path / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     taken_out(place.home.root, "2014-06-30", "2013")
     output = capfd.readouterr()
     assert found(place.home.root, made.truth, {"log": caplog.text, "output": output.out + output.err}) == []
@@ -60,7 +60,7 @@ def test_nobody_is_found_outside_the_personal_stores(
             path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
             shutil.copyfile(path, wrong / f"copy of {path.name}")
     place = Workplace.from_paths(made.inbox, tmp_path / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     taken_out(place.home.root, "2014-06-30", "2013")
     said = failing(place, made.truth, monkeypatch)
     output = capfd.readouterr()

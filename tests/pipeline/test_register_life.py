@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from warehouse.score import score_warehouse
@@ -19,7 +19,7 @@ RECORD = ["institution", "record_key", "delivery"]
 @pytest.fixture(scope="module")
 def warehouse(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = Workplace.from_paths(shared / "deliveries" / "life-2014" / "inbox", tmp_path_factory.mktemp("life") / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     return place.home.warehouse
 
 

@@ -12,11 +12,11 @@ from pipeline_world import Ran
 from typer.testing import CliRunner
 
 from harmonia.cli.main import app
-from harmonia.review.consequence import Consequences
+from harmonia.review.consequence import VerdictPreviews
 from harmonia.review.judgements import enter_judgements, read_judgements
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import last_published_run, open_home_registry
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 
@@ -44,9 +44,9 @@ def _enter(place: Workplace, pair: pd.DataFrame, verdict: str) -> None:
 
 def _predicted(place: Workplace, pair: pd.DataFrame, verdict: str) -> pd.DataFrame:
     registry = open_home_registry(place)
-    consequences = Consequences(last_published_run(place.home, registry), registry)
+    consequences = VerdictPreviews(last_published_run(place.home, registry), registry)
     try:
-        return consequences.preview(pair, verdict, STEWARD["steward"]).figures
+        return consequences.preview_verdict(pair, verdict, STEWARD["steward"]).figures
     finally:
         consequences.close()
         registry.close()
@@ -83,7 +83,7 @@ def test_twenty_verdicts_change_what_their_previews_say(ran: Ran, tmp_path: Path
         place = _home(ran, tmp_path / str(n))
         said = _changes_of(_predicted(place, one, verdict))
         _enter(place, one, verdict)
-        run_everything(place, Silence())
+        run_everything(place, SilentListener())
         assert said == _changed(before, _figures(place)), f"{pair['pair']} {verdict}"
         moved += len(said) > 0
         shutil.rmtree(place.home.root)
@@ -95,18 +95,18 @@ def test_a_preview_names_the_clusters_and_changes_nothing(ran: Ran, tmp_path: Pa
     pair = _pairs(place, 1)
     registry = open_home_registry(place)
     before = {path: path.stat().st_mtime_ns for path in place.home.root.rglob("*") if path.is_file() and "registry" not in path.name}
-    consequences = Consequences(last_published_run(place.home, registry), registry)
+    consequences = VerdictPreviews(last_published_run(place.home, registry), registry)
     try:
-        found = consequences.preview(pair, str(pair["verdict"].iloc[0]), "s. steward")
+        found = consequences.preview_verdict(pair, str(pair["verdict"].iloc[0]), "s. steward")
         assert read_judgements(registry).empty
         keys = set(zip(found.records["institution"], found.records["record_key"], strict=True))
         assert {(pair[f"institution_{side}"].iloc[0], pair[f"key_{side}"].iloc[0]) for side in "ab"} <= keys
         assert found.is_effective and not found.is_disputed
         assert (found.records["before"] != found.records["after"]).any()
         _enter(place, pair, str(pair["verdict"].iloc[0]))
-        after = consequences.preview(pair, str(pair["verdict"].iloc[0]), "s. steward")
+        after = consequences.preview_verdict(pair, str(pair["verdict"].iloc[0]), "s. steward")
         assert (after.records["before"] == after.records["after"]).all(), "entered, so that the verdict changes nothing more"
-        against = consequences.preview(pair, {"same": "different", "different": "same"}[str(pair["verdict"].iloc[0])], "another")
+        against = consequences.preview_verdict(pair, {"same": "different", "different": "same"}[str(pair["verdict"].iloc[0])], "another")
         assert not against.is_effective and against.is_disputed, "stewards who disagree: linkage decides"
     finally:
         consequences.close()

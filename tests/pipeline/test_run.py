@@ -16,9 +16,9 @@ from sqlalchemy import select
 from harmonia.cli.summary import print_summary
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Run
-from pipelines.definitions import all_assets, build_definitions
+from pipelines.definitions import build_definitions, list_assets
 from pipelines.jobs import HARMONISE_EVERYTHING
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -49,7 +49,7 @@ def test_the_run_shows_in_dagster(ran: Ran) -> None:
         run = instance.get_run_by_id(ran.outcome.run_id)
         assert run is not None
         assert (run.job_name, run.status) == (HARMONISE_EVERYTHING, dg.DagsterRunStatus.SUCCESS)
-        for asset in all_assets():
+        for asset in list_assets():
             event = instance.get_latest_materialization_event(asset.key)
             assert event is not None
             assert event.run_id == ran.outcome.run_id
@@ -111,7 +111,7 @@ def test_stages_can_be_made_again_from_the_lake(ran: Ran) -> None:
 @pytest.mark.slow
 def test_twice_changes_nothing(ran: Ran) -> None:
     before = published(ran.place)
-    outcome = run_everything(ran.place, Silence())
+    outcome = run_everything(ran.place, SilentListener())
     assert not outcome.values["landing"]["deliveries"]["new"].any()
     assert_equal(before, published(ran.place), without=[])
 
@@ -123,7 +123,7 @@ def test_the_order_of_arrival_changes_nothing(ran: Ran, tmp_path: Path) -> None:
     for part in (deliveries[1::2], deliveries[0::2]):
         for delivery in part:
             shutil.copytree(ran.place.inbox / delivery, place.inbox / delivery)
-        run_everything(place, Silence())
+        run_everything(place, SilentListener())
     assert_equal(published(ran.place), published(place), without=IDS)
 
 
@@ -131,6 +131,6 @@ def test_the_order_of_arrival_changes_nothing(ran: Ran, tmp_path: Path) -> None:
 def test_an_empty_inbox_publishes_empty_tables(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     place = Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
-    outcome = run_everything(place, Silence())
+    outcome = run_everything(place, SilentListener())
     assert published(place)["statistics"].empty
     print_summary(Console(file=io.StringIO()), place, outcome.values, institutions(), outcome.seconds)

@@ -17,14 +17,14 @@ from sqlalchemy import select
 
 from harmonia.cli import main as cli
 from harmonia.errors import HarmoniaError
-from harmonia.lock import run_lock
+from harmonia.lock import lock_home_for_run
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Run
 from pipelines.assets import publication, statistics
 from pipelines.checks import pipeline_wide
 from pipelines.definitions import build_definitions
 from pipelines.jobs import HARMONISE_EVERYTHING
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources import lake, lake_io
 from pipelines.resources.lake import VERSION_FILE
 from pipelines.run import run_everything
@@ -63,9 +63,9 @@ def test_a_stage_that_breaks(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
         raise ValueError(f"cannot read {SECRET}")
 
     before = fingerprint(few.place.home.warehouse)
-    monkeypatch.setattr(statistics, "require_bridges", breaks)
+    monkeypatch.setattr(statistics, "require_complete_bridges", breaks)
     with pytest.raises(HarmoniaError, match=r"counting failed: ValueError at .*logs/failure") as failed:
-        run_everything(few.place, Silence())
+        run_everything(few.place, SilentListener())
     assert SECRET not in str(failed.value)
     assert "\n" not in str(failed.value)
     assert fingerprint(few.place.home.warehouse) == before
@@ -101,7 +101,7 @@ def test_what_breaks_beside_the_stages_quotes_nobody(
     """Dagster keeps what an exception says, and what those behind it say."""
     monkeypatch.setattr(*place, breaks)
     with pytest.raises(HarmoniaError, match=said):
-        run_everything(few.place, Silence())
+        run_everything(few.place, SilentListener())
     assert latest(few).status == dg.DagsterRunStatus.FAILURE
     for path in (*few.place.home.dagster.rglob("*"), *few.place.logs.rglob("*")):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes()
@@ -119,7 +119,7 @@ def test_a_disk_that_is_full(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint(few.place.home.warehouse)
     monkeypatch.setattr(lake.pq, "ParquetWriter", full)
     with pytest.raises(HarmoniaError, match="no space is left"):
-        run_everything(few.place, Silence())
+        run_everything(few.place, SilentListener())
     assert fingerprint(few.place.home.warehouse) == before
 
 
@@ -149,14 +149,14 @@ def test_a_warehouse_that_someone_has_open(few: Ran) -> None:
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline().strip() == "open"
-        run_everything(few.place, Silence())
+        run_everything(few.place, SilentListener())
         holder.communicate("\n")
     assert len(published(few.place)["lineage"]) > 0
 
 
 def test_a_home_that_is_in_use(few: Ran) -> None:
-    with run_lock(few.place.home), pytest.raises(HarmoniaError, match="in use"):
-        run_everything(few.place, Silence())
+    with lock_home_for_run(few.place.home), pytest.raises(HarmoniaError, match="in use"):
+        run_everything(few.place, SilentListener())
 
 
 def test_a_registry_that_is_none(few: Ran) -> None:
@@ -164,7 +164,7 @@ def test_a_registry_that_is_none(few: Ran) -> None:
     for log in few.place.home.root.glob("registry.sqlite-*"):
         log.unlink()
     with pytest.raises(HarmoniaError, match="not a registry"):
-        run_everything(few.place, Silence())
+        run_everything(few.place, SilentListener())
 
 
 @pytest.mark.slow
@@ -172,7 +172,7 @@ def test_a_run_that_was_killed_is_closed_by_the_next(few: Ran) -> None:
     with dg.DagsterInstance.from_config(str(few.place.home.dagster)) as instance:
         job = build_definitions(few.place).resolve_job_def(HARMONISE_EVERYTHING)
         killed = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    run_everything(few.place, Silence())
+    run_everything(few.place, SilentListener())
     with dg.DagsterInstance.from_config(str(few.place.home.dagster)) as instance:
         run = instance.get_run_by_id(killed.run_id)
         assert run is not None
@@ -186,5 +186,5 @@ def test_a_landed_file_that_was_changed_stops_the_run(few: Ran) -> None:
     victim.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     before = fingerprint(few.place.home.warehouse)
     with pytest.raises(HarmoniaError, match="bytes_are_as_received"):
-        run_everything(few.place, Silence())
+        run_everything(few.place, SilentListener())
     assert fingerprint(few.place.home.warehouse) == before

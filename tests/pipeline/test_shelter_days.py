@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from harmonia.cli.main import app
 from harmonia.review.desk import Desk
 from harmonia.review.published import last_published_run, open_home_registry
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -110,7 +110,7 @@ def test_no_shelter_and_no_day_of_a_stay_leaves_the_house(
     days = planted(made.inbox, made.truth)
     assert len(days) >= 20
     place = Workplace.from_paths(made.inbox, tmp_path / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     home = place.home.root
     taken_out(home, "2014-06-30", "2013", _policy())
     output = capfd.readouterr()
@@ -141,11 +141,11 @@ def _desk(place: Workplace) -> dict[str, str]:
     registry = open_home_registry(place)
     run = last_published_run(place.home, registry)
     desk = Desk(run, registry)
-    clusters = run.clusters()
+    clusters = run.read_clusters()
     said = {}
     for entity in ("case", "person"):
         members = clusters.loc[clusters["entity"] == entity, ["institution", "record_key"]]
-        said[f"desk {entity}"] = desk.events(members, entity).to_csv()
+        said[f"desk {entity}"] = desk.list_events(members, entity).to_csv()
         assert "supported" in said[f"desk {entity}"]
     desk.close()
     return said

@@ -13,9 +13,9 @@ import pytest
 from pipeline_world import Ran
 
 from pipelines.linkage import common_statistics, link
-from pipelines.linkage.spark import Spark
+from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import COLUMNS_READ
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -37,7 +37,7 @@ def deliveries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def in_process(deliveries: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     place = Workplace.from_paths(deliveries, tmp_path_factory.mktemp("run") / "home").prepare()
-    return Ran(place, run_everything(place, Silence()))
+    return Ran(place, run_everything(place, SilentListener()))
 
 
 def figures(place: Workplace) -> set[tuple[object, ...]]:
@@ -48,7 +48,7 @@ def figures(place: Workplace) -> set[tuple[object, ...]]:
 def test_figures_are_equal_to_the_row(deliveries: Path, in_process: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARMONIA_SPARK", "local[2]")
     place = Workplace.from_paths(deliveries, tmp_path / "home").prepare()
-    values = run_everything(place, Silence()).values
+    values = run_everything(place, SilentListener()).values
     assert figures(place)
     assert figures(place) ^ figures(in_process.place) == set()
     assert values["links"].decisions.equals(in_process.outcome.values["links"].decisions)
@@ -59,7 +59,7 @@ def test_a_large_history_is_decided_alike_with_memory_and_without(in_process: Ra
     tables = {name: in_process.outcome.values["canonical"][name] for name in COLUMNS_READ}
     before = {name: frame[frame["delivery"] < frame["delivery"].max()] for name, frame in tables.items()}
     link(before, memory=tmp_path / "memory")
-    found = link(tables, memory=tmp_path / "memory", spark=Spark.for_master("local[2]"))
+    found = link(tables, memory=tmp_path / "memory", spark=SplinkOnSpark.for_master("local[2]"))
     expected = link(tables)
     pd.testing.assert_frame_equal(found.persons, expected.persons)
     pd.testing.assert_frame_equal(found.cases, expected.cases)

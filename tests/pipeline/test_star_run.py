@@ -13,13 +13,13 @@ import pytest
 from pipeline_world import Ran
 from postgres_world import running
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from warehouse import postgres, tables
 from warehouse.document import DOCS
 from warehouse.indicators.catalogue import catalogue
-from warehouse.star.figures import CELL, figure_statement
+from warehouse.star.figures import CELL, figures_sql
 from warehouse.stores import arrange_stores
 
 COOKBOOK = (DOCS / "how-to" / "cookbook.md").read_text("utf-8")
@@ -39,7 +39,7 @@ def test_both_databases_answer_alike(ran: Ran, tmp_path: Path) -> None:
         with postgres.prepared_publication(url, arrange_stores(published, persons, b"k" * 32)) as commit:
             commit()
         with psycopg.connect(url, options="-c search_path=warehouse") as connection:
-            asked = [figure_statement(one) for one in catalogue().values() if one.sql]
+            asked = [figures_sql(one) for one in catalogue().values() if one.sql]
             asked += QUERIES.values()
             asked += [f"SELECT * FROM {view.name}" for view in tables.declared_views(tables.WAREHOUSE)]
             for sql in asked:
@@ -49,7 +49,7 @@ def test_both_databases_answer_alike(ran: Ran, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def sample(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = Workplace.from_paths(shared / "deliveries" / "sample-2012" / "inbox", tmp_path_factory.mktemp("sample") / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     return place.home.warehouse
 
 

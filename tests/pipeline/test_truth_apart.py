@@ -17,11 +17,11 @@ opened = []
 watched = {"open", "sqlite3.connect", "os.scandir", "os.listdir"}
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event in watched else None)
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 
-run_everything(Workplace.from_paths(Path(sys.argv[1]), Path(sys.argv[2])), Silence())
+run_everything(Workplace.from_paths(Path(sys.argv[1]), Path(sys.argv[2])), SilentListener())
 looked = [path for path in opened if "truth" in Path(path).parts]
 assert not looked, f"the run looked into {sorted(set(looked))[:3]}"
 knowing = [name for name in ("warehouse.score", "harmonia.training", "sources.simulator") if name in sys.modules]

@@ -15,7 +15,7 @@ from pipeline_world import Ran
 
 from pipelines import last_run
 from pipelines.assets import versions
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.lake import read_version
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -35,7 +35,7 @@ def place(few: Ran, tmp_path: Path) -> Workplace:
     """A separate home in which nothing is new."""
     shutil.copytree(few.place.inbox, tmp_path / "inbox")
     found = Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
-    run_everything(found, Silence())
+    run_everything(found, SilentListener())
     return found
 
 
@@ -43,15 +43,15 @@ def place(few: Ran, tmp_path: Path) -> Workplace:
 def test_nothing_is_done_again_where_nothing_changed(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     before, published = written(place), current_folder(place.home.root)
     assert all(read_version(place.home.lake / name) for name in DONE)
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     assert written(place) == before
     assert current_folder(place.home.root) == published
     shutil.rmtree(place.home.lake / "statistics")  # the lake may be deleted
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     after = written(place)
     assert {name for name in DONE if after[name] != before[name]} == {"statistics"}
     monkeypatch.setattr(versions.code_digest, "digest_code", lambda *_: "another program")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     assert all(written(place)[name] != after[name] for name in DONE)
 
 
@@ -60,7 +60,7 @@ def test_a_new_delivery_is_taken_through_every_stage(place: Workplace) -> None:
     before = written(place)
     newest = max((place.inbox / "police").iterdir())
     shutil.copytree(newest, newest.with_name(f"{newest.name[:7]}_v9"))
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     after = written(place)
     assert {"police/current", "canonical", "record_status", "statistics"} <= {name for name in DONE if after[name] != before[name]}
 
@@ -73,7 +73,7 @@ class Tomorrow(datetime):
         return datetime.now(tz) + timedelta(days=1)
 
 
-class Planned(Silence):
+class Planned(SilentListener):
     """Remembers the steps that were to run."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ def test_whatever_a_run_reads_or_writes_and_changed_makes_every_stage_look(
         "day": lambda: monkeypatch.setattr(last_run, "datetime", Tomorrow),
     }
     for name, change in changes.items():
-        last_run.store_state(place, last_run.inbox_state(place))
-        assert last_run.is_unchanged(place, last_run.inbox_state(place))
+        last_run.store_run_state(place, last_run.hash_inbox_state(place))
+        assert last_run.is_unchanged_since_last_run(place, last_run.hash_inbox_state(place))
         change()
-        assert not last_run.is_unchanged(place, last_run.inbox_state(place)), name
+        assert not last_run.is_unchanged_since_last_run(place, last_run.hash_inbox_state(place)), name

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from harmonia.cli.main import app
 from harmonia.registry import open_registry
-from harmonia.registry.ledger import deliveries, received
-from pipelines.progress import Silence
+from harmonia.registry.ledger import read_deliveries, read_everything_received
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -63,7 +63,7 @@ def place(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     counted = simulate(root / "set", seed=7, start=2013, years=1, cases_per_year=12, noise="typical", returns=True)
     shutil.copytree(counted.inbox / "yardsticks" / "2013", root / "inbox" / "yardsticks" / "2014")
     found = Workplace.from_paths(root / "inbox", root / "home")
-    run_everything(found, Silence())
+    run_everything(found, SilentListener())
     return found
 
 
@@ -135,7 +135,7 @@ def test_analysts_see_the_same_and_an_institution_its_own(place: Workplace) -> N
 def test_postgresql_has_the_same_rows(place: Workplace) -> None:
     with running(15) as server:
         url = server.new_database("yardsticks")
-        run_everything(Workplace.from_paths(place.inbox, place.home.root, warehouse_url=url), Silence())
+        run_everything(Workplace.from_paths(place.inbox, place.home.root, warehouse_url=url), SilentListener())
         with psycopg.connect(url) as connection:
             columns = [name for (name,) in rows(place.home.warehouse, "SELECT column_name FROM (DESCRIBE yardstick)")]
             found = connection.execute(f"SELECT {', '.join(columns)} FROM warehouse.yardstick".encode()).fetchall()
@@ -148,9 +148,9 @@ def test_they_are_received_like_a_delivery_and_belong_to_no_institution(place: W
     registry = open_registry(place.registry)
     try:
         with registry.read() as session:
-            own, _ = [one for one in received(session) if one.institution == "yardsticks"]
+            own, _ = [one for one in read_everything_received(session) if one.institution == "yardsticks"]
             assert own.name == "2013" and {file.name for file in own.receipts[-1].files} == {"report.csv", "damaged.csv"}
-            assert "yardsticks" not in {one.institution for one in deliveries(session)}
+            assert "yardsticks" not in {one.institution for one in read_deliveries(session)}
     finally:
         registry.close()
 
@@ -172,10 +172,10 @@ def test_a_changed_yardstick_makes_the_right_stages_look_again(place: Workplace)
         return {name: next((place.home.lake / name).glob("*.parquet")).stat().st_mtime_ns for name in STAGES}
 
     before = written()
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     assert written() == before
     put(place.inbox, "2013_v2/report.csv", ("courts", "persons_convicted", "2013", "total", "person", 1, "Corrected report"))
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     after = written()
     assert {name for name in STAGES if after[name] != before[name]} == {"statistics", "scorecard"}
     assert rows(place.home.warehouse, "SELECT source, published FROM yardstick WHERE source NOT LIKE 'Return%'") == [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from portal_world import Served, World, ready
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
@@ -36,7 +36,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
         (later / delivery.parent.name).mkdir(parents=True, exist_ok=True)
         delivery.rename(later / delivery.parent.name / delivery.name)
     place = Workplace.from_paths(inbox, folder / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     return place
 
 

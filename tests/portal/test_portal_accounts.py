@@ -242,19 +242,19 @@ def test_the_command_line_is_the_account_of_the_system_user(world: World) -> Non
     import os
     import pwd
 
-    from harmonia.user import acting_account, current_user
+    from harmonia.user import find_acting_account, find_current_user
     from portal.accounts.models import Account
 
     user, home = pwd.getpwuid(os.getuid()).pw_name, world.place.home.root
     Account.objects.filter(demo=False).delete()
-    assert acting_account(home) == current_user(), "nobody but the demonstration's accounts"
+    assert find_acting_account(home) == find_current_user(), "nobody but the demonstration's accounts"
     one, two = (Account.objects.create_user(f"{n}@example.org", name=n, granted=["steward"]) for n in ("one", "two"))
     administrator = world.client("administrator")
     administrator.post(f"/accounts/{one.pk}", {"action": "system_user", "system_user": user})
-    assert acting_account(home) == "one@example.org"
+    assert find_acting_account(home) == "one@example.org"
     page = administrator.post(f"/accounts/{two.pk}", {"action": "system_user", "system_user": user})
     assert "This system user has another account." in page.content.decode()
     administrator.post(f"/accounts/{one.pk}", {"action": "disable"})
     with pytest.raises(HarmoniaError, match="has no account"):
-        acting_account(home)
+        find_acting_account(home)
     Account.objects.filter(demo=False).delete()

@@ -99,7 +99,7 @@ def test_a_planted_session_is_worth_nothing(world: World, account: Any, way: str
     if way == "password":
         victim.post("/sign-in", {"email": account.email, "password": PASSWORD})
     elif way == "invitation":
-        victim.post(invitations.invitation_link(account), {"new_password1": PASSWORD * 2, "new_password2": PASSWORD * 2})
+        victim.post(invitations.make_invitation_link(account), {"new_password1": PASSWORD * 2, "new_password2": PASSWORD * 2})
     else:
         victim.post("/demo", {"email": "engineer@demo.invalid"})
     assert victim.get("/account").status_code == 200
@@ -155,12 +155,12 @@ def test_an_invitation_that_is_expired_replayed_or_of_somebody_else_is_refused(w
     from portal.accounts import invitations
 
     new = {"new_password1": PASSWORD * 2, "new_password2": PASSWORD * 2}
-    link = invitations.invitation_link(account)
+    link = invitations.make_invitation_link(account)
     with override_settings(PASSWORD_RESET_TIMEOUT=-1):
         assert Client().get(link).status_code == 410
         assert Client().post(link, new).status_code == 410, "expired"
     head, number, token = link.rsplit("/", 2)
-    other = invitations.invitation_link(world.account("administrator")).rsplit("/", 2)[1]
+    other = invitations.make_invitation_link(world.account("administrator")).rsplit("/", 2)[1]
     assert Client().post(f"{head}/{other}/{token}", new).status_code == 410, "of another account"
     account.is_active = False
     account.save()

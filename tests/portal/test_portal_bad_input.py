@@ -124,7 +124,7 @@ def test_an_account_disabled_meanwhile_is_sent_to_the_sign_in_and_enters_nothing
     clerk.force_login(account)
     assert clerk.get("/police/deliveries/2013-Q2/findings").status_code == 200
     world.client("administrator").post(f"/accounts/{account.pk}", {"action": "disable"})
-    before = len(answers.read(registry()))
+    before = len(answers.read_answers(registry()))
     given = {"all": "1", "kind": "to_do", "verdict": "no_error", "reason": "too late"}
     page = clerk.post("/police/deliveries/2013-Q2/answer", given)
     assert page.status_code == 302 and page.url.startswith("/sign-in")
@@ -133,4 +133,4 @@ def test_an_account_disabled_meanwhile_is_sent_to_the_sign_in_and_enters_nothing
     assert f'lang="{"sr-Latn" if language == "sr" else language}"' in clerk.get("/sign-in").content.decode(), (
         "in the language of the account"
     )
-    assert len(answers.read(registry())) == before
+    assert len(answers.read_answers(registry())) == before

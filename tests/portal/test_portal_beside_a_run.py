@@ -19,9 +19,9 @@ import requests
 from portal_world import Guest, Served
 from volume import WHOLE
 
-from harmonia.lock import run_is_held
+from harmonia.lock import is_home_locked
 from harmonia.registry import open_registry, seal
-from harmonia.registry.ledger import deliveries
+from harmonia.registry.ledger import read_deliveries
 from pipelines.resources.workplace import Workplace
 
 pytestmark = pytest.mark.slow
@@ -53,9 +53,9 @@ def test_neither_blocks_nor_harms_the_other(served: Served, tmp_path: Path) -> N
                 codes.append(going.returncode)
                 going = run(place)
             guest = Guest(portal.url).demo("clerk", "prosecution")
-            held = run_is_held(place.home)
+            held = is_home_locked(place.home)
             page = guest.post("/prosecution/new", {"period": "2013-Q4"}, files=parts, allow_redirects=False)
-            served_beside += held and page.status_code == 302 and run_is_held(place.home)
+            served_beside += held and page.status_code == 302 and is_home_locked(place.home)
             work = threading.Thread(target=_submit, args=(guest, page.headers["Location"]))
             work.start()
             time.sleep(seed.random() * 0.4)
@@ -71,8 +71,8 @@ def test_neither_blocks_nor_harms_the_other(served: Served, tmp_path: Path) -> N
     assert run(place).wait(600) == 0
     registry = open_registry(place.registry)
     with registry.read() as session:
-        ledger = {one.name: one.receipts[-1].hash for one in deliveries(session) if one.institution == "prosecution"}
-        assert seal.integrity_problems(session) == []
+        ledger = {one.name: one.receipts[-1].hash for one in read_deliveries(session) if one.institution == "prosecution"}
+        assert seal.find_integrity_problems(session) == []
     registry.close()
     for delivery, placed, whole in submissions(place):
         folder = place.inbox / "prosecution" / delivery

@@ -30,13 +30,13 @@ def test_each_step_is_filled_by_its_own_fact(world: World, monkeypatch: pytest.M
         [("police", "2013-Q1", "complete"), ("police", "2013-Q2", "missing"), ("courts", "2013-Q3", "partial")],
         columns=["institution", "period", "state"],
     )
-    board._releases_by_quarter.cache_clear()
-    monkeypatch.setattr(board, "releases_by_quarter", lambda: board._releases_by_quarter("", ("2026-12-01",)))
+    board._read_newest_releases_by_quarter.cache_clear()
+    monkeypatch.setattr(board, "find_newest_releases_by_quarter", lambda: board._read_newest_releases_by_quarter("", ("2026-12-01",)))
     monkeypatch.setattr(board, "open_release", lambda *_: SimpleNamespace(table=lambda _: published))
-    quarter = signing.read_states(registry(), "police")["police", "2013-Q3"]
-    signing.sign(registry(), "police", "2013-Q3", "head.police@demo.invalid", quarter.content_hash)
+    quarter = signing.read_signature_states(registry(), "police")["police", "2013-Q3"]
+    signing.sign_quarter(registry(), "police", "2013-Q3", "head.police@demo.invalid", quarter.content_hash)
     page = world.client("head", "police").get("/police").content.decode()
-    board._releases_by_quarter.cache_clear()
+    board._read_newest_releases_by_quarter.cache_clear()
     read = {"due": True, "received": True, "read": True, "signed": False, "published": False}
     assert steps(page, "first quarter of 2013") == {**read, "published": True}, "published and never signed"
     assert steps(page, "second quarter of 2013") == read, "the release has nothing of it"

@@ -56,7 +56,7 @@ def test_the_policy_is_shown_and_the_key_is_offered_on_the_page_after_the_signat
     assert offered and base64.b64decode(offered[1]).startswith(b"-----BEGIN PRIVATE KEY-----")
     assert "BEGIN PRIVATE KEY" not in "".join(path.read_text("utf-8", "ignore") for path in home.glob("*") if path.is_file())
     assert "Download the key" not in client.get("/coordinator/releases").content.decode()
-    assert policy.load(home).signed_by == unsigned.account("coordinator").name
+    assert policy.load_policy(home).signed_by == unsigned.account("coordinator").name
 
 
 def test_a_countersignature_is_proposed_for_a_year(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_a_countersignature_is_proposed_for_a_year(world: World, monkeypatch: py
         record_key="",
         field="",
     )
-    monkeypatch.setattr(views, "_answers_to_countersign", lambda: [waiting])
+    monkeypatch.setattr(views, "_list_answers_to_countersign", lambda: [waiting])
     until = date.fromisoformat(_hidden(world.client("coordinator").get("/coordinator/answers").content.decode(), "until"))
     assert until - timezone.localdate() == timedelta(days=365)
 
@@ -131,7 +131,7 @@ def test_a_preview_shows_the_changed_totals_and_a_release_can_be_downloaded(unsi
         "totals": totals,
         "rows": [{**revised, "before": 1200, "after": 1300, "reasons": "new_records"}],
     }
-    folder = home.root / "portal" / "releases" / f"2014-03-31-preview-{views._preview_fingerprint()}"
+    folder = home.root / "portal" / "releases" / f"2014-03-31-preview-{views._hash_inputs_of_preview()}"
     folder.mkdir(parents=True)
     (folder / "done.json").write_text(json.dumps(result), "utf-8")
     page = client.get("/coordinator/releases/2014-03-31").content.decode()

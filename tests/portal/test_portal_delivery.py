@@ -48,11 +48,11 @@ def newest() -> Any:
 @pytest.fixture(autouse=True)
 def _clean(world: World) -> Any:
     from portal.institution.models import Submission, Upload
-    from portal.institution.uploads import discard
+    from portal.institution.uploads import remove_upload
 
     yield
     for one in Upload.objects.all():
-        discard(one)
+        remove_upload(one)
     Submission.objects.all().delete()
     for folder in world.place.inbox.glob("*/2013-Q4*"):
         for path in folder.iterdir():
@@ -62,12 +62,12 @@ def _clean(world: World) -> Any:
 
 def test_a_delivery_is_checked_and_submitted_with_a_receipt(world: World) -> None:
     from harmonia.feedback.texts import texts
-    from harmonia.trial import try_folder
+    from harmonia.trial import dry_run_folder
     from portal.institution.models import Submission
 
     client, source = world.client("clerk", "police", "sr"), world.later / "police" / "2013-Q4"
     page = upload(client, source)
-    trial = try_folder(source, "police", "2013-Q4")
+    trial = dry_run_folder(source, "police", "2013-Q4")
     asks = trial.findings[(trial.findings["severity"] != "info") & (trial.findings["origin"] == "cause")]
     assert f"<strong>{len(asks)}</strong>" in page, "as many findings as `harmonia check` has"
     assert texts("sr")["severity_one"]["warning"] in page, "in the clerk's language"
@@ -90,12 +90,12 @@ def test_a_delivery_is_checked_and_submitted_with_a_receipt(world: World) -> Non
 
 
 def test_the_receipts_hash_is_the_ledgers(world: World) -> None:
-    from harmonia.registry.ledger import deliveries
+    from harmonia.registry.ledger import read_deliveries
     from pipelines.landing import upload_folders
     from portal.services import registry
 
     with registry().read() as session:
-        ledger = {(one.institution, one.name): one.receipts[-1].hash for one in deliveries(session)}
+        ledger = {(one.institution, one.name): one.receipts[-1].hash for one in read_deliveries(session)}
     folders = [path for path in world.place.inbox.glob("*/2013-Q[123]*") if all(inner.is_file() for inner in path.iterdir())]
     assert len(folders) > 5
     assert {(p.parent.name, p.name): upload_folders.hash_upload(p)[0] for p in folders} == {
@@ -106,7 +106,7 @@ def test_the_receipts_hash_is_the_ledgers(world: World) -> None:
 def test_a_name_that_was_taken_in_the_inbox_meanwhile_is_passed_over(world: World) -> None:
     """Somebody copies a delivery into the inbox between the promise of a name and the rename."""
     from portal.institution.models import Submission
-    from portal.institution.uploads import submit
+    from portal.institution.uploads import submit_upload
 
     client, source = world.client("clerk", "police"), world.later / "police" / "2013-Q4"
     upload(client, source)
@@ -118,7 +118,7 @@ def test_a_name_that_was_taken_in_the_inbox_meanwhile_is_passed_over(world: Worl
     assert client.get("/police").status_code == 200, "nor does it stop the pages"
     assert not Submission.objects.exists()
     Submission.objects.create(**given, delivery="2013-Q4", hash="", files=[])
-    assert submit(one, one.account).delivery == "2013-Q4_v2"
+    assert submit_upload(one, one.account).delivery == "2013-Q4_v2"
     assert {path.name for path in taken.with_name("2013-Q4_v2").iterdir()} == {path.name for path in source.iterdir()}
 
 
@@ -226,10 +226,10 @@ def test_a_kill_between_promise_and_rename_is_completed_at_the_next_start(world:
     one = newest()
     monkeypatch.setattr(upload_folders, "place_upload", killed)
     with pytest.raises(KilledError):
-        uploads.submit(one, one.account)
+        uploads.submit_upload(one, one.account)
     monkeypatch.undo()
     assert not (world.place.inbox / "police" / "2013-Q4").exists()
-    uploads.finish_interrupted()
+    uploads.finish_interrupted_submissions()
     assert (world.place.inbox / "police" / "2013-Q4" / "rastet.csv").is_file()
     assert Submission.objects.get().placed
 

@@ -74,7 +74,7 @@ def test_an_answer_counts_and_two_clerks_do_not_overwrite_each_other(world: Worl
     assert "Answers entered: 1" in after and f'value="{finding}:0"' not in after
     late = other.post(f"{POLICE}/answer", {**given, "verdict": "announced"}, follow=True).content.decode()
     assert "another answer was entered meanwhile (clerk.police@demo.invalid)" in late
-    latest = answers.latest(answers.read(registry()))
+    latest = answers.select_latest_answers(answers.read_answers(registry()))
     latest = latest[latest["finding"] == finding]
     assert latest["verdict"].tolist() == ["accepted"] and latest["person"].tolist() == ["clerk.police@demo.invalid"]
     number = int(latest["id"].iloc[0])
@@ -141,19 +141,19 @@ def test_all_are_answered_only_after_a_question(world: World) -> None:
     from portal.services import registry
 
     client, place = world.client("clerk", "police"), "/police/deliveries/2013-Q3_v3"
-    before = len(answers.read(registry()))
+    before = len(answers.read_answers(registry()))
     waiting = total(client.get(f"{place}/findings"))
     given = {"kind": "waiting", "verdict": "announced", "reason": ""}
     asked = client.post(f"{place}/answer", {**given, "all": "ask"}).content.decode()
     assert f"This answer will be given to all findings in the list: <strong>{waiting}</strong>" in asked
-    assert len(answers.read(registry())) == before, "nothing is entered yet"
+    assert len(answers.read_answers(registry())) == before, "nothing is entered yet"
     seen = re.search(r'name="answers_to" value="(\d+)"', asked)
     finding = re.search(r'name="finding" value="([^":]+):0"', asked)
     assert seen and finding
     world.client("clerk", "police").post(f"{place}/answer", {"finding": f"{finding[1]}:0", "verdict": "accepted", "reason": "mine"})
     done = client.post(f"{place}/answer", {**given, "kind": "to_do", "all": "1", "answers_to": seen[1]}).content.decode()
     assert "another answer was entered meanwhile" in done, "between question and answer somebody else answered one"
-    assert answers.current(registry(), "police")[finding[1]].verdict == "accepted"
+    assert answers.read_current_answers(registry(), "police")[finding[1]].verdict == "accepted"
 
 
 def test_a_refused_answer_waits_again_and_a_countersigned_one_does_not_say_that_it_waits(world: World) -> None:
@@ -168,9 +168,9 @@ def test_a_refused_answer_waits_again_and_a_countersigned_one_does_not_say_that_
     first, second = re.findall(r'name="finding" value="([^":]+):0"', client.get(f"{place}/findings").content.decode())[:2]
     client.post(f"{place}/answer", {"finding": [f"{first}:0", f"{second}:0"], "verdict": "accepted", "reason": "seen"})
     assert total(client.get(f"{place}/findings")) == before - 2
-    numbers = {finding: one.id for finding, one in answers.current(registry(), "prosecution").items()}
-    answers.decide(registry(), [numbers[first]], "refused", "coordinator@demo.invalid", reason="the file shows another day")
-    answers.decide(registry(), [numbers[second]], "countersigned", "coordinator@demo.invalid", date(2099, 12, 31))
+    numbers = {finding: one.id for finding, one in answers.read_current_answers(registry(), "prosecution").items()}
+    answers.decide_on_answers(registry(), [numbers[first]], "refused", "coordinator@demo.invalid", reason="the file shows another day")
+    answers.decide_on_answers(registry(), [numbers[second]], "countersigned", "coordinator@demo.invalid", date(2099, 12, 31))
     page = client.get(f"{place}/findings")
     assert total(page) == before - 1 and "answer refused" in page.content.decode()
     assert "the file shows another day" in page.content.decode()
@@ -181,9 +181,9 @@ def test_a_refused_answer_waits_again_and_a_countersigned_one_does_not_say_that_
     assert total(client.get(f"{place}/findings")) == before - 2
     accepted = SimpleNamespace(verdict="accepted", decision="countersigned")
     closed = {"answer": "accepted", "life": "accepted_as_is"}
-    assert views._answer_state(closed, accepted) is None, "its own state says that it is accepted"  # type: ignore[arg-type]
-    assert views._answer_state(closed, None) is None
-    assert views._answer_state({**closed, "life": "new"}, None) == "accepted"
+    assert views._find_answer_state(closed, accepted) is None, "its own state says that it is accepted"  # type: ignore[arg-type]
+    assert views._find_answer_state(closed, None) is None
+    assert views._find_answer_state({**closed, "life": "new"}, None) == "accepted"
 
 
 def fill_row(path: Path, finding: str, **cells: str) -> dict[str, str]:
@@ -224,7 +224,7 @@ def test_a_workbook_shows_earlier_answers_and_replaces_none_that_came_later(worl
     sent = send()
     assert "Answers entered: 0" in sent and "Refused: 1" in sent
     assert "another answer was entered meanwhile (clerk.prosecution@demo.invalid)" in sent
-    assert answers.current(registry(), "prosecution")[finding].verdict == "announced"
+    assert answers.read_current_answers(registry(), "prosecution")[finding].verdict == "announced"
     download()
     shown = fill_row(path, finding)
     assert shown == {"answer": "Correction will be delivered", "reason": "next week", "person": "clerk.prosecution@demo.invalid"}
@@ -286,12 +286,12 @@ def test_the_head_signs_what_was_seen_and_a_later_delivery_reopens_it(world: Wor
     head = world.client("head", "courts")
     page = head.get("/courts/deliveries/2013-Q2").content.decode()
     seen = re.search(r'name="seen" value="([0-9a-f]{64})"', page)
-    assert seen and signing.read_states(registry(), "courts")["courts", "2013-Q2"].state == "unsigned"
+    assert seen and signing.read_signature_states(registry(), "courts")["courts", "2013-Q2"].state == "unsigned"
     stale = head.post("/courts/quarters/2013-Q2/sign", {"seen": "0" * 64, "delivery": "2013-Q2"}, follow=True)
     assert "Not signed" in stale.content.decode()
     head.post("/courts/quarters/2013-Q2/sign", {"seen": seen[1], "delivery": "2013-Q2"})
-    state = signing.read_states(registry(), "courts")["courts", "2013-Q2"]
+    state = signing.read_signature_states(registry(), "courts")["courts", "2013-Q2"]
     assert (state.state, state.by) == ("signed", "head.courts@demo.invalid")
     assert world.audit()[-1][:3] == ("head.courts@demo.invalid", "sign a quarter", "courts 2013-Q2")
     with pytest.raises(HarmoniaError, match="nothing to sign"):
-        signing.sign(registry(), "courts", "2099-Q1", "x", "")
+        signing.sign_quarter(registry(), "courts", "2099-Q1", "x", "")

@@ -47,9 +47,9 @@ class Server:
                 from django.core.wsgi import get_wsgi_application
                 from waitress import create_server
 
-                from portal.institution.uploads import finish_interrupted
+                from portal.institution.uploads import finish_interrupted_submissions
 
-                finish_interrupted()
+                finish_interrupted_submissions()
                 connections.close_all()
                 create_server(get_wsgi_application(), host="127.0.0.1", port=self.port, threads=4, ident=None).run()
             finally:
@@ -163,7 +163,7 @@ def test_nothing_is_half_done(world: World) -> None:
             assert given(reason) in (0, whole_answer), "all answers or none"
             assert status is None or given(reason) == whole_answer, "what was confirmed is there"
         else:
-            seen = signing.read_states(registry(), "police")["police", "2013-Q1"].content_hash
+            seen = signing.read_signature_states(registry(), "police")["police", "2013-Q1"].content_hash
             before_signing = signatures()
             status = killed_at_random(
                 server, lambda seen=seen: post("quarters/2013-Q1/sign", f"seen={seen}".encode(), session=head), answering, seed
@@ -176,7 +176,7 @@ def test_nothing_is_half_done(world: World) -> None:
         for name in deliveries:
             assert {path.name: path.read_bytes() for path in (inbox / "police" / name).iterdir()} == content
     with registry().read() as session:
-        assert seal.integrity_problems(session) == [], "the registry is sealed whole"
+        assert seal.find_integrity_problems(session) == [], "the registry is sealed whole"
     server.kill()
     assert all(kills.values())
     for name in [path.name for path in (inbox / "police").glob("2013-Q4*")]:

@@ -20,7 +20,7 @@ from hostile_names import full_names, planted
 from personal_world import persons, plain
 from portal_world import Guest, Served
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from portal.permissions import Role
@@ -67,7 +67,7 @@ def hostile(pristine: Workplace, tmp_path_factory: pytest.TempPathFactory) -> It
     shutil.copytree(pristine.inbox.parent, folder, symlinks=True)
     planted(folder / "inbox", folder / "truth")
     place = Workplace.from_paths(folder / "inbox", folder / "home")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     with Served.started(place, folder / "later") as running:
         yield running
 

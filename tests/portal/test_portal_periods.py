@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from portal_world import World
 
-from harmonia.trial import try_folder
+from harmonia.trial import dry_run_folder
 from pipelines.harmonisation.stage import harmonise
 from pipelines.record_status import resolve_statuses
 from pipelines.validation import validate
@@ -51,7 +51,7 @@ def test_the_coordinators_board_shows_months_in_their_quarters(world: World) -> 
 
 
 def test_figures_are_those_of_months(inbox: Path) -> None:
-    figures = try_folder(inbox / MONTH, INSTITUTION, MONTH).figures
+    figures = dry_run_folder(inbox / MONTH, INSTITUTION, MONTH).figures
     own = figures[figures["indicator"] == "victims_referred"]
     expected = referred(inbox / MONTH)
     assert expected and dict(zip(own["period"], own["n"], strict=True)) == expected

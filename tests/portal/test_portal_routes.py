@@ -42,10 +42,10 @@ class Objects:
 
     def remove(self) -> None:
         from portal.institution.models import Submission, Upload
-        from portal.institution.uploads import discard
+        from portal.institution.uploads import remove_upload
 
         for one in Upload.objects.filter(institution=self.institution):
-            discard(one)
+            remove_upload(one)
         Submission.objects.filter(institution=self.institution).delete()
         for folder in (self.world.place.inbox / self.institution).glob("2013-Q4*"):
             (folder / "file.csv").unlink()

@@ -66,7 +66,7 @@ def test_a_token_is_verified_once_a_request(world: World, bearer: Header, monkey
 
     client, verified = Client(), []
     monkeypatch.setattr(
-        sign_on, "email_from_header", lambda header, real=sign_on.email_from_header: verified.append(header) or real(header)
+        sign_on, "read_email_from_header", lambda header, real=sign_on.read_email_from_header: verified.append(header) or real(header)
     )
     for n in (1, 2):
         assert client.get("/account", headers=bearer()).status_code == 200

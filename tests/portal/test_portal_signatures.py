@@ -10,7 +10,7 @@ import pytest
 
 from harmonia import signing
 from harmonia.registry import open_registry
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from warehouse.indicators.catalogue import catalogue
@@ -49,14 +49,18 @@ def test_figures_are_preliminary_until_their_quarters_are_signed(pristine: Workp
         found = preliminary(home, QUARTER)
         return {code: any(name not in signed and delivered(name) for name in institutions[code]) for code in found}
 
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     before = preliminary(home, QUARTER)
     assert before == expected(set()) and any(before.values())
     assert signatures(home, "police")[QUARTER] == "unsigned"
-    signing.sign(
-        registry, "police", QUARTER, "head.police@demo.invalid", signing.read_states(registry, "police")["police", QUARTER].content_hash
+    signing.sign_quarter(
+        registry,
+        "police",
+        QUARTER,
+        "head.police@demo.invalid",
+        signing.read_signature_states(registry, "police")["police", QUARTER].content_hash,
     )
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     after = preliminary(home, QUARTER)
     assert after == expected({"police"}) and sum(after.values()) < sum(before.values())
     assert signatures(home, "police")[QUARTER] == "signed"
@@ -65,9 +69,9 @@ def test_figures_are_preliminary_until_their_quarters_are_signed(pristine: Workp
     shutil.copytree(place.inbox / "police" / QUARTER, place.inbox / "police" / f"{QUARTER}_v2")
     with next((place.inbox / "police" / f"{QUARTER}_v2").glob("*.csv")).open("ab") as file:
         file.write(b"\n")
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     assert signatures(home, "police")[QUARTER] == "reopened"
     assert preliminary(home, QUARTER) == before
-    state = signing.read_states(registry, "police")["police", QUARTER]
+    state = signing.read_signature_states(registry, "police")["police", QUARTER]
     assert (state.state, state.changed) == ("reopened", (f"{QUARTER}_v2",)), "it says what changed"
     registry.close()

@@ -227,7 +227,7 @@ def test_the_consequence_on_the_page_is_that_of_the_service(world: World) -> Non
 
     client, row = world.client("steward"), _queue().iloc[0]
     verdict = "different" if row["decision"] == "joined" else "same"
-    found = current_desk().consequences().preview(row[PAIR].to_frame().T.astype("str"), verdict, "steward@demo.invalid")
+    found = current_desk().load_previews().preview_verdict(row[PAIR].to_frame().T.astype("str"), verdict, "steward@demo.invalid")
     page = client.get(f"/steward/consequences/{row['pair']}").content.decode()
     assert f"Published figures that change: {len(found.figures)}" in page or "No published figure changes" in page
     assert page.count("→") >= len(found.figures)

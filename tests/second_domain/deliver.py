@@ -297,7 +297,7 @@ CADENCES: dict[str, Cadence] = {"landespolizei": "quarterly", "ministere_public"
 def deliver(inbox: Path, what: World) -> None:
     """Write every delivery below `inbox`: in each period what is new or changed, as known on its last day."""
     for institution, cadence in CADENCES.items():
-        for period in periods.between(date(YEARS[0], 1, 1), date(YEARS[-1], 12, 31), cadence):
+        for period in periods.periods_between(date(YEARS[0], 1, 1), date(YEARS[-1], 12, 31), cadence):
             first, last = periods.first_day(period), periods.last_day(period)
             cases = [case.as_of(last) for case in what.cases if any(first <= day <= last for day in case.days(institution))]
             folder = inbox / institution / period

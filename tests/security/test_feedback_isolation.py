@@ -13,13 +13,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.progress import Silence
+from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.contract import institutions
 from sources.simulator import simulate
 from warehouse import tables
-from warehouse.access.matrix import OWN, role
+from warehouse.access.matrix import OWN, role_by_name
 from warehouse.reading import open_publication
 from warehouse.stores import WAREHOUSE
 
@@ -45,13 +45,13 @@ PERIODS = "period"
 
 def read(institution: str, home: Path) -> dict[str, pd.DataFrame]:
     """Table -> what the institution's role reads of its own rows, in the order of its values."""
-    reader = role(f"institution_{institution}")
+    reader = role_by_name(f"institution_{institution}")
     assert reader is not None
     own = [table for table in tables.stored_tables(tables.WAREHOUSE) if reader.visible_rows(WAREHOUSE, table) == OWN]
     out = {}
     with open_publication(home) as connection:
         for table in own:
-            columns = ", ".join(f'"{name}"' for name in reader.columns(WAREHOUSE, table))
+            columns = ", ".join(f'"{name}"' for name in reader.readable_columns(WAREHOUSE, table))
             asked = f"SELECT {columns} FROM {table.name} WHERE institution = ? ORDER BY ALL"
             out[table.name] = connection.execute(asked, [institution]).df()
     return out
@@ -60,7 +60,7 @@ def read(institution: str, home: Path) -> dict[str, pd.DataFrame]:
 def read_feedback(inbox: Path, home: Path) -> Told:
     """Institution -> delivery -> its findings as handed over, all but what the clock says."""
     place = Workplace.from_paths(inbox, home)
-    run_everything(place, Silence())
+    run_everything(place, SilentListener())
     out: dict[str, dict[str, list[dict[str, object]]]] = {}
     for path in sorted(place.home.feedback.glob("*/*/findings.json")):
         out.setdefault(path.parent.parent.name, {})[path.parent.name] = json.loads(path.read_text("utf-8"))["findings"]

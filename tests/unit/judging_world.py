@@ -9,7 +9,7 @@ import pandas as pd
 from pipelines import record_status as current
 from pipelines.harmonisation.stage import Canonical, harmonise
 from pipelines.record_status import RecordStatuses
-from pipelines.validation import Validated, validate
+from pipelines.validation import ValidatedDeliveries, validate
 from sources import contract
 from sources.readers.result import ReadResult
 
@@ -37,7 +37,7 @@ def read(institution: str, rows: Rows, state: str = "complete") -> ReadResult:
     return ReadResult(tables=tables, files={"a file": state}, rows={"a file": sum(map(len, tables.values()))})
 
 
-def judged(institution: str, deliveries: dict[str, Rows]) -> Validated:
+def judged(institution: str, deliveries: dict[str, Rows]) -> ValidatedDeliveries:
     """The deliveries validated."""
     return validate(institution, {name: read(institution, rows) for name, rows in deliveries.items()})
 
@@ -52,7 +52,7 @@ def canonical(institution: str, deliveries: dict[str, Rows]) -> Canonical:
     return harmonise(institution, standing(institution, deliveries).tables)
 
 
-def rules(found: Validated | RecordStatuses) -> dict[str, set[str | None]]:
+def rules(found: ValidatedDeliveries | RecordStatuses) -> dict[str, set[str | None]]:
     """rule -> record keys."""
     out: dict[str, set[str | None]] = {}
     for rule, key in zip(found.findings["rule"], found.findings["record_key"], strict=True):

@@ -21,13 +21,13 @@ from typing import Any
 import openpyxl
 from lxml import etree
 
-from sources.simulator.codes import FORM_CODES, places
+from sources.simulator.codes import FORM_CODES, read_places
 from sources.simulator.model import Person
 from sources.simulator.record_statuses import RecordHistory, RecordState
 from sources.simulator.records import CaseRecord, Part, PersonRecord
 
 FORMS = {code: form for form, code in FORM_CODES.items()}
-COUNTRIES = {spelling.lower(): code for code, spellings in places()["countries"].items() for spelling in [code, *spellings]}
+COUNTRIES = {spelling.lower(): code for code, spellings in read_places()["countries"].items() for spelling in [code, *spellings]}
 COUNTRIES |= {"unk": "XKX", "kos": "XKX", "md": "MDA", "ph": "PHL", "cn": "CHN"}
 HEADERS = {"Statusi_i_rastit": "Statusi", "Numri_personal": "Nr_personal", "Datelindja": "Data_lindjes"}
 GROUPS = (

@@ -55,7 +55,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_of_the_matrix_is_of_this_version() -> None:
-    assert document.PAGE.read_text("utf-8") == document.matrix_page(), "run: python -m warehouse.access.document"
+    assert document.PAGE.read_text("utf-8") == document.access_matrix_page(), "run: python -m warehouse.access.document"
 
 
 def test_show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

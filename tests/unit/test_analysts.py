@@ -11,8 +11,8 @@ from test_star_build import world
 
 from pipelines.resources import lake
 from warehouse import tables
-from warehouse.analysts import ANALYSTS, COARSE, IDS, change_description, is_altered
-from warehouse.count import all_published_tables
+from warehouse.analysts import ANALYSTS, COARSE, IDS, describe_replacement_for_analysts, is_altered_for_analysts
+from warehouse.count import compute_published_tables
 from warehouse.loading import rows_as_frame
 from warehouse.stores import arrange_stores
 
@@ -30,7 +30,7 @@ def seen(published: dict[str, pd.DataFrame], key: bytes = bytes(32)) -> dict[str
 
 @pytest.fixture(scope="module")
 def exact() -> dict[str, pd.DataFrame]:
-    return all_published_tables(world().inputs())
+    return compute_published_tables(world().inputs())
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,12 @@ def coarse(exact: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 @pytest.mark.parametrize("table", SPEAKING, ids=lambda table: table.name)
 def test_whatever_could_lead_to_a_record_is_changed(table: Table) -> None:
-    assert is_altered(table)
+    assert is_altered_for_analysts(table)
     for column in table.columns:
         if isinstance(column.type, Date | BigInteger) and str(column) not in COUNTED:
-            assert change_description(table, column), f"{column}: say what analysts see (`coarse`), or name it in COUNTED"
+            assert describe_replacement_for_analysts(table, column), f"{column}: say what analysts see (`coarse`), or name it in COUNTED"
         if column.info.get("of", "") in ("dim_municipality.municipality", "dim_seat.seat", "dim_country.country", "dim_age.age"):
-            assert change_description(table, column), column
+            assert describe_replacement_for_analysts(table, column), column
         assert not column.info.get("coarse") or column.info["coarse"] in COARSE
 
 

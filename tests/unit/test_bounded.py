@@ -44,24 +44,24 @@ def work(task: str) -> str:
     ],
 )
 def test_what_does_not_end_well_is_ended_and_the_others_are_done(task: str, reason: str, detail: str) -> None:
-    done = {one.task: one for one in bounded.run_each(work, ["a", task, "b", "c"], FEW)}
+    done = {one.task: one for one in bounded.run_bounded_tasks(work, ["a", task, "b", "c"], FEW)}
     assert {name: one.result for name, one in done.items()} == {"a": "A", task: None, "b": "B", "c": "C"}
     ended = done[task].ended
     assert ended is not None
     assert (ended.reason, ended.detail) == (reason, detail)
     with pytest.raises(ExceededError):
-        bounded.run_one_task(work, task, FEW)
+        bounded.run_bounded_task(work, task, FEW)
 
 
 def test_two_at_a_time() -> None:
-    done = list(bounded.run_each(work, ["sleeps", "b", "a"], FEW, processes=2))
+    done = list(bounded.run_bounded_tasks(work, ["sleeps", "b", "a"], FEW, processes=2))
     assert [one.task for one in done] == ["b", "a", "sleeps"]
 
 
 def test_an_error_for_people_is_raised_as_it_is() -> None:
     with pytest.raises(HarmoniaError, match="the disk is full"):
-        list(bounded.run_each(work, ["a", "says", "b"], FEW))
-    assert bounded.run_one_task(work, "a", FEW) == "A"
+        list(bounded.run_bounded_tasks(work, ["a", "says", "b"], FEW))
+    assert bounded.run_bounded_task(work, "a", FEW) == "A"
 
 
 def test_bounds_are_numbers() -> None:

@@ -19,8 +19,8 @@ def _accounting(read: int) -> pd.DataFrame:
 
 
 def test_a_row_too_many_is_seen() -> None:
-    assert institutions.unbalanced_files(_accounting(8)).empty
-    assert institutions.unbalanced_files(_accounting(9))["file"].tolist() == ["rastet.csv"]
+    assert institutions.find_unbalanced_files(_accounting(8)).empty
+    assert institutions.find_unbalanced_files(_accounting(9))["file"].tolist() == ["rastet.csv"]
 
 
 def test_a_record_occurs_once_per_entity() -> None:
@@ -106,7 +106,7 @@ def test_a_record_without_case_or_person_is_counted_but_for_unknown_persons() ->
     people = pd.DataFrame(
         {"institution": "police", "delivery": "2013-Q1", "record_key": list("bce"), "kind": ["natural", "natural", "unknown"]}
     )
-    assert pipeline_wide.count_without_ids(lineage, people) == 2
+    assert pipeline_wide.count_records_without_ids(lineage, people) == 2
 
 
 def test_a_bridge_that_does_not_reach_is_seen() -> None:

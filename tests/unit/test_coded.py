@@ -19,33 +19,35 @@ def _frame() -> pd.DataFrame:
 def test_a_table_is_coded_alike_whether_it_is_held_or_in_the_lake(tmp_path: Path) -> None:
     lake.write_tables(tmp_path / "stage", {"found": _frame(), "none": _frame().iloc[:0]})
     for tables in (Tables(tmp_path / "stage"), Tables({"found": _frame(), "none": _frame().iloc[:0]})):
-        made = encoded_texts.concatenate_encoded([tables.encoded("found", ["key", "line"]), tables.encoded("none", ["key", "line"])])
+        made = encoded_texts.concatenate_encoded_tables(
+            [tables.read_encoded("found", ["key", "line"]), tables.read_encoded("none", ["key", "line"])]
+        )
         assert list(made) == ["key", "line"]
         assert made["key"].astype("str").tolist() == _frame()["key"].tolist()
-        assert encoded_texts.text_codes(made["key"]).tolist() == [0, -1, 1, 0]
+        assert encoded_texts.get_text_codes(made["key"]).tolist() == [0, -1, 1, 0]
         np.testing.assert_array_equal(made["line"], [6, np.nan, 7, 8])
 
 
 def test_a_text_has_the_number_that_it_has_in_another_column() -> None:
     one, other = (pd.Series(texts, dtype="category") for texts in (["c", None, "a"], ["a", "b", "c"]))
-    assert encoded_texts.codes_in_column(one, other).tolist() == [2, -1, 0]
+    assert encoded_texts.find_codes_in_column(one, other).tolist() == [2, -1, 0]
 
 
 def test_rows_that_are_alike_have_one_number_in_the_order_of_appearance() -> None:
     large = 2**40
     first, second = np.array([large, 5, -1, large]), np.array([3, 3, large, 3])
-    assert encoded_texts.group_numbers(first, second).tolist() == [0, 1, 2, 0]
-    assert encoded_texts.group_numbers(np.empty(0, dtype="int64")).tolist() == []
+    assert encoded_texts.number_equal_rows(first, second).tolist() == [0, 1, 2, 0]
+    assert encoded_texts.number_equal_rows(np.empty(0, dtype="int64")).tolist() == []
 
 
 @pytest.mark.parametrize("rows", [1, 3, 9])
 def test_a_table_is_read_some_rows_at_a_time_in_order(tmp_path: Path, rows: int) -> None:
     lake.write_tables(tmp_path / "stage", {"found": _frame(), "none": _frame().iloc[:0]})
     for tables in (Tables(tmp_path / "stage"), Tables({"found": _frame(), "none": _frame().iloc[:0]})):
-        parts = list(tables.batches("found", rows))
+        parts = list(tables.iterate_batches("found", rows))
         assert max(map(len, parts)) <= rows
         pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), _frame())
-        (nothing,) = tables.batches("none", rows)
+        (nothing,) = tables.iterate_batches("none", rows)
         pd.testing.assert_frame_equal(nothing, _frame().iloc[:0])
 
 
@@ -59,12 +61,12 @@ def test_a_text_is_among_others_as_isin_says() -> None:
 def test_coded_rows_become_plain_again() -> None:
     texts, numbers = pd.Series(["a", None, "b"], dtype="str"), pd.Series([1, None, 3], dtype="Int64")
     frame = pd.DataFrame({"text": texts, "nothing": pd.Series([None] * 3, dtype="str"), "line": numbers})
-    back = encoded_texts.decode_frame(encoded_texts.concatenate_encoded([encoded_texts.encode_frame(frame)]))
+    back = encoded_texts.decode_frame(encoded_texts.concatenate_encoded_tables([encoded_texts.encode_frame(frame)]))
     pd.testing.assert_frame_equal(back, frame)
     pd.testing.assert_frame_equal(encoded_texts.decode_frame(frame), frame)
 
 
 def test_places_are_those_of_an_index() -> None:
     known = pd.Index(["x", "y"])
-    assert encoded_texts.text_positions(pd.Series(["y", None, "z", "x"], dtype="str"), known).tolist() == [1, -1, -1, 0]
-    assert encoded_texts.text_positions(pd.Series([], dtype="str"), pd.Index([], dtype="str")).tolist() == []
+    assert encoded_texts.find_text_positions(pd.Series(["y", None, "z", "x"], dtype="str"), known).tolist() == [1, -1, -1, 0]
+    assert encoded_texts.find_text_positions(pd.Series([], dtype="str"), pd.Index([], dtype="str")).tolist() == []

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harmonia.comparison.agreements import allow_all
+from harmonia.comparison.agreements import make_matrix_allowing_all
 from harmonia.comparison.collect import collect_evidence
-from harmonia.comparison.duplicates import _pairs_with_common_person, duplicate_registrations
-from harmonia.comparison.permitted import permitted_evidence
+from harmonia.comparison.duplicates import _find_files_with_common_person, find_duplicate_registrations
+from harmonia.comparison.permitted import select_permitted_evidence
 from schemas import canonical
 from sources.contract import institutions
 
@@ -61,7 +61,7 @@ class World:
         cases, persons = (
             pd.DataFrame(self.ids[kind], columns=["institution", "record_key", f"{kind}_id"], dtype="str") for kind in ("case", "person")
         )
-        found = permitted_evidence(collect_evidence(self.tables, cases, persons, DELIVERIES), allow_all())
+        found = select_permitted_evidence(collect_evidence(self.tables, cases, persons, DELIVERIES), make_matrix_allowing_all())
         return set(found[["institution", "record_key", "rule"]].itertuples(index=False, name=None))
 
 
@@ -168,7 +168,7 @@ def test_a_case_registered_twice_shows_in_the_register_itself() -> None:
         offence = "2013-01-30" if key != "2013-PE-00003" else "2012-11-11"
         world.event("police", key, "offence", offence, entity="case")
         world.person("police", f"{key}/1", key, "P1", personal_number="1000000001")
-    found = duplicate_registrations(world.tables)
+    found = find_duplicate_registrations(world.tables)
     assert found[["record_key", "field", "detail"]].values.tolist() == [["2013-GL-00002", "Nr_rastit", "2013-PR-00001"]]
 
 
@@ -177,6 +177,6 @@ def test_a_crowd_of_one_name_is_nobody_and_hides_no_other():
         rows = [("courts", f"{name}-{n}", name, name) for name, size in sizes.items() for n in range(size)]
         return pd.DataFrame(rows, columns=["institution", "case_key", "identifier", "name"])
 
-    few = _pairs_with_common_person(named({"a": 2, "b": 3}))
+    few = _find_files_with_common_person(named({"a": 2, "b": 3}))
     assert len(few) == 2 + 6
-    pd.testing.assert_frame_equal(_pairs_with_common_person(named({"crowd": 20_000, "a": 2, "b": 3})), few)
+    pd.testing.assert_frame_equal(_find_files_with_common_person(named({"crowd": 20_000, "a": 2, "b": 3})), few)

@@ -8,9 +8,9 @@ import re
 import pandas as pd
 import pytest
 
-from harmonia.comparison.agreements import AgreementMatrix, allow_all
+from harmonia.comparison.agreements import AgreementMatrix, make_matrix_allowing_all
 from harmonia.comparison.evidence import EVIDENCE
-from harmonia.comparison.permitted import RULES, as_findings, permitted_evidence, restricted_evidence
+from harmonia.comparison.permitted import RULES, make_findings, select_permitted_evidence, select_restricted_evidence
 from schemas.findings import rules
 
 NOTHING = AgreementMatrix.from_rows([])
@@ -29,36 +29,38 @@ def rule_of(found: pd.DataFrame) -> list[str]:
 
 
 def test_two_that_differ_are_both_asked() -> None:
-    found = permitted_evidence(evidence(("police", "a", "courts", False, 1, None), ("courts", "b", "police", False, 2, None)), allow_all())
+    found = select_permitted_evidence(
+        evidence(("police", "a", "courts", False, 1, None), ("courts", "b", "police", False, 2, None)), make_matrix_allowing_all()
+    )
     assert dict(zip(found["institution"], found["rule"], strict=True)) == {"police": "check-birth-date", "courts": "check-birth-date"}
 
 
 def test_one_is_called_wrong_where_two_apart_agree_against_it() -> None:
     against = [("police", "a", "courts", False, 1, "corrections"), ("police", "a", "corrections", False, 1, "courts")]
-    assert rule_of(permitted_evidence(evidence(*against), allow_all())) == ["comparison-birth-date"]
+    assert rule_of(select_permitted_evidence(evidence(*against), make_matrix_allowing_all())) == ["comparison-birth-date"]
 
 
 def test_two_that_copied_from_each_other_are_one_source() -> None:
     against = [("police", "a", "courts", False, 1, None), ("police", "a", "prosecution", False, 1, None)]
-    assert rule_of(permitted_evidence(evidence(*against), allow_all())) == ["check-birth-date"]
+    assert rule_of(select_permitted_evidence(evidence(*against), make_matrix_allowing_all())) == ["check-birth-date"]
 
 
 def test_the_second_source_counts_only_where_it_may_be_reported() -> None:
     against = [("police", "a", "courts", False, 1, "corrections"), ("police", "a", "corrections", False, 1, "courts")]
     one = AgreementMatrix.from_rows([("courts", "police", "accused", "indicted", "MoU")])
-    assert rule_of(permitted_evidence(evidence(*against), one)) == ["check-birth-date"]
+    assert rule_of(select_permitted_evidence(evidence(*against), one)) == ["check-birth-date"]
 
 
 def test_who_is_confirmed_by_a_source_of_its_own_is_not_asked() -> None:
     rows = [("police", "a", "courts", True, 1, "police"), ("police", "a", "corrections", False, 2, None)]
-    assert rule_of(permitted_evidence(evidence(*rows), allow_all())) == []
+    assert rule_of(select_permitted_evidence(evidence(*rows), make_matrix_allowing_all())) == []
 
 
 def test_without_an_agreement_nothing_is_reported_and_all_goes_to_stewards() -> None:
     known = evidence(("police", "a", "courts", False, 1, None), ("police", "c", "courts", True, 1, "police"))
-    assert permitted_evidence(known, NOTHING).empty
-    assert restricted_evidence(known, NOTHING)["record_key"].tolist() == ["a"]
-    assert restricted_evidence(known, allow_all()).empty
+    assert select_permitted_evidence(known, NOTHING).empty
+    assert select_restricted_evidence(known, NOTHING)["record_key"].tolist() == ["a"]
+    assert select_restricted_evidence(known, make_matrix_allowing_all()).empty
 
 
 def test_all_versions_of_a_quarter_are_reported_the_same() -> None:
@@ -68,7 +70,7 @@ def test_all_versions_of_a_quarter_are_reported_the_same() -> None:
     names = ["2013-Q1", "2013-Q2", "2013-Q2_v2"]
     deliveries = pd.DataFrame({"institution": "police", "delivery": names, "period": [n[:7] for n in names]})
     lineage = pd.DataFrame(columns=["institution", "delivery", "record_key", "file", "part", "line", "status"], dtype="str")
-    found = as_findings(rows, deliveries, lineage)
+    found = make_findings(rows, deliveries, lineage)
     assert found["delivery"].tolist() == ["2013-Q2", "2013-Q2_v2"]
     assert found["value"].isna().all() and found["detail"].isna().all()
 

@@ -10,8 +10,8 @@ from count_world import World
 
 from sources import contract
 from sources.periods import Cadence
-from warehouse.count import counting_models
-from warehouse.count.coverage import incomplete_deliveries, period_coverage, published_periods, quarantined_rows
+from warehouse.count import open_counting_models
+from warehouse.count.coverage import count_quarantined_rows, incomplete_deliveries, period_coverage, published_periods
 from warehouse.indicators import indicators
 
 
@@ -125,7 +125,7 @@ def test_quarantined_rows_are_summed_over_institutions_versions_and_the_year() -
     rows = pd.DataFrame(
         [("police", "2013-Q1", 1), ("police", "2013-Q1_v2", 2), ("inspectorate", "2013-Q2", 4)], columns=["institution", "delivery", "rows"]
     )
-    found = quarantined_rows(dict(indicators()), frame, rows).set_index(["indicator", "period"])["quarantined"]
+    found = count_quarantined_rows(dict(indicators()), frame, rows).set_index(["indicator", "period"])["quarantined"]
     assert found["cases_registered", "2013-Q1"] == 3
     assert found["cases_registered", "2013"] == 7
     assert found["persons_arrested", "2013"] == 3
@@ -137,8 +137,8 @@ def test_lineage_names_case_and_person_of_every_state_and_of_quarantined_rows_by
     inputs = world.inputs()
     lost = {"institution": "courts", "entity": "person", "record_key": "PKR.nr.1/2013/2", "delivery": "2013-Q1", "status": "quarantined"}
     lineage = pd.concat([inputs.lineage, pd.DataFrame([lost])], ignore_index=True)
-    with counting_models(replace(inputs, lineage=lineage)) as models:
-        found = models.frame("lineage").set_index("record_key")
+    with open_counting_models(replace(inputs, lineage=lineage)) as models:
+        found = models.read_frame("lineage").set_index("record_key")
     assert found["case_id"].to_dict() == {
         "PKR.nr.1/2013": "c",
         "PKR.nr.1/2013/1": "c",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from warehouse.count.date_habits import DateHabits, observe_habits
+from warehouse.count.date_habits import DateEntryHabits, estimate_date_entry_habits
 from warehouse.count.dates import METHODS
 from warehouse.count.periods import period_end, period_middle, period_start, quarter_of
 
@@ -237,12 +237,15 @@ def test_why_a_day_was_imputed_is_reported(reported: str | None, problem: str | 
 
 def test_habits_are_counted_in_the_sources_own_deliveries() -> None:
     late, slips = (
-        observe_habits([world.model("dated_event")]).rates.loc["police"] for world in (register(late=40), register(exchanged=20, year=20))
+        estimate_date_entry_habits([world.model("dated_event")]).rates.loc["police"]
+        for world in (register(late=40), register(exchanged=20, year=20))
     )
     assert late["lag_2"] > 4 * slips["lag_2"]
     assert slips["exchanged"] > 8 * late["exchanged"]
     assert slips["year"] > 8 * late["year"]
-    nothing = DateHabits(observe_habits([register(of=0).case("courts", "F", "c", received="2013-02-02").model("dated_event")]).rates)
+    nothing = DateEntryHabits(
+        estimate_date_entry_habits([register(of=0).case("courts", "F", "c", received="2013-02-02").model("dated_event")]).rates
+    )
     # expected: one date in a thousand, and nine wrong years
     assert nothing.rates_of(pd.Series(["police"]), ("year",)).tolist() == [[2.0**-13]]
 

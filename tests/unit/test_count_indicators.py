@@ -7,7 +7,7 @@ import pytest
 from schemas.yaml_declarations import read_yaml
 from warehouse import indicators as module
 from warehouse import tables
-from warehouse.count import cause_meanings
+from warehouse.count import meanings_of_bridge_causes
 from warehouse.indicators import DIMENSIONS, LANGUAGES, indicators
 
 PAGE = [
@@ -69,5 +69,7 @@ def test_every_table_and_column_of_the_warehouse_is_explained() -> None:
 
 
 def test_every_cause_of_the_bridge_is_explained_in_three_languages() -> None:
-    assert {"registered_twice", "merged", "separated", "same_person", "date_corrected", "missing_date_found"} <= set(cause_meanings())
-    assert all(text[n] for text in cause_meanings().values() for n in LANGUAGES)
+    assert {"registered_twice", "merged", "separated", "same_person", "date_corrected", "missing_date_found"} <= set(
+        meanings_of_bridge_causes()
+    )
+    assert all(text[n] for text in meanings_of_bridge_causes().values() for n in LANGUAGES)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from count_world import World, figure
 
-from warehouse.count import all_published_tables
+from warehouse.count import compute_published_tables
 from warehouse.indicators import DIMENSIONS
 
 Tables = dict[str, pd.DataFrame]
@@ -124,7 +124,7 @@ def results() -> Tables:
     for scene in SCENES:
         scene(world)
     world.quarantined = [{"institution": "police", "delivery": "2013-Q2", "rows": 2}]
-    return all_published_tables(world.missing("inspectorate", "2013-Q4").missing("corrections", "2013-Q3").inputs())
+    return compute_published_tables(world.missing("inspectorate", "2013-Q4").missing("corrections", "2013-Q3").inputs())
 
 
 def units(results: Tables, indicator: str, *cases: str) -> list[tuple[str, ...]]:

@@ -38,7 +38,7 @@ def test_a_model_without_a_published_column_is_refused(folder: Path) -> None:
     renamed = TableModel("fact_case", frozenset(), "SELECT range AS number FROM range(3)")
     schema = pa.schema([("number", pa.int64()), ("case_id", pa.string())])
     with duckdb.connect() as connection, pytest.raises(HarmoniaError, match=r"fact_case\.sql: gives no case_id, .*tables\.py"):
-        list(Models(connection, {"fact_case": renamed}).batches("fact_case", schema))
+        list(Models(connection, {"fact_case": renamed}).read_batches("fact_case", schema))
 
 
 def test_every_model_is_read_as_one_query() -> None:

@@ -15,7 +15,7 @@ import yaml
 from harmonia import declarations
 from harmonia.comparison import agreements
 from harmonia.errors import HarmoniaError
-from pipelines.checks.delivery_tolerances import deadline_cron
+from pipelines.checks.delivery_tolerances import make_deadline_cron
 from schemas import canonical
 from schemas.yaml_declarations import read_yaml
 from sources import contract
@@ -169,7 +169,7 @@ def test_agreements_of_another_shape(tmp_path: Path, entries: object, said: str)
     ("due", "expected"), [(15, "0 0 16 1,4,7,10 *"), (30, "0 0 1 2,5,8,11 *"), (45, "0 0 16 2,5,8,11 *"), (80, "0 0 22 3,6,9,12 *")]
 )
 def test_a_deadline_of_any_number_of_days_is_a_day_that_every_quarter_has(due: int, expected: str) -> None:
-    assert deadline_cron(due) == expected
+    assert make_deadline_cron(due) == expected
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_deadline_of_any_number_of_days_is_a_day_that_every_quarter_has(due: i
     [(10, "monthly", f"0 0 11 {','.join(map(str, range(1, 13)))} *"), (60, "half_yearly", "0 0 2 3,9 *"), (100, "yearly", "0 0 11 4 *")],
 )
 def test_a_deadline_follows_the_cadence(due: int, cadence: Cadence, expected: str) -> None:
-    assert deadline_cron(due, cadence) == expected
+    assert make_deadline_cron(due, cadence) == expected
 
 
 @pytest.mark.slow

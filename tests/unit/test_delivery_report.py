@@ -15,16 +15,16 @@ def frame(values: list[int | None]) -> pd.DataFrame:
 
 
 def test_only_totals_that_differ_are_named() -> None:
-    changed = delivery_report.changed_totals(frame([1, 2, None]), frame([1, 3, None]))
+    changed = delivery_report.find_changed_totals(frame([1, 2, None]), frame([1, 3, None]))
     assert changed.to_dict("records") == [{"indicator": "arrested", "period": "2013", "before": 2, "after": 3}]
 
 
 def test_a_total_that_appears_or_is_no_longer_known_is_named() -> None:
-    changed = delivery_report.changed_totals(frame([1, 2, 5]).head(2), frame([None, 2, 5]))
+    changed = delivery_report.find_changed_totals(frame([1, 2, 5]).head(2), frame([None, 2, 5]))
     assert [(row["indicator"], row["period"]) for row in changed.to_dict("records")] == [("arrested", "2012"), ("charged", "2012")]
     assert changed["before"].isna().tolist() == [False, True]
     assert changed["after"].isna().tolist() == [True, False]
-    assert delivery_report.changed_totals(delivery_report.EMPTY_TOTALS, delivery_report.EMPTY_TOTALS).empty
+    assert delivery_report.find_changed_totals(delivery_report.EMPTY_TOTALS, delivery_report.EMPTY_TOTALS).empty
 
 
 def test_new_deliveries_are_reported_with_state_and_rows_and_the_incomplete_ones_in_a_tag() -> None:
@@ -39,7 +39,7 @@ def test_new_deliveries_are_reported_with_state_and_rows_and_the_incomplete_ones
             "quarantined": [0, 0, 2],
         }
     )
-    new = delivery_report.new_deliveries(landed, states, accounting)
+    new = delivery_report.list_new_deliveries(landed, states, accounting)
     assert new.to_dict("list") == {
         "institution": ["a", "b"],
         "delivery": ["2013-Q2", "2013-Q1"],
@@ -48,11 +48,11 @@ def test_new_deliveries_are_reported_with_state_and_rows_and_the_incomplete_ones
         "accepted": [5, 0],
         "quarantined": [2, 0],
     }
-    tags = delivery_report.run_tags(new, frame([1, 2, 3]))
+    tags = delivery_report.make_run_tags(new, frame([1, 2, 3]))
     assert tags["harmonia/new_deliveries"] == "2"
     assert tags["harmonia/changed_yearly_totals"] == "3"
     assert tags[delivery_report.NOT_COMPLETE] == "a 2013-Q2 partial, b 2013-Q1 unreadable"
-    assert delivery_report.NOT_COMPLETE not in delivery_report.run_tags(new.assign(state="complete"), frame([1, 2, 3]))
+    assert delivery_report.NOT_COMPLETE not in delivery_report.make_run_tags(new.assign(state="complete"), frame([1, 2, 3]))
 
 
 def test_an_incomplete_delivery_is_alerted_by_what_the_run_tagged(caplog) -> None:

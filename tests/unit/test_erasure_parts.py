@@ -23,7 +23,7 @@ from harmonia.registry import open_registry, seal
 from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import ErasureOrder
 from harmonia.review.judgements import combine_judgements, read_judgements
-from pipelines.landing import land_deliveries, landed_deliveries
+from pipelines.landing import land_deliveries, list_landed_deliveries
 from pipelines.landing.store import LandingStore
 from pipelines.validation import validate
 from sources.contract import DeliveryName
@@ -88,9 +88,9 @@ def test_emptied_rows_are_found_wrong_in_what_they_were_and_name_nobody(tmp_path
     assert done is not None
     made, gone = done
     assert gone == {"personat.csv"}
-    (tmp_path / "kept").write_bytes(reading.dump(made))
-    assert not search.file_contains(tmp_path / "kept", person())
-    after = reading.load(tmp_path / "kept")
+    (tmp_path / "kept").write_bytes(reading.pack_redacted_reading(made))
+    assert not search.file_contains_person(tmp_path / "kept", person())
+    after = reading.load_redacted_reading(tmp_path / "kept")
     judged = [validate("police", {"2013-Q1": one}) for one in (before, after)]
     columns = ["delivery", "file", "line", "record_key", "field", "rule"]
     was, now = (one.findings[columns].astype("str").sort_values(columns).values.tolist() for one in judged)
@@ -118,9 +118,9 @@ def test_a_delivery_without_the_person_is_left_alone(tmp_path: Path) -> None:
 def test_the_search_reads_text_of_any_encoding(code: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes("Krasniqi;Agim;Hysen".encode(code))
-    assert search.file_contains(path, person())
+    assert search.file_contains_person(path, person())
     path.write_bytes(("Krasniqi;Besa" + " " * 200 + "Agim;Gashi").encode(code))
-    assert not search.file_contains(path, person())
+    assert not search.file_contains_person(path, person())
 
 
 def test_the_search_opens_archives_in_archives(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_the_search_opens_archives_in_archives(tmp_path: Path) -> None:
         archive.writestr("xl/sharedStrings.xml", "<t>Agim</t>" + "<t>x</t>" * 500 + "<t>Krasniqi</t>")
     with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("inner.xlsx", inner.getvalue())
-    assert search.file_contains(outer, person())
+    assert search.file_contains_person(outer, person())
 
 
 def partition(**clusters: int) -> pd.DataFrame:
@@ -148,10 +148,10 @@ def test_ties_hold_what_was_together_and_keep_apart_what_was_apart() -> None:
         return {"person": partition(a=1, b=together, c=2, d=apart)}
 
     nothing = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
-    held = link_constraints.find_constraints(before, link, nothing)
+    held = link_constraints.find_link_constraints(before, link, nothing)
     assert {(row.key_a, row.key_b, row.verdict) for row in held.itertuples()} == {("a", "b", "same"), ("c", "d", "different")}
     with pytest.raises(HarmoniaError, match="nothing was removed"):
-        link_constraints.find_constraints(before, lambda _: {"person": partition(a=1, b=2, c=3, d=4)}, nothing)
+        link_constraints.find_link_constraints(before, lambda _: {"person": partition(a=1, b=2, c=3, d=4)}, nothing)
 
 
 def test_who_gave_an_order_does_not_carry_it_out() -> None:
@@ -175,11 +175,11 @@ def test_ties_stand_as_judgements_of_the_erasure_and_the_ledger_is_sealed_over_i
         ["P0000001", "A. Officer", 1, "B. Engineer"]
     ]
     with registry.read() as session:
-        assert seal.integrity_problems(session) == []
+        assert seal.find_integrity_problems(session) == []
     with registry.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE erasure_order SET ordered_by = 'B. Engineer'")
     with registry.read() as session:
-        assert any("erasure order" in line for line in seal.integrity_problems(session))
+        assert any("erasure order" in line for line in seal.find_integrity_problems(session))
     registry.close()
 
 
@@ -204,13 +204,13 @@ def test_bytes_that_a_killed_erasure_left_go_with_the_next_landing(tmp_path: Pat
         "P2", frozenset({("police", "2013-PR-00001/2")}), lambda substitute_birth: substitute_birth, names=frozenset({("drita", "gashi")})
     )
     with monkeypatch.context() as killed:
-        killed.setattr(LandingStore, "remove", lambda *_: None)
+        killed.setattr(LandingStore, "remove_bytes", lambda *_: None)
         redaction.record_redactions(registry, home, order, "B. Engineer", tuple(redaction.find_receipts(registry, home, other)), nothing)
-    assert search.find_files(home.landing, other)
+    assert search.find_files_naming_person(home.landing, other)
     land_deliveries(tmp_path / "inbox", home, registry, settle=0)
-    assert [search.find_files(home.landing, one) for one in (person(), other)] == [[], []]
-    (one,) = landed_deliveries(registry, home)
+    assert [search.find_files_naming_person(home.landing, one) for one in (person(), other)] == [[], []]
+    (one,) = list_landed_deliveries(registry, home)
     assert one.reading is not None
-    assert reading.load(one.reading).tables["personat"]["Nr_rastit"].notna().all()
+    assert reading.load_redacted_reading(one.reading).tables["personat"]["Nr_rastit"].notna().all()
     assert tuple(redaction.find_receipts(registry, home, other)) == ()
     registry.close()

@@ -14,12 +14,12 @@ from explain_world import AGAIN, CASE, SECRETS, build
 from harmonia.cli import main as cli
 from harmonia.errors import HarmoniaError
 from harmonia.explain.figure_names import parse_figure
-from harmonia.explain.figure_records import figure_records
+from harmonia.explain.figure_records import find_figure_records
 from harmonia.explain.figures import explain_figure
 from harmonia.explain.published import PublishedHome, open_home
 from harmonia.home import Home
 from pipelines.resources.workplace import Workplace
-from warehouse.count import CountInputs, counting_models
+from warehouse.count import CountInputs, open_counting_models
 from warehouse.tables import WAREHOUSE, stored_tables
 
 DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
@@ -47,14 +47,17 @@ class _Counted(PublishedHome):
 
     def __init__(self, inputs: CountInputs) -> None:
         self._inputs, self._warehouse = inputs, duckdb.connect()
-        with counting_models(inputs) as models:
-            self._rows, tables = models.frame("indicator_row"), {one.name: models.published_frame(one) for one in stored_tables(WAREHOUSE)}
+        with open_counting_models(inputs) as models:
+            self._rows, tables = (
+                models.read_frame("indicator_row"),
+                {one.name: models.read_published_frame(one) for one in stored_tables(WAREHOUSE)},
+            )
         for name, frame in tables.items():
             self._warehouse.register(f"{name}_rows", frame)
             columns = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in WAREHOUSE.tables[name].columns)
             self._warehouse.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM {name}_rows")
 
-    def indicator_rows(self, indicator: str) -> pd.DataFrame:
+    def read_indicator_rows(self, indicator: str) -> pd.DataFrame:
         return self._rows[self._rows["indicator"] == indicator].reset_index(drop=True)
 
     folder = Path("made up")
@@ -152,7 +155,7 @@ def test_what_is_no_figure_is_one_clear_line(typed, words: tuple[str, ...], mess
 def test_records_that_do_not_add_up_are_never_shown(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_home(Workplace.from_paths(None, home.root)) as published:
         figure = parse_figure(published, "cases_registered 2013-Q1")
-        rows = published.indicator_rows("cases_registered").iloc[1:]  # a lake of another run
+        rows = published.read_indicator_rows("cases_registered").iloc[1:]  # a lake of another run
         monkeypatch.setattr(published, "indicator_rows", lambda _: rows)
         with pytest.raises(HarmoniaError, match="different runs"):
             explain_figure(published, figure, names=False)
@@ -162,7 +165,7 @@ def test_the_order_of_records_does_not_depend_on_the_order_in_the_lake(home: Hom
     with open_home(Workplace.from_paths(None, home.root)) as published:
         figure = parse_figure(published, "cases_registered 2013-Q1")
         document = explain_figure(published, figure, names=False)
-        rows = published.indicator_rows("cases_registered")
+        rows = published.read_indicator_rows("cases_registered")
         monkeypatch.setattr(published, "indicator_rows", lambda _: rows.iloc[::-1].reset_index(drop=True))
         assert explain_figure(published, figure, names=False) == document
     units = next(section.blocks[0] for section in document.sections if section.title == "The units counted")
@@ -218,7 +221,7 @@ def victims() -> _Counted:
 def test_each_stay_in_a_shelter_is_explained(victims: _Counted) -> None:
     quarters = {f"2013-Q{n}": {day for _, day in STAYS if (int(day[5:7]) + 2) // 3 == n} for n in range(1, 5)}
     for period, days in {"2013": {day for _, day in STAYS}, **quarters}.items():
-        rows = figure_records(victims, parse_figure(victims, f"victims_sheltered {period}")).reported
+        rows = find_figure_records(victims, parse_figure(victims, f"victims_sheltered {period}")).reported
         found = {(r["record_key"], str(r["own_date"])[:10]): r["cause"] for r in rows.fillna({"cause": ""}).to_dict("records")}
         expected = {key: cause or "" for key, cause in STAYS.items() if key[1] in days}
         if period == "2013":  # the day is imputed within the year
@@ -229,9 +232,9 @@ def test_each_stay_in_a_shelter_is_explained(victims: _Counted) -> None:
 def test_a_file_with_services_counts_once_in_each_period(victims: _Counted) -> None:
     by_period = {"2013": (4, 2), "2013-Q1": (3, 2), "2013-Q2": (1, 1), "2013-Q3": (0, 0), "2013-Q4": (2, 1)}
     for period, (reported, counted) in by_period.items():
-        found = figure_records(victims, parse_figure(victims, f"victims_assisted {period}"))
+        found = find_figure_records(victims, parse_figure(victims, f"victims_assisted {period}"))
         assert (len(found.reported), len(found.units)) == (reported, counted), period
-    first = figure_records(victims, parse_figure(victims, "victims_assisted 2013-Q1"))
+    first = find_figure_records(victims, parse_figure(victims, "victims_assisted 2013-Q1"))
     steps = {(r["institution"], r["cause"]): r["n"] for r in first.steps.to_dict("records")}
     assert steps == {
         ("social_work", "not_confirmed"): -1,

@@ -14,8 +14,8 @@ from rich.console import Console
 from harmonia.explain.chart import WIDTH, draw
 from harmonia.explain.console import print_document
 from harmonia.explain.document import Column, Explanation, MatchWeight, Section, Step, Table, Text, Waterfall
-from harmonia.explain.labels import format_odds, letter_label
-from harmonia.explain.links import spanning_links
+from harmonia.explain.labels import format_odds, make_letter_label
+from harmonia.explain.links import select_spanning_links
 from harmonia.explain.page import render_page
 
 A, B, C, D = (("police", key) for key in "abcd")
@@ -23,7 +23,7 @@ A, B, C, D = (("police", key) for key in "abcd")
 
 def test_the_heaviest_links_that_join_carry_the_group() -> None:
     pairs = [(A, B, 9.0), (B, C, 1.0), (A, C, 5.0), (C, D, -2.0)]
-    assert spanning_links(pairs) == [(A, B, 9.0), (A, C, 5.0), (C, D, -2.0)]
+    assert select_spanning_links(pairs) == [(A, B, 9.0), (A, C, 5.0), (C, D, -2.0)]
 
 
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=12), st.floats(-20, 5))
@@ -41,7 +41,7 @@ def test_weights_are_reported_as_odds(bits: float, said: str) -> None:
 
 
 def test_records_are_called_by_letters() -> None:
-    assert [letter_label(n) for n in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
+    assert [make_letter_label(n) for n in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
 
 
 def test_what_was_delivered_is_shown_and_never_run() -> None:

@@ -14,7 +14,7 @@ from lxml import html
 from sqlalchemy import select
 
 from harmonia.cli import main as cli
-from harmonia.explain.linkage import pair_decisions
+from harmonia.explain.linkage import select_pair_decisions
 from harmonia.explain.published import open_home
 from harmonia.home import Home
 from harmonia.registry import open_registry
@@ -52,7 +52,9 @@ def audits(home: Home) -> list[tuple[str, str]]:
 
 def test_weights_are_those_that_the_run_decided_on(home: Home) -> None:
     with open_home(Workplace.from_paths(None, home.root)) as published:
-        rows = [d for d in pair_decisions(published.decisions, "person", list(published.linkage._rows), inside=True) if d.weight > -100]
+        rows = [
+            d for d in select_pair_decisions(published.decisions, "person", list(published.linkage._rows), inside=True) if d.weight > -100
+        ]
         weighed = published.linkage.weigh_pairs([(d.a, d.b) for d in rows])
         assert published.linkage.matches_last_run
     assert len(rows) > 5
@@ -79,7 +81,7 @@ def test_an_old_id_explains_the_one_it_leads_to(home: Home, typed) -> None:
     now = case_id(home, AGAIN)
     registry = open_registry(home.registry_url)
     with open_home(Workplace.from_paths(None, home.root)) as published:
-        (old,) = (e.id for e in published.redirected_to(now))
+        (old,) = (e.id for e in published.list_redirected_to(now))
     registry.close()
     code, out, _ = typed("case", old.lower().replace("c000", "c"))
     assert code == 0

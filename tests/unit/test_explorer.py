@@ -7,8 +7,8 @@ import hashlib
 import json
 import re
 
-from harmonia.explorer.data import page_data
-from harmonia.explorer.page import build, render_page
+from harmonia.explorer.data import collect_page_data
+from harmonia.explorer.page import render_page, write_explorer_page
 from tests.unit.test_reports import home, released  # noqa: F401 fixtures
 
 
@@ -19,7 +19,7 @@ def triples(node):
 
 
 def test_every_row_is_a_printed_figure(released):  # noqa: F811
-    rows = [(row[0], row[1], row[2], row[3], row[7], row[5]) for row in page_data(released)["rows"]]
+    rows = [(row[0], row[1], row[2], row[3], row[7], row[5]) for row in collect_page_data(released)["rows"]]
     cube = released.cube
     printed = [
         (*key, None if value != value else int(value))
@@ -29,7 +29,7 @@ def test_every_row_is_a_printed_figure(released):  # noqa: F811
 
 
 def test_every_text_has_three_languages(released):  # noqa: F811
-    actual = page_data(released)
+    actual = collect_page_data(released)
     named = triples(
         {name: actual[name] for name in ("words", "indicators", "tables", "measures")} | {"leading": actual["leading"]["label"]}
     )
@@ -38,7 +38,7 @@ def test_every_text_has_three_languages(released):  # noqa: F811
 
 
 def test_a_figure_that_is_not_shown_says_why(released):  # noqa: F811
-    assert [row for row in page_data(released)["rows"] if row[5] is None and not all(row[6])] == []
+    assert [row for row in collect_page_data(released)["rows"] if row[5] is None and not all(row[6])] == []
 
 
 def test_the_page_runs_its_own_script_alone(released):  # noqa: F811
@@ -53,8 +53,8 @@ def test_the_page_runs_its_own_script_alone(released):  # noqa: F811
 def test_text_of_a_release_cannot_close_the_data(released):  # noqa: F811
     actual = re.search(r'<script type="application/json" id="data">(.*?)</script>', render_page(released), re.DOTALL)
     assert actual
-    assert json.loads(actual.group(1)) == page_data(released)
+    assert json.loads(actual.group(1)) == collect_page_data(released)
 
 
 def test_the_same_release_gives_the_same_page(released, tmp_path):  # noqa: F811
-    assert build(released, tmp_path / "one").read_bytes() == build(released, tmp_path / "other").read_bytes()
+    assert write_explorer_page(released, tmp_path / "one").read_bytes() == write_explorer_page(released, tmp_path / "other").read_bytes()

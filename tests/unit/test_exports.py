@@ -107,10 +107,10 @@ def test_the_territory_and_its_footnote_are_a_setting(home, tmp_path, monkeypatc
     monkeypatch.setenv(territory.NOTE_VARIABLE, "no")
     _, data = catalogue.publish_export(home / "releases", "sdmx", None, "en", tmp_path / "out")
     assert 'REF_AREA="XKX"' in data.read_text("utf-8")
-    assert territory.area_name("en") == "Kosovo"
+    assert territory.territory_name("en") == "Kosovo"
     monkeypatch.setenv(territory.CODE_VARIABLE, "KS")
     with pytest.raises(HarmoniaError, match="XK, XKX"):
-        territory.area_code()
+        territory.territory_code()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

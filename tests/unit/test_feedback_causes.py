@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipelines.record_status import resolve_statuses
-from pipelines.units import language_of
+from pipelines.units import find_language_of_unit
 from pipelines.validation import validate
 from schemas.findings import rules
 from sources import contract
@@ -76,10 +76,10 @@ def test_a_finding_knows_its_unit_and_the_place_of_its_column(tmp_path: Path) ->
 
 
 def test_units_read_the_language_of_the_contract() -> None:
-    assert language_of("Mitrovicë – Vushtrri", contract.load("courts")) == "sr"
-    assert language_of("Stacioni Policor Mitrovicë e Veriut", contract.load("police")) == "sr"
-    assert language_of("Prizren", contract.load("courts")) == "sq"
-    assert language_of(None, contract.load("inspectorate")) == "sq"
+    assert find_language_of_unit("Mitrovicë – Vushtrri", contract.load("courts")) == "sr"
+    assert find_language_of_unit("Stacioni Policor Mitrovicë e Veriut", contract.load("police")) == "sr"
+    assert find_language_of_unit("Prizren", contract.load("courts")) == "sq"
+    assert find_language_of_unit(None, contract.load("inspectorate")) == "sq"
 
 
 def test_tolerance_follows_severity_unless_the_rule_says_otherwise() -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from harmonia.feedback.console import render_check
+from harmonia.feedback.console import render_check_result
 from harmonia.feedback.texts import texts
 from schemas import findings
 from schemas.findings import LANGUAGES, rules
@@ -23,7 +23,9 @@ def row(rule: str, **more: object) -> dict[str, object]:
 
 def shown(*rows: dict[str, object], language: str = "en") -> str:
     out = io.StringIO()
-    Console(file=out, width=200, force_terminal=True, color_system=None).print(render_check(findings.build_findings(rows), FILES, language))
+    Console(file=out, width=200, force_terminal=True, color_system=None).print(
+        render_check_result(findings.build_findings(rows), FILES, language)
+    )
     return out.getvalue()
 
 

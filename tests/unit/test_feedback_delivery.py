@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from harmonia.feedback.deliveries import write_not_landed
-from harmonia.feedback.figures import affected_figures, most_affected_figures
-from harmonia.feedback.finding_states import states_of_findings
-from harmonia.feedback.trend import delivery_trends
+from harmonia.feedback.deliveries import write_reports_on_not_landed
+from harmonia.feedback.figures import find_affected_figures, find_most_affected_figures
+from harmonia.feedback.finding_states import determine_finding_states
+from harmonia.feedback.trend import list_delivery_trends
 from pipelines.harmonisation.stage import harmonise
 from pipelines.record_status import RecordStatuses, resolve_statuses
 from pipelines.validation import validate
@@ -49,7 +49,7 @@ def taken(*folders: Path) -> RecordStatuses:
 
 
 def lived(current: RecordStatuses) -> pd.DataFrame:
-    found = states_of_findings(current.findings, current.deliveries, current.lineage)
+    found = determine_finding_states(current.findings, current.deliveries, current.lineage)
     return found[found["severity"] != "info"]
 
 
@@ -83,19 +83,19 @@ def test_a_resubmission_with_60_of_100_corrected_and_5_new_tells_the_state_of_ea
         for rows, state in ((range(60), "fixed"), (range(60, 100), "remains"), (range(200, 205), "new"))
         for row in rows
     }
-    shown = delivery_trends(found, current.accounting)
+    shown = list_delivery_trends(found, current.accounting)
     assert shown.loc[shown["delivery"] == "2013-Q1_v2", ["open", "fixed"]].to_numpy().tolist() == [[100, 0], [45, 60]]
 
 
 def test_each_finding_names_the_figures_of_its_own_institution_that_it_moves(tmp_path: Path) -> None:
     current = taken(delivered(tmp_path, "2013-Q1", 20, [(3, 10, "X"), (4, 2, "Kalimtar")]))
     found = lived(current)
-    figures = affected_figures(found, harmonise("police", current.tables))
+    figures = find_affected_figures(found, harmonise("police", current.tables))
     by_key = figures.merge(found[["finding", "record_key"]], on="finding").groupby("record_key")["indicator"].agg(set)
     assert by_key["2013-PR-00003/1"] == {"suspects_registered"}, "a suspect of a case that was reported in the quarter"
     assert "cases_registered" in by_key["2013-PR-00004/1"], "a person without a role counts nowhere: it may move any"
     assert set(figures["period"]) == {"2013-Q1"}
-    assert most_affected_figures(figures)["findings"].tolist()[0] == 2
+    assert find_most_affected_figures(figures)["findings"].tolist()[0] == 2
 
 
 def test_what_was_landed_nowhere_is_reported_all_the_same(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_what_was_landed_nowhere_is_reported_all_the_same(tmp_path: Path) -> Non
         {"institution": None, "delivery": None, "file": "x", "rule": "inbox-stray-file"},
     ]
     found = findings.build_findings(rows_found)
-    write_not_landed(tmp_path, found, {("police", "2013-Q1")})
+    write_reports_on_not_landed(tmp_path, found, {("police", "2013-Q1")})
     (said,) = (tmp_path / "feedback").glob("*/not-taken/findings.json")
     rows = json.loads(said.read_text("utf-8"))
     assert {(row["rule"], row["file"]) for row in rows["findings"]} == {
@@ -119,7 +119,7 @@ def test_what_was_landed_nowhere_is_reported_all_the_same(tmp_path: Path) -> Non
     page = (said.parent / "findings.en.html").read_text("utf-8")
     assert "2013-Q4/rastet.csv" in page and "<h1>What could not be ingested</h1>" in page
     assert "folder named after the quarter" in page and "as a new version" not in page
-    write_not_landed(tmp_path, found.iloc[3:], {("police", "2013-Q1")})
+    write_reports_on_not_landed(tmp_path, found.iloc[3:], {("police", "2013-Q1")})
     assert not said.parent.exists()
-    write_not_landed(tmp_path, found.iloc[:0], set())  # an inbox in order
+    write_reports_on_not_landed(tmp_path, found.iloc[:0], set())  # an inbox in order
     assert not said.parent.exists()

@@ -15,7 +15,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from harmonia.feedback import intake, report, workbook
-from harmonia.feedback.finding_states import states_of_findings
+from harmonia.feedback.finding_states import determine_finding_states
 from harmonia.feedback.texts import texts
 from harmonia.feedback.write import write_feedback
 from schemas import findings
@@ -38,7 +38,7 @@ def lived(count: int = 4, **more: object) -> pd.DataFrame:
     rows = [
         {**base, "line": n + 2, "record_key": f"2012-PR-{n:05}", "value": f"31.02.{n}", "unit": "SP Pejë", **more} for n in range(count)
     ]
-    return states_of_findings(findings.build_findings(rows), pd.DataFrame({"institution": ["police"], "delivery": ["2012-Q4"]}))
+    return determine_finding_states(findings.build_findings(rows), pd.DataFrame({"institution": ["police"], "delivery": ["2012-Q4"]}))
 
 
 def made(found: pd.DataFrame, **more: object) -> openpyxl.Workbook:
@@ -92,14 +92,16 @@ def test_a_report_read_from_its_json_makes_the_same_workbook() -> None:
     found = pd.concat([lived(3), lived(5, rule="cell-reference-spelling", severity="info", unit=None)], ignore_index=True)
     moved_figures = pd.DataFrame({"finding": found["finding"][:1], "indicator": "cases_registered", "period": "2012-Q4"})
     said = report.make_report("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14), figures=moved_figures)
-    again = report.from_json(report.to_json(said), "sq")
+    again = report.read_report_from_json(report.convert_to_json(said), "sq")
     assert workbook.write_workbook(again, KEY) == workbook.write_workbook(said, KEY)
     assert again.affected == said.affected != {}
 
 
 def test_the_portals_workbook_has_earlier_answers_and_the_language_of_its_reader(tmp_path: Path) -> None:
     found = lived(3, unit="Stacioni Policor Mitrovicë e Veriut")
-    said = report.from_json(report.to_json(report.make_report("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14))), "en")
+    said = report.read_report_from_json(
+        report.convert_to_json(report.make_report("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14))), "en"
+    )
     given = workbook.GivenAnswers({found["finding"][1]: ("no_error", "by the file", "Drita")}, 7)
     path = tmp_path / "findings.xlsx"
     path.write_bytes(workbook.write_workbook(said, KEY, given))

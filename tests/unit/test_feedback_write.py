@@ -104,7 +104,7 @@ def test_what_the_form_permits_is_one_line_for_each_rule_and_column() -> None:
     shown = page.render_pages(said)["findings.html"]
     assert ">300</td>" in shown
     assert shown.count("2012-PR-") == 0
-    assert len(json.loads(report.to_json(said))["findings"]) == 300
+    assert len(json.loads(report.convert_to_json(said))["findings"]) == 300
     assert texts.texts("en")["none"] in shown
 
 
@@ -143,14 +143,14 @@ def test_delivered_text_is_shown_and_never_run(value: str) -> None:
     assert set(tags.tags) <= set(harmless.tags)
     assert not [name for name, _ in tags.attributes if name.startswith("on")]
     assert not set(shown) & {"\x00", "\x07", "\x1b", "\u202e", "\u2066"}
-    assert texts.visible(value) in tags.text
+    assert texts.make_visible(value) in tags.text
 
 
 @settings(max_examples=examples(15), deadline=None)
 @given(st.text(max_size=60), st.text(max_size=30))
 def test_any_delivered_text_gives_valid_json_and_a_page(value: str, name: str) -> None:
     said = report.make_report("police", "2012-Q4", files(file=name), found(row(1, value=value, field=name)), "sr")
-    back = json.loads(report.to_json(said).encode("utf-8", "backslashreplace").decode("utf-8"))
+    back = json.loads(report.convert_to_json(said).encode("utf-8", "backslashreplace").decode("utf-8"))
     jsonschema.validate(back, SCHEMA)
     assert back["findings"][0]["value"] == value
     assert Tags(page.render_pages(said)["findings.html"]).tags[0] == "html"
@@ -246,7 +246,7 @@ def test_what_is_no_error_does_not_come_again_and_is_counted() -> None:
     of_it = found(row(1), row(2)).assign(answer=["no_error", None], state=["accepted_as_is", "new"])
     said = report.make_report("police", "2012-Q4", files(), of_it, "en")
     assert (said.counts["no_error"], said.counts["error"]) == (1, 1)
-    assert "2012-PR-00001" not in page.render_pages(said)["findings.html"] + report.to_json(said)
+    assert "2012-PR-00001" not in page.render_pages(said)["findings.html"] + report.convert_to_json(said)
 
 
 @pytest.mark.parametrize("name", ["..", "", "a/b", "a\0b"])

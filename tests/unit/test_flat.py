@@ -9,16 +9,16 @@ from pipelines.resources.integer_arrays import (
     CodeLookup,
     RowIndexByOwner,
     concatenate_ranges,
-    distinct_numbers,
+    find_distinct_numbers,
+    find_first_largest_rows,
     find_positions,
-    first_largest_rows,
     is_run_start,
 )
 
 
 @pytest.mark.parametrize(("numbers", "once"), [([3, 1, 3, 2], [1, 2, 3]), ([], []), ([-1], [-1])])
 def test_each_number_once_in_order(numbers: list[int], once: list[int]) -> None:
-    assert distinct_numbers(np.array(numbers, dtype="int64")).tolist() == once
+    assert find_distinct_numbers(np.array(numbers, dtype="int64")).tolist() == once
 
 
 @pytest.mark.parametrize(("ordered", "new"), [([1, 1, 2], [True, False, True]), ([4], [True]), ([], [])])
@@ -41,7 +41,7 @@ def test_rows_by_number_and_all_of_one_with_all_of_another() -> None:
 
 
 def test_lookups() -> None:
-    assert CodeLookup(np.array([7, 3, 7]), np.array([5, 2, 4])).values_at(np.array([3, 7, 8])).tolist() == pytest.approx(
+    assert CodeLookup(np.array([7, 3, 7]), np.array([5, 2, 4])).look_up_values(np.array([3, 7, 8])).tolist() == pytest.approx(
         [2, 4, np.nan], nan_ok=True
     )
     assert [part.tolist() for part in find_positions(np.array([4, 9]), np.array([1, 4]))] == [[1, 1], [True, False]]
@@ -51,4 +51,4 @@ def test_lookups() -> None:
     ("number", "value", "rows"), [([0, 0, 4, 4, 4], [1.0, 2.0, 3.0, 5.0, 5.0], [1, 3]), ([7], [-np.inf], [0]), ([], [], [])]
 )
 def test_of_each_number_the_first_row_with_the_largest_value(number: list[int], value: list[float], rows: list[int]) -> None:
-    assert first_largest_rows(np.array(number, dtype="int64"), np.array(value, dtype="float64")).tolist() == rows
+    assert find_first_largest_rows(np.array(number, dtype="int64"), np.array(value, dtype="float64")).tolist() == rows

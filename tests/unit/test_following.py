@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from harmonia.feedback import answers
-from harmonia.feedback.finding_states import states_of_findings
+from harmonia.feedback.finding_states import determine_finding_states
 from harmonia.home import Home
 from harmonia.registry import open_registry
 from pipelines.assets import finding_states
@@ -41,14 +41,14 @@ def test_some_at_a_time_is_all_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     others = _found(("2012-Q1", "b", 4), ("2012-Q2", "b", 2), ("2012-Q9", "b", 1), rule="check-sex", severity="warning")
     place = Workplace(tmp_path, Home(tmp_path))
     registry = open_registry(f"sqlite:///{tmp_path}/registry.sqlite")
-    said = answers.read(registry)
+    said = answers.read_answers(registry)
     registry.close()
     standing = Tables({"findings": own, "deliveries": _CAME, "lineage": _lineage()})
 
     made, counts = finding_states.write_finding_states(place, standing, Tables({"findings": others}), said, b"key")
 
     every = add_units_by_record(pd.concat([own, others], ignore_index=True), _lineage())
-    expected = answers.apply_answers(states_of_findings(every, _CAME, _lineage()), said, b"key")
+    expected = answers.apply_answers(determine_finding_states(every, _CAME, _lineage()), said, b"key")
     pd.testing.assert_frame_equal(lake.read_tables(made.folder)["findings"], expected)
     assert {"fixed", "remains", "new"} <= set(expected["state"])
     assert expected["unit"].notna().sum() > 0

@@ -77,13 +77,13 @@ def everything() -> pd.DataFrame:
 
 
 def test_all_kinds_of_laws_together_change_no_article(before: pd.DataFrame, lists: Path) -> None:
-    by_number = inputs.groups_by_article_number()
+    by_number = inputs.offence_groups_by_article_number()
     add(lists, *ADDED.values())
     table = (lists / "offences.csv").read_text("utf-8")
     (lists / "offences.csv").write_text(table.replace("KPRK2019:165", f"KPRK2019:165|{LISTED}"), "utf-8")
     clear()
     pd.testing.assert_frame_equal(everything(), before)
-    assert inputs.groups_by_article_number() == by_number
+    assert inputs.offence_groups_by_article_number() == by_number
 
 
 @pytest.mark.parametrize("kind", ADDED)

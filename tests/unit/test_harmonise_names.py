@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from volume import examples
 
 from pipelines.harmonisation import names
-from pipelines.harmonisation.letters import repair_mojibake, token_skeleton
-from pipelines.harmonisation.names import COLUMNS, name_skeletons, parse_names
+from pipelines.harmonisation.letters import make_token_skeleton, repair_mojibake
+from pipelines.harmonisation.names import COLUMNS, make_name_skeletons, parse_names
 
 SAME = [
     "Xhavit Džavit Dzavit Џавит XHAVIT",
@@ -36,19 +36,19 @@ SAME = [
 
 @pytest.mark.parametrize("spellings", SAME)
 def test_spellings_of_one_name_share_a_skeleton(spellings: str) -> None:
-    assert name_skeletons(pd.Series(spellings.split())).nunique() == 1
+    assert make_name_skeletons(pd.Series(spellings.split())).nunique() == 1
 
 
 @pytest.mark.parametrize("pair", [("Agim", "Agron"), ("Gashi", "Krasniqi"), ("Arta", "Arton"), ("Blerim", "Blerta"), ("Milan", "Milica")])
 def test_different_names_differ(pair: tuple[str, str]) -> None:
-    assert token_skeleton(pair[0]) != token_skeleton(pair[1])
+    assert make_token_skeleton(pair[0]) != make_token_skeleton(pair[1])
 
 
 @given(st.text(max_size=40))
 def test_a_skeleton_is_plain_letters_and_its_own_skeleton(text: str) -> None:
-    once = token_skeleton(text)
+    once = make_token_skeleton(text)
     assert set(once) <= set("abcdefghijklmnopqrstuvwxyz")
-    assert token_skeleton(once) == once
+    assert make_token_skeleton(once) == once
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonisation.case_numbers import COLUMNS, contains_case_number, normalise_numbers, parse_numbers
+from pipelines.harmonisation.case_numbers import COLUMNS, contains_case_number, normalise_case_numbers, parse_case_numbers
 from sources.number_forms import number_forms
 from sources.police.numbers import REGIONS
 
@@ -18,7 +18,7 @@ NORMAL = [form.normal for of_kind in number_forms().values() for form in of_kind
 
 
 def found(text: str, **options: object) -> list[tuple[str, str]]:
-    out = parse_numbers(pd.Series([text]), **options)  # type: ignore[arg-type]
+    out = parse_case_numbers(pd.Series([text]), **options)  # type: ignore[arg-type]
     return list(zip(out["kind"], out["number"], strict=True))
 
 
@@ -81,7 +81,7 @@ def test_a_number_without_a_label_is_of_the_kind_that_the_caller_knows() -> None
 
 
 def test_parts_of_a_number_and_the_index_of_its_text() -> None:
-    out = parse_numbers(pd.Series(["x", "PP.I.nr.34/2013", None, "2013-PR-00276"], index=[10, 20, 30, 40]))
+    out = parse_case_numbers(pd.Series(["x", "PP.I.nr.34/2013", None, "2013-PR-00276"], index=[10, 20, 30, 40]))
     assert list(out.columns) == list(COLUMNS)
     assert out["row"].tolist() == [20, 40]
     assert out["register"].tolist()[0] == "PP.I"
@@ -91,7 +91,7 @@ def test_parts_of_a_number_and_the_index_of_its_text() -> None:
 
 
 def test_own_number_is_null_where_it_is_not_of_the_kind() -> None:
-    out = normalise_numbers(pd.Series(["2013PR00276", "PP.I.nr.34/2013", None, "x"]), "police")
+    out = normalise_case_numbers(pd.Series(["2013PR00276", "PP.I.nr.34/2013", None, "x"]), "police")
     assert out.isna().tolist() == [False, True, True, True]
     assert out[0] == "2013-PR-00276"
 
@@ -117,21 +117,21 @@ def test_normal_forms_are_their_own(serial: int, year: int, region: str, registe
 @settings(max_examples=examples(60), deadline=None)
 @given(st.one_of(*(st.from_regex(pattern, fullmatch=True) for pattern in NORMAL)))
 def test_a_normal_form_is_read_as_any_other_spelling(text: str) -> None:
-    parsed = [parse_numbers(pd.Series([spelled])) for spelled in (text, f" {text} ")]
+    parsed = [parse_case_numbers(pd.Series([spelled])) for spelled in (text, f" {text} ")]
     pd.testing.assert_frame_equal(*parsed)
     assert parsed[0]["number"].tolist() == [text]
     assert contains_case_number(pd.Series([text])).tolist() == [True]
     for kind in ("police", "inspectorate", "prosecution", "court"):
-        own = normalise_numbers(pd.Series([text, f" {text} "]), kind)
+        own = normalise_case_numbers(pd.Series([text, f" {text} "]), kind)
         assert own.isna().tolist() == [parsed[0]["kind"][0] != kind] * 2
 
 
 @settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.none() | st.text(max_size=30) | st.from_regex(r"[PKRI0-9 ./:\-]{1,20}", fullmatch=True), max_size=6))
 def test_any_text_is_read_and_what_was_read_reads_the_same(texts: list[str | None]) -> None:
-    out = parse_numbers(pd.Series(texts, dtype="str"))
+    out = parse_case_numbers(pd.Series(texts, dtype="str"))
     assert out["row"].isin(range(len(texts))).all()
-    again = parse_numbers(out["number"])
+    again = parse_case_numbers(out["number"])
     same = again.merge(out.assign(row=out.index), on="row", suffixes=("", "_first"))
     known = same["kind_first"] != "other"
     assert (same.loc[known, "number"] == same.loc[known, "number_first"]).all()

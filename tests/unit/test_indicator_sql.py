@@ -13,12 +13,12 @@ from test_star_build import world
 
 from harmonia.errors import HarmoniaError
 from warehouse import tables
-from warehouse.count import all_published_tables
-from warehouse.count.changed_rules import effect_of_rules, require_versions, unversioned_changes
+from warehouse.count import compute_published_tables
+from warehouse.count.changed_rules import compare_figures_by_rules, require_new_versions, rules_changed_without_new_version
 from warehouse.indicators import catalogue as module
 from warehouse.indicators import indicators
 from warehouse.indicators.catalogue import catalogue, check_definitions, load_definition
-from warehouse.publish import build_file
+from warehouse.publish import build_store_file
 from warehouse.star.figures import CELL, indicator_figures
 from warehouse.tables import frame_to_arrow
 
@@ -46,7 +46,7 @@ def built() -> dict[str, pd.DataFrame]:
     found = world()
     found.deliveries = [d for d in found.deliveries if (d["institution"], d["period"]) != ("police", "2013-Q3")]
     found.deliveries = [d for d in found.deliveries if d["institution"] != "inspectorate"]
-    return all_published_tables(found.inputs())
+    return compute_published_tables(found.inputs())
 
 
 def total(frame: pd.DataFrame, indicator: str, period: str) -> pd.Series:
@@ -148,14 +148,14 @@ def test_a_changed_rule_needs_a_new_version_and_shows_its_effect(
     path = tmp_path / f"{name}.yaml"
     path.write_text(yaml.safe_dump(raw), "utf-8")
     now = load_definition(path)
-    assert unversioned_changes({before.code: before}, {now.code: now}) == [name]
+    assert rules_changed_without_new_version({before.code: before}, {now.code: now}) == [name]
     with pytest.raises(HarmoniaError, match=f"harmonia indicator diff {name}"):
-        require_versions({before.code: before}, {now.code: now})
+        require_new_versions({before.code: before}, {now.code: now})
     path.write_text(yaml.safe_dump(raw | {"version": 2}), "utf-8")
-    require_versions({before.code: before}, {now.code: load_definition(path)})
-    build_file(tmp_path / "warehouse.duckdb", tables.stored_tables(tables.WAREHOUSE), built)
+    require_new_versions({before.code: before}, {now.code: load_definition(path)})
+    build_store_file(tmp_path / "warehouse.duckdb", tables.stored_tables(tables.WAREHOUSE), built)
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
-        found = effect_of_rules(connection, before, now)
+        found = compare_figures_by_rules(connection, before, now)
     year = total(found, name, "2013")
     assert (year["harmonised"], year["harmonised_new"]) == figures
     assert year["differs"]

@@ -124,8 +124,8 @@ def test_a_value_of_many_cells_is_not_held_however_small_its_files(tmp_path: Pat
     frames = {"few": pd.DataFrame({"key": ["a"] * 5}), "many": pd.DataFrame({"key": ["a"] * 50, "line": [1] * 50})}
     lake.write_tables(tmp_path, frames)
     monkeypatch.setattr(lake, "MAX_SMALL_CELLS", 105)
-    assert lake.is_small(tmp_path)
+    assert lake.are_tables_small(tmp_path)
     monkeypatch.setattr(lake, "MAX_SMALL_CELLS", 104)
-    assert not lake.is_small(tmp_path)
+    assert not lake.are_tables_small(tmp_path)
     back = lake.open_output(dict, tmp_path)
     pd.testing.assert_frame_equal(back["many"], frames["many"])

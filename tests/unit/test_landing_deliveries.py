@@ -16,7 +16,7 @@ from sqlalchemy import select
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry.tables import Audit
-from pipelines.landing import ingest, land_deliveries, landed_deliveries
+from pipelines.landing import ingest, land_deliveries, list_landed_deliveries
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_every_file_is_kept_byte_for_byte_under_its_hash(world: World) -> None:
     content = bytes(range(256)) * 9000  # more than one chunk
     world.put("police/2013-Q2/rastet.csv", content)
     report = world.land()
-    path = landed_deliveries(world.registry, world.home)[0].files[0].path
+    path = list_landed_deliveries(world.registry, world.home)[0].files[0].path
     assert path.name == hashlib.sha256(content).hexdigest()
     assert path.parent.name == path.name[:2]
     assert path.read_bytes() == content
@@ -55,7 +55,7 @@ def test_altered_or_lost_bytes_are_taken_again_and_that_is_reported_and_audited(
     world.put("police/2013-Q2/rastet.csv", "as received")
     world.put("police/2013-Q2/personat.csv", "another")
     world.land()
-    (path,) = [file.path for one in landed_deliveries(world.registry, world.home) for file in one.files if file.name == "rastet.csv"]
+    (path,) = [file.path for one in list_landed_deliveries(world.registry, world.home) for file in one.files if file.name == "rastet.csv"]
     path.chmod(0o600)
     spoil(path)
     assert world.list_findings() == [("landing-bytes-replaced", None, None, "police/2013-Q2/rastet.csv")]
@@ -70,10 +70,10 @@ def test_the_same_bytes_are_stored_once_and_v2_is_a_delivery_of_its_own(world: W
     world.put("courts/2013-Q2/smil.xml", "same")
     world.put("courts/2013-Q2_v2/smil.xml", "same")
     report = world.land()
-    assert [str(d.name) for d in landed_deliveries(world.registry, world.home)] == ["2013-Q2", "2013-Q2_v2"]
+    assert [str(d.name) for d in list_landed_deliveries(world.registry, world.home)] == ["2013-Q2", "2013-Q2_v2"]
     assert (report.files, report.new_files, len(world.stored())) == (2, 1, 1)
     assert [finding["rule"] for finding in report.findings] == ["delivery-same-bytes"]
-    keys = {d.receipt for d in landed_deliveries(world.registry, world.home)}
+    keys = {d.receipt for d in list_landed_deliveries(world.registry, world.home)}
     assert len(keys) == 2  # a receipt is institution, delivery and content
 
 
@@ -92,8 +92,8 @@ def test_any_order_of_arrival_gives_the_same_list(tmp_path: Path, shared: Path) 
     report = batches.land()
     assert [finding["rule"] for finding in report.findings] == ["delivery-same-bytes"]
     assert batches.landed_files() == whole.landed_files()
-    order = [(d.institution, str(d.name), d.receipt) for d in landed_deliveries(whole.registry, whole.home)]
-    assert [(d.institution, str(d.name), d.receipt) for d in landed_deliveries(batches.registry, batches.home)] == order
+    order = [(d.institution, str(d.name), d.receipt) for d in list_landed_deliveries(whole.registry, whole.home)]
+    assert [(d.institution, str(d.name), d.receipt) for d in list_landed_deliveries(batches.registry, batches.home)] == order
     assert order == sorted(order, key=lambda row: row[0])
     names = [name for institution, name, _ in order if institution == "courts"]
     assert names == sorted(names)
@@ -103,7 +103,12 @@ def test_versions_are_ordered_as_numbers(world: World) -> None:
     for version in ("2013-Q2_v10", "2013-Q2_v9", "2013-Q2", "2013-Q1_v2"):
         world.put(f"courts/{version}/smil.xml", version)
     world.land()
-    assert [str(d.name) for d in landed_deliveries(world.registry, world.home)] == ["2013-Q1_v2", "2013-Q2", "2013-Q2_v9", "2013-Q2_v10"]
+    assert [str(d.name) for d in list_landed_deliveries(world.registry, world.home)] == [
+        "2013-Q1_v2",
+        "2013-Q2",
+        "2013-Q2_v9",
+        "2013-Q2_v10",
+    ]
 
 
 def test_content_exchanged_in_place_keeps_both_and_the_newest_counts(world: World) -> None:
@@ -190,11 +195,11 @@ def test_a_quarter_that_has_not_ended_is_reported(world: World) -> None:
 def test_missing_or_cut_bytes_in_the_store_stop_with_the_way_out_and_heal_from_the_inbox(world: World) -> None:
     world.put("courts/2013-Q2/smil.xml", "abcdef")
     world.land()
-    path = landed_deliveries(world.registry, world.home)[0].files[0].path
+    path = list_landed_deliveries(world.registry, world.home)[0].files[0].path
     path.chmod(0o600)
     path.write_bytes(b"abc")
     with pytest.raises(HarmoniaError, match=r"courts 2013-Q2 smil.xml: .*restore"):
-        landed_deliveries(world.registry, world.home)
+        list_landed_deliveries(world.registry, world.home)
     world.land()
     assert world.landed_files() == {("courts", "2013-Q2"): {"smil.xml": b"abcdef"}}
     path.unlink()

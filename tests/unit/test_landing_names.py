@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from landing_world import World
 from volume import examples
 
-from pipelines.landing.file_names import kind_of, needs_escaping, printable_name
+from pipelines.landing.file_names import classify_file_name, make_printable_name, needs_escaping
 from sources.contract import DeliveryName
-from sources.periods import between, cadence_of, first_day, last_day, quarters_of, running_number
+from sources.periods import cadence_of, first_day, last_day, periods_between, quarters_of, running_number_of_period
 
 names = st.builds(
     DeliveryName,
@@ -79,36 +79,38 @@ def test_a_folder_is_a_delivery_only_of_the_agreed_cadence() -> None:
 def test_periods_follow_each_other_without_a_gap(name: DeliveryName) -> None:
     first, last, cadence = first_day(name.period), last_day(name.period), cadence_of(name.period)
     assume(last.year < 2099)  # names of deliveries end with the century
-    assert between(first, last, cadence) == [name.period]
-    following = between(last, last + timedelta(days=1), cadence)[1]
+    assert periods_between(first, last, cadence) == [name.period]
+    following = periods_between(last, last + timedelta(days=1), cadence)[1]
     assert first_day(following) == last + timedelta(days=1)
-    assert running_number(following) == running_number(name.period) + 1
+    assert running_number_of_period(following) == running_number_of_period(name.period) + 1
     assert all(first <= last_day(quarter) and first_day(quarter) <= last for quarter in quarters_of(name.period))
 
 
 @given(raw_names)
 def test_any_name_can_be_printed_and_stored(name: str) -> None:
-    form = printable_name(name)
+    form = make_printable_name(name)
     assert form.isprintable()
     assert form.encode("utf-8")
 
 
 @given(raw_names, raw_names)
 def test_two_names_never_look_the_same(a: str, b: str) -> None:
-    assert (printable_name(a) == printable_name(b)) == (a == b)
+    assert (make_printable_name(a) == make_printable_name(b)) == (a == b)
 
 
 def test_ordinary_names_are_shown_as_they_are() -> None:
-    assert printable_name("rastet çë šđ.csv") == "rastet çë šđ.csv"
+    assert make_printable_name("rastet çë šđ.csv") == "rastet çë šđ.csv"
     assert not needs_escaping("rastet çë šđ.csv")
-    assert printable_name("a\nb\x1b[31m") == "a\\u000ab\\u001b[31m"
+    assert make_printable_name("a\nb\x1b[31m") == "a\\u000ab\\u001b[31m"
     assert needs_escaping("x" * 200)
 
 
 def test_what_a_name_says_about_a_file() -> None:
-    assert {kind_of(n) for n in ("a.csv.part", "psh.sqlite-journal", "psh.sqlite-WAL", "~$raporti.xlsx", "x.TMP")} == {"leftover"}
-    assert {kind_of(n) for n in (".DS_Store", "Thumbs.db", "desktop.ini", "._rastet.csv")} == {"system"}
-    assert {kind_of(n) for n in ("rastet.csv", ".hidden", "part", "psh.url")} == {"file"}
+    assert {classify_file_name(n) for n in ("a.csv.part", "psh.sqlite-journal", "psh.sqlite-WAL", "~$raporti.xlsx", "x.TMP")} == {
+        "leftover"
+    }
+    assert {classify_file_name(n) for n in (".DS_Store", "Thumbs.db", "desktop.ini", "._rastet.csv")} == {"system"}
+    assert {classify_file_name(n) for n in ("rastet.csv", ".hidden", "part", "psh.url")} == {"file"}
 
 
 @settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -119,7 +121,7 @@ def test_no_name_stops_a_landing(tmp_path_factory: pytest.TempPathFactory, insti
     world.put(place, "x")
     world.land()
     assert all(f["file"] is None or f["file"].isprintable() for f in world.land().findings)
-    if known and kind_of(file) != "system":
+    if known and classify_file_name(file) != "system":
         assert list(world.landed_files()[("police", "2013-Q2")].values()) == [b"x"]
     world.registry.close()
 

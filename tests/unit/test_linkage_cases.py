@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from linkage_world import World, background, person, together
 
-from pipelines.linkage import link, load_model, solve
+from pipelines.linkage import link, load_model, solve_linkage
 from pipelines.linkage.certain_pairs import find_certain_pairs
-from pipelines.linkage.references import cite_different_numbers, find_citations, find_uninformative_numbers
-from pipelines.linkage.standardise import build_features, correct_days, find_stay_starts
+from pipelines.linkage.references import do_files_cite_different_numbers, find_citations, find_uninformative_numbers
+from pipelines.linkage.standardise import build_features, find_stay_starts, remove_impossible_days
 
 POLICE, PROSECUTION, COURT = "2013-PZ-00777", "1777", "PKR.nr.777/2013"
 WHO = 701
@@ -187,7 +187,7 @@ def test_days_after_the_delivered_quarter_are_set_right_or_left_out():
             "end": pd.to_datetime(["2012-03-31", "2018-09-30", "2012-03-31", None]),
         }
     )
-    found = correct_days(events).dt.strftime("%Y-%m-%d").tolist()
+    found = remove_impossible_days(events).dt.strftime("%Y-%m-%d").tolist()
     assert found[0] == "2012-02-10"
     assert pd.isna(found[1])
     assert found[2:] == ["2012-03-30", "2012-09-01"]
@@ -250,14 +250,14 @@ def test_a_stay_begun_with_one_of_a_police_file_is_not_of_that_case_where_the_fi
 
 def bits(world: World, kind: str) -> dict[frozenset[str], float]:
     """What pairs of files weigh by `kind` of evidence, by their keys."""
-    solved = solve(world.tables)
+    solved = solve_linkage(world.tables)
     key, pairs = solved.records.files["record_key"], solved.cases.pairs
     return {frozenset((key[a], key[b])): found for a, b, found in zip(pairs["a"], pairs["b"], pairs[kind], strict=True)}
 
 
 def surely_two(world: World) -> set[frozenset[str]]:
     """Pairs of files that are taken for two cases of one person."""
-    solved = solve(world.tables)
+    solved = solve_linkage(world.tables)
     key = solved.records.files["record_key"]
     again = find_certain_pairs(solved.records, solved.cases.pairs).again
     return {frozenset((key[a], key[b])) for a, b in zip(again["a"], again["b"], strict=True)}
@@ -287,7 +287,7 @@ def test_a_number_without_register_agrees_with_those_of_its_serial_and_year(othe
     world = World()
     for key, number in (("PKR.nr.1/2015", "PP.?.nr.23/2014"), ("PKR.nr.2/2015", other)):
         world.file("courts", key, [], own=key, cites=[("prosecution", number)])
-    assert cite_different_numbers(build_features(world.tables), pd.DataFrame({"a": [0], "b": [1]})).tolist() == [apart]
+    assert do_files_cite_different_numbers(build_features(world.tables), pd.DataFrame({"a": [0], "b": [1]})).tolist() == [apart]
 
 
 def test_of_two_numbers_that_a_stay_names_the_one_with_the_person_counts():

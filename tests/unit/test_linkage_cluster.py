@@ -6,14 +6,22 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.linkage.cluster import JoiningRules, WeightedPairs, agglomerate, build_weighted_pairs, connected_components
+from pipelines.linkage.cluster import (
+    JoiningRules,
+    WeightedPairs,
+    build_weighted_pairs,
+    find_connected_components,
+    form_clusters_by_agglomeration,
+)
 
 RULES = JoiningRules(best_share=0.7)
 
 
 def groups(size: int, weights: dict[tuple[int, int], float], rules: JoiningRules = RULES, **more) -> list[int]:
     left, right = (np.array([pair[n] for pair in weights], dtype="int64") for n in (0, 1))
-    return agglomerate(size, build_weighted_pairs(left, right, np.array(list(weights.values()), dtype="float64")), rules, **more).tolist()
+    return form_clusters_by_agglomeration(
+        size, build_weighted_pairs(left, right, np.array(list(weights.values()), dtype="float64")), rules, **more
+    ).tolist()
 
 
 def test_joins_above_zero_only():
@@ -31,14 +39,14 @@ def test_a_part_that_few_pairs_know_counts_in_full():
     weight = np.array([4.0, 4.0, -5.0])
     no, yes = np.zeros(3, dtype=bool), np.ones(3, dtype=bool)
     pairs = WeightedPairs(np.array([0, 1, 0]), np.array([1, 2, 2]), weight, parts, np.zeros(3), yes, no)
-    found = agglomerate(3, pairs, JoiningRules(best_share=0.0)).tolist()
+    found = form_clusters_by_agglomeration(3, pairs, JoiningRules(best_share=0.0)).tolist()
     assert found[0] != found[2]
 
 
 def test_a_veto_keeps_whole_groups_apart():
     pairs = build_weighted_pairs(np.array([0, 1, 0]), np.array([1, 2, 2]), np.array([5.0, 4.0, -1000.0]))
     pairs = WeightedPairs(**{**{n: getattr(pairs, n) for n in pairs.__dataclass_fields__}, "veto": np.array([False, False, True])})
-    assert agglomerate(3, pairs, RULES).tolist() == [0, 0, 1]
+    assert form_clusters_by_agglomeration(3, pairs, RULES).tolist() == [0, 0, 1]
 
 
 def test_two_groups_with_files_of_one_institution_need_more():
@@ -50,7 +58,7 @@ def test_two_groups_with_files_of_one_institution_need_more():
 
 def test_members_without_pairs_stay_alone():
     assert groups(3, {}) == [0, 1, 2]
-    assert connected_components(3, np.array([1]), np.array([2])).tolist() == [0, 1, 1]
+    assert find_connected_components(3, np.array([1]), np.array([2])).tolist() == [0, 1, 1]
 
 
 WEIGHTS = st.dictionaries(
@@ -68,6 +76,8 @@ def test_the_order_of_pairs_does_not_matter(weights, random):
 @given(WEIGHTS)
 def test_groups_lie_within_what_positive_pairs_connect(weights):
     positive = [pair for pair, weight in weights.items() if weight > 0]
-    reach = connected_components(8, np.array([a for a, _ in positive], dtype="int64"), np.array([b for _, b in positive], dtype="int64"))
+    reach = find_connected_components(
+        8, np.array([a for a, _ in positive], dtype="int64"), np.array([b for _, b in positive], dtype="int64")
+    )
     found = groups(8, weights)
     assert all(reach[a] == reach[b] for a in range(8) for b in range(8) if found[a] == found[b])

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from pipelines.linkage.compare import FieldValues, ValuePairs, are_equal, are_similar, are_within_edits, find_levels
+from pipelines.linkage.compare import FieldValues, ValuePairs, are_equal, are_similar, are_within_edits, find_levels_of_pairs
 from pipelines.linkage.model import Field, Level
 
 TEXTS = st.lists(st.text(alphabet="abcë 019", min_size=1, max_size=12), min_size=1, max_size=12)
@@ -48,4 +48,4 @@ def test_the_first_test_that_holds_wins_and_sees_no_pair_that_another_took(tests
         "jaro_winkler": lambda a, b: JaroWinkler.similarity(a, b) >= 0.9,
     }
     expected = [next((n for n, test in enumerate(tests) if holds[test](a, b)), len(tests)) for a, b in pairs]
-    assert find_levels(field, sides).tolist() == expected
+    assert find_levels_of_pairs(field, sides).tolist() == expected

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import linkage_estimate as estimating
 from benchmarks.linkage_estimate import AS_COUNTED, Estimated, across, estimate, sample
-from pipelines.linkage.blocking import BlockingKey, group_by_keys
+from pipelines.linkage.blocking import BlockingKey, group_records_by_blocking_keys
 from pipelines.linkage.compare import compare_field, read_column_values
 from pipelines.linkage.encoded_values import Comparer, encode_values
 from pipelines.linkage.model import Field, Level
@@ -36,7 +36,7 @@ def records() -> pd.DataFrame:
 
 
 def found(frame: pd.DataFrame) -> set[tuple[int, int]]:
-    batches = group_by_keys(frame, KEYS).groups.pairs()
+    batches = group_records_by_blocking_keys(frame, KEYS).groups.generate_pairs()
     if "file" in frame:
         batches = across(batches, frame["file"].to_numpy())
     pairs = [pair for left, right in batches for pair in zip(left.tolist(), right.tolist(), strict=True)]
@@ -55,8 +55,8 @@ def test_of_two_files_only_pairs_across_are_candidates() -> None:
 
 
 def test_a_value_that_too_many_share_is_refused_and_reported() -> None:
-    limited = group_by_keys(records(), KEYS, most=2)
-    pairs = {pair for left, right in limited.groups.pairs() for pair in zip(left.tolist(), right.tolist(), strict=True)}
+    limited = group_records_by_blocking_keys(records(), KEYS, most=2)
+    pairs = {pair for left, right in limited.groups.generate_pairs() for pair in zip(left.tolist(), right.tolist(), strict=True)}
     report = limited.report.set_index("key")
     assert report.loc["town", "refused_values"] == 1
     assert report.loc["names", "refused_records"] == 3
@@ -70,7 +70,7 @@ def test_levels_are_those_of_comparing_one_by_one(table: int, monkeypatch: pytes
     frame = records()
     left, right = (np.array(side) for side in zip(*itertools.product(range(len(frame)), repeat=2), strict=True))
     encoded = encode_values(frame, NAME.columns)
-    got = Comparer(NAME, encoded.values).levels(encoded.codes[left], encoded.codes[right])
+    got = Comparer(NAME, encoded.values).find_levels_of_codes(encoded.codes[left], encoded.codes[right])
     expected = compare_field(NAME, read_column_values(frame, NAME.columns, left), read_column_values(frame, NAME.columns, right))
     np.testing.assert_array_equal(got, expected)
 
@@ -87,7 +87,9 @@ def test_weight_is_odds_and_bits_and_a_frequent_name_weighs_less() -> None:
 
 def weighed(frame: pd.DataFrame, keys: tuple[BlockingKey, ...], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     fields = Estimated((NAME, TOWN), 0.0)
-    return find_close_pairs(Scorer.for_persons(frame, fields, AS_COUNTED), group_by_keys(frame, keys).groups.pairs(), least)
+    return find_close_pairs(
+        Scorer.for_persons(frame, fields, AS_COUNTED), group_records_by_blocking_keys(frame, keys).groups.generate_pairs(), least
+    )
 
 
 def test_only_what_weighs_enough_is_kept() -> None:
@@ -117,7 +119,7 @@ def test_shares_are_found_without_truth() -> None:
 def test_where_pairs_are_many_some_from_all_over_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimating, "CHUNK_PAIRS", 64)
     frame = pd.DataFrame({"town": np.repeat(np.arange(100), 8).astype(str), "name": ""})
-    groups = group_by_keys(frame, KEYS).groups
+    groups = group_records_by_blocking_keys(frame, KEYS).groups
     pairs, each = sample(groups, 500)
     rows = np.concatenate([left for left, _ in pairs])
     assert len(rows) <= 600

@@ -12,7 +12,7 @@ from pipelines.linkage import linkage_memory
 from pipelines.linkage.common_statistics import CommonStatistics
 from pipelines.linkage.linkage_memory import LinkageMemory
 from pipelines.linkage.model import load_model
-from pipelines.linkage.score import Frequencies
+from pipelines.linkage.score import TokenFrequencies
 from pipelines.resources import code_digest, integer_arrays
 
 
@@ -21,7 +21,7 @@ def some(number: int) -> LinkageMemory:
 
 
 def test_the_newer_takes_the_place_and_what_was_left_goes(tmp_path: Path) -> None:
-    folder, common = tmp_path / "linkage_memory", CommonStatistics(Frequencies({}, {}, {}), {}, (), ())
+    folder, common = tmp_path / "linkage_memory", CommonStatistics(TokenFrequencies({}, {}, {}), {}, (), ())
     linkage_memory.save_memory(folder, "first", common, some(1))
     (tmp_path / ".linkage_memory.part").mkdir()
     (tmp_path / ".linkage_memory.part/pairs.parquet").write_bytes(b"half")
@@ -35,7 +35,7 @@ def test_the_newer_takes_the_place_and_what_was_left_goes(tmp_path: Path) -> Non
 
 
 def test_a_kill_between_the_two_moves_means_a_run_without_memory(tmp_path: Path) -> None:
-    folder, common = tmp_path / "linkage_memory", CommonStatistics(Frequencies({}, {}, {}), {}, (), ())
+    folder, common = tmp_path / "linkage_memory", CommonStatistics(TokenFrequencies({}, {}, {}), {}, (), ())
     linkage_memory.save_memory(folder, "first", common, some(1))
     folder.rename(tmp_path / ".linkage_memory.old")
     assert linkage_memory.load_memory(folder, "first") is None
@@ -44,8 +44,8 @@ def test_a_kill_between_the_two_moves_means_a_run_without_memory(tmp_path: Path)
 
 
 def test_a_memory_of_other_code_is_not_taken_also_where_that_lies_outside_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    hashed = {file for pattern in linkage_memory._CODE for file in code_digest._files_below(code_digest._ROOT.glob(pattern))}
+    hashed = {file for pattern in linkage_memory._CODE for file in code_digest._list_files_below(code_digest._ROOT.glob(pattern))}
     assert {Path(linkage_memory.__file__), Path(integer_arrays.__file__)} <= hashed
-    before = linkage_memory.data_version(load_model(), "landmark")
+    before = linkage_memory.compute_memory_version(load_model(), "landmark")
     monkeypatch.setattr(linkage_memory, "digest_code", lambda *_: "other code")
-    assert linkage_memory.data_version(load_model(), "landmark") != before
+    assert linkage_memory.compute_memory_version(load_model(), "landmark") != before

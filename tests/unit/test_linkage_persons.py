@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from linkage_world import background, number, person, together
 
-from pipelines.linkage import Linked, link, load_model
-from pipelines.linkage.blocking import MAX_RECORDS_PER_VALUE, MAX_RECORDS_WITHOUT_FURTHER, block_persons, group_by_keys
+from pipelines.linkage import LinkageResult, link, load_model
+from pipelines.linkage.blocking import MAX_RECORDS_PER_VALUE, MAX_RECORDS_WITHOUT_FURTHER, block_persons, group_records_by_blocking_keys
 from pipelines.linkage.compare import compare_field
 from pipelines.linkage.score import compute_likelihoods, compute_token_frequencies, encode_persons
 from pipelines.linkage.standardise import build_features, resolve_name_order
@@ -63,7 +63,7 @@ def pairs() -> dict[str, tuple[dict, dict]]:
 
 
 @pytest.fixture(scope="module")
-def linked_pairs() -> Linked:
+def linked_pairs() -> LinkageResult:
     """The background, and each record of `pairs` alone in a separate police file, months apart at other seats."""
     world = background()
     for n, (name, two) in enumerate(pairs().items()):
@@ -197,9 +197,9 @@ def test_what_was_refused_before_and_now_is_not_is_said():
     size = MAX_RECORDS_WITHOUT_FURTHER + 1
     persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": None, "birth_year": None}, index=range(size))
     persons = persons.assign(number=[*["1"] * 3, *map(str, range(10, 7 + size))], birth_date=pd.NaT, register_id=None)
-    before = group_by_keys(persons)
-    assert not group_by_keys(persons, refused=before.refused).moved.any()
-    one_less = group_by_keys(persons.iloc[1:].reset_index(drop=True), refused=before.refused)
+    before = group_records_by_blocking_keys(persons)
+    assert not group_records_by_blocking_keys(persons, refused=before.refused).moved.any()
+    one_less = group_records_by_blocking_keys(persons.iloc[1:].reset_index(drop=True), refused=before.refused)
     assert one_less.moved.all()
 
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from linkage_world import World, background, number, person
 
-from harmonia.comparison.duplicates import changed_persons
+from harmonia.comparison.duplicates import find_reassigned_positions
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from harmonia.review.following import follow_moved_persons
-from pipelines.assets.linkage import _assign_persons
+from pipelines.assets.linkage import _assign_person_ids
 from pipelines.crosswalk import SUCCESSOR_COLUMNS
 from pipelines.linkage import link, load_model
 from pipelines.linkage.list_positions import find_listed_persons
@@ -111,7 +111,7 @@ def test_a_person_keeps_the_id_when_the_place_changes_hands(tmp_path) -> None:
             [("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA, BEN]), ("2014-Q3", [ANNA, DINA])],
         ):
             linked = link(lists(*states).tables)
-            found = _assign_persons(
+            found = _assign_person_ids(
                 linked, pd.DataFrame(columns=SUCCESSOR_COLUMNS), lambda partition: assign_ids(registry, "person", partition)
             )
             ids.append(found.set_index("record_key")["person_id"].to_dict())
@@ -140,5 +140,5 @@ def test_another_person_at_a_place_is_a_finding_of_the_delivery_that_brings_it()
         read_columns(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [ANNA, CARL, BEN])).tables)["person_records"], load_model()
     )
     deliveries = pd.DataFrame({"institution": "police", "delivery": ["2014-Q1", "2014-Q2"], "period": ["2014-Q1", "2014-Q2"], "version": 1})
-    found = changed_persons(places, deliveries)
+    found = find_reassigned_positions(places, deliveries)
     assert found[["delivery", "record_key", "field", "detail"]].to_numpy().tolist() == [["2014-Q2", f"{FILE}/2", "Nr_rendor", "2014-Q1"]]

@@ -25,7 +25,7 @@ def pairs_of(values: list[tuple[int, int]]) -> set[tuple[int, int]]:
 
 
 def made(groups: Groups, fresh: np.ndarray | None = None, chunk: int = 3) -> list[tuple[int, int]]:
-    return [pair for left, right in groups.pairs(fresh, chunk) for pair in zip(left.tolist(), right.tolist(), strict=True)]
+    return [pair for left, right in groups.generate_pairs(fresh, chunk) for pair in zip(left.tolist(), right.tolist(), strict=True)]
 
 
 @settings(max_examples=examples(200))
@@ -33,7 +33,7 @@ def made(groups: Groups, fresh: np.ndarray | None = None, chunk: int = 3) -> lis
 def test_every_pair_comes_once_and_in_order(values: list[tuple[int, int]], chunk: int) -> None:
     found = made(groups_of(values), chunk=chunk)
     assert found == sorted(pairs_of(values))
-    assert made(groups_of(values).distinct(), chunk=chunk) == found
+    assert made(groups_of(values).drop_duplicate_groups(), chunk=chunk) == found
 
 
 @settings(max_examples=examples(200))
@@ -47,5 +47,5 @@ def test_pairs_of_fresh_rows_and_no_others(values: list[tuple[int, int]], fresh:
 @settings(max_examples=examples(100))
 @given(VALUES, st.lists(st.integers(-1, 3), min_size=ROWS, max_size=ROWS))
 def test_pairs_within_parts(values: list[tuple[int, int]], part: list[int]) -> None:
-    found = made(groups_of(values).within(np.array(part)))
+    found = made(groups_of(values).split_by_part(np.array(part)))
     assert found == sorted((a, b) for a, b in pairs_of(values) if part[a] == part[b] >= 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.linkage.blocking import block_persons, group_by_keys
+from pipelines.linkage.blocking import block_persons, group_records_by_blocking_keys
 from pipelines.linkage.compare import MISSING_LEVEL
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.score import compute_likelihoods, compute_token_frequencies, encode_persons
@@ -57,7 +57,9 @@ def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
     persons, model = some_persons(), load_model()
     settings = json.loads(json.dumps(build_splink_settings(model, len(persons))))
     api = splink.DuckDBAPI()
-    linker = splink.Linker(api.register(build_splink_records(persons, model, group_by_keys(persons).groups)), settings, log_level=None)
+    linker = splink.Linker(
+        api.register(build_splink_records(persons, model, group_records_by_blocking_keys(persons).groups)), settings, log_level=None
+    )
     for column, table in build_term_frequencies(persons, model, compute_token_frequencies(encode_persons(persons, model), model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     left, right = np.triu_indices(len(persons), 1)
@@ -101,7 +103,7 @@ def test_every_test_that_a_model_may_name_has_its_sql() -> None:
 def test_the_exported_blocking_rule_gives_the_same_pairs() -> None:
     splink = pytest.importorskip("splink")
     persons, model = pd.concat([some_persons()] * 2, ignore_index=True), load_model()  # values so common that they are narrowed
-    blocks, ours = group_by_keys(persons).groups, block_persons(persons)
+    blocks, ours = group_records_by_blocking_keys(persons).groups, block_persons(persons)
     api = splink.DuckDBAPI()
     linker = splink.Linker(
         api.register(build_splink_records(persons, model, blocks)), build_splink_settings(model, len(persons)), log_level=None

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from linkage_world import World, background, person, together
 
-from pipelines.linkage import link, load_model, solve
+from pipelines.linkage import link, load_model, solve_linkage
 
 OFFICE, CENTRE, POLICE = "ZM-PZ-2012-0007", "QPS/05/117", "2012-PZ-00777"
 WHO = 701
@@ -28,7 +28,7 @@ def police(world: World, persons: list, days: dict[str, str]) -> None:
 
 def bits(world: World, kind: str, *keys: str) -> float:
     """What the pair of files with these keys weighs by `kind` of evidence."""
-    solved = solve(world.tables)
+    solved = solve_linkage(world.tables)
     key, pairs = solved.records.files["record_key"], solved.cases.pairs
     found = [pairs[kind].iloc[n] for n, (a, b) in enumerate(zip(pairs["a"], pairs["b"], strict=True)) if {key[a], key[b]} == set(keys)]
     return float(found[0])
@@ -101,6 +101,6 @@ def test_days_offence_and_form_are_evidence_between_all_files_of_a_victim():
 def test_the_day_of_support_is_a_day_of_the_file():
     world = background(3)
     file_of(world, WHO, DAY)
-    files = solve(world.tables).records.files.set_index("record_key")
+    files = solve_linkage(world.tables).records.files.set_index("record_key")
     assert files.loc[OFFICE, "supported"] == pd.Timestamp(DAY)
     assert files["supported"].notna().sum() == 1

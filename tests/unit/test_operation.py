@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
-from harmonia.lock import run_lock
+from harmonia.lock import lock_home_for_run
 from harmonia.operations import alerts
 from harmonia.registry import open_registry
 from pipelines import schedules
 from pipelines.definitions import build_definitions
 from pipelines.jobs import AUTOMATION, HARMONISE_EVERYTHING
 from pipelines.resources.workplace import Workplace
-from pipelines.sensors import failed_run, inbox_sensor, stable_deliveries
+from pipelines.sensors import build_inbox_sensor, failed_run, select_stable_deliveries
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def deliver(workplace, name, text="x"):
 @pytest.fixture
 def looks(workplace):
     """One look of the sensor after another, as the daemon makes them: (run requests, reason for none)."""
-    sensor = inbox_sensor(workplace)
+    sensor = build_inbox_sensor(workplace)
     with dg.DagsterInstance.ephemeral() as instance:
         cursor = [None]
 
@@ -116,7 +116,7 @@ def test_a_run_whose_process_is_gone_is_closed_and_others_do_not_wait_for_ever(w
     job = build_definitions(workplace).resolve_job_def(HARMONISE_EVERYTHING)
     dead = looks.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     looks()
-    with run_lock(workplace.home):  # as a run that does go on
+    with lock_home_for_run(workplace.home):  # as a run that does go on
         assert "waiting for the current run" in looks()[1]
         assert looks.instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.STARTED
     assert "waiting for the current run" in looks()[1]  # free for a moment may be a run that begins or ends
@@ -136,7 +136,7 @@ def test_a_command_that_holds_the_home_is_waited_for(workplace, looks):
     """A run that met it would fail, and would not be asked for again."""
     deliver(workplace, "police/2013-Q1")
     looks()
-    with run_lock(workplace.home):
+    with lock_home_for_run(workplace.home):
         requests, why = looks()
     assert requests == []
     assert "waiting for the command that holds the home" in why
@@ -183,7 +183,7 @@ def test_a_run_by_hand_that_failed_is_reported_too_and_the_alert_is_on_from_the_
 
 def test_only_what_is_as_before_and_was_not_asked_for_is_still():
     now = {"a": "1", "b": "2", "c": "3", "d": "4"}
-    assert stable_deliveries(now, {"a": "1", "b": "other", "c": "3"}, {"c": "3"}) == {"a": "1"}
+    assert select_stable_deliveries(now, {"a": "1", "b": "other", "c": "3"}, {"c": "3"}) == {"a": "1"}
 
 
 def test_definitions_load_with_sensor_and_schedules(workplace):
@@ -243,7 +243,7 @@ def test_an_alert_goes_to_the_webhook_that_is_set(monkeypatch):
     with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         monkeypatch.setenv(alerts.WEBHOOK, f"http://127.0.0.1:{server.server_port}/")
-        assert alerts.alert("a run failed") == ["log", "webhook"]
+        assert alerts.send_alert("a run failed") == ["log", "webhook"]
     assert handler.received == [{"text": "a run failed"}]
 
 
@@ -258,10 +258,10 @@ def test_a_webhook_that_answers_nonsense_breaks_nothing(monkeypatch):
 
         threading.Thread(target=answer, daemon=True).start()
         monkeypatch.setenv(alerts.WEBHOOK, f"http://127.0.0.1:{server.getsockname()[1]}/")
-        assert alerts.alert("a run failed") == ["log"]
+        assert alerts.send_alert("a run failed") == ["log"]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "file:///etc/passwd"])
 def test_an_alert_that_cannot_be_sent_breaks_nothing(monkeypatch, url):
     monkeypatch.setenv(alerts.WEBHOOK, url)
-    assert alerts.alert("a run failed") == ["log"]
+    assert alerts.send_alert("a run failed") == ["log"]

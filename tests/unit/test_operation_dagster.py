@@ -14,7 +14,7 @@ from harmonia.home import Home
 from pipelines import asset_helpers
 from pipelines.asset_helpers import WRITER_POOL, redact_stage_errors
 from pipelines.checks import delivery_tolerances
-from pipelines.definitions import all_assets
+from pipelines.definitions import list_assets
 from pipelines.resources import lake
 from pipelines.resources.instance import URL_SETTING, install_dagster
 from pipelines.resources.workplace import Workplace
@@ -65,7 +65,7 @@ def test_what_fails_for_good_is_said_as_it_was(tmp_path, monkeypatch):
 
 
 def test_assets_that_write_share_one_slot(tmp_path):
-    pools = {key.to_user_string(): found.op.pool for found in all_assets() for key in found.keys if found.op.pool}
+    pools = {key.to_user_string(): found.op.pool for found in list_assets() for key in found.keys if found.op.pool}
     assert pools == {"landing": WRITER_POOL, "warehouse": WRITER_POOL}
     with _open_instance(Home(tmp_path)) as instance:
         settings = instance.get_concurrency_config()
@@ -75,9 +75,9 @@ def test_assets_that_write_share_one_slot(tmp_path):
 
 @pytest.mark.parametrize("institution", institutions())
 def test_a_delivery_is_due_when_its_contract_says(institution):
-    policy = delivery_tolerances.delivery_freshness(institution)
+    policy = delivery_tolerances.make_freshness_policy(institution)
     monthly = institution == "social_work"
-    assert policy.deadline_cron == ("0 0 11 1,2,3,4,5,6,7,8,9,10,11,12 *" if monthly else "0 0 16 1,4,7,10 *")
+    assert policy.make_deadline_cron == ("0 0 11 1,2,3,4,5,6,7,8,9,10,11,12 *" if monthly else "0 0 16 1,4,7,10 *")
     assert policy.lower_bound_delta.days == (10 if monthly else 15)
 
 

@@ -47,7 +47,7 @@ def findings_by_delivery(*frames: pd.DataFrame, states: Mapping[str, str] | None
     )
     tables = {name: frame if name == "rastet" else frame.iloc[:0] for name in POLICE.tables}
     found: dict[str, set[str]] = {}
-    for row in own_past.find_deviations(POLICE, tables, deliveries):
+    for row in own_past.find_deviations_from_past(POLICE, tables, deliveries):
         found.setdefault(row["delivery"], set()).add(row["rule"].removeprefix("cross-").removesuffix("-unusual"))
     return found
 
@@ -109,7 +109,7 @@ def test_detail_and_value_say_what_is_and_what_is_usual() -> None:
     frame = pd.concat([*past(), rows(LAST, 30, 1)], ignore_index=True)
     deliveries = pd.DataFrame({"institution": "police", "delivery": QUARTERS, "period": QUARTERS, "version": 1, "state": "complete"})
     tables = {name: frame if name == "rastet" else frame.iloc[:0] for name in POLICE.tables}
-    found = own_past.find_deviations(POLICE, tables, deliveries, LAST)
+    found = own_past.find_deviations_from_past(POLICE, tables, deliveries, LAST)
     assert [(row["rule"], row["detail"], row["file"]) for row in found] == [("cross-volume-unusual", "rastet: 30 ≠ 120", "rastet.csv")]
 
 
@@ -118,19 +118,21 @@ def test_the_tails_of_the_negative_binomial(mean: float, index: float, count: in
     size, p = mean / (index - 1), Fraction(1) / Fraction(index)
     assert size == int(size)
     exact = [comb(k + int(size) - 1, k) * p ** int(size) * (1 - p) ** k for k in range(count + 1)]
-    assert own_past._negative_binomial_tails(mean, index, count) == pytest.approx((float(sum(exact)), float(1 - sum(exact[:-1]))), abs=1e-9)
+    assert own_past._compute_negative_binomial_tails(mean, index, count) == pytest.approx(
+        (float(sum(exact)), float(1 - sum(exact[:-1]))), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(("a", "b", "size", "count"), [(3, 5, 30, 4), (3, 5, 30, 30), (40, 2, 12, 0), (1, 1, 9, 5)])
 def test_the_tails_of_the_beta_binomial(a: int, b: int, size: int, count: int) -> None:
     exact = [Fraction(comb(k + a - 1, k) * comb(size - k + b - 1, size - k), comb(size + a + b - 1, size)) for k in range(count + 1)]
-    found = own_past._beta_binomial_tails(size, a / (a + b), 1 / (a + b + 1), count)
+    found = own_past._compute_beta_binomial_tails(size, a / (a + b), 1 / (a + b + 1), count)
     assert found == pytest.approx((float(sum(exact)), float(1 - sum(exact[:-1]))), abs=1e-9)
 
 
 def test_large_numbers_take_the_normal_distribution_near_the_exact_one() -> None:
-    exact = own_past._beta_binomial_tails(own_past._MAX_EXACT_COUNT, 0.3, 1e-5, 15_300)
-    assert own_past._beta_binomial_tails(own_past._MAX_EXACT_COUNT + 1, 0.3, 1e-5, 15_300) == pytest.approx(exact, rel=0.05)
+    exact = own_past._compute_beta_binomial_tails(own_past._MAX_EXACT_COUNT, 0.3, 1e-5, 15_300)
+    assert own_past._compute_beta_binomial_tails(own_past._MAX_EXACT_COUNT + 1, 0.3, 1e-5, 15_300) == pytest.approx(exact, rel=0.05)
 
 
 def test_usual_quarters_are_rarely_reported() -> None:

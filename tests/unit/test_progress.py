@@ -6,12 +6,12 @@ import io
 
 from rich.console import Console
 
-from pipelines.progress import Display
+from pipelines.progress import ProgressDisplay
 
 
 def test_a_line_per_stage_once_all_its_steps_ended() -> None:
     out = io.StringIO()
-    with Display(Console(file=out, width=100)) as display:
+    with ProgressDisplay(Console(file=out, width=100)) as display:
         display.on_plan({"police__raw": "read", "courts__raw": "read", "links": "link"})
         for step, rows in (("police__raw", 1200), ("courts__raw", 34)):
             display.on_start(step)

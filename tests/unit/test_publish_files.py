@@ -13,7 +13,7 @@ from count_world import World
 from harmonia.errors import HarmoniaError
 from warehouse import publish as module
 from warehouse import tables
-from warehouse.count import all_published_tables
+from warehouse.count import compute_published_tables
 from warehouse.publish import publish_stores
 from warehouse.reading import current_folder, open_publication
 from warehouse.stores import Stores, arrange_stores, identified_persons, pseudonym_key, pseudonyms_of
@@ -24,7 +24,7 @@ def published() -> Stores:
     world = World(("2013-Q1",)).case("police", "2013-PR-00001", "c", reported=None, group="other")
     world.person("police", "2013-PR-00001/1", "p", file="2013-PR-00001", full_name="Invented Name", personal_number="1234567892")
     inputs = world.inputs()
-    return arrange_stores(all_published_tables(inputs), identified_persons(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
+    return arrange_stores(compute_published_tables(inputs), identified_persons(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
 
 
 def held(folder: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.pull.errors import PullError
-from pipelines.pull.table_files import value_as_text, write_delimited, write_sqlite
+from pipelines.pull.table_files import convert_value_to_text, write_delimited, write_sqlite
 from sources.contract import ColumnSpec, TableSpec
 
 TABLE = TableSpec("rastet", (ColumnSpec("Nr"), ColumnSpec("Dita", type="date")))
@@ -38,7 +38,7 @@ FORM = {"encoding": "windows-1250", "delimiter": ";", "line_end": "\r\n"}
     ],
 )
 def test_a_value_is_text_as_the_institution_writes_it(value: Any, column: ColumnSpec, expected: str | None) -> None:
-    assert value_as_text(value, column) == expected
+    assert convert_value_to_text(value, column) == expected
 
 
 def test_delimited_text_in_the_declared_dialect(tmp_path: Path) -> None:

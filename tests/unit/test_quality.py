@@ -10,11 +10,11 @@ import pytest
 from count_world import World
 
 from harmonia.scorecard.page import load_texts, render_pages
-from pipelines.checks.quality import newest_quality_state
+from pipelines.checks.quality import get_newest_quality_state
 from schemas.findings import DIMENSIONS, LANGUAGES
 from schemas.findings import complete_columns as findings_of
 from sources.contract import institutions
-from warehouse.count import CountInputs, counting_models
+from warehouse.count import CountInputs, open_counting_models
 
 PERIODS = ["2013-Q1", "2013-Q2", "2013-Q3"]
 
@@ -38,8 +38,8 @@ def findings(*rows: tuple[str, str | None, str, str]) -> pd.DataFrame:
 
 
 def quality(inputs: CountInputs) -> pd.DataFrame:
-    with counting_models(inputs) as models:
-        return models.frame("quality")
+    with open_counting_models(inputs) as models:
+        return models.read_frame("quality")
 
 
 def scored(there: pd.DataFrame, held: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -160,8 +160,8 @@ def test_a_record_in_more_figures_weighs_more() -> None:
 
 def test_the_check_says_not_applicable_and_does_not_call_it_passed() -> None:
     table = scored(deliveries(("courts", PERIODS[0], "complete")), lineage(("courts", PERIODS[0], "x")), findings())
-    assert newest_quality_state(table, "courts", "validity")[0] == "within"
-    assert newest_quality_state(table, "police", "validity")[0] == "not_applicable"
+    assert get_newest_quality_state(table, "courts", "validity")[0] == "within"
+    assert get_newest_quality_state(table, "police", "validity")[0] == "not_applicable"
 
 
 @pytest.mark.parametrize("institution", institutions())

@@ -44,7 +44,7 @@ def test_small_letters_among_capitals_and_signs_at_a_word_are_no_words() -> None
 
 
 def test_a_file_of_few_words_is_read_as_the_delivery_beside_it() -> None:
-    alone, beside = "AĆIMOVIĆ;1\r\n".encode("cp852"), encoding.eight_bit_words(text(RASTET).encode("cp852"))
+    alone, beside = "AĆIMOVIĆ;1\r\n".encode("cp852"), encoding.count_eight_bit_words(text(RASTET).encode("cp852"))
     assert encoding.decode(alone, "windows-1250", evidence=EncodingEvidence(AGREED, beside))[0] == "AĆIMOVIĆ;1\r\n"
 
 

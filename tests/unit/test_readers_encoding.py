@@ -46,18 +46,18 @@ def test_what_was_encoded_twice_comes_back(text: str, through: str) -> None:
         twice = text.encode("utf-8").decode(through)
     except UnicodeDecodeError:
         return
-    assert encoding.repair_encoded_twice(twice) == text
+    assert encoding.repair_text_encoded_twice(twice) == text
 
 
 @pytest.mark.parametrize("through", ["windows-1252", "windows-1250"])
 def test_a_cyrillic_name_that_was_encoded_twice_comes_back(through: str) -> None:
     twice = "".join(b.decode(through, errors="ignore") or b.decode("latin-1") for b in (bytes([x]) for x in "Жарко Ђорђевић".encode()))
-    assert encoding.repair_encoded_twice(twice) == "Жарко Ђорђевић"
+    assert encoding.repair_text_encoded_twice(twice) == "Жарко Ђорђевић"
 
 
 @given(st.text(alphabet="abcëçšžčćđËÇŠŽĐЖђњ .'-", max_size=30).filter(lambda t: t.count("Đ") < 3))
 def test_right_text_is_left_alone(text: str) -> None:
-    assert encoding.repair_encoded_twice(text) == text
+    assert encoding.repair_text_encoded_twice(text) == text
 
 
 def test_repair_says_where_and_keeps_what_was_delivered() -> None:

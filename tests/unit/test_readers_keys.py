@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sources import contract
-from sources.readers.file_reading import key_part, record_key
+from sources.readers.file_reading import read_key_part, record_key
 
 PERSONAT = contract.load("police").tables["personat"]
 REGISTER = contract.load("corrections").tables["te_burgosurit"]
@@ -23,12 +23,12 @@ DEFENDANT = contract.load("courts").tables["i_pandehur"]
     ],
 )
 def test_a_case_number_of_fixed_length_is_whole_or_no_key(value: str | None, whole: bool, key: str | None) -> None:
-    assert key_part(PERSONAT.column("Nr_rastit"), value, whole) == key
+    assert read_key_part(PERSONAT.column("Nr_rastit"), value, whole) == key
 
 
 def test_a_running_number_may_have_lost_digits() -> None:
-    assert key_part(PERSONAT.column("Nr_rendor"), "1", whole=True) == "1"
-    assert key_part(PERSONAT.column("Nr_rendor"), "1", whole=False) is None
+    assert read_key_part(PERSONAT.column("Nr_rendor"), "1", whole=True) == "1"
+    assert read_key_part(PERSONAT.column("Nr_rendor"), "1", whole=False) is None
 
 
 @pytest.mark.parametrize(

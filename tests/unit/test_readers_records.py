@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.readers.delimited import records, split_lines, split_record
+from sources.readers.delimited import split_lines, split_record, split_records
 from sources.readers.file_reading import FileReading
 
 CELL = st.text(alphabet='ab ;"\r\në', max_size=8)
@@ -24,17 +24,18 @@ def test_what_rfc_4180_wrote_is_read_back(row: list[str]) -> None:
 def test_records_and_their_lines(rows: list[list[str]]) -> None:
     text = "u;v;w;x;y;z\r\n" + "".join(";".join(map(_quote, row)) + "\r\n" for row in rows)
     lines = split_lines(text, text.encode())
-    found, first, after = records(lines, ";", 6, FileReading("f.csv"))
+    found, first, after = split_records(lines, ";", 6, FileReading("f.csv"))
     assert found == [list("uvwxyz"), *rows]
     assert first[1:] == after[:-1]
     assert after[-1] == len(lines.text)
-    assert b"\n".join(lines.raw(a, b) for a, b in zip(first, after, strict=True)).replace(b"\r", b"\n").count(b"\n") == len(lines.text) - 1
+    raw = b"\n".join(lines.raw_lines(a, b) for a, b in zip(first, after, strict=True))
+    assert raw.replace(b"\r", b"\n").count(b"\n") == len(lines.text) - 1
 
 
 @given(st.text(alphabet='a;"\r\n', max_size=60))
 def test_no_line_is_lost_whatever_the_quotes(text: str) -> None:
     lines = split_lines(text, text.encode())
-    found, first, after = records(lines, ";", 3, FileReading("f.csv"))
+    found, first, after = split_records(lines, ";", 3, FileReading("f.csv"))
     assert first == [0, *after[:-1]][: len(first)]
     assert (after[-1] if after else 0) == len(lines.text)
     assert len(found) == len(first)

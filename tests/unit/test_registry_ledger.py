@@ -8,7 +8,15 @@ import pytest
 from landing_world import World
 from sqlalchemy import select
 
-from harmonia.registry.ledger import DeliveryState, begin_run, deliveries, end_run, first_run, record_state, record_states
+from harmonia.registry.ledger import (
+    DeliveryState,
+    begin_run,
+    end_run,
+    find_start_of_first_run,
+    read_deliveries,
+    record_state,
+    record_states,
+)
 from harmonia.registry.tables import Problem, Run
 
 
@@ -18,7 +26,7 @@ def world(tmp_path: Path) -> World:
 
 
 def test_a_killed_run_is_closed_by_the_next(world: World) -> None:
-    assert first_run(world.registry) is None
+    assert find_start_of_first_run(world.registry) is None
     begin_run(world.registry)
     second = begin_run(world.registry)
     end_run(world.registry, second, "published")
@@ -26,7 +34,7 @@ def test_a_killed_run_is_closed_by_the_next(world: World) -> None:
         runs = session.scalars(select(Run).order_by(Run.id)).all()
     assert [run.outcome for run in runs] == ["killed", "published"]
     assert all(run.finished is not None and run.finished >= run.started for run in runs)
-    assert first_run(world.registry) == runs[0].started
+    assert find_start_of_first_run(world.registry) == runs[0].started
 
 
 def test_states_are_kept_with_their_counts(world: World) -> None:
@@ -35,7 +43,7 @@ def test_states_are_kept_with_their_counts(world: World) -> None:
     record_states(world.registry, [DeliveryState("courts", "2013-Q2", "partial", {"read": 10, "quarantined": 2})])
     record_state(world.registry, "courts", "2013-Q2", "complete")
     with world.registry.read() as session:
-        (delivery,) = deliveries(session)
+        (delivery,) = read_deliveries(session)
     assert (delivery.state, delivery.read, delivery.quarantined, delivery.accepted) == ("complete", 10, 2, None)
 
 

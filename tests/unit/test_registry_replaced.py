@@ -28,14 +28,14 @@ def opened(home: Home) -> Registry:
 def ran(home: Home) -> None:
     registry = opened(home)
     begin_run(registry)
-    published_seal.remember_seal(home, registry)
+    published_seal.store_newest_seal(home, registry)
     registry.close()
 
 
 def held(home: Home) -> None:
     registry = opened(home)
     try:
-        published_seal.require_seal(home, registry)
+        published_seal.require_current_registry(home, registry)
     finally:
         registry.close()
 

@@ -47,7 +47,7 @@ def lived(registry: Registry) -> Registry:
 
 def broken(registry: Registry) -> list[str]:
     with registry.read() as session:
-        return seal.integrity_problems(session)
+        return seal.find_integrity_problems(session)
 
 
 @pytest.fixture
@@ -58,18 +58,18 @@ def registry(tmp_path: Path) -> Registry:
 def test_what_the_pipeline_enters_breaks_no_seal(registry: Registry) -> None:
     assert broken(registry) == []
     with registry.read() as session:
-        number, digest = seal.newest_seal(session)
+        number, digest = seal.read_newest_seal(session)
         assert number == len(session.scalars(select(Seal)).all()) > 5
-        assert seal.has_digest(session, number, digest)
+        assert seal.seal_has_digest(session, number, digest)
 
 
 def test_a_transaction_that_enters_nothing_adds_no_seal(registry: Registry) -> None:
     with registry.read() as session:
-        before = seal.newest_seal(session)
+        before = seal.read_newest_seal(session)
     with registry.write():
         pass
     with registry.read() as session:
-        assert seal.newest_seal(session) == before
+        assert seal.read_newest_seal(session) == before
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ def test_an_edit_is_found_and_named(registry: Registry, edit: str, message: str)
 
 def test_a_ledger_with_a_new_seal_is_found_by_an_older_seal(registry: Registry) -> None:
     with registry.read() as session:
-        known = seal.newest_seal(session)
+        known = seal.read_newest_seal(session)
     with registry.write() as session:
         session.execute(text("UPDATE audit SET who = 'another'"))
         session.execute(text("DELETE FROM seal"))
         seal.add_seal(session)
     assert broken(registry) == []
     with registry.read() as session:
-        assert not seal.has_digest(session, *known)
+        assert not seal.seal_has_digest(session, *known)
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_a_server_seals_the_same(tmp_path: Path) -> None:
             with registry.engine.connect() as connection:
                 connection.execute(text(edit))
                 with registry.sessions(bind=connection) as session:
-                    assert seal.integrity_problems(session) != [], edit
+                    assert seal.find_integrity_problems(session) != [], edit
                 connection.rollback()
         assert broken(registry) == []
         registry.close()

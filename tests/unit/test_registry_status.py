@@ -14,7 +14,7 @@ from sqlalchemy import update
 from harmonia.registry.ledger import begin_run, record_state
 from harmonia.registry.tables import Delivery, Run
 from harmonia.status import STATUS_COLUMNS, list_delivery_states, render_calendar
-from pipelines.landing.store import UnreadableError
+from pipelines.landing.store import FileUnreadableError
 from sources.contract import institutions
 
 
@@ -108,9 +108,9 @@ def test_a_folder_of_which_nothing_could_be_landed_is_missing(world: World, monk
     world.put("courts/2013-Q2/smil.xml", "a")
 
     def refuse(*_: object) -> None:
-        raise UnreadableError("Permission denied")
+        raise FileUnreadableError("Permission denied")
 
-    monkeypatch.setattr("pipelines.landing.ingest._InboxPass._read_file", refuse)
+    monkeypatch.setattr("pipelines.landing.ingest._InboxPass._stage_file", refuse)
     assert [row[2] for row in status_rows(world, "courts", world.inbox)] == ["received"]
     world.land()
     assert status_rows(world, "courts", world.inbox) == [

@@ -69,7 +69,7 @@ def copied(filled: Path, tmp_path: Path) -> Iterator[Registry]:
 
 def found(registry: Registry) -> list[str]:
     with registry.read() as session:
-        return seal.integrity_problems(session)
+        return seal.find_integrity_problems(session)
 
 
 def tampered(registry: Registry, *edits: str) -> list[str]:
@@ -122,7 +122,7 @@ def test_a_registry_exchanged_for_an_older_one_is_found(copied: Registry) -> Non
     registry = open_registry(workplace.registry)
     with registry.write() as session:
         session.add(Audit(at=now(), who="a", action="looked", subject="P0000002"))
-    published_seal.remember_seal(workplace.home, registry)
+    published_seal.store_newest_seal(workplace.home, registry)
     registry.close()
     problems = [line for line in verify_home(workplace) if line.startswith("ledger")]
     assert problems == []

@@ -9,7 +9,7 @@ from tests.release_world import VERSIONS, signed, source, units
 from warehouse.disclosure import policy
 from warehouse.releases.diff import exact_differences
 from warehouse.releases.exact import counts_to_frame, exact_counts
-from warehouse.releases.reasons import Snapshot, changed_units, record_keys
+from warehouse.releases.reasons import Snapshot, record_keys, units_counted_differently
 
 VICTIMS = "victims_identified"
 PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"]
@@ -34,7 +34,7 @@ def ten():
 
 
 def reasons(old: Snapshot, new: Snapshot) -> list[str]:
-    return changed_units(old, new)["reason"].tolist()
+    return units_counted_differently(old, new)["reason"].tolist()
 
 
 def test_a_record_delivered_for_the_first_time(ten):
@@ -89,9 +89,9 @@ def test_every_difference_of_a_figure_adds_up_over_its_reasons(tmp_path, ten):
 def test_the_records_behind_a_change_are_named(ten):
     counted, records = ten
     old, new = snapshot(counted[:9], records[:9]), snapshot(counted, records)
-    assert record_keys(changed_units(old, new), old, new)["record_key"].tolist() == [records[9]["record_key"]]
+    assert record_keys(units_counted_differently(old, new), old, new)["record_key"].tolist() == [records[9]["record_key"]]
 
 
 def _programme(tmp_path):
     signed(tmp_path / "home")
-    return policy.load(tmp_path / "home").programme
+    return policy.load_policy(tmp_path / "home").programme

@@ -10,7 +10,7 @@ import yaml
 
 from harmonia.errors import HarmoniaError
 from tests.release_world import release, reported, signed, source, units
-from warehouse.count import cause_meanings
+from warehouse.count import meanings_of_bridge_causes
 from warehouse.disclosure import policy
 from warehouse.disclosure_risk.intruder import Disclosure, TableName
 from warehouse.indicators import indicators
@@ -100,7 +100,7 @@ def test_a_touched_file_is_found(home):
     with pytest.raises(HarmoniaError, match=r"2014-03-31 was modified: .*cube\.csv"):
         open_release(home / "releases")
     with pytest.raises(HarmoniaError, match="was modified"):
-        folder.verified_chain(home / "releases")
+        folder.verify_release_chain(home / "releases")
 
 
 def test_a_changed_older_release_is_found_even_with_its_sums_put_right(home):
@@ -110,12 +110,12 @@ def test_a_changed_older_release_is_found_even_with_its_sums_put_right(home):
     manifest = old / "public" / "manifest.json"
     manifest.write_bytes(manifest.read_bytes().replace(b"A Coordinator", b"Another One"))
     (old / "SHA256SUMS").write_bytes(
-        folder.checksum_lines(
+        folder.checksum_file_content(
             {p.relative_to(old).as_posix(): p.read_bytes() for p in old.rglob("*") if p.is_file() and p.name != "SHA256SUMS"}
         )
     )
     with pytest.raises(HarmoniaError, match="2014-09-30 was created after 2014-03-31"):
-        folder.verified_chain(home / "releases")
+        folder.verify_release_chain(home / "releases")
 
 
 def test_a_release_that_counts_earlier_records_prints_each_form_by_its_name(home):
@@ -149,7 +149,7 @@ def test_a_release_of_the_first_format_is_refused_with_the_way_out(home):
     manifest = where / "public" / "manifest.json"
     manifest.write_bytes(manifest.read_bytes().replace(b'"format": 2', b'"format": 1'))
     (where / "SHA256SUMS").write_bytes(
-        folder.checksum_lines(
+        folder.checksum_file_content(
             {p.relative_to(where).as_posix(): p.read_bytes() for p in where.rglob("*") if p.is_file() and p.name != "SHA256SUMS"}
         )
     )
@@ -173,19 +173,19 @@ def test_releases_come_in_order(home):
 
 def test_nothing_is_published_without_a_signature(tmp_path):
     with pytest.raises(HarmoniaError, match=r"not signed .*release sign"):
-        policy.load(tmp_path)
+        policy.load_policy(tmp_path)
 
 
 def test_a_policy_changed_after_it_was_signed_is_refused(home):
     path = home / policy.POLICY
     path.write_text(path.read_text("utf-8").replace("threshold: 5", "threshold: 3"), "utf-8")
     with pytest.raises(HarmoniaError, match="was changed after it was signed"):
-        policy.load(home)
+        policy.load_policy(home)
 
 
 def test_another_key_cannot_sign(home, tmp_path):
     with pytest.raises(HarmoniaError, match="does not match"):
-        policy.sign(home, tmp_path / "other.pem", "Somebody", "2014-02-01")
+        policy.sign_policy(home, tmp_path / "other.pem", "Somebody", "2014-02-01")
 
 
 def test_an_unknown_language_is_refused(home):
@@ -259,7 +259,7 @@ def test_a_stricter_policy_is_not_held_up_by_what_was_printed_before(tmp_path):
     release(home, "2015-03-31", persons)
     signed(home, yaml.safe_dump(text, sort_keys=False))
     release(home, "2015-09-30", persons)
-    assert folder.verified_chain(home / "releases") == ["2015-03-31", "2015-09-30"]
+    assert folder.verify_release_chain(home / "releases") == ["2015-03-31", "2015-09-30"]
 
 
 def test_a_release_that_cannot_be_made_safe_is_refused(home, monkeypatch):
@@ -299,7 +299,7 @@ def test_figures_as_reported_and_causes_tell_no_small_number(home, steps, printe
     rows = opened.table("bridge")
     assert [(None if pd.isna(n) else int(n), status) for n, status in zip(rows["n"], rows["status"], strict=True)] == lines
     named = [cause for joined in rows["cause"] for cause in joined.split("+")]
-    assert sorted(named) == (sorted(cause_meanings()) if lines else [])
+    assert sorted(named) == (sorted(meanings_of_bridge_causes()) if lines else [])
 
 
 def test_as_reported_does_not_stay_where_that_would_tell_its_new_value(home):

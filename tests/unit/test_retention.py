@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from harmonia.cli.main import app
 from harmonia.home import Home
-from harmonia.operations.retention.expired import find_expired, remove, rules
+from harmonia.operations.retention.expired import find_expired_items, read_retention_rules, remove_expired_items
 from harmonia.registry import open_registry
 from pipelines.landing import land_deliveries
 from pipelines.resources.workplace import Workplace
@@ -43,7 +43,7 @@ def place(tmp_path: Path) -> Workplace:
 
 
 def items(place: Workplace, today: date) -> dict[str, int]:
-    return {one.rule.store: one.items for one in find_expired(place, today)}
+    return {one.rule.store: one.items for one in find_expired_items(place, today)}
 
 
 def test_nothing_is_past_its_time_on_the_day_of_the_receipt_but_what_is_old_already(place):
@@ -53,16 +53,21 @@ def test_nothing_is_past_its_time_on_the_day_of_the_receipt_but_what_is_old_alre
 
 def test_what_is_past_its_time_goes_and_the_receipt_stays(place):
     assert items(place, LATER)["feedback"] == 2
-    remove(place, find_expired(place, LATER))
+    remove_expired_items(place, find_expired_items(place, LATER))
     assert [path.name for path in (place.home.feedback / "police" / "2013-Q1").iterdir()] == ["receipt.sq.html"]
     assert not (place.home.root.parent / ".home.trial.abc").exists()
-    assert {one.store for one in rules().values() if one.removed_by == "command"} == {"feedback", "logs", "dagster", "trials"}
+    assert {one.store for one in read_retention_rules().values() if one.removed_by == "command"} == {
+        "feedback",
+        "logs",
+        "dagster",
+        "trials",
+    }
 
 
 def test_landing_is_listed_and_never_removed(place):
     far = datetime.now(UTC).date() + timedelta(days=3660)
     assert items(place, far)["landing"] == 1
-    remove(place, find_expired(place, far))
+    remove_expired_items(place, find_expired_items(place, far))
     assert items(place, far)["landing"] == 1
 
 
@@ -74,7 +79,7 @@ def test_old_runs_leave_dagsters_history(place):
         dg.materialize([something], instance=instance)
     far = datetime.now(UTC).date() + timedelta(days=401)
     assert items(place, far)["dagster"] == 1
-    remove(place, find_expired(place, far))
+    remove_expired_items(place, find_expired_items(place, far))
     assert items(place, far)["dagster"] == 0
 
 
@@ -82,7 +87,7 @@ def test_the_command_shows_every_store_and_removes_only_when_asked(place):
     words = ["retention", "--home", str(place.home.root), "--today", LATER.isoformat()]
     said = CliRunner().invoke(app, words)
     assert said.exit_code == 0, said.output
-    assert all(name in said.output for name in rules())
+    assert all(name in said.output for name in read_retention_rules())
     assert items(place, LATER)["feedback"] == 2
     assert "removed" in CliRunner().invoke(app, [*words, "--apply"]).output
     assert items(place, LATER)["feedback"] == 0
@@ -90,7 +95,7 @@ def test_the_command_shows_every_store_and_removes_only_when_asked(place):
 
 def test_the_page_on_governance_tells_every_store_and_its_days():
     text = (Path(__file__).parents[2] / "docs" / "reference" / "governance.md").read_text("utf-8")
-    for rule in rules().values():
+    for rule in read_retention_rules().values():
         row = next((line for line in text.splitlines() if line.startswith(f"| {rule.store} ")), "")
         assert row, rule.store
         assert rule.days is None or str(rule.days) in row or rule.days == "contract", row

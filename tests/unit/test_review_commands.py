@@ -18,7 +18,7 @@ from harmonia.home import Home
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Audit
 from harmonia.review.judgements import combine_judgements, read_judgements
-from harmonia.review.pairs import PAIR, pair_ids
+from harmonia.review.pairs import PAIR, compute_pair_ids
 from harmonia.review.published import PublishedRun
 from harmonia.review.sampling import count_labels, read_sampled_pairs
 
@@ -169,7 +169,7 @@ def test_a_blind_sample_goes_out_without_weights_comes_back_and_is_measured(type
     assert not {"weight", "decision", "moves", "stratum"} & set(at)
     registry = open_registry(Home(home).registry_url)
     shown = [sheet.cell(row, at["pair"]).value for row in range(2, sheet.max_row + 1)]
-    assert shown == pair_ids(read_sampled_pairs(registry)).tolist()
+    assert shown == compute_pair_ids(read_sampled_pairs(registry)).tolist()
     for row in range(2, sheet.max_row + 1):
         sheet.cell(row, at["verdict"]).value = "same" if row % 2 else "different"
         sheet.cell(row, at["steward"]).value = "Ana"
@@ -189,7 +189,7 @@ def test_a_blind_sample_goes_out_without_weights_comes_back_and_is_measured(type
 def test_judgements_given_with_the_weight_in_view_label_no_sample(typed, home):
     typed("sample", "--pairs", 5, "--home", home)
     registry = open_registry(Home(home).registry_url)
-    pair = pair_ids(read_sampled_pairs(registry)).iloc[0]
+    pair = compute_pair_ids(read_sampled_pairs(registry)).iloc[0]
     typed("decide", pair, "same", "--why", "x", "--home", home, by="Ana")
     assert count_labels(registry, 1)["same"].sum() == 0
     typed("decide", pair, "same", "--why", "x", "--blind", "--home", home, by="Ana")

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from review_world import canonical
 from volume import examples
 
-from harmonia.review.pairs import PAIR, one_pair
+from harmonia.review.pairs import PAIR, make_pair
 from pipelines.linkage import link, load_model
-from pipelines.linkage.cluster import JoiningRules, agglomerate, build_weighted_pairs
-from pipelines.linkage.constraints import Constraints, are_contradicted
+from pipelines.linkage.cluster import JoiningRules, build_weighted_pairs, form_clusters_by_agglomeration
+from pipelines.linkage.constraints import Constraints, are_judgements_contradicted
 
 
 def judgements(*rows: tuple[str, str, str]) -> pd.DataFrame:
     """Verdict and two police person records each, in order."""
-    parts = [one_pair("person", "police", a, "police", b).assign(verdict=verdict) for verdict, a, b in rows]
+    parts = [make_pair("person", "police", a, "police", b).assign(verdict=verdict) for verdict, a, b in rows]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*PAIR, "verdict"], dtype="str")
 
 
@@ -37,7 +37,7 @@ def constraints(same: list[tuple[int, int]], apart: list[tuple[int, int]]) -> Co
 def groups(size: int, weights: dict[tuple[int, int], float], decided: Constraints) -> list[int]:
     left, right = (np.array([pair[n] for pair in weights], dtype="int64") for n in (0, 1))
     pairs = build_weighted_pairs(left, right, np.array(list(weights.values()), dtype="float64"))
-    return agglomerate(size, pairs, JoiningRules(0.7), constraints=decided).tolist()
+    return form_clusters_by_agglomeration(size, pairs, JoiningRules(0.7), constraints=decided).tolist()
 
 
 def test_same_joins_what_was_never_compared():
@@ -54,19 +54,19 @@ def test_different_holds_between_whole_clusters():
 def test_same_prevails_over_a_veto():
     pairs = build_weighted_pairs(np.array([0]), np.array([1]), np.array([-1000.0]))
     pairs = type(pairs)(**{**vars(pairs), "veto": np.array([True])})
-    assert agglomerate(2, pairs, JoiningRules(0.7), constraints=constraints([(0, 1)], [])).tolist() == [0, 0]
+    assert form_clusters_by_agglomeration(2, pairs, JoiningRules(0.7), constraints=constraints([(0, 1)], [])).tolist() == [0, 0]
 
 
 def test_of_contradicting_judgements_those_that_keep_apart_hold():
     said = judgements(("same", "a", "b"), ("same", "b", "c"), ("different", "a", "c"), ("same", "d", "e"))
-    assert are_contradicted(said).tolist() == [False, True, False, False]
+    assert are_judgements_contradicted(said).tolist() == [False, True, False, False]
 
 
 @settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.sampled_from(["same", "different"]), st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=25))
 def test_what_does_not_clash_can_be_obeyed_all_together(rows):
     said = judgements(*(row for row in rows if row[1] != row[2]))
-    obeyed = said[~are_contradicted(said)]
+    obeyed = said[~are_judgements_contradicted(said)]
     names = sorted("abcdef")
     number = {name: n for n, name in enumerate(names)}
     pairs = {
@@ -86,11 +86,11 @@ def test_judgements_on_persons_and_cases_take_effect_and_are_reported():
     assert cases["police", "2013-PR-00001"] != cases["police", "2013-PR-00002"]
     said = pd.concat(
         [
-            one_pair("person", "police", "2013-PR-00001/1", "prosecution", "5001").assign(verdict="different"),
-            one_pair("case", "police", "2013-PR-00001", "police", "2013-PR-00002").assign(verdict="same"),
-            one_pair("case", "police", "2013-PR-00003", "prosecution", "1003").assign(verdict="different"),
-            one_pair("case", "police", "gone", "prosecution", "1003").assign(verdict="same"),
-            one_pair("case", "police", "2013-PR-00004", "prosecution", "1005").assign(verdict="disputed"),
+            make_pair("person", "police", "2013-PR-00001/1", "prosecution", "5001").assign(verdict="different"),
+            make_pair("case", "police", "2013-PR-00001", "police", "2013-PR-00002").assign(verdict="same"),
+            make_pair("case", "police", "2013-PR-00003", "prosecution", "1003").assign(verdict="different"),
+            make_pair("case", "police", "gone", "prosecution", "1003").assign(verdict="same"),
+            make_pair("case", "police", "2013-PR-00004", "prosecution", "1005").assign(verdict="disputed"),
         ],
         ignore_index=True,
     )
@@ -124,13 +124,13 @@ def benchmark():
 
 
 def test_judgements_half_against_the_machine_hold_with_another_model(benchmark, tmp_path):
-    from harmonia.review.sampling import decided_pairs
+    from harmonia.review.sampling import list_decided_pairs
     from pipelines.linkage.candidates import list_candidate_pairs
 
     tables = canonical(48)
     free = link(tables)
     clusters = pd.concat([free.cases.assign(entity="case"), free.persons.assign(entity="person")], ignore_index=True)
-    said = benchmark.judged(decided_pairs(list_candidate_pairs(tables)[0], clusters), clusters, 40, seed=3)
+    said = benchmark.judged(list_decided_pairs(list_candidate_pairs(tables)[0], clusters), clusters, 40, seed=3)
     assert len(said) >= 30
     assert said["against"].sum() >= len(said) // 2 - 2
     for model in (load_model(), benchmark.perturbed(load_model(), seed=1)):

@@ -11,7 +11,7 @@ import pytest
 from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry, open_registry
 from harmonia.review.judgements import combine_judgements, enter_judgements, normalise_text, read_judgements
-from harmonia.review.pairs import PAIR, one_pair, order_pairs, pair_ids, parse_pair
+from harmonia.review.pairs import PAIR, compute_pair_ids, make_pair, order_pairs, parse_pair
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def said(
     verdict: str, steward: str = "Ana", pair: str = "ab", why: str = "seen", origin: str | None = None, blind: bool = False
 ) -> pd.DataFrame:
     """A judgement on the records named by two letters."""
-    one = one_pair("person", "police", pair[0], "courts", pair[1])
+    one = make_pair("person", "police", pair[0], "courts", pair[1])
     return one.assign(verdict=verdict, steward=steward, why=why, model="m", weight=1.0, blind=blind, origin=origin)
 
 
@@ -33,17 +33,17 @@ def effective_verdicts(registry: Registry) -> dict[str, str]:
 
 
 def test_a_pair_has_one_name_whichever_record_comes_first():
-    straight, turned = one_pair("case", "police", "x", "courts", "y"), one_pair("case", "courts", "y", "police", "x")
+    straight, turned = make_pair("case", "police", "x", "courts", "y"), make_pair("case", "courts", "y", "police", "x")
     assert straight.equals(turned)
-    assert pair_ids(straight).iloc[0] == pair_ids(turned).iloc[0]
-    assert parse_pair(pair_ids(straight).iloc[0]) == pair_ids(straight).iloc[0]
+    assert compute_pair_ids(straight).iloc[0] == compute_pair_ids(turned).iloc[0]
+    assert parse_pair(compute_pair_ids(straight).iloc[0]) == compute_pair_ids(straight).iloc[0]
     typed = parse_pair("case:courts:y~police:x")
     assert isinstance(typed, pd.DataFrame)
     assert typed.equals(straight)
 
 
 def test_records_of_one_institution_are_ordered_by_key():
-    assert one_pair("case", "police", "2", "police", "1")[["key_a", "key_b"]].iloc[0].tolist() == ["1", "2"]
+    assert make_pair("case", "police", "2", "police", "1")[["key_a", "key_b"]].iloc[0].tolist() == ["1", "2"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from harmonia.review.estimating import estimate
+from harmonia.review.estimating import estimate_accuracy
 from harmonia.review.strata import allocate_draws, draw_pairs, stratify_pairs
 
 
@@ -77,14 +77,14 @@ def test_intervals_hold_the_truth_as_often_as_they_say(wrong):
     truth = {"precision": right.sum() / population["joined"].sum(), "recall": right.sum() / population["true"].sum()}
     held = dict.fromkeys(truth, 0)
     for seed in range(40):
-        for row in estimate(labels(*draw_pairs(population, 300, seed))).itertuples():
+        for row in estimate_accuracy(labels(*draw_pairs(population, 300, seed))).itertuples():
             held[row.measure] += row.low <= truth[row.measure] + 1e-12 and truth[row.measure] <= row.high + 1e-12
     assert min(held.values()) >= 36
 
 
 def test_a_sample_of_everything_is_the_truth_without_an_interval():
     population = pairs(joined=50, refused=80, wrong=0.1)
-    found = estimate(labels(*draw_pairs(population, 1000, 1))).set_index("measure")
+    found = estimate_accuracy(labels(*draw_pairs(population, 1000, 1))).set_index("measure")
     right = (population["joined"] & population["true"]).sum()
     assert found.loc["precision", ["estimate", "low", "high"]].tolist() == pytest.approx([right / 50] * 3)
     assert found.loc["recall", ["estimate", "low", "high"]].tolist() == pytest.approx([right / population["true"].sum()] * 3)
@@ -92,7 +92,7 @@ def test_a_sample_of_everything_is_the_truth_without_an_interval():
 
 def test_unsure_widens_the_interval_and_moves_no_estimate():
     one = pd.DataFrame({"entity": ["case"], "joined": [True], "pairs": [500], "same": [90], "different": [0], "unsure": [0]})
-    sure, unsure = (estimate(frame).set_index("measure").loc["precision"] for frame in (one, one.assign(unsure=10)))
+    sure, unsure = (estimate_accuracy(frame).set_index("measure").loc["precision"] for frame in (one, one.assign(unsure=10)))
     assert sure["estimate"] == unsure["estimate"] == 1.0
     assert unsure["low"] < sure["low"]
     assert (unsure["labelled"], unsure["unsure"]) == (90, 10)
@@ -100,7 +100,7 @@ def test_unsure_widens_the_interval_and_moves_no_estimate():
 
 def test_nothing_labelled_says_nothing():
     one = pd.DataFrame({"entity": ["case"], "joined": [True], "pairs": [5], "same": [0], "different": [0], "unsure": [0]})
-    found = estimate(one).set_index("measure")
+    found = estimate_accuracy(one).set_index("measure")
     assert np.isnan(found.loc["precision", "estimate"])
 
 
@@ -108,6 +108,6 @@ def test_a_missed_match_in_a_large_stratum_weighs_as_much_as_the_pairs_that_it_r
     strata = pd.DataFrame(
         {"entity": "case", "joined": [True, False], "pairs": [100, 1000], "same": [100, 1], "different": [0, 99], "unsure": 0}
     )
-    found = estimate(strata).set_index("measure")
+    found = estimate_accuracy(strata).set_index("measure")
     assert found.loc["recall", "estimate"] == pytest.approx(100 / 110)
     assert found.loc["precision", "high"] == found.loc["precision", "low"] == 1.0

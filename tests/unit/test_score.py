@@ -9,7 +9,7 @@ import pytest
 from count_world import World
 
 from harmonia.errors import HarmoniaError
-from warehouse.count import all_published_tables
+from warehouse.count import compute_published_tables
 from warehouse.publish import publish_stores
 from warehouse.score import STRATEGY, pairwise_accuracy, record_differences, score_warehouse
 from warehouse.stores import arrange_stores, identified_persons
@@ -22,7 +22,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world.case("police", "B", "ours2", reported="2013-01-06", group="other")
     world.person("police", "A/1", "p", file="A", sex="male").person("police", "B/1", "p", file="B")
     inputs, folder = world.inputs(), tmp_path_factory.mktemp("home")
-    stores = arrange_stores(all_published_tables(inputs), identified_persons(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
+    stores = arrange_stores(compute_published_tables(inputs), identified_persons(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
     publish_stores(stores, folder)
     return folder
 

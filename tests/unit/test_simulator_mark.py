@@ -19,7 +19,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_set_bears_the_mark_of_its_own_truth(made: Path) -> None:
-    assert answers.is_set(made)
+    assert answers.is_simulated_set(made)
 
 
 @pytest.mark.parametrize("mark", ["{}", "[]", "no json", None])
@@ -38,4 +38,4 @@ def test_the_mark_of_one_set_does_not_serve_another_truth(made: Path, tmp_path: 
     (tmp_path / "truth").mkdir()
     (tmp_path / answers.MARK).write_bytes((made / answers.MARK).read_bytes())
     (tmp_path / "truth" / "records.csv").write_text("institution,entity,record_key,case_id,person_id\n")
-    assert not answers.is_set(tmp_path)
+    assert not answers.is_simulated_set(tmp_path)

@@ -6,7 +6,7 @@ from datetime import date
 
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Person
-from sources.simulator.record_statuses import assign_statuses, record_rows
+from sources.simulator.record_statuses import assign_statuses, build_record_rows
 from sources.simulator.records import CaseRecord, PersonRecord
 
 
@@ -24,7 +24,7 @@ def _delivery(period: str, keys: str, version: int = 1, read: str = "full", unre
 
 def _statuses(*deliveries: Delivery) -> dict[str, str]:
     """`2012-Q1_v2 A` → status, of case records."""
-    return {f"{row[5]} {row[2]}": row[6] for row in record_rows(assign_statuses(list(deliveries))) if row[1] == "case"}
+    return {f"{row[5]} {row[2]}": row[6] for row in build_record_rows(assign_statuses(list(deliveries))) if row[1] == "case"}
 
 
 def test_the_latest_quarter_is_accepted_whatever_the_order_of_arrival() -> None:
@@ -62,8 +62,8 @@ def test_a_row_that_cannot_be_read_supersedes_nothing_and_is_not_absent() -> Non
 def test_persons_stand_without_their_case() -> None:
     delivery = Delivery("police", "2012-Q1", [_record("A", absent=True)])
     history = assign_statuses([delivery])
-    assert [row[1] for row in record_rows(history)] == ["person"]
-    assert history.persons("police")[0][2] is None
+    assert [row[1] for row in build_record_rows(history)] == ["person"]
+    assert history.list_counted_persons("police")[0][2] is None
 
 
 def test_a_delivery_that_never_came_holds_nothing() -> None:

@@ -9,10 +9,10 @@ import pytest
 from plain_reading import read_accepted, rows
 
 from sources.simulator import simulate
-from sources.simulator.happened import Event, age_group, known_persons
-from sources.simulator.periods import quarters
-from sources.simulator.reported import reported_events
-from sources.simulator.tally import DIMENSIONS, statistics_rows
+from sources.simulator.happened import Event, collect_known_persons, find_age_group
+from sources.simulator.periods import list_quarters
+from sources.simulator.reported import list_reported_events
+from sources.simulator.tally import DIMENSIONS, build_statistics_rows
 
 Figures = dict[tuple[str, ...], tuple[str, str]]
 NAMES = ("indicator", "period", *DIMENSIONS)
@@ -30,7 +30,7 @@ def _figures(folder: Path) -> Figures:
 
 
 def _counted(left: list[Event], right: list[Event], start: int, years: int = 2) -> Figures:
-    lines = statistics_rows(left, right, quarters(start, years), set())
+    lines = build_statistics_rows(left, right, list_quarters(start, years), set())
     return {tuple(map(str, line[:7])): (str(line[7]), str(line[8])) for line in lines}
 
 
@@ -48,7 +48,7 @@ def test_as_reported_is_what_the_files_say(simulated: Path) -> None:
     accepted_records, _ = read_accepted(simulated)
     true = _figures(simulated)
     assert len(true) > 3000
-    assert _differences(true, _counted(reported_events(accepted_records), [], 2012), 0) == {}
+    assert _differences(true, _counted(list_reported_events(accepted_records), [], 2012), 0) == {}
 
 
 def _attributes(folder: Path, accepted_records) -> dict[str, object]:  # type: ignore[no-untyped-def]
@@ -58,7 +58,7 @@ def _attributes(folder: Path, accepted_records) -> dict[str, object]:  # type: i
         if state.person is not None:
             row, person = persons[state.person.person.person_id], state.person.person
             person.sex, person.citizenship, person.born = row["sex"], row["citizenship"], date.fromisoformat(row["date_of_birth"])
-    return dict(known_persons(accepted_records))
+    return dict(collect_known_persons(accepted_records))
 
 
 def _true_events(folder: Path, accepted_records) -> list[Event]:  # type: ignore[no-untyped-def]
@@ -69,7 +69,7 @@ def _true_events(folder: Path, accepted_records) -> list[Event]:  # type: ignore
         event = (row["indicator"], row["case_id"], row["person_id"], day, row["offence_group"], row["form"])
         if row["person_id"]:
             assert about is not None, "an event of a person whom no accepted record holds"
-            found.append(Event(*event, about.sex, age_group(about.born, day), about.citizenship_group))  # type: ignore[attr-defined]
+            found.append(Event(*event, about.sex, find_age_group(about.born, day), about.citizenship_group))  # type: ignore[attr-defined]
         else:
             found.append(Event(*event))
     return found
@@ -88,7 +88,7 @@ def test_the_counting_rules_are_those_of_the_samples(shared: Path, sample: str, 
     accepted_records, missing = read_accepted(folder)
     assert missing == set()
     true = _figures(folder)
-    counted = _counted(reported_events(accepted_records), _true_events(folder, accepted_records), start)
+    counted = _counted(list_reported_events(accepted_records), _true_events(folder, accepted_records), start)
     assert _differences(true, counted, 0) == {}
     assert _differences(true, counted, 1) == {}
 
@@ -111,7 +111,7 @@ def test_in_a_clean_set_single_files_are_counted_alike(tmp_path: Path) -> None:
     single = {"cases_registered": "police", "cases_received_prosecution": "prosecution", "cases_received_court": "courts"}
     events = {(row["indicator"], row["case_id"]): row for row in rows(tmp_path / "set/truth/events.csv") if not row["person_id"]}
     compared = 0
-    for event in reported_events(accepted_records):
+    for event in list_reported_events(accepted_records):
         institution = single.get(event.indicator)
         if institution and files[institution, event.case_id] == 1 if (institution, event.case_id) in files else False:
             row = events[event.indicator, event.case_id]

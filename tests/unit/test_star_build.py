@@ -10,8 +10,8 @@ import pytest
 from count_world import World
 
 from warehouse import tables
-from warehouse.count import all_published_tables
-from warehouse.publish import build_file
+from warehouse.count import compute_published_tables
+from warehouse.publish import build_store_file
 
 
 def world() -> World:
@@ -31,7 +31,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def built() -> dict[str, pd.DataFrame]:
-    return all_published_tables(world().inputs())
+    return compute_published_tables(world().inputs())
 
 
 def test_every_published_table_is_made_with_exactly_its_columns(built: dict[str, pd.DataFrame]) -> None:
@@ -42,7 +42,7 @@ def test_every_published_table_is_made_with_exactly_its_columns(built: dict[str,
 
 @pytest.mark.parametrize("periods", [(), ("2013-Q1",)])
 def test_a_star_of_nothing_is_empty_and_whole(periods: tuple[str, ...]) -> None:
-    made = all_published_tables(World(periods).inputs())
+    made = compute_published_tables(World(periods).inputs())
     assert not any(len(frame) for name, frame in made.items() if name.startswith("fact_"))
 
 
@@ -66,7 +66,7 @@ def test_a_person_has_the_roles_of_the_person_own_records() -> None:
     found = World().case("police", "N1", "c", reported="2013-01-05")
     for key, person, role in (("N1/1", "z", "victim"), ("N1/2", "a", "suspect"), ("N1/3", "m", "witness"), ("N1/4", "a", "victim")):
         found.person("police", key, person, file="N1", role=role)
-    persons = all_published_tables(found.inputs())["fact_person"].set_index("person_id")
+    persons = compute_published_tables(found.inputs())["fact_person"].set_index("person_id")
     roles = {person: {role for role in ("suspect", "victim", "witness") if persons.loc[person, role]} for person in ("a", "m", "z")}
     assert roles == {"a": {"suspect", "victim"}, "m": {"witness"}, "z": {"victim"}}
 
@@ -76,7 +76,7 @@ def test_citizenship_is_of_the_union_from_the_day_of_accession_on() -> None:
     for period, day in (("2013-Q2", "2013-06-30"), ("2013-Q3", "2013-07-01")):
         found.case("police", day, f"c{day}", period=period, reported=day, group="trafficking")
         found.person("police", f"{day}/1", "v", file=day, period=period, role="victim", citizenship="HRV")
-    events = all_published_tables(found.inputs())["fact_event"]
+    events = compute_published_tables(found.inputs())["fact_event"]
     seen = events[(events["subject"] == "person") & (events["scope"] == "file")].sort_values("day")
     assert seen["citizenship_region"].tolist() == ["other", "eu"]
 
@@ -98,7 +98,7 @@ def test_a_judgment_that_an_appeal_rewrote_is_kept() -> None:
     found.person("courts", "P.nr.1/2013/1", "p", file="P.nr.1/2013", status="superseded", **first)
     second = {"charges": ("trafficking",), "judged": "2013-05-01", "outcome": "acquitted"}
     found.person("courts", "P.nr.1/2013/1", "p", file="P.nr.1/2013", period="2013-Q2", **second)
-    events = all_published_tables(found.inputs())["fact_event"]
+    events = compute_published_tables(found.inputs())["fact_event"]
     own = events[(events["subject"] == "person") & events["event"].str.startswith("judged")].set_index("event")["outcome"]
     assert own.to_dict() == {"judged": "acquitted", "judged_before": "convicted"}
 
@@ -107,7 +107,7 @@ def test_a_quarter_without_a_delivery_is_null_and_flagged_in_every_view(tmp_path
     found = world()
     gone = {("police", "2013-Q2"), ("inspectorate", "2013-Q2"), ("inspectorate", "2013-Q1"), ("courts", "2013-Q4")}
     found.deliveries = [d for d in found.deliveries if (d["institution"], d["period"]) not in gone]
-    build_file(tmp_path / "w.duckdb", tables.WAREHOUSE.sorted_tables, all_published_tables(found.inputs()))
+    build_store_file(tmp_path / "w.duckdb", tables.WAREHOUSE.sorted_tables, compute_published_tables(found.inputs()))
     with duckdb.connect(str(tmp_path / "w.duckdb"), read_only=True) as connection:
         cases = connection.sql("FROM flow_cases SELECT cohort, registered, incomplete WHERE offence_group = 'trafficking'").fetchall()
         persons = connection.sql("FROM flow_persons SELECT cohort, registered, incomplete WHERE offence_group = 'trafficking'").fetchall()

@@ -12,9 +12,9 @@ import pytest
 from test_star_build import world
 
 from warehouse import tables
-from warehouse.count import all_published_tables
+from warehouse.count import compute_published_tables
 from warehouse.document import DOCS, generated_pages
-from warehouse.publish import build_file
+from warehouse.publish import build_store_file
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, arrange_stores
 
 COOKBOOK = (DOCS / "how-to" / "cookbook.md").read_text("utf-8")
@@ -24,9 +24,9 @@ QUERIES = re.findall(r"^## (\d+ .*?)$.*?^```sql\n(.*?)^```", COOKBOOK, re.DOTALL
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    stores = arrange_stores(all_published_tables(world().inputs()), tables.conform_frame(tables.PERSONS, pd.DataFrame()), bytes(32))
+    stores = arrange_stores(compute_published_tables(world().inputs()), tables.conform_frame(tables.PERSONS, pd.DataFrame()), bytes(32))
     for name in (WAREHOUSE, ANALYSTS):
-        build_file(folder / f"{name}.duckdb", list(STORES[name].tables.values()), stores[name])
+        build_store_file(folder / f"{name}.duckdb", list(STORES[name].tables.values()), stores[name])
     return folder
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from count_world import World, figure, steps
 
-from warehouse.count import all_published_tables
+from warehouse.count import compute_published_tables
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def built() -> dict[str, pd.DataFrame]:
     world.person("prosecution", "71", "p", file="7", charges=("prostitution",), kind="natural")
     world.person("prosecution", "72", "", file="7", charges=("slavery",), form="slavery_servitude", kind="unknown")
     world.people = {key: person for key, person in world.people.items() if person}
-    return all_published_tables(world.inputs())
+    return compute_published_tables(world.inputs())
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,16 @@ import pytest
 from acting_world import acting_as
 
 from harmonia.errors import HarmoniaError
-from harmonia.user import acting_account, current_user
+from harmonia.user import find_acting_account, find_current_user
 
 
 def test_without_accounts_it_is_the_system_user(tmp_path: Path) -> None:
-    assert acting_account(tmp_path) == current_user()
+    assert find_acting_account(tmp_path) == find_current_user()
 
 
 def test_the_account_of_the_system_user(tmp_path: Path) -> None:
     acting_as(tmp_path, "steward@example.org")
-    assert acting_account(tmp_path) == "steward@example.org"
+    assert find_acting_account(tmp_path) == "steward@example.org"
 
 
 @pytest.mark.parametrize(("column", "value"), [("is_active", 0), ("system_user", None), ("system_user", "somebody-else")])
@@ -29,18 +29,18 @@ def test_a_disabled_account_or_that_of_another_user_is_refused(tmp_path: Path, c
     with closing(sqlite3.connect(tmp_path / "portal" / "portal.sqlite3")) as connection, connection:
         connection.execute(f"UPDATE accounts_account SET {column} = ? WHERE email = 'other@example.org'", [value])
     with pytest.raises(HarmoniaError, match="has no account"):
-        acting_account(tmp_path)
+        find_acting_account(tmp_path)
 
 
 def test_accounts_of_the_demonstration_do_not_count(tmp_path: Path) -> None:
     acting_as(tmp_path, "steward@demo.invalid")
     with closing(sqlite3.connect(tmp_path / "portal" / "portal.sqlite3")) as connection, connection:
         connection.execute("UPDATE accounts_account SET demo = 1, system_user = NULL")
-    assert acting_account(tmp_path) == current_user()
+    assert find_acting_account(tmp_path) == find_current_user()
 
 
 def test_accounts_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "portal").mkdir()
     (tmp_path / "portal" / "portal.sqlite3").write_bytes(b"no database")
     with pytest.raises(HarmoniaError, match="cannot be read"):
-        acting_account(tmp_path)
+        find_acting_account(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipelines.over_time import find_over_time
+from pipelines.over_time import find_changes_over_time
 from pipelines.validation.cells import parse_column
 from schemas import findings
 from sources import contract as contracts
@@ -93,7 +93,7 @@ def test_an_error_in_very_many_cells_with_one_text_is_reported_once_with_all_the
     one = combined[combined["value"] == "X"]
     assert one[["line", "record_key"]].isna().all(axis=None)
     assert one["detail"].tolist() == ["1001: 2-699, 800-1102"]
-    assert findings.affected_lines(one["detail"].iloc[0]) == lines
+    assert findings.parse_affected_lines(one["detail"].iloc[0]) == lines
     assert findings.count_cells(combined).tolist() == [1, 1, 1, 1001]
     assert combined.loc[combined["value"] == "Y", "line"].tolist() == [700, 701, 702]
 
@@ -130,6 +130,6 @@ def test_a_quarter_that_never_came_is_reported_to_the_next_delivery() -> None:
     contract = contracts.load("police")
     tables = {name: pd.DataFrame({f"{c.name}:argument": [] for c in spec.columns}) for name, spec in contract.tables.items()}
     lineage = pd.DataFrame(columns=["entity", "record_key", "delivery", "status"], dtype="str")
-    found = find_over_time("police", contract, tables, deliveries, lineage)
+    found = find_changes_over_time("police", contract, tables, deliveries, lineage)
     gaps = found[found["rule"] == "delivery-missing-quarter"]
     assert list(zip(gaps["delivery"], gaps["detail"], strict=True)) == [("2012-Q4", "2012-Q2"), ("2012-Q4", "2012-Q3")]

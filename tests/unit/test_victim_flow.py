@@ -12,8 +12,8 @@ import pytest
 from count_world import World
 
 from warehouse import tables
-from warehouse.count import all_published_tables
-from warehouse.publish import build_file
+from warehouse.count import compute_published_tables
+from warehouse.publish import build_store_file
 
 STEPS = ("identified", "referred", "assisted", "sheltered", "represented", "reintegrated")
 
@@ -46,11 +46,11 @@ VICTIMS = [_victim(n) for n in range(24)]
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     calendar = World().case("police", "2013-PR-00001", "c", reported="2013-01-05", sent="2013-12-20")  # the days of its two years
-    made = all_published_tables(calendar.inputs())
+    made = compute_published_tables(calendar.inputs())
     frame = pd.DataFrame(VICTIMS)[list(made["fact_victim"].columns)]
     made["fact_victim"] = frame.assign(**{step: pd.to_datetime(frame[step]) for step in STEPS})
     path = tmp_path_factory.mktemp("flow") / "w.duckdb"
-    build_file(path, tables.WAREHOUSE.sorted_tables, made)
+    build_store_file(path, tables.WAREHOUSE.sorted_tables, made)
     return path
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Table
 from warehouse import tables
 from warehouse.access.grants import is_view, row_secured_tables
 from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, roles
-from warehouse.analysts import PSEUDONYM, change_description
+from warehouse.analysts import PSEUDONYM, describe_replacement_for_analysts
 from warehouse.stores import ANALYSTS, WAREHOUSE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "access-matrix.md"
@@ -30,7 +30,7 @@ describes. Only the owner of the tables can write; there is no role for the publ
 """
 
 
-def matrix_rows() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
+def access_matrix_rows() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
     """Return the columns and rows of the matrix.
 
     Columns: the names of the roles; those of institutions are combined to `institution`. Rows: schema, table, and for each role which rows
@@ -45,9 +45,9 @@ def matrix_rows() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
     return list(by_name), rows
 
 
-def matrix_page() -> str:
+def access_matrix_page() -> str:
     """Return the page as Markdown."""
-    names, rows = matrix_rows()
+    names, rows = access_matrix_rows()
     row_secured = {table.name for table in row_secured_tables()}
     lines = [_HEAD]
     for schema in SCHEMAS:
@@ -56,7 +56,7 @@ def matrix_page() -> str:
             secured = schema == WAREHOUSE and table.name in row_secured
             protection = ", row security" if secured else ", secure view" if is_view(schema, table) else ""
             if schema == ANALYSTS:
-                forms = {c.name: change_description(table, c) for c in table.columns if table.info["altered"]}
+                forms = {c.name: describe_replacement_for_analysts(table, c) for c in table.columns if table.info["altered"]}
                 marks = {name: "**" if form == PSEUDONYM else "*" for name, form in forms.items() if form}
             else:
                 linked = tables.linked_columns(table) if OWN in visible else set()
@@ -74,4 +74,4 @@ def matrix_page() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(matrix_page(), "utf-8")
+    PAGE.write_text(access_matrix_page(), "utf-8")

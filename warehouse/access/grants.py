@@ -31,7 +31,7 @@ class Grant:
 
 
 @dataclass(frozen=True, order=True)
-class Policy:
+class RowPolicy:
     """Which rows of a table a role may read: those for which the condition `using` is true. It is written as PostgreSQL returns it."""
 
     table: str
@@ -40,12 +40,13 @@ class Policy:
 
 
 def is_view(schema: str, table: Table) -> bool:
-    """Return whether a table is a view: declared as one, or a table for analysts that equals the one in the warehouse."""
+    """Return whether a table is stored as a view. It is one if it is declared as a view, or if analysts see the table of the warehouse
+    unchanged."""
     return "view" in table.info or (schema == ANALYSTS and not table.info["altered"])
 
 
 def stored_tables(schema: str) -> list[Table]:
-    """Return the tables of a schema that store rows, i.e. are no views."""
+    """Return the tables of a schema that store rows, which are all tables except views."""
     return [table for table in SCHEMAS[schema].sorted_tables if not is_view(schema, table)]
 
 
@@ -67,7 +68,7 @@ def matrix_grants(existing: Collection[str]) -> list[Grant]:
             granted.add(Grant("SCHEMA", schema, "USAGE", role.name))
             if rows == ON_REQUEST:
                 granted |= {Grant("FUNCTION", function, "EXECUTE", role.name) for function in STEWARD_FUNCTIONS}
-            elif len(columns := role.columns(schema, table)) == len(table.columns):
+            elif len(columns := role.readable_columns(schema, table)) == len(table.columns):
                 granted.add(Grant("TABLE", f"{schema}.{table.name}", "SELECT", role.name))
             else:
                 granted |= {Grant("COLUMN", f"{schema}.{table.name}.{column}", "SELECT", role.name) for column in columns}
@@ -75,17 +76,17 @@ def matrix_grants(existing: Collection[str]) -> list[Grant]:
 
 
 def row_secured_tables() -> list[Table]:
-    """Return the tables of the warehouse with row security: those of which some role sees only the rows of its institution."""
+    """Return the tables of the warehouse of which some role sees only the rows of its own institution. These tables get row security."""
     names = {table.name for _, schema, table, rows in readable_tables() if schema == WAREHOUSE and rows == OWN}
     return [table for table in STORES[WAREHOUSE].sorted_tables if table.name in names]
 
 
-def row_policies(existing: Collection[str]) -> list[Policy]:
+def row_policies(existing: Collection[str]) -> list[RowPolicy]:
     """Derive from the matrix the policies of tables with row security, one per table and role. existing: names of roles on the server."""
     secured = {table.name for table in row_secured_tables()}
     everything = {ALL: "true"}
     return sorted(
-        Policy(f"{schema}.{table.name}", role.name, everything.get(rows, f"(institution = '{role.institution}'::text)"))
+        RowPolicy(f"{schema}.{table.name}", role.name, everything.get(rows, f"(institution = '{role.institution}'::text)"))
         for role, schema, table, rows in readable_tables()
         if schema == WAREHOUSE and table.name in secured and role.name in existing
     )
@@ -118,7 +119,8 @@ def structure_statements() -> list[str]:
 
 
 def access_statements(existing: Collection[str]) -> list[str]:
-    """Return statements that revoke all that the `existing` roles may do, and grant what the matrix allows. They may be run repeatedly."""
+    """Return statements that first revoke all rights of the `existing` roles and then grant what the matrix allows. They can be run
+    repeatedly."""
     names = [role.name for role in roles() if role.name in existing]
     statements = []
     for schema in SCHEMAS if names else ():
@@ -138,7 +140,7 @@ def _grant_statement(grant: Grant) -> str:
     return f'GRANT {grant.privilege} ("{column}") ON {table} TO {grant.role}'
 
 
-def create_roles(missing: Collection[str]) -> list[str]:
+def role_creation_statements(missing: Collection[str]) -> list[str]:
     """Return the statements that create the `missing` roles. A database administrator may also run them by hand."""
     return [f"CREATE ROLE {role.name} {ROLE_OPTIONS}" for role in roles() if role.name in missing]
 

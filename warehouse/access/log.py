@@ -1,9 +1,9 @@
 """The log of requests for the identity store on PostgreSQL: who asked for whom, when, why. Append-only; publishing does not touch it.
 
-Each row contains a hash over itself and the hash of the row before: a changed or removed row breaks the chain; removed last rows are
-detected if an earlier head is known (`harmonia/audit.py` stores one in the registry).
-Belongs here: the log's table, its chain. Does not belong here: how a request is made and honoured (`warehouse/access/identity`), the
-registry's log of what stewards viewed with Harmonia's commands (`harmonia/registry`).
+Each row contains a hash over itself and the hash of the row before: a changed or removed row breaks the chain; the removal of the last rows
+is detected by comparison with an earlier last hash (`harmonia/audit.py` stores one in the registry). Belongs here: the log's table, its
+chain. Does not belong here: how a request is made and honoured (`warehouse/access/identity`), the registry's log of what stewards viewed
+with Harmonia's commands (`harmonia/registry`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REQUESTS = Table(
 _LOG = f"{AUDIT}.{REQUESTS.name}"
 
 
-def hash_chain_sql(previous: str, row: str) -> str:
+def row_hash_sql(previous: str, row: str) -> str:
     """Return the SQL expression for the hash of a row in the chain.
 
     previous: expression for the hash of the row before. row: prefix of the row's columns, such as "r.", or empty.
@@ -46,7 +46,7 @@ ADD_CHAIN = (
 DECLARE entry record; previous text := '';
 BEGIN
   FOR entry IN SELECT * FROM {_LOG} WHERE NOT EXISTS (SELECT FROM {_LOG} WHERE chain IS NOT NULL) ORDER BY ticket LOOP
-    previous := {hash_chain_sql("previous", "entry.")};
+    previous := {row_hash_sql("previous", "entry.")};
     UPDATE {_LOG} SET chain = previous WHERE ticket = entry.ticket;
   END LOOP;
 END $$""",
@@ -54,6 +54,6 @@ END $$""",
 """Adds the chain to the log of an earlier version; changes nothing else."""
 BROKEN_CHAIN = f"""
 SELECT ticket FROM (SELECT *, lag(chain, 1, '') OVER (ORDER BY ticket) AS previous FROM {_LOG}) r
-WHERE chain IS DISTINCT FROM {hash_chain_sql("previous", "r.")} ORDER BY ticket"""
+WHERE chain IS DISTINCT FROM {row_hash_sql("previous", "r.")} ORDER BY ticket"""
 NEWEST_REQUEST = f"SELECT ticket, chain FROM {_LOG} ORDER BY ticket DESC LIMIT 1"
 HAS_REQUEST = f"SELECT EXISTS (SELECT FROM {_LOG} WHERE ticket = %s AND chain = %s)"

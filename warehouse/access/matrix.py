@@ -24,7 +24,8 @@ SCHEMAS: dict[str, MetaData] = {**STORES, AUDIT: REQUESTS.metadata}
 
 @dataclass(frozen=True)
 class Role:
-    """A role declared in `roles.yaml`. rows: class of table → which rows it sees (all, own); institution: set for `institution_<name>`."""
+    """A role declared in `roles.yaml`. rows: which rows (all, own) the role sees of each class of tables. institution: the institution of
+    the role `institution_<name>`, else None."""
 
     name: str
     store: str
@@ -41,7 +42,7 @@ class Role:
             return self.audit
         return self.rows.get(str(table.info.get("rows")), NONE) if schema == self.store else NONE
 
-    def columns(self, schema: str, table: Table) -> list[str]:
+    def readable_columns(self, schema: str, table: Table) -> list[str]:
         """Return the columns of `table` in `schema` that the role may read. A role that sees only its own rows reads no column that
         depends on records of other institutions."""
         rows = self.visible_rows(schema, table)
@@ -56,7 +57,7 @@ def roles() -> tuple[Role, ...]:
     declared_roles: list[Role] = []
     for name, spec in declared.items():
         is_per_institution = spec.pop("each", None) is not None
-        _check_terms(name, spec)
+        _check_role_terms(name, spec)
         if is_per_institution:
             declared_roles += [Role(f"{name}_{institution}", institution=institution, **spec) for institution in contract.institutions()]
         else:
@@ -64,7 +65,7 @@ def roles() -> tuple[Role, ...]:
     return tuple(declared_roles)
 
 
-def _check_terms(name: str, declared: dict[str, object]) -> None:
+def _check_role_terms(name: str, declared: dict[str, object]) -> None:
     rows = declared["rows"]
     if (
         declared["store"] not in STORES
@@ -77,6 +78,6 @@ def _check_terms(name: str, declared: dict[str, object]) -> None:
         raise ValueError(f"roles.yaml: role {name} uses a term that is not declared at the head of the file")
 
 
-def role(name: str) -> Role | None:
+def role_by_name(name: str) -> Role | None:
     """Return the role called `name`; None if there is none."""
     return next((declared for declared in roles() if declared.name == name), None)

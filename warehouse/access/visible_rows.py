@@ -1,4 +1,5 @@
-"""What a role may see of the published stores, as frames: the reference implementation of row rules, for files and for server tests.
+"""Select the rows of the published stores that a role may see. Files for a role are made from these rows, and tests compare a server with
+them.
 
 Belongs here: choosing rows. Does not belong here: which role sees what (`roles.yaml`), pseudonyms (`warehouse/stores`).
 """
@@ -20,6 +21,6 @@ def visible_tables(role: Role, stores: Stores) -> dict[str, pd.DataFrame]:
         rows = role.visible_rows(role.store, table)
         if rows not in (ALL, OWN):
             continue
-        frame = rows_as_frame(stores[role.store][table.name])[role.columns(role.store, table)]
+        frame = rows_as_frame(stores[role.store][table.name])[role.readable_columns(role.store, table)]
         visible[table.name] = frame if rows == ALL else frame[frame["institution"] == role.institution].reset_index(drop=True)
     return visible

@@ -1,4 +1,4 @@
-"""Counting: accepted records with their case and person ids in, the tables of the warehouse out.
+"""Count: compute the tables of the warehouse from the accepted records and the ids of their cases and persons.
 
 Belongs here: the list of all models, and the tables that are computed by a function, not in SQL. Does not belong here: counting rules
 (`warehouse/models` and the other modules of this package), writing published files and databases (`warehouse/publish`).
@@ -17,22 +17,30 @@ import pandas as pd
 from sqlalchemy import Date
 
 from harmonia.errors import HarmoniaError
-from schemas.findings import affected_lines, covers_several_cells
+from schemas.findings import covers_several_cells, parse_affected_lines
 from schemas.yaml_declarations import read_yaml
 from warehouse import tables, yardsticks
 from warehouse.count import dimensions
 from warehouse.count.coverage import period_coverage
-from warehouse.count.date_habits import DateHabits, observe_habits
+from warehouse.count.date_habits import DateEntryHabits, estimate_date_entry_habits
 from warehouse.count.dates import impute_dates
-from warehouse.count.inputs import CountInputs, register_inputs
+from warehouse.count.inputs import CountInputs, register_input_tables
 from warehouse.count.neutral_names import neutral_names
 from warehouse.count.quality import quality_rows
 from warehouse.count.table_models import Models, TableModel, model_of_sql, open_database, sql_models
 from warehouse.indicators import LANGUAGES
 from warehouse.indicators.catalogue import MEASURES, catalogue
-from warehouse.star.figures import figure_statement
+from warehouse.star.figures import figures_sql
 
-__all__ = ["CountInputs", "all_published_tables", "cause_meanings", "counting_models", "dated_events", "event_days", "learn_date_habits"]
+__all__ = [
+    "CountInputs",
+    "compute_published_tables",
+    "dated_events",
+    "determine_event_days",
+    "learn_date_entry_habits",
+    "meanings_of_bridge_causes",
+    "open_counting_models",
+]
 
 _DATED_EVENT_COLUMNS = """place, institution, event, date, date_precision, first_period, first_same_period, left_censored, covered, begins,
 merged, number_year, record_group, file_group, person_group, case_group"""
@@ -41,35 +49,35 @@ _EVENTS_PER_BATCH = 200_000
 
 
 @cache
-def cause_meanings() -> dict[str, dict[str, str]]:
+def meanings_of_bridge_causes() -> dict[str, dict[str, str]]:
     """Return the meaning of each cause of the bridge: cause → language → text."""
     meanings: dict[str, dict[str, str]] = read_yaml(Path(__file__).parent / "causes.yaml")
     return meanings
 
 
 @contextmanager
-def counting_models(inputs: CountInputs, spill: Path | None = None, memory: str | None = None) -> Iterator[Models]:
+def open_counting_models(inputs: CountInputs, spill: Path | None = None, memory: str | None = None) -> Iterator[Models]:
     """Open a database with all models of counting over `inputs`. It uses at most `memory` ("1GiB") and spills the rest to the folder
     `spill`.
 
     If the SQL of an indicator file fails, requesting the figures of that indicator raises `HarmoniaError`.
     """
     with open_database(spill, memory) as connection:
-        register_inputs(connection, inputs)
-        yield Models(connection, {**sql_models(), **{model.name: model for model in _function_models(inputs)}})
+        register_input_tables(connection, inputs)
+        yield Models(connection, {**sql_models(), **{model.name: model for model in _models_computed_by_functions(inputs)}})
 
 
-def all_published_tables(inputs: CountInputs) -> dict[str, pd.DataFrame]:
+def compute_published_tables(inputs: CountInputs) -> dict[str, pd.DataFrame]:
     """Compute every published table and return them by name.
 
     Raises `HarmoniaError` if a bridge does not add up, or the SQL of an indicator fails.
     """
-    with counting_models(inputs) as models:
-        require_bridges(models)
-        return {table.name: models.published_frame(table) for table in tables.stored_tables(tables.WAREHOUSE)}
+    with open_counting_models(inputs) as models:
+        require_complete_bridges(models)
+        return {table.name: models.read_published_frame(table) for table in tables.stored_tables(tables.WAREHOUSE)}
 
 
-def require_bridges(models: Models) -> None:
+def require_complete_bridges(models: Models) -> None:
     """Raise `HarmoniaError` if the bridge of a figure does not lead from as_reported to harmonised, which is a bug in this program."""
     models.run("statistics", "bridge")
     wrong = models.connection.execute(
@@ -86,11 +94,11 @@ def require_bridges(models: Models) -> None:
         )
 
 
-def _function_models(inputs: CountInputs) -> list[TableModel]:
+def _models_computed_by_functions(inputs: CountInputs) -> list[TableModel]:
     """List the models that are computed by a function, not in SQL."""
 
     def model_of_function(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> TableModel:
-        return TableModel(name, frozenset(reads), function=lambda models: [make(*(models.frame(one) for one in reads))])
+        return TableModel(name, frozenset(reads), function=lambda models: [make(*(models.read_frame(one) for one in reads))])
 
     lines = yardsticks.read_landed_files([]) if inputs.yardsticks is None else inputs.yardsticks
     return [
@@ -99,14 +107,14 @@ def _function_models(inputs: CountInputs) -> list[TableModel]:
         model_of_function("coverage", partial(period_coverage, inputs.deliveries, inputs.signatures)),
         model_of_function("indicators", _indicator_table),
         model_of_function("bridge_causes", _cause_table),
-        TableModel("event_day", frozenset({"dated_event"}), function=_impute_event_days),
-        TableModel("finding_line", frozenset({"delivered_findings"}), function=_finding_lines),
+        TableModel("event_day", frozenset({"dated_event"}), function=_compute_event_days),
+        TableModel("finding_line", frozenset({"delivered_findings"}), function=_compute_finding_lines),
         model_of_function("neutral_name", neutral_names, "delivered_name"),
         model_of_function("dim_time", partial(dimensions.time_dimension, deliveries=inputs.deliveries), "fact_day"),
         model_of_function("dim_offence", dimensions.offence_dimension, "named_article"),
         model_of_function("quality", quality_rows, "scored_delivery", "quality_score", "whole_fault"),
         model_of_function("yardstick", partial(yardsticks.build_published_table, lines), *_YARDSTICK_INPUTS),
-        model_of_function("yardstick_problem", partial(yardsticks.find_problems, lines), *_YARDSTICK_INPUTS),
+        model_of_function("yardstick_problem", partial(yardsticks.find_lines_with_problems, lines), *_YARDSTICK_INPUTS),
         _fact_day_model(),
         *_further_statistics_models(),
     ]
@@ -126,20 +134,20 @@ def _fact_day_model() -> TableModel:
 
 def _further_statistics_models() -> list[TableModel]:
     """Make a model for each indicator that is defined by SQL alone, and `further_statistics`, the union of their figures."""
-    single = [model_of_sql(f"figures_of_{one.code}", figure_statement(one)) for one in catalogue().values() if one.sql and not one.counted]
+    single = [model_of_sql(f"figures_of_{one.code}", figures_sql(one)) for one in catalogue().values() if one.sql and not one.counted]
     columns = "SELECT * EXCLUDE (quarantined) FROM statistics WHERE false"  # also where no indicator is defined by SQL
     union = " UNION ALL BY NAME ".join([columns, *(f"FROM {model.name}" for model in single)])
     return [*single, model_of_sql("further_statistics", f"FROM ({union}) ORDER BY ALL")]
 
 
-def _impute_event_days(models: Models) -> Iterator[pd.DataFrame]:
-    """Compute the table `event_day` (columns as of `event_days`), in batches of complete cases."""
-    habits = learn_date_habits(models)
+def _compute_event_days(models: Models) -> Iterator[pd.DataFrame]:
+    """Compute the table `event_day` (columns as of `determine_event_days`), in batches of complete cases."""
+    habits = learn_date_entry_habits(models)
     for events in dated_events(models):
-        yield event_days(events, habits)
+        yield determine_event_days(events, habits)
 
 
-def event_days(events: pd.DataFrame, habits: DateHabits) -> pd.DataFrame:
+def determine_event_days(events: pd.DataFrame, habits: DateEntryHabits) -> pd.DataFrame:
     """Determine the day on which each event counts.
 
     events: rows of `dated_event`, with all events of each of their cases. Returns place (the number of the event), day, method,
@@ -148,29 +156,30 @@ def event_days(events: pd.DataFrame, habits: DateHabits) -> pd.DataFrame:
     return impute_dates(events, habits)[["place", "day", "method", "date_problem"]]
 
 
-def learn_date_habits(models: Models) -> DateHabits:
-    """Learn from `dated_event` how the sources enter dates; which records belong to one case or person does not matter."""
-    return observe_habits(dated_events(models))
+def learn_date_entry_habits(models: Models) -> DateEntryHabits:
+    """Learn from the table `dated_event` how institutions enter dates. The result does not depend on which records belong to one case or
+    person."""
+    return estimate_date_entry_habits(dated_events(models))
 
 
 def dated_events(models: Models, where: str = "true") -> Iterator[pd.DataFrame]:
-    """Yield the events of `dated_event` that meet the SQL condition `where`; all of a case are in one batch."""
+    """Yield the events of `dated_event` that meet the SQL condition `where`, in batches. All events of a case are in the same batch."""
     batches = models.count_rows("dated_event") // _EVENTS_PER_BATCH + 1
     for batch in range(batches):
-        events = models.frame("dated_event", _DATED_EVENT_COLUMNS, f"case_group % {batches} = {batch} AND {where}")
+        events = models.read_frame("dated_event", _DATED_EVENT_COLUMNS, f"case_group % {batches} = {batch} AND {where}")
         yield events.sort_values("place", ignore_index=True)
 
 
-def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
+def _compute_finding_lines(models: Models) -> Iterator[pd.DataFrame]:
     """Compute the table `finding_line`: the lines of each finding that is a warning or worse and covers several lines.
 
     Columns: n (the number of the finding), line.
     """
-    findings = models.frame(
+    findings = models.read_frame(
         "delivered_findings", "n, rule, line, record_key, detail", "severity <> 'info' AND line IS NULL AND record_key IS NULL"
     )
     many = findings[covers_several_cells(findings)]
-    yield many[["n"]].assign(line=many["detail"].map(affected_lines)).explode("line").astype("Int64")
+    yield many[["n"]].assign(line=many["detail"].map(parse_affected_lines)).explode("line").astype("Int64")
 
 
 def _indicator_table() -> pd.DataFrame:
@@ -195,5 +204,5 @@ def _indicator_table() -> pd.DataFrame:
 
 def _cause_table() -> pd.DataFrame:
     """Compute the table `bridge_causes`: the meaning of each cause of the bridge in each language."""
-    meanings = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in cause_meanings().items()]
+    meanings = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in meanings_of_bridge_causes().items()]
     return tables.conform_frame(tables.BRIDGE_CAUSES, pd.DataFrame(meanings))

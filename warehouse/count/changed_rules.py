@@ -1,4 +1,5 @@
-"""What a changed counting rule changes: the figures by the published rule and by the rule in the indicator's file, over the same facts.
+"""Show what a changed counting rule changes: compute the figures by the published rule and by the rule in the indicator's file from the
+same facts.
 
 Belongs here: reading the published rules, comparing the figures by two rules, refusing a rule that changed without a new version. Does not
 belong here: running SQL (`warehouse/star/figures`) or models (`warehouse/count/effect`), the command (`harmonia/cli/indicator_commands`).
@@ -24,7 +25,7 @@ _MEASURES = ["as_reported", "harmonised"]
 _DECLARED_KEYS = ("order", "title", "definition", "unit", "reference", "institutions", "dimensions", "source")
 
 
-def rules_in_warehouse(connection: duckdb.DuckDBPyConnection) -> dict[str, Definition]:
+def read_rules_of_warehouse(connection: duckdb.DuckDBPyConnection) -> dict[str, Definition]:
     """Read the definitions of all indicators from the table `indicators` of a published warehouse, by indicator code."""
     rows = connection.execute("SELECT * FROM indicators").df().astype(object)
     rows = rows.where(rows.notna(), None)
@@ -53,23 +54,28 @@ def _definition_of_row(row: Mapping[str, object]) -> Definition:
     )
 
 
-def published_rules(home: Path) -> dict[str, Definition]:
-    """Read the definitions published in a home, by indicator code; empty if nothing is published, or by a version without stored rules."""
+def read_published_rules(home: Path) -> dict[str, Definition]:
+    """Read the definitions that are published in a home, by indicator code. The result is empty if nothing is published, or if the program
+    version that published did not store rules."""
     try:
         with open_publication(home) as connection:
-            return rules_in_warehouse(connection)
+            return read_rules_of_warehouse(connection)
     except HarmoniaError:
         return {}
 
 
-def unversioned_changes(before: Mapping[str, Definition], now: Mapping[str, Definition]) -> list[str]:
+def rules_changed_without_new_version(published: Mapping[str, Definition], current: Mapping[str, Definition]) -> list[str]:
     """Return the codes of the indicators whose rule differs from the published one although the version is the same."""
-    return [code for code, one in now.items() if code in before and one.rule != before[code].rule and one.version == before[code].version]
+    return [
+        code
+        for code, one in current.items()
+        if code in published and one.rule != published[code].rule and one.version == published[code].version
+    ]
 
 
-def require_versions(before: Mapping[str, Definition], now: Mapping[str, Definition]) -> None:
+def require_new_versions(published: Mapping[str, Definition], current: Mapping[str, Definition]) -> None:
     """Raise `HarmoniaError` if the rule of an indicator changed but its version did not."""
-    changed = unversioned_changes(before, now)
+    changed = rules_changed_without_new_version(published, current)
     if changed:
         raise HarmoniaError(
             f"the rule of {', '.join(changed)} differs from the published one, but its version is the same: see the effect with "
@@ -77,7 +83,7 @@ def require_versions(before: Mapping[str, Definition], now: Mapping[str, Definit
         )
 
 
-def _figures_by_rule(connection: duckdb.DuckDBPyConnection, rule: Definition | None) -> pd.DataFrame:
+def _compute_figures_by_rule(connection: duckdb.DuckDBPyConnection, rule: Definition | None) -> pd.DataFrame:
     """Compute all figures of an indicator by one rule; no rows without a rule. Columns: `CELL`, as_reported, harmonised."""
     if rule and rule.counting:
         declared = {key: getattr(rule, key) for key in _DECLARED_KEYS} | {"indicator": rule.code, **rule.counting}
@@ -85,13 +91,13 @@ def _figures_by_rule(connection: duckdb.DuckDBPyConnection, rule: Definition | N
     return indicator_figures(connection, [rule] if rule and rule.sql else [])[[*CELL, *_MEASURES]]
 
 
-def effect_of_rules(connection: duckdb.DuckDBPyConnection, before: Definition | None, now: Definition) -> pd.DataFrame:
-    """Compute every figure of an indicator by the rules `before` and `now`, over the facts of a published warehouse.
+def compare_figures_by_rules(connection: duckdb.DuckDBPyConnection, old_rule: Definition | None, new_rule: Definition) -> pd.DataFrame:
+    """Compute every figure of an indicator by the rules `old_rule` and `new_rule`, over the facts of a published warehouse.
 
-    Columns out: `CELL`; as_reported, harmonised (by `before`); as_reported_new, harmonised_new (by `now`); differs. A figure that only one
-    of the rules gives is 0 by the other. Raises `HarmoniaError` if a rule cannot be run.
+    Columns out: `CELL`; as_reported, harmonised (by `old_rule`); as_reported_new, harmonised_new (by `new_rule`); differs. If only one of
+    the rules gives a figure, the other rule's value is 0. Raises `HarmoniaError` if a rule cannot be run.
     """
-    old, new = (_figures_by_rule(connection, one) for one in (before, now))
+    old, new = (_compute_figures_by_rule(connection, one) for one in (old_rule, new_rule))
     both = old.merge(new, on=CELL, how="outer", suffixes=("", "_new"), indicator="given")
     if len(old) and len(new):
         for measure in _MEASURES:

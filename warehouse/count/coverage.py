@@ -30,7 +30,7 @@ def published_periods(deliveries: pd.DataFrame) -> list[str]:
 def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = None) -> pd.DataFrame:
     """Compute the table `coverage`: the state of each institution's deliveries for every published year and quarter.
 
-    deliveries: institution, period, version, state. signatures: from `harmonia.signing.list_states`; None if nobody signed.
+    deliveries: institution, period, version, state. signatures: from `harmonia.signing.list_signature_states`; None if nobody signed.
     Columns out: institution, period, state (`sources.completeness_states`), signature (`harmonia.signing`; null if nothing was delivered).
     The state of a quarter or year follows from those of the delivered periods (months, quarters, …) that overlap it. A quarter for
     which nobody delivered anything is not published, but counts as missing in the state of its year.
@@ -41,21 +41,21 @@ def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = 
     rows = []
     for institution in contract.institutions():
         for period in published_periods(deliveries):
-            parts = list(periods.overlapping(period, contract.load(institution).cadence))
+            parts = list(periods.overlapping_periods(period, contract.load(institution).cadence))
             state = calendar_state(by.get((institution, part), MISSING) for part in parts)
             signed = [str(signature_by_quarter.get((institution, part), UNSIGNED)) for part in parts if (institution, part) in by.index]
-            rows.append((institution, period, state, _combined_signature(signed)))
+            rows.append((institution, period, state, _weakest_signature(signed)))
     out = pd.DataFrame(rows, columns=["institution", "period", "state", "signature"], dtype="str")
     return out.sort_values(["institution", "period"], ignore_index=True)
 
 
-def _combined_signature(parts: Sequence[str]) -> str | None:
-    """Return the signature of a period given those of the deliveries in it: the weakest of them; None if there is no delivery."""
-    return next((state for state in (REOPENED, UNSIGNED, SIGNED) if state in parts), None)
+def _weakest_signature(signatures: Sequence[str]) -> str | None:
+    """Return the signature state of a period: the weakest state of the deliveries in it. Return None if there is no delivery."""
+    return next((state for state in (REOPENED, UNSIGNED, SIGNED) if state in signatures), None)
 
 
 def incomplete_deliveries(indicators: Mapping[str, Indicator], covered: pd.DataFrame, every_period: Sequence[str]) -> pd.DataFrame:
-    """List what each figure lacks: incomplete and unsigned deliveries of the institutions that its indicator counts.
+    """List the deliveries that each figure lacks: the incomplete and unsigned deliveries of the institutions that its indicator counts.
 
     indicators: by code. covered: from `period_coverage`. every_period: from `published_periods`.
     Columns out: indicator, period; missing: institution, quarter and state of each incomplete delivery, comma-separated, null if all are
@@ -78,7 +78,7 @@ def incomplete_deliveries(indicators: Mapping[str, Indicator], covered: pd.DataF
     return out.astype({"missing": "str", "silent": bool, "preliminary": bool})
 
 
-def quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.DataFrame, quarantined: pd.DataFrame) -> pd.DataFrame:
+def count_quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.DataFrame, quarantined: pd.DataFrame) -> pd.DataFrame:
     """Count the quarantined rows in what the institutions of each indicator delivered for each period.
 
     deliveries: institution, delivery, period. quarantined: institution, delivery, rows. Columns out: indicator, period, quarantined.

@@ -1,9 +1,9 @@
-"""How an institution enters its dates: how late, and how often with an error, estimated from its own deliveries only.
+"""Estimate how late each institution enters its dates, and how often with an error. Only the institution's own deliveries are used.
 
 Belongs here: how long after an event it is first delivered (its lag), which year is in a file's number, which errors occur, and how likely
-a day is given all that. Does not belong here: which dates contradict each other, which day is imputed (`dates`).
-Method: unambiguous dates are counted, and the few counts expected of an unknown institution are added (a Dirichlet and a Beta prior).
-docs/explanation/dates.md has the tables and an example.
+a day is with this knowledge. Does not belong here: which dates contradict each other, which day is imputed (`dates`). Method: unambiguous
+dates are counted, and the few counts expected of an unknown institution are added (a Dirichlet and a Beta prior). docs/explanation/dates.md
+has the tables and an example.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ how many different dates the error can make of one date: one by exchanging, nine
 DATES_EXPECTED = 500
 
 
-def event_steps(events: pd.DataFrame) -> pd.Series:
+def step_of_each_event(events: pd.DataFrame) -> pd.Series:
     """Return the step of each event: its name, or for the event `received`, `received_prosecution` or `received_court` by the receiver."""
-    court = (events["event"] == "received") & events["institution"].isin(contract.institutions_at("courts"))
-    prosecution = (events["event"] == "received") & events["institution"].isin(contract.institutions_at("prosecution"))
+    court = (events["event"] == "received") & events["institution"].isin(contract.institutions_at_stages("courts"))
+    prosecution = (events["event"] == "received") & events["institution"].isin(contract.institutions_at_stages("prosecution"))
     return events["event"].mask(court, "received_court").mask(prosecution, "received_prosecution")
 
 
-def event_entries(events: pd.DataFrame) -> pd.DataFrame:
+def describe_date_entries(events: pd.DataFrame) -> pd.DataFrame:
     """Describe how the date of each event was entered. events: rows of the model `dated_event`.
 
     Columns out:
     institution, date, number_year, begins  as in `events`
-    step                  from `event_steps`
+    step                  from `step_of_each_event`
     first_quarter         quarter of the first delivery of this date, by which the lag is measured; null if the delivery does not show
                           when the event was entered, and for an offence, which may be old when it is reported
     starts, middle, last  first, middle and last day of the period in which the date was first delivered
@@ -67,7 +67,7 @@ def event_entries(events: pd.DataFrame) -> pd.DataFrame:
     in_period = [(days >= period_start(events[c])) & (days <= period_end(events[c])) for c in ("first_same_period", "first_period")]
     return pd.DataFrame(
         {
-            "step": event_steps(events).astype("category"),
+            "step": step_of_each_event(events).astype("category"),
             **{name: events[name] for name in ("institution", "date", "number_year", "begins")},
             "first_quarter": quarter_of(starts).mask(events["left_censored"] | (events["event"] == "offence")),
             "starts": starts,
@@ -97,26 +97,26 @@ def _differ_in_one_digit(a: pd.Series, b: pd.Series) -> pd.Series:
     return pd.Series(np.asarray(off) == 1, index=a.index)
 
 
-def exchange_day_and_month(dates: pd.Series) -> pd.Series:
+def swap_day_and_month(dates: pd.Series) -> pd.Series:
     """Exchange day and month of each date; null if the result is no date, or the same date."""
     exchanged = _make_dates(dates.dt.year, dates.dt.day, dates.dt.month)
     return exchanged.mask(exchanged == dates)
 
 
-def possible_errors(dates: pd.Series, latest: pd.Series) -> Iterator[tuple[str, int, pd.Series]]:
+def days_explained_by_entry_errors(dates: pd.Series, latest: pd.Series) -> Iterator[tuple[str, int, pd.Series]]:
     """Yield the days from which one error of entry can have made each of `dates`, null if the error cannot have made it.
 
     Each item: the kind of error (`exchanged`, `year`), the number of years before the year of `latest`, the day of each date. First day and
     month are exchanged; then one digit of the year is changed, to the year of `latest` and the `MAX_YEARS_BACK` years before it.
     """
-    yield "exchanged", 0, exchange_day_and_month(dates)
+    yield "exchanged", 0, swap_day_and_month(dates)
     for back in range(MAX_YEARS_BACK + 1):
         year = latest.dt.year - back
         yield "year", back, _make_dates(year, dates.dt.month, dates.dt.day).where(_differ_in_one_digit(year, dates.dt.year))
 
 
-def _lag_class(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
-    """Return the class (index in `LAGS`) of the lag that each event has if it happened on the day of `days`.
+def _lag_class_of_each_event(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
+    """Return the class of each event's lag (the index in `LAGS`), if the event happened on the given day of `days`.
 
     `LEFT_CENSORED` if the day is before the institution's first delivery, -1 if the lag is unknown.
     """
@@ -126,8 +126,9 @@ def _lag_class(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
     return np.where(rows["first_quarter"].isna() | days.isna(), -1, classes)
 
 
-def _number_class(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
-    """Return the class (index in `NUMBER_WIDTHS`) of the years from the day of `days` to the year in the number of the event's file.
+def _file_year_class_of_each_event(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
+    """Return the class (the index in `NUMBER_WIDTHS`) of the number of years from each day of `days` to the year in the event's file
+    number.
 
     -1 if the event does not open a file, or the number of the file contains no year.
     """
@@ -137,7 +138,7 @@ def _number_class(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class DateHabits:
+class DateEntryHabits:
     """How institutions enter dates.
 
     rates: by institution (index). They are rounded to powers of two, so that a further delivery rarely changes one. Columns:
@@ -149,17 +150,18 @@ class DateHabits:
     rates: pd.DataFrame
 
     def rates_of(self, institution: pd.Series, names: tuple[str, ...]) -> np.ndarray:
-        """Return the columns `names` of `rates`, one row per element of `institution`; expected rates for an unknown institution."""
+        """Return the columns `names` of `rates`, with one row for each element of `institution`. An unknown institution gets the expected
+        rates."""
         return self.rates[list(names)].reindex(institution).fillna(_EXPECTED).to_numpy()
 
     def likelihood(self, rows: pd.DataFrame, days: pd.Series, *, delivered: bool = False) -> np.ndarray:
-        """Return the likelihood that each event happened on the day of `days`.
+        """Return the likelihood that each event happened on the given day of `days`.
 
         It follows from the quarter in which the event was first delivered and the year in the number of its file.
 
-        rows: from `event_entries`. delivered: `days` are the delivered dates, to which `on_time` applies. 0 where there is no day.
+        rows: from `describe_date_entries`. delivered: `days` are the delivered dates, to which `on_time` applies. 0 where there is no day.
         """
-        lag, number, positions = _lag_class(rows, days), _number_class(rows, days), np.arange(len(rows))
+        lag, number, positions = _lag_class_of_each_event(rows, days), _file_year_class_of_each_event(rows, days), np.arange(len(rows))
         if delivered:
             lag = np.where(rows["on_time"].to_numpy() & (lag >= 0), 0, lag)
         likelihoods = np.where(lag < 0, 1.0, self.rates_of(rows["institution"], LAG_COLUMNS)[positions, lag])
@@ -171,27 +173,31 @@ class DateHabits:
         return np.where(days.isna(), 0.0, likelihoods)
 
 
-def observe_habits(parts: Iterable[pd.DataFrame]) -> DateHabits:
-    """Estimate from the dates of events how each institution enters dates. parts: rows of the model `dated_event`, in batches.
+def estimate_date_entry_habits(event_batches: Iterable[pd.DataFrame]) -> DateEntryHabits:
+    """Estimate from the dates of events how each institution enters dates. event_batches: rows of the model `dated_event`, in batches.
 
-    A date after the end of the period of its first delivery is an error: `exchanged` or `year` if only that error moves it into the
-    period, `other` if no single error gives an earlier day. An exchange of day and month can be detected only in a date that the exchange
-    moves after that end (`exchangeable`). Possible dates are counted by lag, and by the year in the number of the file that they open.
+    A date after the end of the period of its first delivery is an error: `exchanged` or `year` if only that error moves it into the period,
+    `other` if no single error gives an earlier day. An exchange of day and month can be detected only in a date that the exchange moves
+    after the end of the period (`exchangeable`). Possible dates are counted by lag, and by the year in the number of the file that they
+    open.
     """
-    return DateHabits(_habit_rates(pd.concat([_NOTHING_SEEN.iloc[:0], *map(_count_habits, parts)]).groupby(level=0).sum()))
+    return DateEntryHabits(
+        _date_habit_rates(pd.concat([_NOTHING_SEEN.iloc[:0], *map(_count_dates_by_habit, event_batches)]).groupby(level=0).sum())
+    )
 
 
-def _count_habits(events: pd.DataFrame) -> pd.DataFrame:
-    """Count the dates of events by lag, year in the file's number and kind of error, by institution (index). events: of `dated_event`."""
-    rows = event_entries(events.reset_index(drop=True))
+def _count_dates_by_habit(events: pd.DataFrame) -> pd.DataFrame:
+    """Count the dates of events of each institution by lag, by year in the file's number and by kind of error. events: rows of
+    `dated_event`."""
+    rows = describe_date_entries(events.reset_index(drop=True))
     date, last = rows["date"], rows["last"]
     possible = (date >= rows["earliest"]) & (date <= last)
-    lag = pd.Series(np.where(rows["on_time"] & rows["first_quarter"].notna(), 0, _lag_class(rows, date)), index=rows.index)
-    late, number = lag.between(1, LEFT_CENSORED - 1), pd.Series(_number_class(rows, date), index=rows.index)
-    kinds = _kinds_of_error(rows[date > last]).reindex(rows.index)
+    lag = pd.Series(np.where(rows["on_time"] & rows["first_quarter"].notna(), 0, _lag_class_of_each_event(rows, date)), index=rows.index)
+    late, number = lag.between(1, LEFT_CENSORED - 1), pd.Series(_file_year_class_of_each_event(rows, date), index=rows.index)
+    kinds = _kinds_of_entry_error(rows[date > last]).reindex(rows.index)
     seen = {kind: kinds == kind for kind in ERRORS} | {
         "dates": date.notna(),
-        "exchangeable": possible & (exchange_day_and_month(date) > last),
+        "exchangeable": possible & (swap_day_and_month(date) > last),
     }
     seen |= {name: possible & (lag == n) for n, name in enumerate(LAG_COLUMNS)}
     for when, mine in (("on_time", ~late), ("late", late)):
@@ -200,17 +206,19 @@ def _count_habits(events: pd.DataFrame) -> pd.DataFrame:
     return hits.groupby(rows["institution"].astype("str")).sum()
 
 
-def _kinds_of_error(future: pd.DataFrame) -> pd.Series:
-    """Return the kind of error of dates after the end of the period of their first delivery; null if several kinds are possible."""
+def _kinds_of_entry_error(future: pd.DataFrame) -> pd.Series:
+    """Return the kind of error of each date in `future`, which are dates after the period in which they were first delivered. The kind is
+    null if several kinds are possible."""
     kind, none = pd.Series(None, index=future.index, dtype="str"), pd.Series(True, index=future.index)
-    for name, _, day in possible_errors(future["date"], future["last"]):
+    for name, _, day in days_explained_by_entry_errors(future["date"], future["last"]):
         kind = kind.mask(kind.isna() & (day >= future["starts"]) & (day <= future["last"]), name)
         none &= ~(day <= future["last"])
     return kind.mask(none, "other")
 
 
-def _habit_rates(counts: pd.DataFrame) -> pd.DataFrame:
-    """Compute `DateHabits.rates` from counts: counts plus expected counts, divided by the sum of those that they are counted among."""
+def _date_habit_rates(counts: pd.DataFrame) -> pd.DataFrame:
+    """Compute `DateEntryHabits.rates` from counts. The expected counts are added to the counts, and the sums are divided by the number of
+    all dates that were examined."""
     out = pd.DataFrame(index=counts.index)
     for kind, (of, expected, dates) in ERRORS.items():
         out[kind] = (counts[kind] + expected) / (counts[of] + DATES_EXPECTED) / dates
@@ -227,5 +235,5 @@ def _habit_rates(counts: pd.DataFrame) -> pd.DataFrame:
 _NOTHING_SEEN = pd.DataFrame(
     0, index=["a source"], columns=["dates", "exchangeable", *ERRORS, *LAG_COLUMNS, *sum(NUMBER_COLUMNS.values(), ())]
 )
-_EXPECTED = _habit_rates(_NOTHING_SEEN).iloc[0]
+_EXPECTED = _date_habit_rates(_NOTHING_SEEN).iloc[0]
 """The rates of an institution of which nothing is known."""

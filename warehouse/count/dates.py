@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.harmonisation.dates import first_day, last_day
-from warehouse.count.date_habits import OPENING_STEPS, DateHabits, event_entries, possible_errors
+from warehouse.count.date_habits import OPENING_STEPS, DateEntryHabits, days_explained_by_entry_errors, describe_date_entries
 from warehouse.count.periods import period_middle, period_start, quarter_of
 
 METHODS = ("delivered", "exchanged", "year", "middle")
@@ -82,18 +82,19 @@ ORDERS: tuple[EventOrder, ...] = (
 )
 
 
-def _working_columns(events: pd.DataFrame) -> pd.DataFrame:
+def _prepare_events(events: pd.DataFrame) -> pd.DataFrame:
     """Derive from `events` the columns that the functions below need, with the same index.
 
-    Columns out: those of `event_entries`; merged; came (the period of first delivery); and for every scope, under its name, the number of
-    the record, file, person or case to which the event belongs (-1 if there is none: an event of a case belongs to no person).
+    Columns out: the columns of `describe_date_entries`; merged; came (the period of first delivery); and one column for every scope, named
+    like the scope, with the number of the record, file, person or case to which the event belongs (-1 if there is none: an event of a case
+    belongs to no person).
     """
     groups = {name: events[f"{name}_group"].fillna(-1).astype("int64") for name in SCOPES}
-    return event_entries(events).assign(merged=events["merged"], came=events["first_period"], **groups)
+    return describe_date_entries(events).assign(merged=events["merged"], came=events["first_period"], **groups)
 
 
 @dataclass(frozen=True)
-class OrderSides:
+class OrderedEvents:
     """The events that an `EventOrder` relates, as arrays with one element per event. A group is one record, file, person or case.
 
     positions           row number of the event
@@ -119,19 +120,20 @@ class OrderSides:
     slack: int
 
 
-def _order_sides(work: pd.DataFrame) -> Iterator[tuple[EventOrder, OrderSides]]:
-    """Yield each order of `ORDERS` with the events that it relates. work: from `_working_columns`, and `wrong` (the date is not used)."""
-    step, merged = work["step"].cat.codes.to_numpy(), work["merged"].to_numpy()
-    code_of = {name: code for code, name in enumerate(work["step"].cat.categories)}
-    day = first = last = _days_as_seconds(work["date"])
-    if work["month"].any():
-        precision = work["month"].map({True: "month", False: "day"})
-        first, last = (_days_as_seconds(of_month(work["date"], precision)) for of_month in (first_day, last_day))
-    usable = ~work["wrong"].to_numpy() & (day != NEVER)
+def _events_of_each_order(prepared: pd.DataFrame) -> Iterator[tuple[EventOrder, OrderedEvents]]:
+    """Yield each order of `ORDERS` with the events that it relates. prepared: events from `_prepare_events`, with a column `wrong`, which
+    is true if the date is not used."""
+    step, merged = prepared["step"].cat.codes.to_numpy(), prepared["merged"].to_numpy()
+    code_of = {name: code for code, name in enumerate(prepared["step"].cat.categories)}
+    day = first = last = _days_as_seconds(prepared["date"])
+    if prepared["month"].any():
+        precision = prepared["month"].map({True: "month", False: "day"})
+        first, last = (_days_as_seconds(of_month(prepared["date"], precision)) for of_month in (first_day, last_day))
+    usable = ~prepared["wrong"].to_numpy() & (day != NEVER)
     for order in ORDERS:
         is_earlier = step == code_of.get(order.earlier, NO_STEP)
         positions = np.flatnonzero(is_earlier | (step == code_of.get(order.later, NO_STEP)))
-        earlier, group = is_earlier[positions], work[order.scope].to_numpy()[positions]
+        earlier, group = is_earlier[positions], prepared[order.scope].to_numpy()[positions]
         later, good = ~earlier, usable[positions] & (group >= 0)
         slack = order.slack * 86_400
         extreme_day = np.where(earlier & (first[positions] != NEVER), first[positions] - slack, last[positions])
@@ -140,7 +142,7 @@ def _order_sides(work: pd.DataFrame) -> Iterator[tuple[EventOrder, OrderSides]]:
         if order.scope in SCOPES_OVER_FILES:
             earlier, later = earlier & ~merged[positions], later & ~merged[positions]
         low, high = (_first_day_of_group(extreme_day, group, good & side, groups) for side in (earlier, later))
-        yield order, OrderSides(positions, earlier, later, extreme_day, low, high, n_earlier, n_later, usable[positions], slack)
+        yield order, OrderedEvents(positions, earlier, later, extreme_day, low, high, n_earlier, n_later, usable[positions], slack)
 
 
 def _days_as_seconds(days: pd.Series) -> np.ndarray:
@@ -155,7 +157,7 @@ def _first_day_of_group(day: np.ndarray, group: np.ndarray, chosen: np.ndarray, 
     return np.asarray(first[group])
 
 
-def _order_conflicts(work: pd.DataFrame) -> pd.DataFrame:
+def _weigh_order_conflicts(prepared: pd.DataFrame) -> pd.DataFrame:
     """Weigh the evidence of the order of events against each date.
 
     Columns out: weight: sum, over the orders that the date contradicts, of the negative logarithm of how often correct dates contradict
@@ -164,9 +166,9 @@ def _order_conflicts(work: pd.DataFrame) -> pd.DataFrame:
     one another. In scopes over several files, an order is binding between two single events. Orders that are not binding count half, and
     only the heaviest of them counts, since all have the same reason.
     """
-    score, loose, most = (np.zeros(len(work)) for _ in range(3))
-    by = np.full(len(work), None, dtype=object)
-    for order, sides in _order_sides(work):
+    score, loose, most = (np.zeros(len(prepared)) for _ in range(3))
+    by = np.full(len(prepared), None, dtype=object)
+    for order, sides in _events_of_each_order(prepared):
         positions, ordered = sides.positions, sides.low != NEVER
         late = sides.later & ordered & (sides.day < sides.low)
         early = sides.earlier & ordered & (sides.high < sides.low)
@@ -178,17 +180,17 @@ def _order_conflicts(work: pd.DataFrame) -> pd.DataFrame:
         name = np.where(late, f"before_{order.earlier}", f"after_{order.later}")
         by[positions] = np.where(evidence > most[positions], name, by[positions])
         most[positions] = np.maximum(most[positions], evidence)
-    usable = (~work["wrong"] & work["date"].notna()).to_numpy()
-    return pd.DataFrame({"weight": np.where(usable, score + loose, 0.0), "by": pd.array(by, dtype="str")}, index=work.index)
+    usable = (~prepared["wrong"] & prepared["date"].notna()).to_numpy()
+    return pd.DataFrame({"weight": np.where(usable, score + loose, 0.0), "by": pd.array(by, dtype="str")}, index=prepared.index)
 
 
-def _possible_range(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+def _possible_range(prepared: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Return the first and the last possible day of each event.
 
-    They follow from the period in which the event was first delivered, and from those dates of other events that are not wrong.
+    The days follow from the period in which the event was first delivered, and from the dates of other events, except wrong dates.
     """
-    low, high = _days_as_seconds(work["earliest"]), _days_as_seconds(work["last"])
-    for _, sides in _order_sides(work):
+    low, high = _days_as_seconds(prepared["earliest"]), _days_as_seconds(prepared["last"])
+    for _, sides in _events_of_each_order(prepared):
         positions = sides.positions
         later = sides.later & (sides.low != NEVER)
         low[positions[later]] = np.maximum(low[positions[later]], sides.low[later])
@@ -196,7 +198,7 @@ def _possible_range(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         high[positions[alone]] = np.minimum(
             high[positions[alone]], sides.high[alone] + np.where(sides.high[alone] == NEVER, 0, sides.slack)
         )
-    return _seconds_as_days(low, work.index), _seconds_as_days(high, work.index)
+    return _seconds_as_days(low, prepared.index), _seconds_as_days(high, prepared.index)
 
 
 def _seconds_as_days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
@@ -206,10 +208,10 @@ def _seconds_as_days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
     return pd.Series(moments, index=index)
 
 
-def _explain_errors(flagged: pd.DataFrame, rows: pd.DataFrame, habits: DateHabits) -> pd.DataFrame:
-    """Find the error of entry that best explains each of the dates in `flagged`, given the other events of its case.
+def _explain_wrong_dates(flagged: pd.DataFrame, rows: pd.DataFrame, habits: DateEntryHabits) -> pd.DataFrame:
+    """Find the error of entry that best explains each date in `flagged`. The other events of its case are taken into account.
 
-    flagged: some of `rows`. rows: all events of the cases, from `_working_columns`. habits: how often each source makes each error.
+    flagged: some of `rows`. rows: all events of the cases, from `_prepare_events`. habits: how often each source makes each error.
     Columns out: day: the correct day if this error was made, null if an error of another kind is more likely; method: the error
     (`exchanged`, `year`); weight: the likelihood of the error and of its day.
     """
@@ -217,7 +219,7 @@ def _explain_errors(flagged: pd.DataFrame, rows: pd.DataFrame, habits: DateHabit
     institution = flagged["institution"]
     best = np.zeros(len(flagged))
     day, method = pd.Series(pd.NaT, index=flagged.index).astype("datetime64[s]"), pd.Series(None, index=flagged.index, dtype="str")
-    for kind, back, proposed in possible_errors(flagged["date"], high):
+    for kind, back, proposed in days_explained_by_entry_errors(flagged["date"], high):
         possible = proposed.where((proposed >= low) & (proposed <= high))
         # If the first delivery does not show the quarter, each year further back is half as likely.
         share = np.where(flagged["first_quarter"].isna(), 0.5**back, 1.0) if kind == "year" else 1.0
@@ -229,22 +231,22 @@ def _explain_errors(flagged: pd.DataFrame, rows: pd.DataFrame, habits: DateHabit
     return pd.DataFrame({"day": day.mask(other > best), "method": method.mask(other > best), "weight": np.maximum(best, other)})
 
 
-def _events_of_same_cases(work: pd.DataFrame, some: pd.DataFrame) -> pd.DataFrame:
-    """Select from `work` all events of the cases that have an event in `some`."""
-    return work[work["case"].isin(some["case"])]
+def _events_of_same_cases(prepared: pd.DataFrame, some_events: pd.DataFrame) -> pd.DataFrame:
+    """Select from `prepared` all events of the cases that have an event in `some_events`."""
+    return prepared[prepared["case"].isin(some_events["case"])]
 
 
-def _likeliest_errors(work: pd.DataFrame, habits: DateHabits) -> pd.Series:
+def _likeliest_wrong_dates(prepared: pd.DataFrame, habits: DateEntryHabits) -> pd.Series:
     """Find, in each case, the date that is most likely an error among those that contradict one another.
 
     Returns for that event what contradicts its date (`before_…`, `after_…`); null for all others, and for all events of a case whose
     delivered dates are about as likely as an error (`MIN_LIKELIHOOD_RATIO`).
     """
-    conflicts = _order_conflicts(work)
-    flagged = work[conflicts["weight"] > 0]
+    conflicts = _weigh_order_conflicts(prepared)
+    flagged = prepared[conflicts["weight"] > 0]
     if flagged.empty:
-        return pd.Series(None, index=work.index, dtype="str")
-    mistaken = _explain_errors(flagged, _events_of_same_cases(work, flagged), habits)["weight"]
+        return pd.Series(None, index=prepared.index, dtype="str")
+    mistaken = _explain_wrong_dates(flagged, _events_of_same_cases(prepared, flagged), habits)["weight"]
     right = habits.likelihood(flagged, flagged["date"], delivered=True)
     candidates = flagged.assign(by=conflicts["by"], odds=np.log(mistaken) - np.log(right) + conflicts["weight"], place=range(len(flagged)))
     candidates = (
@@ -252,16 +254,16 @@ def _likeliest_errors(work: pd.DataFrame, habits: DateHabits) -> pd.Series:
         .sort_values(["odds", "place"], ascending=[False, False])
         .drop_duplicates("case")
     )
-    return candidates["by"].reindex(work.index)
+    return candidates["by"].reindex(prepared.index)
 
 
-def _date_problems(work: pd.DataFrame, habits: DateHabits) -> pd.Series:
-    """Return why each known date cannot be right (`date_problem`); null for a possible date and for a missing one."""
-    problem = pd.Series(None, index=work.index, dtype="str").mask(work["date"] > work["last"], AFTER_DELIVERY)
-    problem = problem.mask(work["date"] < work["earliest"], TOO_EARLY)
-    searched = work
+def _date_problems(prepared: pd.DataFrame, habits: DateEntryHabits) -> pd.Series:
+    """Return why each known date cannot be right (`date_problem`). The reason is null if the date is possible or missing."""
+    problem = pd.Series(None, index=prepared.index, dtype="str").mask(prepared["date"] > prepared["last"], AFTER_DELIVERY)
+    problem = problem.mask(prepared["date"] < prepared["earliest"], TOO_EARLY)
+    searched = prepared
     for _ in range(MAX_ROUNDS):
-        errors = _likeliest_errors(searched.assign(wrong=problem[searched.index].notna()), habits).dropna()
+        errors = _likeliest_wrong_dates(searched.assign(wrong=problem[searched.index].notna()), habits).dropna()
         if errors.empty:
             break
         problem = problem.mask(problem.index.isin(errors.index), errors.reindex(problem.index))
@@ -269,16 +271,17 @@ def _date_problems(work: pd.DataFrame, habits: DateHabits) -> pd.Series:
     return problem
 
 
-def _middle_days(lost: pd.DataFrame, work: pd.DataFrame) -> pd.Series:
-    """Choose a day for the events `lost`, whose day cannot be derived from their date.
+def _choose_middle_days(lost: pd.DataFrame, prepared: pd.DataFrame) -> pd.Series:
+    """Choose a day for each event in `lost`: for these events, no day can be derived from the delivered date.
 
-    It is the middle of the period in which the event was first delivered or, if it came with a case file that was entered late, the middle
-    of the quarter in which the file was opened; if the other dates of the case exclude that day, the nearest possible one.
+    The day is the middle of the period in which the event was first delivered. If the event was delivered with a case file that was entered
+    late, it is the middle of the quarter in which the file was opened. If other dates of the case exclude that day, it is the nearest
+    possible day.
     """
-    rows = _events_of_same_cases(work, work.loc[lost.index])
+    rows = _events_of_same_cases(prepared, prepared.loc[lost.index])
     opened = rows[rows["step"].isin(OPENING_STEPS) & ~rows["wrong"] & rows["date"].notna()].drop_duplicates("file").set_index("file")
     middle = period_middle(lost["first_period"])
-    of_file = opened[["date", "came"]].reindex(work.loc[lost.index, "file"]).set_index(lost.index)
+    of_file = opened[["date", "came"]].reindex(prepared.loc[lost.index, "file"]).set_index(lost.index)
     day, came = of_file["date"], of_file["came"]
     starts = period_start(lost["first_period"])
     # A file from before the first delivery first comes when it changes: only its number then tells that it was entered late.
@@ -289,7 +292,7 @@ def _middle_days(lost: pd.DataFrame, work: pd.DataFrame) -> pd.Series:
     return middle.mask(middle > high, high).mask(middle < low, low).where((low <= high).fillna(True), middle)
 
 
-def impute_dates(events: pd.DataFrame, habits: DateHabits) -> pd.DataFrame:
+def impute_dates(events: pd.DataFrame, habits: DateEntryHabits) -> pd.DataFrame:
     """Determine the day on which each event counts, and return the events with three more columns.
 
     events: rows of the model `dated_event`, with all events of each of their cases. habits: how their sources enter dates.
@@ -301,15 +304,15 @@ def impute_dates(events: pd.DataFrame, habits: DateHabits) -> pd.DataFrame:
                   that contradicts it; null if it is the delivered date
     """
     events = events.reset_index(drop=True)
-    work = _working_columns(events)
-    problem = _date_problems(work, habits)
+    prepared = _prepare_events(events)
+    problem = _date_problems(prepared, habits)
     wrong = problem.notna()
-    day, method = work["date"].mask(wrong), pd.Series("delivered", index=work.index, dtype="str").mask(wrong)
+    day, method = prepared["date"].mask(wrong), pd.Series("delivered", index=prepared.index, dtype="str").mask(wrong)
     if wrong.any():
-        work = work.assign(wrong=wrong)
-        imputed = _explain_errors(work[wrong], _events_of_same_cases(work, work[wrong]), habits)
+        prepared = prepared.assign(wrong=wrong)
+        imputed = _explain_wrong_dates(prepared[wrong], _events_of_same_cases(prepared, prepared[wrong]), habits)
         day.loc[wrong], method.loc[wrong] = imputed["day"], imputed["method"]
-    lost = day.isna() & (work["step"] != "offence")
+    lost = day.isna() & (prepared["step"] != "offence")
     if lost.any():
-        day = day.mask(lost, _middle_days(events[lost], work.assign(wrong=wrong))).astype("datetime64[s]")
-    return events.assign(day=day, method=method.mask(lost, "middle"), date_problem=problem.mask(work["date"].isna(), MISSING))
+        day = day.mask(lost, _choose_middle_days(events[lost], prepared.assign(wrong=wrong))).astype("datetime64[s]")
+    return events.assign(day=day, method=method.mask(lost, "middle"), date_problem=problem.mask(prepared["date"].isna(), MISSING))

@@ -51,8 +51,9 @@ def _labelled_codes(kind: str, column: str) -> pd.DataFrame:
 def time_dimension(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """Build the dimension table `dim_time`.
 
-    Its days: all from 12 years before the first published quarter (or from the first day in a fact, if that is later) to the end of the
-    last one, every other day that occurs in a fact, and the first day of the quarter of each of these. fact_days: column day.
+    The table contains all days from 12 years before the first published quarter (or from the first day in a fact, if that is later) to the
+    end of the last published quarter, every other day that occurs in a fact, and the first day of the quarter of each of these days.
+    fact_days: column day.
     """
     in_facts = fact_days["day"].drop_duplicates()
     periods = published_periods(deliveries)
@@ -70,7 +71,7 @@ def time_dimension(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Data
 
 
 def _law_in_force(days: pd.Series) -> pd.Series:
-    """Return the code of the criminal code in force on each day; null before the first one."""
+    """Return the short name of the criminal code that was in force on each day. It is null for days before the first criminal code."""
     out = pd.Series(None, index=days.index, dtype="str")
     codes = law_dimension()
     criminal = codes[codes["law"].str.startswith(domain.country().criminal_codes)]
@@ -131,7 +132,7 @@ def institution_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_institution`."""
     names = [(name, *(contract.load(name).publisher[language] for language in LANGUAGES)) for name in contract.institutions()]
     out = pd.DataFrame(names, columns=["institution", *LABELS])
-    return out.assign(position=range(1, len(out) + 1), stage=out["institution"].map(contract.stage_of()))
+    return out.assign(position=range(1, len(out) + 1), stage=out["institution"].map(contract.stage_by_institution()))
 
 
 def country_dimension() -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Recount an indicator by a changed declaration, over the facts of a published warehouse.
+"""Count an indicator again by a changed declaration, from the facts of a published warehouse.
 
 Belongs here: the inputs of the counting models, taken from published tables. Does not belong here: comparing figures (`changed_rules`).
 """
@@ -20,14 +20,14 @@ _MODELS = ("deciding_event", "indicator_row", "unit", "statistics")
 def recount_indicator(connection: duckdb.DuckDBPyConnection, indicator: Indicator) -> pd.DataFrame:
     """Compute every figure of an indicator as declared in `indicator`. Columns out: `CELL`, as_reported, harmonised.
 
-    connection: to a published warehouse. The work is done in a database in memory that is attached to it meanwhile.
+    connection: a connection to a published warehouse. A database in memory is attached to it while the figures are computed.
     """
     published = str(connection.execute("SELECT current_database()").fetchall()[0][0])
     connection.execute("ATTACH ':memory:' AS again (READ_WRITE); USE again")
     try:
         _register_inputs(connection, published, indicator)
         models = Models(connection, {name: sql_models()[name] for name in _MODELS})
-        return models.frame("statistics", ", ".join([*CELL, "as_reported", "harmonised"]))
+        return models.read_frame("statistics", ", ".join([*CELL, "as_reported", "harmonised"]))
     finally:
         connection.execute(f'USE "{published}"; DETACH again')
 

@@ -1,4 +1,4 @@
-"""The inputs of counting: tables of the run, and declarations of contracts and code lists, as tables that the SQL models can read.
+"""The inputs of counting: tables of the run, contracts and code lists, in the form of tables that the SQL models can read.
 
 Belongs here: the input tables with their columns and types. Does not belong here: counting rules (`warehouse/models`).
 """
@@ -19,9 +19,9 @@ from schemas import canonical, domain, findings
 from schemas.topic import NO_FORM, OF_CASE, topic
 from sources import contract
 from warehouse import tables
-from warehouse.count.coverage import incomplete_deliveries, period_coverage, published_periods, quarantined_rows
+from warehouse.count.coverage import count_quarantined_rows, incomplete_deliveries, period_coverage, published_periods
 from warehouse.count.neutral_names import MIN_UNIT_DELIVERIES, MIN_UNIT_RECORDS, OTHER_UNITS
-from warehouse.count.reconciliation_steps import MAX_PENDING_DAYS, person_steps, reconciliation_steps
+from warehouse.count.reconciliation_steps import MAX_PENDING_DAYS, person_reconciliation_steps, reconciliation_steps
 from warehouse.indicators import DIMENSIONS, Indicator, indicators
 from warehouse.loading import Rows
 from warehouse.star.tables import CASE_MILESTONES, PERSON_MILESTONES
@@ -52,7 +52,7 @@ class CountInputs:
     listed       institution, delivery, record_key, person_key, person_id: which person each state of a record is about, if its key is a
                  position in a list that was reassigned to another person; None if there is no such record
     successors   pipelines.crosswalk.SUCCESSOR_COLUMNS: records that were delivered again under new keys; None if there are none
-    signatures   harmonia.signing.list_states: quarters that the heads of institutions signed; None if there are none
+    signatures   harmonia.signing.list_signature_states: quarters that the heads of institutions signed; None if there are none
     yardsticks   warehouse.yardsticks.LINE_COLUMNS: figures that institutions published; None if there are none. No figure depends on them
     """
 
@@ -69,7 +69,7 @@ class CountInputs:
     yardsticks: pd.DataFrame | None = None
 
 
-def run_inputs(
+def collect_run_inputs(
     canonical_tables: Tables,
     identities: Tables,
     record_status: Tables,
@@ -80,7 +80,7 @@ def run_inputs(
     """Collect the inputs of counting from the outputs of the earlier stages. Large tables are not loaded, but scanned when counting.
 
     canonical_tables, identities, record_status, findings_: the stored tables of these stages. signatures: from
-    `harmonia.signing.list_states`. yardsticks: figures that institutions published (`warehouse.yardsticks.LINE_COLUMNS`).
+    `harmonia.signing.list_signature_states`. yardsticks: figures that institutions published (`warehouse.yardsticks.LINE_COLUMNS`).
     """
     quarantined = record_status.select("quarantined", ["institution", "delivery"]).astype("str")
     return CountInputs(
@@ -121,7 +121,7 @@ _RUN_TABLES: dict[str, dict[str, str]] = {
 with the record keys as delivered, even if a record was delivered again under a new key."""
 
 
-def register_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> None:
+def register_input_tables(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> None:
     """Create `inputs` and the declarations as tables and views of `connection`, under the names by which the models read them."""
     given: dict[str, Rows | None] = {
         **{f"keyed_{name}": rows for name, rows in inputs.canonical.items()},
@@ -136,15 +136,15 @@ def register_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) 
     for name, columns in _RUN_TABLES.items():
         _create_view(connection, name, columns, given[name])
     for name in canonical.TABLES:
-        connection.execute(f'CREATE VIEW "{name}" AS {_select_with_new_keys(connection, name)}')
+        connection.execute(f'CREATE VIEW "{name}" AS {_query_with_replaced_keys(connection, name)}')
     for name, frame in {**declared_tables(list(indicators().values())), **_period_tables(inputs)}.items():
         connection.register("declared", frame)
         connection.execute(f"CREATE TABLE {name} AS FROM declared")
         connection.unregister("declared")
 
 
-def _select_with_new_keys(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """Return the query of a canonical table in which records that were delivered again under a new key have that new key."""
+def _query_with_replaced_keys(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """Return a query of a canonical table. If a record was delivered again under a new key, the query gives its new key."""
     if not connection.execute("FROM successors WHERE old_key IS NOT NULL AND new_key IS NOT NULL LIMIT 1").fetchall():
         return f"FROM keyed_{name}"
     entity = "records.entity" if len(canonical.ENTITY_OF[name]) > 1 else f"'{canonical.ENTITY_OF[name][0]}'"
@@ -164,7 +164,8 @@ def _select_with_new_keys(connection: duckdb.DuckDBPyConnection, name: str) -> s
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Rows | None) -> None:
-    """Create the view `name` of `rows` with the `columns`, typed and null if `rows` lacks them, and with the row number `n`."""
+    """Create the view `name` of `rows`, with the row number `n` and with the declared `columns` and their types. A column that `rows` lacks
+    is null."""
     if rows is None:
         nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
         connection.execute(f'CREATE VIEW "{name}" AS SELECT {nothing}, 0::BIGINT AS n LIMIT 0')
@@ -182,8 +183,8 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapp
 
 
 @cache
-def groups_by_article_number() -> Mapping[str, str]:
-    """Return article number → offence group, for article numbers that mean the same offence group in every criminal code.
+def offence_groups_by_article_number() -> Mapping[str, str]:
+    """Return the offence group of each article number that means the same offence group in every criminal code.
 
     Laws that apply only if a record names them (`unnamed_by` is empty in `laws.csv`) are ignored.
     """
@@ -196,8 +197,8 @@ def groups_by_article_number() -> Mapping[str, str]:
     return {str(number): str(group) for number, group in single.loc[single["nunique"] == 1, "first"].items()}
 
 
-def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
-    """Return the declarations of contracts, domain, code lists and the indicators `every` as tables, by table name."""
+def declared_tables(counted_indicators: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
+    """Return the declarations of contracts, domain, code lists and the indicators `counted_indicators` as tables, by table name."""
     contracts = [contract.load(name) for name in contract.institutions()]
     rules, country = findings.rules(), domain.country()
     return {
@@ -217,77 +218,77 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
                 "other_units": OTHER_UNITS,
             }
         ),
-        "institution": _arrow_table(
+        "institution": _typed_frame(
             ("institution", "position", "stage", "states_form", "cited_as", "person_key_extends_case_key"),
             [
                 (one.institution, position, one.stage, one.states_form, one.cited_as or one.institution, one.person_key_extends_case_key)
                 for position, one in enumerate(contracts)
             ],
         ),
-        "stage": _arrow_table(
+        "stage": _typed_frame(
             ("stage", "files_state_offence", "one_person_a_file", "form_as_stated"),
             [(name, spec.files_state_offence, spec.one_person_a_file, spec.form_as_stated) for name, spec in domain.stages().items()],
         ),
-        "number_kind": _arrow_table(("kind", "institution"), contract.institution_of_number_kind().items()),
-        "record_table": _arrow_table(
+        "number_kind": _typed_frame(("kind", "institution"), contract.institution_of_number_kind().items()),
+        "record_table": _typed_frame(
             ("institution", "part", "table"), [(*part, table) for part, table in contract.record_tables().items()]
         ),
-        "stage_distance": _arrow_table(
+        "stage_distance": _typed_frame(
             ("stage", "other", "distance"),
             [(stage, other, distance) for stage, spec in domain.stages().items() for distance, other in enumerate(spec.nearest)],
         ),
-        "offence_group": _arrow_table(
+        "offence_group": _typed_frame(
             ("offence_group", "rank", "form_of_case", "without_form", "fixed_form"),
             [
                 (name, rank, group.form == OF_CASE, group.form == NO_FORM, group.form if group.form in canonical.FORMS else None)
                 for rank, (name, group) in enumerate(topic().offence_groups.items())
             ],
         ),
-        "form": _arrow_table(("form", "rank"), [(form, rank) for rank, form in enumerate(canonical.FORMS)]),
-        "article_number": _arrow_table(("article", "offence_group"), groups_by_article_number().items()),
+        "form": _typed_frame(("form", "rank"), [(form, rank) for rank, form in enumerate(canonical.FORMS)]),
+        "article_number": _typed_frame(("article", "offence_group"), offence_groups_by_article_number().items()),
         "indicator": pd.DataFrame(
             {
-                "indicator": [i.code for i in every],
-                "unit": [i.unit for i in every],
-                "institutions": [list(i.institutions) for i in every],
-                "dimensions": [list(i.dimensions) for i in every],
-                "record": [i.rows.record for i in every],
-                "event": [i.rows.event for i in every],
-                "of_case": [i.rows.of == "case" for i in every],
-                "roles": [list(i.rows.roles) for i in every],
-                "outcomes": [list(i.rows.outcomes) for i in every],
-                "decide": [i.rows.decide for i in every],
-                "covers_file": [i.rows.covers_file for i in every],
-                "unless_in_file": [i.rows.unless for i in every],
-                "after": [i.rows.after for i in every],
-                "each": [i.rows.each for i in every],
-                "stage": [i.harmonised.stage for i in every],
-                "keep": [i.harmonised.day for i in every],
-                "unless": [i.harmonised.unless for i in every],
-                "once": [i.harmonised.once for i in every],
+                "indicator": [i.code for i in counted_indicators],
+                "unit": [i.unit for i in counted_indicators],
+                "institutions": [list(i.institutions) for i in counted_indicators],
+                "dimensions": [list(i.dimensions) for i in counted_indicators],
+                "record": [i.rows.record for i in counted_indicators],
+                "event": [i.rows.event for i in counted_indicators],
+                "of_case": [i.rows.of == "case" for i in counted_indicators],
+                "roles": [list(i.rows.roles) for i in counted_indicators],
+                "outcomes": [list(i.rows.outcomes) for i in counted_indicators],
+                "decide": [i.rows.decide for i in counted_indicators],
+                "covers_file": [i.rows.covers_file for i in counted_indicators],
+                "unless_in_file": [i.rows.unless for i in counted_indicators],
+                "after": [i.rows.after for i in counted_indicators],
+                "each": [i.rows.each for i in counted_indicators],
+                "stage": [i.harmonised.stage for i in counted_indicators],
+                "keep": [i.harmonised.day for i in counted_indicators],
+                "unless": [i.harmonised.unless for i in counted_indicators],
+                "once": [i.harmonised.once for i in counted_indicators],
             }
         ),
-        "dimension_value": _arrow_table(
+        "dimension_value": _typed_frame(
             ("dimension", "value"),
             [("total", "total"), *((dimension, value) for dimension, values in DIMENSIONS.items() for value in values)],
         ),
-        "step": _arrow_table(
+        "step": _typed_frame(
             ("step", "upstream", "downstream", "upstream_stage", "downstream_stage", "tolerance_days"),
             [(s.name, s.upstream, s.downstream, *s.stages, s.tolerance_days) for s in reconciliation_steps()],
         ),
-        "person_step": _arrow_table(
+        "person_step": _typed_frame(
             ("step", "role", "side", "institution"),
             [
                 (one.step, one.role, side, name)
-                for one in person_steps()
+                for one in person_reconciliation_steps()
                 for side, names in (("upstream", one.upstream), ("downstream", one.downstream))
                 for name in names
             ],
         ),
-        "case_milestone": _arrow_table(("milestone", "indicator"), CASE_MILESTONES.items()),
-        "person_milestone": _arrow_table(("milestone", "indicator"), [(name, code) for name, (code, _) in PERSON_MILESTONES.items()]),
-        "finding_rule": _arrow_table(("rule", "dimension", "whole"), [(code, rule.dimension, rule.whole) for code, rule in rules.items()]),
-        "quality_dimension": _arrow_table(("dimension",), [(name,) for name in findings.DIMENSIONS]),
+        "case_milestone": _typed_frame(("milestone", "indicator"), CASE_MILESTONES.items()),
+        "person_milestone": _typed_frame(("milestone", "indicator"), [(name, code) for name, (code, _) in PERSON_MILESTONES.items()]),
+        "finding_rule": _typed_frame(("rule", "dimension", "whole"), [(code, rule.dimension, rule.whole) for code, rule in rules.items()]),
+        "quality_dimension": _typed_frame(("dimension",), [(name,) for name in findings.DIMENSIONS]),
     }
 
 
@@ -298,9 +299,9 @@ def _period_tables(inputs: CountInputs) -> dict[str, pd.DataFrame]:
     return {
         "published_period": pd.DataFrame({"period": periods}, dtype="str"),
         "gap": incomplete_deliveries(every, period_coverage(deliveries, inputs.signatures), periods),
-        "quarantined_rows": quarantined_rows(every, deliveries, inputs.quarantined),
+        "quarantined_rows": count_quarantined_rows(every, deliveries, inputs.quarantined),
     }
 
 
-def _arrow_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
+def _typed_frame(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(columns))

@@ -1,4 +1,5 @@
-"""Names of delivered files, sheets and columns as published tables show them: names that a contract declares, neutral names for all others.
+"""Choose the names under which published tables show delivered files, sheets and columns: names that a contract declares are shown, all
+others are replaced by neutral names.
 
 A name that no contract declares is free text and may be the name of a person. It stays in the landing store, in the lake and in the
 feedback to the institution that delivered it.

@@ -12,21 +12,21 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from sources.periods import CADENCES, Cadence, containing, first_day, last_day, name_pattern
+from sources.periods import CADENCES, Cadence, first_day, last_day, period_containing, period_name_pattern
 
-_PERIOD = re.compile("|".join(map(name_pattern, CADENCES)))
+_PERIOD = re.compile("|".join(map(period_name_pattern, CADENCES)))
 
 
-def _names_of_numbers(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
-    """Convert each number to text with `name`, which is called once per distinct number; null stays null."""
+def _name_each_number(numbers: pd.Series, make_name: Callable[[int], str]) -> pd.Series:
+    """Convert each number to text by the function `make_name`, which is called once for each distinct number. Null stays null."""
     code, distinct = pd.factorize(numbers)
-    names = pd.array([name(int(number)) for number in distinct], dtype="str")
+    names = pd.array([make_name(int(number)) for number in distinct], dtype="str")
     return pd.Series(names.take(code, allow_fill=True), index=numbers.index)
 
 
 def period_of(days: pd.Series, cadence: Cadence) -> pd.Series:
     """Return the name of the period of a cadence (monthly, quarterly, …) that contains each day; null if the day is null."""
-    return _names_of_numbers(days.dt.year * 12 + days.dt.month - 1, lambda n: containing(date(n // 12, n % 12 + 1, 1), cadence))
+    return _name_each_number(days.dt.year * 12 + days.dt.month - 1, lambda n: period_containing(date(n // 12, n % 12 + 1, 1), cadence))
 
 
 def quarter_of(days: pd.Series) -> pd.Series:
@@ -47,18 +47,19 @@ def quarter_index(periods: pd.Series) -> pd.Series:
 
 def period_start(periods: pd.Series) -> pd.Series:
     """Return the first day of each period (month, quarter, half-year, year); null if the name is not that of a period."""
-    return _day_of_periods(periods, first_day)
+    return _choose_day_of_periods(periods, first_day)
 
 
 def period_end(periods: pd.Series) -> pd.Series:
     """Return the last day of each period (month, quarter, half-year, year); null if the name is not that of a period."""
-    return _day_of_periods(periods, last_day)
+    return _choose_day_of_periods(periods, last_day)
 
 
-def _day_of_periods(periods: pd.Series, day: Callable[[str], date]) -> pd.Series:
-    """Return what `day` returns for each period, calling it once per distinct period; null if the name is not that of a period."""
+def _choose_day_of_periods(periods: pd.Series, choose_day: Callable[[str], date]) -> pd.Series:
+    """Return the day that the function `choose_day` gives for each period. The function is called once for each distinct period. The day is
+    null if the name is not that of a period."""
     code, names = pd.factorize(periods.astype("str"))
-    days = [np.datetime64(day(name)) if _PERIOD.fullmatch(name) else np.datetime64("NaT") for name in map(str, [*names, ""])]
+    days = [np.datetime64(choose_day(name)) if _PERIOD.fullmatch(name) else np.datetime64("NaT") for name in map(str, [*names, ""])]
     return pd.Series(np.array(days, dtype="datetime64[s]")[code], index=periods.index)  # -1, the code of a null, selects the last
 
 

@@ -1,4 +1,5 @@
-"""The table `quality`: the data quality of an institution by quarter, unit and quality dimension, against its own tolerance and past.
+"""Compute the table `quality`: the data quality of each institution by quarter, unit and quality dimension, compared with its own tolerance
+and its earlier quarters.
 
 Belongs here: scores and states. Does not belong here: which records are faulty (`warehouse/models/quality`), rules and their severity
 (`schemas/rules`), tolerances (`tolerances` of the contract), the page (`harmonia/scorecard`). Institutions are never ranked: no row
@@ -30,13 +31,14 @@ def quality_rows(deliveries: pd.DataFrame, scored: pd.DataFrame, whole_faults: p
     are those of the units that delivered in the quarter.
     """
     counts = ["records", "faulty", "weight", "weight_faulty"]
-    out = _all_combinations(scored, deliveries).merge(scored, on=_BY, how="left").fillna(dict.fromkeys(counts, 0))
+    out = _all_quality_combinations(scored, deliveries).merge(scored, on=_BY, how="left").fillna(dict.fromkeys(counts, 0))
     out = _add_trend(_add_scores(out, whole_faults))
     return out.assign(unit=out["unit"].where(out["unit"] != "", None)).sort_values(_BY, na_position="first", ignore_index=True)
 
 
-def _all_combinations(scored: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Return every combination of institution, quarter and dimension with an empty unit, then the combinations with units in `scored`."""
+def _all_quality_combinations(scored: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Return every combination of institution, quarter and quality dimension, without a unit; then the combinations with a unit that occur
+    in `scored`."""
     institutions, periods = (deliveries[[name]].drop_duplicates() for name in ("institution", "period"))
     without_unit = (
         institutions.merge(periods, how="cross").merge(pd.DataFrame({"dimension": list(DIMENSIONS)}), how="cross").assign(unit="")
@@ -45,7 +47,7 @@ def _all_combinations(scored: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Data
 
 
 def _add_scores(scored: pd.DataFrame, whole_faults: pd.DataFrame) -> pd.DataFrame:
-    """Add whole (number of faults of whole files and deliveries), score, tolerance and state.
+    """Add the columns score, tolerance and state, and the column `whole`: the number of faults that concern a whole file or delivery.
 
     A dimension without rules on records, such as timeliness, has no score; only whole files and deliveries decide its state.
     """

@@ -34,11 +34,11 @@ class ReconciliationStep:
     @property
     def stages(self) -> tuple[str, str]:
         """Return the stage of the institution `upstream` and that of the institution `downstream`."""
-        return contract.stage_of()[self.upstream], contract.stage_of()[self.downstream]
+        return contract.stage_by_institution()[self.upstream], contract.stage_by_institution()[self.downstream]
 
 
 @cache
-def person_steps() -> tuple[contract.SharedPersons, ...]:
+def person_reconciliation_steps() -> tuple[contract.SharedPersons, ...]:
     """Return the comparisons of persons between institutions (`shared_persons`) that the contracts declare."""
     return tuple(one for name in contract.institutions() for one in contract.load(name).shared_persons)
 
@@ -50,6 +50,6 @@ def reconciliation_steps() -> tuple[ReconciliationStep, ...]:
         ReconciliationStep(f"{up}_{down}", up, down, tolerance_days=to.days, per_person=to.persons)
         for stage, to in ((stage, spec.hands_to) for stage, spec in domain.stages().items())
         if to
-        for up in contract.institutions_at(stage)
-        for down in contract.institutions_at(to.stage)
+        for up in contract.institutions_at_stages(stage)
+        for down in contract.institutions_at_stages(to.stage)
     )

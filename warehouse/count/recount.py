@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from schemas import canonical
-from warehouse.count import CountInputs, counting_models, dated_events, dimensions, event_days, learn_date_habits
+from warehouse.count import CountInputs, dated_events, determine_event_days, dimensions, learn_date_entry_habits, open_counting_models
 from warehouse.count.table_models import Models, TableModel, as_frame
 from warehouse.star.figures import CELL
 
@@ -105,17 +105,18 @@ class RecordIds:
     persons: pd.DataFrame
 
 
-class Recount:
-    """All records of a run in a database, some of which can be counted again with other ids. Not for several threads at once."""
+class RecountWithOtherIds:
+    """A database with all records of a run, in which some records can be counted again with other case or person ids. It must not be used
+    by several threads at once."""
 
-    def __init__(self, inputs: CountInputs, now: RecordIds) -> None:
-        """Load `inputs`, what a run counted with the ids `now`. Its findings and lineage are not used."""
-        self.now = now
+    def __init__(self, inputs: CountInputs, current_ids: RecordIds) -> None:
+        """Load `inputs`, which a run counted with the ids `current_ids`. The findings and the lineage in `inputs` are not used."""
+        self.now = current_ids
         self._stack = ExitStack()
-        whole = self._stack.enter_context(counting_models(inputs))
+        whole = self._stack.enter_context(open_counting_models(inputs))
         self._connection = whole.connection
         whole.run("event_day", *dimensions.STATIC)
-        self._habits = learn_date_habits(whole)
+        self._habits = learn_date_entry_habits(whole)
         self._models_of_ids = {name: model for name, model in whole.models.items() if name not in dimensions.STATIC}
         self._connection.execute(_PREPARE_STATES_AND_DAYS)
         self._connection.execute("SET threads = 1")  # faster for few rows
@@ -124,31 +125,34 @@ class Recount:
         """Free the database."""
         self._stack.close()
 
-    def changes(self, after: RecordIds) -> pd.DataFrame:
-        """Compute which cells of `statistics` differ with the ids `after`. Columns out: `CELL`, and the increase of each of `MEASURES`."""
-        with self._tables_of_reached_rows(after):
+    def changed_cells(self, new_ids: RecordIds) -> pd.DataFrame:
+        """Compute which cells of `statistics` change if records get the ids `new_ids`. Columns out: `CELL`, and the increase of each of
+        `MEASURES`."""
+        with self._tables_of_reached_rows(new_ids):
             figures = [self._count_figures(side) for side in ("before", "after")]
         both = pd.concat([-figures[0], figures[1]]).groupby(level=CELL).sum()
         return both[(both != 0).any(axis=1)].astype("int64").reset_index()
 
-    def set_current_ids(self, after: RecordIds) -> None:
-        """Make `after` the current ids (`now`), with which later changes are compared."""
-        with self._tables_of_reached_rows(after), self._models_with_ids("after") as models:
+    def set_current_ids(self, new_ids: RecordIds) -> None:
+        """Make `new_ids` the current ids (`now`), with which later changes are compared."""
+        with self._tables_of_reached_rows(new_ids), self._open_models_with_ids("after") as models:
             models.run("event_day")
             self._connection.execute(_UPDATE_DAYS_NOW)
-        self.now = after
+        self.now = new_ids
 
     def _count_figures(self, side: str) -> pd.DataFrame:
-        """Count the reached rows with the ids `before` or `after` the change: `MEASURES` of every cell that is not null, by `CELL`."""
-        with self._models_with_ids(side) as models:
-            figures = models.frame("statistics", ", ".join([*CELL, *MEASURES]), "as_reported IS NOT NULL")
+        """Count the rows that the change can affect, with the ids before or after the change (`side`). Return the `MEASURES` of every cell
+        that is not null, by `CELL`."""
+        with self._open_models_with_ids(side) as models:
+            figures = models.read_frame("statistics", ", ".join([*CELL, *MEASURES]), "as_reported IS NOT NULL")
         return figures.set_index(CELL)[MEASURES].astype("int64")
 
     @contextmanager
-    def _tables_of_reached_rows(self, after: RecordIds) -> Iterator[None]:
-        """Create the database `reached`, with the canonical rows that a change from the ids `now` to `after` can reach."""
+    def _tables_of_reached_rows(self, new_ids: RecordIds) -> Iterator[None]:
+        """Create the database `reached`. It contains the canonical rows that can be counted differently if the ids change from `now` to
+        `new_ids`."""
         frames = {
-            f"{entity}_{side}": getattr(ids, entity) for side, ids in (("before", self.now), ("after", after)) for entity in _ENTITIES
+            f"{entity}_{side}": getattr(ids, entity) for side, ids in (("before", self.now), ("after", new_ids)) for entity in _ENTITIES
         }
         for name, frame in frames.items():
             self._connection.register(name, frame)
@@ -164,8 +168,9 @@ class Recount:
                 self._connection.unregister(name)
 
     @contextmanager
-    def _models_with_ids(self, side: str) -> Iterator[Models]:
-        """Make models over the reached rows with the ids `before` (the days of events are known then) or `after`."""
+    def _open_models_with_ids(self, side: str) -> Iterator[Models]:
+        """Open models that read the rows of the database `reached` and the ids before or after the change (`side`). The days of events
+        before the change are known already."""
         self._connection.execute(f"ATTACH ':memory:' AS counted_{side}; SET search_path = '{_SEARCH_PATH.format(side)}'")
         try:
             self._connection.execute(_CREATE_IDS_OF_REACHED.format(side))
@@ -173,13 +178,14 @@ class Recount:
             if side == "before":
                 days = TableModel("event_day", reads, _SELECT_DAYS_NOW)
             else:
-                days = TableModel("event_day", reads, function=self._event_days_after)
+                days = TableModel("event_day", reads, function=self._event_days_with_new_ids)
             yield Models(self._connection, {**self._models_of_ids, "event_day": days})
         finally:
             self._connection.execute(f"SET search_path = '{_WHOLE}'; DETACH counted_{side}")
 
-    def _event_days_after(self, models: Models) -> Iterator[pd.DataFrame]:
-        """Compute the table `event_day` with the ids after the change: the known days of unchanged cases, and imputed days of others."""
+    def _event_days_with_new_ids(self, models: Models) -> Iterator[pd.DataFrame]:
+        """Compute the table `event_day` with the ids after the change. Unchanged cases keep their known days; the days of other cases are
+        determined again."""
         yield as_frame(models.connection.sql(f"{_SELECT_DAYS_NOW} WHERE NOT {_AFFECTED}").to_arrow_table())
         for events in dated_events(models, _AFFECTED):
-            yield event_days(events, self._habits)
+            yield determine_event_days(events, self._habits)

@@ -30,9 +30,10 @@ BATCH_ROWS = 20_000
 
 @dataclass(frozen=True)
 class TableModel:
-    """How a table is computed from others: by the query `sql`, or, if DuckDB cannot do it, by a function that returns its rows in parts.
+    """How a table is computed from other tables. It is computed by the query `sql` or, if DuckDB cannot compute it, by a function that
+    returns its rows in parts.
 
-    name: of the table. reads: names of the tables that it is computed from.
+    name: the name of the table. reads: the names of the tables from which it is computed.
     """
 
     name: str
@@ -46,16 +47,18 @@ def sql_models() -> Mapping[str, TableModel]:
     """Read the SQL files of `warehouse/models` and return their models by name."""
     with duckdb.connect() as parser:
         queries = {path.stem: (path, path.read_text("utf-8")) for path in sorted(FOLDER.glob("*/*.sql"))}
-        return {name: TableModel(name, _tables_read(parser, sql, str(path)) - {name}, sql) for name, (path, sql) in queries.items()}
+        return {
+            name: TableModel(name, _names_of_tables_read(parser, sql, str(path)) - {name}, sql) for name, (path, sql) in queries.items()
+        }
 
 
 def model_of_sql(name: str, sql: str) -> TableModel:
     """Make the model of the table `name` from a generated query. Raises `HarmoniaError` if `sql` is not one SELECT statement."""
     with duckdb.connect() as parser:
-        return TableModel(name, _tables_read(parser, sql, f"the statement of {name}"), sql)
+        return TableModel(name, _names_of_tables_read(parser, sql, f"the statement of {name}"), sql)
 
 
-def _tables_read(parser: duckdb.DuckDBPyConnection, sql: str, location: str) -> Set[str]:
+def _names_of_tables_read(parser: duckdb.DuckDBPyConnection, sql: str, location: str) -> Set[str]:
     """Return the names of the tables that a query reads.
 
     location: the file of the query, or its description. Raises `HarmoniaError` with location and line if `sql` is not one SELECT statement.
@@ -65,11 +68,11 @@ def _tables_read(parser: duckdb.DuckDBPyConnection, sql: str, location: str) -> 
         line = sql.count("\n", 0, int(tree.get("position") or 0)) + 1
         raise HarmoniaError(f"{location}, line {line}: is not one SELECT that DuckDB reads ({tree['error_message']}): correct it")
     table_names, defined = set[str](), set[str]()
-    _collect_names(tree, table_names, defined)
+    _collect_table_names(tree, table_names, defined)
     return table_names - defined
 
 
-def _collect_names(tree: Any, table_names: set[str], defined: set[str]) -> None:
+def _collect_table_names(tree: Any, table_names: set[str], defined: set[str]) -> None:
     """Add to `table_names` the tables that a parsed query names, and to `defined` those that it defines itself (WITH)."""
     if isinstance(tree, dict):
         if tree.get("type") == "BASE_TABLE":
@@ -77,16 +80,17 @@ def _collect_names(tree: Any, table_names: set[str], defined: set[str]) -> None:
         if "cte_map" in tree:
             defined.update(entry["key"] for entry in tree["cte_map"]["map"])
         for value in tree.values():
-            _collect_names(value, table_names, defined)
+            _collect_table_names(value, table_names, defined)
     elif isinstance(tree, list):
         for value in tree:
-            _collect_names(value, table_names, defined)
+            _collect_table_names(value, table_names, defined)
 
 
 class Models:
     """A database in which models are run when their tables are requested.
 
-    connection: to the database, which already contains the tables that no model computes. models: by the names of their tables.
+    connection: a connection to the database, which already contains the tables that no model computes. models: each model by the name of
+    its table.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, models: Mapping[str, TableModel]) -> None:
@@ -128,8 +132,8 @@ class Models:
         self.connection.execute(f'INSERT INTO "{name}" {rows}')
         self.connection.unregister("part")
 
-    def frame(self, name: str, columns: str = "*", where: str = "true") -> pd.DataFrame:
-        """Return the `columns` (SQL) of a table in the rows that meet the SQL condition `where`."""
+    def read_frame(self, name: str, columns: str = "*", where: str = "true") -> pd.DataFrame:
+        """Return the `columns` (SQL expressions) of those rows of a table that meet the SQL condition `where`."""
         self.run(name)
         return as_frame(self.connection.sql(f'SELECT {columns} FROM "{name}" WHERE {where}').to_arrow_table())
 
@@ -138,14 +142,14 @@ class Models:
         self.run(name)
         return int(self.connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0][0])
 
-    def published_frame(self, table: Table) -> pd.DataFrame:
+    def read_published_frame(self, table: Table) -> pd.DataFrame:
         """Return a published table with exactly the columns that `table` declares."""
         schema = tables.arrow_schema(table)
-        parts = list(self.batches(table.name, schema))
+        parts = list(self.read_batches(table.name, schema))
         return tables.conform_frame(table, pa.concat_tables(parts).to_pandas(date_as_object=False))
 
-    def batches(self, name: str, schema: pa.Schema | None = None) -> Iterator[pa.Table]:
-        """Yield the rows of a table in batches; one empty batch if there are no rows.
+    def read_batches(self, name: str, schema: pa.Schema | None = None) -> Iterator[pa.Table]:
+        """Yield the rows of a table in batches. If there are no rows, yield one empty batch.
 
         schema: the columns wanted, and their types; None for all columns. Raises `HarmoniaError` if the table lacks a wanted column.
         """

@@ -1,4 +1,4 @@
-"""The policy and its signature: nothing is published under a policy that the coordinator has not signed in its current form.
+"""Sign and verify the disclosure policy: nothing is published under a policy that the coordinator has not signed in its current form.
 
 Belongs here: finding, signing and verifying `disclosure_policy.yaml`. Does not belong here: what it says (`programme`).
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from schemas import domain_folder
 from schemas.texts import texts
 from schemas.yaml_declarations import display_path
@@ -39,40 +39,42 @@ class Policy:
     signed_on: str
 
 
-def _message(content: bytes, name: str, day: str) -> bytes:
+def _signed_message(content: bytes, name: str, day: str) -> bytes:
     return signature.make_message("harmonia disclosure policy", name, day, hashlib.sha256(content).hexdigest())
 
 
-def sign(home: Path, key_file: Path, name: str, day: str, policy: Path | None = None) -> None:
-    """Sign `policy` (default: the one in the home, else the one shipped) as `name` and put it in force in `home`.
+def sign_policy(home: Path, key_file: Path, name: str, day: str, policy: Path | None = None) -> None:
+    """Sign the file `policy` in the name of `name`, and put it in force in `home`. By default it is the policy in the home, or else the
+    policy of the domain.
 
     key_file: the coordinator's private key (PEM, Ed25519); created if it does not exist. The first signature creates the home's
     `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another key or a policy that cannot be applied.
     """
-    source = policy or _unsigned_file(home)
+    source = policy or _unsigned_policy_file(home)
     content = _read_policy_file(source)
     parse_programme(_parse_policy(content, source))
-    record = {"name": name, "day": day, "signature": signature.sign(home, key_file, _message(content, name, day))}
-    with storage(home):
+    record = {"name": name, "day": day, "signature": signature.sign_content(home, key_file, _signed_message(content, name, day))}
+    with convert_storage_errors(home):
         if source.absolute() != (home / POLICY).absolute():
             shutil.copyfile(source, home / POLICY)
         (home / SIGNATURE).write_text(json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
-def _unsigned_file(home: Path) -> Path:
+def _unsigned_policy_file(home: Path) -> Path:
     return home / POLICY if (home / POLICY).is_file() else SHIPPED
 
 
-def read_unsigned(home: Path) -> tuple[bytes, Programme]:
-    """Return the policy that `sign` would put in force in `home`: its bytes and what it says. Raises `HarmoniaError` if it cannot be
-    applied."""
-    source = _unsigned_file(home)
+def read_unsigned_policy(home: Path) -> tuple[bytes, Programme]:
+    """Return the policy that `sign_policy` would put in force in `home`: the bytes of the file, and its content. Raises `HarmoniaError` if
+    it cannot be applied."""
+    source = _unsigned_policy_file(home)
     content = _read_policy_file(source)
     return content, parse_programme(_parse_policy(content, source))
 
 
-def check_shipped() -> None:
-    """Raise `HarmoniaError`, with the file, for a policy of the domain that cannot be applied to its indicators, or has no labels."""
+def check_shipped_policies() -> None:
+    """Check the policies of the domain. Raise `HarmoniaError`, which names the file, if a policy cannot be applied to the indicators or has
+    no labels."""
     try:
         programme = parse_programme(_parse_policy(_read_policy_file(SHIPPED), SHIPPED))
         for dimension in ("offence_group", "form"):
@@ -82,7 +84,7 @@ def check_shipped() -> None:
         raise HarmoniaError(f"{display_path(SHIPPED)}: {error}") from None
 
 
-def load(home: Path) -> Policy:
+def load_policy(home: Path) -> Policy:
     """Return the policy in force in `home`. Raises `HarmoniaError` if there is none, it is unsigned, or it was changed after it was
     signed."""
     remedy = f"the coordinator signs it with: harmonia release sign --home {home} --key KEYFILE --name NAME --day DATE"
@@ -92,7 +94,7 @@ def load(home: Path) -> Policy:
     content = _read_policy_file(home / POLICY)
     try:
         record = json.loads(_read_policy_file(home / SIGNATURE))
-        is_valid = signature.is_valid(home, _message(content, record["name"], record["day"]), record["signature"])
+        is_valid = signature.is_valid_signature(home, _signed_message(content, record["name"], record["day"]), record["signature"])
     except (ValueError, KeyError, TypeError, AttributeError):
         is_valid = False
     if not is_valid:

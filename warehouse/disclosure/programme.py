@@ -34,7 +34,8 @@ class TableKey(NamedTuple):
 
 
 class Protection(NamedTuple):
-    """Of a group of indicators: minimum separately published count; persons about whom an intruder may know everything."""
+    """How the counts of a group of indicators are protected. threshold: the minimum separately published count. known_persons: the number
+    of persons about whom an intruder may know everything."""
 
     threshold: int
     known_persons: int
@@ -42,7 +43,7 @@ class Protection(NamedTuple):
 
 @dataclass(frozen=True)
 class IndicatorTables:
-    """What is published for one indicator: its tables besides total and offence, its offence categories."""
+    """What is published for one indicator: its tables, except the total and the table by offence, and its offence categories."""
 
     code: str
     group: str
@@ -50,14 +51,15 @@ class IndicatorTables:
     offences: tuple[str, ...]
 
     def tables_by_period(self, *, pooled: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the tables of each year, and those of a window. pooled: whether the window is pooled."""
+        """Return the names of the tables of each year, and the names of the tables of a window. pooled: whether breakdowns are published
+        for the whole window instead of each year."""
         by_year = () if pooled else tuple(t for t in self.tables if t != SEX_AGE)
         return by_year, tuple(t for t in self.tables if t == SEX_AGE or (pooled and t != QUARTER))
 
 
 @dataclass(frozen=True)
 class Programme:
-    """The policy, typed.
+    """The disclosure policy in the form of Python types.
 
     categories     dimension → published categories, in order
     category_of    dimension → warehouse value → published category
@@ -96,8 +98,8 @@ class Programme:
         return self.groups[self.indicators[indicator].group]
 
     def merging_rule(self, indicator: str, cells: tuple[str, ...], key: TableKey | None = None) -> MergingRule:
-        """Return the rule for a table of that indicator with those categories. key: the table, of which others may have published
-        figures."""
+        """Return the merging rule for a table of that indicator with the categories `cells`. key: the table, if others may have published
+        figures of it."""
         unknown_position = cells.index(UNKNOWN) if UNKNOWN in cells else None
         published_by_others = self.external_bounds(key) if key else {}
         bounds = tuple((cells.index(cell), *bound) for cell, bound in published_by_others.items() if cell in cells)
@@ -108,12 +110,12 @@ class Programme:
         return self.merging_rule(indicator, (TOTAL,)).minimum_total
 
     def window_of(self, year: int) -> str:
-        """Return the window that contains a year, as `2012/2014`."""
+        """Return the window that contains a year, in the form `2012/2014`."""
         first = self.first_window + (year - self.first_window) // self.window_years * self.window_years
         return f"{first}/{first + self.window_years - 1}"
 
     def external_bounds(self, key: TableKey) -> dict[str, tuple[int, int]]:
-        """Return what others published about cells of a table: cell → minimum, maximum."""
+        """Return the minimum and the maximum of each cell of a table about which other organisations published something."""
         statements = (s for s in self.public_already if (s["indicator"], HARMONISED, s["table"], str(s["period"])) == key)
         return {
             str(s["category"]): (int(s.get("value", s.get("at_least", 0))), int(s.get("value", s.get("at_most", _MAX_COUNT))))
@@ -121,8 +123,8 @@ class Programme:
         }
 
 
-def list_years(window: str) -> tuple[str, ...]:
-    """List the years of a window; of a year, only that year."""
+def years_of_window(window: str) -> tuple[str, ...]:
+    """Return the years of a window. If a year is given instead of a window, return only that year."""
     first, last = window[:4], window[-4:]
     return tuple(str(year) for year in range(int(first), int(last) + 1))
 

@@ -1,11 +1,12 @@
-"""From exact figures to the tables of a release, given the tables of earlier releases.
+"""Make the tables of a release from exact figures and from the tables of earlier releases.
 
-Belongs here: what is due in a release, what is carried over, revised, withheld. Does not belong here: merging categories
-(`merging_rule`, `published_tables`), attacks (`warehouse/releases/risk_check`).
-Year totals (with their part by offence) are published from the first release after the year on, and revised if every difference from all
-earlier values is 0 or at least `revise_from`; else the published figures stay, or only the parts stay if the new total reveals too little
-about them. Breakdowns are published once, one release later, of the records that the published leading group counts, so that they add up
-to it; windows once, of the records that the breakdowns of their years count. So no two figures of one table differ by 1 to 4.
+Belongs here: what is due in a release, what is carried over, revised, withheld. Does not belong here: merging categories (`merging_rule`,
+`published_tables`), attacks (`warehouse/releases/risk_check`). The leading group is the offence group that comes first in the domain; only
+its figures are broken down. Year totals, with their part by offence, are published from the first release after the year on. They are
+revised if every difference from all earlier values is 0 or at least `revise_from`. Otherwise the published figures stay, or only the parts
+stay if the new total reveals too little about them. Breakdowns are published once, one release later. They count the same records as the
+published leading group, so that they add up to it. Windows are also published once. They count the same records as the breakdowns of their
+years. So no two figures of one table differ by 1 to 4.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ from warehouse.disclosure.programme import (
     UNKNOWN,
     Programme,
     TableKey,
-    list_years,
+    years_of_window,
 )
 from warehouse.disclosure.published_tables import (
     Margins,
     PublishedTable,
-    can_keep_as_reported,
+    can_keep_reported_figure,
     can_revise_total_alone,
-    is_safe_revision,
-    publish_as_reported,
+    is_safe_revision_of_table,
+    minimum_count_of_sex_age,
     publish_breakdown,
     publish_sex_age,
-    publish_year,
-    sex_age_minimum_count,
+    publish_year_as_reported,
+    publish_year_by_offence,
 )
 
 ExactCounts = Mapping[TableKey, tuple[int, ...] | None]
@@ -62,60 +63,62 @@ class ReleaseInputs:
     incomplete: Collection[tuple[str, str]] = ()
 
     @property
-    def previous(self) -> PublishedTables:
+    def previous_tables(self) -> PublishedTables:
         """The tables of the last release."""
         return self.history[-1] if self.history else {}
 
     @property
-    def current(self) -> ExactCounts:
+    def current_counts(self) -> ExactCounts:
         """The figures as known on the day of the release."""
         return self.exact[self.release]
 
 
-def protect(inputs: ReleaseInputs) -> PublishedTables:
-    """Return all tables of the release: those of earlier releases that are still valid, and new ones."""
+def protect_release(inputs: ReleaseInputs) -> PublishedTables:
+    """Return all tables of the release: the tables of earlier releases that are still valid, and the new tables."""
     tables: PublishedTables = {}
     for indicator in inputs.programme.indicators:
         for year in _counted_years(inputs, indicator):
             if int(year) < inputs.as_of.year:
-                tables |= _year_totals(inputs, indicator, year)
+                tables |= _publish_year_totals(inputs, indicator, year)
         tables |= _publish_breakdowns(inputs, indicator, tables)
     return _add_previous_tables(inputs, tables)
 
 
 def _counted_years(inputs: ReleaseInputs, indicator: str) -> list[str]:
-    return sorted({key.period for key in inputs.current if key.indicator == indicator and key.table == TOTAL})
+    return sorted({key.period for key in inputs.current_counts if key.indicator == indicator and key.table == TOTAL})
 
 
 def _add_previous_tables(inputs: ReleaseInputs, tables: PublishedTables) -> PublishedTables:
-    """Return `tables` and those of the last release that they do not replace: breakdowns, and years that are no longer counted."""
+    """Add the tables of the last release that `tables` does not replace: breakdowns, and tables of years that are no longer counted."""
     replaced = {(key.indicator, key.period) for key in tables if key.table == TOTAL}
     still_valid = {
-        key: old for key, old in inputs.previous.items() if key.table not in (TOTAL, OFFENCE) or (key.indicator, key.period) not in replaced
+        key: old
+        for key, old in inputs.previous_tables.items()
+        if key.table not in (TOTAL, OFFENCE) or (key.indicator, key.period) not in replaced
     }
     return {**still_valid, **tables}
 
 
-def _year_totals(inputs: ReleaseInputs, indicator: str, year: str) -> PublishedTables:
-    """Return the total and the part by offence of a year: first the harmonised tables, then those as reported."""
+def _publish_year_totals(inputs: ReleaseInputs, indicator: str, year: str) -> PublishedTables:
+    """Return the total and the table by offence of a year: first the harmonised tables, then the tables as reported."""
     programme = inputs.programme
     total_key, offence_key = (TableKey(indicator, HARMONISED, table, year) for table in (TOTAL, OFFENCE))
-    counts = inputs.current.get(offence_key)
+    counts = inputs.current_counts.get(offence_key)
     if counts is None:
-        return _revise_or_keep(inputs, {total_key: PublishedTable("no_delivery", source_release=inputs.release)})
+        return _revise_or_keep_year_tables(inputs, {total_key: PublishedTable("no_delivery", source_release=inputs.release)})
     cells = programme.cells(offence_key)
     rule = programme.merging_rule(indicator, cells[1:], offence_key)
-    total, offences = publish_year(rule, cells, counts, programme.external_bounds(total_key).get(TOTAL))
-    harmonised = _revise_or_keep(inputs, _year_tables(inputs, total_key, total, offences))
+    total, offences = publish_year_by_offence(rule, cells, counts, programme.external_bounds(total_key).get(TOTAL))
+    harmonised = _revise_or_keep_year_tables(inputs, _publish_year_tables(inputs, total_key, total, offences))
     if total_key not in harmonised or (offence_key not in harmonised and harmonised[total_key].status != "published"):
         return harmonised
     pair = harmonised[total_key], harmonised.get(offence_key)
-    reported_counts = inputs.current[offence_key._replace(measure=REPORTED)] or ()
-    reported = _revise_or_keep(inputs, as_reported_tables(inputs, indicator, year, reported_counts, pair))
-    return {**harmonised, **_keep_if_safe(inputs, total_key._replace(measure=REPORTED), reported, pair)}
+    reported_counts = inputs.current_counts[offence_key._replace(measure=REPORTED)] or ()
+    reported = _revise_or_keep_year_tables(inputs, publish_reported_tables(inputs, indicator, year, reported_counts, pair))
+    return {**harmonised, **_keep_reported_tables_if_safe(inputs, total_key._replace(measure=REPORTED), reported, pair)}
 
 
-def _keep_if_safe(
+def _keep_reported_tables_if_safe(
     inputs: ReleaseInputs, total_key: TableKey, reported: PublishedTables, harmonised: tuple[PublishedTable, PublishedTable | None]
 ) -> PublishedTables:
     """Keep the tables of a year as reported, or suppress them if unchanged tables would leave too few possible values."""
@@ -131,12 +134,14 @@ def _keep_if_safe(
     earlier = {value for tables in inputs.history if key in tables and (value := tables[key].value(cell)) is not None}
     programme, harmonised_value = inputs.programme, table.value(cell)
     minimum = programme.minimum_total(total_key.indicator)
-    if harmonised_value is None or can_keep_as_reported(harmonised_value, earlier, minimum, programme.differ_from, programme.revise_from):
+    if harmonised_value is None or can_keep_reported_figure(
+        harmonised_value, earlier, minimum, programme.differ_from, programme.revise_from
+    ):
         return reported
-    return {total_key: _set_first_release(inputs, total_key, PublishedTable("not_shown", source_release=inputs.release))}
+    return {total_key: _with_first_release(inputs, total_key, PublishedTable("not_shown", source_release=inputs.release))}
 
 
-def as_reported_tables(
+def publish_reported_tables(
     inputs: ReleaseInputs,
     indicator: str,
     year: str,
@@ -147,29 +152,32 @@ def as_reported_tables(
     total_key, offence_key = (TableKey(indicator, REPORTED, table, year) for table in (TOTAL, OFFENCE))
     cells = inputs.programme.cells(offence_key)
     rule = inputs.programme.merging_rule(indicator, cells[1:])
-    total, offences = publish_as_reported(rule, cells, counts, harmonised, inputs.programme.differ_from)
-    return _year_tables(inputs, total_key, total, offences)
+    total, offences = publish_year_as_reported(rule, cells, counts, harmonised, inputs.programme.differ_from)
+    return _publish_year_tables(inputs, total_key, total, offences)
 
 
-def _year_tables(inputs: ReleaseInputs, total_key: TableKey, total: PublishedTable, offences: PublishedTable | None) -> PublishedTables:
+def _publish_year_tables(
+    inputs: ReleaseInputs, total_key: TableKey, total: PublishedTable, offences: PublishedTable | None
+) -> PublishedTables:
     tables = {total_key: total} | ({total_key._replace(table=OFFENCE): offences} if offences else {})
     return {key: replace(table, source_release=inputs.release) for key, table in tables.items()}
 
 
-def _revise_or_keep(inputs: ReleaseInputs, new_tables: PublishedTables) -> PublishedTables:
+def _revise_or_keep_year_tables(inputs: ReleaseInputs, new_tables: PublishedTables) -> PublishedTables:
     """Return `new_tables` of a year if they may replace the published ones, otherwise the published ones."""
     earlier = [{key: tables[key] for key in new_tables if key in tables} for tables in inputs.history]
     min_difference = inputs.programme.revise_from
     is_safe = {
-        key: all(is_safe_revision(new, old[key], min_difference) for old in earlier if key in old) for key, new in new_tables.items()
+        key: all(is_safe_revision_of_table(new, old[key], min_difference) for old in earlier if key in old)
+        for key, new in new_tables.items()
     }
     if all(is_safe.values()):
-        return {key: _set_first_release(inputs, key, new) for key, new in new_tables.items()}
+        return {key: _with_first_release(inputs, key, new) for key, new in new_tables.items()}
     year_keys = {key._replace(table=table) for key in new_tables for table in (TOTAL, OFFENCE)}
-    kept = {key: old for key, old in inputs.previous.items() if key in year_keys}
+    kept = {key: old for key, old in inputs.previous_tables.items() if key in year_keys}
     total_key = next(key for key in year_keys if key.table == TOTAL)
     if is_safe[total_key] and _is_total_revised_alone(inputs, total_key, new_tables, kept):
-        return {**kept, total_key: _set_first_release(inputs, total_key, new_tables[total_key])}
+        return {**kept, total_key: _with_first_release(inputs, total_key, new_tables[total_key])}
     return kept
 
 
@@ -184,13 +192,13 @@ def _is_total_revised_alone(inputs: ReleaseInputs, total_key: TableKey, new_tabl
     return can_revise_total_alone(new_tables[total_key], kept[total_key], sorted(pairs), minimum, min_difference)
 
 
-def _set_first_release(inputs: ReleaseInputs, key: TableKey, new: PublishedTable) -> PublishedTable:
+def _with_first_release(inputs: ReleaseInputs, key: TableKey, new: PublishedTable) -> PublishedTable:
     """Return the table `new` with the release that first published it in this form."""
-    old = inputs.previous.get(key)
+    old = inputs.previous_tables.get(key)
     return replace(new, first_release=old.first_release if old and old.has_same_content(new) else inputs.release)
 
 
-def _are_breakdowns_due(inputs: ReleaseInputs, indicator: str, year: str) -> bool:
+def _are_breakdowns_of_year_due(inputs: ReleaseInputs, indicator: str, year: str) -> bool:
     """Return whether the year's breakdowns are due in this release."""
     total_key = TableKey(indicator, HARMONISED, TOTAL, year)
     months = (inputs.as_of.year - int(year) - 1) * 12 + inputs.as_of.month - 1
@@ -199,46 +207,50 @@ def _are_breakdowns_due(inputs: ReleaseInputs, indicator: str, year: str) -> boo
     return int(year) < inputs.as_of.year and total_is_public and is_complete
 
 
-def _leading_table(tables: PublishedTables, indicator: str, year: str) -> PublishedTable | None:
-    """Return the published part by offence of a year, if it shows the leading group separately."""
+def _table_showing_leading_group(tables: PublishedTables, indicator: str, year: str) -> PublishedTable | None:
+    """Return the published table by offence of a year if it shows the leading group separately, otherwise None."""
     offences = tables.get(TableKey(indicator, HARMONISED, OFFENCE, year))
     return offences if offences and offences.value(LEADING) is not None else None
 
 
-def is_pooled(inputs: ReleaseInputs, indicator: str, window: str, tables: PublishedTables) -> bool:
-    """Return whether a window is pooled: its first year's leading group is suppressed or small, and no year of it is broken down yet."""
-    years = [year for year in list_years(window) if TableKey(indicator, HARMONISED, TOTAL, year) in tables]
+def is_window_pooled(inputs: ReleaseInputs, indicator: str, window: str, tables: PublishedTables) -> bool:
+    """Return whether breakdowns are published for the whole window instead of each year. They are if the leading group of its first year is
+    suppressed or small, and no year of it is broken down yet."""
+    years = [year for year in years_of_window(window) if TableKey(indicator, HARMONISED, TOTAL, year) in tables]
     breakdowns = inputs.programme.indicators[indicator].tables
-    if any(TableKey(indicator, HARMONISED, table, year) in inputs.previous for year in years for table in breakdowns):
+    if any(TableKey(indicator, HARMONISED, table, year) in inputs.previous_tables for year in years for table in breakdowns):
         return False
-    first = _leading_table(tables, indicator, years[0]) if years else None
+    first = _table_showing_leading_group(tables, indicator, years[0]) if years else None
     return first is None or (first.value(LEADING) or 0) < inputs.programme.pool_below
 
 
 def breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> list[TableKey]:
-    """Return the breakdowns of an indicator in the programme up to the day of the release."""
-    due = [year for year in _counted_years(inputs, indicator) if _are_breakdowns_due(inputs, indicator, year)]
+    """Return the breakdowns of an indicator that the programme allows up to the day of the release."""
+    due = [year for year in _counted_years(inputs, indicator) if _are_breakdowns_of_year_due(inputs, indicator, year)]
     keys = []
     for window in sorted({inputs.programme.window_of(int(year)) for year in due}):
-        pooled = is_pooled(inputs, indicator, window, tables)
+        pooled = is_window_pooled(inputs, indicator, window, tables)
         by_year, by_window = inputs.programme.indicators[indicator].tables_by_period(pooled=pooled)
-        keys += [TableKey(indicator, HARMONISED, table, year) for year in list_years(window) if year in due for table in by_year]
-        keys += [TableKey(indicator, HARMONISED, table, window) for table in by_window if set(list_years(window)) <= set(due)]
+        keys += [TableKey(indicator, HARMONISED, table, year) for year in years_of_window(window) if year in due for table in by_year]
+        keys += [TableKey(indicator, HARMONISED, table, window) for table in by_window if set(years_of_window(window)) <= set(due)]
     return keys
 
 
 def _publish_breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> PublishedTables:
-    """Return the breakdowns due in this release. Those of windows come last, since sex × age depends on the others."""
+    """Return the breakdowns that are due in this release. The breakdowns of windows come last, since the table sex × age depends on the
+    others."""
     new: PublishedTables = {}
     for key in sorted(breakdowns_due(inputs, indicator, tables), key=lambda k: (k.table == SEX_AGE, k)):
-        if key in inputs.previous or overlapping_table(key, inputs.previous):
+        if key in inputs.previous_tables or overlapping_table(key, inputs.previous_tables):
             continue
-        if not all(_leading_table(tables, indicator, year) for year in list_years(key.period)):
+        if not all(_table_showing_leading_group(tables, indicator, year) for year in years_of_window(key.period)):
             continue
         if "/" in key.period:
-            pooled = _window_table(inputs, key, _add_previous_tables(inputs, {**tables, **new}))
+            pooled = _publish_window_table(inputs, key, _add_previous_tables(inputs, {**tables, **new}))
             new[key] = replace(pooled, first_release=inputs.release)
-        elif (offences := _leading_table(tables, indicator, key.period)) and (counts := inputs.exact[offences.source_release].get(key)):
+        elif (offences := _table_showing_leading_group(tables, indicator, key.period)) and (
+            counts := inputs.exact[offences.source_release].get(key)
+        ):
             cells = inputs.programme.cells(key)
             table = publish_breakdown(inputs.programme.merging_rule(indicator, cells, key), cells, counts)
             new[key] = replace(table, first_release=inputs.release, source_release=offences.source_release)
@@ -246,44 +258,47 @@ def _publish_breakdowns(inputs: ReleaseInputs, indicator: str, tables: Published
 
 
 def overlapping_table(key: TableKey, published: PublishedTables) -> TableKey | None:
-    """Return a published table that overlaps `key`, a window or a year of one, if their difference would disclose what neither discloses
-    alone; None if there is none."""
-    years = set(list_years(key.period))
+    """Return a published table that overlaps the table `key` (a window overlaps its years), if the difference between the two would
+    disclose something that neither discloses alone. Return None if there is no such table."""
+    years = set(years_of_window(key.period))
     same_table = (k for k in published if k[:3] == key[:3] and k != key and "/" in k.period + key.period)
-    return next((k for k in same_table if years & set(list_years(k.period))), None)
+    return next((k for k in same_table if years & set(years_of_window(k.period))), None)
 
 
 def tables_withheld_for_overlap(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, TableKey]:
-    """Return the tables of the programme that are not published because they overlap one of an earlier release, each with that earlier
-    table."""
+    """Return the tables of the programme that are not published because they overlap a table of an earlier release. Each is returned with
+    that earlier table."""
     due = [key for indicator in inputs.programme.indicators for key in breakdowns_due(inputs, indicator, tables)]
-    return {key: earlier for key in due if key not in inputs.previous and (earlier := overlapping_table(key, inputs.previous))}
+    return {
+        key: earlier for key in due if key not in inputs.previous_tables and (earlier := overlapping_table(key, inputs.previous_tables))
+    }
 
 
-def _window_table(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTable:
-    """Return a table over a window, of the records that its years' published figures count."""
-    counts, newest_source = exact_counts(inputs, key, tables)
+def _publish_window_table(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTable:
+    """Return the table of a window. It counts the same records as the published figures of the years in the window."""
+    counts, newest_source = exact_counts_of_table(inputs, key, tables)
     if counts is None:
         return PublishedTable("not_broken_down", source_release=inputs.release)
     cells = inputs.programme.cells(key)
     if key.table == SEX_AGE:
         # Only if the tables by sex and by age of all its years, or its own, publish every category separately.
         margins = sex_age_margins(inputs.programme, key, tables)
-        minimum_count = sex_age_minimum_count(*inputs.programme.protection(key.indicator), margins) if margins else None
+        minimum_count = minimum_count_of_sex_age(*inputs.programme.protection(key.indicator), margins) if margins else None
         table = publish_sex_age(cells, counts, minimum_count)
     else:
         table = publish_breakdown(inputs.programme.merging_rule(key.indicator, cells, key), cells, counts)
     return replace(table, source_release=newest_source)
 
 
-def exact_counts(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[tuple[int, ...] | None, str]:
-    """Return the exact counts of a published table, and the (newest) release whose records they count.
+def exact_counts_of_table(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[tuple[int, ...] | None, str]:
+    """Return the exact counts of a published table, and the release whose records they count (the newest of them if there are several).
 
-    tables: all published tables. A window sums its years, each as counted by its breakdowns or else by its total.
+    tables: all published tables. The counts of a window are the sums over its years. Each year is counted as its breakdowns count it, or
+    else as its total counts it.
     """
     if "/" not in key.period:
         return inputs.exact[tables[key].source_release].get(key), tables[key].source_release
-    sources = {year: year_source_release(inputs, key.indicator, year, tables) for year in list_years(key.period)}
+    sources = {year: year_source_release(inputs, key.indicator, year, tables) for year in years_of_window(key.period)}
     yearly = [inputs.exact[release].get(key._replace(period=year)) for year, release in sources.items()]
     if any(counts is None for counts in yearly):
         return None, inputs.release
@@ -291,23 +306,25 @@ def exact_counts(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) 
 
 
 def tables_published_with(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTables:
-    """Return all tables of the release that first published a table, since a window counts its years as known then. tables: those of the
-    newest release."""
+    """Return all tables of the release that first published the table `key`. They are needed because a window counts its years as they were
+    known in that release. tables: the tables of the newest release."""
     return next((old for old in inputs.history if "/" in key.period and key in old), tables)
 
 
 def year_source_release(inputs: ReleaseInputs, indicator: str, year: str, tables: PublishedTables) -> str:
-    """Return the release whose records the year's breakdowns count; if there are none, its part by offence, or else its total."""
+    """Return the release whose records the breakdowns of a year count. If the year has no breakdowns, return the release whose records its
+    table by offence counts, or else its total."""
     names = (*inputs.programme.indicators[indicator].tables, OFFENCE, TOTAL)
     yearly = (tables.get(TableKey(indicator, HARMONISED, table, year)) for table in names)
     return next((table.source_release for table in yearly if table), inputs.release)
 
 
 def sex_age_margins(programme: Programme, key: TableKey, tables: PublishedTables) -> list[Margins] | None:
-    """Return the published margins (by sex and by age) of sex × age: one entry if the window has its own tables, else one per year."""
+    """Return the published tables by sex and by age that belong to a table sex × age: one pair if the window has its own tables, otherwise
+    one pair for each year."""
     window_has_margins = key._replace(table=_MARGIN_TABLES[0]) in tables
     yearly = []
-    for period in (key.period,) if window_has_margins else list_years(key.period):
+    for period in (key.period,) if window_has_margins else years_of_window(key.period):
         sexes, ages = (_complete_margin(programme, key._replace(table=table, period=period), tables) for table in _MARGIN_TABLES)
         if not sexes or not ages:
             return None
@@ -316,7 +333,8 @@ def sex_age_margins(programme: Programme, key: TableKey, tables: PublishedTables
 
 
 def _complete_margin(programme: Programme, key: TableKey, tables: PublishedTables) -> tuple[int, int] | None:
-    """Return the published figures of a table of two categories, if each is published separately and nobody is unknown."""
+    """Return the two published figures of a table of two categories, if both are published separately and no person is in the category "not
+    known". Otherwise return None."""
     published = dict(tables[key].cells) if key in tables else {}
     categories = [cell for cell in programme.cells(key) if cell != UNKNOWN]
     if len(categories) != 2 or published.keys() != set(programme.cells(key)) or published.get(UNKNOWN):

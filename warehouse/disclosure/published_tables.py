@@ -1,6 +1,6 @@
 """One published table, and the comparison of two versions of it.
 
-Belongs here: publishing counts under a partition; whether a new version may replace an old one. Does not belong here: when
+Belongs here: publishing counts under a grouping; whether a new version may replace an old one. Does not belong here: when
 (`protect`).
 """
 
@@ -42,26 +42,28 @@ class PublishedTable:
     limit: int | None = None
 
     def has_same_content(self, other: PublishedTable) -> bool:
-        """Return whether both tables publish the same."""
+        """Return whether both tables publish the same figures."""
         return (self.status, self.cells, self.limit) == (other.status, other.cells, other.limit)
 
     def value(self, cell: str) -> int | None:
-        """Return the value of a separately published category; None if it is not."""
+        """Return the value of a category that is published separately. Return None if the category is not published separately."""
         return dict(self.cells).get(cell)
 
 
-def publish_year(
+def publish_year_by_offence(
     rule: MergingRule, cells: tuple[str, ...], counts: tuple[int, ...], total_bounds: Bounds | None = None
 ) -> tuple[PublishedTable, PublishedTable | None]:
-    """Publish a year's total and its part by offence; the leading group comes first in `cells`, `rule` is that of the other offences.
+    """Make the published total of a year and its table by offence. The leading group comes first in `cells`. `rule` is the merging rule of
+    the other offences.
 
-    Both, if the leading group and the rest reach the minimum total. Only the leading group, the total suppressed, if the rest does not.
-    Only the total, marked as not broken down, if the leading group does not and the total does not bound it. Else only that the total is
-    below the minimum. total_bounds: what others published about the total.
+    Both are published if the leading group and the rest reach the minimum total. If only the leading group reaches it, the leading group is
+    published and the total is suppressed. If the leading group does not reach it, and the total does not reveal too much about the leading
+    group, only the total is published, marked as not broken down. Otherwise the table only says that the total is below the minimum.
+    total_bounds: what others published about the total.
     """
     year_total, leading = sum(counts), counts[0]
     total, rest = PublishedTable("published", ((TOTAL, year_total),)), year_total - leading
-    form = int(year_form_numbers(rule, np.array([[leading, rest]]), total_bounds)[0])
+    form = int(number_published_forms(rule, np.array([[leading, rest]]), total_bounds)[0])
     if form == _SMALL_TOTAL:
         return PublishedTable("fewer_than", limit=rule.minimum_total), None
     if form == _NOTHING:
@@ -75,17 +77,18 @@ def publish_year(
     return total, PublishedTable("published", ((cells[0], leading), *(others or merged_rest)))
 
 
-def publish_as_reported(
+def publish_year_as_reported(
     rule: MergingRule,
     cells: tuple[str, ...],
     counts: tuple[int, ...],
     harmonised: tuple[PublishedTable, PublishedTable | None],
     min_difference: int,
 ) -> tuple[PublishedTable, PublishedTable | None]:
-    """Publish a year as reported: never finer than the harmonised tables (total, by offence), no difference below `min_difference`.
+    """Make the published tables of a year as reported. They are never more detailed than the harmonised tables (total, by offence), and no
+    published difference from these is below `min_difference`.
 
-    With the harmonised total: the total, and the leading group and the rest if both reach the minimum total. With only the harmonised
-    leading group: the leading group.
+    If the harmonised total is published, the total is published, and also the leading group and the rest if both reach the minimum total.
+    If only the harmonised leading group is published, only the leading group is published.
     """
     year_total, leading = sum(counts), counts[0]
     harmonised_total, harmonised_offences = harmonised
@@ -105,10 +108,11 @@ def publish_as_reported(
     return PublishedTable("published", ((TOTAL, year_total),)), offences
 
 
-def year_form_numbers(rule: MergingRule, tables: np.ndarray, total_bounds: Bounds | None = None) -> np.ndarray:
-    """Return a number for each table by offence; it is equal for tables of which `publish_year` publishes the same categories.
+def number_published_forms(rule: MergingRule, tables: np.ndarray, total_bounds: Bounds | None = None) -> np.ndarray:
+    """Return a number for each table by offence. Two tables get the same number if `publish_year_by_offence` publishes the same categories
+    of both.
 
-    tables: counts, rows × categories, the leading group first.
+    tables: the counts, one row for each table and one column for each category. The leading group comes first.
     """
     leading, rest = tables[:, 0], tables[:, 1:].sum(axis=1)
     totals, minimum = leading + rest, rule.minimum_total
@@ -124,35 +128,36 @@ def year_form_numbers(rule: MergingRule, tables: np.ndarray, total_bounds: Bound
     form[totals < minimum] = _SMALL_TOTAL
     both = form == _BOTH
     if tables.shape[1] > 2 and both.any():
-        form[both] += rule.partition_numbers(tables[both, 1:])
+        form[both] += rule.grouping_numbers(tables[both, 1:])
     return np.asarray(form)
 
 
 def publish_breakdown(rule: MergingRule, cells: tuple[str, ...], counts: tuple[int, ...]) -> PublishedTable:
-    """Publish counts with a known total."""
-    partition = rule.partition(counts)
-    if len(partition) == 1:
+    """Make the published table of counts whose total is known to the public."""
+    grouping = rule.grouping(counts)
+    if len(grouping) == 1:
         return PublishedTable("not_broken_down")
-    blocks = ((MERGE_SEPARATOR.join(cells[n] for n in block), sum(counts[n] for n in block)) for block in sorted(partition))
+    blocks = ((MERGE_SEPARATOR.join(cells[n] for n in block), sum(counts[n] for n in block)) for block in sorted(grouping))
     return PublishedTable("published", tuple(blocks))
 
 
-def common_coarsening(partitions: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str], ...]:
-    """Return the finest partition that is coarser than, or equal to, each of `partitions`."""
+def finest_common_grouping(groupings: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str], ...]:
+    """Return the finest grouping to which all of `groupings` can be merged."""
     merged: list[frozenset[str]] = []
-    for block in (b for p in partitions for b in p):
+    for block in (b for p in groupings for b in p):
         overlapping = [other for other in merged if other & block]
         merged = [other for other in merged if not other & block] + [frozenset().union(block, *overlapping)]
     return tuple(merged)
 
 
-def is_safe_revision(new: PublishedTable, old: PublishedTable, min_difference: int) -> bool:
-    """Return whether no difference between two versions of a table, or of its total, is between 1 and `min_difference` - 1."""
+def is_safe_revision_of_table(new: PublishedTable, old: PublishedTable, min_difference: int) -> bool:
+    """Return whether a new version of a table may replace the old one. It may if no difference between the two versions, or between their
+    totals, is from 1 to `min_difference` - 1."""
     if new.status != "published" or old.status != "published":
         return True
     new_values, old_values = ({frozenset(name.split(MERGE_SEPARATOR)): n for name, n in table.cells} for table in (new, old))
     in_both = frozenset().union(*new_values) & frozenset().union(*old_values)
-    comparable = [part for part in (*common_coarsening([new_values, old_values]), in_both) if part and part <= in_both]
+    comparable = [part for part in (*finest_common_grouping([new_values, old_values]), in_both) if part and part <= in_both]
     changes = [
         sum(n for block, n in new_values.items() if block <= part) - sum(n for block, n in old_values.items() if block <= part)
         for part in comparable
@@ -163,40 +168,43 @@ def is_safe_revision(new: PublishedTable, old: PublishedTable, min_difference: i
 def can_revise_total_alone(
     new_total: PublishedTable, old_total: PublishedTable, offence_pairs: Sequence[tuple[int, int]], minimum: int, min_difference: int
 ) -> bool:
-    """Return whether a year's new total may be published while its parts by offence stay: if that leaves the leading group
-    `MIN_POSSIBLE_VALUES` values.
+    """Return whether the new total of a year may be published while its parts by offence stay unchanged. It may if this leaves at least
+    `MIN_POSSIBLE_VALUES` possible values for the leading group.
 
-    Unchanged parts reveal that the leading group, or the rest, differs by 1 to `min_difference` - 1 from a published pair.
-    offence_pairs: those pairs (the leading group, rest), at least one. Both parts of the new total reach `minimum`.
+    Unchanged parts reveal that the leading group, or the rest, differs by 1 to `min_difference` - 1 from a published pair. offence_pairs:
+    the published pairs (leading group, rest), at least one. Both parts of the new total reach `minimum`.
     """
     new, old = new_total.value(TOTAL), old_total.value(TOTAL)
     if new is None or old is None or abs(new - old) < min_difference or not offence_pairs:
         return False
     possible = np.arange(minimum, new - minimum + 1)
     leading, rest = zip(*offence_pairs, strict=True)
-    near = _is_near(possible, leading, min_difference) | _is_near(new - possible, rest, min_difference)
+    near = _differs_slightly(possible, leading, min_difference) | _differs_slightly(new - possible, rest, min_difference)
     return int(np.count_nonzero(near)) >= MIN_POSSIBLE_VALUES
 
 
-def can_keep_as_reported(harmonised: int, earlier: Collection[int], minimum: int, apart: int, min_difference: int) -> bool:
-    """Return whether a figure as reported may stay published since its new value differs from one of `earlier` by 1 to `min_difference`
-    - 1.
+def can_keep_reported_figure(
+    harmonised: int, earlier_values: Collection[int], minimum: int, harmonised_difference: int, min_difference: int
+) -> bool:
+    """Return whether a published figure as reported may stay, although its new value differs from one of the `earlier_values` values by 1
+    to `min_difference` - 1.
 
-    Keeping it reveals this, and that the new value differs by `apart` or more from the harmonised figure: at least `MIN_POSSIBLE_VALUES`
-    values must satisfy both. Without earlier figures a part keeps the table unchanged, and the figure is open.
+    Keeping the figure reveals this difference. It also reveals that the new value differs by `harmonised_difference` or more from the
+    harmonised figure. So at least `MIN_POSSIBLE_VALUES` values must satisfy both conditions. Without earlier values, another part of the
+    table is the reason why it stays, and nothing is revealed about this figure.
     """
-    possible = np.arange(minimum, max(earlier, default=0) + min_difference)
-    consistent = _is_near(possible, earlier, min_difference) & (abs(possible - harmonised) >= apart)
-    return not earlier or int(np.count_nonzero(consistent)) >= MIN_POSSIBLE_VALUES
+    possible = np.arange(minimum, max(earlier_values, default=0) + min_difference)
+    consistent = _differs_slightly(possible, earlier_values, min_difference) & (abs(possible - harmonised) >= harmonised_difference)
+    return not earlier_values or int(np.count_nonzero(consistent)) >= MIN_POSSIBLE_VALUES
 
 
-def _is_near(values: np.ndarray, others: Collection[int], min_difference: int) -> np.ndarray:
-    """Return for each of `values` whether it differs by 1 to `min_difference` - 1 from one of `others`."""
+def _differs_slightly(values: np.ndarray, others: Collection[int], min_difference: int) -> np.ndarray:
+    """Return for each value whether it differs by 1 to `min_difference` - 1 from one of the values `others`."""
     change = np.abs(values[:, None] - np.array([*others]))
     return np.asarray(((change > 0) & (change < min_difference)).any(axis=1))
 
 
-def sex_age_minimum_count(threshold: int, known_persons: int, yearly_margins: Sequence[Margins]) -> int | None:
+def minimum_count_of_sex_age(threshold: int, known_persons: int, yearly_margins: Sequence[Margins]) -> int | None:
     """Return the minimum count of a published cell of sex × age over the years; None if the table is never published.
 
     With public margins, one cell determines all four. It has `first` to `last` values, and the table is published if the smallest of its
@@ -223,7 +231,8 @@ def sex_age_minimum_count(threshold: int, known_persons: int, yearly_margins: Se
 
 
 def publish_sex_age(cells: tuple[str, ...], counts: tuple[int, ...], minimum_count: int | None) -> PublishedTable:
-    """Publish a table of two dimensions without unknown values. cells: names `sex|age`, in the order of `counts`."""
+    """Make the published table by sex and age. It is published only if no count is too small. cells: names `sex|age`, in the order of
+    `counts`."""
     complete = (n for cell, n in zip(cells, counts, strict=True) if UNKNOWN not in cell.split(CROSS_SEPARATOR))
     if minimum_count is None or min(complete) < minimum_count:
         return PublishedTable("not_broken_down")

@@ -1,4 +1,4 @@
-"""The coordinator's signature: Ed25519, over a message with name and day.
+"""Make and verify the coordinator's signature (Ed25519) of a message with name and day.
 
 Belongs here: the private key's file, signing, verifying against a home's `coordinator.pub`. Does not belong here: what is signed (`policy`,
 `warehouse/exports/transmission_approval`).
@@ -10,7 +10,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 
 PUBLIC_KEY = "coordinator.pub"
 
@@ -20,7 +20,7 @@ def make_message(document_kind: str, name: str, day: str, sha256: str) -> bytes:
     return "\n".join([document_kind, name, day, sha256]).encode()
 
 
-def sign(home: Path, key_file: Path, content: bytes) -> str:
+def sign_content(home: Path, key_file: Path, content: bytes) -> str:
     """Sign `content` and return the signature as text. key_file: the coordinator's private key (PEM); created if it does not exist.
 
     The first signature creates the home's `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another key.
@@ -32,13 +32,13 @@ def sign(home: Path, key_file: Path, content: bytes) -> str:
     stored = home / PUBLIC_KEY
     if stored.is_file() and stored.read_bytes() != public_key:
         raise HarmoniaError(f"{key_file} does not match {stored}: sign with the coordinator's key, or remove that file to change the key")
-    with storage(home):
+    with convert_storage_errors(home):
         home.mkdir(parents=True, exist_ok=True)
         stored.write_bytes(public_key)
     return base64.b64encode(private_key.sign(content)).decode()
 
 
-def is_valid(home: Path, content: bytes, signature: str) -> bool:
+def is_valid_signature(home: Path, content: bytes, signature: str) -> bool:
     """Return whether `signature` is a valid signature of `content` by the key of the home's `coordinator.pub`."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -57,7 +57,7 @@ def _load_or_create_private_key(path: Path) -> Any:
 
     if not path.is_file():
         new_key = Ed25519PrivateKey.generate()
-        with storage(path):
+        with convert_storage_errors(path):
             path.touch(0o600)
             path.write_bytes(new_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return new_key

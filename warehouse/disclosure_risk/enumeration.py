@@ -1,4 +1,4 @@
-"""The intruder who knows rule, threshold and code: enumerate every table that would have been published identically.
+"""Attack by an intruder who knows the rule, the threshold and the code: list every table that would have been published identically.
 
 Belongs here: listing the tables consistent with a published table and counting the possible values of each cell. Does not belong here:
 combining several tables (`integer_programme`).
@@ -21,7 +21,7 @@ from warehouse.disclosure_risk.intruder import (
     ObservedTable,
     TableName,
     TrueCounts,
-    compositions,
+    all_distributions,
     known_person_counts,
     margin_tables,
     protected_cells,
@@ -35,7 +35,7 @@ METHOD = "enumeration"
 
 
 def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, only: frozenset[TableName] | None = None) -> list[Disclosure]:
-    """Find what can be inferred from the latest release, table by table. only: restrict the search to these tables."""
+    """Find what can be inferred from the latest release, table by table. only: the tables to which the search is restricted."""
     disclosures: list[Disclosure] = []
     for name, observed in knowledge.latest.items():
         if name not in truth or (only is not None and name not in only):
@@ -52,7 +52,7 @@ def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, only: froz
 def _disclosures_of_small_total(
     knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
-    """Find what can be inferred about a total that is published only as small."""
+    """Find what can be inferred about a total of which only an upper limit is published."""
     known = min(knowledge.known_persons[name.indicator], true_counts["total"])
     possible_values = {"public": observed.limit, "knows": observed.limit - known}
     return [Disclosure(name, "total", n, intruder, METHOD) for intruder, n in possible_values.items() if n < MIN_POSSIBLE_VALUES]
@@ -62,18 +62,20 @@ def _disclosures_of_one_way_table(
     knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
     protected = protected_cells(knowledge, name, observed, true_counts)
-    candidates = identically_published(knowledge, name, observed, true_counts)
+    candidates = tables_published_identically(knowledge, name, observed, true_counts)
     if not protected or not len(candidates):
         return []
-    statements = list(_true_statements(knowledge, name, true_counts))
+    statements = list(_true_statements_by_others(knowledge, name, true_counts))
     cells, known_persons = tuple(true_counts), knowledge.known_persons[name.indicator]
     agrees = np.array([all(row[cells.index(cell)] in values for cell, values in statements) for row in candidates.tolist()])
     candidate_sets = [candidates] if agrees.all() else [candidates, candidates[agrees]]
-    return [d for rows in candidate_sets for d in narrow_cells(name, rows, true_counts, protected, known_persons)]
+    return [d for rows in candidate_sets for d in cells_with_too_few_values(name, rows, true_counts, protected, known_persons)]
 
 
-def _true_statements(knowledge: IntruderKnowledge, name: TableName, true_counts: Mapping[str, int]) -> Iterator[tuple[str, range]]:
-    """Yield the true statements of others about cells of a table: cell, possible values."""
+def _true_statements_by_others(
+    knowledge: IntruderKnowledge, name: TableName, true_counts: Mapping[str, int]
+) -> Iterator[tuple[str, range]]:
+    """Yield the true statements of other organisations about cells of a table: the cell, and its possible values."""
     for statement in knowledge.statements_about(name):
         cell = str(statement["category"])
         if cell in true_counts:
@@ -83,11 +85,11 @@ def _true_statements(knowledge: IntruderKnowledge, name: TableName, true_counts:
                 yield cell, range(minimum, maximum + 1)
 
 
-def identically_published(
+def tables_published_identically(
     knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> np.ndarray:
-    """Return every table (one per row, the true one last) that would have been published as observed; none if not even the total is
-    public."""
+    """Return every table that would have been published as observed, one per row. The true table comes last. Return no table if not even
+    the total is public."""
     cells = tuple(true_counts)
     rows = consistent_tables(knowledge, name, observed, true_counts)
     if not len(rows):
@@ -98,7 +100,7 @@ def identically_published(
 
 
 def consistent_tables(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]) -> np.ndarray:
-    """Return every table consistent with the published cells, whatever the program would publish for it."""
+    """Return every table that agrees with the published cells. It does not matter what the program would publish for such a table."""
     cells, blocks = tuple(true_counts), list(observed.blocks)
     if name.table == "sex_age_group":
         margins = _complete_margins(knowledge, name)
@@ -112,8 +114,8 @@ def consistent_tables(knowledge: IntruderKnowledge, name: TableName, observed: O
 def _offence_tables(
     knowledge: IntruderKnowledge, name: TableName, blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]
 ) -> np.ndarray:
-    """Return the tables by offence that are consistent with what is published: all figures; only the leading group, without the total;
-    or only the total."""
+    """Return the tables by offence that agree with what is published. This is either all figures, or only the leading group without the
+    total, or only the total."""
     total = knowledge.latest.get(name._replace(table="total"))
     if total and total.blocks:
         return _distributions(blocks or [(cells, total.blocks[0][1])], cells)
@@ -137,17 +139,18 @@ def _distributions(blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, 
 def _block_distributions(value: int, parts: int) -> np.ndarray:
     """Return distributions of a sum over merged categories."""
     if parts <= 2 or (value + 1) ** (parts - 1) <= MAX_FULL_LISTING:
-        return compositions(value, parts)
+        return all_distributions(value, parts)
     small = np.stack(np.meshgrid(*[np.arange(MAX_SMALL_COUNT + 1)] * (parts - 1), indexing="ij"), axis=-1).reshape(-1, parts - 1)
     small = small[small.sum(axis=1) <= value]
     remainder = value - small.sum(axis=1)
     return np.unique(np.concatenate([np.insert(small, position, remainder, axis=1) for position in range(parts)]), axis=0)
 
 
-def narrow_cells(
+def cells_with_too_few_values(
     name: TableName, candidates: np.ndarray, true_counts: Mapping[str, int], protected: list[str], known_persons: int
 ) -> list[Disclosure]:
-    """Find the protected cells with too few values among the candidate tables, for the public and for anyone who knows persons counted."""
+    """Find the protected cells that have too few different values among the candidate tables, for the public and for anyone who knows some
+    of the counted persons."""
     disclosures: list[Disclosure] = []
     cells, truth = tuple(true_counts), np.array(list(true_counts.values()))
     nobody = np.zeros(len(cells), dtype=np.int64)
@@ -157,12 +160,12 @@ def narrow_cells(
             values = len(np.unique(possible[:, cells.index(cell)]))
             if values < MIN_POSSIBLE_VALUES:
                 disclosures.append(Disclosure(name, cell, values, intruder, METHOD))
-        if len(cells) > 1 and truth.sum() and _all_in_one_category(possible, int(truth.sum())):
+        if len(cells) > 1 and truth.sum() and _are_all_in_one_category(possible, int(truth.sum())):
             disclosures.append(Disclosure(name, "uniform", 1, intruder, METHOD))
     return disclosures
 
 
-def _all_in_one_category(tables: np.ndarray, total: int) -> bool:
+def _are_all_in_one_category(tables: np.ndarray, total: int) -> bool:
     """Return whether it is certain that all persons have the same category."""
     return bool((tables == total).any(axis=1).all() and (tables.max(axis=0) == tables.min(axis=0)).all())
 
@@ -170,10 +173,10 @@ def _all_in_one_category(tables: np.ndarray, total: int) -> bool:
 def _disclosures_of_sex_age(
     knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
-    """Find what can be inferred about sex × age if both are published completely: one cell then determines all four, within the bounds
-    of every year.
+    """Find what can be inferred about a table sex × age if the tables by sex and by age are published completely. One cell then determines
+    all four cells, within the bounds of every year.
 
-    An intruder who knows persons knows that many of the cell, whatever their years.
+    An intruder who knows persons knows that they are in the cell; their years do not matter.
     """
     protected, margins = protected_cells(knowledge, name, observed, true_counts), _complete_margins(knowledge, name)
     if not protected or not margins:
@@ -211,7 +214,8 @@ def _sex_age_tables(true_counts: Mapping[str, int], margins: list[tuple[list[int
 
 
 def _complete_margins(knowledge: IntruderKnowledge, name: TableName) -> list[tuple[list[int], list[int]]]:
-    """Return the figures by sex and by age of each year (or of the window), if all publish both categories and nobody is unknown."""
+    """Return the figures by sex and by age of each year, or of the window. They are returned only if all tables publish both categories and
+    no person is in the category "not known"."""
     sides = []
     for table in ("sex", "age_group"):
         values = [dict(margin.blocks) if margin else {} for margin in margin_tables(knowledge.latest, name, table)]
@@ -223,8 +227,8 @@ def _complete_margins(knowledge: IntruderKnowledge, name: TableName) -> list[tup
 
 
 def find_bridge_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, release: str | None = None) -> list[Disclosure]:
-    """Find what can be inferred about the causes between reported and harmonised totals. release: only what this release published
-    first.
+    """Find what can be inferred about the causes of the difference between reported and harmonised totals. release: if given, only bridges
+    that this release published first are examined.
 
     Two assumptions are tried. Either every cause may add and remove records; or every cause only removes (or only adds) records, as the
     difference does, and an intruder who knows persons knows their causes.
@@ -242,17 +246,17 @@ def find_bridge_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, rel
         lines = bridge[same_year & (bridge["known"] == harmonised.source_release)]
         if release is None or release in {harmonised.first_release, reported.first_release, *lines["edition"]}:
             separate = set(lines.loc[lines["status"] == "shown", "cause"])
-            disclosures += _narrow_causes(knowledge, name, separate, bool(len(lines)), truth[name])
+            disclosures += _causes_with_too_few_values(knowledge, name, separate, bool(len(lines)), truth[name])
     return disclosures
 
 
-def _narrow_causes(
+def _causes_with_too_few_values(
     knowledge: IntruderKnowledge, name: TableName, separate: set[str], has_lines: bool, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
     causes, truth = tuple(true_counts), np.array(list(true_counts.values()))
     threshold = knowledge.threshold[name.indicator]
     protected = [cause for cause, n in true_counts.items() if cause not in separate and abs(n) < threshold]
-    moves = record_moves(len(causes), tuple(n for n, cause in enumerate(causes) if cause not in separate), MOVED_RECORDS)
+    moves = possible_record_moves(len(causes), tuple(n for n, cause in enumerate(causes) if cause not in separate), MOVED_RECORDS)
     disclosures: list[Disclosure] = []
     for pair_count in (0, MAX_FULL_LISTING, 50 * MAX_FULL_LISTING):  # pairs of moves only if single ones leave too few values
         first, second = np.divmod(np.linspace(0, len(moves) ** 2 - 1, pair_count, dtype=np.int64), len(moves))
@@ -266,7 +270,7 @@ def _narrow_causes(
         if (sign * truth >= 0).all():
             same_sign = sign * rows[(sign * rows >= 0).all(axis=1)]
             sizes = {cause: sign * n for cause, n in true_counts.items()}
-            disclosures += narrow_cells(name, same_sign, sizes, protected, knowledge.known_persons[name.indicator])
+            disclosures += cells_with_too_few_values(name, same_sign, sizes, protected, knowledge.known_persons[name.indicator])
         disclosures = [d for d in disclosures if d.cell != "uniform"]
         if not disclosures:
             break
@@ -274,7 +278,7 @@ def _narrow_causes(
 
 
 @cache
-def record_moves(cause_count: int, free_causes: tuple[int, ...], sizes: tuple[int, ...]) -> np.ndarray:
+def possible_record_moves(cause_count: int, free_causes: tuple[int, ...], sizes: tuple[int, ...]) -> np.ndarray:
     """Return the ways to move records from one cause to another, or between one cause and two others."""
     unit = np.eye(cause_count, dtype=np.int64)
     single = [size * (unit[a] - unit[b]) for a in free_causes for b in free_causes if a != b for size in sizes]

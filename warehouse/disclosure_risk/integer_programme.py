@@ -1,9 +1,11 @@
-"""The intruder who combines everything: one integer programme per indicator over all releases and what others published.
+"""Attack by an intruder who combines everything: one integer programme for each indicator, with all releases and the figures that others
+published.
 
-Belongs here: the programme and the bounds that it leaves for every cell. Does not belong here: the merging rule (`enumeration`).
-Unknowns: the true counts: offence groups of each year as known in each release, harmonised and as reported; each year's breakdowns, with
-sex × age if they are pooled; windows. Constraints: all published sums; quarters and categories add up; a total published as small is small;
-a part is reported at least as often as it counts if that is true for its totals; what others published unless it contradicts.
+Belongs here: the integer programme, and the smallest and largest possible value of every cell. Does not belong here: the merging rule
+(`enumeration`). Unknowns: the true counts: offence groups of each year as known in each release, harmonised and as reported; each year's
+breakdowns, with sex × age if they are pooled; windows. Constraints: all published sums; quarters and categories add up; a total published
+as small is small; a part is reported at least as often as it counts if that is true for its totals; what others published unless it
+contradicts.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from warehouse.disclosure_risk.intruder import (
     ObservedTable,
     TableName,
     TrueCounts,
-    list_years,
     protected_cells,
+    years_of_window,
 )
 
 Variable = tuple[str, ...]
@@ -34,7 +36,7 @@ _INTEGRALITY_TOLERANCE = 1e-6
 
 @dataclass
 class Constraints:
-    """Linear constraints over named whole numbers: each row is ({variable: factor}, minimum, maximum)."""
+    """Linear constraints on variables that are whole numbers. Each constraint is a triple: {variable: factor}, minimum, maximum."""
 
     variables: dict[Variable, int] = field(default_factory=dict)
     rows: list[tuple[dict[int, int], float, float]] = field(default_factory=list)
@@ -51,7 +53,7 @@ class Constraints:
 def release_constraints(knowledge: IntruderKnowledge, indicator: str, *, parts_are_reported: bool = True) -> Constraints:
     """Return the constraints that the releases put on one indicator.
 
-    parts_are_reported: assume that no part counts more than is reported.
+    parts_are_reported: whether to assume that no part of a total is larger harmonised than as reported.
     """
     constraints = Constraints()
     for n, release in enumerate(knowledge.releases):
@@ -59,9 +61,9 @@ def release_constraints(knowledge: IntruderKnowledge, indicator: str, *, parts_a
         earlier = knowledge.releases[n - 1] if n else {}
         for name, observed in tables.items():
             if n == 0 or name not in earlier or observed.content != earlier[name].content:
-                _add_table(constraints, knowledge, name, observed, tables)
+                _add_constraints_of_table(constraints, knowledge, name, observed, tables)
                 if parts_are_reported and name.table == "offence_group":
-                    _add_reported_part(constraints, knowledge.leading, name, observed, tables)
+                    _add_constraint_on_reported_part(constraints, knowledge.leading, name, observed, tables)
     return constraints
 
 
@@ -71,7 +73,7 @@ def cell_variable(name: TableName, observed: ObservedTable, cell: str) -> Variab
     return (*name, release, cell)
 
 
-def _add_table(
+def _add_constraints_of_table(
     constraints: Constraints,
     knowledge: IntruderKnowledge,
     name: TableName,
@@ -95,28 +97,28 @@ def _add_table(
         constraints.add([*terms, (cell_variable(name._replace(table="total"), observed, "total"), -1)], 0, 0)
         return
     if name.table == "sex_age_group":
-        _add_sex_age(constraints, knowledge, name, observed, tables)
+        _add_constraints_of_sex_age(constraints, knowledge, name, observed, tables)
         return
     # The leading group of the years as known in the release whose records the breakdown counts; unknown if a year's total is too small.
     yearly = [
-        _variable_of_leading_group(knowledge, name._replace(table="offence_group", of=year), observed.source_release)
-        for year in list_years(name.of)
+        _newest_variable_of_leading_group(knowledge, name._replace(table="offence_group", of=year), observed.source_release)
+        for year in years_of_window(name.of)
     ]
     terms += [(leading, -1) for leading in yearly if leading]
     constraints.add(terms, 0, MAX_COUNT if None in yearly else 0)
 
 
-def _variable_of_leading_group(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
+def _newest_variable_of_leading_group(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
     """Return the variable of the leading group in a year, from the newest figures that count no later release than `newest`.
 
-    None if no release broke the year down.
+    Return None if no release broke the year down.
     """
     versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
     candidates = [observed for observed in versions if observed.source_release <= newest] or versions
     return cell_variable(offence_table, candidates[-1], knowledge.leading) if candidates else None
 
 
-def _add_reported_part(
+def _add_constraint_on_reported_part(
     constraints: Constraints, leading: str, name: TableName, observed: ObservedTable, tables: Mapping[TableName, ObservedTable]
 ) -> None:
     """Add the constraint that counted parts do not exceed reported parts, if that is true for the totals."""
@@ -131,7 +133,7 @@ def _add_reported_part(
         constraints.add(difference, -MAX_COUNT, 0)
 
 
-def _add_sex_age(
+def _add_constraints_of_sex_age(
     constraints: Constraints,
     knowledge: IntruderKnowledge,
     name: TableName,
@@ -141,7 +143,7 @@ def _add_sex_age(
     """Add the constraints of sex × age: each year (or the window) adds up to the tables by sex and by age, and the years add up to the
     pooled table."""
     cells = [cell.split(CROSS_SEPARATOR) for cell in knowledge.categories(name)]
-    years = [name.of] if name._replace(table="sex") in tables else list_years(name.of)
+    years = [name.of] if name._replace(table="sex") in tables else years_of_window(name.of)
     for year, (side, table) in product(years, enumerate(("sex", "age_group"))):
         margin = name._replace(table=table, of=year)
         for category in {cell[side] for cell in cells}:
@@ -152,7 +154,8 @@ def _add_sex_age(
 
 
 class Solver:
-    """HiGHS over constraints: exact minimum and maximum of a variable; a fractional solution is solved again with integers."""
+    """Finds the exact minimum and maximum of a variable under the constraints, by the library HiGHS. If a solution is fractional, the
+    problem is solved again with integers."""
 
     def __init__(self, constraints: Constraints) -> None:
         import highspy
@@ -176,11 +179,11 @@ class Solver:
         self._highs.run()
         return bool(self._highs.getModelStatus() == self._highspy.HighsModelStatus.kOptimal)
 
-    def bound(self, variable: Variable, minimum: float, maximum: float) -> None:
+    def set_bounds(self, variable: Variable, minimum: float, maximum: float) -> None:
         """Set the bounds of a variable."""
         self._highs.changeColBounds(self.constraints.variables[variable], minimum, maximum)
 
-    def range(self, terms: Mapping[Variable, int]) -> tuple[int, int]:
+    def possible_range(self, terms: Mapping[Variable, int]) -> tuple[int, int]:
         """Return the minimum and maximum of a sum of variables."""
         factors = {self.constraints.variables[variable]: factor for variable, factor in terms.items()}
         return self._find_optimum(factors, 1), self._find_optimum(factors, -1)
@@ -210,8 +213,9 @@ class Solver:
         return values
 
 
-def _assume_external_statements(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> None:
-    """Add what others published as constraints, one statement after another; a statement that contradicts the others is left out."""
+def _add_constraints_of_external_statements(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> None:
+    """Add the figures that others published as constraints, one statement after another; a statement that contradicts the others is left
+    out."""
     for statement in knowledge.external_statements:
         name = TableName(indicator, "harmonised", str(statement["table"]), str(statement["period"]))
         observed = knowledge.latest.get(name)
@@ -222,18 +226,18 @@ def _assume_external_statements(knowledge: IntruderKnowledge, solver: Solver, in
             continue
         minimum = statement.get("value", statement.get("at_least", 0))
         maximum = statement.get("value", statement.get("at_most", MAX_COUNT))
-        solver.bound(variable, minimum, maximum)
+        solver.set_bounds(variable, minimum, maximum)
         if not solver.is_feasible():
-            solver.bound(variable, 0, MAX_COUNT)
+            solver.set_bounds(variable, 0, MAX_COUNT)
 
 
 def find_disclosures(
     knowledge: IntruderKnowledge, truth: TrueCounts, indicators: Iterable[str], only: frozenset[TableName] | None = None
 ) -> list[Disclosure]:
-    """Find what the public, and those who know persons, can infer about the latest release's tables from all releases together.
+    """Find what the public, and intruders who know persons, can infer about the latest release's tables from all releases together.
 
-    Known persons are, in turn, those of the cell itself and those of each other cell merged with it. only: restrict the search to these
-    tables. Raises `ValueError` if the published figures contradict each other.
+    It is assumed that the intruder knows persons in the cell itself, and then, in turn, persons in each cell that is merged with it. only:
+    the tables to which the search is restricted. Raises `ValueError` if the published figures contradict each other.
     """
     disclosures: list[Disclosure] = []
     for indicator in indicators:
@@ -245,16 +249,16 @@ def find_disclosures(
             solver = Solver(release_constraints(knowledge, indicator, parts_are_reported=False))
         if not solver.is_feasible():
             raise ValueError(f"the published figures of {indicator} contradict each other")
-        _assume_external_statements(knowledge, solver, indicator)
+        _add_constraints_of_external_statements(knowledge, solver, indicator)
         for name, observed in knowledge.latest.items():
             is_included = name.indicator == indicator and name in truth and (only is None or name in only)
             if is_included and observed.status != "no_delivery":
-                disclosures += _narrow_cells(knowledge, solver, name, observed, truth[name])
-        disclosures += _small_differences(knowledge, solver, indicator)
+                disclosures += _cells_with_too_few_values(knowledge, solver, name, observed, truth[name])
+        disclosures += _find_small_differences(knowledge, solver, indicator)
     return disclosures
 
 
-def _narrow_cells(
+def _cells_with_too_few_values(
     knowledge: IntruderKnowledge, solver: Solver, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
     """Find the protected cells of a table with too few possible values."""
@@ -264,22 +268,22 @@ def _narrow_cells(
         variable = cell_variable(name, observed, cell)
         if variable not in solver.constraints.variables:
             continue
-        minimum, maximum = solver.range({variable: 1})
+        minimum, maximum = solver.possible_range({variable: 1})
         known_of_cell = min(known_persons, true_counts[cell])
         possible_values = [("public", maximum - minimum + 1), ("knows", maximum - max(minimum, known_of_cell) + 1)]
         if maximum - minimum + 1 - known_persons < MIN_POSSIBLE_VALUES:
             merged_with = [c for block, _ in observed.blocks if cell in block for c in block if c != cell]
             for other in merged_with or [c for c in true_counts if c != cell]:
                 other_variable = cell_variable(name, observed, other)
-                solver.bound(other_variable, min(known_persons, true_counts[other]), MAX_COUNT)
-                low, high = solver.range({variable: 1})
-                solver.bound(other_variable, 0, MAX_COUNT)
+                solver.set_bounds(other_variable, min(known_persons, true_counts[other]), MAX_COUNT)
+                low, high = solver.possible_range({variable: 1})
+                solver.set_bounds(other_variable, 0, MAX_COUNT)
                 possible_values.append(("knows", high - low + 1))
         disclosures += [Disclosure(name, cell, n, intruder, METHOD) for intruder, n in possible_values if n < MIN_POSSIBLE_VALUES]
     return disclosures
 
 
-def _small_differences(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> list[Disclosure]:
+def _find_small_differences(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> list[Disclosure]:
     """Find the tables that two releases published differently so that a cell, or the total, certainly differs by 1 to 4."""
     disclosures = []
     for newer, older in zip(knowledge.releases[1:], knowledge.releases[:-1], strict=True):
@@ -291,7 +295,7 @@ def _small_differences(knowledge: IntruderKnowledge, solver: Solver, indicator: 
                 variables = cell_variable(name, new, cell), cell_variable(name, old, cell)
                 if variables[0] == variables[1] or not solver.constraints.variables.keys() >= set(variables):
                     continue
-                minimum, maximum = solver.range({variables[0]: 1, variables[1]: -1})
+                minimum, maximum = solver.possible_range({variables[0]: 1, variables[1]: -1})
                 if minimum == maximum and 0 < abs(minimum) < knowledge.min_difference:
                     disclosures.append(Disclosure(name, cell, 1, "difference", METHOD))
     return disclosures

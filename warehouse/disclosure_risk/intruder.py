@@ -1,4 +1,4 @@
-"""What an intruder has: the public cubes, the published programme, and perhaps knowledge of some persons.
+"""The knowledge of an intruder: the published figures of all releases, the published programme, and perhaps some of the counted persons.
 
 Belongs here: tables as an intruder reads them, what counts as protected and as disclosed. Does not belong here: any attack.
 """
@@ -20,7 +20,7 @@ MERGE_SEPARATOR, CROSS_SEPARATOR = "+", "|"
 
 
 class TableName(NamedTuple):
-    """Name of a table, by the columns of a cube; `of` is its year or window."""
+    """The name of a table, made of columns of the published figures. `of` is the year or window of the table."""
 
     indicator: str
     measure: str
@@ -33,9 +33,10 @@ TrueCounts = Mapping[TableName, Mapping[str, int]]
 
 
 class Disclosure(NamedTuple):
-    """A cell about which an attack finds too much.
+    """A cell about which an attack infers too much.
 
-    possible_values: how many were still possible; intruder: `public`, `knows` (persons), or `difference` (of two releases).
+    possible_values: the number of values that are still possible. intruder: `public` (anyone), `knows` (somebody who knows persons), or
+    `difference` (anyone who compares two releases).
     """
 
     table: TableName
@@ -47,7 +48,7 @@ class Disclosure(NamedTuple):
 
 @dataclass(frozen=True)
 class ObservedTable:
-    """A table as read from a cube.
+    """A table as it is read from the published figures.
 
     blocks          (categories, value) of each figure
     limit           the number of "fewer than"
@@ -63,7 +64,7 @@ class ObservedTable:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What is published."""
+        """What the table publishes, without the releases that it names."""
         return self.status, self.blocks, self.limit
 
 
@@ -97,21 +98,21 @@ class IntruderKnowledge:
 
     @cached_property
     def releases(self) -> list[dict[TableName, ObservedTable]]:
-        """Every release's tables."""
+        """The published tables of every release."""
         return [observed_tables(cube) for cube in self.cubes]
 
     @property
     def latest(self) -> dict[TableName, ObservedTable]:
-        """The latest release's tables: it repeats all that are still valid."""
+        """The tables of the latest release, which repeats all earlier tables that are still valid."""
         return self.releases[-1]
 
     def statements_about(self, name: TableName) -> list[Mapping[str, Any]]:
-        """Return what others published about cells of a table."""
+        """Return the statements that other organisations published about cells of a table."""
         return [s for s in self.external_statements if (s["indicator"], "harmonised", s["table"], str(s["period"])) == name]
 
 
 def observed_tables(cube: pd.DataFrame) -> dict[TableName, ObservedTable]:
-    """Split a cube into its tables. The name of a crossed cell is kept as one category."""
+    """Split published figures into tables. The name of a cell of two dimensions, such as `female|18-24`, is treated as one category."""
     columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "limit", "known", "edition"]
     rows: dict[TableName, list[Any]] = {}
     for row in zip(*(cube[column].tolist() for column in columns), strict=True):
@@ -126,7 +127,8 @@ def observed_tables(cube: pd.DataFrame) -> dict[TableName, ObservedTable]:
 
 
 def cell_categories(cell: str) -> Iterator[str]:
-    """Yield the categories of a published cell: parts of a merged one, pairs of a crossed one."""
+    """Yield the categories of a published cell. A merged cell has several categories; in a cell of two dimensions, each category is a
+    pair."""
     if CROSS_SEPARATOR in cell:
         rows, columns = (side.split(MERGE_SEPARATOR) for side in cell.split(CROSS_SEPARATOR))
         yield from (f"{row}{CROSS_SEPARATOR}{column}" for row in rows for column in columns)
@@ -134,19 +136,19 @@ def cell_categories(cell: str) -> Iterator[str]:
         yield from cell.split(MERGE_SEPARATOR)
 
 
-def list_years(period: str) -> list[str]:
-    """List the years of a window; of a year, only that year."""
+def years_of_window(period: str) -> list[str]:
+    """Return the years of a window. If a year is given instead of a window, return only that year."""
     return [str(year) for year in range(int(period[:4]), int(period[-4:]) + 1)]
 
 
 def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
-    """Return the public total of a breakdown: its published figures, or the leading group in its years as known when it was broken down;
-    None if it is not public."""
+    """Return the public total of a breakdown. It is the sum of the published figures, or the figure of the leading group in the years of
+    the table, as it was known when the table was published. Return None if it is not public."""
     breakdown = knowledge.latest[name]
     if breakdown.status == "published":
         return sum(value for _, value in breakdown.blocks)
     total = 0
-    for year in list_years(name.of):
+    for year in years_of_window(name.of):
         offence_table = name._replace(table="offence_group", of=year)
         versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
         values = [dict(v.blocks).get((knowledge.leading,)) for v in versions if v.source_release <= breakdown.source_release]
@@ -157,25 +159,26 @@ def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
 
 
 def protected_cells(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]) -> list[str]:
-    """Return the cells that must not be disclosed: under the threshold and suppressed, unless others published them."""
+    """Return the cells that must not be disclosed. These are the suppressed cells under the threshold, unless others published them."""
     public_cells = {block[0] for block, _ in observed.blocks if len(block) == 1}
     public_cells |= {
         str(statement["category"])
         for statement in knowledge.statements_about(name)
         if statement.get("value") == true_counts.get(str(statement["category"])) or _leaves_too_few_values(statement)
     }
-    public_cells |= {cell for cell in true_counts if CROSS_SEPARATOR in cell and _has_no_unknown(knowledge, name, cell)}
+    public_cells |= {cell for cell in true_counts if CROSS_SEPARATOR in cell and _has_no_unknown_persons(knowledge, name, cell)}
     threshold = knowledge.threshold[name.indicator]
     return [cell for cell, value in true_counts.items() if value < threshold and cell not in public_cells]
 
 
 def _leaves_too_few_values(statement: Mapping[str, Any]) -> bool:
-    """Return whether what others published already leaves a cell fewer values than an attack may."""
+    """Return whether a statement of others alone leaves fewer possible values for a cell than an attack may leave."""
     return "at_most" in statement and int(statement["at_most"]) - int(statement.get("at_least", 0)) + 1 < MIN_POSSIBLE_VALUES
 
 
-def _has_no_unknown(knowledge: IntruderKnowledge, name: TableName, cell: str) -> bool:
-    """Return whether every year publishes "not known: 0" for the row or the column of a crossed cell."""
+def _has_no_unknown_persons(knowledge: IntruderKnowledge, name: TableName, cell: str) -> bool:
+    """Return whether every year publishes that nobody is in the category "not known", for the row or the column of a cell of two
+    dimensions."""
     unknown_sides = [table for side, table in zip(cell.split(CROSS_SEPARATOR), ("sex", "age_group"), strict=True) if side == "unknown"]
     margins = [margin_tables(knowledge.latest, name, table) for table in unknown_sides]
     return bool(margins) and all(
@@ -184,22 +187,22 @@ def _has_no_unknown(knowledge: IntruderKnowledge, name: TableName, cell: str) ->
 
 
 def margin_tables(release: Mapping[TableName, ObservedTable], name: TableName, margin: str) -> list[ObservedTable | None]:
-    """Return the published tables by sex, or by age, that belong to a crossed table: that of its window or, if there is none, those of
-    its years."""
+    """Return the published tables by sex, or by age, that belong to a table sex × age: the table of its window or, if there is none, the
+    tables of its years."""
     window_margin = name._replace(table=margin)
     if window_margin in release:
         return [release[window_margin]]
-    return [release.get(window_margin._replace(of=year)) for year in list_years(name.of)]
+    return [release.get(window_margin._replace(of=year)) for year in years_of_window(name.of)]
 
 
 def known_person_counts(true_counts: np.ndarray, known_persons: int) -> list[np.ndarray]:
-    """Return every way to know `known_persons` of the persons counted: how many of each category."""
+    """Return every possible choice of `known_persons` of the counted persons, as the number of them in each category."""
     choices = combinations_with_replacement(np.flatnonzero(true_counts).tolist(), min(known_persons, int(true_counts.sum())))
     counts = (np.bincount(np.array(categories, dtype=np.int64), minlength=len(true_counts)) for categories in choices)
     return [known for known in counts if (known <= true_counts).all()]
 
 
-def compositions(total: int, parts: int) -> np.ndarray:
+def all_distributions(total: int, parts: int) -> np.ndarray:
     """Return every distribution of `total` over `parts`, one per row."""
     if parts == 1:
         return np.array([[total]])

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harmonia.atomic_files import write_whole
-from harmonia.errors import HarmoniaError, storage
+from harmonia.atomic_files import write_small_file
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from pipelines.resources.workplace import Workplace
 from schemas import domain_folder
 from warehouse.exports import package, questionnaires, sdmx, transmission, workbook
@@ -38,7 +38,8 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class Export:
-    """An export. public, exact: functions that create its protected files and its full files; None if it has none."""
+    """An export. public: the function that creates the protected files of the export, or None if there are none. exact: the function that
+    creates its full files, or None if there are none."""
 
     name: str
     titles: Mapping[str, str]
@@ -50,15 +51,15 @@ class Export:
         return self.titles[require_language(lang)]
 
     @property
-    def kinds(self) -> str:
+    def available_kinds(self) -> str:
         """Say whether the export exists for the public, in full, or both."""
         return " and ".join(kind for kind, create_files in (("public", self.public), ("full", self.exact)) if create_files)
 
 
 @cache
 def declared_exports() -> Mapping[str, Export]:
-    """Return all exports by name: the data package, SDMX, a workbook for each questionnaire of the domain, and victims in the fields of
-    HTCDS if the domain declares these."""
+    """Return all exports by name: the data package, SDMX, a workbook for each questionnaire of the domain, and, if the domain declares it,
+    a list of victims with the fields of the standard HTCDS."""
     listed = [
         Export("package", _TITLES["package"], lambda release, _: package.package_files(release), None),
         Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.sdmx_files(release), None),
@@ -70,12 +71,12 @@ def declared_exports() -> Mapping[str, Export]:
 
 def _questionnaire_export(questionnaire: Questionnaire) -> Export:
     def public(release: Release, lang: str) -> Files:
-        answers = questionnaires.answer_rows(questionnaire, questionnaires.protected_figures(release, lang), lang)
+        answers = questionnaires.answers_to_questionnaire(questionnaire, questionnaires.protected_figure_reader(release, lang), lang)
         content = workbook.make_workbook(questionnaire, answers, release, lang, release_hash(release))
         return {f"{questionnaire.code}-{lang}.xlsx": content}
 
     def exact(releases: Path, release: Release, lang: str, approval: str) -> Files:
-        answers = questionnaires.answer_rows(questionnaire, transmission.exact_figures(releases, release, lang), lang)
+        answers = questionnaires.answers_to_questionnaire(questionnaire, transmission.exact_figure_reader(releases, release, lang), lang)
         content = workbook.make_workbook(questionnaire, answers, release, lang, release_hash(release), approval)
         return {f"{questionnaire.code}-{lang}-CONFIDENTIAL.xlsx": content}
 
@@ -83,7 +84,7 @@ def _questionnaire_export(questionnaire: Questionnaire) -> Export:
 
 
 def _victim_files(releases: Path, release: Release, lang: str, approval: str) -> Files:
-    return {"htcds-CONFIDENTIAL.csv": transmission.victim_rows(releases, release).to_csv(index=False, lineterminator="\n").encode()}
+    return {"htcds-CONFIDENTIAL.csv": transmission.htcds_victim_rows(releases, release).to_csv(index=False, lineterminator="\n").encode()}
 
 
 def _find_export(name: str) -> Export:
@@ -137,11 +138,11 @@ def transmit_export(
     return _write_files(out, files, private=True)
 
 
-def _write_files(out: Path, files: Files, private: bool = False) -> list[Path]:
-    with storage(out):
-        out.mkdir(parents=True, exist_ok=True)
+def _write_files(folder: Path, files: Files, private: bool = False) -> list[Path]:
+    with convert_storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
         if private:
-            out.chmod(_PRIVATE_FOLDER)
+            folder.chmod(_PRIVATE_FOLDER)
     for name, content in files.items():
-        write_whole(out / name, content, _PRIVATE_FILE if private else 0o644)
-    return [out / name for name in files]
+        write_small_file(folder / name, content, _PRIVATE_FILE if private else 0o644)
+    return [folder / name for name in files]

@@ -27,7 +27,7 @@ def _resource_descriptions() -> dict[str, Any]:
 
 
 def package_files(release: Release) -> dict[str, bytes]:
-    """Return the files of the package, name → content: every file of the public release, and the descriptor."""
+    """Return the content of each file of the package by name: every file of the public release, and the descriptor."""
     return {**release.files, "datapackage.json": _as_json(package_descriptor(release))}
 
 

@@ -1,4 +1,4 @@
-"""Questionnaires: questions of other organisations, and the figures that answer them. Each is a file in
+"""Read the questionnaires of other organisations, and answer their questions with figures. Each questionnaire is a file in the folder
 `questionnaires/` of the domain.
 
 Belongs here: reading the files, a release's answers. Does not belong here: the workbook (`workbook`), exact figures
@@ -30,7 +30,7 @@ Texts = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Question:
-    """A question, with its answer: an indicator's tables, or (`not_available`) who would know."""
+    """A question and its answer: either tables of an indicator or, in `not_available`, the organisation that would have the data."""
 
     number: int
     text: Texts
@@ -42,7 +42,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """One questionnaire; `source_note`: how much of the original form was read."""
+    """A questionnaire. `source_note` says how much of the original form the authors of the file have read."""
 
     code: str
     title: Texts
@@ -91,10 +91,11 @@ def _parse_question(number: int, raw: Mapping[str, Any]) -> Question:
     )
 
 
-def answer_rows(questionnaire: Questionnaire, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
+def answers_to_questionnaire(questionnaire: Questionnaire, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
     """Return the answers to a questionnaire (columns: `ANSWERS`), one row for each figure.
 
-    figures: returns the figures of an indicator and table: `period`, `category`, `figure`, `note`, `confidentiality`.
+    figures: a function that returns the figures of an indicator and table, with the columns `period`, `category`, `figure`, `note` and
+    `confidentiality`.
     """
     rows = []
     for question in questionnaire.questions:
@@ -109,9 +110,9 @@ def answer_rows(questionnaire: Questionnaire, figures: Callable[[str, str], pd.D
     return pd.concat(rows, ignore_index=True)[list(ANSWERS)] if rows else pd.DataFrame(columns=list(ANSWERS))
 
 
-def protected_figures(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """Return the function that gives `answer_rows` the figures of a release. A suppressed figure is null, with the release's wording as
-    a note."""
+def protected_figure_reader(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
+    """Return the function from which `answers_to_questionnaire` gets the figures of a release. A suppressed figure is null and has the text
+    that the release shows in its place as a note."""
 
     def figures(indicator: str, table: str) -> pd.DataFrame:
         cube = release.cube

@@ -1,4 +1,4 @@
-"""A release as SDMX-ML 2.1: a structure (concepts, code lists, data structure, dataflow) and structure-specific data.
+"""Write a release as SDMX-ML 2.1, in two files: a structure (concepts, code lists, data structure, dataflow) and structure-specific data.
 
 Belongs here: the mapping of the cube to SDMX, declared in `sdmx.yaml`. Does not belong here: writing XML (`sdmx1`, `pysdmx`), figures.
 The lists are modelled on cross-domain code lists; they are not lists of Eurostat or of the SDMX sponsors.
@@ -41,11 +41,11 @@ def sdmx_observations(release: Release) -> pd.DataFrame:
     quarterly = cube["table"] == "quarter"
     observed = pd.DataFrame(index=cube.index)
     observed["FREQ"] = cube["period_type"].replace({"quarter": "year"}).map(dimensions["FREQ"]["codes"])
-    observed["REF_AREA"] = territory.area_code()
+    observed["REF_AREA"] = territory.territory_code()
     observed["INDICATOR"] = cube["indicator"].str.upper()
     for name, spec in dimensions.items():
         if "from" in spec:
-            observed[name] = _code_column(cube[spec["from"]], spec)
+            observed[name] = _column_of_sdmx_codes(cube[spec["from"]], spec)
     quarters = cube["cell"].where(quarterly & (cube["cell"] != ""), "_T")
     observed["QUARTER"] = quarters.str.replace(MERGE_SEPARATOR, _MERGED_CODES, regex=False)
     observed["TIME_PERIOD"] = [_time_period(of) for of in cube["of"]]
@@ -60,7 +60,7 @@ def sdmx_observations(release: Release) -> pd.DataFrame:
     return observed
 
 
-def _code_column(values: pd.Series, spec: dict[str, Any]) -> pd.Series:
+def _column_of_sdmx_codes(values: pd.Series, spec: dict[str, Any]) -> pd.Series:
     return values.map(
         {value: _MERGED_CODES.join(_sdmx_code(part, spec) for part in value.split(MERGE_SEPARATOR)) for value in values.unique()}
     )
@@ -70,9 +70,14 @@ def _sdmx_code(part: str, spec: dict[str, Any]) -> str:
     return str(spec.get("codes", {}).get(part, {"total": "_T", "unknown": "_U"}.get(part, part.upper())))
 
 
-def _time_period(of: str) -> str:
-    """Return a year unchanged, and a window such as `2012/2014` as an SDMX time range: its first day and its length."""
-    return of if "/" not in of else f"{of[:4]}-01-01/P{int(of[-4:]) - int(of[:4]) + 1}Y"
+def _time_period(year_or_window: str) -> str:
+    """Return a year unchanged. Return a window such as `2012/2014` as an SDMX time range, which consists of its first day and its
+    length."""
+    return (
+        year_or_window
+        if "/" not in year_or_window
+        else f"{year_or_window[:4]}-01-01/P{int(year_or_window[-4:]) - int(year_or_window[:4]) + 1}Y"
+    )
 
 
 def _observation_comment(status: str, limit: float | None, missing: str | None) -> str | None:
@@ -82,8 +87,8 @@ def _observation_comment(status: str, limit: float | None, missing: str | None) 
 
 
 def _code_lists(release: Release, rows: pd.DataFrame) -> dict[str, dict[str, dict[str, str]]]:
-    """Return the labels of the codes that the release uses, and of the categories that they merge: dimension or attribute → code →
-    language → label."""
+    """Return the labels of the codes that the release uses, and of the categories that are merged in these codes. The result has the form
+    dimension or attribute → code → language → label."""
     config = territory.sdmx_config()
     titles = release.table("definitions").set_index("indicator")
     lists: dict[str, dict[str, dict[str, str]]] = {}
@@ -91,11 +96,12 @@ def _code_lists(release: Release, rows: pd.DataFrame) -> dict[str, dict[str, dic
         if "from" in spec:
             values = sorted(release.cube[spec["from"]].unique())
             lists[name] = {
-                _code_column(pd.Series([v]), spec).iloc[0]: {n: label_of_code(spec["from"], v, n) for n in LANGUAGES} for v in values
+                _column_of_sdmx_codes(pd.Series([v]), spec).iloc[0]: {n: label_of_code(spec["from"], v, n) for n in LANGUAGES}
+                for v in values
             }
     lists["FREQ"], lists["REF_AREA"] = (
         config["dimensions"]["FREQ"]["labels"],
-        {territory.area_code(): {n: territory.area_name(n) for n in LANGUAGES}},
+        {territory.territory_code(): {n: territory.territory_name(n) for n in LANGUAGES}},
     )
     lists["INDICATOR"] = {i.upper(): {n: str(titles.loc[i, f"title_{n}"]) for n in LANGUAGES} for i in titles.index}
     quarters = sorted({*rows["QUARTER"], *QUARTERS} - {"_T"})
@@ -125,7 +131,9 @@ def _structure_artefacts(release: Release, rows: pd.DataFrame) -> dict[str, Any]
         concepts.append(m.Concept(id=name, name=spec["title"]))
     lists = {}
     for name, codes in _code_lists(release, rows).items():
-        code_list = m.Codelist(id=f"CL_{name}", name=components[name]["title"], description=_list_description(components[name]), **common)
+        code_list = m.Codelist(
+            id=f"CL_{name}", name=components[name]["title"], description=_code_list_description(components[name]), **common
+        )
         for code, labels in codes.items():
             code_list.append(m.Code(id=code, name=labels))
         lists[name] = code_list
@@ -163,7 +171,7 @@ _TIME_TITLE = {"sq": "Periudha", "sr": "Period", "en": "Time period"}
 _VALUE_TITLE = {"sq": "Vlera", "sr": "Vrednost", "en": "Observation value"}
 
 
-def _list_description(spec: dict[str, Any]) -> dict[str, str]:
+def _code_list_description(spec: dict[str, Any]) -> dict[str, str]:
     modelled_on = spec.get("modelled_on")
     return {
         "en": f"Modelled on the cross-domain code list {modelled_on}; joined categories added."

@@ -1,4 +1,5 @@
-"""The territory in exports: its code, and the footnote on its status. Both are settings of the installation, not decisions of Harmonia."""
+"""Return the code of the territory in exports, and the footnote on its status. Both are settings of the installation, not decisions of
+Harmonia."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ def sdmx_config() -> dict[str, Any]:
     return merge_texts(read_yaml(Path(__file__).with_name("sdmx.yaml")), of_domain)
 
 
-def area_code() -> str:
+def territory_code() -> str:
     """Return the code in `HARMONIA_AREA_CODE`, or the first of the domain's codes. Raises `HarmoniaError` for a code that the domain
     does not have."""
     territory = os.environ.get(CODE_VARIABLE) or next(iter(sdmx_config()["areas"]))
@@ -35,7 +36,7 @@ def status_note(lang: str) -> str:
     return "" if os.environ.get(NOTE_VARIABLE, "yes") == "no" else str(sdmx_config()["status_note"][lang])
 
 
-def area_name(lang: str) -> str:
+def territory_name(lang: str) -> str:
     """Return the territory's name, with the footnote mark if there is a footnote."""
-    territory = str(sdmx_config()["areas"][area_code()][lang])
+    territory = str(sdmx_config()["areas"][territory_code()][lang])
     return territory if status_note(lang) else territory.rstrip("*")

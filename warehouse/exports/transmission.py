@@ -20,12 +20,13 @@ from schemas.topic import topic
 from schemas.yaml_declarations import read_yaml
 from warehouse.exports.questionnaires import CONFIDENTIAL, FREE
 from warehouse.exports.transmission_approval import Approval, Transmission
-from warehouse.releases.confidential import open_confidential
+from warehouse.releases.confidential import open_confidential_part
 from warehouse.releases.reading import Release, category_label, missing_text, status_text
 
 
-def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """Return the function that gives `questionnaires.answer_rows` the exact figures of a release, for the years that it publishes.
+def exact_figure_reader(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
+    """Return the function from which `questionnaires.answers_to_questionnaire` gets the exact figures of a release, for the years that it
+    publishes.
 
     A figure is marked confidential if the release does not publish it exactly. Raises `HarmoniaError` if the release was modified.
     """
@@ -65,10 +66,10 @@ def _htcds_fields() -> dict[str, dict[str, dict[str, str] | str]]:
     return raw
 
 
-def victim_rows(releases: Path, release: Release) -> pd.DataFrame:
+def htcds_victim_rows(releases: Path, release: Release) -> pd.DataFrame:
     """Return the victims in the fields and values of HTCDS (the open standard used by IC-TIP), without ids, names and days.
 
-    Only victims of the years that the release publishes. A field that no source delivers is an empty column.
+    The result contains only the victims of the years that the release publishes. A field that no institution delivers is an empty column.
     """
     counted = _confidential_table(releases, release, "counted")
     rows = counted[(counted["indicator"] == topic().report.broken_down) & counted["counts_in_year"].astype("bool")]
@@ -86,7 +87,7 @@ def victim_rows(releases: Path, release: Release) -> pd.DataFrame:
 
 
 def _confidential_table(releases: Path, release: Release, name: str) -> pd.DataFrame:
-    return open_confidential(releases, release.name).table(name)
+    return open_confidential_part(releases, release.name).table(name)
 
 
 def log_transmission(workplace: Workplace, transmission: Transmission, approval: Approval) -> None:

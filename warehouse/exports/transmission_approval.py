@@ -1,4 +1,4 @@
-"""The coordinator's approval of one full transmission: this export of this release, to this recipient.
+"""Sign and verify the coordinator's approval of one full transmission. An approval is valid for one export of one release to one recipient.
 
 Belongs here: signing and checking an approval file. Does not belong here: the transmitted data (`transmission`), the key
 (`disclosure/signature`).
@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harmonia.atomic_files import write_whole
+from harmonia.atomic_files import write_small_file
 from harmonia.errors import HarmoniaError
 from warehouse.disclosure import signature
 
@@ -48,15 +48,15 @@ def write_approval(home: Path, key_file: Path, transmission: Transmission, name:
         **asdict(transmission),
         "name": name,
         "day": day,
-        "signature": signature.sign(home, key_file, _signed_message(transmission, name, day)),
+        "signature": signature.sign_content(home, key_file, _signed_message(transmission, name, day)),
     }
-    write_whole(target, (json.dumps(fields, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
+    write_small_file(target, (json.dumps(fields, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
 
 
 def verify_approval(home: Path, approval: Path | None, transmission: Transmission) -> Approval:
     """Verify an approval file and return the approval.
 
-    Raises `HarmoniaError` if there is none, it approves another transmission, or the coordinator did not sign it.
+    Raises `HarmoniaError` if the file does not exist, if it approves another transmission, or if the coordinator did not sign it.
     """
     remedy = (
         f"the coordinator approves it with: harmonia export approve {transmission.export} --release {transmission.release} "
@@ -73,6 +73,6 @@ def verify_approval(home: Path, approval: Path | None, transmission: Transmissio
     if different:
         differences = ", ".join(f"{k} {v!r}" for k, v in different.items())
         raise HarmoniaError(f"{approval}: approves something else ({differences}): {remedy}")
-    if not signature.is_valid(home, _signed_message(transmission, name, day), signature_text):
+    if not signature.is_valid_signature(home, _signed_message(transmission, name, day), signature_text):
         raise HarmoniaError(f"{approval}: is not signed by the key of {home / signature.PUBLIC_KEY}, or was changed since: {remedy}")
     return Approval(name, day)

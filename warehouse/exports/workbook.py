@@ -1,4 +1,5 @@
-"""A questionnaire as a workbook: answers, how the questions correspond to Harmonia's definitions, unavailable data, and metadata.
+"""Write the answers to a questionnaire as a workbook. It also shows how the questions correspond to Harmonia's definitions, which data are
+not available, and metadata.
 
 Belongs here: sheets and their format. Does not belong here: figures (`questionnaires`, `transmission`). The same input gives the same
 bytes.
@@ -42,11 +43,11 @@ def make_workbook(
     sink = io.BytesIO()
     book = xlsxwriter.Workbook(sink, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"title": questionnaire.title[lang], "created": datetime.fromisoformat(release.name)})
-    _about_sheet(book, lang, _about_rows(questionnaire, release, lang, manifest_hash, approval))
-    _table_sheet(book, "answers", ANSWERS, answers[list(ANSWERS)], lang)
-    _table_sheet(book, "crosswalk", CROSSWALK, _crosswalk_rows(questionnaire, release, lang), lang)
+    _add_about_sheet(book, lang, _about_rows(questionnaire, release, lang, manifest_hash, approval))
+    _add_table_sheet(book, "answers", ANSWERS, answers[list(ANSWERS)], lang)
+    _add_table_sheet(book, "crosswalk", CROSSWALK, _question_comparison_rows(questionnaire, release, lang), lang)
     missing = [(q.number, q.text[lang], q.not_available[lang]) for q in questionnaire.questions if q.not_available]
-    _table_sheet(book, "not_available", ("no", "question", "who"), pd.DataFrame(missing, columns=["no", "question", "who"]), lang)
+    _add_table_sheet(book, "not_available", ("no", "question", "who"), pd.DataFrame(missing, columns=["no", "question", "who"]), lang)
     book.close()
     return sink.getvalue()
 
@@ -58,7 +59,7 @@ def _about_rows(
     values = {
         "title": questionnaire.title[lang],
         "recipient": questionnaire.recipient,
-        "area": territory.area_name(lang),
+        "area": territory.territory_name(lang),
         "release": release.name,
         "manifest": manifest_hash,
         "kind": labels["kinds"]["full" if approval else "public"][lang],
@@ -71,7 +72,7 @@ def _about_rows(
     return [(labels["about"][key][lang], text) for key, text in values.items() if text]
 
 
-def _crosswalk_rows(questionnaire: Questionnaire, release: Release, lang: str) -> pd.DataFrame:
+def _question_comparison_rows(questionnaire: Questionnaire, release: Release, lang: str) -> pd.DataFrame:
     definitions = release.table("definitions").set_index("indicator")
     rows = [
         (
@@ -87,7 +88,7 @@ def _crosswalk_rows(questionnaire: Questionnaire, release: Release, lang: str) -
     return pd.DataFrame(rows, columns=list(CROSSWALK))
 
 
-def _about_sheet(book: xlsxwriter.Workbook, lang: str, rows: list[tuple[str, str]]) -> None:
+def _add_about_sheet(book: xlsxwriter.Workbook, lang: str, rows: list[tuple[str, str]]) -> None:
     sheet = book.add_worksheet(workbook_texts()["sheets"]["about"][lang])
     bold, wrapped = book.add_format({"bold": True, "valign": "top"}), book.add_format({"text_wrap": True, "valign": "top"})
     sheet.set_column(0, 0, 30)
@@ -95,10 +96,10 @@ def _about_sheet(book: xlsxwriter.Workbook, lang: str, rows: list[tuple[str, str
     for line, (name, text) in enumerate(rows):
         sheet.write_string(line, 0, name, bold)
         sheet.write_string(line, 1, text, wrapped)
-    _set_page(sheet)
+    _set_page_layout(sheet)
 
 
-def _table_sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[str], rows: pd.DataFrame, lang: str) -> None:
+def _add_table_sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[str], rows: pd.DataFrame, lang: str) -> None:
     labels = workbook_texts()
     sheet = book.add_worksheet(labels["sheets"][name][lang])
     header = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "bg_color": "#E8ECF1"})
@@ -118,10 +119,10 @@ def _table_sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[str], r
     if len(rows):
         sheet.autofilter(0, 0, len(rows), len(columns) - 1)
     sheet.repeat_rows(0)
-    _set_page(sheet)
+    _set_page_layout(sheet)
 
 
-def _set_page(sheet: xlsxwriter.worksheet.Worksheet) -> None:
+def _set_page_layout(sheet: xlsxwriter.worksheet.Worksheet) -> None:
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
     sheet.fit_to_pages(1, 0)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from schemas import canonical, domain, domain_folder
-from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, read_yaml, value_error
+from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, make_value_error, read_yaml
 from sources import contract
 
 Day = Literal["earliest", "latest"]
@@ -29,7 +29,7 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class CountedRows:
-    """Which records are counted as reported: one per accepted record with the event.
+    """The declaration of the records that are counted as reported. By default each accepted record with the event counts once.
 
     record       entity whose records are rows: case or person
     event        canonical event that gives the reference date
@@ -59,7 +59,8 @@ class CountedRows:
 
 @dataclass(frozen=True)
 class HarmonisedUnits:
-    """How the rows as reported become units that are counted: one per case, or per case and person.
+    """The declaration of the units that are counted in the harmonised figure. The rows as reported are combined to one unit for each case,
+    or for each case and person.
 
     stage   stage from which the offence is read
     day     which day counts if a case (and person) has several
@@ -93,10 +94,10 @@ class Indicator:
     source: str
 
 
-def _require_known(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+def _require_known_values(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     unknown = [value for value in values if value not in allowed]
     if unknown:
-        raise value_error(path, what, unknown[0], f"it must be one of {', '.join(allowed)}")
+        raise make_value_error(path, what, unknown[0], f"it must be one of {', '.join(allowed)}")
 
 
 def counting_institutions(code: str, declared_institutions: Sequence[str]) -> tuple[str, ...]:
@@ -113,12 +114,12 @@ def read_indicator(path: Path, raw: Mapping[str, Any]) -> Indicator:
         Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in field_names}, **counting}, path
     )
     if indicator.code != path.stem:
-        raise value_error(path, "indicator", indicator.code, "it must be the name of the file")
-    _require_known(path, "institutions", indicator.institutions, contract.institutions())
-    _require_known(path, "dimensions", indicator.dimensions, tuple(DIMENSIONS))
-    _require_known(path, "roles", indicator.rows.roles, canonical.ROLES)
-    _require_known(path, "event", (indicator.rows.event,), canonical.EVENTS)
-    _require_known(path, "stage", (indicator.harmonised.stage,), tuple(domain.stages()))
+        raise make_value_error(path, "indicator", indicator.code, "it must be the name of the file")
+    _require_known_values(path, "institutions", indicator.institutions, contract.institutions())
+    _require_known_values(path, "dimensions", indicator.dimensions, tuple(DIMENSIONS))
+    _require_known_values(path, "roles", indicator.rows.roles, canonical.ROLES)
+    _require_known_values(path, "event", (indicator.rows.event,), canonical.EVENTS)
+    _require_known_values(path, "stage", (indicator.harmonised.stage,), tuple(domain.stages()))
     for language in LANGUAGES:
         if not indicator.title.get(language) or not indicator.definition.get(language):
             raise DeclarationError(f"{display_path(path)}: title or definition lacks {language}: add it")

@@ -1,9 +1,10 @@
 """Read all indicators: those counted by the models, those defined by SQL, and those of which no institution delivers data.
 
 Belongs here: reading and checking an indicator file: its texts, and that its SQL is one SELECT over the facts with the required columns.
-Does not belong here: the content of `rows` and `harmonised` (`warehouse.indicators`), running the SQL (`star/figures`).
-An indicator is one file. With `rows` and `harmonised` the models count and bridge it, and it is published in `statistics`. With `sql` it is
-defined by the SQL and published in `further_statistics`. With `not_available` it names who would have the figures.
+Does not belong here: the content of `rows` and `harmonised` (`warehouse.indicators`), running the SQL (`star/figures`). Each indicator is
+declared in one file. If the file has `rows` and `harmonised`, the models count the indicator and compute its bridge, and its figures are
+published in `statistics`. If the file has `sql`, the SQL computes the figures, and they are published in `further_statistics`. If the file
+has `not_available`, it names the organisation that would have the figures.
 """
 
 from __future__ import annotations
@@ -64,12 +65,12 @@ class Definition:
 
     @property
     def counted(self) -> bool:
-        """Whether the models count the indicator; it is then published in `statistics`, with a bridge."""
+        """Whether the models count the indicator. If they do, its figures are published in `statistics`, with a bridge."""
         return bool(self.counting)
 
     @property
     def published_in(self) -> str | None:
-        """The table in which its figures are published; None if there are none."""
+        """The table in which the figures of the indicator are published; None if the indicator has no figures."""
         return None if self.not_available else "statistics" if self.counted else "further_statistics"
 
     def columns(self, measure: str) -> tuple[str, ...]:
@@ -173,7 +174,7 @@ def check_definitions(definitions: list[Definition]) -> None:
 def _check_definition(empty: duckdb.DuckDBPyConnection, definition: Definition, measure: str, sql: str) -> None:
     where = FOLDER / f"{definition.code}.yaml"
     try:
-        require_read_only(empty, sql)
+        require_single_select(empty, sql)
         present = [row[0] for row in empty.execute(f"DESCRIBE {sql}").fetchall()]
     except duckdb.Error as error:
         raise _invalid_file(
@@ -186,7 +187,7 @@ def _check_definition(empty: duckdb.DuckDBPyConnection, definition: Definition, 
         raise _invalid_file(where, f"the SQL of {measure} lacks the columns {', '.join(lacking)}; it returns {', '.join(present)}")
 
 
-def require_read_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def require_single_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Raise `ValueError` if `sql` is not one SELECT, as DuckDB parses it, or reads anything but facts and dimensions."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1:

@@ -1,4 +1,4 @@
-"""The public part of the bridge: why a year's harmonised total differs from the one reported, by cause.
+"""Make the public part of the bridge. It explains, by cause, why the harmonised total of a year differs from the total as reported.
 
 Belongs here: for which years causes are published, and their rows. Does not belong here: counting causes (`models/figures`), which
 causes are merged (`warehouse/disclosure/merging_rule`).
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from warehouse.count import cause_meanings
-from warehouse.disclosure.merging_rule import separate_causes
+from warehouse.count import meanings_of_bridge_causes
+from warehouse.disclosure.merging_rule import separately_published_causes
 from warehouse.disclosure.programme import HARMONISED, MERGE_SEPARATOR, OFFENCE, REPORTED, TOTAL, Programme, TableKey
 from warehouse.disclosure.protect import ExactCounts, PublishedTables
 from warehouse.releases.cube import BRIDGE_SCHEMA, MERGED, SHOWN
@@ -25,8 +25,8 @@ def bridge_rows(
     """Return the rows of the published bridge (`cube.BRIDGE_SCHEMA`): one for each published cause, and one for all others together.
     They are published once, with the year's breakdowns.
 
-    previous: the rows of the last release, which are repeated. A year is included if its two totals are published and count the same
-    records.
+    previous: the rows of the last release, which are repeated. A year is included if its two totals (harmonised, as reported) are published
+    and count the same records.
     """
     published = set(zip(previous["indicator"], previous["period"], strict=True))
     rows = []
@@ -39,7 +39,7 @@ def bridge_rows(
         is_due = is_repeated_total or _has_new_breakdowns(tables, key, release)
         both_published = total.status == reported.status == "published"
         if counts is not None and is_due and both_published and reported.source_release == total.source_release:
-            lines = cause_lines(programme, key.indicator, counts)
+            lines = published_cause_lines(programme, key.indicator, counts)
             rows += [(key.indicator, key.period, *line, release, total.source_release) for line in lines]
     new = pd.DataFrame(rows, columns=BRIDGE_SCHEMA.names).astype({"n": "Int64"})
     return pd.concat([previous.astype({"n": "Int64"}), new], ignore_index=True) if len(previous) else new
@@ -53,10 +53,10 @@ def _has_new_breakdowns(tables: PublishedTables, key: TableKey, release: str) ->
     )
 
 
-def cause_lines(programme: Programme, indicator: str, counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
+def published_cause_lines(programme: Programme, indicator: str, counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
     """Return the lines of a bridge as (causes, records, status): the separate causes, by size, then all others together."""
-    is_separate = separate_causes(np.array([counts]), programme.minimum_total(indicator))[0]
-    by_cause = list(zip(counts, cause_meanings(), is_separate, strict=True))
+    is_separate = separately_published_causes(np.array([counts]), programme.minimum_total(indicator))[0]
+    by_cause = list(zip(counts, meanings_of_bridge_causes(), is_separate, strict=True))
     separate = sorted(((n, cause) for n, cause, alone in by_cause if alone), key=lambda line: (-abs(line[0]), line[1]))
     merged = MERGE_SEPARATOR.join(sorted(cause for _, cause, alone in by_cause if not alone))
     if not separate:

@@ -18,7 +18,7 @@ from warehouse.releases import folder
 
 
 @dataclass(frozen=True)
-class Confidential:
+class ConfidentialPart:
     """The source data of a release; `name` is its day."""
 
     name: str
@@ -40,8 +40,8 @@ class Confidential:
         return folder.from_parquet(self.files[path]) if path in self.files else empty
 
 
-def open_confidential(releases: Path, name: str) -> Confidential:
+def open_confidential_part(releases: Path, name: str) -> ConfidentialPart:
     """Open the confidential part of a release of `HOME/releases`. Raises `HarmoniaError` if it is missing or was modified."""
     if name not in folder.release_names(releases) or not (releases / name / folder.CONFIDENTIAL).is_dir():
         raise HarmoniaError(f"{releases} has no confidential part of a release {name}: it stays where the release was created")
-    return Confidential(name, folder.verified_files(releases / name))
+    return ConfidentialPart(name, folder.verified_files(releases / name))

@@ -17,13 +17,13 @@ import pyarrow as pa
 
 from harmonia.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
-from warehouse.count import cause_meanings
+from warehouse.count import meanings_of_bridge_causes
 from warehouse.disclosure import policy
-from warehouse.disclosure.programme import Programme, TableKey, list_years
+from warehouse.disclosure.programme import Programme, TableKey, years_of_window
 from warehouse.disclosure.protect import (
     PublishedTables,
     ReleaseInputs,
-    protect,
+    protect_release,
     tables_published_with,
     tables_withheld_for_overlap,
     year_source_release,
@@ -44,7 +44,7 @@ MissingDeliveries = dict[tuple[str, str, str], str]
 
 @dataclass(frozen=True)
 class NewRelease:
-    """A release in memory: its files by path, and a line for each table suppressed because of an earlier window."""
+    """A release in memory: its files by path, and a line of text for each table that is suppressed because of an earlier window."""
 
     name: str
     files: dict[str, bytes]
@@ -69,7 +69,7 @@ def create(workplace: Workplace, source: ReleaseSource, as_of: date) -> tuple[Pa
     Raises `HarmoniaError`: no signed policy, no warehouse, a day before the end of the delivered period or before an earlier release, a
     modified release, an existing release with other bytes, a failed disclosure-risk test.
     """
-    signed = policy.load(workplace.home.root)
+    signed = policy.load_policy(workplace.home.root)
     workplace.home.create()
     release = build(signed, source, workplace.home.releases, as_of)
     target = workplace.home.releases / release.name
@@ -87,7 +87,7 @@ def create(workplace: Workplace, source: ReleaseSource, as_of: date) -> tuple[Pa
 def build(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: date) -> NewRelease:
     """Build the files of a release. Reads earlier releases, writes nothing."""
     name, programme = as_of.isoformat(), signed.programme
-    _check_release_day(name, source, folder.verified_chain(releases))
+    _refuse_invalid_release_day(name, source, folder.verify_release_chain(releases))
     earlier = _earlier_releases(programme, releases, name)
     counts = exact_counts(programme, source.tables)
     missing = _missing_deliveries(name, source.tables["statistics"])
@@ -99,7 +99,7 @@ def build(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: d
         history=earlier.tables,
         incomplete={(indicator, year) for _, indicator, year in missing},
     )
-    tables = protect(inputs)
+    tables = protect_release(inputs)
     bridge = bridge_rows(programme, tables, inputs.exact, earlier.bridge, name)
     refuse_disclosures(PublishedReleases(inputs, tables, bridge))
     rows = cube.cube_rows(tables, earlier.missing | missing, _revised_cells(tables, earlier.tables), _window_sources(inputs, tables))
@@ -116,7 +116,7 @@ def build(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: d
     return NewRelease(name, files, lines)
 
 
-def _check_release_day(name: str, source: ReleaseSource, existing: Sequence[str]) -> None:
+def _refuse_invalid_release_day(name: str, source: ReleaseSource, existing: Sequence[str]) -> None:
     later = [release for release in existing if release > name]
     if later:
         raise HarmoniaError(f"release {later[-1]} is later than {name}: releases must be created in the order of their days")
@@ -168,34 +168,37 @@ def _revised_cells(tables: Mapping[TableKey, PublishedTable], history: list[Publ
 
 
 def _window_sources(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, dict[str, str]]:
-    """Return for each window and year the release whose records it counts, as known in the release that published it."""
+    """Return, for each published window and each of its years, the release whose records are counted in that year."""
     first_tables = {key: tables_published_with(inputs, key, tables) for key in tables if "/" in key.period}
     return {
-        key: {year: year_source_release(inputs, key.indicator, year, first) for year in list_years(key.period)}
+        key: {year: year_source_release(inputs, key.indicator, year, first) for year in years_of_window(key.period)}
         for key, first in first_tables.items()
     }
 
 
 def _list_revisions(inputs: ReleaseInputs, tables: PublishedTables, earlier: EarlierReleases, source: ReleaseSource) -> pd.DataFrame:
-    """List the figures that this release publishes differently than the last one, with the reasons."""
+    """List the figures that this release publishes differently from the last release, with the reasons."""
     snapshots = {release: snapshot_of_release(files) for release, files in earlier.files.items()}
     versions = {**source.versions, "model": source.linkage["model"]}
     snapshots[inputs.release] = Snapshot(source.tables["counted"], _accepted_records(source), source.judgements, versions)
     frames = {release: counts_to_frame(inputs.programme, dict(counts)) for release, counts in inputs.exact.items()}
-    return public_revisions(inputs.programme, tables, inputs.previous, snapshots, frames)
+    return public_revisions(inputs.programme, tables, inputs.previous_tables, snapshots, frames)
 
 
 def _public_frames(
     source: ReleaseSource, rows: pd.DataFrame, bridge: pd.DataFrame, revised: pd.DataFrame
 ) -> dict[str, tuple[pd.DataFrame, pa.Schema | None]]:
-    """Return the public tables, with the schema of those that other releases read."""
+    """Return the public tables. The tables that later releases read have a schema."""
     return {
         "cube": (rows, cube.CUBE_SCHEMA),
         "bridge": (bridge, cube.BRIDGE_SCHEMA),
         "coverage": (source.tables["coverage"].sort_values(["institution", "period"]), None),
         "definitions": (definition_table(), None),
         "labels": (label_table(), None),
-        "causes": (pd.DataFrame([(c, *t.values()) for c, t in cause_meanings().items()], columns=["cause", "sq", "sr", "en"]), None),
+        "causes": (
+            pd.DataFrame([(c, *t.values()) for c, t in meanings_of_bridge_causes().items()], columns=["cause", "sq", "sr", "en"]),
+            None,
+        ),
         "revisions": (revised, None),
     }
 

@@ -1,4 +1,5 @@
-"""The protected cube: every published figure as a row. docs/reference/releases.md describes its columns.
+"""Convert published tables to the protected cube, and back. The cube is a table with one row for every published figure;
+docs/reference/releases.md describes its columns.
 
 Belongs here: the columns, and the conversion of published tables to rows and back. Does not belong here: what is published
 (`warehouse/disclosure`).
@@ -20,7 +21,7 @@ from warehouse.disclosure.programme import (
     SEX_AGE,
     TOTAL,
     TableKey,
-    list_years,
+    years_of_window,
 )
 from warehouse.disclosure.published_tables import PublishedTable, Status
 
@@ -87,7 +88,7 @@ def cube_rows(
     rows = []
     for key, table in sorted(tables.items()):
         sources = (window_sources or {}).get(key, {})
-        yearly = (missing_deliveries.get((sources.get(y, table.source_release), key.indicator, y)) for y in list_years(key.period))
+        yearly = (missing_deliveries.get((sources.get(y, table.source_release), key.indicator, y)) for y in years_of_window(key.period))
         missing = ", ".join(dict.fromkeys(filter(None, yearly)))
         for cell, value in table.cells or (("", None),):
             published_as = MERGED if MERGE_SEPARATOR in cell else SHOWN

@@ -1,4 +1,5 @@
-"""Compare two releases: figures published differently and why; and, confidential, every exact figure that differs.
+"""Compare two releases. The result is the list of figures that were published differently, with the reasons, and a confidential list of all
+exact figures that differ.
 
 Belongs here: the tables of differences. Does not belong here: reasons (`reasons`), output on the terminal (`diff_lines`).
 """
@@ -27,7 +28,7 @@ from warehouse.disclosure.protect import PublishedTables
 from warehouse.indicators import indicators
 from warehouse.releases import folder
 from warehouse.releases.cube import published_tables
-from warehouse.releases.reasons import CORRECTED, NEW, RULE, Snapshot, changed_rules, changed_units, record_changes
+from warehouse.releases.reasons import CORRECTED, NEW, RULE, Snapshot, changed_rules, compare_records_of_releases, units_counted_differently
 
 TABLE_NAME = ["indicator", "measure", "table", "of"]
 CELL_NAME = [*TABLE_NAME, "cell"]
@@ -58,27 +59,30 @@ def published_differences(old: PublishedTables, new: PublishedTables) -> pd.Data
     return pd.DataFrame(rows, columns=PUBLIC_COLUMNS[:-1]).astype({"before": "Int64", "after": "Int64"})
 
 
-def exact_differences(programme: Programme, old: Snapshot, new: Snapshot, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def exact_differences(
+    programme: Programme, old: Snapshot, new: Snapshot, old_figures: pd.DataFrame, new_figures: pd.DataFrame
+) -> pd.DataFrame:
     """Return every figure of the programme that differs, by reason: `EXACT_COLUMNS`; `change` of all reasons adds up to after - before.
 
-    before, after: `exact` of the two releases (from `exact.counts_to_frame`). For as reported the change is not split: one row names all
-    reasons.
+    old_figures, new_figures: the table `exact` of the two releases (from `exact.counts_to_frame`). The change of a figure as reported is
+    not divided by reason: one row names all reasons.
     """
-    both = before.merge(after, on=CELL_NAME, how="outer", suffixes=("_old", "_new"))
+    both = old_figures.merge(new_figures, on=CELL_NAME, how="outer", suffixes=("_old", "_new"))
     both = both.rename(columns={"value_old": "before", "value_new": "after"})
     both = both[both["before"].fillna(-1) != both["after"].fillna(-1)]
-    changes = _changes_by_cell(programme, changed_units(old, new))
+    changes = _changes_by_cell(programme, units_counted_differently(old, new))
     harmonised = both[both["measure"] == HARMONISED].merge(changes, on=CELL_NAME, how="left")
     reported = both[both["measure"] == REPORTED]
-    records = record_changes(old, new)
-    reasons = {code: _as_reported_reasons(code, records, old, new) for code in reported["indicator"].unique()}
+    records = compare_records_of_releases(old, new)
+    reasons = {code: _reasons_for_reported_figure(code, records, old, new) for code in reported["indicator"].unique()}
     reported = reported.assign(reason=reported["indicator"].map(reasons), change=reported["after"] - reported["before"])
     differences = pd.concat([harmonised, reported], ignore_index=True)
     return differences[EXACT_COLUMNS].sort_values(CELL_NAME, kind="stable").reset_index(drop=True)
 
 
 def _changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the changes of units by cell: `CELL_NAME`, reason, change. Changes that cancel out within a reason are left out."""
+    """Add up the changes of units by cell. Columns out: `CELL_NAME`, reason, change. Changes that cancel out within a reason are left
+    out."""
     rows = []
     for unit in units.to_dict("records"):
         indicator = programme.indicators.get(unit["indicator"])
@@ -97,8 +101,9 @@ def _changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
     return summed[summed["change"] != 0]
 
 
-def _as_reported_reasons(indicator: str, records: pd.DataFrame, old: Snapshot, new: Snapshot) -> str:
-    """Return why a figure as reported may differ: its institutions' records changed (`record_changes`), or the rule did."""
+def _reasons_for_reported_figure(indicator: str, records: pd.DataFrame, old: Snapshot, new: Snapshot) -> str:
+    """Return the possible reasons why a figure as reported differs: its institutions' records changed (`compare_records_of_releases`), or
+    the rule did."""
     kinds = set(records.loc[records["institution"].isin(indicators()[indicator].institutions), "kind"])
     reasons = [kind for kind in (CORRECTED, NEW) if kind in kinds]
     return "+".join(reasons + ([RULE] if indicator in changed_rules(old.versions, new.versions) else [])) or RULE
@@ -113,7 +118,8 @@ def public_revisions(
 ) -> pd.DataFrame:
     """Return the public list of revisions: `PUBLIC_COLUMNS`, with the reasons by name, never the number of records.
 
-    previous: the tables of the last release; snapshots, exact: by release, those whose records the published tables count.
+    previous: the tables of the last release. snapshots, exact: the snapshot and the exact figures of each release whose records the
+    published tables count.
     """
     revised = published_differences(previous, tables)
     keys = [TableKey(*names) for names in revised[TABLE_NAME].itertuples(index=False, name=None)]
@@ -133,7 +139,7 @@ def _reason_names(texts: pd.Series) -> str:
     return "+".join(sorted({reason for text in texts for reason in text.split("+") if reason}))
 
 
-def public_diff(releases: Path, old: str, new: str) -> pd.DataFrame:
+def public_differences_between_releases(releases: Path, old: str, new: str) -> pd.DataFrame:
     """Return the figures that two releases publish differently, with the reasons given in the releases between them: `PUBLIC_COLUMNS`."""
 
     def table(release: str, name: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Differences of two releases as lines for the terminal.
+"""Show the differences of two releases as lines on the terminal.
 
 Belongs here: reading both releases and formatting the differences. Does not belong here: finding them (`diff`, `reasons`).
 """
@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from warehouse.disclosure import policy
 from warehouse.releases import folder
-from warehouse.releases.diff import TABLE_NAME, exact_differences, public_diff, snapshot_of_release
+from warehouse.releases.diff import TABLE_NAME, exact_differences, public_differences_between_releases, snapshot_of_release
 from warehouse.releases.labels import label_texts, require_language
-from warehouse.releases.reasons import changed_units, record_keys
+from warehouse.releases.reasons import record_keys, units_counted_differently
 
 _OWNER_ONLY = 0o600
 
@@ -42,31 +42,32 @@ def _format_number(value: Any) -> str:
     return "–" if pd.isna(value) else str(int(value))
 
 
-def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]:
+def public_difference_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]:
     """Yield the figures that were published differently, one line each. Reads only the public parts of the releases."""
     require_language(lang)
     _check_order(releases, old, new)
-    differences = public_diff(releases, old, new)
+    differences = public_differences_between_releases(releases, old, new)
     for row in differences.to_dict("records"):
         yield _difference_line(row, row["reasons"], lang)
     if differences.empty:
         yield f"{old} and {new} publish the same figures in every table that both contain"
 
 
-def confidential_lines(home: Path, old: str, new: str, lang: str, records: Path | None) -> Iterator[str]:
-    """Yield every exact figure that differs, with its reasons. records: file for a CSV of the records behind the differences, by unit."""
+def confidential_difference_lines(home: Path, old: str, new: str, lang: str, records: Path | None) -> Iterator[str]:
+    """Yield every exact figure that differs, with its reasons. records: the CSV file into which the records behind the differences are
+    written, by unit."""
     require_language(lang)
     releases = home / "releases"
     _check_order(releases, old, new)
     files = [folder.verified_files(releases / name) for name in (old, new)]
     before, after = (snapshot_of_release(release_files) for release_files in files)
     exact = [folder.from_parquet(release_files[f"{folder.CONFIDENTIAL}/exact.parquet"]) for release_files in files]
-    differences = exact_differences(policy.load(home).programme, before, after, *exact)
+    differences = exact_differences(policy.load_policy(home).programme, before, after, *exact)
     for row in differences.to_dict("records"):
         change = "" if pd.isna(row["change"]) else f" {int(row['change']):+d}"
         yield _difference_line(row, row["reason"], lang, change)
     if records:
-        with storage(records):
+        with convert_storage_errors(records):
             records.touch(_OWNER_ONLY)
-            records.write_bytes(folder.as_csv(record_keys(changed_units(before, after), before, after)))
+            records.write_bytes(folder.as_csv(record_keys(units_counted_differently(before, after), before, after)))
     yield f"{len(differences)} differences between the exact figures of {old} and {new}; confidential"

@@ -1,7 +1,7 @@
-"""The exact figures of the table programme, counted from the warehouse. Confidential.
+"""Count the exact figures of the table programme from the warehouse. These figures are confidential.
 
-Belongs here: counts per table and year, harmonised, as reported, and the bridge between; their frame. Does not belong here: which of them
-are published (`warehouse/disclosure`).
+Belongs here: the counts of each table and year (harmonised, as reported, and the bridge between them), and their conversion to a frame.
+Does not belong here: which of them are published (`warehouse/disclosure`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from warehouse.count import cause_meanings
+from warehouse.count import meanings_of_bridge_causes
 from warehouse.disclosure.programme import (
     CROSS_SEPARATOR,
     HARMONISED,
@@ -81,7 +81,7 @@ def _harmonised_counts(programme: Programme, code: str, year: str, units: pd.Dat
 
 
 def _reported_counts(code: str, year: str, figures: pd.DataFrame, total: int) -> Counts:
-    """Return the counts as reported: the total, and the leading group beside the rest."""
+    """Return the counts as reported: the total, the leading group (the offence group that is broken down), and the rest."""
     rows = figures[(figures[list(_PERSON_DIMENSIONS)] == TOTAL).all(axis=1) & (figures[OFFENCE] == LEADING)]
     leading = int(rows["as_reported"].iloc[0]) if len(rows) else 0
     offences = (leading, total - leading)
@@ -90,14 +90,14 @@ def _reported_counts(code: str, year: str, figures: pd.DataFrame, total: int) ->
 
 def _counts_by_cause(code: str, year: str, bridge: pd.DataFrame) -> Counts:
     records = bridge[(bridge["indicator"] == code) & (bridge["period"] == year)].groupby("cause")["n"].sum()
-    return {TableKey(code, BRIDGE, BRIDGE, year): tuple(int(records.get(cause, 0)) for cause in cause_meanings())}
+    return {TableKey(code, BRIDGE, BRIDGE, year): tuple(int(records.get(cause, 0)) for cause in meanings_of_bridge_causes())}
 
 
 def counts_to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
     """Return `counts` as rows: indicator, measure, table, of, cell, value (null: no delivery)."""
     rows = []
     for key, values in sorted(counts.items()):
-        cells = tuple(cause_meanings()) if key.table == BRIDGE else programme.cells(key)
+        cells = tuple(meanings_of_bridge_causes()) if key.table == BRIDGE else programme.cells(key)
         rows += [(*key, cell, value) for cell, value in zip(cells, values if values else [None] * len(cells), strict=True)]
     return pd.DataFrame(rows, columns=["indicator", "measure", "table", "of", "cell", "value"]).astype({"value": "Int64"})
 
@@ -113,7 +113,7 @@ def counts_from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
         if key.indicator not in programme.indicators:
             continue
         values = rows.set_index("cell")["value"]
-        cells = tuple(cause_meanings()) if key.table == BRIDGE else programme.cells(key)
+        cells = tuple(meanings_of_bridge_causes()) if key.table == BRIDGE else programme.cells(key)
         unknown = sorted(set(values.index) - set(cells))
         if unknown or not values.index.is_unique or (key.table != BRIDGE and len(values) != len(cells)):
             raise HarmoniaError(

@@ -1,4 +1,4 @@
-"""A release as a folder: its layout, writing it, detecting modified files.
+"""Write and read the folder of a release, and detect modified files.
 
 Belongs here: names, checksums, deterministic bytes, the chain from release to release. Does not belong here: the content of the tables.
 `HOME/releases/<day>/public/` is for everyone; `HOME/releases/<day>/confidential/` (mode 0700) contains the source data. `SHA256SUMS`
@@ -24,8 +24,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harmonia.atomic_files import sync
-from harmonia.errors import HarmoniaError, storage
+from harmonia.atomic_files import sync_to_disk
+from harmonia.errors import HarmoniaError, convert_storage_errors
 
 PUBLIC, CONFIDENTIAL, SUMS, MANIFEST = "public", "confidential", "SHA256SUMS", "manifest.json"
 FORMAT = 2
@@ -85,33 +85,33 @@ def file_entries(files: Mapping[str, bytes]) -> dict[str, Any]:
 def write_release(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a release (path within it → bytes) atomically. Raises `HarmoniaError` if it already exists or cannot be written."""
     unfinished = target.with_name(f".{target.name}.{os.getpid()}{_UNFINISHED_SUFFIX}")
-    with storage(target), _write_lock(target.parent, wait=True):
+    with convert_storage_errors(target), _lock_folder(target.parent, wait=True):
         if target.exists():
             raise HarmoniaError(f"release {target.name} already exists, and a release is never overwritten: choose a later day")
-        _remove_unfinished(target.parent)
+        _remove_unfinished_releases(target.parent)
         (unfinished / CONFIDENTIAL).mkdir(parents=True, mode=_OWNER_ONLY)
-        for name, content in {**files, SUMS: checksum_lines(files)}.items():
+        for name, content in {**files, SUMS: checksum_file_content(files)}.items():
             path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            sync(path)
+            sync_to_disk(path)
         unfinished.rename(target)
-        sync(target.parent)
+        sync_to_disk(target.parent)
 
 
-def remove_unfinished(releases: Path) -> None:
-    """Remove incomplete releases left by killed processes; does nothing while a release is being written."""
-    with storage(releases), suppress(BlockingIOError), _write_lock(releases, wait=False):
-        _remove_unfinished(releases)
+def remove_unfinished_releases(releases: Path) -> None:
+    """Remove incomplete releases that killed processes left. Nothing is removed while a release is being written."""
+    with convert_storage_errors(releases), suppress(BlockingIOError), _lock_folder(releases, wait=False):
+        _remove_unfinished_releases(releases)
 
 
-def _remove_unfinished(releases: Path) -> None:
+def _remove_unfinished_releases(releases: Path) -> None:
     for unfinished in releases.glob(f".*{_UNFINISHED_SUFFIX}"):
         shutil.rmtree(unfinished)
 
 
 @contextmanager
-def _write_lock(releases: Path, *, wait: bool) -> Iterator[None]:
+def _lock_folder(releases: Path, *, wait: bool) -> Iterator[None]:
     """Lock the folder itself, so that there is no lock file among the releases. Raises `BlockingIOError` if it is locked."""
     releases.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(releases, os.O_RDONLY | os.O_CLOEXEC)
@@ -122,7 +122,7 @@ def _write_lock(releases: Path, *, wait: bool) -> Iterator[None]:
         os.close(descriptor)
 
 
-def checksum_lines(files: Mapping[str, bytes]) -> bytes:
+def checksum_file_content(files: Mapping[str, bytes]) -> bytes:
     """Return the lines of `SHA256SUMS`, as `sha256sum -c` reads them."""
     return "".join(f"{sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
 
@@ -166,7 +166,8 @@ def public_files(folder: Path) -> dict[str, bytes]:
 
 
 def _check_format(folder: Path, manifest: bytes) -> None:
-    """Raise `HarmoniaError` for a release by a program version whose releases are unreliable, or by a newer version."""
+    """Raise `HarmoniaError` if the release was made by a program version whose releases are unreliable, or by a newer version than this
+    one."""
     release_format = json.loads(manifest).get("format")
     if release_format == FORMAT:
         return
@@ -178,7 +179,7 @@ def _check_format(folder: Path, manifest: bytes) -> None:
     )
 
 
-def verified_chain(releases: Path) -> list[str]:
+def verify_release_chain(releases: Path) -> list[str]:
     """Return the releases, oldest first, after verifying that each names the manifest of the previous one. Raises `HarmoniaError` at the
     first invalid release."""
     previous: tuple[str, str] | None = None

@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Release:
-    """The public part of one release: `name` is its day; `files` its files by name as stored."""
+    """The public part of one release. `name` is the day of the release; `files` has the content of each file by name."""
 
     name: str
     files: dict[str, bytes]
@@ -61,7 +61,7 @@ class Release:
         return sorted(self.cube.loc[self.cube["period_type"] == "year", "period"].unique())
 
     def figures(self, indicator: str, table: str, of: str, measure: str = "harmonised") -> pd.DataFrame:
-        """Return the rows of one table, in published order; empty if it was not published, or not yet.
+        """Return the rows of one table, in published order. The result is empty if the table is not published, or not published yet.
 
         of: a year, or a window such as `2012/2014`.
         """
@@ -71,12 +71,13 @@ class Release:
 
 
 def release_hash(release: Release) -> str:
-    """Return SHA-256 of the release's manifest, which contains the hash of every file: it identifies the release."""
+    """Return the SHA-256 hash of the release's manifest. It identifies the release, since the manifest contains the hash of every file."""
     return folder.sha256(release.files[folder.MANIFEST])
 
 
 def open_release(path: Path, name: str | None = None) -> Release:
-    """Open a release. path: a folder of releases (`HOME/releases`; `name`: which, default the latest), or the folder of one release.
+    """Open a release. path: the folder of one release, or a folder of releases (`HOME/releases`). name: the release in a folder of
+    releases; by default it is the latest.
 
     Raises `HarmoniaError` if there is none, or if a file was modified.
     """

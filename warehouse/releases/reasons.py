@@ -1,4 +1,4 @@
-"""Why figures of two releases differ: every unit that counts differently, with its reason. Confidential.
+"""Find out why figures of two releases differ: list every unit that counts differently, with its reason. The list is confidential.
 
 Belongs here: distinguishing new records, corrected deliveries, review decisions and changed rules, unit by unit. Does not belong here:
 what is public (`diff`), figures (`exact`).
@@ -33,8 +33,9 @@ class Snapshot:
     versions: Mapping[str, Any]
 
 
-def changed_units(old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """Return the yearly units that differ: `UNIT`, `COUNTED_AS`, sign (-1: as counted before; 1: as counted now), reason."""
+def units_counted_differently(old: Snapshot, new: Snapshot) -> pd.DataFrame:
+    """Return the yearly units that the two releases count differently. Columns out: `UNIT`, `COUNTED_AS`, sign (-1: as the old release
+    counts the unit; 1: as the new release counts it), reason."""
     units = pd.concat([_yearly_units(old).assign(sign=-1), _yearly_units(new).assign(sign=1)], ignore_index=True)
     units["net"] = units.groupby([*UNIT, *COUNTED_AS], dropna=False)["sign"].transform("sum")
     changed = units[units["net"] != 0].drop(columns="net").reset_index(drop=True)
@@ -50,7 +51,7 @@ def _yearly_units(snapshot: Snapshot) -> pd.DataFrame:
 
 def _reasons_of_units(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.ndarray:
     """Return the reason for the change of each unit, in the order of `units`."""
-    records = record_changes(old, new)
+    records = compare_records_of_releases(old, new)
     corrected, new_records = records[records["kind"] == CORRECTED], records[records["kind"] == NEW]
     rules = [
         (_has_own_record(units, records[records["judged"]]), REVIEW),
@@ -66,8 +67,9 @@ def _reasons_of_units(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.n
     return np.select([applies.to_numpy() for applies, _ in rules], [reason for _, reason in rules], default=most_frequent)
 
 
-def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """Return the records of both releases: `RECORD`, kind (of change; empty if there is none), judged, and the ids in both releases."""
+def compare_records_of_releases(old: Snapshot, new: Snapshot) -> pd.DataFrame:
+    """Return the records of both releases. Columns out: `RECORD`, kind (how the record changed; empty if it did not), judged, and the ids
+    in both releases."""
     columns = [*RECORD, "case_id", "person_id", "delivery"]
     sides = [s.records[columns].astype("str").fillna("").drop_duplicates(RECORD, keep="last") for s in (old, new)]
     both = sides[0].merge(sides[1], on=RECORD, how="outer", suffixes=("_old", "_new")).fillna("")
@@ -80,7 +82,7 @@ def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
 
 
 def _is_judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series:
-    """Return for each record whether its case or person has, or had, a record for which the judgements of the two releases differ."""
+    """Return for each record whether its case or person has, or had, any record about which the judgements of the two releases differ."""
     changed_pairs = pd.concat([s.judgements[_PAIR].astype("str") for s in (old, new)]).drop_duplicates(keep=False)
     ends = [
         changed_pairs[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["entity", "institution", "record_key"], axis=1) for s in "ab"
@@ -94,7 +96,7 @@ def _is_judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series
 
 
 def _ids_of_records(records: pd.DataFrame, name: str) -> set[str]:
-    """Return the ids that records have, or had."""
+    """Return the ids that the records have in either release."""
     return {v for side in ("old", "new") for v in records[f"{name}_{side}"] if v}
 
 

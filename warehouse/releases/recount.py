@@ -1,4 +1,4 @@
-"""Recount: compare every published figure of a release with the warehouse from which it was counted.
+"""Compare every published figure of a release with the warehouse from which it was counted.
 
 Belongs here: reading published cells by name, and recounting them directly from the tables `statistics`, `counted` and `bridge`. Does not
 belong here: any code used to create a release, so that an error there is not repeated here. Of the policy only its categories are used.
@@ -25,13 +25,14 @@ _DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
 
 @dataclass(frozen=True)
 class PolicyCategories:
-    """The policy's categories. category_of: dimension → value in the warehouse → category; offences: indicator → its categories."""
+    """The categories of the disclosure policy. category_of: dimension → value in the warehouse → category. offences: indicator → its
+    offence categories."""
 
     category_of: Mapping[str, Mapping[str, str]]
     offences: Mapping[str, tuple[str, ...]]
 
     def warehouse_values(self, dimension: str, cell: str) -> list[str]:
-        """Return the warehouse values of a cell of merged categories."""
+        """Return the values in the warehouse that belong to a published cell, whose categories may be merged."""
         return [value for value, category in self.category_of[dimension].items() if category in cell.split("+")]
 
 
@@ -49,15 +50,16 @@ class ReleaseWarehouse:
         self._bridge = bridge
 
     def figure(self, indicator: str, year: str, measure: str, **values: str) -> int:
-        """Return one figure of `statistics`. Dimensions that are not given are `total`; an absent row is 0."""
+        """Return one figure of the table `statistics`. A dimension that is not given has the value `total`. If there is no row, the figure
+        is 0."""
         name = (indicator, year, *(values.get(dimension, "total") for dimension in _DIMENSIONS))
         return int(self._figures[name][measure]) if name in self._figures else 0
 
-    def quarter(self, indicator: str, year: str, quarter: str) -> int:
+    def count_quarter(self, indicator: str, year: str, quarter: str) -> int:
         """Count the units of the leading group in a year, by the quarter of their event."""
         return self._quarters[(indicator, year, quarter)]
 
-    def cause_records(self, indicator: str, year: str, causes: list[str]) -> int:
+    def count_records_of_causes(self, indicator: str, year: str, causes: list[str]) -> int:
         """Count the records of these causes in `bridge`."""
         rows = self._bridge[(self._bridge["indicator"] == indicator) & (self._bridge["period"] == year)]
         return int(rows.loc[rows["cause"].isin(causes), "n"].sum())
@@ -95,21 +97,21 @@ def mismatched_figures(
     lines = []
     new_figures = cube[(cube["edition"] == release) & cube["value"].notna()]
     for row in new_figures.to_dict("records"):
-        counted = sum(_recounted_cell(row, warehouses[day], year, categories) for year, day in _source_releases(row, cube).items())
+        counted = sum(_recount_cell(row, warehouses[day], year, categories) for year, day in _source_releases(row, cube).items())
         if counted != row["value"]:
             name = " ".join(str(row[column]) for column in ("indicator", "measure", "table", "of", "cell"))
             lines.append(f"{name}: {int(row['value'])}, counted {counted}")
     new_causes = bridge[(bridge["edition"] == release) & bridge["n"].notna()]
     for row in new_causes.to_dict("records"):
-        counted = warehouses[row["known"]].cause_records(row["indicator"], row["period"], row["cause"].split("+"))
+        counted = warehouses[row["known"]].count_records_of_causes(row["indicator"], row["period"], row["cause"].split("+"))
         if counted != row["n"]:
             lines.append(f"bridge {row['indicator']} {row['period']} {row['cause']}: {int(row['n'])}, counted {counted}")
     return lines
 
 
 def _source_releases(row: Row, cube: pd.DataFrame) -> dict[str, str]:
-    """Return for each year the release whose records a row counts. The years of a window count as their breakdowns do, or else as the
-    leading group does."""
+    """Return, for each year of a row, the release whose records the row counts. In the years of a window, the row counts the records that
+    the breakdowns of the year count or, if there are none, the leading group."""
     if row["period_type"] != "window":
         return {row["of"]: row["known"]}
     first, last = row["of"].split("/")
@@ -124,22 +126,22 @@ def _source_releases(row: Row, cube: pd.DataFrame) -> dict[str, str]:
     return sources
 
 
-def _recounted_cell(row: Row, warehouse: ReleaseWarehouse, year: str, categories: PolicyCategories) -> int:
+def _recount_cell(row: Row, warehouse: ReleaseWarehouse, year: str, categories: PolicyCategories) -> int:
     """Count one published cell of one year in the warehouse."""
     indicator, measure, table = row["indicator"], row["measure"], row["table"]
     if table == "total":
         return warehouse.figure(indicator, year, measure)
     if table == "quarter":
-        return sum(warehouse.quarter(indicator, year, quarter) for quarter in row["cell"].split("+"))
+        return sum(warehouse.count_quarter(indicator, year, quarter) for quarter in row["cell"].split("+"))
     if table == "offence_group":
-        return sum(_recounted_offence(row, warehouse, year, part, categories) for part in row["cell"].split("+"))
+        return sum(_recount_offence(row, warehouse, year, part, categories) for part in row["cell"].split("+"))
     names = ("sex", "age_group") if table == "sex_age_group" else (table,)
     values = [categories.warehouse_values(name, cell) for name, cell in zip(names, row["cell"].split("|"), strict=True)]
     cells = (dict(zip(names, combination, strict=True)) for combination in product(*values))
     return sum(warehouse.figure(indicator, year, measure, offence_group=topic().leading, **cell) for cell in cells)
 
 
-def _recounted_offence(row: Row, warehouse: ReleaseWarehouse, year: str, category: str, categories: PolicyCategories) -> int:
+def _recount_offence(row: Row, warehouse: ReleaseWarehouse, year: str, category: str, categories: PolicyCategories) -> int:
     """Count one offence category in the warehouse; the last category of an indicator contains the remainder."""
     indicator, measure = row["indicator"], row["measure"]
     offences = categories.offences[indicator] if measure == "harmonised" else (topic().leading, _REST)

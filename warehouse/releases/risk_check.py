@@ -13,18 +13,18 @@ import numpy as np
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from warehouse.count import cause_meanings
-from warehouse.disclosure.merging_rule import separate_causes
+from warehouse.count import meanings_of_bridge_causes
+from warehouse.disclosure.merging_rule import separately_published_causes
 from warehouse.disclosure.programme import HARMONISED, LEADING, OFFENCE, REPORTED, SEX_AGE, TOTAL, TableKey
 from warehouse.disclosure.protect import (
     PublishedTables,
     ReleaseInputs,
-    as_reported_tables,
-    exact_counts,
+    exact_counts_of_table,
+    publish_reported_tables,
     sex_age_margins,
     tables_published_with,
 )
-from warehouse.disclosure.published_tables import publish_sex_age, sex_age_minimum_count, year_form_numbers
+from warehouse.disclosure.published_tables import minimum_count_of_sex_age, number_published_forms, publish_sex_age
 from warehouse.disclosure_risk import enumeration, integer_programme
 from warehouse.disclosure_risk.intruder import Disclosure, IntruderKnowledge, TableName
 from warehouse.releases import cube
@@ -33,7 +33,7 @@ from warehouse.releases.exact import BRIDGE
 
 @dataclass(frozen=True)
 class PublishedReleases:
-    """The content of all releases, the new one last: the inputs and tables of the new one, and the rows of its bridge."""
+    """The content of all releases. The new release comes last, with its inputs, its tables and the rows of its bridge."""
 
     inputs: ReleaseInputs
     tables: PublishedTables
@@ -59,8 +59,8 @@ def refuse_disclosures(published: PublishedReleases) -> None:
 
 
 def new_disclosures(published: PublishedReleases) -> list[Disclosure]:
-    """Return what enumeration and integer programme infer from the release together with all earlier ones, but not from the earlier ones
-    alone."""
+    """Return what the two attacks (enumeration, integer programme) infer from the new release together with all earlier releases, but not
+    from the earlier releases alone."""
     inputs, tables = published.inputs, published.tables
     new_tables = frozenset(TableName(*key) for key, table in tables.items() if table.first_release == inputs.release)
     truth, indicators = true_counts(inputs, tables), sorted({name.indicator for name in new_tables})
@@ -79,7 +79,7 @@ def new_disclosures(published: PublishedReleases) -> list[Disclosure]:
 
 
 def public_knowledge(published: PublishedReleases, releases: Sequence[PublishedTables] | None = None) -> IntruderKnowledge:
-    """Return what an outsider knows who has read all releases, the policy and the code."""
+    """Return the knowledge of an outsider who has read all releases, the policy and the code."""
     inputs, programme = published.inputs, published.inputs.programme
     releases = published.tables_by_release if releases is None else releases
     protections = {code: programme.protection(code) for code in programme.indicators}
@@ -87,26 +87,26 @@ def public_knowledge(published: PublishedReleases, releases: Sequence[PublishedT
     def publication_numbers(name: TableName, cells: tuple[str, ...], counts: np.ndarray) -> np.ndarray:
         key = TableKey(*name)
         if key.table == BRIDGE:
-            return np.asarray(separate_causes(counts, programme.minimum_total(key.indicator)) @ (1 << np.arange(len(cells))))
+            return np.asarray(separately_published_causes(counts, programme.minimum_total(key.indicator)) @ (1 << np.arange(len(cells))))
         if key.measure == REPORTED:
             first = next(t for t in releases if key in t and t[key].source_release == releases[-1][key].source_release)
             total, offences = (first.get(key._replace(measure=HARMONISED, table=table)) for table in (TOTAL, OFFENCE))
             assert total, f"{table_title(key)} as reported needs the harmonised total"
-            yearly = (as_reported_tables(inputs, key.indicator, key.period, tuple(row), (total, offences)) for row in counts.tolist())
+            yearly = (publish_reported_tables(inputs, key.indicator, key.period, tuple(row), (total, offences)) for row in counts.tolist())
             return _number_values(tuple((k.table, table.status, table.cells) for k, table in tables.items()) for tables in yearly)
         if key.table == OFFENCE:
             total_bounds = programme.external_bounds(key._replace(table=TOTAL)).get(TOTAL)
-            return year_form_numbers(programme.merging_rule(key.indicator, cells[1:], key), counts, total_bounds)
+            return number_published_forms(programme.merging_rule(key.indicator, cells[1:], key), counts, total_bounds)
         if key.table == SEX_AGE:
             margins = sex_age_margins(programme, key, releases[-1])
-            minimum_count = sex_age_minimum_count(*protections[key.indicator], margins) if margins else None
+            minimum_count = minimum_count_of_sex_age(*protections[key.indicator], margins) if margins else None
             return _number_values(publish_sex_age(cells, tuple(row), minimum_count).status for row in counts.tolist())
-        return programme.merging_rule(key.indicator, cells, key).partition_numbers(counts)
+        return programme.merging_rule(key.indicator, cells, key).grouping_numbers(counts)
 
     return IntruderKnowledge(
         cubes=[cube.cube_rows(tables, {}, set()) for tables in releases],
         bridge=published.bridge,
-        categories=lambda name: tuple(cause_meanings()) if name.table == BRIDGE else programme.cells(TableKey(*name)),
+        categories=lambda name: tuple(meanings_of_bridge_causes()) if name.table == BRIDGE else programme.cells(TableKey(*name)),
         leading=LEADING,
         threshold={code: protection.threshold for code, protection in protections.items()},
         known_persons={code: protection.known_persons for code, protection in protections.items()},
@@ -126,13 +126,13 @@ def true_counts(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableNam
     """Return the exact counts of every published table, by category, and of the bridge to every published harmonised total."""
     truth = {}
     for key, table in tables.items():
-        counts, _ = exact_counts(inputs, key, tables_published_with(inputs, key, tables))
+        counts, _ = exact_counts_of_table(inputs, key, tables_published_with(inputs, key, tables))
         if counts is not None:
             truth[TableName(*key)] = dict(zip(inputs.programme.cells(key), counts, strict=True))
         bridge = TableKey(key.indicator, BRIDGE, BRIDGE, key.period)
         is_harmonised_total = (key.table, key.measure) == (TOTAL, HARMONISED)
         if is_harmonised_total and (by_cause := inputs.exact.get(table.source_release, {}).get(bridge)):
-            truth[TableName(*bridge)] = dict(zip(cause_meanings(), by_cause, strict=True))
+            truth[TableName(*bridge)] = dict(zip(meanings_of_bridge_causes(), by_cause, strict=True))
     return truth
 
 

@@ -1,4 +1,4 @@
-"""The source of a release: the published tables of a home, its linkage and its versions.
+"""The data from which a release is made: the published tables of a home, and information on its linkage and its versions.
 
 Belongs here: its type, and the versions of the program. Does not belong here: reading a home (`harmonia.release_source`),
 figures (`exact`), files of a release.
@@ -35,7 +35,8 @@ VICTIM_PATHWAY = ("flow_victims", "flow_victim_durations")
 
 @dataclass(frozen=True)
 class ReleaseSource:
-    """The warehouse's tables by name, deliveries, judgements on pairs, and the manifest entries on linkage and versions."""
+    """The data from which a release is made: the tables of the warehouse by name, deliveries, judgements on pairs, and the manifest entries
+    on linkage and versions."""
 
     tables: dict[str, pd.DataFrame]
     deliveries: pd.DataFrame

@@ -1,1 +1,1 @@
-"""A PostgreSQL server and the access matrix: applying, comparing, reading its log."""
+"""Apply the access matrix to a PostgreSQL server, compare the two, and read the server's log of requests."""

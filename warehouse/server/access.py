@@ -1,4 +1,4 @@
-"""Apply the access matrix to a PostgreSQL server, and compare them.
+"""Apply the access matrix to a PostgreSQL server, and compare the server with the matrix.
 
 Belongs here: creating roles, granting on published tables, finding differences, reading the log. Does not belong here: the statements
 (`warehouse/access/grants`), their result on a server (`declared`), publishing (`warehouse/postgres`).
@@ -50,11 +50,11 @@ def apply_access(url: str) -> tuple[list[str], int]:
     """
     with postgres.open_connection(url) as connection:
         cursor = connection.cursor()
-        postgres.wait_for_lock(cursor)
+        postgres.wait_for_publication_lock(cursor)
         missing = [role.name for role in roles() if role.name not in postgres.existing_roles(cursor)]
         if missing:
-            postgres.execute_all(cursor, grants.create_roles(missing))
-        mark = postgres.existing_mark(cursor)
+            postgres.execute_statements(cursor, grants.role_creation_statements(missing))
+        mark = postgres.existing_schema_comment(cursor)
         if mark is None:
             return missing, 0
         if not mark.startswith(f"form {postgres.structure_digest()},"):
@@ -64,8 +64,8 @@ def apply_access(url: str) -> tuple[list[str], int]:
             )
         existing = postgres.existing_roles(cursor)
         postgres.lock_tables_exclusively(cursor)
-        comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{postgres.schema_mark(existing)}'"
-        postgres.execute_all(cursor, [*grants.access_statements(existing), comment])
+        comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{postgres.schema_comment(existing)}'"
+        postgres.execute_statements(cursor, [*grants.access_statements(existing), comment])
         return missing, len(grants.matrix_grants(existing))
 
 
@@ -80,15 +80,15 @@ def server_differences(url: str, administrators: Sequence[str] = (), known_head:
 def find_differences(cursor: psycopg.Cursor, administrators: Sequence[str] = (), known_head: LogHead | None = None) -> list[str]:
     """Return the differences between the server and the declaration, one line each.
 
-    Compared are grants, the structure of the schemas, other objects of the server that give access to rows, and the log of requests.
-    administrators: logins that may administer the server. known_head: the newest request in the log when it was last checked.
+    The comparison covers grants, the structure of the schemas, other objects of the server that give access to rows, and the log of
+    requests. administrators: logins that may administer the server. known_head: the newest request in the log when it was last checked.
     """
     names = [role.name for role in roles()]
     existing = postgres.existing_roles(cursor)
     lines = [f"role {name} is missing: `harmonia access apply`" for name in sorted(set(names) - existing)]
     keys = [f"{WAREHOUSE}.{table.name}.{key}" for table in grants.row_secured_tables() for key in tables.key_columns(table)]
     lines += catalogue.unexpected_objects(cursor, list(SCHEMAS), names, administrators, keys)
-    if not (postgres.stored_mark(cursor) or "").startswith(f"form {postgres.structure_digest()},"):
+    if not (postgres.stored_schema_comment(cursor) or "").startswith(f"form {postgres.structure_digest()},"):
         return [*lines, "no tables of this version are published: `harmonia run --warehouse-url`"]
     lines += _grant_differences(cursor, existing)
     if any(line.startswith("event trigger") for line in lines):

@@ -1,4 +1,5 @@
-"""Compare the structure of a server with the declared one, which is found by publishing without rows in a transaction that is rolled back.
+"""Compare the structure of a server with the declared structure. The declared structure is found by publishing without rows in a
+transaction that is rolled back.
 
 Does not belong here: the statements of publishing (`warehouse/access/grants`, `warehouse/postgres`), queries of the catalogue
 (`warehouse/server/catalogue`).
@@ -27,14 +28,14 @@ def structure_differences(cursor: psycopg.Cursor, existing: set[str]) -> list[st
     existing_structure = catalogue.schema_structure(cursor, names)
     try:
         with cursor.connection.transaction(force_rollback=True):
-            _create_declared(cursor, existing)
+            _create_declared_schemas(cursor, existing)
             declared_structure = catalogue.schema_structure(cursor, names)
     except errors.InsufficientPrivilege:
         return ["the structure of the tables is not compared: check as the owner of the database, who owns the schemas, or as a superuser"]
     return _difference_lines(existing_structure, declared_structure)
 
 
-def _create_declared(cursor: psycopg.Cursor, existing: set[str]) -> None:
+def _create_declared_schemas(cursor: psycopg.Cursor, existing: set[str]) -> None:
     """Create the schemas of this version, empty, in place of the existing ones, with the owner of the database as owner."""
     (owner,) = cursor.execute(_OWNER).fetchone() or ("",)
     present = cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(SCHEMAS),)).fetchall()

@@ -35,7 +35,7 @@ def _list_breakdowns(indicator: Definition) -> list[tuple[str, ...]]:
     return [*one_way, *(crossed for crossed in CROSSED if set(crossed) <= set(indicator.dimensions))]
 
 
-def _dimension_columns(indicator: Definition, broken_down: Iterable[str] = (), *, grouping_sets: bool = False) -> str:
+def _dimension_columns_sql(indicator: Definition, broken_down: Iterable[str] = (), *, grouping_sets: bool = False) -> str:
     """Return the SQL of the five dimensions as columns: their value, or `total`. grouping_sets: whether the query has GROUPING SETS."""
 
     def column(name: str) -> str:
@@ -46,8 +46,9 @@ def _dimension_columns(indicator: Definition, broken_down: Iterable[str] = (), *
     return ", ".join(column(name) for name in DIMENSIONS)
 
 
-def _units(indicator: Definition) -> str:
-    """Return the SQL for the rows as reported and the harmonised units: their quarter and year, and whether they count in each (1 or 0)."""
+def _counted_units_sql(indicator: Definition) -> str:
+    """Return the SQL for the rows as reported and the harmonised units: the quarter and the year of each, and whether it counts in each of
+    the two (1 or 0)."""
     dimensions = "".join(f", u.{name}" for name in indicator.dimensions)
     if indicator.unit == "person" and indicator.kind == "flow":
         is_first = (
@@ -69,19 +70,19 @@ def _units(indicator: Definition) -> str:
   FROM ({indicator.sql["harmonised"]}) u JOIN dim_time t ON t.day = u.day {join_seriousness}"""
 
 
-def _zero_cells(indicator: Definition) -> str:
+def _zero_cells_sql(indicator: Definition) -> str:
     """Return the SQL for the cells that must exist even if 0: the total, and each value of each dimension, in every published period."""
-    parts = [f"SELECT period, {_dimension_columns(indicator)}, 0 AS as_reported, 0 AS harmonised FROM dim_period WHERE published"]
+    parts = [f"SELECT period, {_dimension_columns_sql(indicator)}, 0 AS as_reported, 0 AS harmonised FROM dim_period WHERE published"]
     for name in indicator.dimensions:
         values = ", ".join(f"('{value}')" for value in DIMENSIONS[name])
         rows = f"FROM dim_period CROSS JOIN (VALUES {values}) AS v({name}) WHERE published"
-        parts.append(f"SELECT period, {_dimension_columns(indicator, [name])}, 0, 0 {rows}")
+        parts.append(f"SELECT period, {_dimension_columns_sql(indicator, [name])}, 0, 0 {rows}")
     return "\n  UNION ALL ".join(parts)
 
 
-def _incomplete_periods(indicator: Definition) -> str:
-    """Return the SQL of the incomplete deliveries of each period: missing, as text; silent: nothing could be read from any of the
-    indicator's institutions."""
+def _incomplete_periods_sql(indicator: Definition) -> str:
+    """Return the SQL for the incomplete deliveries of each period. Columns: missing (the incomplete deliveries as text) and silent (nothing
+    could be read from any institution of the indicator)."""
     institutions = ", ".join(f"('{name}', {place})" for place, name in enumerate(indicator.institutions))
     return f"""SELECT p.period,
     string_agg(i.institution || ' ' || q.period || ' ' || coalesce(c.state, 'missing'), ', ' ORDER BY i.place, q.period) AS missing,
@@ -95,7 +96,7 @@ def _incomplete_periods(indicator: Definition) -> str:
   GROUP BY p.period, p.kind"""
 
 
-def _unsigned_periods(indicator: Definition) -> str:
+def _unsigned_periods_sql(indicator: Definition) -> str:
     """Return the SQL for the periods in which an institution of the indicator delivered a quarter that its head has not signed."""
     institutions = ", ".join(f"'{name}'" for name in indicator.institutions)
     return f"""SELECT DISTINCT p.period FROM dim_period p
@@ -104,7 +105,7 @@ def _unsigned_periods(indicator: Definition) -> str:
   WHERE p.published"""
 
 
-def figure_statement(indicator: Definition) -> str:
+def figures_sql(indicator: Definition) -> str:
     """Return the SQL for all figures of an indicator from facts, for DuckDB and PostgreSQL.
 
     Columns: indicator, period, the five dimensions, as_reported, harmonised, incomplete, missing, preliminary.
@@ -114,19 +115,19 @@ def figure_statement(indicator: Definition) -> str:
     has_known_values = " AND ".join(f"(GROUPING({name}) = 1 OR {name} IS NOT NULL)" for name in indicator.dimensions) or "1 = 1"
     cells = ", ".join(DIMENSIONS)
     return f"""WITH units AS (
-  {_units(indicator)}
+  {_counted_units_sql(indicator)}
 ), periods AS (
   SELECT quarter AS period{dimensions}, reported_quarter AS as_reported, in_quarter AS harmonised FROM units
   UNION ALL SELECT year{dimensions}, reported_year, in_year FROM units
 ), cells AS (
-  SELECT period, {_dimension_columns(indicator, grouping_sets=True)}, sum(as_reported) AS as_reported, sum(harmonised) AS harmonised
+  SELECT period, {_dimension_columns_sql(indicator, grouping_sets=True)}, sum(as_reported) AS as_reported, sum(harmonised) AS harmonised
   FROM periods WHERE period IN (SELECT period FROM dim_period WHERE published)
   GROUP BY GROUPING SETS ({sets}) HAVING {has_known_values}
-  UNION ALL {_zero_cells(indicator)}
+  UNION ALL {_zero_cells_sql(indicator)}
 ), gaps AS (
-  {_incomplete_periods(indicator)}
+  {_incomplete_periods_sql(indicator)}
 ), unsigned AS (
-  {_unsigned_periods(indicator)}
+  {_unsigned_periods_sql(indicator)}
 )
 SELECT '{indicator.code}' AS indicator, c.period, {cells},
   CASE WHEN coalesce(g.silent, false) THEN NULL ELSE CAST(sum(as_reported) AS bigint) END AS as_reported,
@@ -144,7 +145,7 @@ def indicator_figures(connection: duckdb.DuckDBPyConnection, definitions: Iterab
     parts = []
     for indicator in definitions:
         try:
-            parts.append(connection.execute(figure_statement(indicator)).df())
+            parts.append(connection.execute(figures_sql(indicator)).df())
         except duckdb.Error as error:
             raise HarmoniaError(f"indicator {indicator.code}: its SQL fails on the facts ({str(error).splitlines()[0]})") from error
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*CELL, *VALUES])

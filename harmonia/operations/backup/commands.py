@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from harmonia.console import count
+from harmonia.console import format_count
 from harmonia.operations import maintenance
 from harmonia.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
@@ -29,11 +29,11 @@ def backup(
 
     workplace = Workplace.from_paths(None, home, registry_url)
     manifest = create(workplace, target.expanduser().absolute())
-    maintenance.record(workplace, "backup")
+    maintenance.record_maintenance(workplace, "backup")
     size = sum(size for size, _ in manifest.files.values())
     typer.echo(
-        f"Backup of {manifest.made} in {target}: {count(len(manifest.files), 'file')}, {size:,} bytes, ledger seal {manifest.seal[0]}. "
-        "It contains personal data: protect it like the home. "
+        f"Backup of {manifest.made} in {target}: {format_count(len(manifest.files), 'file')}, {size:,} bytes, "
+        f"ledger seal {manifest.seal[0]}. It contains personal data: protect it like the home. "
         f"Next: harmonia verify {target}"
     )
 
@@ -50,7 +50,7 @@ def restore(
     workplace = Workplace.from_paths(None, home, registry_url)
     manifest = restore_backup(source.expanduser().absolute(), workplace)
     typer.echo(
-        f"Restored {count(len(manifest.files), 'file')} of {manifest.made} to {workplace.home.root}. "
+        f"Restored {format_count(len(manifest.files), 'file')} of {manifest.made} to {workplace.home.root}. "
         f"Next: harmonia run --inbox DIR --home {workplace.home.root}"
     )
 
@@ -72,11 +72,11 @@ def verify(
     verify_home_too = folder is None or workplace.home.root.exists() or registry_url is not None
     problems += list(verify_home(workplace, folder)) if verify_home_too else []
     if verify_home_too:
-        maintenance.record(workplace, "verify", len(problems))
+        maintenance.record_maintenance(workplace, "verify", len(problems))
     for line in problems:
         typer.echo(line)
     if problems:
-        typer.echo(f"{count(len(problems), 'integrity problem')} found.")
+        typer.echo(f"{format_count(len(problems), 'integrity problem')} found.")
         raise typer.Exit(1)
     checked = [str(folder)] * (folder is not None) + [str(workplace.home.root)] * verify_home_too
     typer.echo(f"Verified, no problems found: {', '.join(checked)}.")

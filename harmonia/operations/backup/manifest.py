@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from harmonia.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, convert_storage_errors
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -22,8 +22,8 @@ REGISTRY = "registry.sqlite"
 class Manifest:
     """The manifest of a backup.
 
-    made: when. harmonia: version of the program. seal: number and digest of the newest seal of the registry. files: path in the backup →
-    size in bytes, SHA-256.
+    `made` is the time of the backup, and `harmonia` the version of the program. `seal` is the number and the digest of the registry's
+    newest seal. `files` maps the path of each file in the backup to its size in bytes and its SHA-256.
     """
 
     made: str  # UTC
@@ -35,7 +35,7 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write the manifest to a backup, as its last file."""
         path = folder / NAME
-        with storage(path):
+        with convert_storage_errors(path):
             path.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", "utf-8")
             path.chmod(0o600)
 
@@ -56,17 +56,17 @@ class Manifest:
         return out
 
 
-def digest(path: Path) -> tuple[int, str]:
+def digest_file(path: Path) -> tuple[int, str]:
     """Return size in bytes and SHA-256 of a file. Raises `OSError` if it cannot be read."""
     with path.open("rb") as file:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def damaged_files(folder: Path, manifest: Manifest) -> Iterator[str]:
+def find_damaged_files(folder: Path, manifest: Manifest) -> Iterator[str]:
     """Yield the missing, changed and unexpected files of a backup, one line each."""
     for name, expected in sorted(manifest.files.items()):
         try:
-            if digest(folder / name) != expected:
+            if digest_file(folder / name) != expected:
                 yield f"{name}: was changed"
         except OSError:
             yield f"{name}: missing or unreadable"

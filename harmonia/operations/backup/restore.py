@@ -12,43 +12,44 @@ from pathlib import Path
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from harmonia.atomic_files import sync
-from harmonia.errors import HarmoniaError, storage
-from harmonia.operations.backup.create import transfer
-from harmonia.operations.backup.manifest import REGISTRY, Manifest, damaged_files
+from harmonia.atomic_files import sync_to_disk
+from harmonia.errors import HarmoniaError, convert_storage_errors
+from harmonia.operations.backup.create import copy_registry_rows
+from harmonia.operations.backup.manifest import REGISTRY, Manifest, find_damaged_files
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Base, Run
 from pipelines.resources.workplace import Workplace
 
 
 def restore(backup: Path, workplace: Workplace) -> Manifest:
-    """Restore a backup to the home of `workplace`, and its registry to `registry_url` if given; return its manifest.
+    """Restore a backup to the home of `workplace`, and return the manifest. If the workplace has a `registry_url`, the registry is restored
+    to that database.
 
-    Raises `HarmoniaError` if the backup is damaged, or the home or the other database is not empty.
+    Raises `HarmoniaError` if the backup is damaged, or if the home or the database is not empty.
     """
     manifest, root = Manifest.read(backup), workplace.home.root
-    damage = list(damaged_files(backup, manifest))
+    damage = list(find_damaged_files(backup, manifest))
     if damage:
         raise HarmoniaError(f"{backup}: damaged ({len(damage)}: {'; '.join(damage[:3])}): restore from another one; nothing was written")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise HarmoniaError(f"home {root} is not empty: name an empty or new folder with --home; a backup is never restored over a home")
     partial = root.with_name(f".{root.name}.part")
-    with storage(root):
+    with convert_storage_errors(root):
         shutil.rmtree(partial, ignore_errors=True)  # leftover of a killed restore
         partial.mkdir(parents=True, mode=0o700)  # private before any file is in it
     try:
         for name in manifest.files:
             _copy_file(backup / name, partial / name, 0o400 if name.startswith("landing/") else 0o600)
-        damage = list(damaged_files(partial, manifest))
+        damage = list(find_damaged_files(partial, manifest))
         if damage:
             raise HarmoniaError(f"{root}: the disk returns other bytes than were written ({damage[0]}): check the disk, then restore again")
         if workplace.registry_url:
             _move_registry_to_server(partial / REGISTRY, workplace.registry_url)
-        with storage(root):
+        with convert_storage_errors(root):
             if root.exists():
                 root.rmdir()
             partial.rename(root)
-            sync(root.parent)
+            sync_to_disk(root.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     workplace.home.create()
@@ -56,7 +57,7 @@ def restore(backup: Path, workplace: Workplace) -> Manifest:
 
 
 def _copy_file(source: Path, target: Path, mode: int) -> None:
-    with storage(target):
+    with convert_storage_errors(target):
         for folder in [f for f in reversed(target.parents) if not f.exists()]:
             folder.mkdir(mode=0o700)
         shutil.copyfile(source, target)
@@ -78,7 +79,7 @@ def _move_registry_to_server(file: Path, url: str) -> None:
     source = create_engine(f"sqlite:///{file}", hide_parameters=True)
     try:
         with source.connect() as connection:
-            transfer(connection, url)
+            copy_registry_rows(connection, url)
         _advance_sequences(url)
     except DBAPIError as error:
         raise HarmoniaError(

@@ -12,11 +12,11 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import select
 
-from harmonia.console import count
+from harmonia.console import format_count
 from harmonia.errors import HarmoniaError
-from harmonia.operations.backup.manifest import REGISTRY, Manifest, damaged_files, digest
+from harmonia.operations.backup.manifest import REGISTRY, Manifest, digest_file, find_damaged_files
 from harmonia.registry import Registry, open_registry, published_seal, seal
-from harmonia.registry.ledger import received, removed_hashes
+from harmonia.registry.ledger import read_everything_received, read_removed_hashes
 from harmonia.registry.tables import File
 from pipelines.landing.store import LandingStore
 from pipelines.resources.workplace import Workplace
@@ -29,35 +29,35 @@ _REMEDY = "copy it from a backup, or run with the original file in the inbox"
 def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[str]:
     """Yield the problems of a home, one line each.
 
-    backup: also check that the registry still has the newest seal of this backup. Raises `HarmoniaError` if there is no home, or its
-    registry cannot be opened.
+    If `backup` is given, also check that the registry still has the newest seal of this backup. Raises `HarmoniaError` if there is no home,
+    or if its registry cannot be opened.
     """
     home = workplace.home
     if workplace.registry_url is None:
         if not (home.root / REGISTRY).is_file():
             raise HarmoniaError(f"home {home.root} has no {REGISTRY}: name the home with --home, or the registry with --registry-url")
-        yield from _database_problems(home.root / REGISTRY)
+        yield from _find_database_problems(home.root / REGISTRY)
     expected_seal = Manifest.read(backup).seal if backup else None
     registry = open_registry(workplace.registry)
     try:
-        yield from _ledger_problems(registry, expected_seal)
-        yield from _outdated_registry(workplace, registry)
-        yield from _landing_problems(registry, LandingStore(home.landing))
+        yield from _find_ledger_problems(registry, expected_seal)
+        yield from _find_outdated_registry(workplace, registry)
+        yield from _find_landing_problems(registry, LandingStore(home.landing))
     finally:
         registry.close()
-    yield from _published_problems(workplace)
+    yield from _find_published_problems(workplace)
 
 
 def verify_backup(folder: Path) -> Iterator[str]:
     """Yield the problems of a backup, one line each."""
     manifest = Manifest.read(folder)
-    yield from damaged_files(folder, manifest)
+    yield from find_damaged_files(folder, manifest)
     file = folder / REGISTRY
     if file.is_file():
-        yield from _database_problems(file)
+        yield from _find_database_problems(file)
 
 
-def _database_problems(file: Path) -> Iterator[str]:
+def _find_database_problems(file: Path) -> Iterator[str]:
     """Yield what is wrong with an SQLite file as a database, without changing it."""
     try:
         connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
@@ -70,44 +70,44 @@ def _database_problems(file: Path) -> Iterator[str]:
         yield f"{file}: cannot be read as a database ({type(error).__name__}): restore it from a backup"
         return
     if results != ["ok"]:
-        yield f"{file}: damaged ({count(len(results), 'error')}): restore it from a backup"
+        yield f"{file}: damaged ({format_count(len(results), 'error')}): restore it from a backup"
     if dangling:
-        yield f"ledger: {count(dangling, 'row')} with a reference to a missing row"
+        yield f"ledger: {format_count(dangling, 'row')} with a reference to a missing row"
 
 
-def _ledger_problems(registry: Registry, expected_seal: tuple[int, str] | None) -> Iterator[str]:
+def _find_ledger_problems(registry: Registry, expected_seal: tuple[int, str] | None) -> Iterator[str]:
     with registry.read() as session:
-        yield from (f"ledger: {line}" for line in seal.integrity_problems(session))
-        if expected_seal and not seal.has_digest(session, *expected_seal):
+        yield from (f"ledger: {line}" for line in seal.find_integrity_problems(session))
+        if expected_seal and not seal.seal_has_digest(session, *expected_seal):
             yield f"ledger: seal {expected_seal[0]} differs from the backup: the seals were recomputed, or it is another ledger"
 
 
-def _outdated_registry(workplace: Workplace, registry: Registry) -> Iterator[str]:
-    """Yield a problem if the registry is older than at the last publication of the home, or a different one."""
+def _find_outdated_registry(workplace: Workplace, registry: Registry) -> Iterator[str]:
+    """Yield a problem if the registry is older than at the last publication of the home, or if it is a different registry."""
     try:
-        published_seal.require_seal(workplace.home, registry)
+        published_seal.require_current_registry(workplace.home, registry)
     except HarmoniaError as error:
         yield f"ledger: {error}"
 
 
-def _landing_problems(registry: Registry, store: LandingStore) -> Iterator[str]:
+def _find_landing_problems(registry: Registry, store: LandingStore) -> Iterator[str]:
     """Yield landed files that are missing, changed, or not in the registry, with their deliveries."""
     present = {path.name for path in store.folder.glob("[0-9a-f][0-9a-f]/*")}  # before the ledger: a run may land more
     with registry.read() as session:
         sizes = {row.sha256: row.size for row in session.execute(select(File.sha256, File.size))}
         owners: dict[str, list[str]] = {sha256: [] for sha256 in sizes}
-        for delivery in received(session):
+        for delivery in read_everything_received(session):
             for file in (file for receipt in delivery.receipts for file in receipt.files):
                 owners.setdefault(file.sha256, []).append(f"{delivery.institution} {delivery.name} {file.name}")
-        erased = removed_hashes(session)
+        erased = read_removed_hashes(session)
     for sha256, owner_names in sorted(owners.items()):
-        label = f"{', '.join(sorted(set(owner_names))[:3]) or 'a file without receipt'}: {store.path(sha256)}"
+        label = f"{', '.join(sorted(set(owner_names))[:3]) or 'a file without receipt'}: {store.get_path(sha256)}"
         if sha256 in erased:
-            if store.path(sha256).exists():
+            if store.get_path(sha256).exists():
                 yield f"{label} was removed by an erasure but exists: find the order with `harmonia erase list` and execute it again"
             continue
         try:
-            size, sha256_found = digest(store.path(sha256))
+            size, sha256_found = digest_file(store.get_path(sha256))
         except OSError:
             yield f"{label} is missing or cannot be read: {_REMEDY}"
             continue
@@ -117,17 +117,17 @@ def _landing_problems(registry: Registry, store: LandingStore) -> Iterator[str]:
             yield f"{label} does not match the ledger"
     for name in sorted(present - owners.keys()):
         remedy = "run again, which records or removes leftovers of a killed run; if it remains, move it away"
-        yield f"{store.path(name)} is not in the ledger: {remedy}"
+        yield f"{store.get_path(name)} is not in the ledger: {remedy}"
 
 
-def _published_problems(workplace: Workplace) -> Iterator[str]:
-    """Yield the problems of keys, releases and published files. (Missing published files are no problem: the next run writes them.)"""
+def _find_published_problems(workplace: Workplace) -> Iterator[str]:
+    """Yield the problems of keys, releases and published files. Missing published files are no problem, since the next run writes them."""
     home = workplace.home
     key = home.root / stores.KEY_FILE
     if key.exists() and (key.stat().st_size != stores.KEY_BYTES or key.stat().st_mode & 0o077):
         yield f"{key}: not a key of {stores.KEY_BYTES} bytes with access for its owner only: restore it from a backup"
     try:
-        folder.verified_chain(home.releases)
+        folder.verify_release_chain(home.releases)
     except HarmoniaError as error:
         yield f"releases: {error}"
     for path in (home.warehouse, home.analysts, home.identity):

@@ -14,19 +14,20 @@ _PREFERRED = [(7, 1), *((month, 1) for month in range(2, 13))]  # not 1 January,
 
 
 def substitute_birth_date(born: date, age_dates: Collection[date]) -> date:
-    """Return another day in the year of `born` with which the age on all `age_dates` is the same. age_dates: days on which figures use it.
+    """Return another day in the year of `born` on which a person would have the same age on all `age_dates`. These are the days on which
+    figures use the age.
 
-    It is 1 July if possible, else the first day of a month, else the last possible day. An age depends only on whether the birthday of that
-    year has passed, so that all birthdays between two of these days of the year are equivalent.
+    The result is 1 July if possible, else the first day of a month, else the last possible day. An age depends only on whether the birthday
+    of that year has passed. So all birthdays between two of the given days of the year are equivalent.
     """
     birthday = (born.month, born.day)
     days = sorted({(day.month, day.day) for day in age_dates})
     earliest = max((day for day in days if day < birthday), default=(1, 1))
     latest = min((day for day in days if day >= birthday), default=(12, 31))
     month, day = next((candidate for candidate in _PREFERRED if earliest < candidate <= latest), latest)
-    return date(born.year, month, _valid_day(born.year, month, day))
+    return date(born.year, month, _make_valid_day(born.year, month, day))
 
 
-def _valid_day(year: int, month: int, day: int) -> int:
-    """Return a day as a date; 29 February becomes 28 February in a common year."""
+def _make_valid_day(year: int, month: int, day: int) -> int:
+    """Return a day as a date. In a common year, 29 February becomes 28 February."""
     return min(day, pd.Timestamp(year, month, 1).days_in_month)

@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import select
 
 from harmonia.operations.erasure.person import Person
-from harmonia.operations.erasure.search import frame_contains
+from harmonia.operations.erasure.search import frame_contains_person
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Base
 from pipelines.resources.workplace import Workplace
@@ -21,17 +21,23 @@ from warehouse.stores import STORES
 _BATCH_ROWS = 50_000
 
 
-def find_tables(workplace: Workplace, person: Person) -> list[str]:
-    """Return the names of the tables in which the person is found; none if registry and warehouse are files of the home.
+def find_tables_naming_person(workplace: Workplace, person: Person) -> list[str]:
+    """Return the names of the tables that contain the person. The list is empty if registry and warehouse are files of the home.
 
     Only visible rows are searched. The server itself clears old versions of rows and its write-ahead log (docs/reference/governance.md).
     """
-    tables = [f"registry, table {name}" for name, frame in _registry_batches(workplace.registry_url) if frame_contains(frame, person)]
-    tables += [f"warehouse, table {name}" for name, frame in _warehouse_batches(workplace.warehouse_url) if frame_contains(frame, person)]
+    tables = [
+        f"registry, table {name}" for name, frame in _read_registry_batches(workplace.registry_url) if frame_contains_person(frame, person)
+    ]
+    tables += [
+        f"warehouse, table {name}"
+        for name, frame in _read_warehouse_batches(workplace.warehouse_url)
+        if frame_contains_person(frame, person)
+    ]
     return list(dict.fromkeys(tables))
 
 
-def _registry_batches(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+def _read_registry_batches(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
     if url is None:
         return
     registry = open_registry(url)
@@ -45,7 +51,7 @@ def _registry_batches(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
         registry.close()
 
 
-def _warehouse_batches(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+def _read_warehouse_batches(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
     for schema in STORES if url else ():
         for table, rows in postgres.read_tables(str(url), schema):
             for part in rows.to_batches(_BATCH_ROWS):

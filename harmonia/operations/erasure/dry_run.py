@@ -1,4 +1,4 @@
-"""Try an erasure on a copy of the home: which files and rows are redacted, which figures change, what still names the person.
+"""Try an erasure on a copy of the home, to see which files and rows are redacted, which figures change, and what still names the person.
 
 Belongs here: making the copy, comparing before and after. Does not belong here: changing the home itself (`execute`).
 """
@@ -17,8 +17,8 @@ from typing import TypeAlias
 import duckdb
 import pandas as pd
 
-from harmonia.atomic_files import share
-from harmonia.errors import HarmoniaError, storage
+from harmonia.atomic_files import link_or_copy_file
+from harmonia.errors import HarmoniaError, convert_storage_errors
 from harmonia.operations.backup.create import copy_registry
 from harmonia.operations.backup.manifest import REGISTRY
 from harmonia.operations.erasure import link_constraints, orders, redaction, search
@@ -30,7 +30,7 @@ from pipelines.linkage import link
 from pipelines.resources import lake
 from pipelines.resources.instance import URL_SETTING
 from pipelines.resources.workplace import Workplace
-from warehouse.publish import remove_previous
+from warehouse.publish import remove_previous_publications
 
 _HARD_LINKED = ("landing", "lake", "releases")  # never modified in place: the copy uses hard links
 _IGNORE_HIDDEN = shutil.ignore_patterns(".*")  # including locks
@@ -42,11 +42,12 @@ Run: TypeAlias = Callable[[Workplace], object]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ErasurePlan:
     """What an erasure would do.
 
-    redacted: receipts whose files would be replaced. constraints: pairs of records that keep all links. changed_tables: tables of the
-    warehouse that would change. remaining: files that would still name the person. seal: newest seal of the registry at the time.
+    `redacted` has the receipts whose files would be replaced. `constraints` has the pairs of records that keep all links as they are.
+    `changed_tables` names the tables of the warehouse that would change. `remaining` names the files that would still name the person.
+    `seal` is the registry's newest seal at the time of the dry run.
     """
 
     person: Person
@@ -62,66 +63,70 @@ class Plan:
         return len(frozenset[str]().union(*(receipt.removed for receipt in self.redacted)))
 
 
-def dry_run(workplace: Workplace, person_id: str, run: Run) -> Plan:
+def dry_run(workplace: Workplace, person_id: str, run: Run) -> ErasurePlan:
     """Erase a person in a temporary copy of the home, and report what would change.
 
-    run: function that runs all stages on a home. Raises `HarmoniaError` if no delivered file names the person.
+    `run` is the function that runs all stages on a home. Raises `HarmoniaError` if no delivered file names the person.
     """
-    with _home_copy(workplace) as copy, _open_registry(copy) as registry:
+    with _copy_home_temporarily(workplace) as copy, _open_registry(copy) as registry:
         with registry.read() as session:
-            seal_before = seal.newest_seal(session)
+            seal_before = seal.read_newest_seal(session)
         run(copy)
-        figures_before, partition = _read_figures(copy), _read_partition(copy)
+        figures_before, partition = _read_figures(copy), _read_current_clusters(copy)
         person = find_person(copy, person_id)
         redacted = tuple(redaction.find_receipts(registry, copy.home, person))
         if not redacted:
             raise HarmoniaError(f"no landed file names person {person_id}: the person was erased already")
         order = orders.place_order(registry, person.id, "trial", "trial")
-        constraints = _find_constraints(copy, order, redacted, partition, run)
+        constraints = _find_link_constraints(copy, order, redacted, partition, run)
         redaction.delete_copies(copy.home, person)
         redaction.record_redactions(registry, copy.home, order, "trial", redacted, constraints)
         run(copy)
-        remove_previous(copy.home.root)
+        remove_previous_publications(copy.home.root)
         figures_after = _read_figures(copy)
         changed_tables = tuple(name for name in figures_before if not figures_before[name].equals(figures_after[name]))
-        return Plan(person, redacted, constraints, changed_tables, tuple(search.find_files(copy.home.root, person)), seal_before)
+        return ErasurePlan(
+            person, redacted, constraints, changed_tables, tuple(search.find_files_naming_person(copy.home.root, person)), seal_before
+        )
 
 
-def _find_constraints(
+def _find_link_constraints(
     workplace: Workplace, order: int, redacted: tuple[RedactedReceipt, ...], partition: link_constraints.Partition, run: Run
 ) -> pd.DataFrame:
-    """Find the link constraints with which all links between records stay the same, in a second copy of the home."""
-    with _home_copy(workplace) as copy, _open_registry(copy) as registry:
+    """Find the link constraints that leave all links between records unchanged. They are found in a second copy of the home."""
+    with _copy_home_temporarily(workplace) as copy, _open_registry(copy) as registry:
         no_constraints = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
         redaction.record_redactions(registry, copy.home, order, "trial", redacted, no_constraints)
         run(copy)
         canonical = lake.read_tables(copy.home.lake / "canonical")
         judgements_in_force = current_verdicts(registry, lake.read_tables(copy.home.lake / "identities")["listed"])
 
-        def relink(judgements: pd.DataFrame) -> link_constraints.Partition:
+        def link_records_again(judgements: pd.DataFrame) -> link_constraints.Partition:
             result = link(canonical, judgements=judgements)
             return {"case": result.cases, "person": result.persons}
 
-        return link_constraints.find_constraints(partition, relink, judgements_in_force)
+        return link_constraints.find_link_constraints(partition, link_records_again, judgements_in_force)
 
 
 @contextmanager
-def _home_copy(workplace: Workplace) -> Iterator[Workplace]:
+def _copy_home_temporarily(workplace: Workplace) -> Iterator[Workplace]:
     """Make a temporary home beside the home, with the same landing store, lake, registry and keys, and an empty inbox.
 
-    It has its own history of runs. With a history shared on a server, it would close the runs of the real home as dead.
+    The copy has its own history of runs. If it shared the history on a server, it would close the runs of the real home as dead.
     """
     root = workplace.home.root
     dagster_url = os.environ.pop(URL_SETTING, None)
-    with storage(root.parent):
+    with convert_storage_errors(root.parent):
         folder = Path(tempfile.mkdtemp(prefix=f".{root.name}.trial.", dir=root.parent))
     try:
         copy = Workplace.from_paths(folder / "inbox", folder / "home")
         copy.inbox.mkdir()
         copy.home.create()
-        with storage(folder):
+        with convert_storage_errors(folder):
             for name in _HARD_LINKED:
-                shutil.copytree(root / name, copy.home.root / name, copy_function=share, dirs_exist_ok=True, ignore=_IGNORE_HIDDEN)
+                shutil.copytree(
+                    root / name, copy.home.root / name, copy_function=link_or_copy_file, dirs_exist_ok=True, ignore=_IGNORE_HIDDEN
+                )
             for path in (path for pattern in _COPIED_PATTERNS for path in root.glob(pattern)):
                 shutil.copy2(path, copy.home.root)
         with _open_registry(workplace) as registry:
@@ -149,7 +154,7 @@ def _read_figures(workplace: Workplace) -> dict[str, pd.DataFrame]:
         return {name: warehouse.execute(f'FROM "{name}" ORDER BY ALL').df() for name in names}
 
 
-def _read_partition(workplace: Workplace) -> link_constraints.Partition:
-    """Read which records are one case or person, by their ids."""
+def _read_current_clusters(workplace: Workplace) -> link_constraints.Partition:
+    """Read the cluster of each record: records with the same id are one case or person."""
     ids = lake.read_tables(workplace.home.lake / "identities")
     return {entity: ids[f"{entity}s"].rename(columns={f"{entity}_id": "cluster"}) for entity in ("case", "person")}

@@ -20,23 +20,25 @@ _MAX_ITERATIONS = 8
 Partition = Mapping[str, pd.DataFrame]  # entity -> institution, record_key, cluster
 
 
-def find_constraints(before: Partition, link: Callable[[pd.DataFrame], Partition], judgements: pd.DataFrame) -> pd.DataFrame:
-    """Find the pairs (`COLUMNS`) that, added to `judgements`, make `link` give the partition `before` again.
+def find_link_constraints(before: Partition, link: Callable[[pd.DataFrame], Partition], judgements: pd.DataFrame) -> pd.DataFrame:
+    """Find pairs of records that, added to `judgements`, make `link` give the clusters `before` again. The result has the columns
+    `COLUMNS`.
 
     Raises `HarmoniaError` if no such pairs are found.
     """
     constraints = pd.DataFrame(columns=COLUMNS, dtype="str")
     for _ in range(_MAX_ITERATIONS):
         after = link(pd.concat([judgements, constraints], ignore_index=True))
-        changed = [pair for entity, partition in before.items() for pair in _changed_pairs(entity, partition, after[entity])]
+        changed = [pair for entity, partition in before.items() for pair in _find_changed_pairs(entity, partition, after[entity])]
         if not changed:
             return constraints
         constraints = pd.concat([constraints, order_pairs(pd.DataFrame(changed, columns=COLUMNS))]).drop_duplicates(PAIR, ignore_index=True)
     raise HarmoniaError("the links of other records cannot be preserved without this person's names: nothing was removed")
 
 
-def _changed_pairs(entity: str, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    """Yield the pairs that were linked and no longer are (`same`), or the reverse (`different`)."""
+def _find_changed_pairs(entity: str, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """Yield the pairs whose link changed. The verdict is `same` if they were linked before and no longer are, and `different` in the
+    reverse case."""
     merged = before.merge(after, on=RECORD, suffixes=("_before", "_after"))
     for group, subgroup, verdict in (("cluster_before", "cluster_after", "same"), ("cluster_after", "cluster_before", "different")):
         subgroups = merged.drop_duplicates([group, subgroup])

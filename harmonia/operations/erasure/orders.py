@@ -19,9 +19,9 @@ COLUMNS = ["order", "person", "ordered by", "at", "ground", "executed", "last by
 
 
 def place_order(registry: Registry, person_id: str, by: str, ground: str) -> int:
-    """Place an order and return its number. by: who orders it. ground: legal basis.
+    """Place an order and return its number. `by` is the user who orders the erasure, and `ground` is its legal basis.
 
-    Raises `HarmoniaError` if the person does not exist, or user or legal basis is missing.
+    Raises `HarmoniaError` if the person does not exist, or if user or legal basis is missing.
     """
     by, ground = normalise_text("steward", by), normalise_text("why", ground)
     current_id = str(resolve_ids(registry, pd.Series([person_id])).iloc[0])
@@ -53,7 +53,7 @@ def check_executor(order: ErasureOrder, by: str) -> str:
 
 
 def list_orders(registry: Registry) -> pd.DataFrame:
-    """List all orders; persons are given by id only. Columns out: `COLUMNS`."""
+    """List all orders with the columns `COLUMNS`. Persons are given only by their ids."""
     executions = (
         select(Erasure.order_id, func.count().label("times"), func.max(Erasure.id).label("last")).group_by(Erasure.order_id).subquery()
     )

@@ -49,9 +49,9 @@ class Person:
     other_positions: frozenset[tuple[str, str, str]] = frozenset()
     contents: dict[int, int] = field(default_factory=dict)
 
-    def keys(self, institution: str, delivery: str | None = None) -> set[str]:
-        """Return the person's record keys at one institution, or in one `delivery`, since a list position may belong to another person
-        in each."""
+    def find_record_keys(self, institution: str, delivery: str | None = None) -> set[str]:
+        """Return the person's record keys at one institution. If `delivery` is given, return those in this delivery, since a list
+        position may belong to different persons in different deliveries."""
         own_keys = {key for name, key in self.records if name == institution}
         if delivery is None:
             return own_keys
@@ -62,16 +62,18 @@ class Person:
         return (own_keys | added) - removed
 
     def occurs_in_row(self, row: str) -> bool:
-        """Return whether the text of a row contains a number of the person, or all names of one of the person's rows."""
+        """Return whether the text of a row contains one of the person's numbers, or all names of one of the person's rows."""
         folded = row.casefold()
-        return self.number_occurs_in(row) or any(all(re.search(_word_pattern(name), folded) for name in names) for names in self.names)
+        return self.number_occurs_in(row) or any(
+            all(re.search(_build_name_pattern(name), folded) for name in names) for names in self.names
+        )
 
     def number_occurs_in(self, text: str) -> bool:
         """Return whether a text contains a number of the person."""
         return any(number in text for number in self.numbers)
 
     def occurs_in_text(self, text: str) -> bool:
-        """Return whether a long text contains a number of the person, or the person's names close to each other."""
+        """Return whether a long text contains one of the person's numbers, or the person's names close to each other."""
         folded = text.casefold()
         if self.number_occurs_in(text):
             return True
@@ -79,19 +81,19 @@ class Person:
             if not all(name in folded for name in names):
                 continue
             first_name, *other_names = names
-            for match in re.finditer(_word_pattern(first_name), folded):
+            for match in re.finditer(_build_name_pattern(first_name), folded):
                 surroundings = folded[max(0, match.start() - _MAX_DISTANCE) : match.end() + _MAX_DISTANCE]
-                if all(re.search(_word_pattern(name), surroundings) for name in other_names):
+                if all(re.search(_build_name_pattern(name), surroundings) for name in other_names):
                     return True
         return False
 
 
-def _word_pattern(name: str) -> str:
+def _build_name_pattern(name: str) -> str:
     return rf"(?<![^\W_]){re.escape(name)}(?![^\W_])"
 
 
 def find_person(workplace: Workplace, person_id: str) -> Person:
-    """Find the person with an id in the outputs of the last run. Raises `HarmoniaError` if there is none."""
+    """Find the person with this id in the outputs of the last run. Raises `HarmoniaError` if there is no such person."""
     registry = open_registry(workplace.registry)
     try:
         current_id = resolve_ids(registry, pd.Series([person_id])).iloc[0]
@@ -134,7 +136,8 @@ def _collect_names(rows: pd.DataFrame) -> set[tuple[str, ...]]:
 
 
 def _find_age_dates(workplace: Workplace, person: str) -> set[date]:
-    """Return the days on which figures use the person's age: those of all events of the person's cases, harmonised and as reported."""
+    """Return the days on which figures use the person's age. These are the days of all events of the person's cases, both harmonised and
+    as reported."""
     with duckdb.connect(str(workplace.home.warehouse), read_only=True) as warehouse:
         rows = warehouse.execute(
             "SELECT DISTINCT unnest([day, date_reported]) FROM fact_event "

@@ -1,4 +1,4 @@
-"""A redacted reading: what the reader read of a delivery, without a person's values, as one file that replaces the removed files.
+"""A redacted reading: one file with what was read of a delivery, without a person's values. It replaces the removed files.
 
 Belongs here: its format, writing and loading. Does not belong here: removing the values (`rows`).
 
@@ -20,7 +20,7 @@ from sources.readers.result import ReadResult
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same reading gives the same bytes
 
 
-def dump(result: ReadResult) -> bytes:
+def pack_redacted_reading(result: ReadResult) -> bytes:
     """Convert what was read of a delivery to the content of the file."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
@@ -31,7 +31,7 @@ def dump(result: ReadResult) -> bytes:
     return out.getvalue()
 
 
-def load(path: Path) -> ReadResult:
+def load_redacted_reading(path: Path) -> ReadResult:
     """Read the file of a redacted reading."""
     with zipfile.ZipFile(path) as archive:
         frames = {name.removesuffix(".parquet"): parquet.read_table(archive.read(name)) for name in archive.namelist()}

@@ -14,16 +14,16 @@ import pandas as pd
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from harmonia.errors import storage
+from harmonia.errors import convert_storage_errors
 from harmonia.home import Home
-from harmonia.lock import landing_lock
+from harmonia.lock import lock_landing_store
 from harmonia.operations.erasure import reading, search
 from harmonia.operations.erasure.person import Person
 from harmonia.operations.erasure.rows import redact_delivery
 from harmonia.registry import Registry
-from harmonia.registry.ledger import deliveries, now, redactions
+from harmonia.registry.ledger import now, read_deliveries, read_redactions
 from harmonia.registry.tables import Audit, Delivery, Erasure, File, Judgement, Receipt, Redaction, RemovedFile
-from harmonia.review.judgements import frame_rows
+from harmonia.review.judgements import convert_frame_to_rows
 from pipelines.landing.file_names import READ_KINDS
 from pipelines.landing.store import LandingStore
 from sources.contract import DeliveryName
@@ -34,7 +34,7 @@ _PAGE_FOLDERS = (
     *("feedback", "logs", "explain", "review", "reports", "exports"),
     *("portal/findings", "portal/uploads", "portal/received"),
 )
-"""Folders of the home with pages. A page that names the person is deleted; the next run writes it again if it is one of its outputs."""
+"""Folders of the home with pages. A page that names the person is deleted. If runs write it, the next run writes it again."""
 _JUDGEMENT_COLUMNS = {"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"}
 
 
@@ -54,9 +54,9 @@ def find_receipts(registry: Registry, home: Home, person: Person) -> Iterator[Re
     """Yield all receipts, including superseded ones, whose files name the person."""
     store = LandingStore(home.landing)
     with registry.read() as session:
-        all_deliveries, readings = deliveries(session), redactions(session)
+        all_deliveries, readings = read_deliveries(session), read_redactions(session)
         for delivery in all_deliveries:
-            if person.keys(delivery.institution):
+            if person.find_record_keys(delivery.institution):
                 for receipt in delivery.receipts:
                     redacted_receipt = _redact_receipt(store, delivery, receipt, readings.get(receipt.id), person)
                     if redacted_receipt is not None:
@@ -66,39 +66,46 @@ def find_receipts(registry: Registry, home: Home, person: Person) -> Iterator[Re
 def _redact_receipt(
     store: LandingStore, delivery: Delivery, receipt: Receipt, earlier_reading: str | None, person: Person
 ) -> RedactedReceipt | None:
-    files = {file.name: file for file in receipt.files if store.path(file.sha256).exists()}
-    result = reading.load(store.path(earlier_reading)) if earlier_reading else _read(store, delivery.institution, receipt)
+    files = {file.name: file for file in receipt.files if store.get_path(file.sha256).exists()}
+    result = (
+        reading.load_redacted_reading(store.get_path(earlier_reading))
+        if earlier_reading
+        else _read_files_of_receipt(store, delivery.institution, receipt)
+    )
     redacted, names = redact_delivery(delivery.institution, DeliveryName(delivery.period, delivery.version), result, person) or (
         None,
         set[str](),
     )
-    names |= {name for name, file in files.items() if name not in names and search.file_contains(store.path(file.sha256), person)}
+    names |= {
+        name for name, file in files.items() if name not in names and search.file_contains_person(store.get_path(file.sha256), person)
+    }
     if redacted is None and not names:
         return None
-    content = reading.dump(redacted or result)
+    content = reading.pack_redacted_reading(redacted or result)
     removed = {files[name].sha256 for name in names if name in files} | ({earlier_reading} if earlier_reading else set())
     removed.discard(hashlib.sha256(content).hexdigest())  # an unchanged reading
     rows = 0 if redacted is None else redacted.blanked["_row"].nunique() - result.blanked["_row"].nunique()
     return RedactedReceipt(delivery.institution, delivery.name, receipt.id, content, frozenset(removed), rows)
 
 
-def _read(store: LandingStore, institution: str, receipt: Receipt) -> ReadResult:
+def _read_files_of_receipt(store: LandingStore, institution: str, receipt: Receipt) -> ReadResult:
     files = sorted((file for file in receipt.files if file.kind in READ_KINDS), key=lambda file: file.name)
-    return read_delivery(institution, [SourceFile(file.name, store.path(file.sha256)) for file in files])
+    return read_delivery(institution, [SourceFile(file.name, store.get_path(file.sha256)) for file in files])
 
 
 def record_redactions(
     registry: Registry, home: Home, order: int, by: str, receipts: tuple[RedactedReceipt, ...], constraints: pd.DataFrame
 ) -> int:
-    """Store the readings; record them, the removed hashes and the link constraints in one transaction; then remove the bytes.
-
-    Returns the number of the erasure. After a kill before the transaction nothing has changed; after a later kill the next landing removes
+    """Store the redacted readings. Then record them, the hashes of removed files and the link constraints in one transaction. Then remove
     the bytes.
+
+    Returns the number of the erasure. If the process is killed before the transaction, nothing has changed. If it is killed later, the next
+    landing removes the bytes.
     """
     store = LandingStore(home.landing)
-    with landing_lock(home):
+    with lock_landing_store(home):
         staged = [store.stage_bytes(redacted_receipt.reading) for redacted_receipt in receipts]
-        store.commit(staged)
+        store.commit_bytes(staged)
         with registry.write() as session:
             erasure = Erasure(at=now(), order_id=order, carried_out_by=by)
             session.add(erasure)
@@ -117,8 +124,8 @@ def record_redactions(
             _add_link_constraints(session, constraints, erasure)
             session.add(Audit(at=erasure.at, who=by, action="erase", subject=f"order {order}: {len(removed)} files"))
             number = erasure.id
-        store.recorded()
-        store.remove(removed)
+        store.forget_unrecorded_hashes()
+        store.remove_bytes(removed)
     return number
 
 
@@ -128,20 +135,20 @@ def _add_link_constraints(session: Session, constraints: pd.DataFrame, erasure: 
         rows = constraints.rename(columns=_JUDGEMENT_COLUMNS).assign(
             steward=f"erasure {erasure.id}", why="preserves the link as it was before names were erased", decided_at=erasure.at, blind=False
         )
-        session.execute(insert(Judgement), frame_rows(rows))
+        session.execute(insert(Judgement), convert_frame_to_rows(rows))
 
 
 def delete_copies(home: Home, person: Person) -> list[str]:
-    """Remove the lake, which the next run rebuilds, and pages that name the person; called before `record_redactions`, so that a kill
-    leaves no copy.
+    """Remove the lake, which the next run rebuilds, and the pages that name the person. This is called before `record_redactions`, so that
+    no copy remains if the process is killed.
 
     Returns the deleted pages.
     """
-    with storage(home.root):
+    with convert_storage_errors(home.root):
         shutil.rmtree(home.lake, ignore_errors=True)
         home.create()
         pages = [path for folder in _PAGE_FOLDERS for path in sorted((home.root / folder).rglob("*")) if path.is_file()]
-        pages_naming_person = [path for path in pages if search.file_contains(path, person)]
+        pages_naming_person = [path for path in pages if search.file_contains_person(path, person)]
         for path in pages_naming_person:
             path.unlink()
     return [str(path.relative_to(home.root)) for path in pages_naming_person]

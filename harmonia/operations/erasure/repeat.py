@@ -1,4 +1,4 @@
-"""Order erasures again that a restored home lacks, from a backup made after them.
+"""Place erasure orders again that are missing in a restored home. They are read from a backup that was made after them.
 
 Belongs here: finding these orders and the person in this home. Does not belong here: execution (`execute`), restoring
 (`harmonia.operations.backup`).
@@ -18,8 +18,8 @@ from pathlib import Path
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from harmonia.errors import HarmoniaError, storage
-from harmonia.operations.backup.manifest import REGISTRY, Manifest, digest
+from harmonia.errors import HarmoniaError, convert_storage_errors
+from harmonia.operations.backup.manifest import REGISTRY, Manifest, digest_file
 from harmonia.operations.erasure.orders import place_order
 from harmonia.registry import Registry, open_registry
 from harmonia.registry.tables import Erasure, ErasureOrder, Membership
@@ -29,9 +29,10 @@ Records = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True)
 class RepeatedOrder:
-    """An erasure order in a backup. records, known_records: how many records it erased, and how many of them are in this home.
+    """An erasure order in a backup. It erased `records` records, and `known_records` of them are in this home.
 
-    new_orders: the orders made of it here, number → person; empty if this home has the order already, or none of its records.
+    `new_orders` maps the number of each order that was placed here to its person. It is empty if this home has the order already, or has
+    none of its records.
     """
 
     number: int
@@ -50,15 +51,16 @@ class _ExecutedOrder:
 
 
 def repeat_orders(registry: Registry, backup: Path) -> list[RepeatedOrder]:
-    """Order again every erasure that `backup` lists as executed. Idempotent.
+    """Place every erasure order again that `backup` lists as executed. A second call places no further orders.
 
-    The original user remains the one who ordered. Raises `HarmoniaError` if `backup` is not a backup or is damaged.
+    The user who placed the original order is also recorded in the new one. Raises `HarmoniaError` if `backup` is not a backup or is
+    damaged.
     """
     out = []
-    for order in _executed_orders(backup):
+    for order in _read_executed_orders(backup):
         with registry.read() as session:
             existing = list(session.scalars(select(ErasureOrder)))
-            persons_by_record = _current_persons(session, order.records)
+            persons_by_record = _find_current_persons(session, order.records)
         ground = f"{order.ground} (order {order.number} of a later backup)"
         # this registry may be an older copy of that one
         already_ordered = any((known.id, known.at) == (order.number, order.at) for known in existing)
@@ -69,11 +71,11 @@ def repeat_orders(registry: Registry, backup: Path) -> list[RepeatedOrder]:
     return out
 
 
-def _executed_orders(backup: Path) -> list[_ExecutedOrder]:
-    """Read the executed orders of a backup, from a copy of its registry, since opening a registry may change its tables."""
+def _read_executed_orders(backup: Path) -> list[_ExecutedOrder]:
+    """Read the executed orders of a backup. They are read from a copy of its registry, since opening a registry may change its tables."""
     expected = Manifest.read(backup).files.get(REGISTRY)
-    with storage(backup), tempfile.TemporaryDirectory() as folder:
-        if expected is None or digest(backup / REGISTRY) != expected:
+    with convert_storage_errors(backup), tempfile.TemporaryDirectory() as folder:
+        if expected is None or digest_file(backup / REGISTRY) != expected:
             raise HarmoniaError(f"{backup}: its {REGISTRY} was changed: name another backup")
         copy = Path(shutil.copyfile(backup / REGISTRY, Path(folder) / REGISTRY))
         registry = open_registry(f"sqlite:///{copy}")
@@ -91,7 +93,7 @@ def _executed_orders(backup: Path) -> list[_ExecutedOrder]:
                         order_row.at,
                         order_row.ordered_by,
                         order_row.ground,
-                        _records_of_person(session, order_row.person_id, at),
+                        _find_records_of_person(session, order_row.person_id, at),
                     )
                     for order_row, at in rows.all()
                 ]
@@ -99,15 +101,15 @@ def _executed_orders(backup: Path) -> list[_ExecutedOrder]:
             registry.close()
 
 
-def _records_of_person(session: Session, person: str, moment: datetime) -> Records:
+def _find_records_of_person(session: Session, person: str, moment: datetime) -> Records:
     """Return the records that a person had at that moment."""
     current = or_(Membership.until.is_(None), Membership.until > moment)
     query = select(Membership.institution, Membership.record_key).where(Membership.entity_id == person, Membership.since <= moment, current)
     return frozenset((name, key) for name, key in session.execute(query))
 
 
-def _current_persons(session: Session, records: Records) -> dict[tuple[str, str], str]:
-    """Return the person to which each record belongs now; unknown records are left out."""
+def _find_current_persons(session: Session, records: Records) -> dict[tuple[str, str], str]:
+    """Return the person to which each record belongs now. Unknown records are left out."""
     query = select(Membership.institution, Membership.record_key, Membership.entity_id).where(
         Membership.kind == "person", Membership.until.is_(None), Membership.record_key.in_({key for _, key in records})
     )

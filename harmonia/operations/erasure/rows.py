@@ -18,7 +18,7 @@ import pandas as pd
 from harmonia.operations.erasure.person import Person
 from harmonia.operations.erasure.search import ENCODINGS
 from pipelines.validation import DELIVERY_COLUMNS, validate_tables
-from pipelines.validation.row_numbers import first_row_number
+from pipelines.validation.row_numbers import compute_first_row_number
 from sources import contract as contracts
 from sources.contract import ColumnSpec, DeliveryName
 from sources.readers.result import ReadResult
@@ -30,11 +30,11 @@ _FINDING = ["_row", "table", "field", "rule"]
 
 
 def redact_delivery(institution: str, delivery: DeliveryName, result: ReadResult, person: Person) -> tuple[ReadResult, set[str]] | None:
-    """Return the delivery without the person, and the files that name the person; None if no row names the person."""
+    """Return the delivery without the person, and the files that name the person. The result is None if no row names the person."""
     name, contract = str(delivery), contracts.load(institution)
     delivery_row = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERY_COLUMNS))
     typed, quarantined, _, validation_findings = validate_tables(institution, {name: result}, delivery_row)
-    offset, keys = first_row_number(delivery.period, delivery.version), person.keys(institution, name)
+    offset, keys = compute_first_row_number(delivery.period, delivery.version), person.find_record_keys(institution, name)
     tables, blanked, files = dict(result.tables), [result.blanked], set[str]()
     rows, lines = set[int](), set[tuple[str, int]]()
     for table, spec in contract.tables.items():
@@ -43,7 +43,7 @@ def redact_delivery(institution: str, delivery: DeliveryName, result: ReadResult
             continue
         frame = pd.concat([typed[table], quarantined[table]])
         frame = frame[~(frame["_row"] - offset).isin(result.blanked["_row"])]
-        person_rows = frame[frame["_record"].isin(keys) | _rows_naming_person(tables[table], frame["_row"] - offset, personal, person)]
+        person_rows = frame[frame["_record"].isin(keys) | _find_rows_naming_person(tables[table], frame["_row"] - offset, personal, person)]
         if len(person_rows):
             tables[table], cleared = _redact_table(
                 tables[table], person_rows.assign(_row=person_rows["_row"] - offset), personal, spec.columns, person
@@ -52,7 +52,7 @@ def redact_delivery(institution: str, delivery: DeliveryName, result: ReadResult
             files |= set(person_rows["_file"])
             lines |= set(person_rows[["_file", "_line"]].itertuples(index=False, name=None))
             rows |= set(person_rows["_row"] - offset)
-    unreadable, raw_files = _redact_unreadable(result.unreadable, person)
+    unreadable, raw_files = _redact_unreadable_rows(result.unreadable, person)
     if not rows and not raw_files:
         return None
     judged = pd.concat([result.judged, _select_findings(validation_findings, rows, offset)], ignore_index=True)
@@ -63,8 +63,8 @@ def redact_delivery(institution: str, delivery: DeliveryName, result: ReadResult
     return redacted, files | raw_files
 
 
-def _rows_naming_person(text: pd.DataFrame, rows: pd.Series, personal: list[ColumnSpec], person: Person) -> pd.Series:
-    """Return for each row whether it names the person although its key is unreadable or that of another person."""
+def _find_rows_naming_person(text: pd.DataFrame, rows: pd.Series, personal: list[ColumnSpec], person: Person) -> pd.Series:
+    """Return for each row whether it names the person. Only rows are checked whose key is unreadable or belongs to another person."""
     names = [c.name for c in personal if c.name in text]
     texts = text.set_index("_row")[names].fillna("").agg(" ".join, axis=1).reindex(rows.to_numpy()).fillna("")
     return pd.Series([person.occurs_in_row(row) for row in texts], index=rows.index, dtype="bool")
@@ -83,14 +83,14 @@ def _redact_table(
         was_given = by_row[f"{column.name}:given"].reindex(row_numbers).to_numpy(dtype=bool)
         cleared.append(pd.DataFrame({"_row": row_numbers, "field": column.name, "content": content})[was_given])
         out.loc[is_redacted, column.name] = (
-            _substitute_births(by_row.reindex(row_numbers), column, person) if column.type == "date" else None
+            _substitute_birth_dates(by_row.reindex(row_numbers), column, person) if column.type == "date" else None
         )
     undeclared = [c for c in out.columns if not c.startswith("_") and c not in {spec.name for spec in declared}]
     out.loc[is_redacted, undeclared] = None
     return out, pd.concat(cleared, ignore_index=True).astype({"_row": "int64", "content": "int64", "field": "str"})
 
 
-def _substitute_births(typed: pd.DataFrame, column: ColumnSpec, person: Person) -> list[str | None]:
+def _substitute_birth_dates(typed: pd.DataFrame, column: ColumnSpec, person: Person) -> list[str | None]:
     """Substitute dates of birth: another day of the year, or the year if only that was known."""
     out: list[str | None] = []
     for day, year in zip(typed[column.name], typed[f"{column.name}:year"], strict=True):
@@ -101,8 +101,8 @@ def _substitute_births(typed: pd.DataFrame, column: ColumnSpec, person: Person) 
     return out
 
 
-def _redact_unreadable(unreadable: pd.DataFrame, person: Person) -> tuple[pd.DataFrame, set[str]]:
-    """Redact the unreadable rows that name the person. Returns all unreadable rows, and the files with redacted ones."""
+def _redact_unreadable_rows(unreadable: pd.DataFrame, person: Person) -> tuple[pd.DataFrame, set[str]]:
+    """Redact the unreadable rows that name the person. Returns all unreadable rows, and the files in which rows were redacted."""
     raw_rows = [raw if isinstance(raw, bytes) else b"" for raw in unreadable["raw"]]
     names_person = pd.Series(
         [any(person.occurs_in_row(raw.decode(encoding, "replace")) for encoding in ENCODINGS) for raw in raw_rows], dtype="bool"
@@ -120,7 +120,7 @@ def _select_findings(parts: Iterable[pd.DataFrame], rows: Collection[int], offse
 
 
 def _redact_finding(finding: Mapping[str, Any], lines: Collection[tuple[str, int]], person: Person) -> Mapping[str, Any]:
-    """Return a finding of the reader, without its values if they name the person."""
+    """Return a finding of the reader. If its values name the person, the finding is returned without them."""
     if (finding.get("file"), finding.get("line")) in lines:
         return {**finding, "value": None}
     return {key: None if isinstance(value, str) and person.occurs_in_row(value) else value for key, value in finding.items()}

@@ -22,35 +22,35 @@ _MAX_MEMBER_SIZE = 1 << 30  # bytes; larger members of an archive are not search
 _BATCH_ROWS = 50_000
 
 
-def list_files(home: Path) -> list[Path]:
+def list_files_of_home(home: Path) -> list[Path]:
     """List the files below `home`, all of which are searched."""
     return [path for path in sorted(home.rglob("*")) if path.is_file()]
 
 
-def find_files(home: Path, person: Person) -> list[str]:
+def find_files_naming_person(home: Path, person: Person) -> list[str]:
     """Return the paths of the files below `home` in which the person is found."""
-    return [str(path.relative_to(home)) for path in list_files(home) if file_contains(path, person)]
+    return [str(path.relative_to(home)) for path in list_files_of_home(home) if file_contains_person(path, person)]
 
 
-def file_contains(path: Path, person: Person) -> bool:
+def file_contains_person(path: Path, person: Person) -> bool:
     """Return whether a file contains a personal number or the names of the person."""
     if path.suffix == ".duckdb":
-        return any(frame_contains(frame, person) for frame in _database_batches(path))
-    return _bytes_contain(path.read_bytes(), person)
+        return any(frame_contains_person(frame, person) for frame in _read_database_batches(path))
+    return _bytes_contain_person(path.read_bytes(), person)
 
 
-def _bytes_contain(content: bytes, person: Person) -> bool:
+def _bytes_contain_person(content: bytes, person: Person) -> bool:
     if content.startswith(b"PAR1"):
-        return any(frame_contains(batch.to_pandas(), person) for batch in _parquet_batches(content))
+        return any(frame_contains_person(batch.to_pandas(), person) for batch in _read_parquet_batches(content))
     if content.startswith(b"PK\x03\x04"):
-        return _archive_contains(content, person)
+        return _archive_contains_person(content, person)
     return any(person.occurs_in_text(content.decode(encoding, "replace")) for encoding in ENCODINGS)
 
 
-def _archive_contains(content: bytes, person: Person) -> bool:
+def _archive_contains_person(content: bytes, person: Person) -> bool:
     """Return whether an archive or workbook contains the person.
 
-    A workbook stores each text once, not within its row; so names found anywhere in one of its parts count.
+    A workbook does not store a text within its row, but each text once. So names count wherever they are found in one of its parts.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -58,33 +58,33 @@ def _archive_contains(content: bytes, person: Person) -> bool:
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
         return person.occurs_in_text(content.decode("utf-8", "replace"))
     return any(
-        _bytes_contain(member, person)
+        _bytes_contain_person(member, person)
         if member[:4] in (b"PAR1", b"PK\x03\x04")
         else person.occurs_in_row(member.decode("utf-8", "replace"))
         for member in members
     )
 
 
-def _parquet_batches(content: bytes) -> Iterator[pa.RecordBatch]:
+def _read_parquet_batches(content: bytes) -> Iterator[pa.RecordBatch]:
     yield from pq.ParquetFile(pa.BufferReader(content)).iter_batches(_BATCH_ROWS)
 
 
-def _database_batches(path: Path) -> Iterator[pd.DataFrame]:
+def _read_database_batches(path: Path) -> Iterator[pd.DataFrame]:
     with duckdb.connect(str(path), read_only=True) as connection:
         for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
             for batch in connection.sql(f'FROM "{name}"').to_arrow_reader(_BATCH_ROWS):
                 yield batch.to_pandas()
 
 
-def frame_contains(frame: pd.DataFrame, person: Person) -> bool:
+def frame_contains_person(frame: pd.DataFrame, person: Person) -> bool:
     """Return whether a row of a table contains a personal number or the names of the person."""
     texts = frame.select_dtypes(include=["object", "str"])
     if texts.empty:
         return False
-    rows = texts.map(_cell_text).agg(" ".join, axis=1)
+    rows = texts.map(_convert_cell_to_text).agg(" ".join, axis=1)
     return any(person.occurs_in_row(row) for row in rows.unique())
 
 
-def _cell_text(cell: object) -> str:
+def _convert_cell_to_text(cell: object) -> str:
     """Convert a cell to text; bytes are decoded as cp1250."""
     return cell.decode("cp1250", "replace") if isinstance(cell, bytes) else "" if cell is None or cell is pd.NA else str(cell)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harmonia.console import console, count, grid
+from harmonia.console import format_count, make_console, make_table
 from harmonia.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 
@@ -29,20 +29,20 @@ def retention(
     workplace = Workplace.from_paths(None, home, registry_url)
     if not workplace.home.root.is_dir():
         raise HarmoniaError(f"home {workplace.home.root} does not exist: name it with --home")
-    from harmonia.lock import run_lock
-    from harmonia.operations.retention.expired import find_expired, remove, rules
+    from harmonia.lock import lock_home_for_run
+    from harmonia.operations.retention.expired import find_expired_items, read_retention_rules, remove_expired_items
 
-    with run_lock(workplace.home):
-        expired_items = find_expired(workplace, (today or datetime.now(UTC)).date())
+    with lock_home_for_run(workplace.home):
+        expired_items = find_expired_items(workplace, (today or datetime.now(UTC)).date())
         if apply:
-            remove(workplace, expired_items)
+            remove_expired_items(workplace, expired_items)
     by_store = {item.rule.store: item for item in expired_items}
-    table = grid("store", "kept (days)", "counted from", "expired", "bytes", "removed by", right=("kept (days)", "expired", "bytes"))
-    for name, rule in rules().items():
+    table = make_table("store", "kept (days)", "counted from", "expired", "bytes", "removed by", right=("kept (days)", "expired", "bytes"))
+    for name, rule in read_retention_rules().items():
         item = by_store.get(name)
         expired = (str(item.items), f"{item.size:,}") if item else ("–", "–")
         table.add_row(name, "–" if rule.days is None else str(rule.days), rule.counted_from, *expired, rule.removed_by)
-    console(markup=False).print(table)
+    make_console(markup=False).print(table)
     if apply:
         removed = sum(item.items for item in expired_items if item.rule.removed_by == "command")
-        typer.echo(f"Removed {count(removed, 'item')}.")
+        typer.echo(f"Removed {format_count(removed, 'item')}.")

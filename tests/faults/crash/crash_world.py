@@ -34,11 +34,11 @@ import psycopg
 import published_world as published
 from sqlalchemy import create_engine, text
 
-from harmonia.lock import run_lock
+from harmonia.lock import lock_home_for_run
 from pipelines.assets import comparison, landing, linkage, publication
 from pipelines.checks.pipeline_wide import find_damaged_hashes
-from pipelines.definitions import all_assets
-from pipelines.progress import Silence
+from pipelines.definitions import list_assets
+from pipelines.progress import SilentListener
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -115,15 +115,17 @@ def prepare(root: Path, delivered: Path, server: str | None = None, fresh: bool 
     if fresh:
         (root / "base").mkdir()
     else:
-        in_child(lambda: run_everything(world.place("base", before), Silence()) and None)
+        in_child(lambda: run_everything(world.place("base", before), SilentListener()) and None)
     copy(world, "undisturbed")
-    world.moments[True], world.made = in_child(lambda: _counted(world.place("undisturbed"), lambda p: run_everything(p, Silence()).values))
+    world.moments[True], world.made = in_child(
+        lambda: _counted(world.place("undisturbed"), lambda p: run_everything(p, SilentListener()).values)
+    )
     copy(world, "effects")
     edges(world.place("effects"), world.made)  # in this process: what it imports and keeps, no child need do again
     copy(world, "effects")
     for known in (world.moments, world.again):
         known[False], _ = in_child(lambda: _counted(world.place("effects"), lambda p: edges(p, world.made)))
-    world.again[True], _ = in_child(lambda: _counted(world.place("undisturbed"), lambda p: run_everything(p, Silence()).values))
+    world.again[True], _ = in_child(lambda: _counted(world.place("undisturbed"), lambda p: run_everything(p, SilentListener()).values))
     old, new = look(world, "base"), look(world, "undisturbed")
     world.states = {store: (old[store], new[store]) for store in new}
     world.left = set(_names(world.root / "undisturbed"))
@@ -160,14 +162,14 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     place.prepare()
     with (
-        run_lock(place.home),
+        lock_home_for_run(place.home),
         dg.build_asset_context() as context,
         patch.object(publication, "report_evaluations"),
         patch.object(type(context), "run", create=True),
         patch.object(dg.DagsterInstance, "add_run_tags"),
     ):
         made = {**made, "landing": _value(landing.landing(context, place))}
-        for asset in all_assets():
+        for asset in list_assets():
             key = "/".join(asset.key.path)
             if asset in EFFECTS:
                 made = {**made, key: _value(asset(context, **_inputs(asset, made, place)))}
@@ -273,7 +275,7 @@ def _die_at_moments(world: World, home: str, kill: Kill, whole: bool, moments: M
             wanted = 1 + int(float(kill.at) * moments.operations)
             _watch(place.home.root, lambda n: os.kill(os.getpid(), signal.SIGKILL) if n == wanted else None)
         if whole:
-            run_everything(place, Silence())
+            run_everything(place, SilentListener())
         else:
             edges(place, world.made)
     except BaseException as error:  # noqa: BLE001 - the child ends here whatever happens
@@ -338,7 +340,7 @@ def check_readers(world: World, home: str, seen_new: set[str], kill: Kill) -> No
 def recovered(world: World, home: str) -> list[str]:
     """Let a run through on what the kills left; what is wrong afterwards, a line each."""
     try:
-        in_child(lambda: run_everything(world.place(home), Silence()) and None)
+        in_child(lambda: run_everything(world.place(home), SilentListener()) and None)
     except AssertionError as error:
         return [f"the next run failed: {error}"]
     wrong = [f"{store} is not that of an undisturbed run" for store, hash_ in look(world, home).items() if hash_ != world.states[store][1]]

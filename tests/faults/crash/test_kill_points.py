@@ -19,13 +19,13 @@ import sys
 from functools import partial
 from pathlib import Path
 from pipelines.resources import bounded
-from harmonia.atomic_files import write_whole
+from harmonia.atomic_files import write_small_file
 
 folder, worker = Path(sys.argv[1]), sys.argv[2] == "worker"
 if __name__ == "__main__":
-    write = partial(write_whole, content=b"x")
+    write = partial(write_small_file, content=b"x")
     for name in ("a", "b", "c"):
-        bounded.run_one_task(write, folder / name, bounded.Bounds()) if worker else write(folder / name)
+        bounded.run_bounded_task(write, folder / name, bounded.Bounds()) if worker else write(folder / name)
 """
 
 

@@ -89,7 +89,7 @@ def test_what_a_killed_release_left_is_private_and_goes_with_the_next_run_or_rel
         return left
 
     assert (killed() / folder.CONFIDENTIAL).stat().st_mode & 0o077 == 0
-    folder.remove_unfinished(releases)  # as every run does
+    folder.remove_unfinished_releases(releases)  # as every run does
     assert list(releases.iterdir()) == []
     killed()
     folder.write_release(releases / "2014-09-30", files)
@@ -101,10 +101,10 @@ def test_a_run_leaves_a_release_alone_that_is_being_written(tmp_path: Path) -> N
     unfinished.mkdir()
     writing = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(writing, fcntl.LOCK_EX)
-    folder.remove_unfinished(tmp_path)
+    folder.remove_unfinished_releases(tmp_path)
     assert unfinished.is_dir()
     os.close(writing)
-    folder.remove_unfinished(tmp_path)
+    folder.remove_unfinished_releases(tmp_path)
     assert not unfinished.exists()
 
 

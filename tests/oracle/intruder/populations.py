@@ -17,7 +17,7 @@ from benchmarks.disclosure_attack import release_population, simulated_programme
 from benchmarks.disclosure_populations import RELEASES, World
 from tests.oracle.intruder.attack import Cube, Policy, Row, read_cube, read_policy
 from tests.oracle.intruder.score import Truth
-from warehouse.count import cause_meanings
+from warehouse.count import meanings_of_bridge_causes
 from warehouse.releases import cube
 
 POLICY = Path(__file__).parents[3] / "warehouse" / "disclosure" / "disclosure_policy.yaml"
@@ -45,7 +45,7 @@ def the_policy() -> Policy:
 
 def the_causes() -> tuple[str, ...]:
     """As `causes.csv` lists them."""
-    return tuple(str(c) for c in cause_meanings())
+    return tuple(str(c) for c in meanings_of_bridge_causes())
 
 
 def _plain(frame: pd.DataFrame) -> list[Row]:

@@ -20,7 +20,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         period=rows["_period"],
         **classify_offences(rows, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
     )
-    people = builders.persons(
+    people = builders.build_person_records(
         INSTITUTION,
         rows,
         role="suspect",
@@ -35,8 +35,8 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "case_records": [records],
         "person_records": [people],
         "events": [
-            builders.events(INSTITUTION, rows, "reported", "received_on", entity="case", present=rows["_key"].notna()),
-            builders.events(INSTITUTION, rows, "sent", "sent_on", entity="case", present=sent),
+            builders.build_events(INSTITUTION, rows, "reported", "received_on", entity="case", present=rows["_key"].notna()),
+            builders.build_events(INSTITUTION, rows, "sent", "sent_on", entity="case", present=sent),
         ],
-        "references": [builders.references(INSTITUTION, rows, "prosecution_no", kind="prosecution")],
+        "references": [builders.build_references(INSTITUTION, rows, "prosecution_no", kind="prosecution")],
     }

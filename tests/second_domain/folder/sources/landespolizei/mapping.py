@@ -15,14 +15,14 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     """`anzeigen`, `beteiligte` (typed, with status) to rows of the canonical tables."""
     cases, persons = tables["anzeigen"], tables["beteiligte"]
     records = builders.build_key_columns(INSTITUTION, cases).assign(
-        number=builders.own_case_number(cases["Anzeige_Nr"], INSTITUTION),
-        municipality=builders.code_of("municipalities", cases["Gemeinde"]),
+        number=builders.normalise_own_case_numbers(cases["Anzeige_Nr"], INSTITUTION),
+        municipality=builders.find_code("municipalities", cases["Gemeinde"]),
         state=cases["Stand"],
         offence_date=cases["Tattag"],
         period=cases["_period"],
         **classify_offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
     )
-    people = builders.persons(
+    people = builders.build_person_records(
         INSTITUTION,
         persons,
         role=persons["Rolle"],
@@ -37,9 +37,9 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "case_records": [records],
         "person_records": [people],
         "events": [
-            builders.events(INSTITUTION, cases, "reported", "Eingang", entity="case", present=cases["_key"].notna()),
-            builders.events(INSTITUTION, cases, "offence", "Tattag", entity="case"),
-            builders.events(INSTITUTION, cases, "sent", "Abgabe", entity="case", present=sent),
+            builders.build_events(INSTITUTION, cases, "reported", "Eingang", entity="case", present=cases["_key"].notna()),
+            builders.build_events(INSTITUTION, cases, "offence", "Tattag", entity="case"),
+            builders.build_events(INSTITUTION, cases, "sent", "Abgabe", entity="case", present=sent),
         ],
-        "references": [builders.references(INSTITUTION, cases, "Az_StA", kind="ministere_public")],
+        "references": [builders.build_references(INSTITUTION, cases, "Az_StA", kind="ministere_public")],
     }

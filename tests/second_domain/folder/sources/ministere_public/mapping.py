@@ -15,9 +15,9 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     """`dossiers`, `parties`, `infractions` (typed, with status) to rows of the canonical tables. A decision is one of the whole file."""
     files, parties, charges = tables["dossiers"], tables["parties"], tables["infractions"]
     records = builders.build_key_columns(INSTITUTION, files).assign(
-        number=builders.own_case_number(files["numero"], INSTITUTION), state=files["etat"], period=files["_period"]
+        number=builders.normalise_own_case_numbers(files["numero"], INSTITUTION), state=files["etat"], period=files["_period"]
     )
-    people = builders.persons(
+    people = builders.build_person_records(
         INSTITUTION,
         parties,
         role=parties["qualite"],
@@ -37,8 +37,8 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "person_records": [people],
         "charges": [of_parties],
         "events": [
-            builders.events(INSTITUTION, files, "received", "recu", entity="case", present=files["_key"].notna()),
-            builders.events(INSTITUTION, decided, decided["etat"], "decision", entity="case", present=decided["_key"].notna()),
+            builders.build_events(INSTITUTION, files, "received", "recu", entity="case", present=files["_key"].notna()),
+            builders.build_events(INSTITUTION, decided, decided["etat"], "decision", entity="case", present=decided["_key"].notna()),
         ],
-        "references": [builders.references(INSTITUTION, files, "origine", kind="landespolizei")],
+        "references": [builders.build_references(INSTITUTION, files, "origine", kind="landespolizei")],
     }

@@ -15,11 +15,11 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     """`affaires`, `prevenus` (typed, with status) to rows of the canonical tables."""
     files, people = tables["affaires"], tables["prevenus"]
     records = builders.build_key_columns(INSTITUTION, files).assign(
-        number=builders.own_case_number(files["affaire"], INSTITUTION),
-        seat=builders.code_of("seats", files["siege"]),
+        number=builders.normalise_own_case_numbers(files["affaire"], INSTITUTION),
+        seat=builders.find_code("seats", files["siege"]),
         period=files["_period"],
     )
-    persons = builders.persons(
+    persons = builders.build_person_records(
         INSTITUTION, people, role="defendant", given="prenom", surname="nom", born="naissance", sex="sexe", citizenship="pays"
     ).assign(sentence_months=people["mois"])
     charges = builders.build_key_columns(INSTITUTION, people).assign(
@@ -32,10 +32,10 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "person_records": [persons],
         "charges": [charges],
         "events": [
-            builders.events(INSTITUTION, files, "received", "recu", entity="case", present=files["_key"].notna()),
-            builders.events(INSTITUTION, people, "judged", "jugement", entity="person", present=judged, outcome=people["issue"]),
-            builders.events(INSTITUTION, people, "final", "definitif", entity="person", outcome=people["issue"]),
+            builders.build_events(INSTITUTION, files, "received", "recu", entity="case", present=files["_key"].notna()),
+            builders.build_events(INSTITUTION, people, "judged", "jugement", entity="person", present=judged, outcome=people["issue"]),
+            builders.build_events(INSTITUTION, people, "final", "definitif", entity="person", outcome=people["issue"]),
         ],
         "sentences": [builders.build_key_columns(INSTITUTION, imprisoned).assign(kind="imprisonment", months=imprisoned["mois"])],
-        "references": [builders.references(INSTITUTION, files, "renvoi", kind="ministere_public")],
+        "references": [builders.build_references(INSTITUTION, files, "renvoi", kind="ministere_public")],
     }

@@ -19,7 +19,7 @@ import pandas as pd
 from benchmarks.feedback_recall import _FIELDS, Set, classified
 from harmonia.comparison.agreements import make_matrix_allowing_all
 from harmonia.comparison.collect import collect_evidence
-from harmonia.comparison.permitted import RULES, permitted
+from harmonia.comparison.permitted import RULES, select_permitted_evidence
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import DeliveryStore
 
@@ -155,7 +155,7 @@ def report(one: Set, verbose: bool) -> None:
     ids = lake.read_tables(base / "identities")
     deliveries = lake.read_tables(base / "record_status")["deliveries"]
     evidence = collect_evidence(one.canonical, ids["cases"], ids["persons"], deliveries)
-    found = permitted(evidence, make_matrix_allowing_all())
+    found = select_permitted_evidence(evidence, make_matrix_allowing_all())
     defects = classified(one)
     other = defects[(defects["shows"] == "another")].copy()
     other = other[standing(one, other)]

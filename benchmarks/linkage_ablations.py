@@ -61,7 +61,7 @@ def components_only(_: Canonical) -> Iterator[None]:
         kept = pairs.weight > 0
         return cluster.find_connected_components(size, pairs.left[kept], pairs.right[kept])
 
-    with mock.patch.object(cluster, "agglomerate", bare):
+    with mock.patch.object(cluster, "form_clusters_by_agglomeration", bare):
         yield
 
 

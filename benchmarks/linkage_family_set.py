@@ -59,8 +59,8 @@ def main() -> None:
     args = parser.parse_args()
     with (
         mock.patch.object(CaseMaker, "_draw_suspects", _with_brothers(CaseMaker._draw_suspects)),
-        mock.patch.object(PersonMaker, "local", _numberless(PersonMaker.local, args.numberless)),
-        mock.patch.object(PersonMaker, "make_brother", _numberless(PersonMaker.brother, args.numberless)),
+        mock.patch.object(PersonMaker, "make_resident", _numberless(PersonMaker.make_resident, args.numberless)),
+        mock.patch.object(PersonMaker, "make_brother", _numberless(PersonMaker.make_brother, args.numberless)),
     ):
         print(simulate(args.out, seed=args.seed, start=2013, years=2, cases_per_year=100, noise=args.noise))
 

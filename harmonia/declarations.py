@@ -36,6 +36,7 @@ def check_declarations() -> None:
     check_domain()
     counts_only = {name for name in institutions() if not load(name).has_records}
     check_coverage(counts_only | {name for one in catalogue().values() for name in one.institutions})
+    check_counts_in(tuple(catalogue()))
     check_returns()
 
 
@@ -85,6 +86,16 @@ def check_coverage(counted: Collection[str]) -> None:
         if name not in counted:
             remedy = "list indicators under `counts_in` in its contract, add it to the indicator files, or remove its folder"
             raise DeclarationError(f"sources/{name}: no indicator counts it: {remedy}")
+
+
+def check_counts_in(known: Collection[str]) -> None:
+    """Raise `DeclarationError` if a contract names an indicator under `counts_in` that is not in `known`."""
+    from sources import contract
+
+    for name in contract.institutions():
+        if unknown := [code for code in contract.load(name).counts_in if code not in known]:
+            remedy = f"it must be an indicator: one of {', '.join(known)}"
+            raise make_value_error(contract.folder_by_institution()[name] / "contract.yaml", "counts_in", unknown[0], remedy)
 
 
 def check_returns() -> None:

@@ -74,12 +74,16 @@ def remove_confidential_events(events: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Column:
-    """One canonical column: its name, kind and meaning, and whether it may contain personal data."""
+    """One canonical column: its name, kind and meaning, and whether it may contain personal data.
+
+    values: the closed list of its values; empty if every value is permitted. Null is always permitted.
+    """
 
     name: str
     kind: Kind
     meaning: str
     personal: bool = False
+    values: tuple[str, ...] = ()
 
 
 def _add_key_columns(extra: list[Column]) -> tuple[Column, ...]:
@@ -99,7 +103,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("number", "text", "own case number in normal form (see harmonise.numbers)"),
             Column("seat", "text", "seat of court, prosecution or police region, a code of schemas/codes/seats.csv"),
             Column("municipality", "text", "municipality of the offence, a code of schemas/codes/municipalities.csv"),
-            Column("state", "text", f"one of {', '.join(CASE_STATES)}"),
+            Column("state", "text", f"one of {', '.join(CASE_STATES)}", values=CASE_STATES),
             Column("source", "text", "prosecution: who sent it: police, inspectorate, other"),
             Column("merged_into", "text", "number, in normal form, of the case of the same institution into which this one was merged"),
             Column("former_number", "text", "number, in normal form, that the case had at the same institution before this record"),
@@ -116,8 +120,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "person_records": _add_key_columns(
         [
             Column("place", "text", "position in the case's list if the key contains it; null if a key stays with its person"),
-            Column("role", "text", f"one of {', '.join(ROLES)}"),
-            Column("kind", "text", f"one of {', '.join(PERSON_KINDS)}"),
+            Column("role", "text", f"one of {', '.join(ROLES)}", values=ROLES),
+            Column("kind", "text", f"one of {', '.join(PERSON_KINDS)}", values=PERSON_KINDS),
             Column("given_name", "text", "as delivered; null if the source has one field", personal=True),
             Column("surname", "text", "as delivered; null if the source has one field", personal=True),
             Column("full_name", "text", "given name and surname, or the one field, as delivered", personal=True),
@@ -132,8 +136,13 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("birth_year", "int", "year of birth", personal=True),
             Column("birth_precision", "text", "day, year (also 1 January), or null"),
             Column("birth_stated", "date", "the day as delivered if it is possible, also 1 January: the age as reported", personal=True),
-            Column("age_class", "text", f"{', '.join(AGE_CLASSES)}, as delivered in place of a birth date; or null"),
-            Column("sex", "text", "male, female, or null"),
+            Column(
+                "age_class",
+                "text",
+                f"{', '.join(AGE_CLASSES)}, as delivered in place of a birth date; or null",
+                values=(*AGE_CLASSES, "unknown"),
+            ),
+            Column("sex", "text", "male, female, or null", values=SEXES),
             Column("citizenship", "text", "ISO 3166-1 alpha-3 with XKX; XXF: foreign, country unknown; or null"),
             Column("municipality", "text", "of residence, code"),
             Column("birthplace", "text", "skeleton of the birth place", personal=True),
@@ -159,7 +168,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "events": _add_key_columns(
         [
             Column("entity", "text", "case or person: what record_key names"),
-            Column("event", "text", f"one of {', '.join(EVENTS)}"),
+            Column("event", "text", f"one of {', '.join(EVENTS)}", values=EVENTS),
             Column("date", "date", "as delivered, the 15th if only the month was; null if unreadable or impossible"),
             Column("date_precision", "text", "day or month; null if no date was delivered"),
             Column("unreadable", "bool", "the delivered value is not a date (31.02., text)"),

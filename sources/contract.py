@@ -7,6 +7,7 @@ file (`sources/readers`), validating a value (`pipelines/validation`).
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Mapping
@@ -38,6 +39,15 @@ _CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is a typing erro
 _MOST_DUE_DAYS: Mapping[Cadence, int] = {"monthly": 25, "quarterly": 80, "half_yearly": 170, "yearly": 350}
 DateFormat = Literal["dmy", "dmy/", "dmy-", "iso", "utc"]
 _Share = Annotated[float, Field(ge=0, le=1)]
+
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "delimited": ("encoding", "delimiter", "line_end", "header_row", "total", "earlier"),
+    "workbook": ("sheet", "sheets", "header_row", "total", "earlier"),
+    "xml": ("encoding", "namespace", "root", "declared", "elements"),
+    "json": ("encoding", "declared", "keys"),
+    "database": ("schema",),
+}
+"""The keys under `options` of a file, by its reader; `origin` for every reader."""
 
 TYPES = (
     "text",  # anything
@@ -356,6 +366,8 @@ def _check_contract(contract: Contract, path: Path) -> None:
         raise make_value_error(path, "cited_as", OTHER, "this kind is reserved for numbers of no institution: choose another")
     if odd := sorted(set(contract.tolerances) - set(DIMENSIONS)):
         raise make_value_error(path, "tolerances", odd[0], f"it must be one of {', '.join(DIMENSIONS)}")
+    for file in contract.files:
+        _check_options(file, path)
     read_by = [table for file in contract.files for table in file.tables]
     for name in dict.fromkeys([*read_by, *contract.tables]):
         if name not in contract.tables:
@@ -380,6 +392,18 @@ def _check_contract(contract: Contract, path: Path) -> None:
         raise make_value_error(path, "compared", odd[0], "it must be a column of a table")
     if contract.units:
         _check_units(contract.units, contract.tables, path)
+
+
+def _check_options(file: FileSpec, path: Path) -> None:
+    key, known = f"files.{file.name}.options", (*OPTIONS[file.reader], "origin")
+    if odd := sorted(set(file.options) - set(known)):
+        raise make_value_error(path, key, odd[0], f"the reader {file.reader} knows only {', '.join(known)}")
+    encoding = file.options.get("encoding", "utf-8")
+    try:
+        codecs.lookup(encoding)
+    except (LookupError, TypeError):
+        remedy = "it must be a name that Python knows, such as utf-8 or windows-1250"
+        raise make_value_error(path, f"{key}.encoding", encoding, remedy) from None
 
 
 def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) -> None:

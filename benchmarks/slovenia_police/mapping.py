@@ -35,7 +35,6 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         number="nameless",
         sex="sex",
         citizenship="citizenship",
-        place="place",
     )
     age = persons["age_class"].str.extract(r"^(\d+) (?:DO +(\d+)|IN)", expand=True).astype("Float64")
     born = (year - ((age[0] + age[1].fillna(LAST_AGE)) // 2)).astype("Int64")

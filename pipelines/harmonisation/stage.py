@@ -1,6 +1,6 @@
 """The stage `harmonise`: it takes validated tables with record status, and returns canonical tables.
 
-Belongs here: calling the institution's mapping, nothing else.
+Belongs here: calling the institution's mapping, and checking the closed lists of values. Nothing else.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from importlib import import_module
 
 import pandas as pd
 
+from harmonia.errors import HarmoniaError
 from schemas.canonical import TABLES, conform
+from schemas.yaml_declarations import display_path
+from sources.contract import folder_by_institution, load
 
 Canonical = dict[str, pd.DataFrame]
 
@@ -18,7 +21,27 @@ Canonical = dict[str, pd.DataFrame]
 def harmonise(institution: str, tables: Mapping[str, pd.DataFrame]) -> Canonical:
     """Return the canonical tables of one institution. tables: its validated tables, with records of every status (`_status`)."""
     mapped = import_module(f"sources.{institution}.mapping").to_canonical(dict(tables))
-    return {name: conform_frames(name, mapped.get(name, [])) for name in TABLES}
+    canonical = {name: conform_frames(name, mapped.get(name, [])) for name in TABLES}
+    for name, frame in canonical.items():
+        _require_known_values(institution, name, frame)
+    return canonical
+
+
+def _require_known_values(institution: str, name: str, frame: pd.DataFrame) -> None:
+    """Raise `HarmoniaError` if a column of the canonical table `name` contains a value that is not in the closed list of the column.
+
+    Such rows would be in no figure, without notice. The error shows the value only if the contract declares it: another value could be
+    personal data.
+    """
+    for column in TABLES[name]:
+        unknown = sorted(set(frame[column.name].dropna().unique()) - set(column.values)) if column.values else []
+        if unknown:
+            declared = {value for table in load(institution).tables.values() for spec in table.columns for value in spec.meanings}
+            shown = next((repr(value) for value in unknown if value in declared), "a value that the contract does not declare")
+            raise HarmoniaError(
+                f"{institution}: {name}.{column.name} is {shown}: it must be one of {', '.join(column.values)}; "
+                f"correct the codes in {display_path(folder_by_institution()[institution] / 'contract.yaml')}, or mapping.py beside it"
+            )
 
 
 def conform_frames(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -369,12 +369,12 @@ def test_a_link_that_takes_a_files_place_is_not_followed(world: PullWorld) -> No
     source = Share(kind="share", path=world.there)
     target = world.there / "2013-Q2" / "rastet.csv"
     with source.connect({}) as remote:
-        (entry,) = [one for one in remote.entries("2013-Q2") if one.name == "rastet.csv"]
+        (entry,) = [one for one in remote.list_entries("2013-Q2") if one.name == "rastet.csv"]
         assert entry.kind == "file"
         target.unlink()
         target.symlink_to("/etc/passwd")
         with pytest.raises(PullError, match="a link took its place"):
-            next(remote.chunks("2013-Q2/rastet.csv"))
+            next(remote.read_chunks("2013-Q2/rastet.csv"))
 
 
 def test_files_of_a_flat_layout_are_grouped_by_delivery(world: PullWorld) -> None:

@@ -56,7 +56,7 @@ def _pairs(place: Workplace, size: int) -> pd.DataFrame:
     """The pairs nearest to doubt, half of them joined and half of them refused, with the verdict against the machine."""
     registry = open_home_registry(place)
     try:
-        pairs = last_published_run(place.home, registry).decisions()
+        pairs = last_published_run(place.home, registry).read_decisions()
     finally:
         registry.close()
     pairs = pairs.assign(verdict=pairs["decision"].map({"joined": "different", "refused": "same"}), doubt=pairs["weight"].abs())

@@ -36,7 +36,7 @@ def _undecided(world: World) -> Iterator[None]:
 def _queue(steward: str = "steward@demo.invalid") -> pd.DataFrame:
     from portal.steward.desk import current_desk
 
-    return current_desk().queue(steward)
+    return current_desk().list_queue(steward)
 
 
 def _judgements() -> list[tuple[str, str, str]]:

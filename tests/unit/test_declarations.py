@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,14 @@ KEY = ("tables", "rastet", "columns", "Nr_rastit")
             at("files", value=[{"name": "rastet.csv", "reader": "delimited", "tables": ["rastet"]}]),
             r"tables\.personat is 0: that many files",
         ),
+        (
+            at("files", value=[{"name": "r.csv", "reader": "delimited", "tables": ["rastet", "personat"], "options": {"headr": 1}}]),
+            r"files\.r\.csv\.options is 'headr': the reader delimited knows only encoding",
+        ),
+        (
+            at("files", value=[{"name": "r.csv", "reader": "delimited", "tables": ["rastet", "personat"], "options": {"encoding": "cp9"}}]),
+            r"options\.encoding is 'cp9': it must be a name that Python knows",
+        ),
         (at("compared", value={"number": "Nr"}), "compared is 'Nr': it must be a column of a table"),
         (at("units", "table", value="stacionet"), r"units\.table is 'stacionet'"),
         (at("tables", "personat", "header", value="perhaps"), r"tables\.personat\.header is 'perhaps'"),
@@ -99,6 +108,15 @@ def test_a_contract_that_says_what_it_cannot(tmp_path: Path, change: Callable[[d
         contract.read_contract(path)
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
+
+
+def test_an_indicator_that_does_not_exist_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = contract.load
+    monkeypatch.setattr(contract, "load", lambda name: replace(loaded(name), counts_in=("cases_registerd",)))
+    with pytest.raises(
+        HarmoniaError, match=r"contract\.yaml: counts_in is 'cases_registerd': it must be an indicator: one of cases_registered"
+    ):
+        declarations.check_counts_in(["cases_registered"])
 
 
 @pytest.mark.parametrize(("text", "said"), [("a: [", "line 2: is not YAML"), ("- a", "a contract is a mapping"), ("", "the file is None")])

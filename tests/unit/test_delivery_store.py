@@ -16,7 +16,7 @@ def _rows(delivery: str, *values: str) -> dict[str, pd.DataFrame]:
 
 
 def _values(folder: Path) -> list[str]:
-    return DeliveryStore(folder).load()["cases"]["value"].tolist()
+    return DeliveryStore(folder).load_frames()["cases"]["value"].tolist()
 
 
 def test_deliveries_are_loaded_in_the_order_of_the_deliveries(tmp_path: Path) -> None:
@@ -69,10 +69,10 @@ def test_a_frame_comes_back_as_it_lies_in_the_same_order(tmp_path: Path) -> None
     store.add_outputs({"2012-Q2": "k"}, {"cases": _rows("2012-Q2", "b", "c")["cases"].assign(more="m")})
     store.add_outputs({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
     store.set_current_outputs({"2012-Q1": "k", "2012-Q2": "k"})
-    found = DeliveryStore(tmp_path / "s").table("cases")
+    found = DeliveryStore(tmp_path / "s").load_table("cases")
     assert found is not None
     assert found.to_pydict() == {"value": ["a", "b", "c"], "more": [None, "m", "m"]}
-    assert DeliveryStore(tmp_path / "nothing").table("cases") is None
+    assert DeliveryStore(tmp_path / "nothing").load_table("cases") is None
 
 
 def test_a_lake_that_lost_a_folder_says_so(tmp_path: Path) -> None:

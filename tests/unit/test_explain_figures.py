@@ -156,7 +156,7 @@ def test_records_that_do_not_add_up_are_never_shown(home: Home, monkeypatch: pyt
     with open_home(Workplace.from_paths(None, home.root)) as published:
         figure = parse_figure(published, "cases_registered 2013-Q1")
         rows = published.read_indicator_rows("cases_registered").iloc[1:]  # a lake of another run
-        monkeypatch.setattr(published, "indicator_rows", lambda _: rows)
+        monkeypatch.setattr(published, "read_indicator_rows", lambda _: rows)
         with pytest.raises(HarmoniaError, match="different runs"):
             explain_figure(published, figure, names=False)
 
@@ -166,7 +166,7 @@ def test_the_order_of_records_does_not_depend_on_the_order_in_the_lake(home: Hom
         figure = parse_figure(published, "cases_registered 2013-Q1")
         document = explain_figure(published, figure, names=False)
         rows = published.read_indicator_rows("cases_registered")
-        monkeypatch.setattr(published, "indicator_rows", lambda _: rows.iloc[::-1].reset_index(drop=True))
+        monkeypatch.setattr(published, "read_indicator_rows", lambda _: rows.iloc[::-1].reset_index(drop=True))
         assert explain_figure(published, figure, names=False) == document
     units = next(section.blocks[0] for section in document.sections if section.title == "The units counted")
     records = [row[-1][0] for row in units.rows]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pandas as pd
 import pytest
 from judging_world import canonical
 
+from harmonia.errors import HarmoniaError
 from schemas.canonical import TABLES
 from sources import contract
 
@@ -24,6 +27,24 @@ def test_an_empty_institution_gives_empty_tables_of_the_declared_form(institutio
     tables = canonical(institution, {})
     assert set(tables) == set(TABLES)
     assert all(list(tables[name].columns) == [c.name for c in columns] for name, columns in TABLES.items())
+
+
+def test_a_code_with_an_unknown_meaning_is_refused(monkeypatch):
+    mapping = importlib.import_module("sources.prosecution.mapping")
+    mapped = mapping.to_canonical
+    with_state = {"value": "sent"}
+
+    def with_other_state(tables):
+        tables_out = mapped(tables)
+        tables_out["case_records"] = [frame.assign(state=with_state["value"]) for frame in tables_out["case_records"]]
+        return tables_out
+
+    monkeypatch.setattr(mapping, "to_canonical", with_other_state)
+    canonical("prosecution", {"2013-Q2": {"lenda": [CASE]}})
+    with_state["value"] = "Filan Fisteku"
+    with pytest.raises(HarmoniaError, match=r"case_records\.state is a value that the contract does not declare") as error:
+        canonical("prosecution", {"2013-Q2": {"lenda": [CASE]}})
+    assert "Filan" not in str(error.value)
 
 
 def test_police_cases_and_people():

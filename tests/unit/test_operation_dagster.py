@@ -77,7 +77,7 @@ def test_assets_that_write_share_one_slot(tmp_path):
 def test_a_delivery_is_due_when_its_contract_says(institution):
     policy = delivery_tolerances.make_freshness_policy(institution)
     monthly = institution == "social_work"
-    assert policy.make_deadline_cron == ("0 0 11 1,2,3,4,5,6,7,8,9,10,11,12 *" if monthly else "0 0 16 1,4,7,10 *")
+    assert policy.deadline_cron == ("0 0 11 1,2,3,4,5,6,7,8,9,10,11,12 *" if monthly else "0 0 16 1,4,7,10 *")
     assert policy.lower_bound_delta.days == (10 if monthly else 15)
 
 

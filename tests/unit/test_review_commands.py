@@ -58,7 +58,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 
 def a_pair(home: Path, entity: str = "person") -> str:
-    decisions = PublishedRun(Home(home), 1, "").decisions()
+    decisions = PublishedRun(Home(home), 1, "").read_decisions()
     return str(decisions.loc[decisions["entity"] == entity, "pair"].iloc[0])
 
 
@@ -197,7 +197,7 @@ def test_judgements_given_with_the_weight_in_view_label_no_sample(typed, home):
 
 
 def test_judgements_hold_in_the_next_run_and_those_after(typed, home):
-    decisions = PublishedRun(Home(home), 1, "").decisions()
+    decisions = PublishedRun(Home(home), 1, "").read_decisions()
     joined = decisions[(decisions["entity"] == "person") & (decisions["decision"] == "joined")].iloc[0]
     typed("decide", joined["pair"], "different", "--why", "two men", "--home", home, by="Ana")
     for _ in range(2):

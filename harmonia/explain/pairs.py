@@ -46,26 +46,32 @@ def _explain_persons(home: PublishedHome, keys: tuple[Key, Key], *, names: bool)
         summary = [_write_verdict("person", joined, w.total), *_write_reason(home, w, keys, joined)]
         chart = links.make_person_waterfall(w, "From prior odds to the decision", format_odds(w.total), names=names)
         weights = [Section("Field by field", [_make_field_table(w, names=names), *_make_last_run_notice(home, w)], _BITS_NOTE, [chart])]
-    sections = [
-        Section("The two records", [make_record_table(load_records(home, "person", list(keys)), labels, names=names)]),
-        *weights,
-        Section("Judgements", links.make_judgement_table(home, "person", list(keys), labels)),
-    ]
-    return Explanation(
-        "Are these one person?",
-        facts,
-        summary,
-        sections,
-        names,
-        write_source_note(home, names=names),
-        " ".join(":".join(key) for key in keys),
-    )
+    records = Section("The two records", [make_record_table(load_records(home, "person", list(keys)), labels, names=names)])
+    return _make_pair_explanation(home, "person", keys, facts, summary, [records, *weights], names=names)
 
 
 _BITS_NOTE = (
     "Bits: +1 doubles the odds, −1 halves them. Above zero one person is more likely; groups are joined best first while their weight "
     "is above zero."
 )
+
+
+def _make_pair_explanation(
+    home: PublishedHome,
+    kind: Kind,
+    keys: tuple[Key, Key],
+    facts: Sequence[tuple[str, str]],
+    summary: Sequence[Text],
+    sections: Sequence[Section],
+    *,
+    names: bool,
+) -> Explanation:
+    """Make the explanation of a pair from its parts, and add the judgements on the two records."""
+    labels = dict(zip(keys, "AB", strict=True))
+    judgements = Section("Judgements", links.make_judgement_table(home, kind, list(keys), labels))
+    subject = " ".join(":".join(key) for key in keys)
+    sources = write_source_note(home, names=names)
+    return Explanation(f"Are these one {kind}?", facts, summary, [*sections, judgements], names, sources, subject)
 
 
 def _write_verdict(kind: Kind, joined: bool, weight: float) -> Text:
@@ -151,20 +157,8 @@ def _explain_cases(home: PublishedHome, keys: tuple[Key, Key], *, names: bool) -
             summary.append(Text(f"Why not: {why}.", "notice"))
         chart = make_case_waterfall(stored, "From prior odds to the decision")
         weights = [Section("Evidence for and against", [_make_evidence_table(stored)], _BITS_NOTE.replace("person", "case"), [chart])]
-    sections = [
-        Section("The two files", [make_file_table(load_records(home, "case", list(keys)), labels)]),
-        *weights,
-        Section("Judgements", links.make_judgement_table(home, "case", list(keys), labels)),
-    ]
-    return Explanation(
-        "Are these one case?",
-        facts,
-        summary,
-        sections,
-        names,
-        write_source_note(home, names=names),
-        " ".join(":".join(key) for key in keys),
-    )
+    records = Section("The two files", [make_file_table(load_records(home, "case", list(keys)), labels)])
+    return _make_pair_explanation(home, "case", keys, facts, summary, [records, *weights], names=names)
 
 
 def _make_evidence_table(d: PairDecision) -> Table:

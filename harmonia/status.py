@@ -64,6 +64,7 @@ def list_delivery_states(
     """List the state of every delivery of every institution, also of periods without a delivery.
 
     The periods range from the first to the last day that any institution delivered; later ones are included if they end before `until`.
+    Periods for which an institution neither had to deliver nor did are left out.
 
     Returns one row for each version of a delivery, and one for each period without a delivery: institution, period, delivery (null if there
     is none), state of the version, period_state (state of the period), detail (text). The states are those of
@@ -95,7 +96,7 @@ def list_delivery_states(
             versions = versions_by_period.get((institution, period), [])
             if versions:
                 rows += _make_rows_of_period(institution, versions, _describe_lateness(versions, due, ledger_begin, ledger_rows))
-            else:
+            elif declared.is_delivery_due(period):
                 state, verb = (completeness_states.MISSING, "was due") if due < today else (EXPECTED, "is due")
                 rows.append((institution, period, None, state, state, f"{verb} on {due}"))
     return pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype("str")

@@ -82,10 +82,13 @@ def _list_institution_folders() -> list[str]:
 def _extract_safe_message(error: BaseException) -> str:
     """Return the message of an exception if it cannot contain data; otherwise return an empty text.
 
-    A message about a missing argument, or about a column that a contract names, cannot contain data.
+    A message about a missing argument, about a name that the failing line of the program contains, or about a column that a contract names
+    cannot contain data.
     """
     if isinstance(error, TypeError) and _WRONG_CALL.match(str(error)):
         return f" ({error})"
+    if (name := _find_name_of_error(error)) and _is_in_failing_lines(error, name):
+        return f" ({name!r})"
     if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
         from sources.contract import institutions, load
 
@@ -93,6 +96,19 @@ def _extract_safe_message(error: BaseException) -> str:
         if error.args[0].partition(":")[0] in {column.name for table in tables for column in table.columns}:
             return f" ({error.args[0]!r})"
     return ""
+
+
+def _find_name_of_error(error: BaseException) -> str | None:
+    """Return the name that does not exist: an attribute, a variable or a key."""
+    if isinstance(error, AttributeError | NameError):
+        return error.name
+    return error.args[0] if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str) else None
+
+
+def _is_in_failing_lines(error: BaseException, name: str) -> bool:
+    """Return whether a line of the program on the call stack contains a name. Then the name is the programmer's, and no data."""
+    pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    return any(pattern.search(frame.line or "") for frame in traceback.extract_tb(error.__traceback__))
 
 
 @contextmanager

@@ -37,7 +37,7 @@ _PARTS = ("contract.yaml", "reader.py", "mapping.py")  # files that an instituti
 OTHER = "other"  # kind of a number that belongs to no institution
 _CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is a typing error
 _MOST_DUE_DAYS: Mapping[Cadence, int] = {"monthly": 25, "quarterly": 80, "half_yearly": 170, "yearly": 350}
-DateFormat = Literal["dmy", "dmy/", "dmy-", "iso", "utc"]
+DateFormat = Literal["dmy", "dmy/", "dmy-", "iso", "utc", "year"]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -121,7 +121,8 @@ class ColumnSpec:
     prefixes: Mapping[str, str] = field(default_factory=dict)  # "Bashkuar me" -> canonical value, rest is an argument
     pattern: str | None = None  # what a readable key looks like
     former: str | None = None  # of a number: pattern of the note with the number that the same case had before (group 1)
-    # of dates: dmy (dd.mm.yyyy), dmy/ (dd/mm/yyyy), dmy- (dd-mm-yyyy), iso, or utc (a moment; the day is that of the country)
+    # of dates: dmy (dd.mm.yyyy), dmy/ (dd/mm/yyyy), dmy- (dd-mm-yyyy), iso, utc (a moment; the day is that of the country), or year (only
+    # the year is delivered)
     format: DateFormat = "dmy"
     year_only: bool = False
     month_only: bool = False
@@ -130,6 +131,12 @@ class ColumnSpec:
     not_before: str | None = None  # column of the case's row: this date cannot be earlier …
     not_before_days: int = 0  # … by more than this number of days
     event: bool = False  # the date of an event inside the delivered history (not after the delivered period, in order)
+
+    @property
+    def describes_natural_person(self) -> bool:
+        """Whether legal persons have no such value: parts of a name, personal data, citizenship, sex, age class."""
+        of_person = self.type in ("name", "personal_number", "country") or self.personal
+        return of_person or (bool(self.meanings) and set(self.meanings) <= {*canonical.SEXES, *canonical.AGE_CLASSES})
 
     @property
     def meanings(self) -> tuple[str, ...]:
@@ -283,6 +290,8 @@ class Contract:
     one_file_a_case: bool = False  # two files of one case with a person in common are an error and are reported to it
     deals_with_victims: bool = False  # agreements may let it receive and give data on victims
     tells_nothing_to: tuple[str, ...] = ()  # institutions that learn nothing about its records unless a clause allows it
+    delivers_from: date | None = None  # no delivery is due for periods that end before this day; null: due for every period
+    delivers_until: date | None = None  # no delivery is due for periods that begin after this day; null: no end is known
     answer_days: Annotated[int, Field(ge=1, le=365)] = 30  # from receipt, to answer the findings
     roles: tuple[str, ...] = ()  # the roles of its persons, where no column states them and they are not of accused persons
     shared_persons: tuple[SharedPersons, ...] = ()  # reconciliation steps with others, by person
@@ -295,6 +304,11 @@ class Contract:
     def has_records(self) -> bool:
         """Whether the institution delivers records, and not only counts."""
         return any(table.entity for table in self.tables.values())
+
+    def is_delivery_due(self, period: str) -> bool:
+        """Return whether the institution has to deliver for a period, by `delivers_from` and `delivers_until`."""
+        first, last = self.delivers_from or date.min, self.delivers_until or date.max
+        return periods.last_day(period) >= first and periods.first_day(period) <= last
 
     @property
     def person_key_extends_case_key(self) -> bool:
@@ -356,6 +370,8 @@ def _check_contract(contract: Contract, path: Path) -> None:
     """Check that the parts of a contract are consistent. Raises `DeclarationError`."""
     if contract.due_days > (most := _MOST_DUE_DAYS[contract.cadence]):
         raise make_value_error(path, "due_days", contract.due_days, f"it must be less than or equal to {most}")
+    if contract.delivers_from and contract.delivers_until and contract.delivers_from > contract.delivers_until:
+        raise make_value_error(path, "delivers_until", str(contract.delivers_until), "it must not be earlier than delivers_from")
     if contract.stage not in domain.stages():
         raise make_value_error(path, "stage", contract.stage, f"it must be one of {', '.join(domain.stages())}, the stages of the domain")
     if contract.institution != path.parent.name:

@@ -15,7 +15,7 @@ from harmonia.reports.document import SUPPRESSED_MARK, Cell, Chart, Document, Se
 from harmonia.reports.figures import PublishedFigures
 from harmonia.reports.texts import ReportTexts
 from schemas.topic import topic
-from sources.completeness_states import COMPLETE, MISSING, PARTIAL
+from sources.completeness_states import COMPLETE, PARTIAL
 from warehouse.indicators import indicators
 from warehouse.releases.reading import Release, status_text
 
@@ -207,7 +207,8 @@ def _make_coverage_section(figures: PublishedFigures, period: str) -> Section:
     signature: dict[Any, Any] = by_quarter["signature"].to_dict() if "signature" in by_quarter else {}
     rows = []
     for institution in coverage["institution"].drop_duplicates():
-        states = [texts.describe_state(str(state.get((institution, q), MISSING)), signature.get((institution, q))) for q in quarters]
+        pairs = [(institution, quarter) for quarter in quarters]
+        states = [texts.describe_state(str(state[pair]), signature.get(pair)) if pair in state else "–" for pair in pairs]
         rows.append([Cell(texts.format_institution(institution), number=False), *(Cell(s, number=False) for s in states)])
     table = Table(texts("sections", "coverage"), [texts("columns", "institution"), *quarters], rows)
     return Section("coverage", texts("sections", "coverage"), [texts("intro", "coverage")], [table])

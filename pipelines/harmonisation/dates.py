@@ -66,9 +66,9 @@ def parse_dates(
 ) -> pd.DataFrame:
     """Read a date from each text. No text makes this raise an error.
 
-    text: null or empty if nothing was delivered. format: the agreed form (`utc`: a moment, whose day in the country counts). year_only: a
-    year alone is permitted. month_only: a month and a year are permitted. latest: the end of the delivered period; a two-digit year is in
-    the last century in which the date is not after it.
+    text: null or empty if nothing was delivered. format: the agreed form (`utc`: a moment, whose day in the country counts; `year`: a year
+    alone). year_only: a year alone is permitted. month_only: a month and a year are permitted. latest: the end of the delivered period; a
+    two-digit year is in the last century in which the date is not after it.
 
     Columns of the result, on the index of `text`: `date` (datetime64[s]), in the middle of the month (`MIDDLE_OF_MONTH`) if only a month is
     given and permitted; `year`, also if the day is impossible or missing; `precision` (`day`; `month` or `year` if only these are given and
@@ -101,7 +101,7 @@ def _parse_date(text: str, agreed: str, year_only: bool, month_only: bool, lates
         as_agreed = match[2] == SEPARATORS.get(agreed)
         return _read_day(match[4], match[3], match[1], None if as_agreed else "other_format", latest)
     if match := _YEAR.fullmatch(value):
-        return (None, int(match[1]), "year", None) if year_only else (None, int(match[1]), None, "not_permitted_year")
+        return (None, int(match[1]), "year", None) if year_only or agreed == "year" else (None, int(match[1]), None, "not_permitted_year")
     if month_only and (match := _MONTH_YEAR.fullmatch(value)):
         return _read_month(match, agreed)
     if match := _YEAR_FIRST.fullmatch(value):

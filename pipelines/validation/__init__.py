@@ -181,6 +181,8 @@ def _parse_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list
         columns |= parsed.columns
         columns[f"{column.name}:text"] = text
         hits.extend(cells.find_broken_rules(column.name, parsed))
+    if spec.person_kind:
+        hits = _drop_hits_of_legal_persons(spec, hits, columns[spec.person_kind] == "legal")
     extra = {c: raw[c] for c in raw.columns if c not in columns and not c.startswith("_")}
     position: dict[str, pd.Series] = {"_file": raw["_file"].astype("str"), "_part": raw["_part"].astype("str")}
     position |= {c: raw[c].astype("Int64") for c in ("_line", "_row", "_parent")}
@@ -189,6 +191,19 @@ def _parse_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list
     content = raw[[c for c in raw.columns if not c.startswith("_")]].fillna("")
     frame["_content"] = pd.util.hash_pandas_object(content, index=False) if len(raw) else pd.Series(dtype="uint64")
     return frame, hits
+
+
+def _drop_hits_of_legal_persons(spec: TableSpec, hits: list[Hit], legal: pd.Series) -> list[Hit]:
+    """Drop the findings that say what is unusual of a natural person only: an empty cell, and the spelling of a name.
+
+    legal: whether the person of each row is a legal one.
+    """
+    columns = {column.name for column in spec.columns if column.describes_natural_person}
+    rules = ("cell-empty", "cell-name-initial", "cell-name-capitals", "cell-name-several")
+    kept = [
+        (rule, column, index[~legal[index].to_numpy()] if column in columns and rule in rules else index) for rule, column, index in hits
+    ]
+    return [hit for hit in kept if len(hit[2])]
 
 
 def _split_valid_rows(

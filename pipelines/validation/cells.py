@@ -173,7 +173,7 @@ def _parse_date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typ
         "cell-date-unreadable": problem.isin(["unreadable", "not_permitted_year"]),
         "cell-date-two-digit-year": problem == "two_digit_year",
         "cell-date-other-format": (problem == "other_format") | timed,
-        "cell-date-year-only": (parsed["precision"] == "year") & problem.isna(),
+        "cell-date-year-only": (parsed["precision"] == "year") & problem.isna() & (spec.format != "year"),
         "cell-birth-date-first-of-january": first & (parsed["precision"] == "day"),
     }
     return TypedColumn(

@@ -78,6 +78,15 @@ def test_legal_persons_count_in_no_indicator_of_persons(warehouse: Path) -> None
 
 
 @pytest.mark.slow
+def test_what_only_natural_persons_have_is_not_asked_of_legal_ones(warehouse: Path) -> None:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        found = connection.execute("SELECT DISTINCT field, record_key FROM findings WHERE rule = 'cell-empty'").fetchall()
+    assert ("personal_no", "KF-1/2013") in found
+    assert ("article", "KF-3/2013") not in found
+    assert not {key for field, key in found if field in ("personal_no", "sex", "citizenship")} & {"KF-3/2013"}
+
+
+@pytest.mark.slow
 def test_an_age_class_is_the_age_group_where_no_birth_date_is_known(warehouse: Path) -> None:
     assert figure(warehouse, "suspects_registered", age_group="child") == (2, 2)
     assert figure(warehouse, "suspects_registered", age_group="adult") == (2, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pandas as pd
 import pytest
@@ -75,6 +76,25 @@ def test_a_quarter_is_covered_by_the_periods_of_the_cadence(
     assert {"2013", "2013-Q2"} <= set(published_periods(frame))
     assert (state(frame, "courts", "2013-Q2"), state(frame, "courts", "2013")) == states
     assert state(frame, "police", "2013-Q2") == "complete"
+
+
+def test_a_delivery_that_was_not_due_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = {name: contract.load(name) for name in contract.institutions()}
+    declared["inspectorate"] = replace(declared["inspectorate"], delivers_from=date(2013, 5, 1), delivers_until=date(2013, 9, 30))
+    monkeypatch.setattr(contract, "load", declared.__getitem__)
+    quarters = [("police", f"2013-Q{q}", 1, "complete") for q in (1, 2, 3, 4)]
+    frame = deliveries(*quarters, ("police", "2012-Q4", 1, "complete"), ("inspectorate", "2013-Q2", 1, "complete"))
+    covered = period_coverage(frame)
+    own = covered[covered["institution"] == "inspectorate"]
+    assert own[["period", "state"]].to_numpy().tolist() == [["2013", "partial"], ["2013-Q2", "complete"], ["2013-Q3", "missing"]]
+    found = incomplete_deliveries(dict(indicators()), covered, published_periods(frame)).set_index(["indicator", "period"])
+    missing = found["missing"]["cases_registered"]
+    assert missing[["2013", "2013-Q3"]].tolist() == ["inspectorate 2013-Q3 missing"] * 2
+    assert missing[["2012-Q4", "2013-Q1", "2013-Q2", "2013-Q4"]].isna().all()
+    courts = replace(declared["courts"], delivers_from=date(2014, 1, 1))
+    declared["courts"] = courts  # nobody had to deliver what the figure counts: it is null all the same, and says why
+    found = incomplete_deliveries(dict(indicators()), period_coverage(frame), ["2013-Q1"]).set_index(["indicator", "period"])
+    assert found.loc[("persons_convicted", "2013-Q1"), ["missing", "silent"]].tolist() == ["courts 2013-Q1 missing", True]
 
 
 @pytest.mark.parametrize(

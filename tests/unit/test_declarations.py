@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,11 @@ KEY = ("tables", "rastet", "columns", "Nr_rastit")
         (
             at("files", value=[{"name": "r.csv", "reader": "delimited", "tables": ["rastet", "personat"], "options": {"encoding": "cp9"}}]),
             r"options\.encoding is 'cp9': it must be a name that Python knows",
+        ),
+        (at("delivers_from", value="2013"), "delivers_from is '2013'"),
+        (
+            lambda raw: raw.update(delivers_from=date(2014, 1, 1), delivers_until=date(2013, 1, 1)),
+            "delivers_until is '2013-01-01': it must not be earlier than delivers_from",
         ),
         (at("compared", value={"number": "Nr"}), "compared is 'Nr': it must be a column of a table"),
         (at("units", "table", value="stacionet"), r"units\.table is 'stacionet'"),

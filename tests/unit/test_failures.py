@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
+
+import pandas as pd
+import pytest
 
 from harmonia.errors import HarmoniaError
 from pipelines.failures import describe_error, write_log
@@ -49,3 +53,17 @@ def test_a_known_problem_is_said_as_it_is() -> None:
 def test_a_log_that_cannot_be_written_is_no_second_failure(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file", encoding="utf-8")
     assert write_log(ValueError("x"), tmp_path / "logs", "run") is None
+
+
+def test_the_name_that_does_not_exist_is_said_if_the_program_contains_it() -> None:
+    def message(act: Callable[[], object]) -> str:
+        with pytest.raises((AttributeError, KeyError, NameError)) as caught:
+            act()
+        return describe_error(caught.value)
+
+    frame, cell = pd.DataFrame({"name": ["Arben"]}), "Arben"
+    assert message(lambda: frame.colour).startswith("AttributeError ('colour') at tests/unit/test_failures.py")  # type: ignore[attr-defined]
+    assert message(lambda: frame["colour"]).startswith("KeyError ('colour') at tests/unit/test_failures.py")
+    assert message(lambda: colour).startswith("NameError ('colour') at tests/unit/test_failures.py")  # type: ignore[name-defined]  # noqa: F821
+    for said in (message(lambda: {}[cell]), message(lambda: getattr(frame, cell))):
+        assert cell not in said

@@ -61,6 +61,8 @@ def test_an_impossible_day_keeps_its_year(text: str, year: int) -> None:
 def test_a_year_alone_where_it_is_permitted_and_where_not() -> None:
     assert one("1971", year_only=True) == (None, 1971, "year", None)
     assert one("1971.0", year_only=True) == (None, 1971, "year", None)
+    assert one("1971", format="year") == (None, 1971, "year", None)
+    assert one("12.11.1971", format="year")[3] == "other_format"
     assert one("1971") == (None, 1971, None, "not_permitted_year")
 
 

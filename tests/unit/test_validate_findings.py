@@ -116,6 +116,11 @@ def test_an_empty_cell_is_reported_where_the_value_is_usually_known() -> None:
     assert "cell-empty" not in rules_found(ColumnSpec("c"), None)
 
 
+def test_a_year_is_reported_unless_it_is_the_agreed_format() -> None:
+    assert "cell-date-year-only" in rules_found(ColumnSpec("c", type="date", format="iso", year_only=True), "1985")
+    assert rules_found(ColumnSpec("c", type="date", format="year"), "1985") == set()
+
+
 def test_of_several_signs_with_one_meaning_the_first_is_the_agreed_one() -> None:
     sex = ColumnSpec("c", type="code", codes={"M": "male", "M.": "male", "Mashkull": "male"})
     assert [("cell-code-spelling" in rules_found(sex, value)) for value in ("M", "M.", "Mashkull")] == [False, True, True]

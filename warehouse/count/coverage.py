@@ -32,6 +32,7 @@ def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = 
 
     deliveries: institution, period, version, state. signatures: from `harmonia.signing.list_signature_states`; None if nobody signed.
     Columns out: institution, period, state (`sources.completeness_states`), signature (`harmonia.signing`; null if nothing was delivered).
+    A period in which an institution neither had to deliver nor did has no row (`delivers_from` and `delivers_until` of its contract).
     The state of a quarter or year follows from those of the delivered periods (months, quarters, …) that overlap it. A quarter for
     which nobody delivered anything is not published, but counts as missing in the state of its year.
     """
@@ -40,8 +41,12 @@ def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = 
     signature_by_quarter = signature_rows.set_index(["institution", "period"])["signature"].to_dict()
     rows = []
     for institution in contract.institutions():
+        declared = contract.load(institution)
         for period in published_periods(deliveries):
-            parts = list(periods.overlapping_periods(period, contract.load(institution).cadence))
+            overlapping = periods.overlapping_periods(period, declared.cadence)
+            parts = [part for part in overlapping if (institution, part) in by.index or declared.is_delivery_due(part)]
+            if not parts:
+                continue
             state = calendar_state(by.get((institution, part), MISSING) for part in parts)
             signed = [str(signature_by_quarter.get((institution, part), UNSIGNED)) for part in parts if (institution, part) in by.index]
             rows.append((institution, period, state, _weakest_signature(signed)))
@@ -60,22 +65,31 @@ def incomplete_deliveries(indicators: Mapping[str, Indicator], covered: pd.DataF
     indicators: by code. covered: from `period_coverage`. every_period: from `published_periods`.
     Columns out: indicator, period; missing: institution, quarter and state of each incomplete delivery, comma-separated, null if all are
     complete; silent: nothing could be read from any of the institutions in the whole period, so that the figures are null;
-    preliminary: a quarter that one of the institutions delivered is not signed.
+    preliminary: a quarter that one of the institutions delivered is not signed. A delivery that was not due is not
+    missing, unless none of the figure's deliveries was due: then the figure is null, and `missing` names all of them.
     """
-    state = covered.set_index(["institution", "period"])["state"]
+    state = covered.set_index(["institution", "period"])["state"].to_dict()
     open_quarters = covered[covered["signature"].isin([UNSIGNED, REOPENED])]
     unsigned = set(zip(open_quarters["institution"], open_quarters["period"], strict=True))
     rows = []
     for period in every_period:
         parts = [f"{period}-{q}" for q in QUARTERS] if len(period) == 4 else [period]
         for code, indicator in indicators.items():
-            of_part = [(name, part, state.get((name, part), MISSING)) for name in indicator.institutions for part in parts]
+            every_part = [(name, part) for name in indicator.institutions for part in parts]
+            due = [one for one in every_part if one in state or _is_delivery_due_in_quarter(*one)]
+            of_part = [(name, part, state.get((name, part), MISSING)) for name, part in due or every_part]
             absent = [" ".join(one) for one in of_part if one[2] != COMPLETE]
             silent = all(one[2] in (MISSING, UNREADABLE) for one in of_part)
             preliminary = any((name, part) in unsigned for name, part, _ in of_part)
             rows.append((code, period, ", ".join(absent) or None, silent, preliminary))
     out = pd.DataFrame(rows, columns=["indicator", "period", "missing", "silent", "preliminary"])
     return out.astype({"missing": "str", "silent": bool, "preliminary": bool})
+
+
+def _is_delivery_due_in_quarter(institution: str, quarter: str) -> bool:
+    """Return whether an institution has to deliver for a period that has a day in the quarter."""
+    declared = contract.load(institution)
+    return any(map(declared.is_delivery_due, periods.overlapping_periods(quarter, declared.cadence)))
 
 
 def count_quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.DataFrame, quarantined: pd.DataFrame) -> pd.DataFrame:

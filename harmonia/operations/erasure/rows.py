@@ -24,7 +24,7 @@ from sources.contract import ColumnSpec, DeliveryName
 from sources.readers.result import ReadResult
 
 _COUNTED_TYPES = ("municipality",)  # types of personal columns that figures use
-_DATE_FORMATS = {"dmy": "%d.%m.%Y", "dmy/": "%d/%m/%Y", "dmy-": "%d-%m-%Y", "iso": "%Y-%m-%d", "utc": "%Y-%m-%d"}
+_DATE_FORMATS = {"dmy": "%d.%m.%Y", "dmy/": "%d/%m/%Y", "dmy-": "%d-%m-%Y", "iso": "%Y-%m-%d", "utc": "%Y-%m-%d", "year": "%Y-%m-%d"}
 ERASED = b"[erased]"
 _FINDING = ["_row", "table", "field", "rule"]
 

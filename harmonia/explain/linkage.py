@@ -153,7 +153,7 @@ class LinkageWeights:
         in use.
         """
         self.model = model or load_model()
-        self._groupings_of_small_tables = decisions
+        self._decisions = decisions
         tables = read_columns(canonical)
         self._records: Records = build_features(tables)
         sample = find_early_history(tables)
@@ -186,9 +186,7 @@ class LinkageWeights:
         A run estimates these odds from how many persons recur. They are derived here as its stored weights minus the weight of the fields.
         If they differ from pair to pair, the run used another model.
         """
-        rows = self._groupings_of_small_tables[
-            (self._groupings_of_small_tables["entity"] == "person") & (self._groupings_of_small_tables["weight"] > HARD_RULE_WEIGHT)
-        ]
+        rows = self._decisions[(self._decisions["entity"] == "person") & (self._decisions["weight"] > HARD_RULE_WEIGHT)]
         left, right = (
             np.array([self._rows.get(key, -1) for key in zip(rows[f"institution_{s}"], rows[f"key_{s}"], strict=True)], dtype="int64")
             for s in ("a", "b")

@@ -65,7 +65,7 @@ class Spoiler:
         self.settings = settings
         self.rng = Random(f"{stream} {settings.seed} {settings.noise}")
         self.found: list[Defect] = []
-        self._groupings_of_small_tables: dict[tuple[str, str, str], _DefectDecision] = {}
+        self._decisions: dict[tuple[str, str, str], _DefectDecision] = {}
         self._new: set[tuple[str, str, str]] = set()
 
     def draw_whether_happens(self, rate: float) -> bool:
@@ -84,16 +84,16 @@ class Spoiler:
         if value in (None, ""):
             return
         slot = (institution, key, label or name)
-        kept = self._groupings_of_small_tables.get(slot)
+        kept = self._decisions.get(slot)
         if kept is not None and kept.true == value:
             if kept.wrong is None:
                 return
             if self.rng.random() < CORRECTED:
-                self._groupings_of_small_tables[slot] = _DefectDecision(value, None)
+                self._decisions[slot] = _DefectDecision(value, None)
                 return
         else:
             kept = _DefectDecision(value, self._draw_defect(value, choices))
-            self._groupings_of_small_tables[slot] = kept
+            self._decisions[slot] = kept
             if kept.wrong is not None:
                 self.log_defect(institution, delivery, key, kept.wrong.kind, label or name, value, kept.wrong.value, kept.wrong.note)
         if kept.wrong is not None:
@@ -104,9 +104,9 @@ class Spoiler:
         """Return what was decided for several fields of a record at once, or let `decide` decide if nothing was decided before. Return
         None if the defect was corrected."""
         slot = (institution, key, label)
-        kept = self._groupings_of_small_tables.get(slot)
+        kept = self._decisions.get(slot)
         if kept is None:
-            kept = self._groupings_of_small_tables[slot] = _DefectDecision(true, decide(true))
+            kept = self._decisions[slot] = _DefectDecision(true, decide(true))
             self._new.add(slot)
         else:
             self._new.discard(slot)

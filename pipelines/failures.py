@@ -87,14 +87,9 @@ def _extract_safe_message(error: BaseException) -> str:
     """
     if isinstance(error, TypeError) and _WRONG_CALL.match(str(error)):
         return f" ({error})"
-    if (name := _find_name_of_error(error)) and _is_in_failing_lines(error, name):
+    name = _find_name_of_error(error)
+    if name and (_is_in_failing_lines(error, name) or (isinstance(error, KeyError) and _is_declared_column(name))):
         return f" ({name!r})"
-    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
-        from sources.contract import institutions, load
-
-        tables = [table for name in institutions() for table in load(name).tables.values()]
-        if error.args[0].partition(":")[0] in {column.name for table in tables for column in table.columns}:
-            return f" ({error.args[0]!r})"
     return ""
 
 
@@ -109,6 +104,14 @@ def _is_in_failing_lines(error: BaseException, name: str) -> bool:
     """Return whether a line of the program on the call stack contains a name. Then the name is the programmer's, and no data."""
     pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
     return any(pattern.search(frame.line or "") for frame in traceback.extract_tb(error.__traceback__))
+
+
+def _is_declared_column(name: str) -> bool:
+    """Return whether a contract declares a column of this name. name: may end with the companion of a typed column (`:given`)."""
+    from sources.contract import institutions, load
+
+    tables = [table for institution in institutions() for table in load(institution).tables.values()]
+    return name.partition(":")[0] in {column.name for table in tables for column in table.columns}
 
 
 @contextmanager

@@ -38,6 +38,15 @@ OTHER = "other"  # kind of a number that belongs to no institution
 _CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is a typing error
 _MOST_DUE_DAYS: Mapping[Cadence, int] = {"monthly": 25, "quarterly": 80, "half_yearly": 170, "yearly": 350}
 DateFormat = Literal["dmy", "dmy/", "dmy-", "iso", "utc", "year"]
+DATE_PATTERNS: Mapping[DateFormat, str] = {
+    "dmy": "%d.%m.%Y",
+    "dmy/": "%d/%m/%Y",
+    "dmy-": "%d-%m-%Y",
+    "iso": "%Y-%m-%d",
+    "utc": "%Y-%m-%d",
+    "year": "%Y-%m-%d",
+}
+"""How `strftime` writes a day in each format. `utc` and `year` have no form of a day, so it is written as `iso`."""
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {

@@ -22,10 +22,9 @@ from harmonia.errors import convert_storage_errors
 from pipelines.landing.file_names import make_printable_name
 from pipelines.pull.errors import PullError
 from pipelines.pull.source import MIB
-from sources.contract import ColumnSpec, TableSpec
+from sources.contract import DATE_PATTERNS, ColumnSpec, TableSpec
 
 BATCH_ROWS = 2_000  # that are held at a time
-_DATES = {"dmy": "%d.%m.%Y", "dmy/": "%d/%m/%Y", "dmy-": "%d-%m-%Y", "iso": "%Y-%m-%d"}
 _DIALECT_KEYS = {"encoding", "delimiter", "line_end"}
 
 Rows = Iterator[Sequence[Sequence[Any]]]
@@ -47,7 +46,7 @@ def convert_value_to_text(value: Any, column: ColumnSpec) -> str | None:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, date):
-        return value.strftime(_DATES.get(column.format, "%Y-%m-%d")) if value.year >= 1000 else value.isoformat()
+        return value.strftime(DATE_PATTERNS[column.format]) if value.year >= 1000 else value.isoformat()
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "backslashreplace")
     return str(value)

@@ -40,9 +40,10 @@ def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = 
     signature_rows = signatures if signatures is not None else pd.DataFrame(columns=["institution", "period", "signature"])
     signature_by_quarter = signature_rows.set_index(["institution", "period"])["signature"].to_dict()
     rows = []
+    published = published_periods(deliveries)
     for institution in contract.institutions():
         declared = contract.load(institution)
-        for period in published_periods(deliveries):
+        for period in published:
             overlapping = periods.overlapping_periods(period, declared.cadence)
             parts = [part for part in overlapping if (institution, part) in by.index or declared.is_delivery_due(part)]
             if not parts:
@@ -65,8 +66,8 @@ def incomplete_deliveries(indicators: Mapping[str, Indicator], covered: pd.DataF
     indicators: by code. covered: from `period_coverage`. every_period: from `published_periods`.
     Columns out: indicator, period; missing: institution, quarter and state of each incomplete delivery, comma-separated, null if all are
     complete; silent: nothing could be read from any of the institutions in the whole period, so that the figures are null;
-    preliminary: a quarter that one of the institutions delivered is not signed. A delivery that was not due is not
-    missing, unless none of the figure's deliveries was due: then the figure is null, and `missing` names all of them.
+    preliminary: a quarter that one of the institutions delivered is not signed. A delivery that was not due is not missing, unless none of
+    the figure's deliveries was due: then the figure is null, and `missing` names all of them.
     """
     state = covered.set_index(["institution", "period"])["state"].to_dict()
     open_quarters = covered[covered["signature"].isin([UNSIGNED, REOPENED])]
@@ -101,7 +102,8 @@ def count_quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.D
     quarterly = dated.assign(period=dated["period"].map(periods.quarters_of)).explode("period")
     both = pd.concat([quarterly, dated.assign(period=dated["period"].str[:4])], ignore_index=True)
     tally = both.groupby(["institution", "period"])["rows"].sum()
-    pairs = [(code, period, name) for code, i in indicators.items() for period in published_periods(deliveries) for name in i.institutions]
+    published = published_periods(deliveries)
+    pairs = [(code, period, name) for code, i in indicators.items() for period in published for name in i.institutions]
     out = pd.DataFrame(pairs, columns=["indicator", "period", "institution"])
     numbers = tally.reindex(pd.MultiIndex.from_frame(out[["institution", "period"]])).fillna(0).to_numpy()
     return (

@@ -20,11 +20,10 @@ from harmonia.operations.erasure.search import ENCODINGS
 from pipelines.validation import DELIVERY_COLUMNS, validate_tables
 from pipelines.validation.row_numbers import compute_first_row_number
 from sources import contract as contracts
-from sources.contract import ColumnSpec, DeliveryName
+from sources.contract import DATE_PATTERNS, ColumnSpec, DeliveryName
 from sources.readers.result import ReadResult
 
 _COUNTED_TYPES = ("municipality",)  # types of personal columns that figures use
-_DATE_FORMATS = {"dmy": "%d.%m.%Y", "dmy/": "%d/%m/%Y", "dmy-": "%d-%m-%Y", "iso": "%Y-%m-%d", "utc": "%Y-%m-%d", "year": "%Y-%m-%d"}
 ERASED = b"[erased]"
 _FINDING = ["_row", "table", "field", "rule"]
 
@@ -95,7 +94,7 @@ def _substitute_birth_dates(typed: pd.DataFrame, column: ColumnSpec, person: Per
     out: list[str | None] = []
     for day, year in zip(typed[column.name], typed[f"{column.name}:year"], strict=True):
         if pd.notna(day) and (day.month, day.day) != (1, 1):
-            out.append(person.substitute_birth(day.date()).strftime(_DATE_FORMATS[column.format]))
+            out.append(person.substitute_birth(day.date()).strftime(DATE_PATTERNS[column.format]))
         else:
             out.append(None if pd.isna(year) else str(int(year)))
     return out

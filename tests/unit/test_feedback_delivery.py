@@ -13,7 +13,7 @@ from harmonia.feedback.figures import find_affected_figures, find_most_affected_
 from harmonia.feedback.finding_states import determine_finding_states
 from harmonia.feedback.trend import list_delivery_trends
 from pipelines.harmonisation.stage import harmonise
-from pipelines.record_status import RecordStatuses, resolve_statuses
+from pipelines.record_status import RecordStatuses, resolve_record_statuses
 from pipelines.validation import validate
 from schemas import findings
 from sources.readers.result import SourceFile
@@ -45,7 +45,7 @@ def taken(*folders: Path) -> RecordStatuses:
     read = {}
     for folder in folders:
         read[folder.name] = read_delivery("police", [SourceFile(path.name, path) for path in sorted(folder.iterdir())])
-    return resolve_statuses(validate("police", read))
+    return resolve_record_statuses(validate("police", read))
 
 
 def lived(current: RecordStatuses) -> pd.DataFrame:

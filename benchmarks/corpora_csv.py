@@ -23,7 +23,7 @@ from pathlib import Path
 
 from sources.contract import ColumnSpec, Contract, FileSpec, TableSpec
 from sources.readers.delivery import read_files
-from sources.readers.result import ReadResult, SourceFile, accounting
+from sources.readers.result import ReadResult, SourceFile, count_rows_by_file
 
 Row = tuple[str, ...]
 SLOW = 10.0  # seconds
@@ -126,7 +126,7 @@ def _one(path: Path, twin: Path) -> str:
         return f"raised: {type(error).__name__}"
     if time.monotonic() - begun > SLOW:
         return "slow"
-    book = accounting(result)
+    book = count_rows_by_file(result)
     if (book["rows_read"] != book["data"] + book["structural"] + book["unreadable"]).any():
         return "lost"
     if any(f["rule"] == "file-failed" for f in result.findings):

@@ -28,7 +28,7 @@ import xlrd
 
 from sources.readers import workbook, workbook_parts
 from sources.readers.file_reading import FileReading
-from sources.readers.result import SourceFile, accounting
+from sources.readers.result import SourceFile, count_rows_by_file
 from sources.reading import read_delivery
 
 FORMS = {"inspectorate": "raporti.xlsx", "corrections": "shkk.xlsx"}
@@ -123,7 +123,7 @@ def _moment(text: str) -> str:
 def compared(path: Path) -> tuple[Counter[str], list[str]]:
     """How many cells agree, differ with a finding, and differ without one; and which."""
     data = path.read_bytes()
-    kind = workbook_parts.workbook_type(data)
+    kind = workbook_parts.detect_workbook_type(data)
     expected = {"xlsx": by_openpyxl, "xls": by_xlrd}.get(kind, lambda _: None)(path)
     reading = FileReading(path.name)
     sheets = workbook.read_sheets(data, kind, reading) if kind in ("xlsx", "xls") else None
@@ -145,11 +145,11 @@ def compared(path: Path) -> tuple[Counter[str], list[str]]:
         text, value = found.get(place, ""), expected.get(place)
         if agrees(text, "" if value is None else value):
             counted["cells that agree"] += 1
-        elif (place[0], workbook_parts.cell_reference(*place[1:])) in told:
+        elif (place[0], workbook_parts.write_cell_reference(*place[1:])) in told:
             counted["cells that differ, told"] += 1
         else:
             counted["cells that differ unreported"] += 1
-            unreported.append(f"{place[0]}!{workbook_parts.cell_reference(*place[1:])} {type(value).__name__}")
+            unreported.append(f"{place[0]}!{workbook_parts.write_cell_reference(*place[1:])} {type(value).__name__}")
     return counted, unreported
 
 
@@ -173,7 +173,7 @@ def _verdict(path: str, institution: str, there: int | None) -> str:
     except BaseException as error:  # noqa: BLE001 - the point of it
         return f"raised {type(error).__name__}"
     seconds = monotonic() - begun
-    book = accounting(result)
+    book = count_rows_by_file(result)
     if (book["rows_read"] != book["data"] + book["structural"] + book["unreadable"]).any():
         return "lost"
     failed = [f["detail"] for f in result.findings if f["rule"] == "file-failed"]

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from reader_world import SMIL
 
-from sources.readers.result import SourceFile, accounting
+from sources.readers.result import SourceFile, count_rows_by_file
 from sources.reading import read_delivery
 
 SECRET = "a secret of this machine 4711"  # noqa: S105 - what must not come out
@@ -86,7 +86,7 @@ def verdict(text: bytes) -> str:
         except BaseException as error:  # noqa: BLE001 - the point of it
             return f"raised {type(error).__name__}"
         seconds = time.monotonic() - begun
-    book = accounting(result)
+    book = count_rows_by_file(result)
     if (book["rows_read"] != book["data"] + book["structural"] + book["unreadable"]).any():
         return "lost"
     if any(f["rule"] == "file-failed" for f in result.findings):

@@ -32,21 +32,21 @@ from benchmarks.disclosure_populations import RELEASES, SIZES, World
 from harmonia.errors import HarmoniaError
 from warehouse.count import meanings_of_bridge_causes
 from warehouse.disclosure.policy import SHIPPED
-from warehouse.disclosure.programme import HARMONISED, SEX_AGE, TOTAL, Programme, TableKey, parse_programme, years_of_window
+from warehouse.disclosure.programme import HARMONISED, SEX_AGE, TOTAL, Programme, TableKey, list_years_of_window, parse_programme
 from warehouse.disclosure.protect import (
     PublishedTables,
     ReleaseInputs,
-    breakdowns_due,
-    protect_release,
-    tables_published_with,
-    year_source_release,
+    find_release_counted_by_breakdowns_of_year,
+    find_tables_first_published_with,
+    list_breakdowns_due,
+    make_tables_of_release,
 )
 from warehouse.disclosure_risk import enumeration, integer_programme
-from warehouse.disclosure_risk.intruder import IntruderKnowledge, TableName, protected_cells
+from warehouse.disclosure_risk.intruder import IntruderKnowledge, ObservedTableName, list_protected_cells
 from warehouse.releases import cube
-from warehouse.releases.bridge import bridge_rows
+from warehouse.releases.bridge import make_rows_of_published_bridge
 from warehouse.releases.exact import BRIDGE
-from warehouse.releases.risk_check import PublishedReleases, public_knowledge, refuse_disclosures, true_counts
+from warehouse.releases.risk_check import ReleasesToCheck, collect_public_knowledge, collect_true_counts_of_tables, refuse_new_disclosures
 
 
 def simulated_programme() -> Programme:
@@ -74,10 +74,10 @@ def release_population(world: World, programme: Programme) -> ReleasedPopulation
     for release in RELEASES:
         exact[release] = world.exact(programme, release)
         inputs = ReleaseInputs(programme, release, date.fromisoformat(release), dict(exact), tuple(history))
-        tables = protect_release(inputs)
-        lines = bridge_rows(programme, tables, inputs.exact, bridge, release)
+        tables = make_tables_of_release(inputs)
+        lines = make_rows_of_published_bridge(programme, tables, inputs.exact, bridge, release)
         try:
-            refuse_disclosures(PublishedReleases(inputs, tables, lines))
+            refuse_new_disclosures(ReleasesToCheck(inputs, tables, lines))
         except HarmoniaError:
             refused += 1
             continue
@@ -99,7 +99,7 @@ class Recomputation:
         self.days = days if len(days) == len(population.history) else []
         self.runs = 0
 
-    def __call__(self, name: TableName, counts: np.ndarray) -> bool:
+    def __call__(self, name: ObservedTableName, counts: np.ndarray) -> bool:
         """Whether everything is published as it was."""
         self.runs += 1
         key, code = TableKey(*name), name.indicator
@@ -112,10 +112,10 @@ class Recomputation:
         for day, published in zip(self.days, self.history, strict=True):
             known = {release: exact[release] for release in self.days if release <= day}
             inputs = ReleaseInputs(programme, day, date.fromisoformat(day), known, tuple(history))
-            history.append(protect_release(inputs))
+            history.append(make_tables_of_release(inputs))
             if history[-1] != {k: table for k, table in published.items() if k.indicator == code}:
                 return False
-            bridge = bridge_rows(programme, history[-1], inputs.exact, bridge, day) if key.table == BRIDGE else bridge
+            bridge = make_rows_of_published_bridge(programme, history[-1], inputs.exact, bridge, day) if key.table == BRIDGE else bridge
         lines = self.bridge[self.bridge["indicator"] == code]
         return key.table != BRIDGE or bridge.to_dict("list") == lines.to_dict("list")
 
@@ -123,13 +123,16 @@ class Recomputation:
         """Replace the counts that the published table `key` is made of; those of a window are spread over its years."""
         tables = self.history[-1]
         if "/" not in key.period:
-            source = self._bridge_source(TableName(*key)) if key.table == BRIDGE else tables[key].source_release
+            source = self._bridge_source(ObservedTableName(*key)) if key.table == BRIDGE else tables[key].source_release
             exact[source][key] = tuple(counts.tolist())
             return True
-        first_tables = tables_published_with(self.inputs, key, tables)
-        change = counts - np.array(list(self.truth[TableName(*key)].values()))
-        for year in years_of_window(key.period):
-            source, year_key = year_source_release(self.inputs, key.indicator, year, first_tables), key._replace(period=year)
+        first_tables = find_tables_first_published_with(self.inputs, key, tables)
+        change = counts - np.array(list(self.truth[ObservedTableName(*key)].values()))
+        for year in list_years_of_window(key.period):
+            source, year_key = (
+                find_release_counted_by_breakdowns_of_year(self.inputs, key.indicator, year, first_tables),
+                key._replace(period=year),
+            )
             current = np.array(exact[source][year_key])
             if key.table == SEX_AGE:  # as many steps as the year can hold: its sums by sex and by age stay
                 steps = max(1, int(np.abs(change).max()))
@@ -145,16 +148,16 @@ class Recomputation:
             change = change - moved
         return not change.any()
 
-    def _bridge_source(self, name: TableName) -> str:
+    def _bridge_source(self, name: ObservedTableName) -> str:
         """The release whose records a year's bridge counts: that of its published lines, which a later total does not change."""
         lines = self.bridge[(self.bridge["indicator"] == name.indicator) & (self.bridge["period"] == name.of)]
         own = TableKey(name.indicator, HARMONISED, TOTAL, name.of)
         return str(lines["known"].iloc[0]) if len(lines) else self.history[-1][own].source_release
 
     @cached_property
-    def truth(self) -> dict[TableName, dict[str, int]]:
+    def truth(self) -> dict[ObservedTableName, dict[str, int]]:
         """The exact counts of every published table."""
-        found = true_counts(self.inputs, self.history[-1])
+        found = collect_true_counts_of_tables(self.inputs, self.history[-1])
         for name in (n for n in found if n.table == BRIDGE):
             counts = self.inputs.exact[self._bridge_source(name)][TableKey(*name)]
             assert counts, f"a bridge of {name.of} is counted"
@@ -164,19 +167,19 @@ class Recomputation:
 
 def knowledge_after(population: ReleasedPopulation) -> IntruderKnowledge:
     """What an outsider knows after all releases."""
-    return public_knowledge(PublishedReleases(population.inputs, population.history[-1], population.bridge))
+    return collect_public_knowledge(ReleasesToCheck(population.inputs, population.history[-1], population.bridge))
 
 
 def attack(population: ReleasedPopulation, tally: Counter[str], recompute: bool = True) -> IntruderKnowledge:
     """Attack all releases of a population; adds to `tally`."""
-    knowledge, truth = knowledge_after(population), true_counts(population.inputs, population.history[-1])
+    knowledge, truth = knowledge_after(population), collect_true_counts_of_tables(population.inputs, population.history[-1])
     for name, printed in knowledge.latest.items():
         if name in truth and printed.status != "no_delivery":
-            tally["protected"] += len(protected_cells(knowledge, name, printed, truth[name]))
+            tally["protected"] += len(list_protected_cells(knowledge, name, printed, truth[name]))
     tally["bridges"] += len(population.bridge[["indicator", "period"]].drop_duplicates())
     tally["causes printed"] += int((population.bridge["status"] == "shown").sum())
-    disclosures = enumeration.find_disclosures(knowledge, truth) + enumeration.find_bridge_disclosures(knowledge, truth)
-    disclosures += integer_programme.find_disclosures(knowledge, truth, SIZES)
+    disclosures = enumeration.find_disclosures_by_enumeration(knowledge, truth) + enumeration.find_bridge_disclosures(knowledge, truth)
+    disclosures += integer_programme.find_disclosures_by_integer_programme(knowledge, truth, SIZES)
     if recomputation := Recomputation(population) if recompute else None:
         disclosures += disclosure_replay.find_disclosures(knowledge, recomputation.truth, recomputation)
         tally["releases made again with another table"] += recomputation.runs
@@ -213,7 +216,9 @@ def count_published_cells(population: ReleasedPopulation, tally: Counter[str]) -
     inputs, tables = population.inputs, population.history[-1]
     for code in inputs.programme.indicators:
         years = sorted({k.period for k in inputs.current_counts if k.indicator == code})
-        due = [TableKey(code, HARMONISED, t, y) for y in years for t in (TOTAL, "offence_group")] + breakdowns_due(inputs, code, tables)
+        due = [TableKey(code, HARMONISED, t, y) for y in years for t in (TOTAL, "offence_group")] + list_breakdowns_due(
+            inputs, code, tables
+        )
         for key in due:
             counts = counts_when_published(inputs, key, tables)
             if key.table == TOTAL and key in tables and tables[key].cells:
@@ -228,7 +233,7 @@ def count_published_cells(population: ReleasedPopulation, tally: Counter[str]) -
 
 def counts_when_published(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[int, ...]:
     """The figures as known in the release whose records the table counts, or would have counted."""
-    table, years = tables.get(key), years_of_window(key.period)
+    table, years = tables.get(key), list_years_of_window(key.period)
     release = table.source_release if table else inputs.release
     yearly = [inputs.exact[release].get(key._replace(period=y)) or inputs.current_counts[key._replace(period=y)] for y in years]
     if (table and key.table == SEX_AGE) or "/" in key.period:
@@ -240,7 +245,7 @@ def counts_when_published(inputs: ReleaseInputs, key: TableKey, tables: Publishe
 
 def guess_and_compare(population: ReleasedPopulation, knowledge: IntruderKnowledge, tally: Counter[str]) -> None:
     """The replay's best guesses, and institutions with 60 % and 90 % of the records."""
-    truth = true_counts(population.inputs, population.history[-1])
+    truth = collect_true_counts_of_tables(population.inputs, population.history[-1])
     rng = np.random.default_rng(7)
     for candidates in disclosure_replay.candidate_tables(knowledge, truth):
         expected = disclosure_replay.prior_shares(knowledge, candidates.name) if candidates.name.measure == HARMONISED else None
@@ -263,8 +268,8 @@ def compare_solvers(knowledge: IntruderKnowledge, tally: Counter[str]) -> None:
     from benchmarks.disclosure_second_solver import ranges
 
     for indicator in SIZES:
-        constraints = integer_programme.release_constraints(knowledge, indicator)
-        solver = integer_programme.Solver(constraints)
+        constraints = integer_programme.make_constraints_of_releases(knowledge, indicator)
+        solver = integer_programme.IntegerProgrammeSolver(constraints)
         second_ranges = ranges(constraints)
         for variable in constraints.variables:
             tally["second solver: intervals"] += 1

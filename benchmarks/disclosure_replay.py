@@ -13,20 +13,25 @@ from math import lgamma
 import numpy as np
 import pandas as pd
 
-from warehouse.disclosure_risk.enumeration import MOVED_RECORDS, consistent_tables, possible_record_moves, tables_published_identically
+from warehouse.disclosure_risk.enumeration import (
+    MOVED_RECORDS,
+    list_possible_moves_between_causes,
+    list_tables_published_identically,
+    list_tables_that_agree_with_published_cells,
+)
 from warehouse.disclosure_risk.intruder import (
     MIN_POSSIBLE_VALUES,
     Disclosure,
     IntruderKnowledge,
-    TableName,
+    ObservedTableName,
     TrueCounts,
-    known_person_counts,
-    protected_cells,
+    list_possible_choices_of_known_persons,
+    list_protected_cells,
 )
 
 CONFIDENT_SHARE = 0.9
 METHOD = "replay"
-Recompute = Callable[[TableName, np.ndarray], bool]
+Recompute = Callable[[ObservedTableName, np.ndarray], bool]
 """Whether all releases, recomputed with these counts of one table, publish exactly what they published."""
 
 
@@ -44,10 +49,10 @@ def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, recompute:
             free_causes = tuple(n for n, cause in enumerate(counts) if cause not in separate)
             threshold = knowledge.threshold[name.indicator]
             protected = [cause for cause, n in counts.items() if cause not in separate and abs(n) < threshold]
-            rows = np.array(list(counts.values())) + possible_record_moves(len(counts), free_causes, MOVED_RECORDS[:3])
+            rows = np.array(list(counts.values())) + list_possible_moves_between_causes(len(counts), free_causes, MOVED_RECORDS[:3])
         elif observed and name.table != "total" and observed.status != "no_delivery":
-            protected = protected_cells(knowledge, name, observed, counts)
-            rows = consistent_tables(knowledge, name, observed, counts)
+            protected = list_protected_cells(knowledge, name, observed, counts)
+            rows = list_tables_that_agree_with_published_cells(knowledge, name, observed, counts)
         else:
             continue
         if protected and len(rows):
@@ -58,18 +63,18 @@ def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, recompute:
     return disclosures
 
 
-def _shown_lines(bridge: pd.DataFrame, name: TableName) -> pd.Series:
+def _shown_lines(bridge: pd.DataFrame, name: ObservedTableName) -> pd.Series:
     return (bridge["indicator"] == name.indicator) & (bridge["period"] == name.of) & (bridge["status"] == "shown")
 
 
 def _narrow_cells(
-    name: TableName, counts: Mapping[str, int], protected: list[str], rows: np.ndarray, recompute: Recompute, known_persons: int
+    name: ObservedTableName, counts: Mapping[str, int], protected: list[str], rows: np.ndarray, recompute: Recompute, known_persons: int
 ) -> list[Disclosure]:
     cells, truth = tuple(counts), np.array(list(counts.values()))
     rows = rows[np.argsort(np.abs(rows - truth).sum(axis=1), kind="stable")]
     outcome = np.full(len(rows), -1)  # -1 not tried, 1 published identically, 0 not
     disclosures = []
-    knowns = known_person_counts(truth, known_persons) if known_persons else []
+    knowns = list_possible_choices_of_known_persons(truth, known_persons) if known_persons else []
     for intruder, known in [("public", None), *(("knows", known) for known in knowns)]:
         is_possible = np.ones(len(rows), dtype=bool) if known is None else (rows >= known).all(axis=1)
         for cell in protected:
@@ -89,7 +94,7 @@ def _narrow_cells(
 class CandidateTables:
     """The tables (rows) consistent with one published table, and its suppressed cells."""
 
-    name: TableName
+    name: ObservedTableName
     cells: tuple[str, ...]
     rows: np.ndarray
     truth: np.ndarray
@@ -103,14 +108,14 @@ def candidate_tables(knowledge: IntruderKnowledge, truth: TrueCounts) -> list[Ca
         if name not in truth or name.table in ("total", "sex_age_group") or observed.status == "no_delivery":
             continue
         counts = truth[name]
-        protected = protected_cells(knowledge, name, observed, counts)
-        rows = tables_published_identically(knowledge, name, observed, counts)
+        protected = list_protected_cells(knowledge, name, observed, counts)
+        rows = list_tables_published_identically(knowledge, name, observed, counts)
         if protected and len(rows):
             candidates.append(CandidateTables(name, tuple(counts), np.unique(rows, axis=0), np.array(list(counts.values())), protected))
     return candidates
 
 
-def prior_shares(knowledge: IntruderKnowledge, name: TableName) -> np.ndarray:
+def prior_shares(knowledge: IntruderKnowledge, name: ObservedTableName) -> np.ndarray:
     """The intruder's prior: the categories' shares over all published tables of this kind, merged figures spread evenly."""
     cells = knowledge.categories(name)
     tally = np.full(len(cells), 0.5)

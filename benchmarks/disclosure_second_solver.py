@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ortools.sat.python import cp_model
 
-from warehouse.disclosure_risk.integer_programme import MAX_COUNT, Constraints, Variable
+from warehouse.disclosure_risk.integer_programme import MAX_COUNT, LinearConstraints, Variable
 
 
-def ranges(constraints: Constraints) -> dict[Variable, tuple[int, int]]:
+def ranges(constraints: LinearConstraints) -> dict[Variable, tuple[int, int]]:
     """Least and most of every variable, each proven."""
     model = cp_model.CpModel()
     columns = [model.new_int_var(0, MAX_COUNT, str(n)) for n in range(len(constraints.variables))]

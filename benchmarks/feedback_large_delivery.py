@@ -45,13 +45,13 @@ def deliver(folder: Path) -> None:
 def prepare(folder: Path) -> None:
     """Read, validate, resolve the record status; what the feedback needs is written as Parquet."""
     from pipelines.harmonisation.stage import harmonise
-    from pipelines.record_status import resolve_statuses
+    from pipelines.record_status import resolve_record_statuses
     from pipelines.validation import validate
     from sources.readers.result import SourceFile
     from sources.reading import read_delivery
 
     read = read_delivery("police", [SourceFile(name, folder / name) for name in ("rastet.csv", "personat.csv")])
-    current = resolve_statuses(validate("police", {"2013-Q1": read}))
+    current = resolve_record_statuses(validate("police", {"2013-Q1": read}))
     canonical = harmonise("police", current.tables)
     frames = {name: getattr(current, name) for name in ("findings", "lineage", "accounting", "deliveries")}
     frames |= {name: canonical[name] for name in ("case_records", "person_records", "events")}

@@ -42,9 +42,9 @@ def main() -> None:
         path.parent.mkdir(parents=True)
         path.write_text(f"{name}\n")
     begun, _ = timed()
-    report = land_deliveries(inbox, home, registry, settle=0)
+    report = land_deliveries(inbox, home, registry, settle_seconds=0)
     first, memory = timed()
-    land_deliveries(inbox, home, registry, settle=0)
+    land_deliveries(inbox, home, registry, settle_seconds=0)
     again, _ = timed()
     out = {"deliveries": report.deliveries, "landing s CPU": round(first - begun, 1), "again": round(again - first, 1), "MiB": memory}
     large = inbox / "courts/2013-Q1/smil.xml"
@@ -53,7 +53,7 @@ def main() -> None:
         while file.tell() < said.megabytes * 1_000_000:
             file.write(os.urandom(1 << 16).hex().encode() * 16)
     begun, _ = timed()
-    land_deliveries(inbox, home, registry, settle=0)
+    land_deliveries(inbox, home, registry, settle_seconds=0)
     middle, memory = timed()
     (one,) = [d for d in list_landed_deliveries(registry, home) if d.institution == "courts"]
     result = read_delivery("courts", one.files)

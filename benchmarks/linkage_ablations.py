@@ -23,7 +23,7 @@ from benchmarks.linkage_accuracy import TABLES, score
 from pipelines import linkage
 from pipelines.linkage import cluster, model, persons, solving
 from pipelines.linkage import score as scoring
-from pipelines.linkage.model import Model
+from pipelines.linkage.model import LinkageModel
 
 Canonical = dict[str, pd.DataFrame]
 
@@ -44,12 +44,12 @@ def one_round(_: Canonical) -> Iterator[None]:
 @contextmanager
 def persons_alone(_: Canonical) -> Iterator[None]:
     """Persons do not know which files are one case."""
-    own = persons.link_persons
+    own = persons.link_person_records
 
-    def alone(records: Any, people: Any, model_: Model, case_cluster: np.ndarray, *rest: Any) -> Any:
+    def alone(records: Any, people: Any, model_: LinkageModel, case_cluster: np.ndarray, *rest: Any) -> Any:
         return own(records, people, model_, np.arange(len(case_cluster)), *rest)
 
-    with mock.patch.object(solving, "link_persons", alone):
+    with mock.patch.object(solving, "link_person_records", alone):
         yield
 
 
@@ -68,7 +68,7 @@ def components_only(_: Canonical) -> Iterator[None]:
 @contextmanager
 def no_hard_rule(_: Canonical) -> Iterator[None]:
     """Two records of one file may be one person."""
-    with mock.patch.object(persons, "are_in_one_file", lambda frame, left, right: np.zeros(len(left), dtype=bool)):
+    with mock.patch.object(persons, "are_persons_in_one_case_file", lambda frame, left, right: np.zeros(len(left), dtype=bool)):
         yield
 
 
@@ -98,33 +98,33 @@ def no_references(canonical: Canonical) -> Iterator[None]:
 
 
 @contextmanager
-def _with_model(changed: Model) -> Iterator[None]:
-    with mock.patch.object(linkage, "load_model", lambda: changed):
+def _with_model(changed: LinkageModel) -> Iterator[None]:
+    with mock.patch.object(linkage, "load_linkage_model", lambda: changed):
         yield
 
 
 def without_frequencies(_: Canonical) -> Any:
     """A frequent name weighs as much as a rare one."""
-    own = model.load_model()
+    own = model.load_linkage_model()
     fields = tuple(replace(f, levels=tuple(replace(level, frequency=0.0) for level in f.levels)) for f in own.fields)
     return _with_model(replace(own, fields=fields))
 
 
 def without_family(_: Canonical) -> Any:
     """What families share counts in full though first names differ."""
-    own = model.load_model()
+    own = model.load_linkage_model()
     return _with_model(replace(own, fields=tuple(replace(f, family=False) for f in own.fields)))
 
 
 def without_dates(_: Canonical) -> Any:
     """Cases without the gaps between their days."""
-    own = model.load_model()
+    own = model.load_linkage_model()
     return _with_model(replace(own, evidence=tuple(e for e in own.evidence if e.kind != "gap")))
 
 
 def without_evidence(_: Canonical) -> Any:
     """Cases by references and persons alone: no days, seats, offences, sentences."""
-    return _with_model(replace(model.load_model(), evidence=()))
+    return _with_model(replace(model.load_linkage_model(), evidence=()))
 
 
 IDEAS: dict[str, Callable[[Canonical], Any]] = {
@@ -155,7 +155,7 @@ def main() -> None:
         truth = pd.read_csv(Path(folder) / "records.csv", dtype=str)
         for idea, taken in IDEAS.items():
             with taken(canonical):
-                linked = linkage.link(canonical)
+                linked = linkage.link_records(canonical)
             found = columns.setdefault(idea, {})
             found[f"{label} persons"] = score(truth, linked.persons, "person").f1
             found[f"{label} cases"] = score(truth, linked.cases, "case").f1

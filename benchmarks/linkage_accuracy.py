@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.linkage import link
+from pipelines.linkage import link_records
 
 TABLES = ("case_records", "person_records", "charges", "events", "references")
 
@@ -75,7 +75,7 @@ def main() -> None:
     seconds = []
     for _ in range(max(args.repeat, 1)):
         start = time.perf_counter()
-        linked = link(canonical)
+        linked = link_records(canonical)
         seconds.append(time.perf_counter() - start)
     truth = pd.read_csv(args.truth / "records.csv", dtype=str)
     for entity, clusters in (("person", linked.persons), ("case", linked.cases)):

@@ -13,7 +13,7 @@ import time
 
 import pandas as pd
 
-from pipelines.linkage import link
+from pipelines.linkage import link_records
 from schemas.canonical import conform
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     numbers = range(args.persons)
     persons = pd.DataFrame({"record_key": [f"{n}/1" for n in numbers], "case_key": ["0" if args.one_case else str(n) for n in numbers]})
     begun = time.perf_counter()
-    linked = link({"person_records": conform("person_records", persons.assign(**state, **name))})
+    linked = link_records({"person_records": conform("person_records", persons.assign(**state, **name))})
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(
         f"{args.persons} records, {linked.persons['cluster'].nunique()} persons, {time.perf_counter() - begun:.1f} s, {memory} MiB at most"

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.linkage_public_data import Set
-from pipelines.linkage.model import Field
+from pipelines.linkage.model import ComparedField
 
 # Splink refuses no value of a blocking rule, so neither do we where both are compared.
 NO_LIMIT = 10**9
@@ -45,7 +45,7 @@ def ours(data: Set, least: float, trained: bool) -> Run:
     """The product's engine; with `trained` off the declared shares are used as they stand."""
     from benchmarks.linkage_estimate import AS_COUNTED, Estimated, across, estimate
     from pipelines.linkage.blocking import group_records_by_blocking_keys
-    from pipelines.linkage.score import Scorer, find_close_pairs
+    from pipelines.linkage.score import PairScorer, find_pairs_above_weight
 
     start = time.perf_counter()
     found = Estimated(data.fields, declared_odds(data))
@@ -53,12 +53,12 @@ def ours(data: Set, least: float, trained: bool) -> Run:
         found = estimate(data.records, data.keys, data.fields, NO_LIMIT, data.source)
     between = time.perf_counter()
     with ThreadPoolExecutor(1) as pool:  # values are encoded while those of the keys are hashed and sorted
-        encoding = pool.submit(Scorer.for_persons, data.records, found, AS_COUNTED)
-        pairs = group_records_by_blocking_keys(data.records, data.keys, most=NO_LIMIT).groups.generate_pairs()
+        encoding = pool.submit(PairScorer.make_for_persons, data.records, found, AS_COUNTED)
+        pairs = group_records_by_blocking_keys(data.records, data.keys, max_rows=NO_LIMIT).groups.generate_pairs()
         scorer = encoding.result()
     if data.source is not None:
         pairs = across(pairs, data.records[data.source].to_numpy())
-    left, right, weight = find_close_pairs(scorer, pairs, least - found.odds)
+    left, right, weight = find_pairs_above_weight(scorer, pairs, least - found.odds)
     return Run(left, right, weight + found.odds, between - start, time.perf_counter() - between)
 
 
@@ -110,7 +110,7 @@ def _settings(data: Set) -> dict[str, Any]:
     }
 
 
-def _comparison(field: Field, fixed: bool) -> dict[str, Any]:
+def _comparison(field: ComparedField, fixed: bool) -> dict[str, Any]:
     from pipelines.linkage.splink_export import build_splink_comparison
 
     found = build_splink_comparison(field)

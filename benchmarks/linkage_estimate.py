@@ -22,10 +22,10 @@ import pandas as pd
 
 from pipelines.linkage.blocking import MAX_RECORDS_PER_VALUE, BlockingKey, group_records_by_blocking_keys
 from pipelines.linkage.compare import MISSING_LEVEL
-from pipelines.linkage.encoded_values import Comparer, encode_values
-from pipelines.linkage.model import Field, Level
-from pipelines.linkage.row_groups import CHUNK_PAIRS, Groups, Pairs
-from pipelines.linkage.score import Scorer, compute_token_frequencies, encode_persons, find_close_pairs
+from pipelines.linkage.encoded_values import FieldComparer, encode_values
+from pipelines.linkage.model import ComparedField, ComparisonLevel
+from pipelines.linkage.row_groups import CHUNK_PAIRS, Pairs, RowGroups
+from pipelines.linkage.score import PairScorer, compute_token_frequencies, encode_persons, find_pairs_above_weight
 
 RANDOM_PAIRS = 200_000
 # Frequencies of values are taken as they are counted, not steadied by what `fields` declare.
@@ -47,7 +47,7 @@ LEAST_MATCHES = 20
 class Estimated:
     """`fields` with estimated shares; `odds`: log2 odds that two records at random are one person."""
 
-    fields: tuple[Field, ...]
+    fields: tuple[ComparedField, ...]
     odds: float
 
 
@@ -65,10 +65,10 @@ class _Pairs:
     def __init__(self, records: pd.DataFrame, fields: Estimated, most: int, source: str | None) -> None:
         self._records, self._most, self._source = records, most, source
         self._codes = [encode_values(records, field.columns) for field in fields.fields]
-        self._comparers = [Comparer(field, codes.values) for field, codes in zip(fields.fields, self._codes, strict=True)]
+        self._comparers = [FieldComparer(field, codes.values) for field, codes in zip(fields.fields, self._codes, strict=True)]
         self._sizes = np.array([len(field.levels) + 1 for field in fields.fields])
         self._coded = encode_persons(records, fields)
-        self._found: dict[tuple[BlockingKey, ...], Groups] = {}
+        self._found: dict[tuple[BlockingKey, ...], RowGroups] = {}
 
     def all(self) -> float:
         """How many pairs there are."""
@@ -112,15 +112,15 @@ class _Pairs:
 
     def close(self, keys: tuple[BlockingKey, ...], fields: Estimated) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`left`, `right` and weight of the pairs that `keys` find and that are likelier than not one."""
-        return find_close_pairs(self.scorer(fields), self._candidates(self._blocks(keys).generate_pairs()), -fields.odds)
+        return find_pairs_above_weight(self.scorer(fields), self._candidates(self._blocks(keys).generate_pairs()), -fields.odds)
 
-    def scorer(self, fields: Estimated) -> Scorer:
+    def scorer(self, fields: Estimated) -> PairScorer:
         """What scores pairs by `fields`, whose columns are those of the start."""
-        return Scorer(self._coded, fields, compute_token_frequencies(self._coded, fields, AS_COUNTED))
+        return PairScorer(self._coded, fields, compute_token_frequencies(self._coded, fields, AS_COUNTED))
 
-    def _blocks(self, keys: tuple[BlockingKey, ...]) -> Groups:
+    def _blocks(self, keys: tuple[BlockingKey, ...]) -> RowGroups:
         if keys not in self._found:
-            self._found[keys] = group_records_by_blocking_keys(self._records, keys, most=self._most).groups
+            self._found[keys] = group_records_by_blocking_keys(self._records, keys, max_rows=self._most).groups
         return self._found[keys]
 
     def _candidates(self, pairs: Iterable[Pairs]) -> Iterable[Pairs]:
@@ -153,17 +153,17 @@ def across(pairs: Iterable[Pairs], file: np.ndarray) -> Iterator[Pairs]:
         yield left[apart], right[apart]
 
 
-def sample(groups: Groups, most: int) -> tuple[Iterator[Pairs], float]:
+def sample(groups: RowGroups, most: int) -> tuple[Iterator[Pairs], float]:
     """About `most` of the pairs of `groups` at most, from stretches of rows all over; and how many pairs each of them represents."""
     many = groups.count_of_pairs
     stretches, every = max(-(-many // CHUNK_PAIRS), 1), max(-(-many // most), 1)
-    return groups.generate_pairs(chunk=CHUNK_PAIRS, stride=(0, every)), stretches / -(-stretches // every)
+    return groups.generate_pairs(pairs_per_chunk=CHUNK_PAIRS, stride=(0, every)), stretches / -(-stretches // every)
 
 
 def estimate(
     records: pd.DataFrame,
     keys: tuple[BlockingKey, ...],
-    fields: tuple[Field, ...],
+    fields: tuple[ComparedField, ...],
     most: int = MAX_RECORDS_PER_VALUE,
     source: str | None = None,
 ) -> Estimated:
@@ -204,7 +204,7 @@ def _each_others_best(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -
     return left[best.to_numpy()], right[best.to_numpy()]
 
 
-def _without_matches(fields: tuple[Field, ...], seen: list[np.ndarray], odds: float) -> tuple[Field, ...]:
+def _without_matches(fields: tuple[ComparedField, ...], seen: list[np.ndarray], odds: float) -> tuple[ComparedField, ...]:
     """`fields` with `u` as `seen` among random pairs, less the matches among these: where each person has many records, they
     are most of what agrees on a birth date."""
     share = 1 / (1 + 2.0**-odds)
@@ -215,7 +215,7 @@ def _without_matches(fields: tuple[Field, ...], seen: list[np.ndarray], odds: fl
     return _with_tallies(fields, "u", strangers, LEAST_U)
 
 
-def _medians(fields: tuple[Field, ...], by_key: list[tuple[_Patterns, list[bool]]]) -> tuple[Field, ...]:
+def _medians(fields: tuple[ComparedField, ...], by_key: list[tuple[_Patterns, list[bool]]]) -> tuple[ComparedField, ...]:
     found: list[list[np.ndarray]] = [[] for _ in fields]
     for patterns, named in by_key:
         for n, shares in _session(fields, patterns, [n for n, taken in enumerate(named) if not taken]).items():
@@ -244,7 +244,7 @@ def _matches(pairs: _Pairs, keys: tuple[BlockingKey, ...], known: Estimated) -> 
     return [f if f.sum() >= 1 else b for f, b in zip(free, bound, strict=True)]
 
 
-def _session(fields: tuple[Field, ...], patterns: _Patterns, free: list[int]) -> dict[int, np.ndarray]:
+def _session(fields: tuple[ComparedField, ...], patterns: _Patterns, free: list[int]) -> dict[int, np.ndarray]:
     """Expectation maximisation over the pairs of one key by the fields that it leaves free: their shares `m` by number of field."""
     used = tuple(fields[n] for n in free)
     own = _Patterns(patterns.levels[:, free], patterns.count)
@@ -263,7 +263,7 @@ def _session(fields: tuple[Field, ...], patterns: _Patterns, free: list[int]) ->
     return {n: np.array([level.m for level in field.levels]) for n, field in zip(free, used, strict=True)}
 
 
-def _odds(fields: tuple[Field, ...], patterns: _Patterns, total: float, records: int) -> float:
+def _odds(fields: tuple[ComparedField, ...], patterns: _Patterns, total: float, records: int) -> float:
     """Log2 odds among all pairs that agree with how many of the blocked pairs they make matches."""
     odds = float(np.log2(max(records, 2) / 2) - np.log2(total))
     for _ in range(ROUNDS):
@@ -275,12 +275,12 @@ def _odds(fields: tuple[Field, ...], patterns: _Patterns, total: float, records:
     return odds
 
 
-def _named(key: BlockingKey, fields: tuple[Field, ...]) -> list[bool]:
+def _named(key: BlockingKey, fields: tuple[ComparedField, ...]) -> list[bool]:
     """Per field, whether the key names one of its columns."""
     return [any(re.search(rf"\b{re.escape(column)}\b", key.expression) for column in field.columns) for field in fields]
 
 
-def _posterior(fields: tuple[Field, ...], patterns: _Patterns, odds: float) -> np.ndarray:
+def _posterior(fields: tuple[ComparedField, ...], patterns: _Patterns, odds: float) -> np.ndarray:
     weight = np.full(len(patterns.levels), odds)
     for n, field in enumerate(fields):
         bits = np.array([np.log2(level.m / level.u) for level in field.levels] + [0.0])
@@ -288,7 +288,7 @@ def _posterior(fields: tuple[Field, ...], patterns: _Patterns, odds: float) -> n
     return np.asarray(1 / (1 + np.exp2(-weight)))
 
 
-def _tallies(fields: tuple[Field, ...], patterns: _Patterns, share: np.ndarray | None) -> list[np.ndarray]:
+def _tallies(fields: tuple[ComparedField, ...], patterns: _Patterns, share: np.ndarray | None) -> list[np.ndarray]:
     count = patterns.count if share is None else patterns.count * share
     known = patterns.levels != MISSING_LEVEL
     return [
@@ -297,16 +297,16 @@ def _tallies(fields: tuple[Field, ...], patterns: _Patterns, share: np.ndarray |
     ]
 
 
-def _with_tallies(fields: tuple[Field, ...], share: str, tallies: list[np.ndarray], least: float) -> tuple[Field, ...]:
+def _with_tallies(fields: tuple[ComparedField, ...], share: str, tallies: list[np.ndarray], least: float) -> tuple[ComparedField, ...]:
     out = []
     for field, tally in zip(fields, tallies, strict=True):
         if tally.sum() > 0:
             values = np.maximum(tally / tally.sum(), least)
             levels = zip(field.levels, values / values.sum(), strict=True)
-            field = replace(field, levels=tuple(Level(**{**vars(level), share: float(value)}) for level, value in levels))
+            field = replace(field, levels=tuple(ComparisonLevel(**{**vars(level), share: float(value)}) for level, value in levels))
         out.append(field)
     return tuple(out)
 
 
-def _shares(fields: tuple[Field, ...]) -> np.ndarray:
+def _shares(fields: tuple[ComparedField, ...]) -> np.ndarray:
     return np.array([level.m for field in fields for level in field.levels])

@@ -22,7 +22,7 @@ import pandas as pd
 
 from benchmarks.process_cost import processor
 from harmonia.registry.stability import find_records_in_changed_clusters
-from pipelines.linkage import LinkageResult, link
+from pipelines.linkage import LinkageResult, link_records
 
 TABLES = ("case_records", "person_records", "charges", "events", "references")
 GOAL = 1.5
@@ -43,7 +43,7 @@ def timed(tables: Tables, repeat: int, memory: Path | None = None) -> tuple[Link
             if memory is not None and memory.exists():
                 shutil.copytree(memory, place)
             begun = processor(os.getpid())
-            linked = link(tables, memory=None if memory is None else place)
+            linked = link_records(tables, memory_folder=None if memory is None else place)
             fastest = min(fastest, processor(os.getpid()) - begun)
     return linked, fastest
 
@@ -52,7 +52,7 @@ def quarter_more(tables: Tables, quarters: list[str], years: int, repeat: int) -
     """A quarter more after so many years, with the memory of those: what was found, the processor seconds."""
     with tempfile.TemporaryDirectory(prefix="harmonia-memory-") as folder:
         memory = Path(folder) / "memory"
-        link(until(tables, quarters[: 4 * years]), memory=memory)
+        link_records(until(tables, quarters[: 4 * years]), memory_folder=memory)
         linked, took = timed(until(tables, quarters[: 4 * years + 1]), repeat, memory)
     told = linked.statistics
     parts = f"{told['components_decided']} of {told['components']} components decided" if "components" in told else "decided as a whole"
@@ -71,7 +71,7 @@ def main() -> None:
     args = parser.parse_args()
     tables = {name: pd.read_parquet(args.home / "lake" / "canonical" / f"{name}.parquet") for name in TABLES}
     quarters = sorted(tables["person_records"]["delivery"].str.split("_").str[0].unique())
-    link(until(tables, quarters[:1]))  # imports and caches are not what is measured
+    link_records(until(tables, quarters[:1]))  # imports and caches are not what is measured
     seconds = []
     for years in (args.short, args.long):
         linked, took = quarter_more(tables, quarters, years, args.repeat)
@@ -83,7 +83,7 @@ def main() -> None:
     parts = [until(tables, [quarter]) for quarter in reversed(history)]
     turned = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in TABLES}
     shuffled = {name: frame.sample(frac=1.0, random_state=1) for name, frame in until(tables, history).items()}
-    found_of = {"without memory": full, "latest quarter first": link(turned), "rows shuffled": link(shuffled)}
+    found_of = {"without memory": full, "latest quarter first": link_records(turned), "rows shuffled": link_records(shuffled)}
     for what, found in found_of.items():
         differ = len(find_records_in_changed_clusters(linked.persons, found.persons)) + len(
             find_records_in_changed_clusters(linked.cases, found.cases)

@@ -8,7 +8,7 @@ The peers get our standardised records (name skeletons, repaired numbers, impute
 trained without truth (Splink also with our frozen model and keys); then connected components, **at the best threshold as chosen with the
 truth in hand**. Their cases: files joined by references that a single file bears, or a file with a person in common, or that both cite;
 then files without such a join to the nearest file of another institution with a person in common, within plausible days. Ours is
-the unchanged `pipelines.linkage.link`, which knows nothing of the truth.
+the unchanged `pipelines.linkage.link_records`, which knows nothing of the truth.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import pandas as pd
 from benchmarks.linkage_accuracy import TABLES, score
 from benchmarks.linkage_engines import splink
 from benchmarks.linkage_public_data import Set, code, field, name
-from pipelines.linkage import link, references
+from pipelines.linkage import link_records, references
 from pipelines.linkage.blocking import group_records_by_blocking_keys
 from pipelines.linkage.cluster import find_connected_components
-from pipelines.linkage.model import load_model
+from pipelines.linkage.model import load_linkage_model
 from pipelines.linkage.score import compute_token_frequencies, encode_persons
 from pipelines.linkage.splink_export import build_splink_records, build_splink_settings, build_term_frequencies
-from pipelines.linkage.standardise import Records, build_features
+from pipelines.linkage.standardise import LinkageRecords, build_linkage_records
 from sources.contract import institutions
 
 THRESHOLDS = np.arange(-15.0, 40.0, 0.5)
@@ -48,7 +48,7 @@ FIXED = ("parent", "sex", "citizenship", "municipality", "birthplace")
 SOONEST, LATEST = -30, 730
 
 
-def persons_set(records: Records) -> Set:
+def persons_set(records: LinkageRecords) -> Set:
     """Person records as a peer gets them."""
     persons = records.persons
     frame = persons[["given", "surname", "parent", "number", "sex", "citizenship", "municipality", "birthplace"]].astype("str")
@@ -101,7 +101,7 @@ def recordlinkage_pairs(data: Set) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return left, right, np.log2(share) - np.log2(1 - share)
 
 
-def best_clusters(records: Records, truth: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def best_clusters(records: LinkageRecords, truth: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Connected components at the threshold whose persons have the best F1."""
     found, best = np.arange(len(records.persons)), -1.0
     for threshold in THRESHOLDS:
@@ -113,7 +113,7 @@ def best_clusters(records: Records, truth: pd.DataFrame, left: np.ndarray, right
     return found
 
 
-def cases_by_rules(records: Records, person_cluster: np.ndarray) -> np.ndarray:
+def cases_by_rules(records: LinkageRecords, person_cluster: np.ndarray) -> np.ndarray:
     """Cases by references, then by shared persons within plausible days."""
     files = records.files
     institution = files["institution"].to_numpy(dtype=object)
@@ -124,9 +124,9 @@ def cases_by_rules(records: Records, person_cluster: np.ndarray) -> np.ndarray:
     mates = shared.merge(shared, on="who", suffixes=("", "_other"))
     mates = mates.loc[mates["file"] != mates["file_other"], ["file", "file_other"]].drop_duplicates()
     mates = mates.rename(columns={"file": "a", "file_other": "b"})
-    cited = references.find_citations(records)
+    cited = references.find_citations_between_case_files(records)
     cited = cited[~cited["near"]].merge(mates.assign(person=True), how="left", on=["a", "b"])
-    together = references.find_files_citing_together(records).merge(mates, on=["a", "b"])
+    together = references.find_case_files_citing_same_number(records).merge(mates, on=["a", "b"])
     joins = [cited.loc[cited["bearers"].eq(1) | cited["person"].eq(True), ["a", "b"]], together[["a", "b"]]]
     joined = np.isin(np.arange(len(files)), pd.concat(joins).to_numpy())
     order = pd.Series(institution).map({name_: n for n, name_ in enumerate(institutions())}).to_numpy()
@@ -140,11 +140,11 @@ def cases_by_rules(records: Records, person_cluster: np.ndarray) -> np.ndarray:
     return find_connected_components(len(files), every["a"].to_numpy(), every["b"].to_numpy())
 
 
-def exported_pairs(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def exported_pairs(records: LinkageRecords) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs and match weights of Splink with this project's own model and blocking keys, as `splink_export` writes them."""
     from splink import DuckDBAPI, Linker
 
-    persons, model, api = records.persons, load_model(), DuckDBAPI()
+    persons, model, api = records.persons, load_linkage_model(), DuckDBAPI()
     linker = Linker(
         api.register(build_splink_records(persons, model, group_records_by_blocking_keys(persons).groups)),
         build_splink_settings(model, len(persons)),
@@ -166,9 +166,9 @@ def compared(canonical: dict[str, pd.DataFrame], truth: pd.DataFrame) -> pd.Data
         rows.append({"engine": engine, "persons": f1[0], "cases": f1[1], "s": seconds})
 
     start = time.perf_counter()
-    linked = link(canonical)
+    linked = link_records(canonical)
     row("ours", linked.persons, linked.cases, time.perf_counter() - start)
-    records = build_features(canonical)
+    records = build_linkage_records(canonical)
     data = persons_set(records)
     engines = {
         "splink, trained on the spot": lambda: splink(data, -20.0, True).pairs,

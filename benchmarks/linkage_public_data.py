@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.blocking import BlockingKey
-from pipelines.linkage.model import Field, Level
+from pipelines.linkage.model import ComparedField, ComparisonLevel
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Set:
 
     name: str
     records: pd.DataFrame
-    fields: tuple[Field, ...]
+    fields: tuple[ComparedField, ...]
     rules: tuple[tuple[str, ...], ...]
     anchors: tuple[int, ...]
     recall: float = 0.7
@@ -55,14 +55,14 @@ class Set:
 
 def field(
     name: str, *levels: tuple[str, dict[str, float], float, float], columns: tuple[str, ...] | None = None, tf: bool = False
-) -> Field:
+) -> ComparedField:
     """A field with (test, arguments, starting m, starting u) per level, and what is left as the last level."""
-    specs = [Level(f"{test}{n}", test, m, u, args, float(tf and n == 0)) for n, (test, args, m, u) in enumerate(levels)]
+    specs = [ComparisonLevel(f"{test}{n}", test, m, u, args, float(tf and n == 0)) for n, (test, args, m, u) in enumerate(levels)]
     rest_m, rest_u = 1 - sum(s.m for s in specs), 1 - sum(s.u for s in specs)
-    return Field(name, columns or (name,), (*specs, Level("else", "else", rest_m, rest_u)))
+    return ComparedField(name, columns or (name,), (*specs, ComparisonLevel("else", "else", rest_m, rest_u)))
 
 
-def name(column: str) -> Field:
+def name(column: str) -> ComparedField:
     """A name: equal, very similar, similar, an initial; frequent names weigh less."""
     levels = (
         ("equal", {}, 0.8, 0.005),
@@ -73,19 +73,19 @@ def name(column: str) -> Field:
     return field(column, *levels, tf=True)
 
 
-def text(column: str) -> Field:
+def text(column: str) -> ComparedField:
     """A longer text: equal, similar twice."""
     levels = (("equal", {}, 0.8, 0.005), ("jaro_winkler", {"least": 0.9}, 0.1, 0.005), ("jaro_winkler", {"least": 0.75}, 0.04, 0.05))
     return field(column, *levels, tf=True)
 
 
-def number(column: str) -> Field:
+def number(column: str) -> ComparedField:
     """Digits: equal, one edit, two edits."""
     levels = (("equal", {}, 0.85, 0.001), ("edits", {"most": 1, "length": 1}, 0.08, 0.005), ("edits", {"most": 2, "length": 1}, 0.03, 0.02))
     return field(column, *levels)
 
 
-def day(column: str) -> Field:
+def day(column: str) -> ComparedField:
     """A day `yyyymmdd`: equal, day and month exchanged, one edit, the year alone wrong, two edits."""
     levels = (
         ("equal", {}, 0.85, 0.0001),
@@ -97,7 +97,7 @@ def day(column: str) -> Field:
     return field(column, *levels)
 
 
-def code(column: str) -> Field:
+def code(column: str) -> ComparedField:
     """A code: equal or not; frequent ones weigh less."""
     return field(column, ("equal", {}, 0.9, 0.05), tf=True)
 

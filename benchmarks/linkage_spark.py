@@ -25,7 +25,7 @@ import pandas as pd
 from benchmarks.linkage_incremental import TABLES
 from benchmarks.process_cost import processor, resident
 from harmonia.registry.stability import find_records_in_changed_clusters
-from pipelines.linkage import link
+from pipelines.linkage import link_records
 from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import COLUMNS_READ
 from pipelines.resources import lake
@@ -34,7 +34,7 @@ from pipelines.resources.workplace import Workplace
 
 def canonical_tables(home: Path) -> dict[str, pd.DataFrame]:
     """Return the columns of the canonical tables of a home that linkage reads."""
-    tables = lake.open_output(dict, Workplace.from_paths(None, home).home.lake / "canonical")
+    tables = lake.open_stored_output(dict, Workplace.from_paths(None, home).home.lake / "canonical")
     return {name: tables[name][COLUMNS_READ[name]] for name in TABLES}
 
 
@@ -51,7 +51,7 @@ def link_and_measure(home: Path, master: str | None, out: Path) -> None:
     watcher.start()
     clock, used = time.perf_counter(), processor(os.getpid())
     try:
-        linked = link(tables, spark=SplinkOnSpark.for_master(master) if master else None)
+        linked = link_records(tables, spark=SplinkOnSpark.for_master(master) if master else None)
     finally:
         done.set()
         watcher.join()

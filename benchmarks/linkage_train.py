@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harmonia import training
 from pipelines.linkage import model_files
-from pipelines.linkage.model import FOLDER, load_model
+from pipelines.linkage.model import FOLDER, load_linkage_model
 
 
 def main() -> None:
@@ -25,8 +25,8 @@ def main() -> None:
     parser.add_argument("--version", required=True)
     parser.add_argument("--by", required=True)
     args = parser.parse_args()
-    declared = load_model(FOLDER / "persons-v0.json", FOLDER / "cases-v0.json")
-    _, content = training.train_new_model(training.collect_from_simulated(args.sets), args.version, args.by, declared)
+    declared = load_linkage_model(FOLDER / "persons-v0.json", FOLDER / "cases-v0.json")
+    _, content = training.train_new_model(training.collect_training_data_from_simulated_sets(args.sets), args.version, args.by, declared)
     for half in ("persons", "cases"):
         path = args.out / f"{content[half]['version']}.json"
         model_files.write_model_file(path, content[half])

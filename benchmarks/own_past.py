@@ -53,7 +53,7 @@ class History:
     def judged(self) -> list[str]:
         """The first complete version of each period with a past."""
         complete = self.deliveries[self.deliveries["state"] == "complete"].drop_duplicates("period")
-        return complete["delivery"].tolist()[own_past.read_settings().enough :]
+        return complete["delivery"].tolist()[own_past.read_own_past_settings().enough :]
 
     def new_records(self, delivery: str) -> pd.Series:
         """Keys of the table of cases that no earlier delivery has."""

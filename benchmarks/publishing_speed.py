@@ -44,7 +44,7 @@ def main() -> None:
         print(f"{sum(len(frame) for frames in one.values() for frame in frames.values())} rows in {len(one)} stores")
         timed("DuckDB", lambda: publish_stores(one, Path(folder)))
         if url:
-            access.apply_access(url)
+            access.apply_access_matrix_to_server(url)
             timed("PostgreSQL, tables built", lambda: to_server(url, two))
             timed("PostgreSQL, rows replaced", lambda: to_server(url, one))
             timed(

@@ -31,7 +31,7 @@ from sqlalchemy import BigInteger, Boolean, Date, Text
 from sources.contract import institutions
 from warehouse import postgres, tables
 from warehouse.publish import publish_stores
-from warehouse.reading import open_postgres, open_publication
+from warehouse.reading import open_postgres_publication, open_publication
 from warehouse.stores import Stores, arrange_stores
 
 READERS, PROCESSES = 20, 4
@@ -75,7 +75,7 @@ def by_plain_name(home: str) -> Iterator[list[tuple[object, ...]]]:
 
 def in_transaction(url: str) -> Iterator[list[tuple[object, ...]]]:
     """One logical read of two schemas in one repeatable-read transaction."""
-    with open_postgres(url) as connection:
+    with open_postgres_publication(url) as connection:
         for store, table, column in PROBES:
             yield connection.execute(f"SELECT DISTINCT {column} FROM {store}.{table}".encode()).fetchall()
 

@@ -26,7 +26,7 @@ from postgres_world import running
 from pull_world import sshd
 
 from pipelines.pull.configuration import SOURCE_CLASSES
-from pipelines.pull.source import Offer, Request, Source
+from pipelines.pull.source import DeliveryOffer, Source, SourceRequest
 from schemas.yaml_declarations import convert_declaration
 from sources import contract
 
@@ -38,11 +38,11 @@ FROM generate_series(1, {rows}) AS n
 """
 
 
-def fetched(source: Source, request: Request, folder: str, pipe: Any) -> None:
+def fetched(source: Source, request: SourceRequest, folder: str, pipe: Any) -> None:
     """Look and fetch; send seconds, seconds of the processor and the most memory in MiB."""
     begin = time.monotonic()
     secrets = source.read_secrets()
-    (offer,) = source.look_for_deliveries(secrets, request).offers or [Offer("", None)]
+    (offer,) = source.look_for_deliveries(secrets, request).offers or [DeliveryOffer("", None)]
     source.fetch_delivery(secrets, request, offer, Path(folder))
     used = resource.getrusage(resource.RUSAGE_SELF)
     pipe.send((round(time.monotonic() - begin, 1), round(used.ru_utime + used.ru_stime, 1), used.ru_maxrss >> 10))
@@ -52,7 +52,7 @@ def measured(institution: str, declaration: dict[str, Any], folder: Path) -> dic
     """A pull in a separate process."""
     source = convert_declaration(SOURCE_CLASSES[declaration["kind"]], declaration, Path("benchmark"))
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    request = Request(contract.load(institution), "2013-Q2", DAYS)
+    request = SourceRequest(contract.load(institution), "2013-Q2", DAYS)
     process = multiprocessing.get_context("spawn").Process(target=fetched, args=(source, request, str(folder), theirs))
     process.start()
     theirs.close()

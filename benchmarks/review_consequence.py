@@ -22,16 +22,16 @@ import pandas as pd
 from harmonia.registry import Registry, open_registry
 from harmonia.registry.identity import assign_ids
 from harmonia.review.consequence import CELL, VerdictPreviews
-from harmonia.review.following import current_verdicts
+from harmonia.review.following import read_current_verdicts
 from harmonia.review.pairs import PAIR
-from harmonia.review.published import PublishedRun, last_published_run, open_home_registry
+from harmonia.review.published import PublishedRun, find_last_published_run, open_home_registry
 from harmonia.review.queue import list_doubtful_pairs
-from pipelines.linkage import link
-from pipelines.linkage.list_positions import apply_first_keys
+from pipelines.linkage import link_records
+from pipelines.linkage.list_positions import replace_record_keys_by_first_keys
 from pipelines.linkage.standardise import COLUMNS_READ
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
-from warehouse.count import open_counting_models
+from warehouse.count import open_database_of_counting_models
 from warehouse.count.inputs import CountInputs, collect_run_inputs
 
 STAGES = ("canonical", "identities", "record_status", "findings")
@@ -40,19 +40,21 @@ MEASURES = ["as_reported", "harmonised"]
 
 def whole(found: PublishedRun, verdicts: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """`MEASURES` of every cell that is not null, of everything linked and counted again under `verdicts`."""
-    canonical = {name: found.table("canonical", name)[columns] for name, columns in COLUMNS_READ.items()}
-    linked = link(canonical, judgements=verdicts)
+    canonical = {name: found.read_lake_table("canonical", name)[columns] for name, columns in COLUMNS_READ.items()}
+    linked = link_records(canonical, judgements=verdicts)
     copy = shutil.copy(found.home.registry_file, folder / "registry.sqlite")
     registry = open_registry(f"sqlite:///{copy}")
     try:
         cases = assign_ids(registry, "case", linked.cases).rename(columns={"entity_id": "case_id"})
-        persons = assign_ids(registry, "person", apply_first_keys(linked.persons, linked.listed)).rename(columns={"entity_id": "person_id"})
+        persons = assign_ids(registry, "person", replace_record_keys_by_first_keys(linked.persons, linked.listed)).rename(
+            columns={"entity_id": "person_id"}
+        )
     finally:
         registry.close()
     persons["record_key"] = linked.persons["record_key"].array
-    given = collect_run_inputs(*(lake.open_output(dict, found.home.lake / stage) for stage in STAGES))
+    given = collect_run_inputs(*(lake.open_stored_output(dict, found.home.lake / stage) for stage in STAGES))
     inputs = CountInputs(**{**given.__dict__, "cases": cases, "persons": persons})
-    with open_counting_models(inputs) as models:
+    with open_database_of_counting_models(inputs) as models:
         figures = models.read_frame("statistics", ", ".join([*CELL, *MEASURES]), "harmonised IS NOT NULL")
     return figures.set_index(CELL)[MEASURES].astype("int64")
 
@@ -83,7 +85,7 @@ def compared(
             preview = consequences.preview_verdict(one, verdict, "benchmark")
             took, processor = time.perf_counter() - clock, time.process_time() - cpu
             further = one.assign(verdict=verdict, steward="benchmark")
-            after = whole(found, current_verdicts(registry, found.table("identities", "listed"), further), Path(folder))
+            after = whole(found, read_current_verdicts(registry, found.read_lake_table("identities", "listed"), further), Path(folder))
             moved = changed(consequences.published, after)
             told = pd.concat({"as_reported": preview.reported.set_index(CELL), "harmonised": preview.figures.set_index(CELL)})
             told = told.reorder_levels([*range(1, len(CELL) + 1), 0])[["before", "after"]].sort_index()
@@ -107,7 +109,7 @@ def main() -> None:
         place = Workplace.from_paths(None, home)
         registry = open_home_registry(place)
         number = given.verdicts // len(given.home) + (n < given.verdicts % len(given.home))
-        for row in compared(last_published_run(place.home, registry), registry, number, given.seed, until):
+        for row in compared(find_last_published_run(place.home, registry), registry, number, given.seed, until):
             rows.append(row)
             if not row[3]:
                 print(f"{row[0]}: {row[1]} figures change, {row[2]} were predicted", flush=True)

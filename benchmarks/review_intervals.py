@@ -19,7 +19,7 @@ from harmonia.home import Home
 from harmonia.review.estimating import estimate_accuracy
 from harmonia.review.published import PublishedRun
 from harmonia.review.sampling import list_decided_pairs
-from harmonia.review.strata import draw_pairs
+from harmonia.review.strata import draw_stratified_sample_of_pairs
 from pipelines.linkage.candidates import list_candidate_pairs
 
 RECORD = ["institution", "record_key"]
@@ -61,7 +61,7 @@ def measure(pairs: pd.DataFrame, size: int, seeds: int) -> pd.DataFrame:
     true = {"precision": hits / pairs.groupby("entity")["joined"].sum(), "recall": hits / pairs.groupby("entity")["true"].sum()}
     rows = []
     for seed in range(seeds):
-        taken, strata = draw_pairs(pairs, size, seed)
+        taken, strata = draw_stratified_sample_of_pairs(pairs, size, seed)
         counts = pd.crosstab(taken["stratum"], taken["true"]).reindex(columns=[True, False], fill_value=0)
         counts = counts.set_axis(["same", "different"], axis=1).reset_index()
         rows.append(estimate_accuracy(strata.merge(counts, on="stratum").assign(unsure=0)))

@@ -23,14 +23,14 @@ from harmonia.registry.identity import assign_ids
 from harmonia.review.judgements import combine_judgements, enter_judgements, read_judgements
 from harmonia.review.published import PublishedRun
 from harmonia.review.sampling import list_decided_pairs
-from pipelines.linkage import LinkageResult, Model, link, load_model
+from pipelines.linkage import LinkageModel, LinkageResult, link_records, load_linkage_model
 from pipelines.linkage.candidates import list_candidate_pairs
 from pipelines.linkage.training import train_model
 
 LEAST = 1e-4
 
 
-def perturbed(model: Model, seed: int, spread: float = 0.5) -> Model:
+def perturbed(model: LinkageModel, seed: int, spread: float = 0.5) -> LinkageModel:
     """`model` with every share multiplied by a log-normal factor: what training on other data might give."""
     chance = np.random.default_rng(seed)
 
@@ -96,7 +96,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
     found = PublishedRun(Home(given.home), 0, "")
-    canonical, clusters, model = found.read_canonical_tables(), found.read_clusters(), load_model()
+    canonical, clusters, model = found.read_canonical_tables(), found.read_clusters(), load_linkage_model()
     said = judged(list_decided_pairs(list_candidate_pairs(canonical)[0], clusters), clusters, given.judgements, given.seed)
     with tempfile.TemporaryDirectory() as folder:
         registry = open_registry(f"sqlite:///{Path(folder) / 'registry.sqlite'}")
@@ -106,7 +106,7 @@ def main() -> None:
         models = {"same model": model, "perturbed": perturbed(model, given.seed), "retrained": train_model([canonical], model)}
         print(f"{len(said)} judgements, {int(said['against'].sum())} against the machine")
         for name, one in models.items():
-            linked = link(canonical, one, effective)
+            linked = link_records(canonical, one, effective)
             print(f"{name}: {broken(linked, said, Path(folder))} do not hold; {linked.judged['outcome'].value_counts().to_dict()}")
 
 

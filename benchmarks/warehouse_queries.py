@@ -61,7 +61,7 @@ def build(home: Path, cases: int, out: Path) -> None:
             connection.execute(statement)
         held = connection.execute("SELECT count(*) FROM multiplied.fact_case").fetchall()[0][0]
         copies = -(-cases // held)
-        for table in tables.stored_tables(tables.WAREHOUSE):
+        for table in tables.list_declared_tables_except_views(tables.WAREHOUSE):
             if table.name.startswith("fact_"):
                 connection.execute(
                     f"INSERT INTO {table.name} SELECT {copied(table)} FROM multiplied.{table.name}, range({copies}) r(n) ORDER BY n"

@@ -32,21 +32,21 @@ def remove_unfinished_files(target: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def replace_large_file(tmp: Path, target: Path) -> None:
-    """Replace `target` by the finished file `tmp`, atomically and durably; then remove leftovers of killed runs.
+def replace_large_file(finished_file: Path, target: Path) -> None:
+    """Replace `target` by `finished_file`, atomically and durably; then remove leftovers of killed runs.
 
-    tmp: a database file in the folder of `target`, closed; raises `ValueError` if it still has a write-ahead log. The log of the old file
-    is removed, since it would otherwise be replayed onto the new one. Raises `HarmoniaError` if the system refuses; `target` is then
-    unchanged.
+    finished_file: a database file in the folder of `target`, closed; raises `ValueError` if it still has a write-ahead log. The log of the
+    old file is removed, since it would otherwise be replayed onto the new one. Raises `HarmoniaError` if the system refuses; `target` is
+    then unchanged.
     """
-    if _find_write_ahead_log(tmp).exists():
-        raise ValueError(f"{tmp.name} still has a write-ahead log: close its connections before the swap")
+    if _make_path_of_write_ahead_log(finished_file).exists():
+        raise ValueError(f"{finished_file.name} still has a write-ahead log: close its connections before the swap")
     if target.is_dir():
         raise HarmoniaError(f"{target}: a folder is in the place of the file; remove it, then run again")
     with convert_storage_errors(target):
-        sync_to_disk(tmp)
-        _find_write_ahead_log(target).unlink(missing_ok=True)
-        tmp.replace(target)
+        sync_to_disk(finished_file)
+        _make_path_of_write_ahead_log(target).unlink(missing_ok=True)
+        finished_file.replace(target)
         sync_to_disk(target.parent)
     remove_unfinished_files(target)
 
@@ -77,8 +77,8 @@ def write_small_file(path: Path, content: bytes, mode: int = 0o644) -> None:
             new_file.unlink(missing_ok=True)
 
 
-def _find_write_ahead_log(database: Path) -> Path:
-    return database.with_name(f"{database.name}.wal")
+def _make_path_of_write_ahead_log(database_file: Path) -> Path:
+    return database_file.with_name(f"{database_file.name}.wal")
 
 
 def sync_to_disk(path: Path) -> None:

@@ -42,8 +42,9 @@ LOG_CHECKED = "saw the log of requests"
 """Action of the entries that store the newest request seen in the log of the server."""
 
 
-def read_last_request_seen(registry: Registry) -> tuple[int, str] | None:
-    """Return number and hash of the newest request in the log of the server when it was last checked; None if it never was."""
+def read_newest_checked_log_request(registry: Registry) -> tuple[int, str] | None:
+    """Return number and hash of the newest request that the server's log contained when it was last checked; None before the first
+    check."""
     with registry.read() as session:
         stored = session.scalar(select(Audit.subject).where(Audit.action == LOG_CHECKED).order_by(Audit.id.desc()).limit(1))
     if stored is None:
@@ -52,27 +53,27 @@ def read_last_request_seen(registry: Registry) -> tuple[int, str] | None:
     return int(number), chain
 
 
-def store_last_request(registry: Registry, newest: tuple[int, str] | None) -> None:
-    """Store number and hash of the newest request in the log of the server, unless they are stored already or there is none."""
-    if newest is not None and newest != read_last_request_seen(registry):
-        record_own_access(registry, LOG_CHECKED, f"{newest[0]} {newest[1]}")
+def store_newest_checked_log_request(registry: Registry, newest_request: tuple[int, str] | None) -> None:
+    """Store number and hash of the newest request in the server's log, unless they are stored already or the log is empty."""
+    if newest_request is not None and newest_request != read_newest_checked_log_request(registry):
+        record_own_access(registry, LOG_CHECKED, f"{newest_request[0]} {newest_request[1]}")
 
 
 def list_audit_entries(
-    registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None
+    registry: Registry | None, logged_requests: pd.DataFrame | None, since: date | None = None, who: str | None = None
 ) -> pd.DataFrame:
     """List the entries of the audit log, oldest first, with times in UTC. Columns out: `AUDIT_COLUMNS`.
 
-    registry: None to leave out its entries. requests: from `warehouse.server.access.logged_requests`; None without a server. since: first
-    day. who: only entries of this user or login.
+    registry: None to leave out its entries. logged_requests: from `warehouse.server.access.read_request_log`; None without a server. since:
+    first day. who: only entries of this user or login.
     """
     parts = []
     if registry is not None:
         with registry.read() as session:
             lines = [(one.at, "registry", one.who, one.action, one.subject, one.reason or "") for one in session.scalars(select(Audit))]
         parts.append(pd.DataFrame(lines, columns=AUDIT_COLUMNS))
-    if requests is not None:
-        request_rows = requests.rename(columns={"login": "who", "kind": "what"}).assign(where="postgresql")
+    if logged_requests is not None:
+        request_rows = logged_requests.rename(columns={"login": "who", "kind": "what"}).assign(where="postgresql")
         parts.append(request_rows[AUDIT_COLUMNS])
     out = pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=AUDIT_COLUMNS)], ignore_index=True)
     out["at"] = pd.to_datetime(out["at"], utc=True)

@@ -17,7 +17,8 @@ def check_declarations() -> None:
     from schemas import domain, domain_folder
     from schemas.findings import rules
     from schemas.topic import topic
-    from sources.contract import institution_of_number_kind, institutions, load
+    from sources.contract import institution_by_case_number_kind, institutions, load
+    from sources.number_forms import check_columns_of_own_numbers
     from warehouse.indicators import indicators
     from warehouse.indicators.catalogue import catalogue
 
@@ -27,29 +28,30 @@ def check_declarations() -> None:
         domain.country,
         domain.stages,
         institutions,
-        institution_of_number_kind,
+        institution_by_case_number_kind,
+        check_columns_of_own_numbers,
         rules,
         load_agreements,
         indicators,
     ):
         read()
-    check_domain()
+    check_domain_files()
     counts_only = {name for name in institutions() if not load(name).has_records}
-    check_coverage(counts_only | {name for one in catalogue().values() for name in one.institutions})
-    check_counts_in(tuple(catalogue()))
-    check_returns()
+    check_institutions_are_counted(counts_only | {name for one in catalogue().values() for name in one.institutions})
+    check_indicators_named_by_contracts(tuple(catalogue()))
+    check_codes_of_count_returns()
 
 
-def check_domain() -> None:
+def check_domain_files() -> None:
     """Check that the files of the domain fit one another (e.g. code lists and topic). Raises `DeclarationError` if they do not."""
     from pipelines.harmonisation import code_lists
     from schemas import domain, domain_folder
     from schemas.texts import texts
     from schemas.topic import OTHER, topic
-    from warehouse.disclosure.policy import check_shipped_policies
+    from warehouse.disclosure.policy import check_policies_of_domain
     from warehouse.indicators import indicators
 
-    place, current_topic = domain_folder.path_of_part, topic()
+    place, current_topic = domain_folder.find_path_in_domain, topic()
     if domain.country().domestic not in set(code_lists.read_code_list("countries")["code"]):
         raise make_value_error(place("country.yaml"), "domestic", domain.country().domestic, "it must be a code of codes/countries.csv")
     for name, column in (("offences", "group"), ("offence_words", "group")):
@@ -75,30 +77,31 @@ def check_domain() -> None:
     for stage in domain.stages():
         if stage not in texts("reports")["stages"]:
             raise make_value_error(place("texts.yaml"), "reports.stages", ", ".join(texts("reports")["stages"]), f"add {stage}")
-    check_shipped_policies()
+    check_policies_of_domain()
 
 
-def check_coverage(counted: Collection[str]) -> None:
-    """Raise `DeclarationError` if an institution is not in `counted`, those that indicators count, since figures would silently lack it."""
+def check_institutions_are_counted(counted_institutions: Collection[str]) -> None:
+    """Raise `DeclarationError` if an institution is not in `counted_institutions`, those that indicators count, since figures would
+    silently lack it."""
     from sources import contract
 
     for name in contract.institutions():
-        if name not in counted:
+        if name not in counted_institutions:
             remedy = "list indicators under `counts_in` in its contract, add it to the indicator files, or remove its folder"
             raise DeclarationError(f"sources/{name}: no indicator counts it: {remedy}")
 
 
-def check_counts_in(known: Collection[str]) -> None:
-    """Raise `DeclarationError` if a contract names an indicator under `counts_in` that is not in `known`."""
+def check_indicators_named_by_contracts(known_indicators: Collection[str]) -> None:
+    """Raise `DeclarationError` if a contract names an indicator under `counts_in` that is not in `known_indicators`."""
     from sources import contract
 
     for name in contract.institutions():
-        if unknown := [code for code in contract.load(name).counts_in if code not in known]:
-            remedy = f"it must be an indicator: one of {', '.join(known)}"
+        if unknown := [code for code in contract.load(name).counts_in if code not in known_indicators]:
+            remedy = f"it must be an indicator: one of {', '.join(known_indicators)}"
             raise make_value_error(contract.folder_by_institution()[name] / "contract.yaml", "counts_in", unknown[0], remedy)
 
 
-def check_returns() -> None:
+def check_codes_of_count_returns() -> None:
     """Raise `DeclarationError` for a return of counts whose codes are no indicator or offence group."""
     from schemas.topic import topic
     from sources import contract

@@ -35,7 +35,7 @@ class Home:
         return f"sqlite:///{self.registry_file.absolute()}"
 
     @property
-    def published(self) -> bool:
+    def has_published_run(self) -> bool:
         """Whether a run has published here."""
         return (self.root / "published" / "current").exists()
 
@@ -50,12 +50,12 @@ class Home:
         return self.root / "warehouse.duckdb"
 
     @property
-    def analysts(self) -> Path:
+    def analysts_warehouse(self) -> Path:
         """The warehouse with pseudonyms in place of record keys; can be rebuilt."""
         return self.root / "analysts.duckdb"
 
     @property
-    def identity(self) -> Path:
+    def identity_store(self) -> Path:
         """Names and numbers, for stewards; file mode 0600; can be rebuilt."""
         return self.root / "identity.duckdb"
 

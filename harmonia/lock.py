@@ -24,7 +24,7 @@ _RUN_LOCK = ".run.lock"
 @contextmanager
 def lock_home_for_run(home: Home) -> Iterator[None]:
     """Lock the home for one run. Raises `HarmoniaError` at once if another run has locked it. Not re-entrant."""
-    with _lock_file(home.root / _RUN_LOCK, f"home {home.root}", wait=_GRACE):
+    with _lock_file(home.root / _RUN_LOCK, f"home {home.root}", wait_seconds=_GRACE):
         yield
 
 
@@ -56,17 +56,17 @@ def lock_landing_store(home: Home, wait: float = 60) -> Iterator[None]:
 @contextmanager
 def lock_pulls(home: Home, institution: str) -> Iterator[None]:
     """Lock the pulls of an institution. Raises `HarmoniaError` at once if another process has locked them. Not re-entrant."""
-    with _lock_file(home.root / f".pull-{institution}.lock", f"the pull of {institution}", wait=_GRACE):
+    with _lock_file(home.root / f".pull-{institution}.lock", f"the pull of {institution}", wait_seconds=_GRACE):
         yield
 
 
 @contextmanager
-def _lock_file(path: Path, what: str, wait: float) -> Iterator[None]:
-    """Lock the file `path` and write into it which process did so. what: what is locked, for the message."""
+def _lock_file(path: Path, locked_thing: str, wait_seconds: float) -> Iterator[None]:
+    """Lock the file `path` and write into it which process did so. locked_thing: what is locked, for the message."""
     with convert_storage_errors(path):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _acquire_lock(file, what, time.monotonic() + wait)
+        _acquire_lock(file, locked_thing, time.monotonic() + wait_seconds)
         with convert_storage_errors(path):
             os.ftruncate(file, 0)
             os.pwrite(file, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0)
@@ -75,13 +75,13 @@ def _lock_file(path: Path, what: str, wait: float) -> Iterator[None]:
         os.close(file)  # releases the lock; removing the file would let two processes lock two files
 
 
-def _acquire_lock(file: int, what: str, until: float) -> None:
+def _acquire_lock(file: int, locked_thing: str, deadline: float) -> None:
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if time.monotonic() >= until:
+            if time.monotonic() >= deadline:
                 holder = os.pread(file, 200, 0).decode("ascii", "replace") or "another process"
-                raise HarmoniaError(f"{what} is in use by {holder}: wait until it has ended, then run again") from None
+                raise HarmoniaError(f"{locked_thing} is in use by {holder}: wait until it has ended, then run again") from None
             time.sleep(_PAUSE)

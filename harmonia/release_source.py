@@ -16,10 +16,10 @@ from harmonia.home import Home
 from harmonia.registry import Registry
 from harmonia.review.estimating import estimate_accuracy
 from harmonia.review.judgements import combine_judgements, read_judgements
-from harmonia.review.published import last_published_run, open_home_registry
+from harmonia.review.published import find_last_published_run, open_home_registry
 from harmonia.review.sampling import count_labels, find_sample_number
 from pipelines.resources.workplace import Workplace
-from warehouse.releases.source import VICTIM_PATHWAY, ReleaseSource, part_versions
+from warehouse.releases.source import VICTIM_PATHWAY, ReleaseSource, collect_versions_of_parts
 
 _TABLES = ("statistics", "counted", "bridge", "bridge_records", "bridge_causes", "coverage", "lineage", "yardstick", *VICTIM_PATHWAY)
 _MIN_PUBLISHED = 5  # records; smaller numbers are suppressed
@@ -31,19 +31,21 @@ def collect_release_source(workplace: Workplace) -> ReleaseSource:
         raise HarmoniaError(f"home {workplace.home.root} has no warehouse to release: run `harmonia run --inbox DIR --home DIR` first")
     registry = open_home_registry(workplace)
     try:
-        published_run = last_published_run(workplace.home, registry)
-        items = json.loads(str(published_run.table("links", "_items")["plain"].iloc[0]))["statistics"]
+        published_run = find_last_published_run(workplace.home, registry)
+        items = json.loads(str(published_run.read_lake_table("links", "_items")["plain"].iloc[0]))["statistics"]
         verdicts = combine_judgements(read_judgements(registry))
         return ReleaseSource(
             tables=_read_warehouse_tables(workplace.home),
-            deliveries=published_run.table("record_status", "deliveries"),
+            deliveries=published_run.read_lake_table("record_status", "deliveries"),
             judgements=verdicts,
             linkage={
                 "model": items.get("model", ""),
-                "shares": _compute_linked_shares(published_run.table("links", "cases"), published_run.table("links", "persons"), verdicts),
+                "shares": _compute_linked_shares(
+                    published_run.read_lake_table("links", "cases"), published_run.read_lake_table("links", "persons"), verdicts
+                ),
                 "estimated_error": _estimate_linkage_error(registry),
             },
-            versions=part_versions(),
+            versions=collect_versions_of_parts(),
         )
     finally:
         registry.close()

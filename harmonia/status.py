@@ -43,7 +43,7 @@ StatusRow = tuple[str, str, str | None, str, str, str]
 
 
 @dataclass(frozen=True)
-class _Version:
+class _DeliveryVersion:
     """One version of a delivery. ledger_row: None if it was found in the inbox only."""
 
     name: DeliveryName
@@ -236,25 +236,25 @@ def shorten_list(names: Sequence[str]) -> str:
 
 
 def _find_versions(
-    ledger: list[Delivery], inbox: Path | None, refused: Collection[tuple[str | None, str | None]]
-) -> dict[tuple[str, str], list[_Version]]:
+    ledger: list[Delivery], inbox: Path | None, refused_deliveries: Collection[tuple[str | None, str | None]]
+) -> dict[tuple[str, str], list[_DeliveryVersion]]:
     """Return the versions of each institution and period, newest first, from the ledger and the inbox.
 
-    refused: institution and delivery of which no file could be landed.
+    refused_deliveries: institution and delivery of which no file could be landed.
     """
-    versions = {(row.institution, row.name): _Version(DeliveryName(row.period, row.version), row) for row in ledger}
+    versions = {(row.institution, row.name): _DeliveryVersion(DeliveryName(row.period, row.version), row) for row in ledger}
     folders = walk_inbox(inbox).folders if inbox is not None else []
     for folder in (folder for folder in folders if folder.institution != YARDSTICKS):
         if any(classify_file_name(name) != "system" for name in folder.files if "/" not in name):
             delivery = (folder.institution, str(folder.name))
-            versions.setdefault(delivery, _Version(folder.name, None, delivery in refused))
-    by_period: dict[tuple[str, str], list[_Version]] = {}
+            versions.setdefault(delivery, _DeliveryVersion(folder.name, None, delivery in refused_deliveries))
+    by_period: dict[tuple[str, str], list[_DeliveryVersion]] = {}
     for (institution, _), version in sorted(versions.items(), key=lambda item: item[1].name, reverse=True):
         by_period.setdefault((institution, version.name.period), []).append(version)
     return by_period
 
 
-def _make_rows_of_period(institution: str, versions: list[_Version], lateness: str | None) -> list[StatusRow]:
+def _make_rows_of_period(institution: str, versions: list[_DeliveryVersion], lateness: str | None) -> list[StatusRow]:
     """Return one row for each version of a period, newest first. The last complete version counts, and every version after it."""
     known_states = [version.state for version in reversed(versions) if version.state is not None]
     period_state = completeness_states.period_state(known_states) if known_states else RECEIVED
@@ -288,7 +288,9 @@ def _list_notes_from_ledger(row: Delivery | None) -> list[str]:
     return notes
 
 
-def _describe_lateness(versions: list[_Version], due: date, ledger_begin: datetime | None, ledger_rows: list[Delivery]) -> str | None:
+def _describe_lateness(
+    versions: list[_DeliveryVersion], due: date, ledger_begin: datetime | None, ledger_rows: list[Delivery]
+) -> str | None:
     """Say how late the first version of a period came; None if it was not late, or the ledger cannot know.
 
     ledger_begin: time of the first run; ledger_rows: all deliveries of the institution.
@@ -306,8 +308,8 @@ def _describe_lateness(versions: list[_Version], due: date, ledger_begin: dateti
     return None
 
 
-def _make_calendar_cell(period_states: pd.Series, details: pd.Series) -> Text:
+def _make_calendar_cell(period_states: pd.Series, delivery_states: pd.Series) -> Text:
     """Return the state of a quarter, derived from the delivered periods that have a day in it."""
     known_states = [state for state in period_states if state in completeness_states.STATES]
     state = completeness_states.calendar_state(known_states) if known_states else period_states.iloc[0]
-    return Text(f"{state}, late" if details.str.contains(_LATE).any() else state, _COLOURS[state])
+    return Text(f"{state}, late" if delivery_states.str.contains(_LATE).any() else state, _COLOURS[state])

@@ -20,11 +20,11 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry import open_registry
-from pipelines.linkage import link, model_files
-from pipelines.linkage.constraints import find_constraints
-from pipelines.linkage.drift import compute_expected_shares, count_levels_reached
-from pipelines.linkage.model import CASES, FOLDER, PERSONS, Model, load_model
-from pipelines.linkage.standardise import Records
+from pipelines.linkage import link_records, model_files
+from pipelines.linkage.constraints import find_cluster_constraints
+from pipelines.linkage.drift import compute_expected_shares, count_comparison_levels_of_linked_records
+from pipelines.linkage.model import CASES, FOLDER, PERSONS, LinkageModel, load_linkage_model
+from pipelines.linkage.standardise import LinkageRecords
 from pipelines.linkage.training import LabelledPairs, build_model_files, train_model
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
@@ -44,12 +44,12 @@ class TrainingData:
     """
 
     sets: list[Tables]
-    labels: Callable[[int, Records], LabelledPairs] | None
+    labels: Callable[[int, LinkageRecords], LabelledPairs] | None
     provenance: dict[str, Any]
 
 
-def collect_from_home(workplace: Workplace, judged: bool) -> TrainingData:
-    """Collect the records of a home after its last run; with `judged` also the judgements of its stewards.
+def collect_training_data_from_home(workplace: Workplace, include_judgements: bool) -> TrainingData:
+    """Collect the records of a home after its last run; with `include_judgements` also the judgements of its stewards.
 
     Raises `HarmoniaError` if the home has no records, or no judgements on persons.
     """
@@ -57,7 +57,7 @@ def collect_from_home(workplace: Workplace, judged: bool) -> TrainingData:
     if not folder.is_dir():
         raise HarmoniaError(f"home {workplace.home.root} has no records yet: run `harmonia run` first, or name another with --home")
     sets, provenance = [lake.read_tables(folder)], {"sets": [workplace.home.root.name]}
-    if not judged:
+    if not include_judgements:
         return TrainingData(sets, None, {"from": "unlabelled", **provenance})
     judgements = _read_judgements_of_stewards(workplace)
     persons = judgements[judgements["entity"] == "person"]
@@ -67,7 +67,7 @@ def collect_from_home(workplace: Workplace, judged: bool) -> TrainingData:
     return TrainingData(sets, partial(_label_pairs_by_judgements, judgements), {"from": "judgements", **provenance, "judged": count})
 
 
-def collect_from_simulated(folders: Sequence[Path]) -> TrainingData:
+def collect_training_data_from_simulated_sets(folders: Sequence[Path]) -> TrainingData:
     """Collect the records of simulated sets, with the true identities. The inbox of each folder is run into a temporary home.
 
     Raises `HarmoniaError` if a folder is not an unchanged output of `harmonia simulate`.
@@ -86,13 +86,13 @@ def collect_from_simulated(folders: Sequence[Path]) -> TrainingData:
         with tempfile.TemporaryDirectory(prefix="harmonia-train-") as home:
             outcome = run_everything(Workplace.from_paths(folder / "inbox", Path(home) / "home"), SilentListener())
         sets.append(outcome.values["canonical"])
-        truths.append(answers.read_persons(folder))
+        truths.append(answers.read_true_person_ids(folder))
     return TrainingData(
         sets, partial(_label_simulated_pairs, truths), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]}
     )
 
 
-def train_new_model(data: TrainingData, version: str, by: str, start: Model | None = None) -> tuple[Model, dict[str, Any]]:
+def train_new_model(data: TrainingData, version: str, by: str, start: LinkageModel | None = None) -> tuple[LinkageModel, dict[str, Any]]:
     """Train a model, and return it with the content of its file.
 
     version: of the new model. by: who trains it. start: the model to start from (default: the shipped one). Raises `HarmoniaError` if there
@@ -101,9 +101,9 @@ def train_new_model(data: TrainingData, version: str, by: str, start: Model | No
     records = sum(len(tables["person_records"]) for tables in data.sets)
     if records < MIN_RECORDS:
         raise HarmoniaError(f"{records} person records are too few to train on (at least {MIN_RECORDS} are needed): keep the current model")
-    start = start or load_model(FOLDER / PERSONS, FOLDER / CASES)
+    start = start or load_linkage_model(FOLDER / PERSONS, FOLDER / CASES)
     model = train_model(data.sets, start, data.labels)
-    counted = [count_levels_reached(tables, link(tables, model).persons, model) for tables in data.sets]
+    counted = [count_comparison_levels_of_linked_records(tables, link_records(tables, model).persons, model) for tables in data.sets]
     model = replace(model, expected=compute_expected_shares(counted, model))
     provenance = {
         **data.provenance,
@@ -117,16 +117,16 @@ def train_new_model(data: TrainingData, version: str, by: str, start: Model | No
     return model, {"version": version, "persons": persons, "cases": cases}
 
 
-def train_to_file(data: TrainingData, out: Path, by: str) -> str:
-    """Train a model and write it to the new file `out`; return its version.
+def train_model_to_file(data: TrainingData, model_file: Path, by: str) -> str:
+    """Train a model and write it to the new file `model_file`; return its version.
 
     Raises `HarmoniaError` if the file exists (before training), or there are too few records.
     """
-    if out.exists():
-        raise HarmoniaError(f"{out} already exists: a model file is never overwritten, choose another name")
-    _, content = train_new_model(data, out.stem, by)
-    model_files.write_model_file(out, content)
-    return load_model(out).version
+    if model_file.exists():
+        raise HarmoniaError(f"{model_file} already exists: a model file is never overwritten, choose another name")
+    _, content = train_new_model(data, model_file.stem, by)
+    model_files.write_model_file(model_file, content)
+    return load_linkage_model(model_file).version
 
 
 def _read_judgements_of_stewards(workplace: Workplace) -> pd.DataFrame:
@@ -139,12 +139,12 @@ def _read_judgements_of_stewards(workplace: Workplace) -> pd.DataFrame:
         registry.close()
 
 
-def _label_pairs_by_judgements(judgements: pd.DataFrame, _: int, records: Records) -> LabelledPairs:
-    constraints = find_constraints(judgements, "person", records.persons)
+def _label_pairs_by_judgements(judgements: pd.DataFrame, _: int, records: LinkageRecords) -> LabelledPairs:
+    constraints = find_cluster_constraints(judgements, "person", records.persons)
     return LabelledPairs(constraints.same, constraints.apart)
 
 
-def _label_simulated_pairs(truths: list[pd.DataFrame], number: int, records: Records) -> LabelledPairs:
+def _label_simulated_pairs(truths: list[pd.DataFrame], number: int, records: LinkageRecords) -> LabelledPairs:
     """List all pairs of records of the same simulated person in different case files of the set with this number."""
     rows = (
         records.persons[["institution", "record_key", "file"]]

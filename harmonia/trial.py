@@ -19,17 +19,17 @@ from harmonia.console import format_count
 from harmonia.errors import HarmoniaError, convert_storage_errors
 from harmonia.feedback.console import render_check_result
 from harmonia.feedback.figures import count_own_records
-from harmonia.feedback.texts import texts
+from harmonia.feedback.texts import load_feedback_texts
 from harmonia.home import Home
 from harmonia.registry import open_registry
 from pipelines.assets.delivery_batches import REFUSAL_RULES
-from pipelines.assets.delivery_frames import convert_validated_to_frames, make_canonical_rows, make_refused_delivery
+from pipelines.assets.delivery_frames import convert_validated_deliveries_to_frames, make_canonical_rows, make_refused_delivery
 from pipelines.failures import redact_errors
 from pipelines.harmonisation.stage import harmonise
 from pipelines.landing import land_deliveries, list_landed_deliveries
-from pipelines.record_status import resolve_statuses
+from pipelines.record_status import resolve_record_statuses
 from pipelines.resources import bounded
-from pipelines.resources.bounded import Bounds, ExceededError
+from pipelines.resources.bounded import Bounds, LimitExceededError
 from pipelines.validation import ValidatedDeliveries, validate
 from schemas import findings as found
 from sources import contract
@@ -74,7 +74,7 @@ def find_delivery_name(folder: Path, institution: str | None, delivery: str | No
     return owner, delivery_name
 
 
-def dry_run_folder(folder: Path, institution: str, delivery: str) -> DryRunResult:
+def check_folder_in_dry_run(folder: Path, institution: str, delivery: str) -> DryRunResult:
     """Land, read, validate and harmonise a copy of the folder. Raises `HarmoniaError` if it cannot be copied."""
     with TemporaryDirectory(prefix="harmonia-check-") as temporary:
         root = Path(temporary)
@@ -88,7 +88,7 @@ def dry_run_folder(folder: Path, institution: str, delivery: str) -> DryRunResul
             validated = _validate_within_limits(institution, {str(one.name): tuple(one.files) for one in deliveries})
         finally:
             registry.close()
-    current = resolve_statuses(validated)
+    current = resolve_record_statuses(validated)
     states = validated.files[["file", "state"]]
     every = [frame for frame in (found.build_findings(report.findings), current.findings) if len(frame)]
     return DryRunResult(
@@ -102,8 +102,8 @@ def dry_run_folder(folder: Path, institution: str, delivery: str) -> DryRunResul
 def _validate_within_limits(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> ValidatedDeliveries:
     """Validate the files of each delivery as a run would, within the same limits of time and memory."""
     try:
-        return bounded.run_bounded_task(_validate, (institution, dict(delivered)), Bounds.from_environment())
-    except ExceededError as ended:
+        return bounded.run_bounded_task(_validate_files_of_institution, (institution, dict(delivered)), Bounds.from_environment())
+    except LimitExceededError as ended:
         rule, detail = REFUSAL_RULES[ended.reason], ended.detail
         replacement = {
             name: make_refused_delivery(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()
@@ -111,12 +111,12 @@ def _validate_within_limits(institution: str, delivered: Mapping[str, tuple[Sour
         return validate(institution, replacement)
 
 
-def _validate(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> ValidatedDeliveries:
+def _validate_files_of_institution(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> ValidatedDeliveries:
     """Read and validate the files of an institution. Also harmonise them, so that a mapping that fails is found before a run."""
     institution, delivered = request
     validated = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
     with redact_errors(f"{institution}: harmonising", None):
-        make_canonical_rows(institution, convert_validated_to_frames(validated))
+        make_canonical_rows(institution, convert_validated_deliveries_to_frames(validated))
     return validated
 
 
@@ -127,8 +127,8 @@ def check_delivery(console: Console, folder: Path, institution: str | None, deli
     if message_language not in found.LANGUAGES:
         raise HarmoniaError(f"language {message_language!r} is unknown: use one of {', '.join(found.LANGUAGES)}")
     console.print(f"[bold]{owner} {delivery_name}[/] ({folder}). Dry run: nothing was ingested", soft_wrap=True)
-    trial = dry_run_folder(folder, owner, delivery_name)
-    words = texts(message_language)
+    trial = check_folder_in_dry_run(folder, owner, delivery_name)
+    words = load_feedback_texts(message_language)
     state = ". ".join(filter(None, (words["states"][trial.state], words["state_note"].get(trial.state))))
     console.print(f"{words['delivery_state']}: {state}", soft_wrap=True, markup=False)
     console.print(render_check_result(trial.findings, trial.files, message_language))

@@ -36,8 +36,8 @@ def redact_stage_errors(workplace: Workplace, activity: str, context: dg.AssetEx
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_PAUSE * 2**context.retry_number) from None
 
 
-def asset_check(**declared: Any) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
-    """Return a decorator like `dg.asset_check(**declared)`.
+def asset_check(**check_options: Any) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
+    """Return a decorator that makes a Dagster check of a function, as `dg.asset_check(**check_options)` does.
 
     An error of the decorated function is reduced to one line, as errors of assets are.
     """
@@ -45,10 +45,10 @@ def asset_check(**declared: Any) -> Callable[[Callable[..., dg.AssetCheckResult]
     def decorate(function: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
         @wraps(function)
         def checked(*args: Any, **kwargs: Any) -> dg.AssetCheckResult:
-            with redact_errors(f"check {declared.get('name', function.__name__)}", getattr(kwargs.get("workplace"), "logs", None)):
+            with redact_errors(f"check {check_options.get('name', function.__name__)}", getattr(kwargs.get("workplace"), "logs", None)):
                 return function(*args, **kwargs)
 
-        return dg.asset_check(**declared)(checked)
+        return dg.asset_check(**check_options)(checked)
 
     return decorate
 
@@ -64,8 +64,8 @@ def make_metadata_table(frame: pd.DataFrame) -> dg.MetadataValue:
     return dg.MetadataValue.table(records, dg.TableSchema(columns=columns))
 
 
-def add_counts(context: dg.AssetExecutionContext, rows: int | None, counts: Mapping[str, Any]) -> None:
-    """Attach the number of rows and other counts to the materialisation of the asset."""
+def add_counts_to_asset_metadata(context: dg.AssetExecutionContext, rows: int | None, counts: Mapping[str, Any]) -> None:
+    """Add the number of rows and other counts to the metadata that Dagster shows for the asset."""
     metadata = dict(counts)
     if rows is not None:
         metadata[ROW_COUNT] = int(rows)

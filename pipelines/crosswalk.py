@@ -17,7 +17,7 @@ import pandas as pd
 
 from schemas import findings
 from schemas.canonical import ENTITY_OF
-from sources.contract import Contract, Units
+from sources.contract import Contract, UnitsSpec
 
 SUCCESSOR_COLUMNS = ("institution", "entity", "old_key", "new_key")
 _LOCATION_COLUMNS = {"_delivery": "delivery", "_file": "file", "_part": "part", "_line": "line"}
@@ -42,28 +42,28 @@ def collect_crosswalk_rows(contract: Contract, tables: Mapping[str, pd.DataFrame
     return pd.concat(parts, ignore_index=True)[columns].dropna(subset=["table", "old", "new"]) if parts else pd.DataFrame(columns=columns)
 
 
-def find_replaced_records(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
+def find_replaced_records(crosswalk_rows: pd.DataFrame, keys_of_accepted_records: Mapping[str, pd.Series]) -> pd.DataFrame:
     """Find the records that were replaced, each with the record that replaced it in the end. Columns: table, old, new.
 
-    `rows` come from `collect_crosswalk_rows`; if a key has several rows, the last one counts. `delivered` has the keys of the accepted
-    records of each table. A key that leads to no accepted record, or in a circle, is not replaced.
+    `crosswalk_rows` come from `collect_crosswalk_rows`; if a key has several rows, the last one counts. `keys_of_accepted_records` has the
+    keys of each table's accepted records. A key that leads to no accepted record, or in a circle, is not replaced.
     """
-    followed, accepted_keys = _follow_to_end(rows), _convert_keys_to_sets(delivered)
+    followed, accepted_keys = _find_final_keys(crosswalk_rows), _make_sets_of_keys_by_table(keys_of_accepted_records)
     leads_to_record = [end in accepted_keys[table] for table, end in zip(followed["table"], followed["end"], strict=True)]
     return followed.loc[leads_to_record, ["table", "old", "end"]].rename(columns={"end": "new"}).reset_index(drop=True)
 
 
-def _follow_to_end(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the last row of each old key with a column `end`: the new key after all changes of system, null for a circle."""
-    last = rows.drop_duplicates(["table", "old"], keep="last")
+def _find_final_keys(crosswalk_rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the last row of each old key, with a column `end`: the key that the record has in the newest system; null for a circle."""
+    last = crosswalk_rows.drop_duplicates(["table", "old"], keep="last")
     last = last[last["old"] != last["new"]]
-    ends = {name: _find_chain_ends(rows_of_table.set_index("old")["new"]) for name, rows_of_table in last.groupby("table")}
+    ends = {name: _find_ends_of_key_chains(rows_of_table.set_index("old")["new"]) for name, rows_of_table in last.groupby("table")}
     keys = zip(last["table"], last["old"], strict=True)
     return last.assign(end=pd.Series([ends[table][old] for table, old in keys], index=last.index, dtype="str"))
 
 
-def _find_chain_ends(next_keys: pd.Series) -> dict[str, str | None]:
-    """Return the end of the chain that begins at each key; None if the chain is a circle.
+def _find_ends_of_key_chains(next_keys: pd.Series) -> dict[str, str | None]:
+    """Return for each key the last key of the chain of new keys that begins at it; None if the chain is a circle.
 
     `next_keys` contains the key that follows each key. Each round of the loop doubles the number of steps between the two keys.
     """
@@ -75,20 +75,23 @@ def _find_chain_ends(next_keys: pd.Series) -> dict[str, str | None]:
     return {str(old): None if new in next_keys.index else new for old, new in next_keys.items()}
 
 
-def find_crosswalk_faults(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
+def find_crosswalk_faults(crosswalk_rows: pd.DataFrame, keys_of_accepted_records: Mapping[str, pd.Series]) -> pd.DataFrame:
     """Return findings (`COLUMNS`) on rows of a crosswalk that contradict each other, lead to no record, or lead in a circle.
 
     The parameters are those of `find_replaced_records`.
     """
-    distinct = rows.drop_duplicates(["table", "old", "new"])
+    distinct = crosswalk_rows.drop_duplicates(["table", "old", "new"])
     double = distinct.duplicated(["table", "old"], keep=False) | distinct.duplicated(["table", "new"], keep=False)
     is_replaced_again = pd.MultiIndex.from_frame(distinct[["table", "new"]]).isin(pd.MultiIndex.from_frame(distinct[["table", "old"]]))
     known = np.array(
-        [new in keys for new, keys in zip(distinct["new"], distinct["table"].map(_convert_keys_to_sets(delivered)), strict=True)],
+        [
+            new in keys
+            for new, keys in zip(distinct["new"], distinct["table"].map(_make_sets_of_keys_by_table(keys_of_accepted_records)), strict=True)
+        ],
         dtype=bool,
     )
     unknown = pd.Series(~is_replaced_again & ~known, index=distinct.index)
-    followed = _follow_to_end(rows)
+    followed = _find_final_keys(crosswalk_rows)
     parts = [
         distinct[double].assign(rule="cross-crosswalk-double"),
         distinct[unknown].assign(rule="cross-crosswalk-unknown-key"),
@@ -98,12 +101,12 @@ def find_crosswalk_faults(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]
     return findings.complete_columns(faults.assign(record_key=faults["new"], value=faults["new"], detail=faults["old"]))
 
 
-def _convert_keys_to_sets(delivered: Mapping[str, pd.Series]) -> dict[str, set[str]]:
+def _make_sets_of_keys_by_table(keys_by_table: Mapping[str, pd.Series]) -> dict[str, set[str]]:
     """Return the keys of each table as a set, without nulls."""
-    return {table: set(keys.dropna()) for table, keys in delivered.items()}
+    return {table: set(keys.dropna()) for table, keys in keys_by_table.items()}
 
 
-def find_cases_missing_from_crosswalk(cases: pd.DataFrame, units: Units) -> pd.DataFrame:
+def find_cases_missing_from_crosswalk(cases: pd.DataFrame, units: UnitsSpec) -> pd.DataFrame:
     """Return findings on accepted cases of one unit that have the same number but different keys.
 
     There is one finding on each later case; its `detail` is the earlier key.
@@ -116,38 +119,42 @@ def find_cases_missing_from_crosswalk(cases: pd.DataFrame, units: Units) -> pd.D
     return findings.complete_columns(later.assign(field=units.number, rule="cross-crosswalk-lacks-record"))
 
 
-def list_successors(contract: Contract, tables: Mapping[str, pd.DataFrame], replaced: pd.DataFrame) -> pd.DataFrame:
+def list_successors_of_records(contract: Contract, tables: Mapping[str, pd.DataFrame], replaced_records: pd.DataFrame) -> pd.DataFrame:
     """Return the successors of an institution's records (`SUCCESSOR_COLUMNS`).
 
-    tables: with `_key`, `_case`, `_status`. replaced: from `find_replaced_records`.
+    tables: with `_key`, `_case`, `_status`. replaced_records: from `find_replaced_records`.
     """
     parts = []
     for name, spec in contract.tables.items():
-        replaced_keys = replaced.loc[replaced["table"] == name, ["old", "new"]].set_axis(["old_key", "new_key"], axis=1)
+        replaced_keys = replaced_records.loc[replaced_records["table"] == name, ["old", "new"]].set_axis(["old_key", "new_key"], axis=1)
         entities = {"case": ["case"], "person": ["person"], "both": ["case", "person"]}.get(spec.entity or "", [])
         parts += [replaced_keys.assign(entity=entity) for entity in entities]
         if spec.entity == "person" and spec.parent:
-            files = replaced[replaced["table"] == spec.parent]
-            parts.append(_find_unmatched_persons(tables[name], files, replaced_keys).assign(entity="person"))
+            files = replaced_records[replaced_records["table"] == spec.parent]
+            parts.append(_find_persons_missing_from_crosswalk(tables[name], files, replaced_keys).assign(entity="person"))
     out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["old_key", "new_key", "entity"])
     return out.assign(institution=contract.institution)[list(SUCCESSOR_COLUMNS)].astype("str")
 
 
-def _find_unmatched_persons(persons: pd.DataFrame, files: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Find the persons of replaced case files whom the crosswalk does not list, if the new file has such persons too.
+def _find_persons_missing_from_crosswalk(
+    persons: pd.DataFrame, replaced_case_files: pd.DataFrame, keys_in_crosswalk: pd.DataFrame
+) -> pd.DataFrame:
+    """Find the persons of replaced case files who are not in the crosswalk, if the new case file also has persons who are not in it.
 
     Each row has either `old_key` or `new_key`.
     """
     rows = persons[["_key", "_case"]].dropna().drop_duplicates()
-    old = rows[rows["_case"].isin(files["old"]) & ~rows["_key"].isin(known["old_key"])]
-    old = old.assign(file=old["_case"].map(files.drop_duplicates("old").set_index("old")["new"]))
-    new = rows[rows["_case"].isin(files["new"]) & ~rows["_key"].isin(known["new_key"])].assign(file=lambda f: f["_case"])
+    old = rows[rows["_case"].isin(replaced_case_files["old"]) & ~rows["_key"].isin(keys_in_crosswalk["old_key"])]
+    old = old.assign(file=old["_case"].map(replaced_case_files.drop_duplicates("old").set_index("old")["new"]))
+    new = rows[rows["_case"].isin(replaced_case_files["new"]) & ~rows["_key"].isin(keys_in_crosswalk["new_key"])].assign(
+        file=lambda f: f["_case"]
+    )
     both = set(old["file"]) & set(new["file"])
     sides = (old[old["file"].isin(both)], "old_key"), (new[new["file"].isin(both)], "new_key")
     return pd.concat([side[["_key"]].set_axis([name], axis=1) for side, name in sides], ignore_index=True)
 
 
-def apply_new_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def replace_old_record_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the canonical tables with new keys in place of the old keys of replaced records.
 
     Persons whom the crosswalk lacks get their own key as `place`, so that `pipelines.linkage.list_positions` decides which of them are the
@@ -176,17 +183,17 @@ def apply_new_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame)
     return out
 
 
-def add_old_keys(partition: pd.DataFrame, successors: pd.DataFrame, entity: str) -> pd.DataFrame:
-    """Return `partition` (institution, record_key, cluster) with a row added for the old key of each replaced record.
+def add_rows_for_old_keys(clusters: pd.DataFrame, successors: pd.DataFrame, entity: str) -> pd.DataFrame:
+    """Add a row for the old key of each replaced record to the clusters (columns institution, record_key, cluster).
 
     The added row is in the cluster of the record's successor. The register of identities needs this row, since it knows the record by its
     old key.
     """
     old = successors[successors["entity"] == entity].dropna(subset=["old_key", "new_key"])
-    new = partition.rename(columns={"record_key": "new_key"})
+    new = clusters.rename(columns={"record_key": "new_key"})
     old_records = old.merge(new, on=["institution", "new_key"]).rename(columns={"old_key": "record_key"})
     old_records = old_records.drop_duplicates(["institution", "record_key"])
     is_in_partition = pd.MultiIndex.from_frame(old_records[["institution", "record_key"]]).isin(
-        pd.MultiIndex.from_frame(partition[["institution", "record_key"]])
+        pd.MultiIndex.from_frame(clusters[["institution", "record_key"]])
     )
-    return pd.concat([partition, old_records.loc[~is_in_partition, list(partition.columns)]], ignore_index=True)
+    return pd.concat([clusters, old_records.loc[~is_in_partition, list(clusters.columns)]], ignore_index=True)

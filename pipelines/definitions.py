@@ -65,7 +65,7 @@ class WorkplaceResource(dg.ConfigurableResource[Workplace]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workplace]:
         """Check the inbox and the declarations, create the home, and lock it for the run. Yield the workplace."""
-        workplace = self.create_resource(context).prepare()
+        workplace = self.create_resource(context).prepare_folders()
         declarations.check_declarations()
         with lock_home_for_run(workplace.home) if self.hold_lock else nullcontext():
             yield workplace
@@ -111,7 +111,7 @@ def build_definitions(
     """Return the definitions for a workplace.
 
     hold_lock: whether a run acquires the lock of the home; False if the caller holds it. loggers: used in place of Dagster's own. A run of
-    a workplace with URLs needs its environment variables (`Workplace.environment`).
+    a workplace with URLs needs its environment variables (`Workplace.make_environment_variables`).
     """
     sources = pull.read_configured_sources(workplace)
     first, *later = list_assets()

@@ -22,7 +22,7 @@ _DELIVERY_KEY = ["institution", "delivery"]
 _TOTAL_KEY = ["indicator", "period"]
 _PREFIX = "harmonia/"
 NOT_COMPLETE = f"{_PREFIX}not_complete"
-"""The tag of a run that names its new deliveries that are partial or unreadable; only there where there is one."""
+"""The tag of a run that names its new deliveries that are partial or unreadable; a run without such a delivery has no such tag."""
 
 
 EMPTY_TOTALS = pd.DataFrame({"indicator": [], "period": [], "harmonised": []}).astype({"indicator": "str", "period": "str"})
@@ -54,34 +54,35 @@ def find_changed_totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFra
     return both[~same.astype("bool")].sort_values(_TOTAL_KEY, ignore_index=True)
 
 
-def list_new_deliveries(landed: pd.DataFrame, states: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+def list_new_deliveries(landed_deliveries: pd.DataFrame, states: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     """Return the new deliveries. Columns: institution, delivery, state, and the numbers of rows: read, accepted, quarantined.
 
-    landed: institution, delivery, new. states: institution, delivery, state. accounting: rows by file (`pipelines.record_status`).
+    Columns of `landed_deliveries`: institution, delivery, new. Columns of `states`: institution, delivery, state. `accounting` has the
+    numbers of rows of each file (`pipelines.record_status`).
     """
     rows = accounting.groupby(_DELIVERY_KEY)[["read", "accepted", "quarantined"]].sum().reset_index()
     new = (
-        landed.loc[landed["new"], _DELIVERY_KEY]
+        landed_deliveries.loc[landed_deliveries["new"], _DELIVERY_KEY]
         .merge(states[[*_DELIVERY_KEY, "state"]], on=_DELIVERY_KEY, how="left")
         .merge(rows, on=_DELIVERY_KEY, how="left")
     )
     return new.fillna({"read": 0, "accepted": 0, "quarantined": 0}).astype({"read": "int64", "accepted": "int64", "quarantined": "int64"})
 
 
-def describe_incomplete_deliveries(new: pd.DataFrame) -> str:
+def describe_incomplete_deliveries(new_deliveries: pd.DataFrame) -> str:
     """Describe in words the new deliveries that are not complete. The text is empty if all are complete.
 
-    `new` comes from `list_new_deliveries`.
+    `new_deliveries` comes from `list_new_deliveries`.
     """
-    incomplete = new[new["state"] != COMPLETE]
+    incomplete = new_deliveries[new_deliveries["state"] != COMPLETE]
     return shorten_list(list(incomplete["institution"] + " " + incomplete["delivery"] + " " + incomplete["state"].astype("str")))
 
 
-def make_run_tags(new: pd.DataFrame, changed: pd.DataFrame) -> Mapping[str, str]:
+def make_run_tags(new_deliveries: pd.DataFrame, changed_totals: pd.DataFrame) -> Mapping[str, str]:
     """Return the report as tags of a run, which Dagster shows in its list of runs.
 
-    `new` comes from `list_new_deliveries`, `changed` from `find_changed_totals`.
+    `new_deliveries` comes from `list_new_deliveries`, and `changed_totals` from `find_changed_totals`.
     """
-    incomplete = describe_incomplete_deliveries(new)
-    counts = {f"{_PREFIX}new_deliveries": str(len(new)), f"{_PREFIX}changed_yearly_totals": str(len(changed))}
+    incomplete = describe_incomplete_deliveries(new_deliveries)
+    counts = {f"{_PREFIX}new_deliveries": str(len(new_deliveries)), f"{_PREFIX}changed_yearly_totals": str(len(changed_totals))}
     return counts | ({NOT_COMPLETE: incomplete} if incomplete else {})

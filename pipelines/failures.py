@@ -87,21 +87,21 @@ def _extract_safe_message(error: BaseException) -> str:
     """
     if isinstance(error, TypeError) and _WRONG_CALL.match(str(error)):
         return f" ({error})"
-    name = _find_name_of_error(error)
-    if name and (_is_in_failing_lines(error, name) or (isinstance(error, KeyError) and _is_declared_column(name))):
+    name = _extract_missing_name(error)
+    if name and (_is_name_in_failing_code(error, name) or (isinstance(error, KeyError) and _is_declared_column(name))):
         return f" ({name!r})"
     return ""
 
 
-def _find_name_of_error(error: BaseException) -> str | None:
-    """Return the name that does not exist: an attribute, a variable or a key."""
+def _extract_missing_name(error: BaseException) -> str | None:
+    """Return the name that the program looked up in vain: an attribute, a variable or a key. Return None for any other error."""
     if isinstance(error, AttributeError | NameError):
         return error.name
     return error.args[0] if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str) else None
 
 
-def _is_in_failing_lines(error: BaseException, name: str) -> bool:
-    """Return whether a line of the program on the call stack contains a name. Then the name is the programmer's, and no data."""
+def _is_name_in_failing_code(error: BaseException, name: str) -> bool:
+    """Return whether a line of code on the call stack contains a name. Such a name was written by a programmer, so it is no data."""
     pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
     return any(pattern.search(frame.line or "") for frame in traceback.extract_tb(error.__traceback__))
 

@@ -23,21 +23,21 @@ _FILE = ".last_run"
 _IGNORED_ENTRIES = ("dagster", "logs", "portal", _FILE)  # of a home: history of runs, what is the portal's own; no stage reads them
 
 
-def is_unchanged_since_last_run(workplace: Workplace, inbox: str) -> bool:
+def is_unchanged_since_last_run(workplace: Workplace, inbox_hash: str) -> bool:
     """Return whether the inbox, the home, the program, the settings and the date are unchanged since the last complete run.
 
-    inbox: from `hash_inbox_state`.
+    inbox_hash: from `hash_inbox_state`.
     """
     file = workplace.home.root / _FILE
-    return file.exists() and file.read_text("utf-8") == _hash_state(workplace, inbox)
+    return file.exists() and file.read_text("utf-8") == _hash_run_state(workplace, inbox_hash)
 
 
-def store_run_state(workplace: Workplace, inbox: str) -> None:
+def store_run_state(workplace: Workplace, inbox_hash: str) -> None:
     """Store the state at the end of a run.
 
-    inbox: `hash_inbox_state` at the start of the run, so that later arrivals count as new.
+    inbox_hash: `hash_inbox_state` at the start of the run, so that later arrivals count as new.
     """
-    file, state = workplace.home.root / _FILE, _hash_state(workplace, inbox)
+    file, state = workplace.home.root / _FILE, _hash_run_state(workplace, inbox_hash)
     if state is None:
         file.unlink(missing_ok=True)
     else:
@@ -51,14 +51,14 @@ def hash_inbox_state(workplace: Workplace) -> str:
     return hash_values(folders, content.findings, sorted(content.closed))
 
 
-def _hash_state(workplace: Workplace, inbox: str) -> str | None:
+def _hash_run_state(workplace: Workplace, inbox_hash: str) -> str | None:
     """Return the hash of everything that a run reads and writes; None if the registry or the warehouse is on a server."""
     if workplace.registry_url or workplace.warehouse_url:
         return None
     settings = sorted((name, value, _read_size_and_time(Path(value))) for name, value in os.environ.items() if name.startswith("HARMONIA_"))
-    files = sorted(_list_files(workplace.home.root))
+    files = sorted(_list_home_files(workplace.home.root))
     locations = [str(workplace.inbox), str(workplace.home.root)]
-    return hash_values(inbox, files, hash_stage_code(), settings, locations, datetime.now(UTC).date())
+    return hash_values(inbox_hash, files, hash_stage_code(), settings, locations, datetime.now(UTC).date())
 
 
 def _read_size_and_time(path: Path) -> tuple[int, int] | None:
@@ -67,7 +67,7 @@ def _read_size_and_time(path: Path) -> tuple[int, int] | None:
     return status and (status.st_size, status.st_mtime_ns)
 
 
-def _list_files(home: Path) -> Iterator[tuple[str, int, int]]:
+def _list_home_files(home: Path) -> Iterator[tuple[str, int, int]]:
     """Yield each file of a home that stages read or write: path, size, modification time in ns."""
     for entry in os.scandir(home):
         if entry.name not in _IGNORED_ENTRIES and not entry.name.endswith(("-shm", ".lock")):

@@ -19,7 +19,9 @@ _END_STATES = ("closed", "dismissed", "terminated")
 _LOCATION_COLUMNS = {"_delivery": "delivery", "_file": "file", "_part": "part", "_line": "line", "_key": "record_key"}
 
 
-def find_life_events(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame) -> pd.DataFrame:
+def find_cancelled_reopened_and_late_cases(
+    contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame
+) -> pd.DataFrame:
     """Return findings (`schemas.findings.COLUMNS`) on cancelled, reopened and late case records of an institution.
 
     tables: typed, with `_status`, in the order of the deliveries. deliveries: delivery, period, version, state.
@@ -33,14 +35,14 @@ def find_life_events(contract: Contract, tables: Mapping[str, pd.DataFrame], del
         if state:
             parts += [_find_cancelled_records(states, state.name), _find_reopened_records(states, state.name)]
         if opened:
-            parts.append(_find_late_records(states, opened, deliveries))
+            parts.append(_find_records_delivered_late(states, opened, deliveries))
     filled = [part for part in parts if len(part)]
     out = findings.complete_columns(pd.concat(filled, ignore_index=True)) if filled else findings.build_findings()
     return out.assign(institution=contract.institution)
 
 
-def list_compared_columns(spec: TableSpec) -> set[str]:
-    """Return the columns of a table that `find_life_events` reads."""
+def list_case_state_columns(spec: TableSpec) -> set[str]:
+    """Return the columns of a table that `find_cancelled_reopened_and_late_cases` reads."""
     return {column.name for column in (_find_state_column(spec), _find_opening_column(spec)) if column}
 
 
@@ -56,41 +58,43 @@ def _find_opening_column(spec: TableSpec) -> ColumnSpec | None:
     return next((c for c in case_columns if c.type == "date" and c.event and c.required), None)
 
 
-def _make_findings(states: pd.DataFrame, affected: pd.Series, field: str, rule: str, **further_columns: pd.Series) -> pd.DataFrame:
-    """Return findings of `rule` on the column `field` for the `affected` rows.
+def _make_findings(states: pd.DataFrame, is_affected: pd.Series, field: str, rule: str, **further_columns: pd.Series) -> pd.DataFrame:
+    """Return findings of `rule` on the column `field` for the `is_affected` rows.
 
     further_columns: the values of further columns of the finding.
     """
-    rows = states.loc[affected, list(_LOCATION_COLUMNS)].rename(columns=_LOCATION_COLUMNS)
-    return rows.assign(field=field, rule=rule, **{name: values[affected] for name, values in further_columns.items()})
+    rows = states.loc[is_affected, list(_LOCATION_COLUMNS)].rename(columns=_LOCATION_COLUMNS)
+    return rows.assign(field=field, rule=rule, **{name: values[is_affected] for name, values in further_columns.items()})
 
 
-def _find_cancelled_records(states: pd.DataFrame, column: str) -> pd.DataFrame:
+def _find_cancelled_records(states: pd.DataFrame, state_column: str) -> pd.DataFrame:
     """Find the first state of a record that says that the record is cancelled.
 
     The rule of the finding depends on whether the record had been delivered before.
     """
-    cancelled = states[column] == "cancelled"
-    before = states.groupby("_key")[column].shift()
+    cancelled = states[state_column] == "cancelled"
+    before = states.groupby("_key")[state_column].shift()
     first = ~states["_key"].duplicated()
-    known = _make_findings(states, cancelled & ~first & (before != "cancelled").fillna(True), column, "cross-cancelled")
-    return pd.concat([known, _make_findings(states, cancelled & first, column, "cross-cancelled-never-delivered")])
+    known = _make_findings(states, cancelled & ~first & (before != "cancelled").fillna(True), state_column, "cross-cancelled")
+    return pd.concat([known, _make_findings(states, cancelled & first, state_column, "cross-cancelled-never-delivered")])
 
 
-def _find_reopened_records(states: pd.DataFrame, column: str) -> pd.DataFrame:
+def _find_reopened_records(states: pd.DataFrame, state_column: str) -> pd.DataFrame:
     """Find records that are under investigation again after they had ended."""
-    before = states.groupby("_key")[column].shift()
-    return _make_findings(states, (before.isin(_END_STATES) & (states[column] == "investigating")).fillna(False), column, "cross-reopened")
+    before = states.groupby("_key")[state_column].shift()
+    return _make_findings(
+        states, (before.isin(_END_STATES) & (states[state_column] == "investigating")).fillna(False), state_column, "cross-reopened"
+    )
 
 
-def _find_late_records(states: pd.DataFrame, opened: ColumnSpec, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Find records that were first delivered two or more periods after they were opened.
+def _find_records_delivered_late(states: pd.DataFrame, opening_column: ColumnSpec, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Find case records that were first delivered two or more periods after the case was opened.
 
-    Only records count for whose opening period a complete delivery was received.
+    A record counts only if a complete delivery was received for the period in which the case was opened.
     """
     complete = deliveries.loc[deliveries["state"] == COMPLETE, "period"].unique()
     cadence = periods.cadence_of(str(states["_period"].iloc[0]))
-    first_states = states[~states["_key"].duplicated() & states[opened.name].notna()]
-    period = first_states[opened.name].map(lambda day: periods.period_containing(day.date(), cadence)).astype("str")
+    first_states = states[~states["_key"].duplicated() & states[opening_column.name].notna()]
+    period = first_states[opening_column.name].map(lambda day: periods.period_containing(day.date(), cadence)).astype("str")
     lag = first_states["_period"].map(periods.running_number_of_period) - period.map(periods.running_number_of_period)
-    return _make_findings(first_states, period.isin(complete) & (lag > 1), opened.name, "cross-late-entry", detail=period)
+    return _make_findings(first_states, period.isin(complete) & (lag > 1), opening_column.name, "cross-late-entry", detail=period)

@@ -39,9 +39,9 @@ def find_changes_over_time(
             rows += _find_blank_columns(tables[name], [c.name for c in spec.columns])
     rows += own_past.find_deviations_from_past(contract, tables, deliveries)
     rows += _find_mergers_into_unknown_cases(tables, contract)
-    rows += _find_faulty_corrections(deliveries)
+    rows += _find_incomplete_corrections(deliveries)
     rows += _find_missing_periods(deliveries)
-    rows += _find_shrunk_corrections(lineage, deliveries)
+    rows += _find_corrections_that_lack_records(lineage, deliveries)
     withdrawn = _find_withdrawn_records(lineage, deliveries)
     parts = [f for f in (findings.build_findings(rows), findings.complete_columns(withdrawn)) if len(f)]
     out = pd.concat(parts, ignore_index=True) if parts else findings.build_findings()
@@ -80,13 +80,13 @@ def _find_mergers_into_unknown_cases(tables: dict[str, pd.DataFrame], contract: 
 def _find_withdrawn_records(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """Find records that are missing from a correction of their delivery. The finding is on the correction."""
     withdrawn = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"])
-    last = _find_last_complete_version(withdrawn, deliveries)
+    last = _find_last_complete_delivery_of_period(withdrawn, deliveries)
     return pd.DataFrame({"delivery": last, "record_key": withdrawn["record_key"], "rule": "cross-withdrawn"})
 
 
-def _find_shrunk_corrections(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Find corrections that lack many of the records that they replace. The finding is on the correction."""
-    replaced = lineage.assign(correction=_find_last_complete_version(lineage, deliveries)).dropna(subset=["correction"])
+def _find_corrections_that_lack_records(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> list[dict[str, Any]]:
+    """Find corrections that lack many of the records of the deliveries that they correct. The finding is on the correction."""
+    replaced = lineage.assign(correction=_find_last_complete_delivery_of_period(lineage, deliveries)).dropna(subset=["correction"])
     replaced = replaced[(replaced["delivery"] != replaced["correction"]) & replaced["status"].isin(["superseded", "withdrawn"])]
     gone = replaced["status"].eq("withdrawn").groupby([replaced["correction"], replaced["entity"], replaced["record_key"]]).any()
     counts = gone.groupby("correction").agg(["sum", "size"])
@@ -94,7 +94,7 @@ def _find_shrunk_corrections(lineage: pd.DataFrame, deliveries: pd.DataFrame) ->
     return [{"delivery": d, "rule": MANY_WITHDRAWN, "detail": f"{n} / {size}"} for d, n, size in many.itertuples()]
 
 
-def _find_last_complete_version(rows: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Series:
+def _find_last_complete_delivery_of_period(rows: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Series:
     """Return the last complete delivery of the period of each row's delivery; null if there is none."""
     complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
     return rows["delivery"].map(deliveries.set_index("delivery")["period"]).map(complete)
@@ -110,7 +110,7 @@ def _find_missing_periods(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
     return out
 
 
-def _find_faulty_corrections(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
+def _find_incomplete_corrections(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
     """Find corrections that could not be read completely, so that they withdraw or replace nothing."""
     corrections = deliveries[deliveries["version"] > 1]
     rules = {"partial": "cross-partial-withdraws-nothing", "unreadable": "cross-unreadable-replaces-nothing"}

@@ -43,7 +43,7 @@ _MAX_EXACT_COUNT = 50_000  # up to this number tails are summed exactly; beyond 
 
 
 @dataclass(frozen=True)
-class _Prior:
+class _PriorDispersion:
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     periods: int
@@ -61,7 +61,7 @@ class OwnPastSettings:
     enough: int
     records: int
     false_alarms: float
-    prior: _Prior
+    prior: _PriorDispersion
     rules: Mapping[str, Mapping[str, float]]
 
 
@@ -84,33 +84,35 @@ class _PastComparison:
 
 
 @cache
-def read_settings() -> OwnPastSettings:
-    """Return the declared levels. Raises `DeclarationError` if the file is invalid."""
+def read_own_past_settings() -> OwnPastSettings:
+    """Return the content of `own_past.yaml`. Raises `DeclarationError` if the file is invalid."""
     return read_declaration(OwnPastSettings, Path(__file__).with_suffix(".yaml"))
 
 
 def find_deviations_from_past(
-    contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame, only: str | None = None
+    contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame, only_delivery: str | None = None
 ) -> list[dict[str, Any]]:
     """Return findings on the deliveries of one institution, as rows for `schemas.findings.build_findings`.
 
     `tables` has the typed rows of all deliveries (`pipelines.validation.ValidatedDeliveries`). `deliveries` has the columns delivery,
-    period, version and state. If `only` names a delivery, only this delivery is tested. For each delivery, rule and column only the least
-    probable value is reported.
+    period, version and state. If `only_delivery` names a delivery, only this delivery is tested. For each delivery, rule and column only
+    the least probable value is reported.
     """
     complete = _order_complete_deliveries(deliveries)
-    complete = complete.assign(judged=complete["delivery"].eq(only) if only else True)
-    if complete["period"].nunique() <= read_settings().enough:
+    complete = complete.assign(judged=complete["delivery"].eq(only_delivery) if only_delivery else True)
+    if complete["period"].nunique() <= read_own_past_settings().enough:
         return []
     tests = [
         test
         for name, spec in contract.tables.items()
         if spec.key and not spec.crosswalk and len(tables[name])
-        for test in _test_table(name, spec, contract, tables[name], complete)
+        for test in _compare_table_with_past(name, spec, contract, tables[name], complete)
     ]
     tests_by_rule = pd.Series([(test.delivery, test.rule) for test in tests], dtype="object").value_counts().to_dict()
     significant = [
-        test for test in tests if test.large and test.probability * tests_by_rule[test.delivery, test.rule] <= read_settings().false_alarms
+        test
+        for test in tests
+        if test.large and test.probability * tests_by_rule[test.delivery, test.rule] <= read_own_past_settings().false_alarms
     ]
     significant.sort(key=lambda test: test.probability)
     least_probable = {(test.delivery, test.rule, test.table, test.column): test for test in reversed(significant)}
@@ -130,7 +132,7 @@ def find_deviations_from_past(
     ]
 
 
-def list_compared_columns(spec: TableSpec, units: Collection[str] = ()) -> set[str]:
+def list_columns_compared_with_past(spec: TableSpec, units: Collection[str] = ()) -> set[str]:
     """Return the columns of a typed table whose values `find_deviations_from_past` reads.
 
     `units` has the columns that name a unit of the institution.
@@ -156,28 +158,38 @@ def _order_complete_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _test_table(name: str, spec: TableSpec, contract: Contract, frame: pd.DataFrame, complete: pd.DataFrame) -> Iterator[_PastComparison]:
-    """Yield the tests of a table. complete: from `_order_complete_deliveries`."""
-    rows = frame.merge(complete[["delivery", "place"]], left_on="_delivery", right_on="delivery", how="inner")
+def _compare_table_with_past(
+    table_name: str, spec: TableSpec, contract: Contract, frame: pd.DataFrame, complete_deliveries: pd.DataFrame
+) -> Iterator[_PastComparison]:
+    """Compare a table of each delivery with earlier deliveries. complete_deliveries: from `_order_complete_deliveries`."""
+    rows = frame.merge(complete_deliveries[["delivery", "place"]], left_on="_delivery", right_on="delivery", how="inner")
     if rows.empty:
         return
     is_new = rows["place"] == rows.groupby("_key")["place"].transform("min")
-    yield from _test_record_numbers(name, rows[is_new], complete) if spec.entity else ()
-    yield from _test_shares(REPEATED, name, None, rows, is_new.map({True: "new", False: "repeated"}), complete) if spec.entity else ()
+    yield from _compare_number_of_new_records_with_past(table_name, rows[is_new], complete_deliveries) if spec.entity else ()
+    yield from (
+        _compare_shares_with_past(REPEATED, table_name, None, rows, is_new.map({True: "new", False: "repeated"}), complete_deliveries)
+        if spec.entity
+        else ()
+    )
     new_rows = rows[is_new]
-    units = contract.units.columns if contract.units and contract.units.table == name else ()
-    compared = list_compared_columns(spec, units)
+    units = contract.units.columns if contract.units and contract.units.table == table_name else ()
+    compared = list_columns_compared_with_past(spec, units)
     for column in spec.columns:
         if column.key:
             continue
         is_filled = new_rows[f"{column.name}:given"].astype(bool)
-        yield from _test_shares(MISSING, name, column.name, new_rows, is_filled.map({True: "given", False: "missing"}), complete)
+        yield from _compare_shares_with_past(
+            MISSING, table_name, column.name, new_rows, is_filled.map({True: "given", False: "missing"}), complete_deliveries
+        )
         if column.name in compared and column.type != "date":
             values = new_rows[column.name].astype("str")
-            yield from _test_shares(CODES, name, column.name, new_rows, values, complete, one_law=column.type == "article")
+            yield from _compare_shares_with_past(
+                CODES, table_name, column.name, new_rows, values, complete_deliveries, same_laws_only=column.type == "article"
+            )
         elif column.name in compared:
             for classes in _classify_days(new_rows, column.name):
-                yield from _test_shares(DAYS, name, column.name, new_rows, classes, complete)
+                yield from _compare_shares_with_past(DAYS, table_name, column.name, new_rows, classes, complete_deliveries)
 
 
 def _classify_days(rows: pd.DataFrame, column: str) -> Iterator[pd.Series]:
@@ -199,16 +211,18 @@ def _classify_days(rows: pd.DataFrame, column: str) -> Iterator[pd.Series]:
     yield position.where(rows[column].notna()).astype("str")
 
 
-def _test_record_numbers(name: str, new: pd.DataFrame, complete: pd.DataFrame) -> Iterator[_PastComparison]:
-    """Compare the number of new records in each delivery with the numbers in earlier periods. Yield one test for each delivery.
+def _compare_number_of_new_records_with_past(
+    table_name: str, new_records: pd.DataFrame, complete_deliveries: pd.DataFrame
+) -> Iterator[_PastComparison]:
+    """Compare the number of new records in each delivery with the numbers in earlier periods. Yield one comparison for each delivery.
 
     A record is new if no earlier period had it. The first period is left out if enough others remain: its delivery contains all cases that
     were pending, which are new only to Harmonia.
     """
-    level, least = read_settings(), read_settings().rules[VOLUME]
-    counts = complete["delivery"].map(new["_delivery"].value_counts()).fillna(0).to_numpy("int64")
-    place = complete["place"].to_numpy()
-    for position, past in _pair_deliveries_with_past(complete):
+    level, least = read_own_past_settings(), read_own_past_settings().rules[VOLUME]
+    counts = complete_deliveries["delivery"].map(new_records["_delivery"].value_counts()).fillna(0).to_numpy("int64")
+    place = complete_deliveries["place"].to_numpy()
+    for position, past in _pair_deliveries_with_past(complete_deliveries):
         after_first = past[place[past] > place.min()]
         usual = counts[after_first if len(after_first) >= level.enough else past]
         mean = float(usual.mean())
@@ -222,24 +236,37 @@ def _test_record_numbers(name: str, new: pd.DataFrame, complete: pd.DataFrame) -
         ratio = counts[position] / expected
         detail = f"{counts[position]} ≠ {mean:.0f}"
         yield _PastComparison(
-            VOLUME, complete["delivery"][position], name, None, None, detail, probability, not least["below"] < ratio < least["above"]
+            VOLUME,
+            complete_deliveries["delivery"][position],
+            table_name,
+            None,
+            None,
+            detail,
+            probability,
+            not least["below"] < ratio < least["above"],
         )
 
 
-def _test_shares(
-    rule: str, name: str, column: str | None, rows: pd.DataFrame, values_of_rows: pd.Series, complete: pd.DataFrame, one_law: bool = False
+def _compare_shares_with_past(
+    rule: str,
+    table_name: str,
+    column: str | None,
+    rows: pd.DataFrame,
+    values_of_rows: pd.Series,
+    complete_deliveries: pd.DataFrame,
+    same_laws_only: bool = False,
 ) -> Iterator[_PastComparison]:
-    """Compare the shares of values with the shares in earlier periods. Yield a test for each delivery and value.
+    """Compare the shares of values with the shares in earlier periods. Yield a comparison for each delivery and value.
 
-    `values_of_rows` has the value of each row; a row without a value is left out. If `one_law` is true, periods before the latest law came
-    into force are left out, since the articles of that law have other numbers.
+    `values_of_rows` has the value of each row; a row without a value is left out. If `same_laws_only` is true, periods before the latest
+    law came into force are left out, since the articles of that law have other numbers.
     """
-    level, least = read_settings(), read_settings().rules[rule]["difference"]
-    table = pd.crosstab(rows["_delivery"], values_of_rows.to_numpy(), dropna=True).reindex(complete["delivery"], fill_value=0)
+    level, least = read_own_past_settings(), read_own_past_settings().rules[rule]["difference"]
+    table = pd.crosstab(rows["_delivery"], values_of_rows.to_numpy(), dropna=True).reindex(complete_deliveries["delivery"], fill_value=0)
     if table.shape[1] == 0:
         return
     counts, values = table.to_numpy("int64"), [str(value) for value in table.columns]
-    for position, past in _pair_deliveries_with_past(complete, one_law):
+    for position, past in _pair_deliveries_with_past(complete_deliveries, same_laws_only):
         usual, now = counts[past], counts[position]
         usual = usual[usual.sum(axis=1) > 0]
         total, size = int(usual.sum()), int(now.sum())
@@ -254,7 +281,9 @@ def _test_shares(
             probability = _compute_share_probability(usual[:, n], usual.sum(axis=1), int(now[n]), size)
             detail = f"{now[n] / size:.0%} ≠ {share[n]:.0%}"
             large = abs(now[n] / size - share[n]) >= least
-            yield _PastComparison(rule, complete["delivery"][position], name, column, tested_values[n], detail, probability, large)
+            yield _PastComparison(
+                rule, complete_deliveries["delivery"][position], table_name, column, tested_values[n], detail, probability, large
+            )
 
 
 def _combine_rare_values(values: np.ndarray, frequent: np.ndarray) -> np.ndarray:
@@ -262,18 +291,20 @@ def _combine_rare_values(values: np.ndarray, frequent: np.ndarray) -> np.ndarray
     return np.append(values[..., frequent], values[..., ~frequent].sum(axis=-1, keepdims=True), axis=-1)
 
 
-def _pair_deliveries_with_past(complete: pd.DataFrame, one_law: bool = False) -> Iterator[tuple[int, np.ndarray]]:
+def _pair_deliveries_with_past(complete_deliveries: pd.DataFrame, same_laws_only: bool = False) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the position of each delivery with the positions of its past: the last version of each of the latest earlier periods."""
-    place, counts, laws = (complete[name].to_numpy() for name in ("place", "counts", "laws"))
-    for position in np.flatnonzero(complete["judged"]).tolist():
-        past = np.flatnonzero((place < place[position]) & counts & ((laws == laws[position]) | (not one_law)))[-read_settings().periods :]
-        if len(past) >= read_settings().enough:
+    place, counts, laws = (complete_deliveries[name].to_numpy() for name in ("place", "counts", "laws"))
+    for position in np.flatnonzero(complete_deliveries["judged"]).tolist():
+        past = np.flatnonzero((place < place[position]) & counts & ((laws == laws[position]) | (not same_laws_only)))[
+            -read_own_past_settings().periods :
+        ]
+        if len(past) >= read_own_past_settings().enough:
             yield position, past
 
 
 def _compute_share_probability(counts: np.ndarray, totals: np.ndarray, count: int, size: int) -> float:
     """Return the two-sided probability of `count` out of `size`, given `counts` out of `totals` in earlier periods."""
-    prior = read_settings().prior
+    prior = read_own_past_settings().prior
     total = int(totals.sum())
     share = (counts.sum() + 0.5) / (total + 1)
     spread = float(((counts - totals * share) ** 2 / (totals * share * (1 - share))).sum())

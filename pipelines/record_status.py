@@ -14,12 +14,12 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from pipelines import crosswalk, over_time
 from pipelines import returned_counts as counts
-from pipelines.life_findings import find_life_events
+from pipelines.life_findings import find_cancelled_reopened_and_late_cases
 from pipelines.resources.encoded_texts import number_equal_rows
 from pipelines.root_causes import add_root_causes
 from pipelines.units import UnitIndex
 from pipelines.validation import ValidatedDeliveries
-from pipelines.validation.keys import order_parents_first
+from pipelines.validation.keys import order_tables_parents_first
 from schemas import findings
 from sources import contract as contracts
 from sources.contract import Contract, TableSpec
@@ -52,7 +52,7 @@ class RecordStatuses:
     returns: pd.DataFrame
 
 
-def resolve_statuses(validated: ValidatedDeliveries) -> RecordStatuses:
+def resolve_record_statuses(validated: ValidatedDeliveries) -> RecordStatuses:
     """Set the record status of every row. Raises `HarmoniaError`, which names the file, if the rows of a file do not add up."""
     contract = contracts.load(validated.institution)
     deliveries, quarantined = validated.deliveries, validated.quarantined
@@ -60,7 +60,7 @@ def resolve_statuses(validated: ValidatedDeliveries) -> RecordStatuses:
     quarantined_keys, later_findings = _list_quarantined_keys(quarantined, deliveries), list[pd.DataFrame]()
     for name, spec in contract.tables.items():
         if spec.entity or spec.own_states:
-            tables[name]["_status"] = _record_status(tables[name], deliveries, quarantined_keys.get(name, pd.DataFrame()))
+            tables[name]["_status"] = _determine_record_status(tables[name], deliveries, quarantined_keys.get(name, pd.DataFrame()))
         if spec.place:
             left_out = _find_rows_missing_from_later_list(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
             tables[name].loc[left_out.index, "_status"] = "superseded"
@@ -70,7 +70,7 @@ def resolve_statuses(validated: ValidatedDeliveries) -> RecordStatuses:
     replaced, new_findings = _apply_crosswalk(contract, tables, deliveries)
     later_findings.append(new_findings)
     old_cases = replaced[replaced["table"].isin([name for name, spec in contract.tables.items() if spec.entity in ("case", "both")])]
-    for name, spec in order_parents_first(contract):
+    for name, spec in order_tables_parents_first(contract):
         if spec.crosswalk or spec.counts:
             tables[name]["_status"] = "structural"
             continue
@@ -81,12 +81,14 @@ def resolve_statuses(validated: ValidatedDeliveries) -> RecordStatuses:
     lineage = _build_lineage(validated.institution, contract.tables, tables, quarantined)
     accounting = _count_rows_by_outcome(validated, tables)
     later = over_time.find_changes_over_time(validated.institution, contract, tables, deliveries, lineage)
-    later_findings.append(find_life_events(contract, tables, deliveries))
-    reported = _drop_blank_cells(validated.findings, later)
+    later_findings.append(find_cancelled_reopened_and_late_cases(contract, tables, deliveries))
+    reported = _drop_findings_explained_by_blank_columns(validated.findings, later)
     new_findings = pd.concat([f for f in (reported, later, *later_findings) if len(f)] or [later], ignore_index=True)
     units = UnitIndex(tables, contract)
-    new_findings = findings.combine_by_value(add_root_causes(units.add_units(new_findings[list(findings.COLUMNS)]), tables), lineage)
-    successors = crosswalk.list_successors(contract, tables, replaced)
+    new_findings = findings.combine_findings_with_same_text(
+        add_root_causes(units.add_units(new_findings[list(findings.COLUMNS)]), tables), lineage
+    )
+    successors = crosswalk.list_successors_of_records(contract, tables, replaced)
     returns = counts.select_current_counts(contract, tables)
     return RecordStatuses(tables, quarantined, units.add_units(lineage), accounting, new_findings, deliveries, successors, returns)
 
@@ -105,14 +107,14 @@ def _apply_crosswalk(contract: Contract, tables: dict[str, pd.DataFrame], delive
     return replaced, pd.concat(new_findings, ignore_index=True).assign(institution=contract.institution)
 
 
-def _drop_blank_cells(reported: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
-    """Drop the findings on single empty cells of a column that is reported as blank."""
+def _drop_findings_explained_by_blank_columns(findings_of_validation: pd.DataFrame, findings_over_time: pd.DataFrame) -> pd.DataFrame:
+    """Drop the findings of validation on single empty cells of a column if another finding reports that the whole column is blank."""
     columns = ["delivery", "file", "field"]
-    blank = later.loc[later["rule"] == "cross-column-blank", columns]
-    is_empty_cell = (reported["rule"] == "cell-empty") & reported["delivery"].isin(blank["delivery"])
+    blank = findings_over_time.loc[findings_over_time["rule"] == "cross-column-blank", columns]
+    is_empty_cell = (findings_of_validation["rule"] == "cell-empty") & findings_of_validation["delivery"].isin(blank["delivery"])
     dropped = is_empty_cell.to_numpy(dtype=bool, copy=True)
-    dropped[dropped] = pd.MultiIndex.from_frame(reported.loc[is_empty_cell, columns]).isin(pd.MultiIndex.from_frame(blank))
-    return reported[~dropped]
+    dropped[dropped] = pd.MultiIndex.from_frame(findings_of_validation.loc[is_empty_cell, columns]).isin(pd.MultiIndex.from_frame(blank))
+    return findings_of_validation[~dropped]
 
 
 def _list_quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -126,7 +128,7 @@ def _list_quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) 
     return {str(t): g[["period", "version", "record_key"]] for t, g in known.groupby("table")}
 
 
-def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.Series:
+def _determine_record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.Series:
     """Return the status of each row of a table of records.
 
     frame: `_key`, `_content`, `_delivery`, `_period`, `_version`, in the order of the deliveries. quarantined_keys: of this table, from
@@ -217,7 +219,7 @@ def _build_lineage(
     """Build the lineage of all records (`LINEAGE_COLUMNS`), including quarantined rows whose key could be read."""
     parts = [pd.DataFrame(columns=list(LINEAGE_COLUMNS), dtype="str")]
     for name, spec in specs.items():
-        for entity in _list_entities(spec):
+        for entity in _list_entities_of_table(spec):
             frame = tables[name]
             parts.append(
                 pd.DataFrame(
@@ -242,7 +244,7 @@ def _build_lineage(
     return out.drop_duplicates(["entity", "record_key", "delivery", "line", "part", "status"], ignore_index=True)
 
 
-def _list_entities(spec: TableSpec) -> tuple[str, ...]:
+def _list_entities_of_table(spec: TableSpec) -> tuple[str, ...]:
     """Return what the rows of a table are: cases, persons, both or neither."""
     return {"both": ("case", "person"), "case": ("case",), "person": ("person",)}.get(spec.entity or "", ())
 

@@ -49,27 +49,31 @@ _FAULT_KEY = [*_FILE_PART, "field", "rule"]
 _WITHIN_ROW = ("row", "cell", "cross_field")
 
 
-def add_root_causes(reported: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def add_root_causes(reported_findings: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Add findings on the root causes to the findings of one institution, and mark the consequences (`origin`, `follows`).
 
-    `reported` has the columns `schemas.findings.COLUMNS`. `tables` has the typed rows of all deliveries. Findings of severity `info` are
-    unchanged. No finding is removed.
+    `reported_findings` has the columns `schemas.findings.COLUMNS`. `tables` has the typed rows of all deliveries. Findings of severity
+    `info` are unchanged. No finding is removed.
     """
-    if reported.empty:
-        return reported
-    all_findings = reported.reset_index(drop=True)
+    if reported_findings.empty:
+        return reported_findings
+    all_findings = reported_findings.reset_index(drop=True)
     is_within_row = all_findings["rule"].isin([code for code, rule in rules().items() if rule.level in _WITHIN_ROW])
     actionable = (all_findings["severity"] != "info") & all_findings["file"].notna() & all_findings["follows"].isna()
-    cells = all_findings.loc[actionable & is_within_row, [*_FAULT_KEY, "severity", "line", "column"]].fillna({"part": "", "field": ""})
-    cells["follows"] = _find_column_causes(all_findings, cells)
-    rows = _list_rows(tables)
-    widespread = _find_widespread_faults(cells[cells["follows"].isna()], rows, tables)
-    shifts = _find_shifted_columns(cells[cells["follows"].isna()], widespread, rows)
-    cells["follows"] = cells["follows"].fillna(_attribute_findings_to_shifts(cells, shifts))
-    cells["follows"] = cells["follows"].mask(cells["follows"].isna() & _has_equal_row(cells, widespread, _FAULT_KEY), _THROUGHOUT)
-    all_findings.loc[cells.index, "follows"] = cells["follows"].astype("str")
+    cell_findings = all_findings.loc[actionable & is_within_row, [*_FAULT_KEY, "severity", "line", "column"]].fillna(
+        {"part": "", "field": ""}
+    )
+    cell_findings["follows"] = _find_column_causes(all_findings, cell_findings)
+    rows = _list_delivered_rows(tables)
+    widespread = _find_widespread_faults(cell_findings[cell_findings["follows"].isna()], rows, tables)
+    shifts = _find_shifted_columns(cell_findings[cell_findings["follows"].isna()], widespread, rows)
+    cell_findings["follows"] = cell_findings["follows"].fillna(_attribute_findings_to_shifted_columns(cell_findings, shifts))
+    cell_findings["follows"] = cell_findings["follows"].mask(
+        cell_findings["follows"].isna() & _has_equal_row(cell_findings, widespread, _FAULT_KEY), _THROUGHOUT
+    )
+    all_findings.loc[cell_findings.index, "follows"] = cell_findings["follows"].astype("str")
     all_findings.loc[all_findings["follows"].notna(), "origin"] = "consequence"
-    causes = _make_cause_findings(cells, shifts, widespread).assign(institution=all_findings["institution"].iloc[0])
+    causes = _make_cause_findings(cell_findings, shifts, widespread).assign(institution=all_findings["institution"].iloc[0])
     combined = (
         pd.concat([findings.complete_columns(causes), all_findings[list(COLUMNS)]], ignore_index=True)
         if len(causes)
@@ -84,23 +88,23 @@ def _has_equal_row(frame: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> 
     return pd.Series(is_in, index=frame.index)
 
 
-def _find_column_causes(all_findings: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
+def _find_column_causes(all_findings: pd.DataFrame, cell_findings: pd.DataFrame) -> pd.Series:
     """Return for each finding on a cell the rule of the finding on the whole column that explains it; null if no such finding exists."""
     key = ["delivery", "file", "field", "explains"]
     columns = all_findings.assign(explains=all_findings["rule"].map(_COLUMN_CAUSES))
     causes = columns[columns["explains"].notna()].drop_duplicates(key).set_index(key)["rule"]
-    index = pd.MultiIndex.from_frame(cells[[*key[:3], "rule"]])
-    return pd.Series(causes.reindex(index).array, index=cells.index, dtype="str")
+    index = pd.MultiIndex.from_frame(cell_findings[[*key[:3], "rule"]])
+    return pd.Series(causes.reindex(index).array, index=cell_findings.index, dtype="str")
 
 
-def _list_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _list_delivered_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the delivered rows. Columns: delivery, file, part, line."""
-    parts = [_file_parts(frame).assign(line=frame["_line"]) for frame in tables.values()]
+    parts = [_select_file_part_columns(frame).assign(line=frame["_line"]) for frame in tables.values()]
     filled = [part for part in parts if len(part)] or parts[:1]
     return pd.concat(filled, ignore_index=True)
 
 
-def _file_parts(frame: pd.DataFrame) -> pd.DataFrame:
+def _select_file_part_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Return delivery, file and part of each row."""
     return pd.DataFrame({"delivery": frame["_delivery"], "file": frame["_file"], "part": frame["_part"].fillna("")})
 
@@ -114,23 +118,28 @@ def _count_filled_cells(tables: Mapping[str, pd.DataFrame], fields: Collection[s
     for frame in tables.values():
         given = {name: frame[f"{name}:given"].astype(bool) for name in fields if f"{name}:given" in frame}
         if given:
-            summed = pd.concat([_file_parts(frame), pd.DataFrame(given)], axis=1).groupby(_FILE_PART)[list(given)].sum().reset_index()
+            summed = (
+                pd.concat([_select_file_part_columns(frame), pd.DataFrame(given)], axis=1)
+                .groupby(_FILE_PART)[list(given)]
+                .sum()
+                .reset_index()
+            )
             parts.append(summed.melt(_FILE_PART, var_name="field", value_name="filled"))
     counts = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_FILE_PART, "field", "filled"])
     return counts.groupby([*_FILE_PART, "field"])["filled"].sum().astype("float64").reset_index()
 
 
-def _find_widespread_faults(cells: pd.DataFrame, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _find_widespread_faults(cell_findings: pd.DataFrame, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Find faults of a whole column, or of all rows of a file. Columns: delivery, file, part, field, rule, n (number of cells).
 
-    cells: findings on cells. rows: from `_list_rows`.
+    cell_findings: findings on cells. rows: from `_list_delivered_rows`.
     """
-    counted = cells.groupby(_FAULT_KEY).size().rename("n").reset_index()
+    counted = cell_findings.groupby(_FAULT_KEY).size().rename("n").reset_index()
     counted = counted[counted["n"] >= _MIN_FAULTY_ROWS]
     filled = _count_filled_cells(tables, counted["field"].unique())
     counted = counted.merge(rows.groupby(_FILE_PART).size().rename("rows").reset_index(), on=_FILE_PART, how="left")
     counted = counted.merge(filled, on=[*_FILE_PART, "field"], how="left")
-    rejected = cells[cells["severity"] == "reject"].groupby(_FILE_PART).size().rename("aside")
+    rejected = cell_findings[cell_findings["severity"] == "reject"].groupby(_FILE_PART).size().rename("aside")
     counted = counted.merge(rejected.reset_index(), on=_FILE_PART, how="left").fillna({"rows": 0, "aside": 0})
     of_row = counted["field"].eq("") | counted["rule"].eq("cell-missing")
     total = counted["filled"].mask(of_row, counted["rows"] + counted["aside"])
@@ -139,7 +148,7 @@ def _find_widespread_faults(cells: pd.DataFrame, rows: pd.DataFrame, tables: Map
     ]
 
 
-def _find_shifted_columns(cells: pd.DataFrame, widespread: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _find_shifted_columns(cell_findings: pd.DataFrame, widespread: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Find shifted columns. Columns: delivery, file, part, first, last (the first and last shifted line; null if all rows are shifted).
 
     widespread: from `_find_widespread_faults`.
@@ -147,7 +156,11 @@ def _find_shifted_columns(cells: pd.DataFrame, widespread: pd.DataFrame, rows: p
     unfit = widespread[widespread["rule"].isin(_UNFIT_VALUE_RULES) & (widespread["field"] != "")]
     columns = unfit.groupby(_FILE_PART)["field"].nunique()
     everywhere = columns[columns >= 2].reset_index()[_FILE_PART].assign(first=None, last=None)
-    fields = cells[cells["rule"].isin(_UNFIT_VALUE_RULES) & cells["line"].notna()].groupby([*_FILE_PART, "line"])["field"].nunique()
+    fields = (
+        cell_findings[cell_findings["rule"].isin(_UNFIT_VALUE_RULES) & cell_findings["line"].notna()]
+        .groupby([*_FILE_PART, "line"])["field"]
+        .nunique()
+    )
     unfit_rows = fields[fields >= 2].reset_index()
     runs = unfit_rows.groupby(_FILE_PART)["line"].agg(["size", "min", "max"]).reset_index()
     runs = runs[runs["size"] >= _MIN_FAULTY_ROWS].set_axis([*_FILE_PART, "n", "first", "last"], axis=1)
@@ -159,21 +172,23 @@ def _find_shifted_columns(cells: pd.DataFrame, widespread: pd.DataFrame, rows: p
     return out.drop_duplicates(_FILE_PART)[[*_FILE_PART, "first", "last"]].astype({"first": "Int64", "last": "Int64"})
 
 
-def _attribute_findings_to_shifts(cells: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series:
+def _attribute_findings_to_shifted_columns(cell_findings: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series:
     """Return the rule `_SHIFTED` for the findings on cells in shifted rows, and null for all others."""
-    located = cells[[*_FILE_PART, "line"]].merge(shifts.assign(here=True), on=_FILE_PART, how="left").set_index(cells.index)
+    located = cell_findings[[*_FILE_PART, "line"]].merge(shifts.assign(here=True), on=_FILE_PART, how="left").set_index(cell_findings.index)
     is_shifted = located["here"].notna() & (
         located["first"].isna() | located["line"].between(located["first"], located["last"]).fillna(False)
     )
-    return pd.Series(None, index=cells.index, dtype="str").mask(is_shifted, _SHIFTED)
+    return pd.Series(None, index=cell_findings.index, dtype="str").mask(is_shifted, _SHIFTED)
 
 
-def _make_cause_findings(cells: pd.DataFrame, shifts: pd.DataFrame, widespread: pd.DataFrame) -> pd.DataFrame:
+def _make_cause_findings(cell_findings: pd.DataFrame, shifts: pd.DataFrame, widespread: pd.DataFrame) -> pd.DataFrame:
     """Make a finding for each shift and each widespread fault. Its severity is the highest severity of its consequences."""
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
     parts = []
     for rule, faults, key in ((_SHIFTED, shifts, _FILE_PART), (_THROUGHOUT, widespread, _FAULT_KEY)):
-        consequences = cells[(cells["follows"] == rule) & _has_equal_row(cells, faults, key)].sort_values(["column", "line"], kind="stable")
+        consequences = cell_findings[(cell_findings["follows"] == rule) & _has_equal_row(cell_findings, faults, key)].sort_values(
+            ["column", "line"], kind="stable"
+        )
         by_cause = consequences.assign(_rank=consequences["severity"].map(rank)).groupby(key, sort=False)
         causes = by_cause.agg(
             line=("line", "min"), worst=("_rank", "min"), n=("line", "size"), names=("field", lambda f: ", ".join(f.unique()))

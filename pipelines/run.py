@@ -37,12 +37,12 @@ from pipelines.jobs import HARMONISE_EVERYTHING
 from pipelines.progress import ProgressListener
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds
-from pipelines.resources.instance import install_dagster, speed_up_sqlite_writes
+from pipelines.resources.instance import install_dagster_settings, speed_up_sqlite_writes
 from pipelines.resources.lake import RunOutputs, Tables, read_version
 from pipelines.resources.workplace import Workplace
 from pipelines.sensors import DEATH_MESSAGE
 from warehouse import postgres
-from warehouse.reading import current_folder
+from warehouse.reading import find_folder_of_current_publication
 
 _REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}  # lets Dagster's pages find the run's job
 _ASSETS_ALWAYS_RUN = ("landing", "warehouse")  # assets of a run without changes: they record the run in the ledger
@@ -132,7 +132,7 @@ def _open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
 
     This process holds the run lock, so none of these runs can be alive.
     """
-    folder = install_dagster(home)
+    folder = install_dagster_settings(home)
     with speed_up_sqlite_writes(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
         created = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
         never_started = [run for run in created if run.remote_job_origin is None]  # created by `harmonia run`, not queued for the daemon
@@ -144,8 +144,8 @@ def _open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
 @contextmanager
 def _set_environment(workplace: Workplace) -> Iterator[None]:
     """Within the block, set the environment variables from which Dagster's resources read the URLs."""
-    before = {name: os.environ.get(name) for name in workplace.environment()}
-    os.environ.update(workplace.environment())
+    before = {name: os.environ.get(name) for name in workplace.make_environment_variables()}
+    os.environ.update(workplace.make_environment_variables())
     try:
         yield
     finally:
@@ -170,9 +170,9 @@ def run_everything(workplace: Workplace, listener: ProgressListener) -> RunOutco
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     started = time.monotonic()
-    workplace.prepare()
+    workplace.prepare_folders()
     if workplace.warehouse_url:
-        postgres.displayed_url(workplace.warehouse_url)  # a wrong URL fails now, not after a whole run
+        postgres.remove_password_from_url(workplace.warehouse_url)  # a wrong URL fails now, not after a whole run
     Bounds.from_environment()  # a wrong limit as well
     with lock_home_for_run(workplace.home):
         if _may_have_new_files(workplace):
@@ -206,18 +206,18 @@ def _may_have_new_files(workplace: Workplace) -> bool:
 
     If so, the process that reads deliveries is started early. A wrong guess costs only a few seconds.
     """
-    published = current_folder(workplace.home.root) / "warehouse.duckdb"
+    published = find_folder_of_current_publication(workplace.home.root) / "warehouse.duckdb"
     if not published.exists():
         return True
     since = published.stat().st_mtime
     return any(path.stat().st_mtime > since for path in workplace.inbox.glob("*/*"))
 
 
-def _execute_job(workplace: Workplace, listener: ProgressListener, only: Sequence[str] | None = None) -> str:
-    """Run the job, or only the assets `only` of it. Return the id of the run."""
+def _execute_job(workplace: Workplace, listener: ProgressListener, only_assets: Sequence[str] | None = None) -> str:
+    """Run the job, or only the assets `only_assets` of it. Return the id of the run."""
     handler = _ProgressHandler(listener)
     token = _CURRENT_JOB.set(_build_job(workplace, handler))
-    assets = [asset for asset in list_assets() if only is None or "/".join(asset.key.path) in only]
+    assets = [asset for asset in list_assets() if only_assets is None or "/".join(asset.key.path) in only_assets]
     listener.on_plan({"__".join(asset.key.path): asset.group_names_by_key[asset.key] for asset in assets})
     try:
         with _set_environment(workplace), _open_instance(workplace.home) as instance, redirect_stderr(_StderrWithoutEvents(sys.stderr)):
@@ -225,7 +225,7 @@ def _execute_job(workplace: Workplace, listener: ProgressListener, only: Sequenc
             config: dict[str, object] = {"loggers": {"console": {"config": {}}}}
             # Dagster caches the last job: without a unique argument a run would get the job, and the home, of the run before.
             job = dg.build_reconstructable_job(__name__, current_job.__name__, (uuid4().hex,))
-            chosen = None if only is None else [asset.key for asset in assets]
+            chosen = None if only_assets is None else [asset.key for asset in assets]
             return dg.execute_job(job, instance, config, tags=_REPOSITORY, raise_on_error=True, asset_selection=chosen).run_id
     except HarmoniaError:
         raise

@@ -24,7 +24,7 @@ def verify_stores(context: dg.OpExecutionContext, unlocked_workplace: dg.Resourc
     if (
         unlocked_workplace.registry_url is None
         and not unlocked_workplace.home.registry_file.exists()
-        and not unlocked_workplace.home.published
+        and not unlocked_workplace.home.has_published_run
     ):
         context.log.info("nothing ingested yet")
         return

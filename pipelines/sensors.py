@@ -37,22 +37,22 @@ def compute_inbox_fingerprints(workplace: Workplace) -> dict[str, str]:
 
     Raises `HarmoniaError` if the inbox cannot be read.
     """
-    workplace.prepare()
+    workplace.prepare_folders()
     return {f"{folder.institution}/{folder.name}": folder.compute_fingerprint() for folder in walk_inbox(workplace.inbox).folders}
 
 
 def select_stable_deliveries(
-    fingerprints: Mapping[str, str], last_fingerprints: Mapping[str, str], requested: Mapping[str, str]
+    fingerprints: Mapping[str, str], last_fingerprints: Mapping[str, str], requested_fingerprints: Mapping[str, str]
 ) -> dict[str, str]:
     """Select the deliveries that have not changed since the last tick, and for whose state no run was requested yet.
 
-    Return the fingerprint of each of these deliveries. `last_fingerprints` are the fingerprints at the last tick. `requested` has the
-    fingerprint that each delivery had when a run was requested for it.
+    Return the fingerprint of each of these deliveries. `last_fingerprints` are the fingerprints at the last tick. `requested_fingerprints`
+    has the fingerprint that each delivery had when a run was requested for it.
     """
     return {
         name: fingerprint
         for name, fingerprint in fingerprints.items()
-        if last_fingerprints.get(name) == fingerprint and requested.get(name) != fingerprint
+        if last_fingerprints.get(name) == fingerprint and requested_fingerprints.get(name) != fingerprint
     }
 
 
@@ -84,7 +84,7 @@ def build_inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
         lifeless = [] if checked_by_dagster else [run for run in active if run.status is dg.DagsterRunStatus.STARTED]
         for run in (run for run in lifeless if run.run_id in state.get("lifeless", [])):
             context.instance.report_run_failed(run, DEATH_MESSAGE)
-        cursor = _make_cursor(fingerprints, requested, lifeless)
+        cursor = _make_sensor_cursor(fingerprints, requested, lifeless)
         if not ready:
             return dg.SensorResult(
                 skip_reason=f"{format_count(len(fingerprints), 'delivery', 'deliveries')}, {changing} new or changing", cursor=cursor
@@ -96,26 +96,28 @@ def build_inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
             )
         key = hashlib.sha256(json.dumps(sorted(ready.items())).encode()).hexdigest()
         request = dg.RunRequest(run_key=key, tags={"harmonia/deliveries": str(len(ready)), **_RETRY_ONCE})
-        return dg.SensorResult(run_requests=[request], cursor=_make_cursor(fingerprints, {**requested, **ready}, []))
+        return dg.SensorResult(run_requests=[request], cursor=_make_sensor_cursor(fingerprints, {**requested, **ready}, []))
 
     return inbox
 
 
 def _skip_tick_on_error(state: Mapping[str, Any], error: HarmoniaError) -> dg.SensorResult:
-    """Keep the state of the sensor. Send an alert at the second failed tick in a row, and only then."""
+    """Keep the state of the sensor. Send an alert only at the second of several failed ticks in a row."""
     ticks = state.get("in vain", 0) + 1
     if ticks == _FAILED_TICKS:
         send_alert("Harmonia: inbox or home cannot be read, no delivery is ingested. See the sensor `inbox` in Dagster's pages.")
     return dg.SensorResult(skip_reason=str(error), cursor=json.dumps({**state, "in vain": ticks}))
 
 
-def _make_cursor(fingerprints: Mapping[str, str], requested: Mapping[str, str], lifeless: Sequence[dg.DagsterRun]) -> str:
+def _make_sensor_cursor(
+    fingerprints: Mapping[str, str], requested_fingerprints: Mapping[str, str], lifeless_runs: Sequence[dg.DagsterRun]
+) -> str:
     """Return the cursor for the next tick: the deliveries in the inbox, the states for which a run was requested, and lifeless runs.
 
     A run is lifeless if it is marked as running although no process has locked the home.
     """
-    still_in_inbox = {name: fingerprint for name, fingerprint in requested.items() if name in fingerprints}
-    return json.dumps({"seen": fingerprints, "asked": still_in_inbox, "lifeless": [run.run_id for run in lifeless]})
+    still_in_inbox = {name: fingerprint for name, fingerprint in requested_fingerprints.items() if name in fingerprints}
+    return json.dumps({"seen": fingerprints, "asked": still_in_inbox, "lifeless": [run.run_id for run in lifeless_runs]})
 
 
 @dg.run_failure_sensor(

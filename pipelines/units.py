@@ -14,7 +14,7 @@ import pandas as pd
 from pipelines.harmonisation import code_lists
 from pipelines.harmonisation.letters import fold_text, map_values, tidy_text
 from pipelines.resources.encoded_texts import find_text_positions
-from sources.contract import Contract, Units, record_tables
+from sources.contract import Contract, UnitsSpec, record_tables
 
 _SEPARATOR = " – "
 
@@ -73,9 +73,9 @@ class UnitIndex:
             number=in_delivery["number"].fillna(latest_rows["number"]).astype("str").array,
         )
 
-    def _index_cases_of_records(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
+    def _index_cases_of_records(self, records: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
         """Return the keys of the records, and the index of each record's case, with -1 at the end for unknown records."""
-        return pd.Index(part["_record"]), np.append(find_text_positions(part["_case"], self._case_index), -1)
+        return pd.Index(records["_record"]), np.append(find_text_positions(records["_case"], self._case_index), -1)
 
     def _number_delivery_case_pairs(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
         """Return one number for each combination of delivery and case; -1 if either is unknown."""
@@ -83,7 +83,7 @@ class UnitIndex:
         return np.where((index >= 0) & (case >= 0), index * len(self._case_index) + case, -1)
 
     def _get_units_at_rows(self, rows: np.ndarray) -> pd.DataFrame:
-        """Return unit and number at these positions of the unit rows; null for -1."""
+        """Return unit and case number of the unit rows at these positions; null for the position -1."""
         return pd.DataFrame({name: self._unit_rows[name].array.take(rows, allow_fill=True) for name in self._unit_rows})
 
     def _find_cases_of_findings(self, findings: pd.DataFrame) -> np.ndarray:
@@ -107,15 +107,15 @@ def add_units_by_record(findings: pd.DataFrame, lineage: pd.DataFrame) -> pd.Dat
     """
     key = ["institution", "record_key", "table"]
     missing = findings["unit"].isna() & findings["record_key"].notna()
-    records = _add_table(findings.loc[missing, ["institution", "record_key", "part"]])
-    unit_rows = _add_table(lineage[lineage["unit"].notna() & lineage["record_key"].isin(records["record_key"])])
+    records = _add_table_of_record(findings.loc[missing, ["institution", "record_key", "part"]])
+    unit_rows = _add_table_of_record(lineage[lineage["unit"].notna() & lineage["record_key"].isin(records["record_key"])])
     units = unit_rows.drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]].reindex(pd.MultiIndex.from_frame(records[key]))
     return findings.assign(
         **{name: findings[name].mask(missing, pd.Series(units[name].array, index=records.index)) for name in units.columns}
     )
 
 
-def _add_table(rows: pd.DataFrame) -> pd.DataFrame:
+def _add_table_of_record(rows: pd.DataFrame) -> pd.DataFrame:
     """Return `rows` with a column `table`, the table of their records; it is empty if the part of the file is not a table."""
     parts = rows[["institution", "part"]].astype("str").drop_duplicates()
     tables = [record_tables().get(pair, "") for pair in parts.itertuples(index=False, name=None)]
@@ -129,7 +129,7 @@ def find_language_of_unit(unit: str | None, contract: Contract) -> str:
     return next((language for language, pattern in patterns.items() if unit and re.search(pattern, unit)), contract.language)
 
 
-def _make_unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract) -> pd.Series:
+def _make_unit_names(unit_table: pd.DataFrame, units: UnitsSpec, contract: Contract) -> pd.Series:
     """Return the name of the unit in each row.
 
     A seat has the name of its label. If any other name has several spellings, the most frequent spelling is used.

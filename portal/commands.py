@@ -25,7 +25,7 @@ def portal(
     ] = False,
 ) -> None:
     """Serve the portal for institutions, stewards, coordinator and engineers, on this machine only (127.0.0.1)."""
-    workplace = Workplace.from_paths(inbox, home, registry_url, warehouse_url).prepare()
+    workplace = Workplace.from_paths(inbox, home, registry_url, warehouse_url).prepare_folders()
     from portal.serve import serve
 
     serve(make_console(), workplace, port, demo)
@@ -50,7 +50,7 @@ def invite(
     """Create an account of the portal and print the link by which its owner sets a password. The first administrator is invited so."""
     from portal.serve import prepare_django
 
-    prepare_django(Workplace.from_paths(inbox, home, registry_url).prepare(), demo=False)
+    prepare_django(Workplace.from_paths(inbox, home, registry_url).prepare_folders(), demo=False)
     from portal.accounts.invitations import invite_account
 
     make_console(markup=False).print(invite_account(email, name, roles, institution, system_user=system_user), soft_wrap=True)

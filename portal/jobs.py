@@ -71,7 +71,7 @@ def _is_running(folder: Path, module: str) -> bool:
 
 
 def _start_process(folder: Path, module: str, arguments: Sequence[str]) -> None:
-    environment = {**os.environ, **settings.WORKPLACE.environment()}
+    environment = {**os.environ, **settings.WORKPLACE.make_environment_variables()}
     silent = subprocess.DEVNULL  # an error may quote a value
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", module, str(folder), *arguments],

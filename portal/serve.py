@@ -26,7 +26,7 @@ def prepare_django(workplace: Workplace, demo: bool) -> None:
     Raises `HarmoniaError` if `demo` is set and the home contains deliveries that were not simulated.
     """
     os.umask(0o077)
-    os.environ.update(workplace.environment())
+    os.environ.update(workplace.make_environment_variables())
     os.environ["HARMONIA_DEMO"] = "1" if demo else ""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     import django

@@ -86,7 +86,7 @@ class Column:
     values: tuple[str, ...] = ()
 
 
-def _add_key_columns(extra: list[Column]) -> tuple[Column, ...]:
+def _list_columns_with_keys(extra: list[Column]) -> tuple[Column, ...]:
     return (
         Column("institution", "text", "short name of the institution"),
         Column("delivery", "text", "folder name, with _v2"),
@@ -98,7 +98,7 @@ def _add_key_columns(extra: list[Column]) -> tuple[Column, ...]:
 
 
 TABLES: dict[str, tuple[Column, ...]] = {
-    "case_records": _add_key_columns(
+    "case_records": _list_columns_with_keys(
         [
             Column("number", "text", "own case number in normal form (see harmonise.numbers)"),
             Column("seat", "text", "seat of court, prosecution or police region, a code of schemas/codes/seats.csv"),
@@ -117,7 +117,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("period", "text", "period of the delivery, 2013-Q2 (or 2013-04, 2013-H1, 2013)"),
         ]
     ),
-    "person_records": _add_key_columns(
+    "person_records": _list_columns_with_keys(
         [
             Column("place", "text", "position in the case's list if the key contains it; null if a key stays with its person"),
             Column("role", "text", f"one of {', '.join(ROLES)}", values=ROLES),
@@ -153,7 +153,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("period", "text", "period of the delivery"),
         ]
     ),
-    "charges": _add_key_columns(
+    "charges": _list_columns_with_keys(
         [
             Column("law", "text", "as in case_records"),
             Column("article", "text", "article number"),
@@ -165,7 +165,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("principal", "bool", "marked as principal charge"),
         ]
     ),
-    "events": _add_key_columns(
+    "events": _list_columns_with_keys(
         [
             Column("entity", "text", "case or person: what record_key names"),
             Column("event", "text", f"one of {', '.join(EVENTS)}", values=EVENTS),
@@ -182,14 +182,14 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("period", "text", "period of the delivery"),
         ]
     ),
-    "sentences": _add_key_columns(
+    "sentences": _list_columns_with_keys(
         [
             Column("kind", "text", "imprisonment, fine, suspended, measure: of the deciding judgment in the file"),
             Column("months", "int", "imprisonment in months"),
             Column("euros", "int", "fine in euros"),
         ]
     ),
-    "references": _add_key_columns(
+    "references": _list_columns_with_keys(
         [
             Column("kind", "text", "kind of number: `cited_as` of a contract, or other"),
             Column("number", "text", "number in normal form, comparable with case_records.number"),

@@ -2,7 +2,7 @@
 `HARMONIA_DOMAIN`.
 
 Belongs here: the parts of a domain, the path of each part, the check that a folder is complete. Does not belong here: the content of the
-parts (the modules that read them). Every module that reads a part calls `path_of_part`; only this module knows the setting.
+parts (the modules that read them). Every module that reads a part calls `find_path_in_domain`; only this module knows the setting.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def folder() -> Path | None:
     return path
 
 
-def built_in_path(part: str) -> Path:
+def find_path_in_built_in_domain(part: str) -> Path:
     """Return the path of a part of the built-in domain."""
     first, _, rest = part.partition("/")
     return _ROOT / _BUILT_IN[first] / rest
 
 
-def path_of_part(part: str) -> Path:
+def find_path_in_domain(part: str) -> Path:
     """Return the path of a part of the domain.
 
     `part` is a key of the table in docs/how-to/another-country.md, or the path of a file below such a part.
@@ -63,7 +63,7 @@ def path_of_part(part: str) -> Path:
     if domain_path is None or (
         part.removeprefix("codes/").removesuffix(".csv") in SHARED_CODE_LISTS and not (domain_path / part).is_file()
     ):
-        return built_in_path(part)
+        return find_path_in_built_in_domain(part)
     return domain_path / part
 
 
@@ -71,11 +71,11 @@ def copy_built_in(folder: Path) -> None:
     """Copy the built-in domain to a folder that holds none of its parts yet, to be changed there."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in _BUILT_IN:
-        if built_in_path(part).is_file():
-            shutil.copyfile(built_in_path(part), folder / part)
+        if find_path_in_built_in_domain(part).is_file():
+            shutil.copyfile(find_path_in_built_in_domain(part), folder / part)
         elif part != "sources":
-            shutil.copytree(built_in_path(part), folder / part, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    for contract in sorted(built_in_path("sources").glob("*/contract.yaml")):
+            shutil.copytree(find_path_in_built_in_domain(part), folder / part, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    for contract in sorted(find_path_in_built_in_domain("sources").glob("*/contract.yaml")):
         institution = contract.parent.name
         own = folder / "sources" / institution
         shutil.copytree(contract.parent, own, ignore=shutil.ignore_patterns("__init__.py", "__pycache__"))
@@ -107,14 +107,14 @@ def check_folder() -> None:
                 f"{display_path(path)}: is not a code list: rename it to one of {', '.join(f'{n}.csv' for n in CODE_LISTS)}"
             )
     for name in CODE_LISTS:
-        path = path_of_part(f"codes/{name}.csv")
+        path = find_path_in_domain(f"codes/{name}.csv")
         if not path.is_file():
             raise DeclarationError(f"{display_path(path)}: is missing: add the list, with its header only if it has no codes")
-        header = _read_header(built_in_path(f"codes/{name}.csv"))
-        if lacking := [column for column in header if column not in _read_header(path)]:
+        header = _read_csv_header(find_path_in_built_in_domain(f"codes/{name}.csv"))
+        if lacking := [column for column in header if column not in _read_csv_header(path)]:
             raise DeclarationError(f"{display_path(path)}: lacks the column {lacking[0]}: add it; the columns are {', '.join(header)}")
 
 
-def _read_header(path: Path) -> list[str]:
+def _read_csv_header(path: Path) -> list[str]:
     with path.open(encoding="utf-8", newline="") as file:
         return next(csv.reader(file), [])

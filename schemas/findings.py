@@ -55,7 +55,7 @@ class Rule:
     share: the share of a delivery's records that may break the rule before a check warns, in place of `TOLERANCES` (rules on files and
     deliveries tolerate nothing). by_column: there is one finding for each file, part and column in place of one for each cell; its `detail`
     gives the number of cells and the first rows. If very many cells with the same text break another rule on cells, they are combined to
-    one finding (`combine_by_value`).
+    one finding (`combine_findings_with_same_text`).
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -103,7 +103,7 @@ def rules() -> dict[str, Rule]:
     return rules_by_code
 
 
-def fold_findings(findings: pd.DataFrame) -> pd.DataFrame:
+def combine_findings_on_cells_by_column(findings: pd.DataFrame) -> pd.DataFrame:
     """Combine the findings of one rule on single cells to one finding for each column.
 
     This is done if the rule requires it (`by_column`), or if there are very many findings of severity `info`.
@@ -111,10 +111,10 @@ def fold_findings(findings: pd.DataFrame) -> pd.DataFrame:
     rule = rules()[findings["rule"].iloc[0]]
     number = findings.groupby(_COLUMN_KEY, dropna=False)["rule"].transform("size")
     many = number > (0 if rule.by_column else _MANY if rule.severity == "info" else len(findings))
-    return pd.concat([findings[~many], combine_by_column(findings[many])], ignore_index=True) if many.any() else findings
+    return pd.concat([findings[~many], combine_findings_by_file_and_column(findings[many])], ignore_index=True) if many.any() else findings
 
 
-def combine_by_column(findings: pd.DataFrame) -> pd.DataFrame:
+def combine_findings_by_file_and_column(findings: pd.DataFrame) -> pd.DataFrame:
     """Combine the findings of one rule on single cells to one finding for each file, part and column.
 
     `findings` has the columns delivery, file, part, line, record_key and field. In the result, `detail` has the number of cells and the
@@ -128,7 +128,7 @@ def combine_by_column(findings: pd.DataFrame) -> pd.DataFrame:
     return combined[key].assign(detail=combined["cells"].astype("str") + ": " + combined["rows"] + ellipsis)
 
 
-def combine_by_value(findings: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
+def combine_findings_with_same_text(findings: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
     """Combine the errors and warnings in very many cells of one column with the same text to one finding. Other findings are returned
     unchanged.
 
@@ -168,13 +168,14 @@ def _format_line_ranges(lines: pd.Series) -> str:
 
 
 def parse_affected_lines(detail: str) -> list[int]:
-    """Return all lines in the `detail` of a finding that `combine_by_value` made."""
+    """Return all lines in the `detail` of a finding that `combine_findings_with_same_text` made."""
     runs = (run.partition("-") for run in detail.partition(": ")[2].split(", "))
     return [line for first, _, last in runs for line in range(int(first), int(last or first) + 1)]
 
 
-def covers_several_cells(findings: pd.DataFrame) -> pd.Series:
-    """Return for each finding whether it covers several cells of a column (see `combine_by_column`, `combine_by_value`)."""
+def are_findings_on_several_cells(findings: pd.DataFrame) -> pd.Series:
+    """Return for each finding whether it covers several cells of a column (see `combine_findings_by_file_and_column`,
+    `combine_findings_with_same_text`)."""
     known = rules()
     of_cells = findings["rule"].isin([code for code in findings["rule"].unique() if known[code].by_column or known[code].level == "cell"])
     return of_cells & findings["line"].isna() & findings["record_key"].isna() & findings["detail"].str.match(_SEVERAL, na=False)
@@ -182,7 +183,7 @@ def covers_several_cells(findings: pd.DataFrame) -> pd.Series:
 
 def count_cells(findings: pd.DataFrame) -> pd.Series:
     """Return the number of cells that each finding covers."""
-    several = findings["detail"].where(covers_several_cells(findings)).astype("str").str.extract(_SEVERAL)["cells"]
+    several = findings["detail"].where(are_findings_on_several_cells(findings)).astype("str").str.extract(_SEVERAL)["cells"]
     return several.fillna("1").astype("int64")
 
 
@@ -203,7 +204,7 @@ def _shorten_row_list(rows: pd.Series) -> str:
 def list_cells_and_rows(findings: pd.DataFrame) -> list[tuple[int, str | None]]:
     """Return, for each finding, the number of its cells and the rows that it lists. The rows are None if the finding is only about its
     own row."""
-    split = shorten_details(findings["detail"].where(covers_several_cells(findings)).astype("str")).str.extract(_SEVERAL)
+    split = shorten_details(findings["detail"].where(are_findings_on_several_cells(findings)).astype("str")).str.extract(_SEVERAL)
     return [(1, None) if pd.isna(cells) else (int(cells), rows) for cells, rows in split.itertuples(index=False, name=None)]
 
 

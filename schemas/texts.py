@@ -24,10 +24,10 @@ def texts(part: str) -> Mapping[str, Any]:
 
     Raises `DeclarationError` if `texts.yaml` is invalid.
     """
-    path = domain_folder.path_of_part("texts.yaml")
+    path = domain_folder.find_path_in_domain("texts.yaml")
     texts_of_domain: dict[str, Any] = read_yaml(path) or {}
     if domain_folder.folder() is not None and (
-        problem := _describe_difference(read_yaml(domain_folder.built_in_path("texts.yaml")), texts_of_domain, "")
+        problem := _describe_difference(read_yaml(domain_folder.find_path_in_built_in_domain("texts.yaml")), texts_of_domain, "")
     ):
         raise DeclarationError(f"{display_path(path)}: {problem}")
     of_part: Mapping[str, Any] = texts_of_domain[part]

@@ -75,7 +75,7 @@ class Topic:
 @cache
 def topic() -> Topic:
     """Return the topic. Raises `DeclarationError` if the file is invalid."""
-    path = domain_folder.path_of_part("topic.yaml")
+    path = domain_folder.find_path_in_domain("topic.yaml")
     content = read_declaration(Topic, path)
     groups = tuple(content.offence_groups)
     if groups[-1:] != (OTHER,):

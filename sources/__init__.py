@@ -19,7 +19,7 @@ def _import_institutions_of_domain() -> None:
     """Register the domain's institutions as subpackages of this package, also one with the name of a built-in institution."""
     if domain_folder.folder() is None:
         return
-    for path in sorted(domain_folder.path_of_part("sources").glob("*/contract.yaml")):
+    for path in sorted(domain_folder.find_path_in_domain("sources").glob("*/contract.yaml")):
         spec = ModuleSpec(f"{__name__}.{path.parent.name}", None, is_package=True)
         spec.submodule_search_locations = [str(path.parent)]
         sys.modules[spec.name] = module_from_spec(spec)

@@ -30,7 +30,7 @@ _DELIVERY = re.compile(
     rf"(?P<period>{'|'.join(map(periods.period_name_pattern, periods.CADENCES))})(?:_v(?P<version>[2-9]|[1-9][0-9]{{1,2}}))?"
 )
 
-SOURCES = domain_folder.path_of_part("sources")
+SOURCES = domain_folder.find_path_in_domain("sources")
 FURTHER_SETTING = "HARMONIA_SOURCES"
 """Environment variable: further folders with institutions, separated as in `PATH`."""
 _PARTS = ("contract.yaml", "reader.py", "mapping.py")  # files that an institution's folder must contain
@@ -47,6 +47,21 @@ DATE_PATTERNS: Mapping[DateFormat, str] = {
     "year": "%Y-%m-%d",
 }
 """How `strftime` writes a day in each format. `utc` and `year` have no form of a day, so it is written as `iso`."""
+COMPARED = (
+    "number",
+    "reference",
+    "source",
+    "sent",
+    "indicted",
+    "judged",
+    "personal_number",
+    "birth_date",
+    "sex",
+    "given_name",
+    "surname",
+    "full_name",
+)
+"""What is compared with the records of other institutions, where a contract names the column of it."""
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -157,7 +172,7 @@ class ColumnSpec:
         """Every delivered value of the code lists of all times."""
         return tuple(dict.fromkeys(code for codes in (self.codes, *self.codes_from.values()) for code in codes))
 
-    def codes_at(self, end: date) -> Mapping[str, str | None]:
+    def codes_for_period_ending_on(self, end: date) -> Mapping[str, str | None]:
         """Return the codes for a period that ends on `end`: delivered value → canonical value.
 
         They are the codes agreed for that day, then the older codes that are still read.
@@ -185,7 +200,7 @@ class Crosswalk:
 
 
 @dataclass(frozen=True)
-class Counts:
+class CountsSpec:
     """A return of counts.
 
     indicator: column of type code with codes of Harmonia. offence_group: column of type code with codes of Harmonia; None if the counts are
@@ -217,7 +232,7 @@ class TableSpec:
     own_states: bool = False  # its rows have separate record states, not those of their parent row
     required: bool = False  # a delivery without a row of it is incomplete; default: true for tables of records
     crosswalk: Crosswalk | None = None  # the table is no record but says which keys replaced which
-    counts: Counts | None = None  # the table is no record but a return of counts
+    counts: CountsSpec | None = None  # the table is no record but a return of counts
     header: bool = True  # false: its columns have no names in the file and are read by position
     person_kind: str | None = None  # column of type code that says natural, legal or unknown of a person
     age_class: str | None = None  # column of type code that says child, adult or unknown where no birth date is delivered
@@ -244,7 +259,7 @@ class FileSpec:
 
 
 @dataclass(frozen=True)
-class Units:
+class UnitsSpec:
     """How an institution is divided into units.
 
     columns: columns of `table` that name the unit (`_part`: the sheet). number: the column with the institution's case number, if the
@@ -260,7 +275,7 @@ class Units:
 
 
 @dataclass(frozen=True)
-class SharedPersons:
+class PersonReconciliationStep:
     """A step of reconciliation: the persons with `role` in each case whom the institutions `upstream` and `downstream` should both have
     recorded.
     """
@@ -290,7 +305,7 @@ class Contract:
     files: Annotated[tuple[FileSpec, ...], Field(min_length=1)]
     tables: Mapping[str, TableSpec]
     rules: tuple[Mapping[str, Any], ...] = ()  # cross-field rules, read by schemas.exports
-    units: Units | None = None
+    units: UnitsSpec | None = None
     cited_as: Annotated[str, Field(pattern=r"^[a-z_]+$")] | None = None  # kind under which other institutions cite its case numbers
     states_form: bool = False  # its records state the form of exploitation
     counts_in: tuple[
@@ -303,7 +318,7 @@ class Contract:
     delivers_until: date | None = None  # no delivery is due for periods that begin after this day; null: no end is known
     answer_days: Annotated[int, Field(ge=1, le=365)] = 30  # from receipt, to answer the findings
     roles: tuple[str, ...] = ()  # the roles of its persons, where no column states them and they are not of accused persons
-    shared_persons: tuple[SharedPersons, ...] = ()  # reconciliation steps with others, by person
+    shared_persons: tuple[PersonReconciliationStep, ...] = ()  # reconciliation steps with others, by person
     compared: Mapping[str, str] = field(default_factory=dict)  # attribute compared with others' records -> column
     tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension -> tolerated share of faulty weight (`quality`)
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 180  # from receipt until the feedback is deleted
@@ -326,7 +341,7 @@ class Contract:
         return any(len(table.key) > len(table.via) > 0 and table.key[: len(table.via)] == table.via for table in people)
 
 
-def _entries_with_names(raw: Any, path: Path, key: str) -> list[Any]:
+def _convert_mapping_to_named_entries(raw: Any, path: Path, key: str) -> list[Any]:
     """Convert a mapping of names to entries into a list of entries that have a `name`.
 
     path, key: the file and the key that declare the mapping; error messages name them.
@@ -341,11 +356,11 @@ def _reshape_yaml(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
     Tables and columns become lists, so that an error can name the table or column.
     """
-    tables = _entries_with_names(raw.get("tables"), path, "tables")
+    tables = _convert_mapping_to_named_entries(raw.get("tables"), path, "tables")
     for table in tables:
         if isinstance(table, dict):
             table.setdefault("required", table.get("entity") is not None or table.get("counts") is not None)
-            table["columns"] = _entries_with_names(table.get("columns"), path, f"tables.{table['name']}.columns")
+            table["columns"] = _convert_mapping_to_named_entries(table.get("columns"), path, f"tables.{table['name']}.columns")
             for column in table["columns"]:
                 if isinstance(column, dict) and isinstance(column.get("codes"), Mapping):
                     column["codes"] = {str(code): value for code, value in column["codes"].items()}
@@ -392,7 +407,7 @@ def _check_contract(contract: Contract, path: Path) -> None:
     if odd := sorted(set(contract.tolerances) - set(DIMENSIONS)):
         raise make_value_error(path, "tolerances", odd[0], f"it must be one of {', '.join(DIMENSIONS)}")
     for file in contract.files:
-        _check_options(file, path)
+        _check_file_options(file, path)
     read_by = [table for file in contract.files for table in file.tables]
     for name in dict.fromkeys([*read_by, *contract.tables]):
         if name not in contract.tables:
@@ -413,13 +428,16 @@ def _check_contract(contract: Contract, path: Path) -> None:
     if not contract.has_records and contract.counts_in:
         raise make_value_error(path, "counts_in", contract.counts_in[0], "it delivers no records that could count: remove the key")
     every = {column.name for table in contract.tables.values() for column in table.columns}
-    if odd := sorted(set(contract.compared.values()) - every):
-        raise make_value_error(path, "compared", odd[0], "it must be a column of a table")
+    if odd := sorted(set(contract.compared) - set(COMPARED)):
+        raise make_value_error(path, "compared", odd[0], f"it must be one of {', '.join(COMPARED)}")
+    for attribute, column_name in contract.compared.items():
+        if column_name not in every:
+            raise make_value_error(path, f"compared.{attribute}", column_name, "it must be a column of a table")
     if contract.units:
         _check_units(contract.units, contract.tables, path)
 
 
-def _check_options(file: FileSpec, path: Path) -> None:
+def _check_file_options(file: FileSpec, path: Path) -> None:
     key, known = f"files.{file.name}.options", (*OPTIONS[file.reader], "origin")
     if odd := sorted(set(file.options) - set(known)):
         raise make_value_error(path, key, odd[0], f"the reader {file.reader} knows only {', '.join(known)}")
@@ -487,9 +505,11 @@ def _check_code_column(table: TableSpec, part: str, values: tuple[str, ...], pat
     column = next((c for c in table.columns if c.name == getattr(table, part)), None)
     if getattr(table, part) is None:
         return
-    if column is None or column.type != "code" or not set(column.meanings) <= set(values):
-        remedy = f"it must be a column of type code, with codes for {', '.join(values)}"
-        raise make_value_error(path, f"tables.{table.name}.{part}", getattr(table, part), remedy)
+    key, remedy = f"tables.{table.name}.{part}", f"with codes for {', '.join(values)}"
+    if column is None or column.type != "code":
+        raise make_value_error(path, key, getattr(table, part), f"it must be a column of type code, {remedy}")
+    if odd := [code for codes in (column.codes, *column.codes_from.values()) for code, value in codes.items() if value not in values]:
+        raise make_value_error(path, key, getattr(table, part), f"it must be a column {remedy}: its code {odd[0]} has another meaning")
     if table.entity not in ("person", "both"):
         raise make_value_error(path, f"tables.{table.name}.{part}", getattr(table, part), "only a table of persons has it")
 
@@ -508,7 +528,7 @@ def _check_crosswalk(table: TableSpec, crosswalk: Crosswalk, tables: Mapping[str
         raise make_value_error(path, f"tables.{table.name}", table.name, "a crosswalk has no entity, key or parent")
 
 
-def _check_counts(table: TableSpec, counts: Counts, path: Path) -> None:
+def _check_counts(table: TableSpec, counts: CountsSpec, path: Path) -> None:
     types = {column.name: column.type for column in table.columns}
     for part, kind in (("indicator", "code"), ("offence_group", "code"), ("value", "integer")):
         name = getattr(counts, part)
@@ -518,7 +538,7 @@ def _check_counts(table: TableSpec, counts: Counts, path: Path) -> None:
         raise make_value_error(path, f"tables.{table.name}", table.name, "a return of counts has no entity, key or parent")
 
 
-def _check_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> None:
+def _check_units(units: UnitsSpec, tables: Mapping[str, TableSpec], path: Path) -> None:
     if units.table not in tables:
         raise make_value_error(path, "units.table", units.table, f"it must be one of {', '.join(tables)}")
     names = {"_part", *(column.name for column in tables[units.table].columns)}
@@ -544,14 +564,14 @@ def record_tables() -> Mapping[tuple[str, str], str]:
 
     This is the table itself if its rows are records, otherwise the table of the records to which its rows belong.
     """
-    return {(name, table): _record_table_of(load(name).tables, table) for name in institutions() for table in load(name).tables}
+    return {(name, table): _find_table_of_records(load(name).tables, table) for name in institutions() for table in load(name).tables}
 
 
-def _record_table_of(tables: Mapping[str, TableSpec], table: str) -> str:
+def _find_table_of_records(tables: Mapping[str, TableSpec], table: str) -> str:
     """Return the table of records to which the rows of `table` belong. This is `table` itself if its rows are records, otherwise one of its
     parent tables."""
     parent = tables[table].parent
-    return table if tables[table].entity or parent is None else _record_table_of(tables, parent)
+    return table if tables[table].entity or parent is None else _find_table_of_records(tables, parent)
 
 
 def find_institution_folders(*parents: Path) -> Mapping[str, Path]:
@@ -574,7 +594,7 @@ def find_institution_folders(*parents: Path) -> Mapping[str, Path]:
                 raise DeclarationError(
                     f"{display_path(folder)}: an institution of this name is in {display_path(other)}: rename one of the folders"
                 )
-            part = domain_folder.built_in_path("sources") / folder.name
+            part = domain_folder.find_path_in_built_in_domain("sources") / folder.name
             if part != folder and (part / "__init__.py").is_file() and not (part / "contract.yaml").is_file():
                 raise DeclarationError(f"{display_path(folder)}: {folder.name} is the name of a part of Harmonia: rename the institution")
             folders[folder.name] = folder
@@ -632,7 +652,7 @@ def institutions_with_file_per_person() -> tuple[str, ...]:
 
 
 @cache
-def institution_of_number_kind() -> Mapping[str, str]:
+def institution_by_case_number_kind() -> Mapping[str, str]:
     """Return the institution that assigns each kind of case number, by kind.
 
     Raises `DeclarationError` if two institutions declare the same kind.

@@ -20,9 +20,9 @@ _CLASSES = {
     "TableSpec": "`tables`: an entry, by the name of the table",
     "ColumnSpec": "`columns` of a table: an entry, by the delivered name",
     "Crosswalk": "`crosswalk` of a table",
-    "Counts": "`counts` of a table",
-    "Units": "`units`",
-    "SharedPersons": "`shared_persons`: an entry",
+    "CountsSpec": "`counts` of a table",
+    "UnitsSpec": "`units`",
+    "PersonReconciliationStep": "`shared_persons`: an entry",
 }
 _HEAD = """# Contract of an institution
 

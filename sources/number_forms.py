@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from schemas.yaml_declarations import display_path, make_value_error
 from sources import contract
 
 
@@ -83,7 +84,22 @@ def number_forms() -> dict[str, tuple[NumberForm, ...]]:
     If the institution of a kind declares no forms, the kind has no forms.
     """
     forms_by_kind = {}
-    for kind, name in contract.institution_of_number_kind().items():
+    for kind, name in contract.institution_by_case_number_kind().items():
         module = f"sources.{name}.numbers"
         forms_by_kind[kind] = tuple(import_module(module).FORMS) if find_spec(module) else ()
     return forms_by_kind
+
+
+def check_columns_of_own_numbers() -> None:
+    """Check that an institution with columns of type number says how its numbers look.
+
+    Otherwise every number would be unreadable. Raises `DeclarationError`.
+    """
+    for name in contract.institutions():
+        declared, folder = contract.load(name), contract.folder_by_institution()[name]
+        columns = [(t.name, column.name) for t in declared.tables.values() for column in t.columns if column.type == "number"]
+        if columns and not number_forms().get(declared.cited_as or ""):
+            table, column = columns[0]
+            key = f"tables.{table}.columns.{column}.type"
+            remedy = f"it needs `cited_as` and the file {display_path(folder / 'numbers.py')}: add them, or make it text"
+            raise make_value_error(folder / "contract.yaml", key, "number", remedy)

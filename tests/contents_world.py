@@ -22,7 +22,9 @@ _RECORD = ["institution", "record_key"]
 def contents(home: Path) -> dict[str, pd.DataFrame]:
     """Every stored table of the published warehouse by its name."""
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
-        found = {table.name: connection.sql(f'FROM "{table.name}"').df() for table in tables.stored_tables(tables.WAREHOUSE)}
+        found = {
+            table.name: connection.sql(f'FROM "{table.name}"').df() for table in tables.list_declared_tables_except_views(tables.WAREHOUSE)
+        }
     names = {column: _names(found["lineage"], column, entity) for column, entity in (("case_id", "case"), ("person_id", "person"))}
     return {name: _canonical(name, frame, names) for name, frame in found.items()}
 

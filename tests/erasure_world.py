@@ -22,5 +22,5 @@ def of_most_institutions(home: Path, but: str = "") -> str:
 
 def harmonia(place: Workplace, *words: object) -> tuple[int, str]:
     """A command in a work place; its exit code, what it said and what it raised."""
-    said = CliRunner().invoke(app, [*map(str, words)], env=place.environment())
+    said = CliRunner().invoke(app, [*map(str, words)], env=place.make_environment_variables())
     return said.exit_code, f"{said.output}{said.exception if said.exit_code and not isinstance(said.exception, SystemExit) else ''}"

@@ -13,16 +13,16 @@ from harmonia.home import Home
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from pipelines.harmonisation import names, personal_numbers
-from pipelines.linkage import link
-from pipelines.resources.lake import pack_frames, write_tables
+from pipelines.linkage import link_records
+from pipelines.resources.lake import convert_value_to_frames, write_tables
 from schemas import canonical
 from schemas.findings import complete_columns
 from sources import contract
 from sources.contract import institutions
-from warehouse.count import CountInputs, open_counting_models
+from warehouse.count import CountInputs, open_database_of_counting_models
 from warehouse.publish import publish_stores
-from warehouse.stores import arrange_stores, identified_persons
-from warehouse.tables import WAREHOUSE, stored_tables
+from warehouse.stores import arrange_stores, make_persons_table_of_identity_store
+from warehouse.tables import WAREHOUSE, list_declared_tables_except_views
 
 PERIODS = ("2013-Q1", "2013-Q2")
 CASE, AGAIN, FILE, COURT = "2013-PR-00001", "2013-PR-00002", "10", "PKR.nr.1/2013"
@@ -106,7 +106,7 @@ def build(root: Path) -> Home:
     """A home as a run leaves it. The second registration was at first a separate case: its id redirects to the older one."""
     home = Home(root).create()
     tables = _world()
-    linked = link(tables)
+    linked = link_records(tables)
     registry = open_registry(home.registry_url)
     try:
         apart = linked.cases.assign(cluster=linked.cases["cluster"].where(linked.cases["record_key"] != AGAIN, 10_000))
@@ -125,16 +125,16 @@ def build(root: Path) -> Home:
     lineage["line"] = range(2, len(lineage) + 2)
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
     findings = complete_columns(pd.DataFrame()).assign(state=pd.Series(dtype="str"))
-    with open_counting_models(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings)) as models:
-        published = {table.name: models.read_published_frame(table) for table in stored_tables(WAREHOUSE)}
+    with open_database_of_counting_models(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings)) as models:
+        published = {table.name: models.read_published_frame(table) for table in list_declared_tables_except_views(WAREHOUSE)}
         write_tables(home.lake / "statistics", {"indicator_row": models.read_frame("indicator_row")})
     write_tables(home.lake / "canonical", tables)
-    write_tables(home.lake / "links", pack_frames(linked))
+    write_tables(home.lake / "links", convert_value_to_frames(linked))
     write_tables(
         home.lake / "identities", {"cases": cases, "persons": persons, "listed": linked.listed.assign(person_id=None).astype("str")}
     )
     write_tables(home.lake / "record_status", {"deliveries": deliveries})
-    publish_stores(arrange_stores(published, identified_persons(tables, cases, persons), b"k" * 32), home.root)
+    publish_stores(arrange_stores(published, make_persons_table_of_identity_store(tables, cases, persons), b"k" * 32), home.root)
     return home
 
 

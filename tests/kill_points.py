@@ -70,8 +70,8 @@ KILL_POINTS = {  # in the order of a run
     "identities-entered": KillPoint("harmonia.registry.identity", "assign_ids", "end of", "with registry.write() as session:"),
     # a finished DuckDB file beside the old one
     "file-built": KillPoint("warehouse.publish", "_build_stores", "after", "rows[name] = running.result()"),
-    "before-swap": KillPoint("harmonia.atomic_files", "replace_large_file", "before", "tmp.replace(target)"),
-    "after-swap": KillPoint("harmonia.atomic_files", "replace_large_file", "after", "tmp.replace(target)"),
+    "before-swap": KillPoint("harmonia.atomic_files", "replace_large_file", "before", "finished_file.replace(target)"),
+    "after-swap": KillPoint("harmonia.atomic_files", "replace_large_file", "after", "finished_file.replace(target)"),
     # PostgreSQL: in the transaction
     "server-loaded": KillPoint(
         "warehouse.postgres", "prepared_publication", "after", "(_replace_rows if is_unchanged else _build_new_schemas)(cursor, stores)"

@@ -30,7 +30,7 @@ class World:
 
     def land(self, settle: float = 0) -> LandingReport:
         """Land the inbox."""
-        return land_deliveries(self.inbox, self.home, self.registry, settle=settle)
+        return land_deliveries(self.inbox, self.home, self.registry, settle_seconds=settle)
 
     def list_findings(self, settle: float = 0) -> list[tuple[Any, ...]]:
         """Land the inbox; return its findings as (rule, institution, delivery, file)."""

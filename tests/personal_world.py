@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 from harmonia.cli.main import app
 from schemas.findings import LANGUAGES
 from sources import contract
-from warehouse.exports.catalogue import declared_exports
+from warehouse.exports.catalogue import list_declared_exports
 
 PERSONAL = ("lake", "landing", "feedback", "identity.duckdb", "published")  # may hold personal data, and are for their owner alone
 ROOT = Path(__file__).parents[1]
@@ -76,7 +76,7 @@ def taken_out(home: Path, day: str, period: str, policy: str | None = None) -> N
     signed(home, policy)
     key, signer = home.parent / "coordinator.pem", ("--name", "A Coordinator", "--day", day)
     _harmonia("release", "create", "--home", home, "--as-of", day)
-    for one in declared_exports().values():
+    for one in list_declared_exports().values():
         for lang in LANGUAGES:
             out, approval = home / "exported" / one.name / lang, home / f"approval-{one.name}.json"
             if one.public:

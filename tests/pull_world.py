@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from landing_world import World
 
-from pipelines.pull.pulling import Limits, PullOutcome, pull_deliveries
+from pipelines.pull.pulling import PullLimits, PullOutcome, pull_deliveries
 from pipelines.resources.workplace import Workplace
 
 _QUICK = {"settle": 0, "pause": 0, "attempts": 2}
@@ -62,7 +62,7 @@ class PullWorld(World):
 
     def pull(self, *names: str, **options: Any) -> list[PullOutcome]:
         """Pull, within the limits of a test."""
-        limits = options.pop("limits", Limits(seconds=30, memory=512))
+        limits = options.pop("limits", PullLimits(seconds=30, memory=512))
         return pull_deliveries(Workplace.from_paths(self.inbox, self.home.root), self.registry, names or None, limits=limits, **options)
 
     def results(self, *names: str, **options: Any) -> list[tuple[str, str | None, str, str | None]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 
-from sources.readers.result import ReadResult, SourceFile, accounting
+from sources.readers.result import ReadResult, SourceFile, count_rows_by_file
 from sources.reading import read_delivery
 
 RASTET = (
@@ -241,7 +241,7 @@ def deliver(institution: str, folder: Path) -> None:
 def read(institution: str, folder: Path) -> ReadResult:
     """Read what lies in `folder`, and see that every physical row is accounted for."""
     result = read_delivery(institution, [SourceFile(p.name, p) for p in sorted(folder.iterdir())])
-    book = accounting(result)
+    book = count_rows_by_file(result)
     wrong = book[book["rows_read"] != book["data"] + book["structural"] + book["unreadable"]]
     assert wrong.empty, wrong.to_string()
     return result

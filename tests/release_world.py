@@ -15,7 +15,7 @@ from warehouse import tables
 from warehouse.disclosure import policy
 from warehouse.indicators import indicators
 from warehouse.releases import folder
-from warehouse.releases.create import NewRelease, build
+from warehouse.releases.create import NewRelease, build_release_files
 from warehouse.releases.source import ReleaseSource
 from warehouse.star import tables as star
 from warehouse.star.views import FLOW_VICTIM_DURATIONS, FLOW_VICTIMS, VICTIM_DURATIONS
@@ -136,7 +136,7 @@ def reported(of: ReleaseSource, indicator: str, year: int, steps: Mapping[str, i
 
 def release(home: Path, day: str, of: ReleaseSource) -> NewRelease:
     """Make and store a release in `home`, which has a signed policy."""
-    made = build(policy.load_policy(home), of, home / "releases", date.fromisoformat(day))
+    made = build_release_files(policy.load_policy(home), of, home / "releases", date.fromisoformat(day))
     (home / "releases").mkdir(exist_ok=True)
     folder.write_release(home / "releases" / day, made.files)
     return made

@@ -13,9 +13,9 @@ from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import Delivery, Run
 from pipelines.crosswalk import SUCCESSOR_COLUMNS
-from pipelines.linkage import link
+from pipelines.linkage import link_records
 from schemas.canonical import TABLES, conform
-from warehouse.count import CountInputs, open_counting_models
+from warehouse.count import CountInputs, open_database_of_counting_models
 
 MATTERS = 24
 GIVEN = ("arben", "besa", "driton", "ermal")
@@ -95,7 +95,7 @@ def make_home(root: Path, matters: int = MATTERS, judgements: pd.DataFrame | Non
     """A home in `root` with what a published run leaves for review; another call simulates the next run."""
     home = Home(root).create()
     tables = canonical(matters)
-    linked = link(tables, judgements=judgements)
+    linked = link_records(tables, judgements=judgements)
     registry = open_registry(home.registry_url)
     try:
         with registry.write() as session:
@@ -118,10 +118,10 @@ def make_home(root: Path, matters: int = MATTERS, judgements: pd.DataFrame | Non
         {"institution": ["police", "prosecution"], "delivery": "2013-Q1", "period": "2013-Q1", "version": 1, "state": "complete"}
     )
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
-    with open_counting_models(CountInputs(tables, cases, persons, deliveries, nothing, nothing, nothing)) as models:
+    with open_database_of_counting_models(CountInputs(tables, cases, persons, deliveries, nothing, nothing, nothing)) as models:
         _write(home, "statistics", {"indicator_row": models.read_frame("indicator_row")})
-    home.identity.unlink(missing_ok=True)
-    with duckdb.connect(str(home.identity)) as connection:
+    home.identity_store.unlink(missing_ok=True)
+    with duckdb.connect(str(home.identity_store)) as connection:
         connection.register("incoming", tables["person_records"].merge(persons, on=["institution", "record_key"]))
         connection.execute("CREATE TABLE persons AS SELECT * FROM incoming")
     return home

@@ -51,5 +51,5 @@ def rows(table: Table, mark: str, n: int) -> pd.DataFrame:
 @cache
 def made(mark: str = "one", n: int = 3) -> Stores:
     """Shared by all tests that ask for the same: none changes it."""
-    published = {table.name: rows(table, mark, n) for table in tables.stored_tables(tables.WAREHOUSE)}
+    published = {table.name: rows(table, mark, n) for table in tables.list_declared_tables_except_views(tables.WAREHOUSE)}
     return arrange_stores(published, rows(tables.PERSONS, mark, n), KEY)

@@ -4,8 +4,8 @@ Belongs here: the declaration of these tables, and their rows. Does not belong h
 and the crosswalk of pseudonyms (`stores`), how a store is written. Record keys and ids are replaced by pseudonyms, since an id would reveal
 the order of deliveries. A day becomes the first day of its calendar quarter. A column declared with `coarse` is replaced as `COARSE` says.
 Rows with the day of a confidential event, and figures of such events that are not totals of a year, are left out
-(`withheld_rows_condition`). Rows are sorted by their values, which reveals nothing about the order of arrival. Views are computed from the
-exact rows and stored as tables, since they would give other results on coarse days.
+(`make_condition_of_rows_withheld_from_analysts`). Rows are sorted by their values, which reveals nothing about the order of arrival. Views
+are computed from the exact rows and stored as tables, since they would give other results on coarse days.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PSEUDONYM = "a keyed pseudonym"
 _MEMORY = "500MB"
 
 
-def _replacement_for_analysts(table: Table, column: Column[object]) -> tuple[str, str] | None:
+def _find_replacement_for_analysts(table: Table, column: Column[object]) -> tuple[str, str] | None:
     """Return the SQL expression that analysts see in place of a column, and its description. Return None if they see the column itself."""
     stored = "view" not in table.info  # a view is computed from the exact rows
     if stored and column.name in tables.key_columns(table):
@@ -66,11 +66,11 @@ def _replacement_for_analysts(table: Table, column: Column[object]) -> tuple[str
 
 def describe_replacement_for_analysts(table: Table, column: Column[object]) -> str | None:
     """Describe what analysts see instead of the values of a column. Return None if they see the values themselves."""
-    replacement = _replacement_for_analysts(table, column)
+    replacement = _find_replacement_for_analysts(table, column)
     return replacement[1] if replacement else None
 
 
-def withheld_rows_condition(table: Table) -> str | None:
+def make_condition_of_rows_withheld_from_analysts(table: Table) -> str | None:
     """Return the SQL condition that selects, from the table alias `r`, the rows that analysts do not see. Return None if they see all rows.
 
     Of the figures of confidential events, analysts see only the totals of years. A figure for a quarter or a category, compared with the
@@ -80,7 +80,7 @@ def withheld_rows_condition(table: Table) -> str | None:
     indicators = ", ".join(f"'{code}'" for code, one in declared_indicators().items() if one.rows.event in CONFIDENTIAL_EVENTS)
     if table.name in ("counted", "bridge_records"):
         return f"r.indicator IN ({indicators})" if indicators else None
-    if _has_figures(table):
+    if _contains_indicator_figures(table):
         totals = " AND ".join(f"r.{name} = 'total'" for name in DIMENSIONS if name in table.columns)
         year = f"length(r.period) = 4{f' AND {totals}' if totals else ''}"
         return f"r.indicator IN ({indicators}) AND NOT ({year})" if indicators else None
@@ -88,20 +88,20 @@ def withheld_rows_condition(table: Table) -> str | None:
     return f"r.event IN ({events})" if has_events else None
 
 
-def _has_figures(table: Table) -> bool:
+def _contains_indicator_figures(table: Table) -> bool:
     """Return whether a table has figures of indicators by period."""
     return {"indicator", "period"} <= set(table.columns.keys())
 
 
-def _select_rows_for_analysts(table: Table, source: str, columns: Iterable[str]) -> str:
+def _make_sql_of_rows_for_analysts(table: Table, source: str, columns: Iterable[str]) -> str:
     """Return the SQL for what analysts see of the `columns` of a table, whose exact rows are in `source`, sorted by their values."""
-    inner = ", ".join(f'{_expression_for_analysts(table, column)} AS "{column.name}"' for column in table.columns)
-    shown = f"({withheld_rows_condition(table) or 'false'}) IS NOT TRUE"
+    inner = ", ".join(f'{_make_expression_for_analysts(table, column)} AS "{column.name}"' for column in table.columns)
+    shown = f"({make_condition_of_rows_withheld_from_analysts(table) or 'false'}) IS NOT TRUE"
     chosen = ", ".join(f'"{name}"' for name in columns)
     return f'SELECT {chosen} FROM (SELECT {inner} FROM "{source}" r WHERE {shown}) ORDER BY ALL'
 
 
-def _stored_rows_sql(table: Table) -> str:
+def _make_sql_of_stored_rows(table: Table) -> str:
     """Return the SQL for the stored rows of a table; days, which may be stored as timestamps, are converted to dates."""
     casts = (f'CAST("{c.name}" AS DATE) AS "{c.name}"' if isinstance(c.type, Date) else f'"{c.name}"' for c in table.columns)
     return f'SELECT {", ".join(casts)} FROM "{table.name} as stored"'
@@ -109,10 +109,12 @@ def _stored_rows_sql(table: Table) -> str:
 
 def is_altered_for_analysts(table: Table) -> bool:
     """Return whether the table that analysts see differs from the table of the warehouse."""
-    return withheld_rows_condition(table) is not None or any(describe_replacement_for_analysts(table, column) for column in table.columns)
+    return make_condition_of_rows_withheld_from_analysts(table) is not None or any(
+        describe_replacement_for_analysts(table, column) for column in table.columns
+    )
 
 
-def _declared_tables() -> MetaData:
+def _declare_tables_for_analysts() -> MetaData:
     out = MetaData()
     for table in tables.WAREHOUSE.tables.values():
         columns = []
@@ -121,13 +123,17 @@ def _declared_tables() -> MetaData:
             copy.comment = f"{column.comment}; to analysts: {note}" if note else column.comment
             columns.append(copy)
         info = {key: value for key, value in table.info.items() if key != "view"} | {"altered": is_altered_for_analysts(table)}
-        without = "of victims in shelters only the totals of years" if _has_figures(table) else "without the days of victims in shelters"
-        without = f"; to analysts: {without}" if withheld_rows_condition(table) else ""
+        without = (
+            "of victims in shelters only the totals of years"
+            if _contains_indicator_figures(table)
+            else "without the days of victims in shelters"
+        )
+        without = f"; to analysts: {without}" if make_condition_of_rows_withheld_from_analysts(table) else ""
         Table(table.name, out, *columns, comment=f"{table.comment}{without}", info=info)
     return out
 
 
-ANALYSTS = _declared_tables()
+ANALYSTS = _declare_tables_for_analysts()
 """The tables of the analysts: those of the warehouse, including its views, with comments that say what is changed."""
 
 
@@ -150,7 +156,7 @@ class AnalystRows:
             for name, constant in (("inner_pad", 0x36), ("outer_pad", 0x5C)):
                 connection.execute(f"SET VARIABLE {name} = ?", [bytes(byte ^ constant for byte in self.key.ljust(_HMAC_BLOCK, b"\0"))])
             register_table(connection, "incoming", self.rows)
-            selected = _select_rows_for_analysts(self.table, "incoming", columns or self.table.columns.keys())
+            selected = _make_sql_of_rows_for_analysts(self.table, "incoming", columns or self.table.columns.keys())
             reader = connection.sql(selected).to_arrow_reader(BATCH)
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # no rows: columns only
             yield from reader
@@ -168,12 +174,12 @@ class AnalystTables(Mapping[str, Rows]):
         """Return the rows of a table. Raises `KeyError` if there is no such table."""
         table = tables.WAREHOUSE.tables[name]
         if "view" in table.info:
-            return self._view_rows[name]
+            return self._rows_of_each_view[name]
         rows = self._published[name]
-        return AnalystRows(table, rows, self._key, self._base_database) if is_altered_for_analysts(table) else rows
+        return AnalystRows(table, rows, self._key, self._duckdb_in_memory) if is_altered_for_analysts(table) else rows
 
     @cached_property
-    def _base_database(self) -> duckdb.DuckDBPyConnection:
+    def _duckdb_in_memory(self) -> duckdb.DuckDBPyConnection:
         """A database in memory. It spills to a folder that only this user can read and that is deleted with this object."""
         folder = tempfile.mkdtemp(prefix="harmonia-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -182,23 +188,23 @@ class AnalystTables(Mapping[str, Rows]):
         return connection
 
     @cached_property
-    def _view_rows(self) -> dict[str, pd.DataFrame]:
+    def _rows_of_each_view(self) -> dict[str, pd.DataFrame]:
         """The rows of every view, computed from exact rows."""
-        views = tables.declared_views(tables.WAREHOUSE)
+        views = tables.list_declared_views(tables.WAREHOUSE)
         view_sql = " ".join(str(view.info["view"]) for view in views)
         out = {}
-        with self._base_database.cursor() as connection:
-            for table in tables.stored_tables(tables.WAREHOUSE):
+        with self._duckdb_in_memory.cursor() as connection:
+            for table in tables.list_declared_tables_except_views(tables.WAREHOUSE):
                 if table.name in view_sql:
                     rows = self._published[table.name]
                     if isinstance(rows, pd.DataFrame):  # whose days would be timestamps
-                        connection.register(table.name, tables.frame_to_arrow(table, tables.conform_frame(table, rows)))
+                        connection.register(table.name, tables.convert_frame_to_arrow(table, tables.conform_frame(table, rows)))
                     else:
                         register_table(connection, f"{table.name} as stored", rows)
-                        connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_stored_rows_sql(table)}')
+                        connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_make_sql_of_stored_rows(table)}')
             for view in views:
                 connection.execute(f'CREATE TEMP VIEW "{view.name}" AS {view.info["view"]}')
-                selected = _select_rows_for_analysts(view, view.name, view.columns.keys())
+                selected = _make_sql_of_rows_for_analysts(view, view.name, view.columns.keys())
                 out[view.name] = tables.conform_frame(view, connection.sql(selected).df())
         return out
 
@@ -209,7 +215,7 @@ class AnalystTables(Mapping[str, Rows]):
         return len(ANALYSTS.tables)
 
 
-def _expression_for_analysts(table: Table, column: Column[object]) -> str:
+def _make_expression_for_analysts(table: Table, column: Column[object]) -> str:
     """Return the DuckDB expression for what analysts see in a column of the table `r`."""
-    delivered_value, replacement = f'r."{column.name}"', _replacement_for_analysts(table, column)
+    delivered_value, replacement = f'r."{column.name}"', _find_replacement_for_analysts(table, column)
     return replacement[0].format(delivered_value, column.type) if replacement else delivered_value

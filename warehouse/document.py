@@ -16,7 +16,7 @@ from sqlalchemy import Table
 from schemas.rules_doc import link_pages
 from warehouse import tables
 from warehouse.analysts import describe_replacement_for_analysts
-from warehouse.indicators.catalogue import Definition, catalogue
+from warehouse.indicators.catalogue import IndicatorDefinition, catalogue
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 _DICTIONARY = DOCS / "reference" / "dictionary.md"
@@ -29,11 +29,11 @@ _PARTS = (
 _LANGUAGES = {"sq": "Albanian", "sr": "Serbian", "en": "English"}
 
 
-def _type_name(column_type: object) -> str:
+def _format_column_type(column_type: object) -> str:
     return {"TEXT": "text", "BIGINT": "whole number", "BOOLEAN": "yes/no", "DATE": "day", "DOUBLE": "number"}[str(column_type)]
 
 
-def _dictionary_row(table: Table) -> list[str]:
+def _make_dictionary_row(table: Table) -> list[str]:
     out = [f"### {table.name}", "", f"{table.comment}.", "", "| column | kind | content |", "|---|---|---|"]
     for column in table.columns:
         notes = [str(column.comment)]
@@ -41,11 +41,11 @@ def _dictionary_row(table: Table) -> list[str]:
             notes.append(f"→ `{column.info['of']}`")
         if seen := describe_replacement_for_analysts(table, column) if "view" not in table.info else None:
             notes.append(f"*to analysts: {seen}*")
-        out.append(f"| `{column.name}` | {_type_name(column.type)} | {'; '.join(notes)} |")
+        out.append(f"| `{column.name}` | {_format_column_type(column.type)} | {'; '.join(notes)} |")
     return [*out, ""]
 
 
-def _tables_by_group() -> list[tuple[str, list[Table]]]:
+def _group_tables_for_dictionary() -> list[tuple[str, list[Table]]]:
     every = list(tables.WAREHOUSE.tables.values())
     groups = [(title, [t for t in every if t.name.startswith(prefix)]) for title, prefix in _PARTS]
     views = [t for t in every if "view" in t.info]
@@ -53,7 +53,7 @@ def _tables_by_group() -> list[tuple[str, list[Table]]]:
     return [*groups, ("Views", views), ("Counted tables", rest)]
 
 
-def entity_diagram() -> str:
+def draw_diagram_of_fact_tables() -> str:
     """Return a Mermaid diagram of the fact tables. It shows the columns that refer to a dimension, and the table to which each of them
     refers."""
     pairs: dict[tuple[str, str], list[str]] = {}
@@ -65,17 +65,17 @@ def entity_diagram() -> str:
     return "\n".join(["```mermaid", "erDiagram", *lines, "```"])
 
 
-def dictionary_page() -> str:
+def render_dictionary_page() -> str:
     """Return the page `docs/reference/dictionary.md`."""
-    out = ["# Data dictionary", "", _MADE, "", "## Diagram", "", entity_diagram(), ""]
-    for title, group in _tables_by_group():
+    out = ["# Data dictionary", "", _MADE, "", "## Diagram", "", draw_diagram_of_fact_tables(), ""]
+    for title, group in _group_tables_for_dictionary():
         out += [f"## {title}", ""]
         for table in group:
-            out += _dictionary_row(table)
+            out += _make_dictionary_row(table)
     return "\n".join(out).rstrip() + "\n"
 
 
-def _indicator_section(definition: Definition) -> list[str]:
+def _render_indicator_section(definition: IndicatorDefinition) -> list[str]:
     out = [f"## {definition.code}", "", f"**{definition.title['en']}** (version {definition.version})", ""]
     out += [f"- {_LANGUAGES[code]}: *{definition.title[code]}*. {definition.definition[code]}" for code in ("sq", "sr", "en")]
     if definition.not_available:
@@ -108,20 +108,20 @@ Each indicator is one file in `warehouse/indicators/`. The [counting rules](coun
 """
 
 
-def indicators_page() -> str:
+def render_indicators_page() -> str:
     """Return the page `docs/reference/indicators.md`."""
     every = catalogue().values()
     listed = ["| indicator | unit | from | published in |", "|---|---|---|---|"]
     for definition in every:
         institutions, table = ", ".join(definition.institutions) or "–", definition.published_in or "not available"
         listed.append(f"| [{definition.code}](#{definition.code}) | {definition.unit} | {institutions} | {table} |")
-    body = [line for definition in every for line in _indicator_section(definition)]
+    body = [line for definition in every for line in _render_indicator_section(definition)]
     return _HEAD.format(made=_MADE) + "\n".join([*listed, "", *body]).rstrip() + "\n"
 
 
-def generated_pages() -> dict[Path, str]:
+def render_generated_pages() -> dict[Path, str]:
     """Return all generated pages: path → text."""
-    return {_DICTIONARY: dictionary_page(), _INDICATORS: indicators_page()}
+    return {_DICTIONARY: render_dictionary_page(), _INDICATORS: render_indicators_page()}
 
 
 def write_pages(pages: Iterable[tuple[Path, str]]) -> None:
@@ -131,4 +131,4 @@ def write_pages(pages: Iterable[tuple[Path, str]]) -> None:
 
 
 if __name__ == "__main__":
-    write_pages(generated_pages().items())
+    write_pages(render_generated_pages().items())

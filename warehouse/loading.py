@@ -22,7 +22,7 @@ BATCH = 60_000
 """Number of rows per batch."""
 
 
-class Batched(Protocol):
+class RowsInBatches(Protocol):
     """Rows that may not fit into memory. They are a pyarrow dataset, or another object with the method below."""
 
     def to_batches(self, columns: list[str] | None = None) -> Iterable[pa.RecordBatch]:
@@ -30,21 +30,21 @@ class Batched(Protocol):
         ...
 
 
-Rows: TypeAlias = pd.DataFrame | Batched
+Rows: TypeAlias = pd.DataFrame | RowsInBatches
 """Rows of a table with its columns."""
 
 
-def typed_batches(table: Table, rows: Rows) -> Iterator[pa.Table]:
+def iterate_batches_with_declared_types(table: Table, rows: Rows) -> Iterator[pa.Table]:
     """Yield `rows` with the columns and types that `table` declares. A frame is returned as one part, all other rows in batches."""
     if isinstance(rows, pd.DataFrame):
-        yield tables.frame_to_arrow(table, tables.conform_frame(table, rows))
+        yield tables.convert_frame_to_arrow(table, tables.conform_frame(table, rows))
         return
     schema = tables.arrow_schema(table)
-    for batch in row_batches(rows, schema.names):
+    for batch in iterate_row_batches(rows, schema.names):
         yield pa.Table.from_batches([batch]).cast(schema)
 
 
-def row_batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+def iterate_row_batches(rows: RowsInBatches, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the rows in batches, in order. columns: None for all."""
     if isinstance(rows, ds.Dataset):  # which would otherwise read about twenty batches ahead of the consumer
         yield from rows.to_batches(columns, batch_size=BATCH, batch_readahead=1, fragment_readahead=1)
@@ -72,6 +72,6 @@ def register_table(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows)
     return files
 
 
-def rows_as_frame(rows: Rows) -> pd.DataFrame:
+def convert_rows_to_frame(rows: Rows) -> pd.DataFrame:
     """Convert rows that fit in memory to a frame."""
     return rows if isinstance(rows, pd.DataFrame) else pa.Table.from_batches(rows.to_batches()).to_pandas(date_as_object=False)

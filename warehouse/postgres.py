@@ -31,7 +31,7 @@ from warehouse import tables
 from warehouse.access import grants
 from warehouse.access.log import ADD_CHAIN, AUDIT, REQUESTS
 from warehouse.access.matrix import roles
-from warehouse.loading import Rows, typed_batches
+from warehouse.loading import Rows, iterate_batches_with_declared_types
 from warehouse.publish import create_statements
 from warehouse.stores import STORES, WAREHOUSE, Stores
 
@@ -59,7 +59,7 @@ _REMEDIES = {
 _TRANSIENT_STATES = ("57P01", "57P02", "57P03", "55P03", "08000", "08003", "08006")
 
 
-def displayed_url(url: str) -> str:
+def remove_password_from_url(url: str) -> str:
     """Return the URL of a database without its password, for messages. Raises `HarmoniaError` if it is not a PostgreSQL URL."""
     try:
         parsed = make_url(url)
@@ -78,13 +78,13 @@ def open_connection(url: str) -> Iterator[psycopg.Connection]:
 
     A server error becomes a `HarmoniaError` with the remedy, without the server's message, which may contain values.
     """
-    server = displayed_url(url)
+    server = remove_password_from_url(url)
     try:
         with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
             yield connection
     except psycopg.Error as error:
         error_class = TransientError if _is_transient(error) else HarmoniaError
-        raise error_class(f"warehouse {server}: {_error_remedy(error)}") from error
+        raise error_class(f"warehouse {server}: {_find_remedy_of_error(error)}") from error
 
 
 def _is_transient(error: psycopg.Error) -> bool:
@@ -93,7 +93,7 @@ def _is_transient(error: psycopg.Error) -> bool:
     return state in _TRANSIENT_STATES or (not state and isinstance(error, psycopg.OperationalError))
 
 
-def _error_remedy(error: psycopg.Error) -> str:
+def _find_remedy_of_error(error: psycopg.Error) -> str:
     state = error.sqlstate or ""
     remedy = _REMEDIES.get(state) or _REMEDIES.get(state[:2])
     if remedy or not isinstance(error, psycopg.OperationalError):
@@ -107,7 +107,7 @@ def execute_statements(cursor: psycopg.Cursor, statements: list[str]) -> None:
         cursor.execute(statement.encode())
 
 
-def existing_roles(cursor: psycopg.Cursor) -> set[str]:
+def read_existing_roles(cursor: psycopg.Cursor) -> set[str]:
     """Return the roles of the access matrix that exist on the server."""
     names = [role.name for role in roles()]
     return {name for (name,) in cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (names,)).fetchall()}
@@ -119,33 +119,33 @@ def wait_for_publication_lock(cursor: psycopg.Cursor) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
 
 
-def _digest_statements(statements: list[str]) -> str:
+def _hash_statements(statements: list[str]) -> str:
     return hashlib.sha256("\n".join(statements).encode()).hexdigest()[:16]
 
 
-def structure_digest() -> str:
+def hash_declared_structure() -> str:
     """Return a hash of the tables, views and functions that this version of the program declares."""
-    tables_sql = [statement for schema in STORES for statement in create_statements(grants.stored_tables(schema))]
-    return _digest_statements([*tables_sql, *grants.structure_statements()])
+    tables_sql = [statement for schema in STORES for statement in create_statements(grants.list_tables_except_views(schema))]
+    return _hash_statements([*tables_sql, *grants.make_statements_after_table_creation()])
 
 
-def schema_comment(existing: set[str]) -> str:
+def schema_comment(roles_on_server: set[str]) -> str:
     """Return the comment with which a schema is marked. It identifies the declared tables, and the access of the `existing` roles to
     them."""
-    return f"form {structure_digest()}, access {_digest_statements(grants.access_statements(existing))}"
+    return f"form {hash_declared_structure()}, access {_hash_statements(grants.make_access_statements(roles_on_server))}"
 
 
-def existing_schema_comment(cursor: psycopg.Cursor) -> str | None:
+def read_comment_of_complete_schemas(cursor: psycopg.Cursor) -> str | None:
     """Return the comment with which the existing schemas are marked. Return None if they do not have exactly the declared tables and
     columns."""
     columns = cursor.execute(_COLUMNS.encode(), (list(STORES),)).fetchall()
     declared = {
         (schema, table.name, c.name) for schema, metadata in STORES.items() for table in metadata.sorted_tables for c in table.columns
     }
-    return stored_schema_comment(cursor) if declared == set(columns) else None
+    return read_stored_schema_comment(cursor) if declared == set(columns) else None
 
 
-def stored_schema_comment(cursor: psycopg.Cursor) -> str | None:
+def read_stored_schema_comment(cursor: psycopg.Cursor) -> str | None:
     """Read the comment of the schema; None if there is none."""
     row = cursor.execute("SELECT obj_description(oid) FROM pg_namespace WHERE nspname = %s", (WAREHOUSE,)).fetchone()
     return row[0] if row else None
@@ -155,7 +155,7 @@ def _load_rows(cursor: psycopg.Cursor, schema: str, table: Table, rows: Rows) ->
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
     statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT csv)").format(sql.Identifier(schema, table.name), columns)
     with cursor.copy(statement) as copy:
-        for batch in chain.from_iterable(part.to_batches(_BATCH_ROWS) for part in typed_batches(table, rows)):
+        for batch in chain.from_iterable(part.to_batches(_BATCH_ROWS) for part in iterate_batches_with_declared_types(table, rows)):
             sink = pa.BufferOutputStream()
             csv.write_csv(batch, sink, _UNQUOTED_IS_NULL)
             copy.write(sink.getvalue().to_pybytes())
@@ -164,20 +164,23 @@ def _load_rows(cursor: psycopg.Cursor, schema: str, table: Table, rows: Rows) ->
 def _replace_rows(cursor: psycopg.Cursor, stores: Stores) -> None:
     """Replace the rows of the existing tables."""
     for schema in STORES:
-        stored = grants.stored_tables(schema)
+        stored = grants.list_tables_except_views(schema)
         execute_statements(cursor, [f"DELETE FROM {schema}.{table.name}" for table in reversed(stored)])
         for table in stored:
             _load_rows(cursor, schema, table, stores[schema][table.name])
 
 
-def create_empty_schemas(cursor: psycopg.Cursor, existing: set[str]) -> None:
+def create_empty_schemas(cursor: psycopg.Cursor, roles_on_server: set[str]) -> None:
     """Create all schemas of this version, without rows and with access for the existing roles; none of them may exist."""
     for schema in STORES:
         execute_statements(
-            cursor, [f"CREATE SCHEMA {schema}", f"SET LOCAL search_path TO {schema}", *create_statements(grants.stored_tables(schema))]
+            cursor,
+            [f"CREATE SCHEMA {schema}", f"SET LOCAL search_path TO {schema}", *create_statements(grants.list_tables_except_views(schema))],
         )
     _create_request_log(cursor)
-    execute_statements(cursor, ["RESET search_path", *grants.structure_statements(), *grants.access_statements(existing)])
+    execute_statements(
+        cursor, ["RESET search_path", *grants.make_statements_after_table_creation(), *grants.make_access_statements(roles_on_server)]
+    )
 
 
 def _create_request_log(cursor: psycopg.Cursor) -> None:
@@ -190,8 +193,8 @@ def _build_new_schemas(cursor: psycopg.Cursor, stores: Stores) -> None:
         execute_statements(
             cursor, [f"DROP SCHEMA IF EXISTS {schema}_new CASCADE", f"CREATE SCHEMA {schema}_new", f"SET LOCAL search_path TO {schema}_new"]
         )
-        execute_statements(cursor, create_statements(grants.stored_tables(schema)))
-        for table in grants.stored_tables(schema):
+        execute_statements(cursor, create_statements(grants.list_tables_except_views(schema)))
+        for table in grants.list_tables_except_views(schema):
             _load_rows(cursor, f"{schema}_new", table, stores[schema][table.name])
     if cursor.execute("SELECT to_regnamespace(%s)", (AUDIT,)).fetchone() == (None,):
         _create_request_log(cursor)
@@ -204,9 +207,12 @@ def _replace_existing_schemas(cursor: psycopg.Cursor) -> None:
     lock_tables_exclusively(cursor)
     execute_statements(cursor, [f"DROP SCHEMA IF EXISTS {', '.join(STORES)} CASCADE"])
     execute_statements(cursor, [f"ALTER SCHEMA {schema}_new RENAME TO {schema}" for schema in STORES])
-    roles_present = existing_roles(cursor)
+    roles_present = read_existing_roles(cursor)
     comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{schema_comment(roles_present)}'"
-    execute_statements(cursor, ["RESET search_path", *grants.structure_statements(), *grants.access_statements(roles_present), comment])
+    execute_statements(
+        cursor,
+        ["RESET search_path", *grants.make_statements_after_table_creation(), *grants.make_access_statements(roles_present), comment],
+    )
 
 
 def lock_tables_exclusively(cursor: psycopg.Cursor) -> None:
@@ -225,11 +231,11 @@ def lock_tables_exclusively(cursor: psycopg.Cursor) -> None:
             time.sleep(0.1)
 
 
-def _free_space(connection: psycopg.Connection) -> None:
+def _free_space_of_replaced_rows(connection: psycopg.Connection) -> None:
     """Free the space of replaced rows (and of a failed publication) and update statistics. Does not wait."""
     connection.autocommit = True
     for schema in STORES:
-        for table in grants.stored_tables(schema):
+        for table in grants.list_tables_except_views(schema):
             with contextlib.suppress(errors.UndefinedTable, errors.InvalidSchemaName):
                 connection.execute(f"VACUUM (ANALYZE, SKIP_LOCKED) {schema}.{table.name}".encode())
     connection.autocommit = False
@@ -243,10 +249,10 @@ def prepared_publication(url: str, stores: Stores) -> Iterator[Callable[[], None
     Readers see only the old rows until the commit, and only the new rows afterwards. Raises `HarmoniaError` on a server error.
     """
     with open_connection(url) as connection:
-        _free_space(connection)
+        _free_space_of_replaced_rows(connection)
         cursor = connection.cursor()
         wait_for_publication_lock(cursor)
-        is_unchanged = existing_schema_comment(cursor) == schema_comment(existing_roles(cursor))
+        is_unchanged = read_comment_of_complete_schemas(cursor) == schema_comment(read_existing_roles(cursor))
         (_replace_rows if is_unchanged else _build_new_schemas)(cursor, stores)
 
         def commit() -> None:
@@ -257,7 +263,7 @@ def prepared_publication(url: str, stores: Stores) -> Iterator[Callable[[], None
         yield commit
         connection.rollback()
         with contextlib.suppress(psycopg.Error):  # it is already published
-            _free_space(connection)
+            _free_space_of_replaced_rows(connection)
 
 
 def read_tables(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
@@ -267,17 +273,17 @@ def read_tables(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
     )
     with open_connection(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        for table in tables.sort_for_creation(STORES[schema].tables.values()):
+        for table in tables.sort_tables_for_creation(STORES[schema].tables.values()):
             columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
             query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT WITH (FORMAT csv)").format(columns, sql.Identifier(schema, table.name))
             sink = pa.BufferOutputStream()
             with connection.cursor().copy(query) as copy:
                 for part in copy:
                     sink.write(part)
-            yield table, _to_arrow(sink.getvalue(), table, convert_options)
+            yield table, _convert_csv_to_arrow(sink.getvalue(), table, convert_options)
 
 
-def _to_arrow(text: pa.Buffer, table: Table, convert_options: csv.ConvertOptions) -> pa.Table:
+def _convert_csv_to_arrow(text: pa.Buffer, table: Table, convert_options: csv.ConvertOptions) -> pa.Table:
     schema = tables.arrow_schema(table)
     if not text.size:
         return schema.empty_table()

@@ -32,7 +32,7 @@ from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnCommen
 from harmonia.atomic_files import link_or_copy_file, make_temporary_path, replace_large_file, sync_to_disk
 from harmonia.errors import HarmoniaError, convert_storage_errors
 from warehouse import tables
-from warehouse.loading import Rows, compute_batches_ahead, register_table, typed_batches
+from warehouse.loading import Rows, compute_batches_ahead, iterate_batches_with_declared_types, register_table
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
 
 FOLDER, POINTER = "published", "current"
@@ -45,7 +45,7 @@ GROUP_READABLE = 0o640
 def create_statements(declared: Iterable[Table]) -> list[str]:
     """Return the CREATE and COMMENT statements of tables, then views, in the dialect of PostgreSQL, which DuckDB accepts."""
     statements = []
-    for table in tables.sort_for_creation(declared):
+    for table in tables.sort_tables_for_creation(declared):
         comment, view = _compile_statement(SetTableComment(table)), table.info.get("view")
         if view:
             statements += [f'CREATE VIEW "{table.name}" AS {view}', comment.replace("COMMENT ON TABLE", "COMMENT ON VIEW", 1)]
@@ -60,7 +60,7 @@ def _compile_statement(statement: ExecutableDDLElement) -> str:
 
 
 @contextlib.contextmanager
-def _owner_only_files() -> Iterator[None]:
+def _create_files_readable_by_owner_only() -> Iterator[None]:
     """Create all files within the block, also the database's log, so that only the running user can read them."""
     previous_mask = os.umask(0o077)
     try:
@@ -77,7 +77,7 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) 
     if isinstance(rows, ds.FileSystemDataset):
         register_table(connection, "incoming", rows)
     else:
-        batches = (batch for part in typed_batches(table, rows) for batch in part.to_batches())
+        batches = (batch for part in iterate_batches_with_declared_types(table, rows) for batch in part.to_batches())
         connection.register("incoming", pa.RecordBatchReader.from_batches(tables.arrow_schema(table), compute_batches_ahead(batches)))
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     (number,) = connection.execute(f'INSERT INTO "{table.name}" SELECT {columns} FROM incoming').fetchall()[0]
@@ -93,7 +93,7 @@ def build_store_file(target: Path, declared: Sequence[Table], frames: Mapping[st
     Raises `HarmoniaError` if it cannot be written (full disk, no permission).
     """
     try:
-        with _owner_only_files(), duckdb.connect(str(target)) as connection:
+        with _create_files_readable_by_owner_only(), duckdb.connect(str(target)) as connection:
             # One thread preserves the order of rows in full row groups; each store is built in a separate thread.
             connection.execute(f"SET threads = 1; SET memory_limit = '{MEMORY_LIMIT}'")
             connection.begin()  # one transaction: otherwise each of hundreds of statements would wait for the disk
@@ -111,7 +111,7 @@ def build_store_file(target: Path, declared: Sequence[Table], frames: Mapping[st
 def _build_stores(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
     """Write the file of every store into `folder`, in parallel; return store → table → number of rows."""
     rows = {}
-    with _owner_only_files(), ThreadPoolExecutor() as pool:
+    with _create_files_readable_by_owner_only(), ThreadPoolExecutor() as pool:
         builds = {
             name: pool.submit(build_store_file, folder / f"{name}.duckdb", metadata.sorted_tables, stores[name])
             for name, metadata in STORES.items()
@@ -121,7 +121,7 @@ def _build_stores(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
     return rows
 
 
-def publication_numbers(folder: Path) -> list[int]:
+def list_publication_numbers(folder: Path) -> list[int]:
     """Return the numbers of the publications in `folder`, in ascending order."""
     return sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit())
 
@@ -137,7 +137,7 @@ def publish_stores(stores: Stores, home: Path, before_swap: Callable[[], None] =
         folder.mkdir(exist_ok=True)
         for leftover in folder.glob(".*.tmp"):  # of killed runs: an incomplete publication, or a pointer not yet in place
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        number = max(publication_numbers(folder), default=0) + 1
+        number = max(list_publication_numbers(folder), default=0) + 1
         unfinished = folder / f".{number}.tmp"
         unfinished.mkdir()
     try:
@@ -158,7 +158,7 @@ def publish_stores(stores: Stores, home: Path, before_swap: Callable[[], None] =
 def remove_previous_publications(home: Path) -> None:
     """Remove the folders of all publications except the current one. Call it under the run lock."""
     with convert_storage_errors(home / FOLDER):
-        for number in publication_numbers(home / FOLDER)[:-1]:
+        for number in list_publication_numbers(home / FOLDER)[:-1]:
             shutil.rmtree(home / FOLDER / str(number))
 
 
@@ -175,5 +175,5 @@ def _make_publication_current(home: Path, folder: Path, number: int) -> None:
             link_or_copy_file(folder / str(number) / target.name, linked)
         replace_large_file(linked, target)
     with convert_storage_errors(folder):
-        for old in publication_numbers(folder)[:-2]:
+        for old in list_publication_numbers(folder)[:-2]:
             shutil.rmtree(folder / str(old))

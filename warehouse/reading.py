@@ -22,7 +22,7 @@ from warehouse.stores import STORES, WAREHOUSE
 _TRIES, _PAUSE = 20, 0.05
 
 
-def current_folder(home: Path) -> Path:
+def find_folder_of_current_publication(home: Path) -> Path:
     """Return the folder of the current publication: `home/published/<number>`, or `home` itself if there is no pointer."""
     with contextlib.suppress(OSError):
         return home / FOLDER / (home / FOLDER / POINTER).read_text().strip()
@@ -50,7 +50,7 @@ def _open_current_publication(home: Path, names: tuple[str, ...]) -> duckdb.Duck
     """Open the stores `names` of the current publication. If its folder is deleted meanwhile, because two newer publications were made,
     start again."""
     for remaining in reversed(range(_TRIES)):
-        folder = current_folder(home)
+        folder = find_folder_of_current_publication(home)
         try:
             connection = duckdb.connect(str(folder / f"{names[0]}.duckdb"), read_only=True)
             for name in names[1:]:
@@ -70,12 +70,12 @@ def _open_current_publication(home: Path, names: tuple[str, ...]) -> duckdb.Duck
 def require_tables(connection: duckdb.DuckDBPyConnection, store: str, metadata: MetaData) -> None:
     """Raise `HarmoniaError` if a store lacks tables or columns that this version of the program declares."""
     query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_catalog = ? AND table_schema = 'main'"
-    lacking = absent_columns(metadata, set(connection.execute(query, [store]).fetchall()))
+    lacking = list_absent_columns(metadata, set(connection.execute(query, [store]).fetchall()))
     if lacking:
-        raise HarmoniaError(older_version_message(f"{store}.duckdb", lacking))
+        raise HarmoniaError(make_message_of_outdated_tables(f"{store}.duckdb", lacking))
 
 
-def absent_columns(metadata: MetaData, existing: set[tuple[str, str]]) -> list[str]:
+def list_absent_columns(metadata: MetaData, existing: set[tuple[str, str]]) -> list[str]:
     """Return the columns of `metadata`, as `table.column`, that are not in `existing`."""
     return [
         f"{table.name}.{column.name}"
@@ -85,14 +85,14 @@ def absent_columns(metadata: MetaData, existing: set[tuple[str, str]]) -> list[s
     ]
 
 
-def older_version_message(outdated: str, lacking: list[str]) -> str:
+def make_message_of_outdated_tables(outdated: str, lacking: list[str]) -> str:
     """Return the message for tables that another version of the program wrote. lacking: columns that they lack."""
     more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
     return f"{outdated} was published by another version of Harmonia: it lacks {lacking[0]}{more}; `harmonia run` publishes it again"
 
 
 @contextlib.contextmanager
-def open_postgres(url: str) -> Iterator[psycopg.Connection]:
+def open_postgres_publication(url: str) -> Iterator[psycopg.Connection]:
     """Open a connection that reads one publication of a PostgreSQL warehouse, in one read-only transaction."""
     with psycopg.connect(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

@@ -99,7 +99,7 @@ def _read_truth(truth: Path, name: str, columns: list[str]) -> pd.DataFrame:
     return frame
 
 
-def _published_tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+def _read_published_tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
     """Read published tables by name. Raises `HarmoniaError` if the warehouse is missing or invalid."""
     if not warehouse.is_file():
         raise HarmoniaError(f"{warehouse}: no warehouse is published there; run `harmonia run` first, or name its home with --home")
@@ -110,7 +110,7 @@ def _published_tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.D
         raise HarmoniaError(f"{warehouse}: cannot be read as a warehouse ({type(error).__name__}); run `harmonia run` again") from error
 
 
-def record_differences(lineage: pd.DataFrame, true_records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def compare_records_with_truth(lineage: pd.DataFrame, true_records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Compare the records of the lineage with those of the truth; return missing, wrong and extra records (as in `ScoreResult`).
 
     lineage: RECORD, status. true_records: RECORD, expected_status, alt_status. A record that is `unparseable` in the truth may be
@@ -149,7 +149,7 @@ def compare_cells(statistics: pd.DataFrame, true_figures: pd.DataFrame) -> pd.Da
     return both.assign(**{m: both[m].fillna(0).astype(int) for m in MEASURES}, table=table, length=length)
 
 
-def figure_errors(cells: pd.DataFrame) -> pd.DataFrame:
+def sum_errors_of_figures(cells: pd.DataFrame) -> pd.DataFrame:
     """Sum up the errors by table, length of period and measure.
 
     Columns out: cells (number of figures), wrong (those that differ), off (sum of absolute errors), of (sum of true figures), share
@@ -165,7 +165,7 @@ def figure_errors(cells: pd.DataFrame) -> pd.DataFrame:
     return errors.sort_values(["table", "length", "measure"], ignore_index=True)
 
 
-def strategy_figures(cells: pd.DataFrame) -> pd.DataFrame:
+def compare_with_figures_of_national_strategy(cells: pd.DataFrame) -> pd.DataFrame:
     """Compare the figures in the national strategy with the published ones, if the truth contains all of them; else empty."""
     figures = pd.read_csv(STRATEGY, dtype={"indicator": "str", "period": "str", "offence_group": "str"}).drop(columns="source")
     others = [d for d in DIMENSIONS if d != "offence_group"]
@@ -179,7 +179,7 @@ def _count_pairs_in_clusters(cluster_sizes: pd.Series) -> float:
     return float((cluster_sizes * (cluster_sizes - 1) / 2).sum())
 
 
-def pairwise_accuracy(assigned_ids: pd.Series, true_ids: pd.Series) -> dict[str, float]:
+def compute_pairwise_accuracy(assigned_ids: pd.Series, true_ids: pd.Series) -> dict[str, float]:
     """Compute precision, recall and F1 of the pairs of records in one cluster.
 
     assigned_ids, true_ids: the published and the true cluster of each record, without nulls.
@@ -190,7 +190,7 @@ def pairwise_accuracy(assigned_ids: pd.Series, true_ids: pd.Series) -> dict[str,
     return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall) if correct else 0.0}
 
 
-def pair_accuracy(lineage: pd.DataFrame, true_records: pd.DataFrame) -> pd.DataFrame:
+def compute_linkage_accuracy_of_record_pairs(lineage: pd.DataFrame, true_records: pd.DataFrame) -> pd.DataFrame:
     """Compute precision and recall of linkage over pairs of records, for cases (case records) and persons (person records).
 
     A record without an id counts as a cluster with one record. A key that denotes different persons in different deliveries is a record
@@ -204,11 +204,13 @@ def pair_accuracy(lineage: pd.DataFrame, true_records: pd.DataFrame) -> pd.DataF
         both = expected.merge(published, on=RECORD, how="inner", suffixes=("_true", ""))
         both = both.drop_duplicates([*key, column, f"{column}_true"], ignore_index=True)
         singletons = pd.Series([f"alone-{n}" for n in range(len(both))], index=both.index, dtype="str")
-        out.append({"entity": entity, "records": len(both), **pairwise_accuracy(both[column].fillna(singletons), both[f"{column}_true"])})
+        out.append(
+            {"entity": entity, "records": len(both), **compute_pairwise_accuracy(both[column].fillna(singletons), both[f"{column}_true"])}
+        )
     return pd.DataFrame(out)
 
 
-def _true_ids(lineage: pd.DataFrame, true_records: pd.DataFrame, entity: str, column: str) -> pd.Series:
+def _find_true_id_of_each_published_id(lineage: pd.DataFrame, true_records: pd.DataFrame, entity: str, column: str) -> pd.Series:
     """Return, for each published id, the true id of most of its records."""
     key = ["institution", "entity", "record_key"]
     both = (
@@ -218,7 +220,7 @@ def _true_ids(lineage: pd.DataFrame, true_records: pd.DataFrame, entity: str, co
     return tally.drop_duplicates(column).set_index(column)[f"{column}_true"]
 
 
-def reconciliation_accuracy(
+def compare_reconciliation_with_truth(
     reconciled: pd.DataFrame, true: pd.DataFrame, lineage: pd.DataFrame, true_records: pd.DataFrame
 ) -> pd.DataFrame:
     """Compare `reconciliation` with the truth by step.
@@ -227,8 +229,8 @@ def reconciliation_accuracy(
     outcome, and of rows that agree in all but the period.
     """
     with_true_ids = reconciled.assign(
-        case_id=reconciled["case_id"].map(_true_ids(lineage, true_records, "case", "case_id")),
-        person_id=reconciled["person_id"].map(_true_ids(lineage, true_records, "person", "person_id")),
+        case_id=reconciled["case_id"].map(_find_true_id_of_each_published_id(lineage, true_records, "case", "case_id")),
+        person_id=reconciled["person_id"].map(_find_true_id_of_each_published_id(lineage, true_records, "person", "person_id")),
     )
     out = []
     for step in sorted(set(true["step"]) | set(reconciled["step"])):
@@ -248,23 +250,23 @@ def score_warehouse(warehouse: Path, truth: Path) -> ScoreResult:
     for name in NEEDED:
         if not (truth / name).is_file():
             raise HarmoniaError(f"{truth}: has no {name}; name a truth folder with --truth")
-    published = _published_tables(warehouse, ("statistics", "lineage", "reconciliation"))
+    published = _read_published_tables(warehouse, ("statistics", "lineage", "reconciliation"))
     true_records = _read_truth(truth, "records.csv", [*RECORD, "case_id", "person_id", "expected_status"])
     true_records = true_records if "alt_status" in true_records else true_records.assign(alt_status=None)
-    missing, wrong, extra = record_differences(published["lineage"], true_records)
+    missing, wrong, extra = compare_records_with_truth(published["lineage"], true_records)
     cells = compare_cells(published["statistics"], _read_truth(truth, "statistics.csv", [*CELL, *MEASURES]))
     totals = cells[(cells["table"] == "total") & (cells["length"] == "years")]
     steps = pd.DataFrame()
     if (truth / "reconciliation.csv").is_file():
         expected = _read_truth(truth, "reconciliation.csv", ["step", "period", "case_id", "person_id", "outcome"])
-        steps = reconciliation_accuracy(published["reconciliation"], expected, published["lineage"], true_records)
+        steps = compare_reconciliation_with_truth(published["reconciliation"], expected, published["lineage"], true_records)
     return ScoreResult(
         missing=missing,
         wrong_status=wrong,
         extra=extra,
         totals=totals[["indicator", "period", *MEASURES, *(f"{m}_true" for m in MEASURES)]],
-        errors=figure_errors(cells),
-        strategy=strategy_figures(cells),
-        pairs=pair_accuracy(published["lineage"], true_records),
+        errors=sum_errors_of_figures(cells),
+        strategy=compare_with_figures_of_national_strategy(cells),
+        pairs=compute_linkage_accuracy_of_record_pairs(published["lineage"], true_records),
         reconciliation=steps,
     )

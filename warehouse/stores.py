@@ -35,7 +35,7 @@ KEY_BYTES = 32
 _PRIVATE = 0o600
 
 
-def pseudonym_key(home: Path) -> bytes:
+def read_pseudonym_key(home: Path) -> bytes:
     """Return the secret key of the pseudonyms. As it stays the same, a record keeps its pseudonym from run to run.
 
     The key is read from the file that `HARMONIA_PSEUDONYM_KEY` names, or else from the home (mode 0600). If it is missing there, it is
@@ -64,7 +64,7 @@ def pseudonym_key(home: Path) -> bytes:
     return key
 
 
-def pseudonyms_of(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Series:
+def compute_pseudonyms_of_record_keys(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Series:
     """Compute the pseudonym of each record key: HMAC-SHA256 of institution and record key, 128 bits, hex; null stays null."""
     which, texts = pd.factorize(institutions.fillna("") + "\0" + keys)
     coded = pa.array(texts, type=pa.string()).cast(pa.binary()).to_pylist()
@@ -72,7 +72,7 @@ def pseudonyms_of(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Se
     return pd.Series(pd.array([*pseudonyms, None], dtype="str").take(which), index=keys.index)  # -1, the code of a null, selects the last
 
 
-def pseudonym_crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
+def compute_pseudonym_crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
     """Compute the table `crosswalk` of the identity store, with every record key that is in a published table.
 
     Columns out: institution, record_key, pseudonym.
@@ -86,10 +86,12 @@ def pseudonym_crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFra
             for column, of in columns.items():
                 names.append(f'SELECT "{of}" AS institution, "{column}" AS record_key FROM "{name}" WHERE "{of}" || "{column}" IS NOT NULL')
         pairs = connection.execute(f"{' UNION '.join(names)} ORDER BY 1, 2").df().astype("str")
-    return tables.conform_frame(tables.CROSSWALK, pairs.assign(pseudonym=pseudonyms_of(pairs["institution"], pairs["record_key"], key)))
+    return tables.conform_frame(
+        tables.CROSSWALK, pairs.assign(pseudonym=compute_pseudonyms_of_record_keys(pairs["institution"], pairs["record_key"], key))
+    )
 
 
-def identified_persons(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+def make_persons_table_of_identity_store(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
     """Compute the table `persons` of the identity store: every accepted person record with its ids.
 
     canonical: tables of schemas.canonical. cases: institution, record_key, case_id. persons: institution, record_key, person_id.
@@ -102,9 +104,9 @@ def identified_persons(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFram
 
 
 def arrange_stores(published: Mapping[str, Rows], delivered_names: pd.DataFrame, key: bytes) -> Stores:
-    """Return the tables of all stores. published: the tables of the warehouse. delivered_names: from `identified_persons`. key: the secret
-    key of the pseudonyms."""
-    pairs = pseudonym_crosswalk(published, key)
+    """Return the tables of all stores. published: the tables of the warehouse. delivered_names: from
+    `make_persons_table_of_identity_store`. key: the secret key of the pseudonyms."""
+    pairs = compute_pseudonym_crosswalk(published, key)
     return {
         WAREHOUSE: published,
         ANALYSTS: analysts.AnalystTables(published, key),

@@ -264,22 +264,22 @@ def key_columns(table: Table) -> dict[str, str]:
     return {c.name: str(c.info["record_key"]) for c in table.columns if c.info.get("record_key")}
 
 
-def linked_columns(table: Table) -> set[str]:
+def find_columns_depending_on_linkage(table: Table) -> set[str]:
     """Return the columns whose values depend on records of other institutions. The institution that owns a row cannot see these columns."""
     return {c.name for c in table.columns if c.info.get("linked")}
 
 
-def table_with_columns(table: Table, columns: Collection[str]) -> Table:
+def copy_table_with_columns(table: Table, columns: Collection[str]) -> Table:
     """Return a declaration of `table` with only these columns."""
     return Table(table.name, MetaData(), *(c._copy() for c in table.columns if c.name in columns), comment=table.comment, info=table.info)
 
 
-def stored_tables(metadata: MetaData) -> list[Table]:
+def list_declared_tables_except_views(metadata: MetaData) -> list[Table]:
     """Return the tables that store rows, which are all tables except views."""
     return [table for table in metadata.sorted_tables if "view" not in table.info]
 
 
-def declared_views(metadata: MetaData) -> list[Table]:
+def list_declared_views(metadata: MetaData) -> list[Table]:
     """Return the views in the order of declaration.
 
     `info["view"]` is the query, for DuckDB and PostgreSQL, over tables and earlier views.
@@ -287,7 +287,7 @@ def declared_views(metadata: MetaData) -> list[Table]:
     return [table for table in metadata.tables.values() if "view" in table.info]
 
 
-def sort_for_creation(declared: Iterable[Table]) -> list[Table]:
+def sort_tables_for_creation(declared: Iterable[Table]) -> list[Table]:
     """Sort tables and views so that they can be created one after the other: tables, then views in the order of declaration."""
     return sorted(declared, key=lambda table: list(table.metadata.tables).index(table.name) if "view" in table.info else -1)
 
@@ -318,6 +318,6 @@ def arrow_schema(table: Table) -> pa.Schema:
     return pa.schema([(c.name, kinds[type(c.type)]) for c in table.columns])
 
 
-def frame_to_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
+def convert_frame_to_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
     """Convert a frame with the columns of `table` (see `conform_frame`) to an Arrow table with the types of `arrow_schema`."""
     return pa.Table.from_pandas(frame, schema=arrow_schema(table), preserve_index=False)

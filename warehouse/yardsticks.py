@@ -58,7 +58,7 @@ _REPEATED = ("yardstick-twice", "the line repeats an earlier line, which is comp
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class YardstickTolerance:
     """How large the gap to a yardstick may be before it is reported, as declared in `yardsticks.yaml`."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -68,9 +68,9 @@ class Tolerance:
 
 
 @cache
-def read_tolerance() -> Tolerance:
+def read_tolerance() -> YardstickTolerance:
     """Return how large the gap to a yardstick may be before it is reported."""
-    return read_declaration(Tolerance, Path(__file__).with_suffix(".yaml"))
+    return read_declaration(YardstickTolerance, Path(__file__).with_suffix(".yaml"))
 
 
 class YardstickFormatError(Exception):
@@ -90,14 +90,14 @@ def read_yardstick_file(path: Path) -> pd.DataFrame:
     Raises `HarmoniaError`, which says what to do, if the file cannot be read or is not in the documented format.
     """
     try:
-        return _parse_file(path)
+        return _parse_yardstick_file(path)
     except OSError as error:
         raise HarmoniaError(f"{path}: cannot be read: {error.strerror}") from None
     except YardstickFormatError as error:
         raise HarmoniaError(f"{path}: {error}") from None
 
 
-def read_landed_files(files: Iterable[tuple[str, Path]]) -> pd.DataFrame:
+def read_landed_yardstick_files(files: Iterable[tuple[str, Path]]) -> pd.DataFrame:
     """Read landed files and return their lines (`LINE_COLUMNS`); a damaged file becomes one line that says why it cannot be read.
 
     files: for each file its path in the inbox, and where its bytes are stored.
@@ -105,14 +105,14 @@ def read_landed_files(files: Iterable[tuple[str, Path]]) -> pd.DataFrame:
     parts = [pd.DataFrame(columns=list(LINE_COLUMNS))]
     for name, path in files:
         try:
-            parts.append(_parse_file(path).assign(file=name, kind=PUBLISHED))
+            parts.append(_parse_yardstick_file(path).assign(file=name, kind=PUBLISHED))
         except YardstickFormatError as error:
             parts.append(pd.DataFrame([{"file": name, "line": error.line, "rule": "yardstick-form", "why": error.remedy}]))
     lines = pd.concat(parts[1:], ignore_index=True).reindex(columns=list(LINE_COLUMNS)) if parts[1:] else parts[0]
     return lines.astype({name: "Int64" if name == "line" else "str" for name in LINE_COLUMNS})
 
 
-def convert_returned_counts(returns: pd.DataFrame) -> pd.DataFrame:
+def convert_counts_of_returns_to_yardsticks(returns: pd.DataFrame) -> pd.DataFrame:
     """Convert returns of counts (`pipelines.returned_counts.RETURNED_COUNT_COLUMNS`) to lines (`LINE_COLUMNS`)."""
     units = {code: indicator.unit for code, indicator in indicators().items()}
     lines = returns.assign(
@@ -125,7 +125,7 @@ def convert_returned_counts(returns: pd.DataFrame) -> pd.DataFrame:
     return lines.astype({name: "Int64" if name == "line" else "str" for name in LINE_COLUMNS})
 
 
-def _parse_file(path: Path) -> pd.DataFrame:
+def _parse_yardstick_file(path: Path) -> pd.DataFrame:
     """Return the lines of a file as text: `FILE_COLUMNS` and `line`. Raises `YardstickFormatError`."""
     not_csv = YardstickFormatError("is not a small CSV file in UTF-8: export it as “CSV UTF-8”")
     if path.stat().st_size > _MAX_BYTES:
@@ -153,7 +153,7 @@ def _parse_file(path: Path) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class InstitutionFigures:
+class FiguresByInstitution:
     """The figures that count the records of one institution only.
 
     figures: indicator, institution, period, offence_group, as_reported; a figure without a row is 0.
@@ -188,7 +188,7 @@ class InstitutionFigures:
         }
 
 
-def compare_file(lines: pd.DataFrame, statistics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def compare_yardsticks_with_statistics(lines: pd.DataFrame, statistics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare the lines of a file with the published figures, without regard to single institutions.
 
     lines: from `read_yardstick_file`; statistics: the table of the warehouse. Where an indicator counts several institutions, the lines of
@@ -197,40 +197,40 @@ def compare_file(lines: pd.DataFrame, statistics: pd.DataFrame) -> tuple[pd.Data
     that is 0.
     """
     lines = lines.reindex(columns=list(LINE_COLUMNS)).assign(kind=PUBLISHED)
-    figures, uncompared = _compare_lines(lines, statistics, None, lambda value: f"{value!r} ")
+    figures, uncompared = _compare_yardstick_lines(lines, statistics, None, lambda value: f"{value!r} ")
     gaps = figures.loc[figures["rule"].isna(), list(GAP_COLUMNS)].reset_index(drop=True)
     return gaps.astype(dict.fromkeys(("published", "as_reported", "gap", "line"), "int64")), uncompared[list(UNCOMPARED_COLUMNS)]
 
 
-def build_published_table(
+def build_yardstick_table(
     lines: pd.DataFrame, statistics: pd.DataFrame, institution_figures: pd.DataFrame, coverage: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the rows of the published table `yardstick`.
 
-    lines: `LINE_COLUMNS`; statistics: the table of the warehouse; institution_figures and coverage: as in `InstitutionFigures`.
+    lines: `LINE_COLUMNS`; statistics: the table of the warehouse; institution_figures and coverage: as in `FiguresByInstitution`.
     """
-    figures, _ = _compare_lines(lines, statistics, InstitutionFigures(institution_figures, coverage))
+    figures, _ = _compare_yardstick_lines(lines, statistics, FiguresByInstitution(institution_figures, coverage))
     allowed = figures["published"].mul(read_tolerance().share).clip(lower=read_tolerance().least)
     exceeds = figures["gap"].abs().gt(allowed).fillna(False) & ~figures["incomplete"]
     rows = tables.conform_frame(tables.YARDSTICK, figures.assign(institution=figures["institutions"], exceeds_tolerance=exceeds))
     return rows.sort_values(list(rows.columns), ignore_index=True)
 
 
-def find_lines_with_problems(
+def find_yardstick_lines_with_problems(
     lines: pd.DataFrame, statistics: pd.DataFrame, institution_figures: pd.DataFrame, coverage: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the lines that cannot be compared (`PROBLEM_COLUMNS`); `why` also says what to do, and quotes nothing of the file.
 
-    The parameters are those of `build_published_table`.
+    The parameters are those of `build_yardstick_table`.
     """
-    _, uncompared = _compare_lines(lines, statistics, InstitutionFigures(institution_figures, coverage))
+    _, uncompared = _compare_yardstick_lines(lines, statistics, FiguresByInstitution(institution_figures, coverage))
     return uncompared[list(PROBLEM_COLUMNS)].astype({name: "Int64" if name == "line" else "str" for name in PROBLEM_COLUMNS})
 
 
-def _compare_lines(
+def _compare_yardstick_lines(
     lines: pd.DataFrame,
     statistics: pd.DataFrame,
-    institution_figures: InstitutionFigures | None,
+    institution_figures: FiguresByInstitution | None,
     quote: Callable[[object], str] = lambda _: "",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare published figures with those of the warehouse.
@@ -240,7 +240,7 @@ def _compare_lines(
     Returns the figures, one row for each source, indicator, period and offence group (`GAP_COLUMNS`, kind, unit, harmonised, and rule, null
     if the figure was compared), and the lines that were not compared (`LINE_COLUMNS`).
     """
-    problems = [None if pd.notna(line["rule"]) else _problem_of_line(line, quote) for line in lines.to_dict("records")]
+    problems = [None if pd.notna(line["rule"]) else _find_problem_of_line(line, quote) for line in lines.to_dict("records")]
     faulty = pd.Series([problem is not None for problem in problems], index=lines.index, dtype="bool")
     uncompared = [lines[lines["rule"].notna()], _add_reasons_of_problems(lines[faulty], [problem for problem in problems if problem])]
     other_dimensions = [name for name in DIMENSIONS if name != "offence_group"]
@@ -262,11 +262,11 @@ def _compare_lines(
         warehouse_figure: Mapping[Any, Any] | None = warehouse_figures.get(key)
         if warehouse_figure is not None and institution_figures:
             warehouse_figure = institution_figures.for_institution(str(rows["institution"].iloc[0]), key, warehouse_figure)
-        problem = _problem_of_figure(key, rows, absent, warehouse_figure)
+        problem = _find_problem_of_figure(key, rows, absent, warehouse_figure)
         if problem:
             uncompared.append(_add_reasons_of_problems(rows, [problem] * len(rows)))
         if problem is None or problem[0] in (NO_FIGURE, NOTHING_READ):
-            figure = _compared_figure_row(key, rows, warehouse_figure or {})
+            figure = _make_row_of_compared_figure(key, rows, warehouse_figure or {})
             figures.append({**figure, "source": source, "kind": kind, "rule": problem and problem[0]})
     columns = [*GAP_COLUMNS, "kind", "unit", "harmonised", "rule"]
     counts = dict.fromkeys(("published", "as_reported", "harmonised", "gap", "line"), "Int64")
@@ -287,7 +287,7 @@ def _add_reasons_of_problems(lines: pd.DataFrame, problems: list[tuple[str, str]
     return lines.assign(rule=[rule for rule, _ in problems], why=[reason for _, reason in problems])
 
 
-def _compared_figure_row(key: FigureKey, lines: pd.DataFrame, warehouse_figure: Mapping[Any, Any]) -> dict[str, Any]:
+def _make_row_of_compared_figure(key: FigureKey, lines: pd.DataFrame, warehouse_figure: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the sum of published figures beside the figure of the warehouse (`as_reported`, `harmonised`, `incomplete`)."""
     published = int(lines["value"].astype("int64").sum())
     as_reported, harmonised = (
@@ -308,7 +308,7 @@ def _compared_figure_row(key: FigureKey, lines: pd.DataFrame, warehouse_figure: 
     }
 
 
-def _problem_of_line(line: Mapping[Any, Any], quote: Callable[[object], str]) -> _RuleAndReason:
+def _find_problem_of_line(line: Mapping[Any, Any], quote: Callable[[object], str]) -> _RuleAndReason:
     """Return the rule that a line breaks, and what to do. Return None if the line can be compared. The figures of the warehouse are not
     examined here."""
     indicator = indicators().get(line["indicator"])
@@ -340,7 +340,7 @@ def _problem_of_line(line: Mapping[Any, Any], quote: Callable[[object], str]) ->
     return None
 
 
-def _problem_of_figure(
+def _find_problem_of_figure(
     key: FigureKey, lines: pd.DataFrame, absent: Collection[str], warehouse_figure: Mapping[Any, Any] | None
 ) -> _RuleAndReason:
     """Return the rule that the lines of one figure and source break, and what to do. Return None if the lines can be compared.

@@ -1,6 +1,6 @@
 """What the register's two tables must look like."""
 
-from schemas.exports.build import build_models
+from schemas.exports.build import build_pandera_models
 from sources.contract import load
 
-MODELS = build_models(load("police"))
+MODELS = build_pandera_models(load("police"))

@@ -51,9 +51,11 @@ def show_access_matrix(
     from warehouse.access.matrix import roles
 
     if sql:
-        typer.echo("".join(f"{statement};\n" for statement in grants.role_creation_statements({role.name for role in roles()})), nl=False)
+        typer.echo(
+            "".join(f"{statement};\n" for statement in grants.make_role_creation_statements({role.name for role in roles()})), nl=False
+        )
         return
-    names, lines = document.access_matrix_rows()
+    names, lines = document.make_rows_of_access_matrix()
     rows = [(f"{schema}.{table.name}", *(document.ROW_LABELS[one] for one in cells)) for schema, table, cells in lines]
     _print_rows(pd.DataFrame(rows, columns=["table", *names]), "Who may see what")
 
@@ -63,7 +65,7 @@ def apply_access_matrix(url: Url = None) -> None:
     """Create missing roles on the server and set the grants to those of the matrix. Idempotent."""
     from warehouse.server import access as server
 
-    created, granted = server.apply_access(_require_warehouse_url(url))
+    created, granted = server.apply_access_matrix_to_server(_require_warehouse_url(url))
     typer.echo(f"roles created: {', '.join(created) or 'none'}")
     typer.echo(
         f"grants in force: {granted}"
@@ -86,18 +88,18 @@ def check_server_access(
 
     The registry stores the last entry seen of the request log, so that entries removed from its end are detected the next time.
     """
-    from harmonia.audit import read_last_request_seen, store_last_request
+    from harmonia.audit import read_newest_checked_log_request, store_newest_checked_log_request
     from harmonia.registry import open_registry
     from warehouse.server import access as server
 
     workplace = Workplace.from_paths(None, home, registry_url)
     registry = open_registry(workplace.registry) if _has_registry(workplace) else None
     try:
-        differences = server.server_differences(
-            _require_warehouse_url(url), administrator or (), read_last_request_seen(registry) if registry else None
+        differences = server.find_differences_of_server(
+            _require_warehouse_url(url), administrator or (), read_newest_checked_log_request(registry) if registry else None
         )
         if registry and not differences:
-            store_last_request(registry, server.newest_request(_require_warehouse_url(url)))
+            store_newest_checked_log_request(registry, server.read_newest_request(_require_warehouse_url(url)))
     finally:
         if registry is not None:
             registry.close()
@@ -122,7 +124,7 @@ def extract_tables(
     """Write the tables a role may see to a DuckDB file, for use without a server."""
     from warehouse.access import extract as module
 
-    rows = module.extract_visible_tables(Workplace.from_paths(None, home).home.root, module.find_role(role), out.expanduser())
+    rows = module.write_visible_tables_to_file(Workplace.from_paths(None, home).home.root, module.find_role(role), out.expanduser())
     typer.echo(f"{out}: {format_count(len(rows), 'table')}, {format_count(sum(rows.values()), 'row')}, as visible to {role}")
 
 
@@ -166,7 +168,7 @@ def list_accesses(
 
     requests = None
     if url:
-        from warehouse.server.access import logged_requests as read
+        from warehouse.server.access import read_request_log as read
 
         requests = read(url)
     workplace = Workplace.from_paths(None, home, registry_url)

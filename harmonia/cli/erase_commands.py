@@ -43,14 +43,14 @@ def _open_registry(workplace: Workplace) -> Iterator[Registry]:
         registry.close()
 
 
-@app.command()
-def show(person: PersonId, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+@app.command("show")
+def show_erasure_plan(person: PersonId, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Dry run on a copy: show what would be erased and which figures would change. Exit 1 if data would remain or figures change."""
     workplace = Workplace.from_paths(None, home, registry_url)
     with _open_registry(workplace):  # fails at once for a wrong home
-        from harmonia.operations.erasure.dry_run import dry_run
+        from harmonia.operations.erasure.dry_run import try_erasure_on_copy
 
-        plan = dry_run(workplace, person, _run_all_stages)
+        plan = try_erasure_on_copy(workplace, person, _run_all_stages)
     _print_plan(plan)
     raise typer.Exit(1 if plan.remaining or plan.changed_tables else 0)
 
@@ -81,8 +81,8 @@ def _print_plan(plan: ErasurePlan) -> None:
         typer.echo(f"would remain in {path}")
 
 
-@app.command()
-def order(
+@app.command("order")
+def order_erasure(
     person: PersonId,
     ground: Annotated[str, typer.Option("--ground", help="Legal basis: law, decision or request; without names.")],
     home: HomeFolder = None,
@@ -107,17 +107,17 @@ def list_erasure_orders(home: HomeFolder = None, registry_url: RegistryUrl = Non
     print_frame(all_orders, "No orders.")
 
 
-@app.command()
-def repeat(
+@app.command("repeat")
+def repeat_erasure_orders_of_backup(
     backup: Annotated[Path, typer.Argument(help="A backup made after the erasures.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
     """Order again, after a restore, the erasures that a later backup lists as executed. Exit 1 if some records are not here yet."""
     with _open_registry(Workplace.from_paths(None, home, registry_url)) as registry:
-        from harmonia.operations.erasure.repeat import repeat_orders
+        from harmonia.operations.erasure.repeat import repeat_erasure_orders
 
-        repeated_orders = repeat_orders(registry, backup)
+        repeated_orders = repeat_erasure_orders(registry, backup)
     for repeated in repeated_orders:
         orders = ", ".join(f"order {number} ({person})" for number, person in repeated.new_orders.items())
         known = f"{repeated.known_records} of {repeated.records} records are known here"
@@ -131,8 +131,8 @@ def repeat(
 
 
 @app.command("carry-out", hidden=True)  # former name
-@app.command()
-def execute(
+@app.command("execute")
+def execute_erasure_order(
     number: Annotated[int, typer.Argument(metavar="ORDER", help="Number of the order.")],
     moving: Annotated[bool, typer.Option("--moving", help="Execute even if figures change.")] = False,
     inbox: Inbox = None,

@@ -22,14 +22,14 @@ Recipient = Annotated[str, typer.Option("--recipient", help="Who receives the fu
 @app.command("list")
 def list_exports(lang: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")] = "en") -> None:
     """List the exports and whether each may be published."""
-    from warehouse.exports.catalogue import declared_exports
+    from warehouse.exports.catalogue import list_declared_exports
 
-    for export in declared_exports().values():
+    for export in list_declared_exports().values():
         typer.echo(f"{export.name:22} {export.available_kinds:14} {export.title(lang)}")
 
 
-@app.command()
-def create(
+@app.command("create")
+def create_export(
     name: Name,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
     home: HomeFolder = None,
@@ -45,15 +45,15 @@ def create(
 
     workplace = Workplace.from_paths(None, home, registry_url)
     if full:
-        written = catalogue.transmit_export(workplace, name, release, lang, out, recipient, approval)
+        written = catalogue.write_full_export(workplace, name, release, lang, out, recipient, approval)
     else:
         written = catalogue.publish_export(workplace.home.releases, name, release, lang, out)
     for path in written:
         typer.echo(str(path))
 
 
-@app.command()
-def approve(
+@app.command("approve")
+def approve_full_export(
     name: Name,
     recipient: Recipient,
     key: Annotated[Path, typer.Option("--key", envvar="HARMONIA_COORDINATOR_KEY", help="The coordinator's private key.")],
@@ -64,10 +64,10 @@ def approve(
     release: ReleaseDay = None,
 ) -> None:
     """Approve sending a full export to one recipient (for the coordinator)."""
-    from warehouse.exports.catalogue import requested_transmission
+    from warehouse.exports.catalogue import make_transmission_to_approve
     from warehouse.exports.transmission_approval import write_approval as sign
 
     where = Workplace.from_paths(None, home).home
-    sent = requested_transmission(where.releases, name, release, recipient)
+    sent = make_transmission_to_approve(where.releases, name, release, recipient)
     sign(where.root, key.expanduser(), sent, signer, day, out)
     typer.echo(f"{out} approves the full export {sent.export} of release {sent.release} for {sent.recipient}")

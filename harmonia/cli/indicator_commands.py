@@ -33,8 +33,8 @@ def list_indicators() -> None:
     make_console().print(table)
 
 
-@app.command()
-def check(file: File = None) -> None:
+@app.command("check")
+def check_indicator_file(file: File = None) -> None:
     """Validate an indicator file (or all shipped ones): texts, SQL, columns of the SQL."""
     from warehouse.indicators.catalogue import catalogue, load_definition
     from warehouse.indicators.catalogue import check_definitions as validate
@@ -44,8 +44,8 @@ def check(file: File = None) -> None:
     make_console().print(f"{format_count(len(definitions), 'indicator')} valid")
 
 
-@app.command()
-def diff(
+@app.command("diff")
+def compare_indicator_rules(
     name: Annotated[str, typer.Argument(help="The indicator.")],
     file: File = None,
     home: HomeFolder = None,

@@ -28,8 +28,8 @@ class TrainingSource(StrEnum):
     simulated = "simulated"
 
 
-@app.command()
-def train(
+@app.command("train")
+def train_linkage_model(
     source: Annotated[
         TrainingSource,
         typer.Option(
@@ -54,25 +54,27 @@ def train(
     if source is TrainingSource.simulated:
         if not simulated:
             raise HarmoniaError("--from simulated requires --simulated DIR, once per set")
-        material = training.collect_from_simulated(simulated)
+        material = training.collect_training_data_from_simulated_sets(simulated)
     else:
         if simulated:
             raise HarmoniaError(f"--simulated requires --from simulated, not --from {source.value}")
-        material = training.collect_from_home(Workplace.from_paths(None, home, registry_url), judged=source is TrainingSource.judgements)
-    version = training.train_to_file(material, out, find_current_user())
+        material = training.collect_training_data_from_home(
+            Workplace.from_paths(None, home, registry_url), include_judgements=source is TrainingSource.judgements
+        )
+    version = training.train_model_to_file(material, out, find_current_user())
     typer.echo(f"Wrote model {version} to {out}. Next: harmonia run --model {out}")
 
 
-@app.command()
-def verify(
+@app.command("verify")
+def verify_linkage_model(
     model: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="Model file. Default: HARMONIA_MODEL, else the shipped model.")
     ] = None,
 ) -> None:
     """Verify a model file and show its training data. Exit 1 if it cannot be used."""
-    from pipelines.linkage.model import load_model
+    from pipelines.linkage.model import load_linkage_model
 
-    loaded = load_model(model)
+    loaded = load_linkage_model(model)
     typer.echo(f"{loaded.version}: valid, {len(loaded.fields)} person fields, {len(loaded.evidence)} types of case evidence")
     for half, provenance in loaded.provenance.items():
         typer.echo(f"  {half}: " + "; ".join(f"{key} {value}" for key, value in provenance.items()))
@@ -80,8 +82,8 @@ def verify(
     typer.echo(f"  drift is monitored for {watched}")
 
 
-@app.command()
-def spark(
+@app.command("spark")
+def score_person_pairs_on_spark(
     out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="New folder for the pairs (Parquet).")],
     master: Annotated[str, typer.Option("--master", envvar="HARMONIA_SPARK", help="Spark master. Default: this machine.")] = "local[*]",
     model: Annotated[Path | None, typer.Option("--model", envvar="HARMONIA_MODEL", help="Model file. Default: the shipped model.")] = None,
@@ -90,10 +92,10 @@ def spark(
     """Score candidate pairs of persons with Splink on Spark; write keys and match weights, no names. `run --spark` scores alike."""
     from pipelines.linkage.blocking import group_records_by_blocking_keys
     from pipelines.linkage.decisions import look_up_record_keys
-    from pipelines.linkage.model import load_model
-    from pipelines.linkage.score import Scorer
+    from pipelines.linkage.model import load_linkage_model
+    from pipelines.linkage.score import PairScorer
     from pipelines.linkage.spark import WEIGHT_COLUMN, SplinkOnSpark
-    from pipelines.linkage.standardise import build_features
+    from pipelines.linkage.standardise import build_linkage_records
     from pipelines.resources import lake
 
     folder, out = Workplace.from_paths(None, home).home.lake / "canonical", out.expanduser().absolute()
@@ -101,11 +103,11 @@ def spark(
         raise HarmoniaError(f"{folder} does not exist: run `harmonia run` first")
     if out.exists():
         raise HarmoniaError(f"{out} already exists: name a new folder with --out")
-    loaded, persons = load_model(model), build_features(lake.read_tables(folder)).persons
-    scorer = Scorer.for_persons(persons, loaded)
+    loaded, persons = load_linkage_model(model), build_linkage_records(lake.read_tables(folder)).persons
+    scorer = PairScorer.make_for_persons(persons, loaded)
     pairs = (
         SplinkOnSpark.for_master(master)
-        .find_close_pairs(persons, group_records_by_blocking_keys(persons).groups, loaded, scorer)
+        .find_pairs_above_weight(persons, group_records_by_blocking_keys(persons).groups, loaded, scorer)
         .rename(columns={"left": "a", "right": "b"})
     )
     out.mkdir(parents=True)

@@ -115,8 +115,8 @@ def _accept_global_options(
     pass
 
 
-@app.command(rich_help_panel=ENGINEER)
-def simulate(
+@app.command("simulate", rich_help_panel=ENGINEER)
+def simulate_deliveries(
     out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="Folder to write inbox/ and truth/ to.")],
     seed: Annotated[int, typer.Option("--seed", envvar="HARMONIA_SEED", help="Random seed. The same seed gives the same deliveries.")] = 1,
     start: Annotated[int, typer.Option("--start", envvar="HARMONIA_START", min=1999, max=2090, help="First year.")] = 2012,
@@ -186,8 +186,8 @@ def _parse_cadence_option(text: str) -> tuple[str, str]:
     return name, value
 
 
-@app.command(rich_help_panel=ENGINEER)
-def run(
+@app.command("run", rich_help_panel=ENGINEER)
+def run_all_stages(
     inbox: Inbox = None,
     home: HomeFolder = None,
     warehouse_url: WarehouseUrl = None,
@@ -202,7 +202,7 @@ def run(
         _set_spark_master(spark)
     workplace = Workplace.from_paths(inbox, home, registry_url, warehouse_url)
     new = not workplace.home.root.exists()
-    workplace.prepare()
+    workplace.prepare_folders()
     _check_declarations()
     out = make_console()
     out.print(f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}{' (new home)' if new else ''}", soft_wrap=True)
@@ -217,9 +217,9 @@ def run(
 
 
 def _set_model_file(model: Path) -> None:
-    from pipelines.linkage.model import load_model
+    from pipelines.linkage.model import load_linkage_model
 
-    load_model(model.expanduser())
+    load_linkage_model(model.expanduser())
     os.environ["HARMONIA_MODEL"] = str(model.expanduser().absolute())
 
 
@@ -229,8 +229,8 @@ def _set_spark_master(master: str) -> None:
     os.environ[SETTING] = SplinkOnSpark.for_master(master).master
 
 
-@app.command(rich_help_panel=INSTITUTION)
-def check(
+@app.command("check", rich_help_panel=INSTITUTION)
+def check_delivery_before_sending(
     delivery: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of one delivery, e.g. police/2013-Q2.")],
     institution: Annotated[
         str | None, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Default: name of the parent folder.")
@@ -249,8 +249,8 @@ def check(
     raise typer.Exit(check_delivery(make_console(), delivery, institution, name, language))
 
 
-@app.command(rich_help_panel=ENGINEER)
-def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+@app.command("status", rich_help_panel=ENGINEER)
+def show_status_of_deliveries(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Show the state of each institution's quarters (complete, partial, unreadable, missing) and late deliveries."""
     workplace = Workplace.from_paths(inbox, home, registry_url)
     _check_declarations()
@@ -290,8 +290,8 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
             registry.close()
 
 
-@app.command(rich_help_panel=ENGINEER)
-def score(
+@app.command("score", rich_help_panel=ENGINEER)
+def score_warehouse_against_truth(
     truth: Annotated[
         Path, typer.Option("--truth", envvar="HARMONIA_TRUTH", help="Folder with the ground truth of a simulated or sample set.")
     ],
@@ -303,8 +303,8 @@ def score(
     make_console().print(measure(Workplace.from_paths(None, home).home.warehouse, truth))
 
 
-@app.command(rich_help_panel=ENGINEER)
-def ui(
+@app.command("ui", rich_help_panel=ENGINEER)
+def serve_dagster_ui(
     inbox: Inbox = None,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -321,11 +321,11 @@ def ui(
 
 @app.command("prepare", hidden=True)  # former name, still used in service units
 @app.command("init", rich_help_panel=ENGINEER)
-def prepare(home: HomeFolder = None) -> None:
+def prepare_home(home: HomeFolder = None) -> None:
     """Create the home with Dagster's settings, for a daemon that starts before the first run. Idempotent."""
-    from pipelines.resources.instance import install_dagster
+    from pipelines.resources.instance import install_dagster_settings
 
-    typer.echo(f"DAGSTER_HOME={install_dagster(Workplace.from_paths(None, home).home)}")
+    typer.echo(f"DAGSTER_HOME={install_dagster_settings(Workplace.from_paths(None, home).home)}")
 
 
 def _print_error(line: str) -> int:

@@ -26,8 +26,8 @@ def _parse_day(text: str) -> date:
         raise HarmoniaError(f"{text!r} is not a date: write it as 2014-06-30") from None
 
 
-@app.command()
-def create(
+@app.command("create")
+def create_release_of_day(
     as_of: Annotated[str, typer.Option("--as-of", envvar="HARMONIA_AS_OF", help="Day of the release, e.g. 2014-06-30.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -35,7 +35,7 @@ def create(
     """Create the release of a day from the published warehouse, after a disclosure-risk test. Also builds its explorer."""
     from harmonia.explorer.page import write_explorer_page
     from harmonia.release_source import collect_release_source
-    from warehouse.releases.create import create as create_release
+    from warehouse.releases.create import create_and_check_release as create_release
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.from_paths(None, home, registry_url)
@@ -65,21 +65,21 @@ def list_releases(home: HomeFolder = None) -> None:
         typer.echo(f"no releases in {where} yet: harmonia release create --as-of DAY")
 
 
-@app.command()
-def show(
+@app.command("show")
+def show_release(
     release: Annotated[str | None, typer.Argument(metavar="DAY", help="Default: the latest.")] = None,
     home: HomeFolder = None,
     language: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")] = "en",
 ) -> None:
     """Show a release: its versions and every table as published."""
     from warehouse.releases.reading import open_release
-    from warehouse.releases.release_text import release_text
+    from warehouse.releases.release_text import render_release_as_text
 
-    typer.echo(release_text(open_release(Workplace.from_paths(None, home).home.releases, release), language))
+    typer.echo(render_release_as_text(open_release(Workplace.from_paths(None, home).home.releases, release), language))
 
 
-@app.command()
-def diff(
+@app.command("diff")
+def compare_releases(
     old: Annotated[str, typer.Argument(metavar="DAY", help="The earlier release.")],
     new: Annotated[str, typer.Argument(metavar="DAY", help="The later release.")],
     home: HomeFolder = None,
@@ -99,16 +99,16 @@ def diff(
     if records and not confidential:
         raise HarmoniaError("--records requires --confidential")
     lines = (
-        diff_lines.confidential_difference_lines(home_folder.root, old, new, language, records)
+        diff_lines.iterate_lines_of_confidential_differences(home_folder.root, old, new, language, records)
         if confidential
-        else diff_lines.public_difference_lines(home_folder.releases, old, new, language)
+        else diff_lines.iterate_lines_of_public_differences(home_folder.releases, old, new, language)
     )
     for line in lines:
         typer.echo(line)
 
 
-@app.command()
-def sign(
+@app.command("sign")
+def sign_disclosure_policy(
     key: Annotated[
         Path, typer.Option("--key", envvar="HARMONIA_COORDINATOR_KEY", help="The coordinator's private key; created if missing.")
     ],
@@ -127,15 +127,15 @@ def sign(
     typer.echo(f"{where / policies.POLICY} is signed by {name} and in force")
 
 
-@app.command()
-def verify(home: HomeFolder = None) -> None:
+@app.command("verify")
+def verify_releases(home: HomeFolder = None) -> None:
     """Verify every release: file checksums, the chain of releases, every published figure against its warehouse."""
     from warehouse.releases import folder, recount
 
     where = Workplace.from_paths(None, home).home.releases
     names = folder.verify_release_chain(where)
-    files = {name: folder.verified_files(where / name) for name in names}
-    wrong = [f"{name}: {mismatch}" for name in names for mismatch in recount.recount_mismatches(name, files)]
+    files = {name: folder.read_verified_files(where / name) for name in names}
+    wrong = [f"{name}: {mismatch}" for name in names for mismatch in recount.find_mismatches_of_release(name, files)]
     if wrong:
         raise HarmoniaError(
             f"{format_count(len(wrong), 'published figure')} differ from the warehouse: {'; '.join(wrong[:5])}. "

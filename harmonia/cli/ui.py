@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 
 from harmonia.errors import HarmoniaError
-from pipelines.resources.instance import install_dagster
+from pipelines.resources.instance import install_dagster_settings
 from pipelines.resources.workplace import Workplace
 
 HOST = "127.0.0.1"
@@ -26,8 +26,8 @@ def serve_dagster_pages(console: Console, workplace: Workplace, port: int) -> No
             raise HarmoniaError(f"port {port} is in use: close what uses it, or name another with --port (or HARMONIA_PORT)") from None
     environment = {
         **os.environ,
-        **workplace.environment(),
-        "DAGSTER_HOME": str(install_dagster(workplace.home)),
+        **workplace.make_environment_variables(),
+        "DAGSTER_HOME": str(install_dagster_settings(workplace.home)),
         "DAGSTER_DISABLE_TELEMETRY": "1",
     }
     console.print(

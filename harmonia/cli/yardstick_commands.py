@@ -23,12 +23,12 @@ def yardsticks(
 ) -> None:
     """Compare figures that institutions published themselves with `as_reported`. Counts nothing; exit 1 if a line cannot be compared."""
     from warehouse.reading import open_publication
-    from warehouse.yardsticks import compare_file, read_yardstick_file
+    from warehouse.yardsticks import compare_yardsticks_with_statistics, read_yardstick_file
 
     lines = read_yardstick_file(file)
     with open_publication(Workplace.from_paths(None, home).home.root) as connection:
         statistics = connection.sql("FROM statistics").df()
-    gaps, uncompared = compare_file(lines, statistics)
+    gaps, uncompared = compare_yardsticks_with_statistics(lines, statistics)
     print_frame(gaps.drop(columns=["source", "line"]), "No line could be compared.", "Published by the institutions, and as reported here")
     for line, why in uncompared[["line", "why"]].itertuples(index=False):
         make_console(markup=False).print(f"line {line}: not compared: {why}", style="yellow", soft_wrap=True)

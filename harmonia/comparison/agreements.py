@@ -25,7 +25,7 @@ _REQUIRED = ("receivers", "roles", "statuses", "agreement")
 
 
 @dataclass(frozen=True)
-class _AgreementEntry:
+class _DeclaredAgreement:
     """One entry of a file of agreements."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -43,7 +43,7 @@ class _AgreementsFile:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    agreements: tuple[_AgreementEntry, ...] = ()
+    agreements: tuple[_DeclaredAgreement, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,14 @@ class AgreementMatrix:
 
     cells: pd.DataFrame
 
-    def allows(self, rows: pd.DataFrame) -> pd.Series:
-        """Return for each of `rows` whether an agreement allows it. rows: columns `COLUMNS`."""
+    def are_allowed(self, evidence: pd.DataFrame) -> pd.Series:
+        """Return for each of `evidence` whether an agreement allows it. evidence: columns `COLUMNS`."""
         values = {name: pd.Index(self.cells[name].unique()) for name in COLUMNS}
         allowed = np.zeros([len(index) + 1 for index in values.values()], dtype=bool)  # the last position is for values in no cell
         allowed[tuple(index.get_indexer(pd.Index(self.cells[name])) for name, index in values.items())] = True
-        return pd.Series(allowed[tuple(_find_positions(rows[name], index) for name, index in values.items())], index=rows.index)
+        return pd.Series(
+            allowed[tuple(_find_positions_of_values(evidence[name], index) for name, index in values.items())], index=evidence.index
+        )
 
     @classmethod
     def from_rows(cls, rows: list[tuple[str, str, str, str, str]]) -> AgreementMatrix:
@@ -68,7 +70,7 @@ class AgreementMatrix:
         return cls(pd.DataFrame(rows, columns=[*COLUMNS, "agreement"], dtype="str").drop_duplicates(list(COLUMNS)))
 
 
-def _find_positions(column: pd.Series, values: pd.Index) -> np.ndarray:
+def _find_positions_of_values(column: pd.Series, values: pd.Index) -> np.ndarray:
     """Return for each cell of `column` its position in `values`; -1 if `values` does not contain it."""
     codes, texts = pd.factorize(column)
     return np.append(values.get_indexer(pd.Index(texts)), -1)[codes]

@@ -11,15 +11,15 @@ from harmonia.comparison.evidence import EVIDENCE, LinkedRecords
 
 
 def collect_evidence(
-    canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame
+    canonical: Mapping[str, pd.DataFrame], case_ids: pd.DataFrame, person_ids: pd.DataFrame, deliveries: pd.DataFrame
 ) -> pd.DataFrame:
     """Collect all evidence on records that differ from those of other institutions. Columns out: `EVIDENCE`.
 
     It includes rows of institutions whose records agree. What may be reported is not decided here. canonical: tables of
-    `schemas.canonical`. cases: institution, record_key, case_id. persons: institution, record_key, person_id. deliveries: institution,
-    period, state.
+    `schemas.canonical`. case_ids: institution, record_key, case_id. person_ids: institution, record_key, person_id. deliveries:
+    institution, period, state.
     """
-    linked = LinkedRecords(canonical, cases, persons, deliveries)
+    linked = LinkedRecords(canonical, case_ids, person_ids, deliveries)
     parts = [
         people.collect_evidence_on_persons(linked),
         references.collect_evidence_on_references(linked),

@@ -18,8 +18,8 @@ from harmonia.options import HomeFolder
 app = typer.Typer(help="Comparison between institutions: agreements, and restricted evidence for stewards.", no_args_is_help=True)
 
 
-@app.command()
-def agreements() -> None:
+@app.command("agreements")
+def list_agreements() -> None:
     """List the senders, receivers, roles and case statuses that agreements allow to be compared. Nothing else is reported."""
     from harmonia.comparison.agreements import COLUMNS, load_agreements
 
@@ -30,7 +30,7 @@ def agreements() -> None:
 
 @app.command("withheld", hidden=True)  # its name in earlier versions
 @app.command("restricted")
-def restricted(
+def write_restricted_evidence(
     out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="CSV file to write; readable only by you.")],
     home: HomeFolder = None,
     institution: Annotated[str | None, typer.Option("--institution", help="Only evidence on its records.")] = None,

@@ -16,7 +16,7 @@ import pandas as pd
 
 from harmonia.comparison.evidence import drop_rows_with_frequent_values, find_contract_columns
 from pipelines.harmonisation.personal_numbers import FULL_PATTERN
-from pipelines.resources.encoded_texts import is_text_in, number_equal_rows
+from pipelines.resources.encoded_texts import are_texts_in, number_equal_rows
 from pipelines.resources.lake import read_columns
 from schemas import findings
 from sources import contract as contracts
@@ -37,7 +37,9 @@ def find_duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.Da
     ]
     delivered = case_versions[["institution", "delivery", "record_key"]].drop_duplicates()
     duplicates = (
-        _find_duplicate_files(canonical).drop_duplicates(["institution", "record_key"]).merge(delivered, on=["institution", "record_key"])
+        _find_duplicate_case_files(canonical)
+        .drop_duplicates(["institution", "record_key"])
+        .merge(delivered, on=["institution", "record_key"])
     )
     settled = case_versions[case_versions["state"].isin(["merged", "cancelled"]) | case_versions["merged_into"].notna()]
     settled_since = settled.groupby(["institution", "record_key"])["delivery"].min()
@@ -51,7 +53,7 @@ def find_duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.Da
     )
 
 
-def find_reassigned_positions(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+def find_reassigned_list_positions(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """Find positions in lists that were given to another person. Returns findings of the rule `cross-place-other-person`.
 
     There is one for every delivery that has another person at a position than the delivery before it. persons_by_position: from
@@ -75,13 +77,13 @@ def find_reassigned_positions(persons_by_position: pd.DataFrame, deliveries: pd.
     )
 
 
-def _find_duplicate_files(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _find_duplicate_case_files(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Find pairs of files of one register that are one case. Columns out: institution, record_key (of the later file), earlier_key."""
     identity_columns = ("personal_number", "birth_date", "birth_precision", "name_tokens")
-    shared = _find_files_with_common_person(
+    shared = _find_case_files_with_common_person(
         _list_person_identifiers(read_columns(canonical, "person_records", (*_KEYS, "case_key", *identity_columns)))
     )
-    dates = _find_file_dates(read_columns(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
+    dates = _find_dates_of_case_files(read_columns(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
     shared = shared.merge(dates, on=["institution", "case_key"]).merge(
         dates.add_suffix("_earlier").rename(columns={"institution_earlier": "institution"}), on=["institution", "case_key_earlier"]
     )
@@ -98,13 +100,13 @@ def _find_duplicate_files(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame
     return out.rename(columns={"case_key": "record_key", "case_key_earlier": "earlier_key"})[["institution", "record_key", "earlier_key"]]
 
 
-def _find_files_with_common_person(people: pd.DataFrame) -> pd.DataFrame:
-    """Find pairs of files of one register with a common person. people: from `_list_person_identifiers`.
+def _find_case_files_with_common_person(person_identifiers: pd.DataFrame) -> pd.DataFrame:
+    """Find pairs of files of one register with a common person. person_identifiers: from `_list_person_identifiers`.
 
     Columns out: institution, case_key, case_key_earlier, persons (number of common persons, by name). Each pair is there in both orders.
     """
-    people = people.dropna(subset=["case_key"]).reset_index(drop=True)
-    codes = {name: pd.factorize(people[name])[0] for name in people}
+    person_identifiers = person_identifiers.dropna(subset=["case_key"]).reset_index(drop=True)
+    codes = {name: pd.factorize(person_identifiers[name])[0] for name in person_identifiers}
     rows = {
         "file": number_equal_rows(codes["institution"], codes["case_key"]),
         "identifier": number_equal_rows(codes["institution"], codes["identifier"]),
@@ -113,7 +115,7 @@ def _find_files_with_common_person(people: pd.DataFrame) -> pd.DataFrame:
     pairs = members.merge(members[["file", "identifier"]], on="identifier", suffixes=("", "_earlier"))
     pairs = pairs.loc[pairs["file"] != pairs["file_earlier"], ["file", "file_earlier", "name"]].drop_duplicates()
     shared = (pairs["name"] >= 0).groupby([pairs["file"], pairs["file_earlier"]]).sum().rename("persons").reset_index()
-    files = people.loc[~pd.Series(rows["file"]).duplicated(), ["institution", "case_key"]].reset_index(
+    files = person_identifiers.loc[~pd.Series(rows["file"]).duplicated(), ["institution", "case_key"]].reset_index(
         drop=True
     )  # in the order of the codes
     earlier = files["case_key"].array.take(shared["file_earlier"].to_numpy())
@@ -143,7 +145,7 @@ def _list_person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _find_file_dates(events: pd.DataFrame) -> pd.DataFrame:
+def _find_dates_of_case_files(events: pd.DataFrame) -> pd.DataFrame:
     """Return when each file was opened, and the day of its offence. Columns out: institution, case_key, opened, offence."""
     file_events = events[
         events["institution"].isin(contracts.institutions_with_one_file_per_case())
@@ -156,15 +158,17 @@ def _find_file_dates(events: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([opened, offence], axis=1).reset_index().astype({"opened": "datetime64[s]", "offence": "datetime64[s]"})
 
 
-def _find_pairs_citing_same_number(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
+def _find_pairs_citing_same_number(canonical: Mapping[str, pd.DataFrame], case_file_pairs: pd.DataFrame) -> pd.Series:
     """Return for which pairs both files cite the same number of another institution."""
     citations = read_columns(canonical, "references", (*_KEYS, "case_key", "number"))
-    relevant = is_text_in(citations["case_key"], pd.concat([pairs["case_key"], pairs["case_key_earlier"]]).drop_duplicates())
+    relevant = are_texts_in(
+        citations["case_key"], pd.concat([case_file_pairs["case_key"], case_file_pairs["case_key_earlier"]]).drop_duplicates()
+    )
     citations = (
         citations.loc[relevant & (citations["status"] != "quarantined"), ["institution", "case_key", "number"]].dropna().drop_duplicates()
     )
     citations = drop_rows_with_frequent_values(citations, ["institution", "number"])
     citing_pairs = citations.merge(citations, on=["institution", "number"], suffixes=("", "_earlier"))
     keys = ["institution", "case_key", "case_key_earlier"]
-    same = pd.MultiIndex.from_frame(pairs[keys]).isin(pd.MultiIndex.from_frame(citing_pairs[keys]))
-    return pd.Series(same, index=pairs.index)
+    same = pd.MultiIndex.from_frame(case_file_pairs[keys]).isin(pd.MultiIndex.from_frame(citing_pairs[keys]))
+    return pd.Series(same, index=case_file_pairs.index)

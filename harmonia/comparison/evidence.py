@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipelines.resources.encoded_texts import is_text_in
+from pipelines.resources.encoded_texts import are_texts_in
 from pipelines.resources.lake import read_columns, read_matching_rows
 from sources import contract as contracts
 from sources.periods import first_day, last_day
@@ -66,26 +66,27 @@ class LinkedRecords:
         status = pd.Series("investigation", index=pd.Index(self.cases["case_id"].dropna().unique()), dtype="str")
         for event, stage in _STAGES:
             reached = self.events.loc[self.events["event"] == event, "case_id"].drop_duplicates()
-            status[is_text_in(status.index.to_series(), reached)] = stage
+            status[are_texts_in(status.index.to_series(), reached)] = stage
         self.status = status
         read = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].agg(["min", "max"])
         days = {"first": read["min"].map(first_day), "last": read["max"].map(last_day)}
         self.spans = pd.DataFrame(days, index=read.index).astype("datetime64[s]")
 
-    def convert_to_evidence(self, rows: pd.DataFrame, what: str) -> pd.DataFrame:
-        """Convert rows with receiver, record_key, field, sender and case_id to evidence of the kind `what`, with the status of the case."""
-        evidence = rows.assign(what=what, status=rows["case_id"].map(self.status).fillna("investigation"))
+    def convert_to_evidence(self, rows: pd.DataFrame, evidence_kind: str) -> pd.DataFrame:
+        """Convert rows with receiver, record_key, field, sender and case_id to evidence of this kind, with the status of the
+        case."""
+        evidence = rows.assign(what=evidence_kind, status=rows["case_id"].map(self.status).fillna("investigation"))
         evidence = evidence.reindex(columns=list(EVIDENCE))
         evidence["same"] = evidence["same"].astype("boolean").fillna(False).astype(bool)
         return evidence[evidence["field"].notna()]
 
 
-def drop_rows_with_frequent_values(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Drop the rows whose values of the columns `keys` occur in more than `MAX_OCCURRENCES` rows.
+def drop_rows_with_frequent_values(frame: pd.DataFrame, key_columns: list[str]) -> pd.DataFrame:
+    """Drop the rows whose values in `key_columns` occur in more than `MAX_OCCURRENCES` rows.
 
     Such values identify no person or case, and would give too many pairs.
     """
-    return frame[frame.groupby(keys, dropna=False)[keys[0]].transform("size") <= MAX_OCCURRENCES]
+    return frame[frame.groupby(key_columns, dropna=False)[key_columns[0]].transform("size") <= MAX_OCCURRENCES]
 
 
 def find_contract_columns(concept: str) -> dict[str, str]:

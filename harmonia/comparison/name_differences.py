@@ -22,16 +22,20 @@ _MIN_LETTERS = 4  # letters; shorter names that differ are different names
 _MAX_ERRORS = 2  # letters changed by typing errors; with more it may be another name
 
 
-def compare_names(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compare pairs of full names. left, right: positions in `texts` of the two names of each pair, -1 for no name.
+def compare_names(full_names: Sequence[str], left_codes: np.ndarray, right_codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compare pairs of full names. left_codes, right_codes: positions in `full_names`
+    of the two names of each pair, -1 for no name.
 
     Returns for each pair the number of common names, and from each side the name that the other side lacks. These two names are empty
     unless each side has exactly one such name.
     """
-    words = {code: texts[code].split() if code >= 0 else [] for code in _list_present_codes(left, right)}
+    words = {code: full_names[code].split() if code >= 0 else [] for code in _list_distinct_name_codes(left_codes, right_codes)}
     sizes = pd.Series({code: len(set(names)) for code, names in words.items()}, dtype="int64")
-    common, left_only, right_only = sizes.reindex(left).to_numpy(copy=True), *(np.full(len(left), "", dtype=object) for _ in range(2))
-    for a, b, positions in _find_distinct_pairs(left, right):
+    common, left_only, right_only = (
+        sizes.reindex(left_codes).to_numpy(copy=True),
+        *(np.full(len(left_codes), "", dtype=object) for _ in range(2)),
+    )
+    for a, b, positions in _find_distinct_pairs_of_name_codes(left_codes, right_codes):
         left_words, right_words = words[a], words[b]
         common[positions] = len(set(left_words).intersection(right_words))
         left_extra, right_extra = [w for w in left_words if w not in right_words], [w for w in right_words if w not in left_words]
@@ -40,33 +44,33 @@ def compare_names(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> 
     return common, left_only, right_only
 
 
-def fold_names(text: str) -> tuple[str, str]:
+def fold_names(full_name: str) -> tuple[str, str]:
     """Return the names in a text, folded and sorted, and the same without doubled letters (ll and rr are Albanian letters and stay)."""
-    names = sorted(split_folded_words(text))
+    names = sorted(split_folded_words(full_name))
     folded = " ".join(names)
     return folded, " ".join(sorted(_DOUBLED_LETTER.sub(r"\1", name) for name in names)) if _DOUBLED_LETTER.search(folded) else folded
 
 
-def differ_by_typing_errors(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def differ_by_typing_errors(left_names: np.ndarray, right_names: np.ndarray) -> np.ndarray:
     """Return which pairs of names differ only by typing errors."""
-    rows = np.flatnonzero((left != "") & (right != ""))
-    left_only, right_only = left[rows].tolist(), right[rows].tolist()
+    rows = np.flatnonzero((left_names != "") & (right_names != ""))
+    left_only, right_only = left_names[rows].tolist(), right_names[rows].tolist()
     errors = np.asarray(process.cpdist(left_only, right_only, scorer=OSA.distance), dtype="int64")
     long_enough = np.array([min(len(a), len(b)) >= _MIN_LETTERS for a, b in zip(left_only, right_only, strict=True)], dtype=bool)
-    out = np.zeros(len(left), dtype=bool)
+    out = np.zeros(len(left_names), dtype=bool)
     out[rows] = long_enough & (errors > 0) & (errors <= _MAX_ERRORS)
     return out
 
 
-def _list_present_codes(left: np.ndarray, right: np.ndarray) -> list[int]:
-    return [int(code) for code in np.unique(np.concatenate([left, right]))]
+def _list_distinct_name_codes(left_codes: np.ndarray, right_codes: np.ndarray) -> list[int]:
+    return [int(code) for code in np.unique(np.concatenate([left_codes, right_codes]))]
 
 
-def _find_distinct_pairs(left: np.ndarray, right: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-    """Return the distinct pairs of different codes, each with its positions in `left` and `right`."""
-    rows = np.flatnonzero(left != right)
-    size = int(max(left.max(initial=0), right.max(initial=0))) + 2
-    pair_codes = (left[rows].astype("int64") + 1) * size + right[rows] + 1
+def _find_distinct_pairs_of_name_codes(left_codes: np.ndarray, right_codes: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """Return the distinct pairs of different codes, each with its positions in `left_codes` and `right_codes`."""
+    rows = np.flatnonzero(left_codes != right_codes)
+    size = int(max(left_codes.max(initial=0), right_codes.max(initial=0))) + 2
+    pair_codes = (left_codes[rows].astype("int64") + 1) * size + right_codes[rows] + 1
     distinct, group = np.unique(pair_codes, return_inverse=True)
     ends = np.cumsum(np.bincount(group, minlength=len(distinct)))[:-1]
     groups = np.split(rows[np.argsort(group, kind="stable")], ends) if len(distinct) else []

@@ -45,73 +45,82 @@ class RecordPairs:
     def __len__(self) -> int:
         return len(self.receivers)
 
-    def where(self, mask: np.ndarray) -> RecordPairs:
+    def select_pairs(self, mask: np.ndarray) -> RecordPairs:
         """Return the pairs that `mask` selects."""
         return replace(self, receivers=self.receivers[mask], senders=self.senders[mask])
 
-    def have_both_values(self, name: str) -> np.ndarray:
-        """Return for which pairs both records have a value in the column `name`."""
-        code = self.codes[name]
+    def have_both_values(self, column: str) -> np.ndarray:
+        """Return for which pairs both records have a value in `column`."""
+        code = self.codes[column]
         return (code[self.receivers] >= 0) & (code[self.senders] >= 0)
 
-    def have_same_value(self, name: str, other: str = "") -> np.ndarray:
-        """Return for which pairs both records have a value and the two are equal. other: the column of the sender, if it is another one."""
-        left, right = self.codes[name][self.receivers], self.codes[other or name][self.senders]
+    def have_same_value(self, column: str, sender_column: str = "") -> np.ndarray:
+        """Return for which pairs both records have a value and the two are equal. sender_column: the column of the sender, if it is another
+        one."""
+        left, right = self.codes[column][self.receivers], self.codes[sender_column or column][self.senders]
         return (left >= 0) & (left == right)
 
     def differ_in_copied_columns(self) -> np.ndarray:
         """Return for each pair whether the records differ in a column that would be equal if one were a copy of the other."""
         return np.logical_or.reduce([self.have_both_values(name) & ~self.have_same_value(name) for name in _COPIED_COLUMNS])
 
-    def read_column_as_text(self, name: str, side: np.ndarray) -> pd.Series:
-        """Return the column `name` of the records `side` (`receivers` or `senders`) as text."""
-        return pd.Series(self.people[name].array.take(side))
+    def read_column_as_text(self, column: str, record_rows: np.ndarray) -> pd.Series:
+        """Return `column` as text, for the records with the row numbers `record_rows` (`receivers` or `senders`)."""
+        return pd.Series(self.people[column].array.take(record_rows))
 
     def find_receiver_columns(self, concept: str) -> pd.Series:
         """Return in which column each receiver delivers a concept; null if it does not."""
         return self.read_column_as_text("institution", self.receivers).map(find_contract_columns(concept))
 
 
-def collect_evidence_on_persons(linked: LinkedRecords) -> pd.DataFrame:
+def collect_evidence_on_persons(linked_records: LinkedRecords) -> pd.DataFrame:
     """Collect the evidence on persons: one row per record and record of another institution. Columns out: `EVIDENCE`.
 
     Both records are of one person, and differ. Persons are compared in chunks to limit memory.
     """
-    people = _select_comparable_records(linked.persons)
-    codes, tokens = _encode_records(people)
+    people = _select_comparable_records(linked_records.persons)
+    codes, tokens = _encode_person_records(people)
     chunk = codes["person_id"] // _PERSONS_PER_CHUNK
     parts = [
-        _collect_evidence_of_pairs(linked, _make_record_pairs(people, codes, tokens, np.flatnonzero(chunk == n)))
+        _collect_evidence_of_pairs(linked_records, _make_record_pairs(people, codes, tokens, np.flatnonzero(chunk == n)))
         for n in range(chunk.max(initial=0) + 1)
     ]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
-def _collect_evidence_of_pairs(linked: LinkedRecords, pairs: RecordPairs) -> pd.DataFrame:
+def _collect_evidence_of_pairs(linked_records: LinkedRecords, record_pairs: RecordPairs) -> pd.DataFrame:
     """Collect the evidence that pairs give on all compared fields."""
-    common_names, left, right = name_differences.compare_names(pairs.tokens, *_read_codes_of_both(pairs, "name_tokens"))
+    common_names, left, right = name_differences.compare_names(
+        record_pairs.tokens, *_read_column_codes_of_both_records(record_pairs, "name_tokens")
+    )
     same_name = (common_names >= _MIN_COMMON_NAMES) | (
         (common_names == _MIN_COMMON_NAMES - 1) & name_differences.differ_by_typing_errors(left, right)
     )
-    number, birth, case = (pairs.have_same_value(name) for name in ("personal_number", "birth_day", "case_id"))
+    number, birth, case = (record_pairs.have_same_value(name) for name in ("personal_number", "birth_day", "case_id"))
     comparisons = (
         ("personal_number", "personal_number", same_name & (birth | case)),
         ("birth_date", "birth_day", number | (same_name & case)),
         ("sex", "sex", same_name & (number | birth)),
     )
     parts = [
-        linked.convert_to_evidence(_collect_field_evidence(pairs.where(mask), column, what), what) for what, column, mask in comparisons
+        linked_records.convert_to_evidence(_collect_field_evidence(record_pairs.select_pairs(mask), column, what), what)
+        for what, column, mask in comparisons
     ]
     identified = number | birth | (case & (common_names >= 1))
     return pd.concat(
-        [*parts, *_collect_name_evidence(linked, pairs.where(identified), common_names[identified], left[identified], right[identified])],
+        [
+            *parts,
+            *_collect_name_evidence(
+                linked_records, record_pairs.select_pairs(identified), common_names[identified], left[identified], right[identified]
+            ),
+        ],
         ignore_index=True,
     )
 
 
-def _read_codes_of_both(pairs: RecordPairs, name: str) -> tuple[np.ndarray, np.ndarray]:
-    return pairs.codes[name][pairs.receivers], pairs.codes[name][pairs.senders]
+def _read_column_codes_of_both_records(record_pairs: RecordPairs, column: str) -> tuple[np.ndarray, np.ndarray]:
+    return record_pairs.codes[column][record_pairs.receivers], record_pairs.codes[column][record_pairs.senders]
 
 
 def _select_comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
@@ -142,126 +151,150 @@ def _split_name(name: str) -> tuple[str | None, str | None, str, str]:
     return first, last, *name_differences.fold_names(name)
 
 
-def _encode_records(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
+def _encode_person_records(person_records: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
     """Encode the values of records as integers, so that they can be compared fast.
 
     Returns the codes by column; the texts of the codes of `name_tokens`. `person_id` is coded in the order of the records; `record` is
     the code of institution and key.
     """
     columns = ("institution", "case_id", "birth_day", "sex", *_COPIED_COLUMNS, "name_tokens", "folded", "single")
-    encoded = {name: pd.factorize(people[name], sort=True) for name in columns}
+    encoded = {name: pd.factorize(person_records[name], sort=True) for name in columns}
     out: dict[str, np.ndarray] = {name: codes for name, (codes, _) in encoded.items()}
-    names = pd.factorize(pd.concat([people["first"], people["last"]]), sort=True)[0]
-    out |= {"first": names[: len(people)], "last": names[len(people) :], "person_id": pd.factorize(people["person_id"])[0]}
-    out["record"] = people.groupby(["institution", "record_key"], sort=False).ngroup().to_numpy()
+    names = pd.factorize(pd.concat([person_records["first"], person_records["last"]]), sort=True)[0]
+    out |= {
+        "first": names[: len(person_records)],
+        "last": names[len(person_records) :],
+        "person_id": pd.factorize(person_records["person_id"])[0],
+    }
+    out["record"] = person_records.groupby(["institution", "record_key"], sort=False).ngroup().to_numpy()
     return out, encoded["name_tokens"][1].tolist()
 
 
-def _make_record_pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequence[str], rows: np.ndarray) -> RecordPairs:
+def _make_record_pairs(
+    person_records: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequence[str], rows: np.ndarray
+) -> RecordPairs:
     """Make all pairs of records of one person at different institutions among the records `rows` (row numbers)."""
     records = pd.DataFrame({"person": codes["person_id"][rows], "institution": codes["institution"][rows], "at": rows})
     matches = records.merge(records, on="person", suffixes=("_l", "_r"))
     matches = matches[matches["institution_l"] != matches["institution_r"]]
-    return RecordPairs(people, codes, tokens, matches["at_l"].to_numpy(), matches["at_r"].to_numpy())
+    return RecordPairs(person_records, codes, tokens, matches["at_l"].to_numpy(), matches["at_r"].to_numpy())
 
 
-def _is_receiver_different(pairs: RecordPairs, differ: np.ndarray) -> np.ndarray:
-    """Return for each pair whether its receiver differs from at least one sender. Other receivers get no evidence."""
-    record = pairs.codes["record"]
+def _has_receiver_a_different_value(record_pairs: RecordPairs, has_different_values: np.ndarray) -> np.ndarray:
+    """Return for each pair whether its receiver differs from at least one sender. If not, the receiver gets no evidence."""
+    record = record_pairs.codes["record"]
     differing = np.zeros(record.max(initial=0) + 1, dtype=bool)
-    differing[record[pairs.receivers[differ]]] = True
-    return differing[record[pairs.receivers]]
+    differing[record[record_pairs.receivers[has_different_values]]] = True
+    return differing[record[record_pairs.receivers]]
 
 
-def _collect_field_evidence(pairs: RecordPairs, column: str, concept: str) -> pd.DataFrame:
+def _collect_field_evidence(record_pairs: RecordPairs, column: str, concept: str) -> pd.DataFrame:
     """Collect the evidence that pairs give on a field, if both records have it: whether they agree, and which senders agree."""
-    pairs = pairs.where(pairs.have_both_values(column))
-    pairs = pairs.where(_is_receiver_different(pairs, ~pairs.have_same_value(column)))
+    record_pairs = record_pairs.select_pairs(record_pairs.have_both_values(column))
+    record_pairs = record_pairs.select_pairs(_has_receiver_a_different_value(record_pairs, ~record_pairs.have_same_value(column)))
     return _make_evidence_rows(
-        pairs, pairs.have_same_value(column), pairs.codes[column][pairs.senders], pairs.find_receiver_columns(concept)
+        record_pairs,
+        record_pairs.have_same_value(column),
+        record_pairs.codes[column][record_pairs.senders],
+        record_pairs.find_receiver_columns(concept),
     )
 
 
-def _make_evidence_rows(pairs: RecordPairs, same: np.ndarray, value: np.ndarray, field: pd.Series) -> pd.DataFrame:
-    """Make a row of evidence of each pair. same: whether the two agree. value: of the sender, as a number that can be sorted."""
-    receiver_role, sender_role = pairs.read_column_as_text("about", pairs.receivers), pairs.read_column_as_text("about", pairs.senders)
+def _make_evidence_rows(
+    record_pairs: RecordPairs, has_same_value: np.ndarray, sender_values: np.ndarray, receiver_columns: pd.Series
+) -> pd.DataFrame:
+    """Make a row of evidence of each pair. has_same_value: whether the two agree. sender_values: the sender's value, as a number that can
+    be sorted."""
+    receiver_role, sender_role = (
+        record_pairs.read_column_as_text("about", record_pairs.receivers),
+        record_pairs.read_column_as_text("about", record_pairs.senders),
+    )
     out = pd.DataFrame(
         {
-            "receiver": pairs.read_column_as_text("institution", pairs.receivers),
-            "record_key": pairs.read_column_as_text("record_key", pairs.receivers),
-            "field": field,
-            "sender": pairs.read_column_as_text("institution", pairs.senders),
-            "sender_key": pairs.read_column_as_text("record_key", pairs.senders),
-            "same": same,
-            "group": pd.factorize(value, sort=True)[0],
+            "receiver": record_pairs.read_column_as_text("institution", record_pairs.receivers),
+            "record_key": record_pairs.read_column_as_text("record_key", record_pairs.receivers),
+            "field": receiver_columns,
+            "sender": record_pairs.read_column_as_text("institution", record_pairs.senders),
+            "sender_key": record_pairs.read_column_as_text("record_key", record_pairs.senders),
+            "same": has_same_value,
+            "group": pd.factorize(sender_values, sort=True)[0],
             "role": np.where((receiver_role == "victim") | (sender_role == "victim"), "victim", receiver_role),
-            "case_id": pairs.read_column_as_text("case_id", pairs.receivers),
+            "case_id": record_pairs.read_column_as_text("case_id", record_pairs.receivers),
         }
     )
-    return out.assign(apart=_list_independent_institutions(out, pairs))
+    return out.assign(apart=_list_independent_institutions(out, record_pairs))
 
 
-def _list_independent_institutions(rows: pd.DataFrame, pairs: RecordPairs) -> pd.Series:
+def _list_independent_institutions(evidence_rows: pd.DataFrame, record_pairs: RecordPairs) -> pd.Series:
     """Return for each row the institutions, other than the sender, that have the same value and did not copy it from the sender.
 
     A copied record is copied completely, and independently entered records differ somewhere. So an institution counts as independent if
     its record differs from the sender's in another cell that both fill. Cells are compared as delivered. The receiver is included if it
     has the value.
     """
-    receiver_independent = pairs.differ_in_copied_columns() & rows["same"].to_numpy()
-    institution = pairs.codes["institution"]
+    receiver_independent = record_pairs.differ_in_copied_columns() & evidence_rows["same"].to_numpy()
+    institution = record_pairs.codes["institution"]
     records = pd.DataFrame(
         {
-            "record": pairs.codes["record"][pairs.receivers],
-            "group": rows["group"],
-            "sender": institution[pairs.senders],
-            "at": pairs.senders,
+            "record": record_pairs.codes["record"][record_pairs.receivers],
+            "group": evidence_rows["group"],
+            "sender": institution[record_pairs.senders],
+            "at": record_pairs.senders,
         }
     )
     records = records.reset_index()
     agreeing = records.merge(records, on=["record", "group"], suffixes=("", "_other"))
     agreeing = agreeing[agreeing["sender"] != agreeing["sender_other"]]
-    sender_pairs = replace(pairs, receivers=agreeing["at"].to_numpy(), senders=agreeing["at_other"].to_numpy())
+    sender_pairs = replace(record_pairs, receivers=agreeing["at"].to_numpy(), senders=agreeing["at_other"].to_numpy())
     differs = sender_pairs.differ_in_copied_columns()
     agreeing_receivers = pd.DataFrame(
-        {"index": rows.index[receiver_independent], "sender_other": institution[pairs.receivers[receiver_independent]]}
+        {"index": evidence_rows.index[receiver_independent], "sender_other": institution[record_pairs.receivers[receiver_independent]]}
     )
     independent = pd.concat([agreeing.loc[differs, ["index", "sender_other"]], agreeing_receivers], ignore_index=True).drop_duplicates()
     bit_sets = pd.Series(1 << independent["sender_other"].to_numpy(), index=independent["index"]).groupby(level=0).sum()
-    institutions = sorted(pairs.people["institution"].dropna().unique())
+    institutions = sorted(record_pairs.people["institution"].dropna().unique())
     institution_lists = {
         bit_set: ",".join(name for n, name in enumerate(institutions) if bit_set >> n & 1) for bit_set in bit_sets.unique()
     }
-    return bit_sets.map(institution_lists).reindex(rows.index).astype("str")
+    return bit_sets.map(institution_lists).reindex(evidence_rows.index).astype("str")
 
 
 def _collect_name_evidence(
-    linked: LinkedRecords, pairs: RecordPairs, common_names: np.ndarray, left: np.ndarray, right: np.ndarray
+    linked_records: LinkedRecords,
+    record_pairs: RecordPairs,
+    common_names: np.ndarray,
+    receiver_only_names: np.ndarray,
+    sender_only_names: np.ndarray,
 ) -> list[pd.DataFrame]:
     """Return the evidence of misspelled names, and of given name and surname exchanged, on pairs identified by number, birth date or
     case.
 
-    common_names: number of names that both sides have. left, right: the one name of each side that the other lacks
-    (`name_differences.compare_names`).
+    common_names: number of names that both sides have. receiver_only_names, sender_only_names: the one name of each side that the other
+    lacks (`name_differences.compare_names`).
     """
-    doubled = ~pairs.have_same_value("folded") & pairs.have_same_value("single")
-    misspelled = name_differences.differ_by_typing_errors(left, right) | doubled
-    first, last = pairs.codes["first"][pairs.receivers], pairs.codes["last"][pairs.receivers]
-    can_be_exchanged = pairs.find_receiver_columns("given_name").notna().to_numpy() & ((first != last) | (first < 0))
-    is_exchanged = can_be_exchanged & pairs.have_same_value("first", "last") & pairs.have_same_value("last", "first")
-    differing = _is_receiver_different(pairs, misspelled | is_exchanged)
-    pairs, left, right, common_names = pairs.where(differing), left[differing], right[differing], common_names[differing]
+    doubled = ~record_pairs.have_same_value("folded") & record_pairs.have_same_value("single")
+    misspelled = name_differences.differ_by_typing_errors(receiver_only_names, sender_only_names) | doubled
+    first, last = record_pairs.codes["first"][record_pairs.receivers], record_pairs.codes["last"][record_pairs.receivers]
+    can_be_exchanged = record_pairs.find_receiver_columns("given_name").notna().to_numpy() & ((first != last) | (first < 0))
+    is_exchanged = can_be_exchanged & record_pairs.have_same_value("first", "last") & record_pairs.have_same_value("last", "first")
+    differing = _has_receiver_a_different_value(record_pairs, misspelled | is_exchanged)
+    record_pairs, receiver_only_names, sender_only_names, common_names = (
+        record_pairs.select_pairs(differing),
+        receiver_only_names[differing],
+        sender_only_names[differing],
+        common_names[differing],
+    )
     doubled, misspelled, can_be_exchanged, is_exchanged = (
         mask[differing] for mask in (doubled, misspelled, can_be_exchanged, is_exchanged)
     )
-    given, surname, full = (pairs.find_receiver_columns(name) for name in ("given_name", "surname", "full_name"))
-    own_given_name = pairs.read_column_as_text("given_skeleton", pairs.receivers)
-    in_given = [token in str(name).split() for token, name in zip(left, own_given_name, strict=True)]
+    given, surname, full = (record_pairs.find_receiver_columns(name) for name in ("given_name", "surname", "full_name"))
+    own_given_name = record_pairs.read_column_as_text("given_skeleton", record_pairs.receivers)
+    in_given = [token in str(name).split() for token, name in zip(receiver_only_names, own_given_name, strict=True)]
     where = full.where(full.notna(), given.where(pd.Series(in_given, dtype=bool), surname))
     where = where.where(~doubled | full.notna(), given)
-    agree = can_be_exchanged & pairs.have_same_value("first") & pairs.have_same_value("last")
-    spelling = _make_evidence_rows(pairs, ~misspelled, right.astype("str"), where)[
+    agree = can_be_exchanged & record_pairs.have_same_value("first") & record_pairs.have_same_value("last")
+    spelling = _make_evidence_rows(record_pairs, ~misspelled, sender_only_names.astype("str"), where)[
         (misspelled | (common_names >= _MIN_COMMON_NAMES)) & ~is_exchanged
     ]
-    exchanged = [_make_evidence_rows(pairs, ~is_exchanged, is_exchanged, field)[is_exchanged | agree] for field in (given, surname)]
-    return [linked.convert_to_evidence(part, "name") for part in (spelling, *exchanged)]
+    exchanged = [_make_evidence_rows(record_pairs, ~is_exchanged, is_exchanged, field)[is_exchanged | agree] for field in (given, surname)]
+    return [linked_records.convert_to_evidence(part, "name") for part in (spelling, *exchanged)]

@@ -13,7 +13,7 @@ import pandas as pd
 
 from harmonia.comparison.agreements import AgreementMatrix
 from harmonia.comparison.evidence import EVIDENCE
-from pipelines.resources.encoded_texts import is_text_in
+from pipelines.resources.encoded_texts import are_texts_in
 from schemas import findings
 
 RULES = {
@@ -36,7 +36,7 @@ _RECORD = ["receiver", "record_key", "what", "field"]
 def select_permitted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
     """Select the evidence that may be reported to the institutions, as one row per record and field. Columns out: institution, record_key,
     field, rule."""
-    visible = evidence[agreements.allows(evidence)]
+    visible = evidence[agreements.are_allowed(evidence)]
     differs = visible[~visible["same"]]
     if differs.empty:
         return pd.DataFrame({name: pd.Series(dtype="str") for name in ("institution", "record_key", "field", "rule")})
@@ -51,39 +51,39 @@ def select_permitted_evidence(evidence: pd.DataFrame, agreements: AgreementMatri
     return reportable[["institution", "record_key", "field", "rule"]].drop_duplicates(ignore_index=True)
 
 
-def _pair_with_independent_institutions(records: pd.DataFrame) -> pd.DataFrame:
+def _combine_senders_with_independent_institutions(evidence: pd.DataFrame) -> pd.DataFrame:
     """Combine each sender with each institution (`other`) that has the same value and did not copy it from the sender."""
-    pairs = records.dropna(subset=["apart"])
+    pairs = evidence.dropna(subset=["apart"])
     return pairs.assign(other=pairs["apart"].str.split(",")).explode("other")
 
 
-def _find_contradicted_records(records: pd.DataFrame, visible: pd.DataFrame) -> pd.MultiIndex:
-    """Find the records that two institutions contradict with the same value. Agreements must permit both institutions to tell this, and
-    neither may have copied the value from the other."""
-    pairs = _pair_with_independent_institutions(records)
-    agree = pd.MultiIndex.from_frame(pairs[[*_RECORD, "other"]]).isin(pd.MultiIndex.from_frame(visible[[*_RECORD, "sender"]]))
+def _find_contradicted_records(differing_evidence: pd.DataFrame, permitted_evidence: pd.DataFrame) -> pd.MultiIndex:
+    """Find the records that two institutions contradict with the same value. Agreements must permit the comparison with both institutions,
+    and neither may have copied the value from the other."""
+    pairs = _combine_senders_with_independent_institutions(differing_evidence)
+    agree = pd.MultiIndex.from_frame(pairs[[*_RECORD, "other"]]).isin(pd.MultiIndex.from_frame(permitted_evidence[[*_RECORD, "sender"]]))
     return pd.MultiIndex.from_frame(pairs.loc[agree, _RECORD].drop_duplicates())
 
 
-def _find_confirmed_records(agreeing: pd.DataFrame) -> pd.MultiIndex:
-    """Find the records whose value another institution confirms. Agreements must permit that institution to tell this, and it must not have
-    copied the value from the record."""
-    pairs = _pair_with_independent_institutions(agreeing)
+def _find_confirmed_records(agreeing_evidence: pd.DataFrame) -> pd.MultiIndex:
+    """Find the records whose value another institution confirms. Agreements must permit the comparison with that institution, and it must
+    not have copied the value from the record."""
+    pairs = _combine_senders_with_independent_institutions(agreeing_evidence)
     return pd.MultiIndex.from_frame(pairs.loc[pairs["other"] == pairs["receiver"], _RECORD].drop_duplicates())
 
 
 def select_restricted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
     """Return the evidence of differences that no agreement allows to be reported; for stewards. Columns out: `EVIDENCE`."""
-    return evidence.loc[~agreements.allows(evidence) & ~evidence["same"], list(EVIDENCE)].reset_index(drop=True)
+    return evidence.loc[~agreements.are_allowed(evidence) & ~evidence["same"], list(EVIDENCE)].reset_index(drop=True)
 
 
-def make_findings(records: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Make findings (`schemas.findings.COLUMNS`) of `records` in each of the deliveries.
+def make_comparison_findings(reported_records: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
+    """Make findings (`schemas.findings.COLUMNS`) of `reported_records` in each of the deliveries.
 
-    records: institution, period, record_key, field, rule. deliveries: institution, delivery, period; all versions for a period get the same
-    findings, so that a correction discloses nothing. lineage: where records are in deliveries: `LOCATION`, status.
+    reported_records: institution, period, record_key, field, rule. deliveries: institution, delivery, period; all versions for a period get
+    the same findings, so that a correction discloses nothing. lineage: where records are in deliveries: `LOCATION`, status.
     """
-    reported = records.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
-    relevant = (lineage["status"] != "quarantined") & is_text_in(lineage["record_key"], reported["record_key"].drop_duplicates())
+    reported = reported_records.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
+    relevant = (lineage["status"] != "quarantined") & are_texts_in(lineage["record_key"], reported["record_key"].drop_duplicates())
     locations = lineage.loc[relevant, list(LOCATION)].drop_duplicates(["institution", "delivery", "record_key"], keep="last")
     return findings.complete_columns(reported.merge(locations, on=["institution", "delivery", "record_key"], how="left"))

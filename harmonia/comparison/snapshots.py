@@ -29,17 +29,20 @@ from pipelines.resources import parquet
 _PARQUET = b"PAR1"
 
 
-def find_current_quarters(deliveries: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
+def find_current_quarters(deliveries: pd.DataFrame, early_deliveries: pd.DataFrame) -> pd.DataFrame:
     """Return the current quarter of each institution: the newest that had ended when it was delivered. Columns out: institution, period.
 
-    deliveries: institution, delivery, period. early: the deliveries that came before the end of their quarter: institution, delivery.
+    deliveries: institution, delivery, period. early_deliveries: the deliveries that came before the end of their quarter: institution,
+    delivery.
     """
     key = ["institution", "delivery"]
-    in_time = ~pd.MultiIndex.from_frame(deliveries[key]).isin(pd.MultiIndex.from_frame(early[key]))
+    in_time = ~pd.MultiIndex.from_frame(deliveries[key]).isin(pd.MultiIndex.from_frame(early_deliveries[key]))
     return deliveries[in_time].groupby("institution")["period"].max().reset_index()
 
 
-def load_snapshots(registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None) -> pd.DataFrame:
+def load_evidence_snapshots(
+    registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Load the saved evidence. Columns out: `EVIDENCE`, period (of the snapshot).
 
     receivers, quarters: load all snapshots of the institutions `receivers`, and also those of `quarters` (institution, period). If either
@@ -54,15 +57,17 @@ def load_snapshots(registry: Registry, receivers: Collection[str] | None = None,
         query = query.where(or_(ComparisonSnapshot.institution.in_(sorted(receivers)), *newest))
     with registry.read() as session:
         rows = session.execute(query).all()
-    parts = [_set_column_types(_unpack_evidence(text)).assign(period=period) for period, text in rows]
+    parts = [_set_evidence_column_types(_unpack_evidence(text)).assign(period=period) for period, text in rows]
     filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else _set_column_types(pd.DataFrame()).assign(period=pd.Series(dtype="str"))
+    return (
+        pd.concat(filled, ignore_index=True) if filled else _set_evidence_column_types(pd.DataFrame()).assign(period=pd.Series(dtype="str"))
+    )
 
 
-def save_missing_snapshots(registry: Registry, quarters: pd.DataFrame, collect: Callable[[], pd.DataFrame]) -> int:
+def save_missing_evidence_snapshots(registry: Registry, quarters: pd.DataFrame, collect_evidence: Callable[[], pd.DataFrame]) -> int:
     """Save a snapshot for each of `quarters` (institution, period) that has none; return how many were saved.
 
-    collect: returns the evidence; it is called only if a snapshot must be saved.
+    collect_evidence: returns the evidence; it is called only if a snapshot must be saved.
     """
     with registry.read() as session:
         existing = {
@@ -72,7 +77,7 @@ def save_missing_snapshots(registry: Registry, quarters: pd.DataFrame, collect: 
     missing = [pair for pair in _list_institutions_and_quarters(quarters) if pair not in existing]
     if not missing:
         return 0
-    evidence, timestamp = collect(), now()
+    evidence, timestamp = collect_evidence(), now()
     with registry.write() as session:
         for institution, period in missing:
             received_evidence = evidence[evidence["receiver"] == institution].reset_index(drop=True)
@@ -89,7 +94,7 @@ def _list_institutions_and_quarters(quarters: pd.DataFrame) -> list[tuple[str, s
 def _pack_evidence(evidence: pd.DataFrame) -> str:
     """Convert evidence to text (compressed Parquet in base64, since all snapshots are kept and each covers the whole history)."""
     table = io.BytesIO()
-    pq.write_table(parquet.to_arrow("evidence", evidence), table, compression="zstd")
+    pq.write_table(parquet.convert_frame_to_arrow("evidence", evidence), table, compression="zstd")
     return base64.b64encode(table.getvalue()).decode("ascii")
 
 
@@ -102,6 +107,6 @@ def _unpack_evidence(text: str) -> pd.DataFrame:
     return pd.DataFrame(table["data"], columns=table["columns"])
 
 
-def _set_column_types(frame: pd.DataFrame) -> pd.DataFrame:
+def _set_evidence_column_types(frame: pd.DataFrame) -> pd.DataFrame:
     types = {name: "bool" if name == "same" else "Int64" if name == "group" else "str" for name in EVIDENCE}
     return frame.reindex(columns=list(EVIDENCE)).astype(types)

@@ -20,7 +20,7 @@ from harmonia.explain.people import (
     MAX_CHARTS,
     MAX_NEIGHBOURS,
     MAX_PAIRS,
-    list_delivery_lines,
+    list_lines_on_delivery,
     list_member_keys,
     make_indicator_table,
     make_redirect_notice,
@@ -30,9 +30,9 @@ from harmonia.explain.published import Key, PublishedHome
 from harmonia.explain.records import Record, load_records
 
 
-def explain_case(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) -> Explanation:
-    """Make the explanation of a case. names: include the names of its persons, for stewards."""
-    keys = list_member_keys(home, resolved)
+def explain_case(home: PublishedHome, resolved_case: ResolvedEntity, *, show_names: bool) -> Explanation:
+    """Make the explanation of a case. show_names: include the names of its persons, for stewards."""
+    keys = list_member_keys(home, resolved_case)
     records = load_records(home, "case", keys)
     described_keys = {r.key for r in records}
     labels = {r.key: make_letter_label(n) for n, r in enumerate(records)}
@@ -42,86 +42,99 @@ def explain_case(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) 
     people = home.query(
         "SELECT person_id, institution, record_key FROM lineage WHERE case_id = ? AND entity = 'person' AND status = 'accepted' "
         "ORDER BY person_id, institution, record_key",
-        [resolved.entity.id],
+        [resolved_case.entity.id],
     )
     facts = [
-        ("case", resolved.entity.id),
+        ("case", resolved_case.entity.id),
         ("files", str(len(keys))),
         ("institutions", ", ".join(dict.fromkeys(k[0] for k in keys)) or "–"),
         ("persons", str(people["person_id"].nunique())),
-        ("linkage model of the run", home.last_run_model),
+        ("linkage model of the run", home.model_of_last_run),
     ]
     sections = [
-        Section("Files side by side", [make_file_table(records, labels)], "The accepted state of each, else the latest."),
+        Section("Files side by side", [make_case_file_table(records, labels)], "The accepted state of each, else the latest."),
         _make_link_section(labels, inside, tree),
-        Section("Persons in the case", [_make_persons_table(home, people, names=names)]),
-        _list_near_matches(home, labels),
+        Section("Persons in the case", [_make_persons_table(home, people, show_names=show_names)]),
+        _make_near_match_section(home, labels),
         Section("Judgements", links.make_judgement_table(home, "case", keys, labels)),
-        Section("Where the case counts", [make_indicator_table(home, "case_id", resolved.entity.id)]),
-        Section("Reconciliation with neighbouring institutions", [_make_reconciliation_table(home, resolved.entity.id)]),
-        Section("The id and its history", [links.make_id_history(home, resolved.entity)]),
+        Section("Where the case counts", [make_indicator_table(home, "case_id", resolved_case.entity.id)]),
+        Section("Reconciliation with neighbouring institutions", [_make_reconciliation_table(home, resolved_case.entity.id)]),
+        Section("The id and its history", [links.make_id_history(home, resolved_case.entity)]),
     ]
     return Explanation(
-        f"Case {resolved.entity.id}",
+        f"Case {resolved_case.entity.id}",
         facts,
-        _summarise_case(resolved, keys, tree),
+        _summarise_case(resolved_case, keys, tree),
         sections,
-        names,
-        write_source_note(home, names=names),
-        resolved.entity.id,
+        show_names,
+        write_source_note(home, show_names=show_names),
+        resolved_case.entity.id,
     )
 
 
-def _summarise_case(resolved: ResolvedEntity, keys: Sequence[Key], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
-    summary = make_redirect_notice(resolved)
-    if not keys:
+def _summarise_case(
+    resolved_case: ResolvedEntity, record_keys: Sequence[Key], spanning_links: Sequence[tuple[Key, Key, float]]
+) -> list[Text]:
+    summary = make_redirect_notice(resolved_case)
+    if not record_keys:
         return [*summary, Text("This id has no files now: they moved to another id or are no longer delivered.", "notice")]
-    if len(keys) == 1:
+    if len(record_keys) == 1:
         return [*summary, Text("One file only; no other file was linked to it.")]
-    weakest = min((w for _, _, w in tree), default=0.0)
+    weakest = min((w for _, _, w in spanning_links), default=0.0)
     sentence = (
-        f"{format_count(len(keys), 'file')} connected by {format_count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits "
-        f"({format_odds(weakest)})."
+        f"{format_count(len(record_keys), 'file')} connected by {format_count(len(spanning_links), 'link')}; "
+        f"the weakest weighs {weakest:+.1f} bits ({format_odds(weakest)})."
     )
     return [*summary, Text(sentence, "good" if weakest > THRESHOLD else "notice")]
 
 
-def make_file_table(records: Sequence[Record], labels: Mapping[Key, str]) -> Table:
+def make_case_file_table(records: Sequence[Record], labels: Mapping[Key, str]) -> Table:
     """Make a table with one row per case record."""
     titles = ("offence", "dates", "numbers cited", "delivered in")
     columns = [Column(""), Column("record"), Column("seat"), Column("stage"), *(Column(title, wrap=title == "offence") for title in titles)]
-    rows = [_make_file_row(r, labels[r.key]) for r in records]
+    rows = [_make_case_file_row(r, labels[r.key]) for r in records]
     return Table("The files", columns, rows)
 
 
-def _make_file_row(r: Record, label: str) -> list[Cell]:
-    merged = r.value("merged_into")
-    stage = r.value("state") + (f" into {merged}" if merged else "")
-    return [label, r.key, r.value("seat"), stage, r.offence, r.dates, r.references, list_delivery_lines(r)]
+def _make_case_file_row(case_record: Record, label: str) -> list[Cell]:
+    merged = case_record.get_text("merged_into")
+    stage = case_record.get_text("state") + (f" into {merged}" if merged else "")
+    return [
+        label,
+        case_record.key,
+        case_record.get_text("seat"),
+        stage,
+        case_record.offence,
+        case_record.dates,
+        case_record.references,
+        list_lines_on_delivery(case_record),
+    ]
 
 
-def _make_link_section(labels: Mapping[Key, str], inside: Sequence[PairDecision], tree: Sequence[tuple[Key, Key, float]]) -> Section:
+def _make_link_section(
+    labels: Mapping[Key, str], joined_pairs: Sequence[PairDecision], spanning_links: Sequence[tuple[Key, Key, float]]
+) -> Section:
     title = "Links between the files"
-    if not inside:
+    if not joined_pairs:
         return Section(title, [Text("There are no links.")])
-    spanning = {(a, b) for a, b, _ in tree}
-    ordered = sorted(inside, key=lambda d: ((d.a, d.b) not in spanning, -d.weight))
+    spanning = {(a, b) for a, b, _ in spanning_links}
+    ordered = sorted(joined_pairs, key=lambda d: ((d.a, d.b) not in spanning, -d.weight))
     shown = ordered[:MAX_PAIRS]
     rows = [(f"{labels[d.a]} – {labels[d.b]}", dict(d.reasons), d.weight, "") for d in shown]
     left = len(ordered) - len(shown)
     note = "Bits: +1 doubles the odds that both are one case, −1 halves them. Zero is even odds. Weights as stored by the last run."
     note += f" {format_count(left, 'weaker pair')} left out." if left else ""
-    table = links.make_reasons_table("Pairs of files", rows, note=note, highlighted=frozenset(range(len(tree))))
-    charts = [make_case_waterfall(d, f"{labels[d.a]} – {labels[d.b]}") for d in shown[: min(len(tree), MAX_CHARTS)]]
+    table = links.make_reasons_table("Pairs of files", rows, note=note, highlighted=frozenset(range(len(spanning_links))))
+    charts = [make_case_waterfall(d, f"{labels[d.a]} – {labels[d.b]}") for d in shown[: min(len(spanning_links), MAX_CHARTS)]]
     return Section(title, [table], "Coloured rows connect the group; the others are further evidence.", charts)
 
 
-def make_case_waterfall(d: PairDecision, title: str, verdict: str = "") -> Waterfall:
+def make_case_waterfall(decision: PairDecision, title: str, verdict: str = "") -> Waterfall:
     """Draw the prior odds and each kind of evidence for a pair of files as a waterfall to their sum."""
-    reasons = dict(d.reasons)
+    reasons = dict(decision.reasons)
     prior = reasons.pop("prior", 0.0)
-    steps = [Step(get_evidence_label(name), bits, describe_evidence(name)) for name, bits in reasons.items()]
-    rest = d.weight - prior - sum(reasons.values())
+    steps = [Step(get_label_of_evidence_kind(name), bits, describe_evidence_kind(name)) for name, bits in reasons.items()]
+    rest = decision.weight - prior - sum(reasons.values())
     if abs(rest) >= 0.05:
         steps.append(Step(find_label("evidence", "rest"), rest))
     before = "among all files of that institution"
@@ -131,43 +144,43 @@ def make_case_waterfall(d: PairDecision, title: str, verdict: str = "") -> Water
         steps,
         "one case?",
         threshold=THRESHOLD,
-        verdict=verdict or format_odds(d.weight),
+        verdict=verdict or format_odds(decision.weight),
     )
 
 
-def get_evidence_label(name: str) -> str:
+def get_label_of_evidence_kind(evidence_kind: str) -> str:
     """Return the label of a kind of evidence."""
-    description = describe_evidence_kinds().get(name, "")
-    return description if description.startswith("days") else find_label("evidence", name)
+    description = describe_evidence_kinds().get(evidence_kind, "")
+    return description if description.startswith("days") else find_label("evidence", evidence_kind)
 
 
-def describe_evidence(name: str) -> str:
+def describe_evidence_kind(evidence_kind: str) -> str:
     """Return a short description of a kind of evidence; empty if it is the same as its label."""
-    meaning = find_evidence_description(name) or describe_evidence_kinds().get(name, "")
-    return "" if meaning == get_evidence_label(name) else meaning
+    meaning = find_evidence_description(evidence_kind) or describe_evidence_kinds().get(evidence_kind, "")
+    return "" if meaning == get_label_of_evidence_kind(evidence_kind) else meaning
 
 
-def _make_persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) -> Table:
-    described = {r.key: r for r in load_records(home, "person", [(r[1], r[2]) for r in people.itertuples(index=False)])}
+def _make_persons_table(home: PublishedHome, person_rows_of_case: pd.DataFrame, *, show_names: bool) -> Table:
+    described = {r.key: r for r in load_records(home, "person", [(r[1], r[2]) for r in person_rows_of_case.itertuples(index=False)])}
     columns = [
         Column("person"),
-        *([Column("names as delivered", wrap=True)] if names else []),
+        *([Column("names as delivered", wrap=True)] if show_names else []),
         Column("role", wrap=True),
         Column("sex"),
         Column("records", wrap=True),
     ]
     rows: list[list[Cell]] = []
-    for person, person_rows in people.groupby(people["person_id"].fillna("unknown persons"), sort=True):
+    for person, person_rows in person_rows_of_case.groupby(person_rows_of_case["person_id"].fillna("unknown persons"), sort=True):
         person_records = [
             described[key] for key in zip(person_rows["institution"], person_rows["record_key"], strict=True) if key in described
         ]
-        shown = [", ".join(dict.fromkeys(r.value("full_name") for r in person_records))] if names else []
-        role, sex = (", ".join(dict.fromkeys(filter(None, (r.value(c) for r in person_records)))) for c in ("role", "sex"))
+        shown = [", ".join(dict.fromkeys(r.get_text("full_name") for r in person_records))] if show_names else []
+        role, sex = (", ".join(dict.fromkeys(filter(None, (r.get_text(c) for r in person_records)))) for c in ("role", "sex"))
         rows.append([str(person), *shown, role, sex, ", ".join(r.name for r in person_records)])
     return Table("Persons", columns, rows)
 
 
-def _list_near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
+def _make_near_match_section(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
     """List the files of other cases that are most similar to those of the case. labels: of the files of the case."""
     title = "Near matches, not joined"
     not_joined = [d for d in select_pair_decisions(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
@@ -194,17 +207,20 @@ def _list_near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Sectio
                 f"{reason} ({case})",
             )
         )
-    blocks: list[Block] = [make_file_table(others, neighbour_labels), links.make_reasons_table("Weights", rows, last="why not")]
+    blocks: list[Block] = [
+        make_case_file_table(others, neighbour_labels),
+        links.make_reasons_table("Weights", rows, outcome_title="why not"),
+    ]
     return Section(title, blocks, "The nearest files of other cases, each compared with the most similar file of this case.")
 
 
-def explain_cases_not_joined(home: PublishedHome, d: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
+def explain_cases_not_joined(home: PublishedHome, decision: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
     """Say why two files were not joined. group_a, group_b: all files of the two cases to which they belong."""
     judged_pair = home.find_pair_judged_different("case", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two cases"
-    if d.weight <= THRESHOLD:
-        return f"the odds are against it, {format_odds(d.weight)}"
+    if decision.weight <= THRESHOLD:
+        return f"the odds are against it, {format_odds(decision.weight)}"
     return "this pair is above the threshold, but the two cases as wholes are not: both have files at that stage, or the rest disagrees"
 
 

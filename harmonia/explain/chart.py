@@ -42,7 +42,7 @@ class Drawing:
     row: int = ROW
 
 
-def draw(chart: Waterfall) -> Drawing:
+def lay_out_waterfall(chart: Waterfall) -> Drawing:
     """Lay out `chart`: one row per step, from top to bottom."""
     ends = [0.0]
     for step in [chart.start, *chart.steps]:
@@ -50,21 +50,21 @@ def draw(chart: Waterfall) -> Drawing:
     low, high = min(ends), max(ends)
     scale = (WIDTH - LABELS - VALUES - 8) / max(high - low, MIN_RANGE)
 
-    def to_x(value: float) -> float:
+    def convert_amount_to_x(value: float) -> float:
         return round(LABELS + 4 + (value - low) * scale, 1)
 
     bars, running = [], 0.0
     for row, step in enumerate([chart.start, *chart.steps]):
         previous, running = running, running + step.amount
         kind = "base" if row == 0 else "up" if step.amount >= 0 else "down"
-        bars.append(_place_bar(chart, step, kind, to_x(previous), to_x(running), row))
+        bars.append(_make_bar_of_step(chart, step, kind, convert_amount_to_x(previous), convert_amount_to_x(running), row))
     total = Step(chart.end, running, chart.verdict)
-    bars.append(_place_bar(chart, total, "sum", to_x(0.0), to_x(running), len(bars), connected=False))
+    bars.append(_make_bar_of_step(chart, total, "sum", convert_amount_to_x(0.0), convert_amount_to_x(running), len(bars), connected=False))
     amounts = ", ".join(f"{bar.label} {bar.amount}" for bar in bars)
-    return Drawing(chart, bars, TOP * 2 + ROW * len(bars), to_x(0.0), f"{chart.title}: {amounts} {chart.unit}")
+    return Drawing(chart, bars, TOP * 2 + ROW * len(bars), convert_amount_to_x(0.0), f"{chart.title}: {amounts} {chart.unit}")
 
 
-def _place_bar(chart: Waterfall, step: Step, kind: str, from_x: float, until_x: float, row: int, *, connected: bool = True) -> Bar:
+def _make_bar_of_step(chart: Waterfall, step: Step, kind: str, from_x: float, until_x: float, row: int, *, connected: bool = True) -> Bar:
     x, width = min(from_x, until_x), max(abs(until_x - from_x), 1.5)
     label = step.label if len(step.label) <= MAX_LABEL_LENGTH else step.label[: MAX_LABEL_LENGTH - 1] + "…"
     signed = chart.decimals > 0 or kind in ("up", "down")

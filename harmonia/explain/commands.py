@@ -41,8 +41,8 @@ class RecordKind(StrEnum):
     case = "case"
 
 
-@explain.command()
-def person(
+@explain.command("person")
+def show_person_explanation(
     id: Annotated[str, typer.Argument(metavar="ID", help="e.g. P0000123")],
     home: HomeFolder = None,
     page: Page = None,
@@ -51,17 +51,17 @@ def person(
 ) -> None:
     """Explain a person: its records side by side, their links, near matches."""
 
-    def make(published: PublishedHome) -> Explanation:
+    def make_explanation(published: PublishedHome) -> Explanation:
         from harmonia.explain.ids import find_entity
         from harmonia.explain.people import explain_person
 
-        return explain_person(published, find_entity(published, "person", id), names=names)
+        return explain_person(published, find_entity(published, "person", id), show_names=names)
 
-    _show_explanation("person", id, home, registry_url, page, make, names=names)
+    _show_explanation("person", id, home, registry_url, page, make_explanation, names=names)
 
 
-@explain.command()
-def case(
+@explain.command("case")
+def show_case_explanation(
     id: Annotated[str, typer.Argument(metavar="ID", help="e.g. C0000045")],
     home: HomeFolder = None,
     page: Page = None,
@@ -70,17 +70,17 @@ def case(
 ) -> None:
     """Explain a case: its files side by side, their links, its persons."""
 
-    def make(published: PublishedHome) -> Explanation:
+    def make_explanation(published: PublishedHome) -> Explanation:
         from harmonia.explain.cases import explain_case
         from harmonia.explain.ids import find_entity
 
-        return explain_case(published, find_entity(published, "case", id), names=names)
+        return explain_case(published, find_entity(published, "case", id), show_names=names)
 
-    _show_explanation("case", id, home, registry_url, page, make, names=names)
+    _show_explanation("case", id, home, registry_url, page, make_explanation, names=names)
 
 
-@explain.command()
-def pair(
+@explain.command("pair")
+def show_pair_explanation(
     first: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `harmonia review list`, or INSTITUTION:KEY of the first record.")],
     second: Annotated[str | None, typer.Argument(metavar="[INSTITUTION:KEY]", help="The second record, e.g. prosecution:512")] = None,
     home: HomeFolder = None,
@@ -93,27 +93,27 @@ def pair(
 ) -> None:
     """Explain a pair of records: weights by field with a running sum, the decision."""
 
-    def make(published: PublishedHome) -> Explanation:
+    def make_explanation(published: PublishedHome) -> Explanation:
         from harmonia.explain.ids import determine_pair_kind, parse_record_name
         from harmonia.explain.pairs import explain_pair
         from harmonia.home import Home
-        from harmonia.review.naming import resolve_pair
+        from harmonia.review.naming import find_requested_pair
         from harmonia.review.pairs import parse_pair
-        from harmonia.review.published import last_published_run as reviewed
+        from harmonia.review.published import find_last_published_run as reviewed
 
         if second is None:
             run = reviewed(Home(published.folder), published.registry)
-            entity, *ends = resolve_pair(run, published.registry, parse_pair(first)).iloc[0]
-            return explain_pair(published, entity, ((ends[0], ends[1]), (ends[2], ends[3])), names=names)
+            entity, *ends = find_requested_pair(run, published.registry, parse_pair(first)).iloc[0]
+            return explain_pair(published, entity, ((ends[0], ends[1]), (ends[2], ends[3])), show_names=names)
         keys = (parse_record_name(first), parse_record_name(second))
         found = determine_pair_kind(published, keys, kind.value if kind else None)
-        return explain_pair(published, found, keys, names=names)
+        return explain_pair(published, found, keys, show_names=names)
 
-    _show_explanation("pair", " ".join(filter(None, (first, second))), home, registry_url, page, make, names=names)
+    _show_explanation("pair", " ".join(filter(None, (first, second))), home, registry_url, page, make_explanation, names=names)
 
 
-@explain.command()
-def figure(
+@explain.command("figure")
+def show_figure_explanation(
     id: Annotated[list[str], typer.Argument(metavar="ID", help="e.g. cases_registered 2013-Q2 offence_group=trafficking")],
     home: HomeFolder = None,
     page: Page = None,
@@ -122,22 +122,22 @@ def figure(
 ) -> None:
     """Explain a figure: as reported, harmonised, and the records behind each step between."""
 
-    def make(published: PublishedHome) -> Explanation:
+    def make_explanation(published: PublishedHome) -> Explanation:
         from harmonia.explain.figure_names import parse_figure
         from harmonia.explain.figures import explain_figure
 
-        return explain_figure(published, parse_figure(published, " ".join(id)), names=names)
+        return explain_figure(published, parse_figure(published, " ".join(id)), show_names=names)
 
-    _show_explanation("figure", " ".join(id), home, registry_url, page, make, names=names)
+    _show_explanation("figure", " ".join(id), home, registry_url, page, make_explanation, names=names)
 
 
 def _show_explanation(
-    what: str,
-    typed: str,
+    subject_kind: str,
+    typed_text: str,
     home: Path | None,
     registry_url: str | None,
     page: Path | None,
-    make: Callable[[PublishedHome], Explanation],
+    make_explanation: Callable[[PublishedHome], Explanation],
     *,
     names: bool,
 ) -> None:
@@ -145,17 +145,17 @@ def _show_explanation(
     from harmonia.explain.published import open_home
 
     with open_home(Workplace.from_paths(None, home, registry_url)) as published:
-        document = make(published)
+        document = make_explanation(published)
         if names:
             from harmonia.audit import record_own_access
 
-            record_own_access(published.registry, f"explain {what}", document.subject or typed)
+            record_own_access(published.registry, f"explain {subject_kind}", document.subject or typed_text)
     if page is not None:
         from harmonia.explain.page import save_page
 
         save_page(document, page.expanduser())
         typer.echo(f"{document.title}: {page}{' (contains names: for stewards only)' if names else ''}")
         return
-    from harmonia.explain.console import print_document
+    from harmonia.explain.console import print_explanation
 
-    print_document(make_console(), document)
+    print_explanation(make_console(), document)

@@ -18,25 +18,25 @@ _TONE_STYLES = {"plain": "", "good": "green", "bad": "red", "notice": "yellow"}
 _BAR_WIDTH = 36  # characters of the widest waterfall
 
 
-def print_document(console: Console, document: Explanation) -> None:
-    """Print `document`; colours and lines only where the console is a terminal."""
-    console.print(RichText(document.title, style="bold"))
-    for name, value in document.facts:
+def print_explanation(console: Console, explanation: Explanation) -> None:
+    """Print `explanation`; colours and lines only where the console is a terminal."""
+    console.print(RichText(explanation.title, style="bold"))
+    for name, value in explanation.facts:
         console.print(RichText(f"  {name:<24} {make_visible(value)}"), soft_wrap=True)
-    for text in document.summary:
-        _print_block(console, text)
-    for section in document.sections:
+    for text in explanation.summary:
+        _print_explanation_block(console, text)
+    for section in explanation.sections:
         console.print()
         console.print(RichText(section.title, style="bold underline"))
         if section.note:
             console.print(RichText(section.note, style="dim"), soft_wrap=True)
         for block in [*section.blocks, *section.charts]:
-            _print_block(console, block)
+            _print_explanation_block(console, block)
     console.print()
-    console.print(RichText(document.sources, style="dim"), soft_wrap=True)
+    console.print(RichText(explanation.sources, style="dim"), soft_wrap=True)
 
 
-def _print_block(console: Console, block: Block) -> None:
+def _print_explanation_block(console: Console, block: Block) -> None:
     if isinstance(block, Text):
         console.print(RichText(make_visible(block.text), style=_TONE_STYLES[block.tone]), soft_wrap=True)
     elif isinstance(block, Waterfall):

@@ -60,7 +60,7 @@ def parse_figure(home: PublishedHome, text: str) -> Figure:
     if len(words) < 2 or "=" in words[1]:
         raise HarmoniaError(f"{indicator.code}: add a year or a quarter; {_describe_published_periods(home)}")
     period = _find_period(home, words[1])
-    breakdown = _read_breakdown(indicator, words[2:])
+    breakdown = _parse_breakdown(indicator, words[2:])
     return _read_published_figure(home, indicator, period, breakdown)
 
 
@@ -88,7 +88,7 @@ def _describe_published_periods(home: PublishedHome) -> str:
     return "no period is published" if pd.isna(quarters["first"]) else f"{home.folder} has {quarters['first']} to {quarters['last']}"
 
 
-def _read_breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
+def _parse_breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
     out: dict[str, str] = {}
     for word in words:
         dimension, equals, value = word.partition("=")

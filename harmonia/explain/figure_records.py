@@ -14,7 +14,7 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from harmonia.explain.figure_names import Figure
 from harmonia.explain.published import PublishedHome
-from warehouse.count.periods import quarter_of, year_of
+from warehouse.count.periods import find_quarter_of_each_day, find_year_of_each_day
 from warehouse.indicators import DIMENSIONS
 
 OTHER_HEADING = "described_differently"
@@ -44,7 +44,7 @@ class FigureRecords:
 def find_figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
     """Find the records and units behind `figure`. Raises `HarmoniaError` if they do not add up to the published figure."""
     all_rows, units = _read_reported_rows(home, figure), _read_counted_units(home, figure)
-    period = quarter_of if figure.kind == "quarter" else year_of
+    period = find_quarter_of_each_day if figure.kind == "quarter" else find_year_of_each_day
     rows = all_rows[period(all_rows["own_date"]) == figure.period].reset_index(drop=True)
     bridge_rows = home.query(
         "SELECT institution, record_key, cause, sign FROM bridge_records WHERE indicator = ? AND period = ? "
@@ -52,15 +52,15 @@ def find_figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
         [figure.indicator.code, figure.period],
     )
     unit_key = "case_id" if figure.indicator.unit == "case" else "unit"
-    rows, units = _add_unit_column(rows), _add_unit_column(units)
+    rows, units = _add_column_with_counted_unit(rows), _add_column_with_counted_unit(units)
     rows = _add_counting_day(home, figure, rows, unit_key)
     rows = _add_causes_of_removal(rows, bridge_rows[bridge_rows["sign"] < 0])
     representing = rows[rows["cause"].isna()].drop_duplicates(unit_key).set_index(unit_key)
     added = _list_added_records(home, bridge_rows[bridge_rows["sign"] > 0], figure)
     units = _add_representing_record(units, representing, added, unit_key)
-    units = _add_own_date(units, all_rows)
-    _check_sum_of_records(figure, len(rows[rows["cause"].isna()]), len(units), units)
-    return _select_category(figure, rows, units, unit_key)
+    units = _add_delivered_event_date(units, all_rows)
+    _check_records_add_up_to_figure(figure, len(rows[rows["cause"].isna()]), len(units), units)
+    return _select_rows_in_categories_of_figure(figure, rows, units, unit_key)
 
 
 def _read_reported_rows(home: PublishedHome, figure: Figure) -> pd.DataFrame:
@@ -105,9 +105,9 @@ def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, u
         f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind} ORDER BY day, case_id, person_id",
         [figure.indicator.code],
     )
-    period = quarter_of if figure.kind == "quarter" else year_of
+    period = find_quarter_of_each_day if figure.kind == "quarter" else find_year_of_each_day
     all_rows = all_rows.assign(other=period(all_rows["day"].astype("datetime64[s]")) != figure.period)
-    all_rows = _add_unit_column(all_rows.sort_values(["other", "day"], kind="stable"))
+    all_rows = _add_column_with_counted_unit(all_rows.sort_values(["other", "day"], kind="stable"))
     first_of_unit = all_rows.drop_duplicates(unit_key).set_index(unit_key, drop=False)
     person = all_rows.dropna(subset=["person_id"]).drop_duplicates("person_id").set_index("person_id")
     out = rows.copy()
@@ -117,7 +117,7 @@ def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, u
     return out
 
 
-def _add_unit_column(frame: pd.DataFrame) -> pd.DataFrame:
+def _add_column_with_counted_unit(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(unit=frame["case_id"].astype("str") + " " + frame["person_id"].astype("str").fillna(""))
 
 
@@ -135,63 +135,65 @@ def _list_added_records(home: PublishedHome, bridge_rows: pd.DataFrame, figure: 
     without_lineage = added["case_id"].isna()  # an implied case record has no row in `lineage`
     cases = home.identities["cases"].drop_duplicates(KEY).set_index(KEY)["case_id"]
     case_ids = pd.Series(cases.reindex(pd.MultiIndex.from_frame(added[KEY])).to_numpy(), index=added.index, dtype="str")
-    return _add_unit_column(
+    return _add_column_with_counted_unit(
         added.assign(case_id=added["case_id"].astype("str").mask(without_lineage, case_ids), person_id=added["person_id"].astype("str"))
     )
 
 
-def _add_representing_record(units: pd.DataFrame, representing: pd.DataFrame, added: pd.DataFrame, unit_key: str) -> pd.DataFrame:
+def _add_representing_record(
+    units: pd.DataFrame, representing_records: pd.DataFrame, added_records: pd.DataFrame, unit_key: str
+) -> pd.DataFrame:
     """Add to each unit the record that represents it, and a cause if that record was not reported in the period.
 
-    representing: reported records, by unit. added: from `_list_added_records`.
+    representing_records: reported records, by unit. added_records: from `_list_added_records`.
     """
-    other = added.drop_duplicates(unit_key).set_index(unit_key)
+    other = added_records.drop_duplicates(unit_key).set_index(unit_key)
     keys = units[unit_key]
     out = units.copy()
     for column in KEY:
-        values = pd.Series(representing[column].reindex(keys).to_numpy(), index=units.index, dtype="str")
+        values = pd.Series(representing_records[column].reindex(keys).to_numpy(), index=units.index, dtype="str")
         out[column] = values.fillna(pd.Series(other[column].reindex(keys).to_numpy(), index=units.index, dtype="str"))
     cause = pd.Series(other["cause"].reindex(keys).to_numpy(), index=units.index, dtype="str")
-    return out.assign(cause=cause.where(~keys.isin(representing.index)))
+    return out.assign(cause=cause.where(~keys.isin(representing_records.index)))
 
 
-def _add_own_date(units: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:
+def _add_delivered_event_date(units: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:
     """Add to each unit the delivered date of the event by which its record counts; null if there is no readable date in the period."""
     counting = all_rows[all_rows["day"].notna()].drop_duplicates([*KEY, "day"]).set_index([*KEY, "day"])["own_date"]
     keys = pd.MultiIndex.from_frame(units[[*KEY, "day"]].astype({"day": all_rows["day"].dtype}))
     return units.assign(own_date=counting.reindex(keys).to_numpy())
 
 
-def _check_sum_of_records(figure: Figure, representing: int, counted: int, units: pd.DataFrame) -> None:
+def _check_records_add_up_to_figure(figure: Figure, representing_count: int, counted_units: int, units: pd.DataFrame) -> None:
     added = int(units["cause"].notna().sum())
-    if representing + added != counted or units["record_key"].isna().any():
+    if representing_count + added != counted_units or units["record_key"].isna().any():
         raise HarmoniaError(
-            f"{figure.name}: the records do not add up to the figure ({representing} reported, {added} added, {counted} counted): "
-            "the lake and the warehouse are from different runs; run again, and report it if that does not help"
+            f"{figure.name}: the records do not add up to the figure ({representing_count} reported, {added} added, "
+            f"{counted_units} counted): the lake and the warehouse are from different runs; run again, and report it if that does not help"
         )
 
 
-def _matches_figure(frame: pd.DataFrame, figure: Figure) -> pd.Series:
-    matches = pd.Series(True, index=frame.index)
+def _have_categories_of_figure(rows: pd.DataFrame, figure: Figure) -> pd.Series:
+    matches = pd.Series(True, index=rows.index)
     for dimension, value in figure.breakdown.items():
-        matches &= frame[dimension] == value
+        matches &= rows[dimension] == value
     return matches
 
 
-def _describe_category_of_rows(frame: pd.DataFrame, figure: Figure) -> pd.Series:
+def _describe_category_of_rows(rows: pd.DataFrame, figure: Figure) -> pd.Series:
     """Return the values of each row in the dimensions by which the figure is broken down, as one text."""
-    heading = pd.Series("", index=frame.index, dtype="str")
+    heading = pd.Series("", index=rows.index, dtype="str")
     for n, dimension in enumerate(figure.breakdown):
-        heading = heading + (" · " if n else "") + frame[dimension].astype("str").fillna("unknown")
+        heading = heading + (" · " if n else "") + rows[dimension].astype("str").fillna("unknown")
     return heading
 
 
-def _select_category(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
-    """Keep the rows and units that have the values of the figure's breakdown.
+def _select_rows_in_categories_of_figure(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
+    """Keep the rows and units in the categories by which the figure is broken down.
 
     If only one of a record and its unit has them, the difference is a separate step (`OTHER_HEADING`).
     """
-    row_in_category, unit_in_category = _matches_figure(rows, figure), _matches_figure(units, figure)
+    row_in_category, unit_in_category = _have_categories_of_figure(rows, figure), _have_categories_of_figure(units, figure)
     record_names = units["institution"] + ":" + units["record_key"]
     unit_of = units.assign(
         in_category=unit_in_category, heading=_describe_category_of_rows(units, figure), record_name=record_names

@@ -20,7 +20,7 @@ from harmonia.explain.labels import find_label, format_day, format_value
 from harmonia.explain.people import write_source_note
 from harmonia.explain.published import Key, PublishedHome
 from schemas.canonical import CONFIDENTIAL_EVENTS
-from warehouse.count.periods import quarter_of
+from warehouse.count.periods import find_quarter_of_each_day
 
 _METHODS = {"exchanged": "day and month exchanged", "year": "one digit of the year corrected", "middle": "the middle of the quarter"}
 _PROBLEMS = {"missing": "missing or unreadable", "after_delivery": "after the end of the delivered quarter"}
@@ -63,8 +63,8 @@ class _FigureContext:
         return [Column("case"), *(person_columns if self.counts_persons else [])]
 
 
-def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Explanation:
-    """Make the explanation of a figure. names: include the names of person records, for stewards."""
+def explain_figure(home: PublishedHome, figure: Figure, *, show_names: bool) -> Explanation:
+    """Make the explanation of a figure. show_names: include the names of person records, for stewards."""
     title = figure.indicator.title["en"]
     facts = [
         ("indicator", title),
@@ -79,37 +79,39 @@ def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Expla
     if figure.as_reported is None or figure.harmonised is None:
         summary.append(Text("No data of this indicator's institutions could be read: the figure is unknown, not 0.", "bad"))
     else:
-        context = _make_figure_context(home, figure, names=names)
-        summary.append(Text(_write_sum_sentence(figure, context.records), "good"))
+        context = _make_figure_context(home, figure, show_names=show_names)
+        summary.append(Text(_write_sentence_on_number_of_records(figure, context.records), "good"))
         sections = [
             _make_bridge_section(home, context),
-            _make_cause_section(context),
-            _make_unit_section(context),
-            *_make_imputed_section(home, context),
-            _make_reported_section(context),
+            _make_section_of_records_by_cause(context),
+            _make_counted_unit_section(context),
+            *_make_imputed_date_section(home, context),
+            _make_reported_record_section(context),
         ]
     sections.append(Section("Deliveries", [_make_coverage_table(home, figure)]))
-    return Explanation(f"{title}, {figure.period}", facts, summary, sections, names, write_source_note(home, names=names), figure.name)
+    return Explanation(
+        f"{title}, {figure.period}", facts, summary, sections, show_names, write_source_note(home, show_names=show_names), figure.name
+    )
 
 
-def _make_figure_context(home: PublishedHome, figure: Figure, *, names: bool) -> _FigureContext:
+def _make_figure_context(home: PublishedHome, figure: Figure, *, show_names: bool) -> _FigureContext:
     causes = home.query("SELECT cause, text_en FROM bridge_causes")
     meanings = dict(zip(causes["cause"], causes["text_en"], strict=True)) | {OTHER_HEADING: find_label("causes", OTHER_HEADING)}
     records = find_figure_records(home, figure)
     if figure.indicator.rows.event in CONFIDENTIAL_EVENTS:
         records = _replace_days_by_quarters(records)
-    return _FigureContext(figure, records, meanings, _read_record_locations(home, figure), _read_person_names(home) if names else None)
+    return _FigureContext(figure, records, meanings, _read_record_locations(home, figure), _read_person_names(home) if show_names else None)
 
 
 def _replace_days_by_quarters(records: FigureRecords) -> FigureRecords:
     """Replace each day by its calendar quarter, and remove how days were imputed; for figures of confidential events."""
 
-    def with_quarters(frame: pd.DataFrame) -> pd.DataFrame:
+    def convert_days_to_quarters(frame: pd.DataFrame) -> pd.DataFrame:
         days = [name for name in ("day", "own_date", "counted_on") if name in frame]
-        return frame.assign(**{name: quarter_of(frame[name]).astype("str").where(frame[name].notna()) for name in days})
+        return frame.assign(**{name: find_quarter_of_each_day(frame[name]).astype("str").where(frame[name].notna()) for name in days})
 
-    units = with_quarters(records.units).assign(estimated=False)
-    return replace(records, reported=with_quarters(records.reported), units=units)
+    units = convert_days_to_quarters(records.units).assign(estimated=False)
+    return replace(records, reported=convert_days_to_quarters(records.reported), units=units)
 
 
 def _format_day_or_quarter(value: object) -> str:
@@ -125,7 +127,7 @@ def _format_number(value: int | None) -> str:
     return "unknown" if value is None else f"{value:,}"
 
 
-def _write_sum_sentence(figure: Figure, records: FigureRecords) -> str:
+def _write_sentence_on_number_of_records(figure: Figure, records: FigureRecords) -> str:
     parts = "".join(f" {'+' if n > 0 else '−'} {abs(n)}" for n in records.steps["n"])
     return f"{figure.as_reported}{parts} = {figure.harmonised}: each step is explained below, with its records."
 
@@ -133,7 +135,7 @@ def _write_sum_sentence(figure: Figure, records: FigureRecords) -> str:
 def _make_bridge_section(home: PublishedHome, context: _FigureContext) -> Section:
     """Make the table and the chart of the steps from the figure as reported to the harmonised figure."""
     figure, records = context.figure, context.records
-    _check_against_bridge(home, figure, records)
+    _check_steps_against_published_bridge(home, figure, records)
     rows: list[list[Cell]] = [["as reported", "", "", int(figure.as_reported or 0)]]
     steps = []
     for step in records.steps.to_dict("records"):
@@ -148,7 +150,7 @@ def _make_bridge_section(home: PublishedHome, context: _FigureContext) -> Sectio
     return Section("From as reported to harmonised", [table], charts=[chart])
 
 
-def _check_against_bridge(home: PublishedHome, figure: Figure, records: FigureRecords) -> None:
+def _check_steps_against_published_bridge(home: PublishedHome, figure: Figure, records: FigureRecords) -> None:
     """Raise `HarmoniaError` if the steps of a figure without breakdown differ from the published bridge."""
     if figure.breakdown:
         return
@@ -161,7 +163,7 @@ def _check_against_bridge(home: PublishedHome, figure: Figure, records: FigureRe
         raise HarmoniaError(f"{figure.name}: the records do not match the published bridge: run again, and report it if that does not help")
 
 
-def _make_cause_section(context: _FigureContext) -> Section:
+def _make_section_of_records_by_cause(context: _FigureContext) -> Section:
     """Make a table of records for each cause of the difference."""
     reported, units = context.records.reported, context.records.units
     records = pd.concat([reported.assign(n=-1, day=reported["own_date"]), units.assign(n=1)], ignore_index=True).dropna(subset=["cause"])
@@ -178,7 +180,7 @@ def _make_cause_section(context: _FigureContext) -> Section:
                 *context.find_location(row),
                 *context.make_identity_cells(row),
                 _format_day_or_quarter(row["day"]),
-                _describe_where_counted(row),
+                _describe_where_record_counts_instead(row),
             ]
             for row in rows.to_dict("records")
         ]
@@ -189,7 +191,7 @@ def _make_cause_section(context: _FigureContext) -> Section:
     return Section("The records behind each step", blocks, note)
 
 
-def _describe_where_counted(row: Mapping[Any, Any]) -> str:
+def _describe_where_record_counts_instead(row: Mapping[Any, Any]) -> str:
     """Say where the unit of a record counts instead, or the date or category of the record itself."""
     heading, by = format_value(row.get("heading")).replace("_", " "), format_value(row.get("counted_by"))
     if heading:
@@ -230,7 +232,7 @@ def _read_person_names(home: PublishedHome) -> dict[Key, str]:
     return {(str(i), str(k)): format_value(n) for i, k, n in people[["institution", "record_key", "full_name"]].itertuples(index=False)}
 
 
-def _make_unit_section(context: _FigureContext) -> Section:
+def _make_counted_unit_section(context: _FigureContext) -> Section:
     units, dimensions = context.records.units, list(context.figure.indicator.dimensions)
     columns = [*context.make_identity_columns(), Column("day"), *(Column(d.replace("_", " "), wrap=True) for d in dimensions)]
     columns.append(Column("record"))
@@ -251,7 +253,7 @@ def _make_unit_section(context: _FigureContext) -> Section:
     return Section("The units counted", [Table("Units", columns, rows, note)], f"One row per {context.figure.indicator.unit} counted.")
 
 
-def _make_imputed_section(home: PublishedHome, context: _FigureContext) -> list[Section]:
+def _make_imputed_date_section(home: PublishedHome, context: _FigureContext) -> list[Section]:
     units = context.records.units
     rows = units[units["estimated"].fillna(False).astype(bool)]
     if rows.empty:
@@ -284,13 +286,13 @@ def _describe_date_problem(problem: str) -> str:
     return _PROBLEMS.get(problem, problem.replace("_", " ") if problem else "the day comes from another record of the case")
 
 
-def _make_reported_section(context: _FigureContext) -> Section:
+def _make_reported_record_section(context: _FigureContext) -> Section:
     columns = [Column("record"), Column("delivery"), Column("file", wrap=True), Column("line", number=True), Column("own date")]
     columns += [*context.make_identity_columns(), Column("outcome", wrap=True)]
     rows: list[list[Cell]] = []
     for r in context.records.reported.sort_values(["institution", "record_key"]).to_dict("records"):
         cause = format_value(r["cause"]).replace("_", " ")
-        outcome = f"{cause}: {_describe_where_counted({**r, 'n': -1})}" if cause else "counts"
+        outcome = f"{cause}: {_describe_where_record_counts_instead({**r, 'n': -1})}" if cause else "counts"
         rows.append(
             [
                 ":".join(_read_record_key(r)),
@@ -301,7 +303,10 @@ def _make_reported_section(context: _FigureContext) -> Section:
             ]
         )
     note = "" if rows else "No record is reported in this figure."
-    return Section("Every record as reported", [Table("Records", columns, rows, note)], "The institutions' own records, and their outcome.")
+    numbers = context.records.reported.groupby("institution").size()
+    shares = f" Reported by {', '.join(f'{name} {n:,}' for name, n in numbers.items())}." if len(numbers) else ""
+    intro = f"The institutions' own records, and their outcome.{shares}"
+    return Section("Every record as reported", [Table("Records", columns, rows, note)], intro)
 
 
 def _make_coverage_table(home: PublishedHome, figure: Figure) -> Table:

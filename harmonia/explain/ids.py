@@ -32,18 +32,20 @@ def find_entity(home: PublishedHome, kind: Kind, text: str) -> ResolvedEntity:
     """Find the case or person with the id `text`, following redirects. Raises `HarmoniaError` if it is invalid or unknown."""
     match = re.fullmatch(r"([PC])(\d{1,12})", text.strip().upper(), re.ASCII)
     if not match:
-        raise HarmoniaError(f"{_quote_text(text)} is not a {kind} id: ids look like {_LETTER[kind]}0000123, see the table `lineage`")
+        raise HarmoniaError(
+            f"{_put_text_in_quotation_marks(text)} is not a {kind} id: ids look like {_LETTER[kind]}0000123, see the table `lineage`"
+        )
     entity_id = f"{match[1]}{int(match[2]):07d}"
     if match[1] != _LETTER[kind]:
         other = "case" if kind == "person" else "person"
         raise HarmoniaError(f"{entity_id} is a {other}: type `harmonia explain {other} {entity_id}`")
-    entity = home.entity(entity_id)
+    entity = home.read_entity(entity_id)
     if entity is None:
         newest_id = home.find_newest_id(kind)
         hint = f"the newest {kind} id is {newest_id}" if newest_id else f"there is no {kind} yet"
         raise HarmoniaError(f"{entity_id} is unknown in {home.folder}: {hint}; see the table `lineage`")
     while entity.redirect_to:
-        target = home.entity(entity.redirect_to)
+        target = home.read_entity(entity.redirect_to)
         if target is None:
             raise HarmoniaError(f"{entity.id} redirects to {entity.redirect_to}, which is missing in the registry: restore a backup")
         entity = target
@@ -56,7 +58,8 @@ def parse_record_name(text: str) -> Key:
     if not colon or institution not in institutions() or not key.strip():
         known_institutions = ", ".join(institutions())
         raise HarmoniaError(
-            f"{_quote_text(text)} is not a record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {known_institutions}"
+            f"{_put_text_in_quotation_marks(text)} is not a record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, "
+            f"with one of {known_institutions}"
         )
     return institution, key.strip()
 
@@ -70,9 +73,11 @@ def determine_pair_kind(home: PublishedHome, keys: tuple[Key, Key], requested_ki
     has_record = {kind: [_has_record(home, kind, key) for key in keys] for kind in _TABLE}
     for n, key in enumerate(keys):
         if not any(found[n] for found in has_record.values()):
-            raise HarmoniaError(f"{_quote_text(':'.join(key))} is unknown in {home.folder}: see the keys in the table `lineage`")
+            raise HarmoniaError(
+                f"{_put_text_in_quotation_marks(':'.join(key))} is unknown in {home.folder}: see the keys in the table `lineage`"
+            )
     if keys[0] == keys[1]:
-        raise HarmoniaError(f"{_quote_text(':'.join(keys[0]))} is on both sides: name two different records")
+        raise HarmoniaError(f"{_put_text_in_quotation_marks(':'.join(keys[0]))} is on both sides: name two different records")
     possible: list[Kind] = [kind for kind, found in has_record.items() if all(found)]
     if requested_kind and requested_kind not in possible:
         raise HarmoniaError(f"the two records are not both {requested_kind} records: omit --as, or name two of one kind")
@@ -86,5 +91,5 @@ def _has_record(home: PublishedHome, kind: Kind, key: Key) -> bool:
     return bool(((table["institution"] == key[0]) & (table["record_key"] == key[1])).any())
 
 
-def _quote_text(text: str) -> str:
+def _put_text_in_quotation_marks(text: str) -> str:
     return f"“{make_visible(text)}”"

@@ -15,10 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.common_statistics import find_early_history
-from pipelines.linkage.compare import MISSING_LEVEL, compare_field, read_column_values
-from pipelines.linkage.model import Field, Model, load_model
-from pipelines.linkage.persons import are_in_one_file, compute_prior_between_cases, compute_prior_within_case, lack_identifying_values
+from pipelines.linkage.common_statistics import find_early_part_of_history
+from pipelines.linkage.compare import MISSING_LEVEL, compare_field_values, read_column_values
+from pipelines.linkage.model import ComparedField, LinkageModel, load_linkage_model
+from pipelines.linkage.persons import (
+    are_persons_in_one_case_file,
+    compute_prior_odds_between_cases,
+    compute_prior_odds_within_case,
+    lack_identifying_values,
+)
 from pipelines.linkage.score import (
     EXCHANGED_FIELDS,
     Likelihoods,
@@ -27,7 +32,7 @@ from pipelines.linkage.score import (
     compute_token_frequencies,
     encode_persons,
 )
-from pipelines.linkage.standardise import Records, build_features, read_columns
+from pipelines.linkage.standardise import LinkageRecords, build_linkage_records, read_linkage_columns
 from schemas.canonical import TABLES
 
 Key = tuple[str, str]
@@ -133,7 +138,7 @@ def _make_pair_decision(row: Mapping[Any, Any]) -> PairDecision:
 def describe_evidence_kinds() -> dict[str, str]:
     """Return kind of evidence between two case files → its description, derived from the linkage model."""
     out: dict[str, str] = {}
-    for evidence in load_model().evidence:
+    for evidence in load_linkage_model().evidence:
         first, second = (part.split(".")[1].replace("_", " ") for part in (evidence.first, evidence.second))
         comparison = f"{first} equal or not" if first == second else first
         meaning = f"days {first} → {second}" if evidence.kind == "gap" else comparison
@@ -145,20 +150,20 @@ class LinkageWeights:
     """Computes match weights of pairs of the person records of a home."""
 
     def __init__(
-        self, canonical: dict[str, pd.DataFrame], cases: pd.DataFrame, decisions: pd.DataFrame, model: Model | None = None
+        self, canonical: dict[str, pd.DataFrame], cases: pd.DataFrame, decisions: pd.DataFrame, model: LinkageModel | None = None
     ) -> None:
         """Prepare the records for comparison.
 
         canonical: the canonical tables. cases: institution, record_key, cluster. decisions: those of the last run. model: default: the one
         in use.
         """
-        self.model = model or load_model()
+        self.model = model or load_linkage_model()
         self._decisions = decisions
-        tables = read_columns(canonical)
-        self._records: Records = build_features(tables)
-        sample = find_early_history(tables)
+        tables = read_linkage_columns(canonical)
+        self._records: LinkageRecords = build_linkage_records(tables)
+        sample = find_early_part_of_history(tables)
         self._frequency_records = (
-            build_features(sample.take_early_rows(tables)).persons if sample else self._records.persons
+            build_linkage_records(sample.take_early_rows(tables)).persons if sample else self._records.persons
         )  # the records of the run's frequencies
         self._persons = self._records.persons
         index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])
@@ -194,7 +199,7 @@ class LinkageWeights:
         usable = np.flatnonzero((left >= 0) & (right >= 0))
         usable = usable[self._case[left[usable]] != self._case[right[usable]]][:CALIBRATION_PAIRS]
         if not len(usable):
-            return compute_prior_between_cases(self._records, self.model.persons, self.model.persons["again"]), True
+            return compute_prior_odds_between_cases(self._records, self.model.persons, self.model.persons["again"]), True
         likelihoods = compute_likelihoods(self._persons, left[usable], right[usable], self.model, self._token_frequencies)
         implied_prior = rows["weight"].to_numpy("float64")[usable] - likelihoods.weight
         median_prior = float(np.median(implied_prior))
@@ -222,8 +227,10 @@ class LinkageWeights:
         right = np.array([self._rows[b] for _, b in comparable])
         likelihoods = compute_likelihoods(self._persons, left, right, self.model, self._token_frequencies)
         same_case = self._case[left] == self._case[right]
-        prior = np.where(same_case, compute_prior_within_case(self._persons, left, right, self.model.persons), self._prior_between_cases[0])
-        in_one_file = are_in_one_file(self._persons, left, right)
+        prior = np.where(
+            same_case, compute_prior_odds_within_case(self._persons, left, right, self.model.persons), self._prior_between_cases[0]
+        )
+        in_one_file = are_persons_in_one_case_file(self._persons, left, right)
         fields = self._compute_field_weights(likelihoods, left, right)
         unidentified_records = lack_identifying_values(self._persons)
         unidentified_records = unidentified_records[left] | unidentified_records[right]
@@ -255,10 +262,12 @@ class LinkageWeights:
         columns = [self._compare_records_in_field(field, likelihoods, left, right) for field in self.model.fields]
         return [tuple(column[n] for column in columns) for n in range(len(left))]
 
-    def _compare_records_in_field(self, field: Field, likelihoods: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[FieldWeight]:
+    def _compare_records_in_field(
+        self, field: ComparedField, likelihoods: Likelihoods, left: np.ndarray, right: np.ndarray
+    ) -> list[FieldWeight]:
         level, bits = likelihoods.levels[field.name].to_numpy(), likelihoods.bits[field.name].to_numpy()
         a, b = read_column_values(self._persons, field.columns, left), read_column_values(self._persons, field.columns, right)
-        unexchanged = compare_field(field, a, b) if field.name in EXCHANGED_FIELDS else level
+        unexchanged = compare_field_values(field, a, b) if field.name in EXCHANGED_FIELDS else level
         names = [spec.name for spec in field.levels]
         personal = bool(_PERSONAL.intersection(field.columns))
         return [
@@ -275,10 +284,10 @@ class LinkageWeights:
         ]
 
 
-def _format_field_value(columns: tuple[str, ...], values: list[np.ndarray], n: int) -> str:
-    """Return the first known value of the columns of a field in row `n` as text, days as yyyy-mm-dd."""
+def _format_field_value(columns: tuple[str, ...], values: list[np.ndarray], row_number: int) -> str:
+    """Return the first known value of the columns of a field in row `row_number` as text, days as yyyy-mm-dd."""
     for name, column in zip(columns, values, strict=True):
-        value = column[n]
+        value = column[row_number]
         if column.dtype.kind == "b" or value == "" or (column.dtype.kind == "f" and np.isnan(value)):
             continue
         if column.dtype.kind == "f":

@@ -33,37 +33,47 @@ def select_spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple
     return out
 
 
-def describe_agreement(w: PairWeight, *, names: bool) -> dict[str, str]:
-    """Describe the agreement of a pair in each field: name of the field → text. names: include values that identify a person."""
+def describe_agreement(pair_weight: PairWeight, *, show_names: bool) -> dict[str, str]:
+    """Describe the agreement of a pair in each field: name of the field → text. show_names: include values that identify a person."""
     out = {}
-    for f in w.fields:
+    for f in pair_weight.fields:
         detail = "missing on one side" if f.level is None else find_label("levels", f.level)
         if f.exchanged:
             detail += ", given name and surname exchanged"
         if f.shared_by_family:
             detail += ", as families share it and first names differ"
-        if (names or not f.personal) and f.level is not None and any(f.values):
+        if (show_names or not f.personal) and f.level is not None and any(f.values):
             detail += f": {f.values[0]} | {f.values[1]}" if f.values[0] != f.values[1] else f": {f.values[0]}"
         out[f.name] = detail
     return out
 
 
-def make_person_waterfall(w: PairWeight, title: str, verdict: str, *, names: bool) -> Waterfall:
+def make_person_waterfall(pair_weight: PairWeight, title: str, verdict: str, *, show_names: bool) -> Waterfall:
     """Make the chart that leads from the prior odds by the weight of each field to their sum. Missing fields are left out."""
-    details = describe_agreement(w, names=names)
-    steps = [Step(find_label("fields", f.name), f.bits, details[f.name]) for f in w.fields if f.level is not None]
-    before = "files of one case" if w.same_case else "files of different cases"
+    details = describe_agreement(pair_weight, show_names=show_names)
+    steps = [Step(find_label("fields", f.name), f.bits, details[f.name]) for f in pair_weight.fields if f.level is not None]
+    before = "files of one case" if pair_weight.same_case else "files of different cases"
     return Waterfall(
-        title, Step("prior odds", w.prior, before), steps, "one person?", threshold=THRESHOLD, verdict=verdict or format_odds(w.total)
+        title,
+        Step("prior odds", pair_weight.prior, before),
+        steps,
+        "one person?",
+        threshold=THRESHOLD,
+        verdict=verdict or format_odds(pair_weight.total),
     )
 
 
 def make_weight_table(
-    caption: str, rows: Sequence[tuple[str, PairWeight, str]], *, note: str = "", highlighted: frozenset[int] = frozenset(), last: str = ""
+    caption: str,
+    rows: Sequence[tuple[str, PairWeight, str]],
+    *,
+    note: str = "",
+    highlighted: frozenset[int] = frozenset(),
+    outcome_title: str = "",
 ) -> Table:
     """Make a table with one row per pair of person records and one column per field.
 
-    rows: label, weights, outcome. last: title of the column with the outcome; empty for no such column.
+    rows: label, weights, outcome. outcome_title: title of the column with the outcome; empty for no such column.
     """
     field_names = [f.name for f in rows[0][1].fields]
     fields = [name for n, name in enumerate(field_names) if any(w.fields[n].level is not None for _, w, _ in rows)]
@@ -72,7 +82,7 @@ def make_weight_table(
         Column("prior odds", number=True),
         *(Column(find_label("fields", f).split(" (")[0], number=True) for f in fields),
     ]
-    columns += [Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
+    columns += [Column("sum", number=True), *([Column(outcome_title, wrap=True)] if outcome_title else [])]
     cells: list[list[Cell]] = []
     for label, w, outcome in rows:
         by_name = {f.name: f for f in w.fields}
@@ -81,7 +91,7 @@ def make_weight_table(
             MatchWeight(None if by_name[f].level is None else by_name[f].bits, find_label("levels", by_name[f].level or "missing"))
             for f in fields
         ]
-        cells.append([*line, MatchWeight(w.total), *([outcome] if last else [])])
+        cells.append([*line, MatchWeight(w.total), *([outcome] if outcome_title else [])])
     return Table(caption, columns, cells, note, highlighted)
 
 
@@ -91,11 +101,11 @@ def make_reasons_table(
     *,
     note: str = "",
     highlighted: frozenset[int] = frozenset(),
-    last: str = "",
+    outcome_title: str = "",
 ) -> Table:
     """Make a table with one row per pair of files and one column per kind of evidence, with weights as stored by the last run.
 
-    rows: label, kind of evidence → bits, their sum, outcome. last: title of the column with the outcome; empty for no such column.
+    rows: label, kind of evidence → bits, their sum, outcome. outcome_title: title of the column with the outcome; empty for no such column.
     """
     largest: dict[str, float] = {}
     for _, evidence, _, _ in rows:
@@ -104,7 +114,11 @@ def make_reasons_table(
     dates = {name for name in largest if find_label("evidence", name) == name.replace("_", " ")}
     kinds = sorted((name for name in largest if name not in dates), key=lambda name: (name != "prior", -largest[name]))
     columns = [Column("pair"), *(Column(find_label("evidence", name), number=True) for name in kinds)]
-    columns += [Column("days and the rest", number=True), Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
+    columns += [
+        Column("days and the rest", number=True),
+        Column("sum", number=True),
+        *([Column(outcome_title, wrap=True)] if outcome_title else []),
+    ]
     cells: list[list[Cell]] = []
     for label, evidence, total, outcome in rows:
         shown = {name: bits for name, bits in evidence.items() if name in kinds}
@@ -114,13 +128,13 @@ def make_reasons_table(
             MatchWeight(total - sum(shown.values())),
             MatchWeight(total),
         ]
-        cells.append([*line, *([outcome] if last else [])])
+        cells.append([*line, *([outcome] if outcome_title else [])])
     return Table(caption, columns, cells, note, highlighted)
 
 
-def make_judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: Mapping[Key, str]) -> list[Table | Text]:
+def make_judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], record_labels: Mapping[Key, str]) -> list[Table | Text]:
     """Make the table of all judgements of stewards on pairs with one of `keys`. The latest of each steward on a pair is highlighted."""
-    judgements = home.judgements(kind, keys)
+    judgements = home.list_judgements_on_records(kind, keys)
     if not judgements:
         return [Text("There are no judgements on these records: weights and rules decided.")]
     last = {(" ".join(j.steward.casefold().split()), *_find_judged_pair(j)): n for n, j in enumerate(judgements)}
@@ -130,7 +144,7 @@ def make_judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], na
     rows = []
     for n, j in enumerate(judgements):
         state = "superseded" if n not in last.values() else "withdrawal" if j.verdict == "withdrawn" else "current"
-        rows.append((_format_judged_pair(j, names), j.verdict, j.steward, f"{j.decided_at:%Y-%m-%d %H:%M}", j.why, state))
+        rows.append((_format_judged_pair(j, record_labels), j.verdict, j.steward, f"{j.decided_at:%Y-%m-%d %H:%M}", j.why, state))
     columns = [Column("records"), Column("judgement"), Column("steward"), Column("when"), Column("why", wrap=True), Column("state")]
     out: list[Table | Text] = [Table("Judgements by stewards", columns, rows, highlighted=frozenset(last.values()))]
     disputed = sum({"same", "different"} <= verdicts for verdicts in current.values())
@@ -139,14 +153,15 @@ def make_judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], na
     return out
 
 
-def _find_judged_pair(j: Judgement) -> tuple[Key, Key]:
-    a, b = sorted([(j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b)])
+def _find_judged_pair(judgement: Judgement) -> tuple[Key, Key]:
+    a, b = sorted([(judgement.institution_a, judgement.record_key_a), (judgement.institution_b, judgement.record_key_b)])
     return a, b
 
 
-def _format_judged_pair(j: Judgement, names: Mapping[Key, str]) -> str:
+def _format_judged_pair(judgement: Judgement, record_labels: Mapping[Key, str]) -> str:
     return " – ".join(
-        names.get(key, f"{key[0]}:{key[1]}") for key in ((j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b))
+        record_labels.get(key, f"{key[0]}:{key[1]}")
+        for key in ((judgement.institution_a, judgement.record_key_a), (judgement.institution_b, judgement.record_key_b))
     )
 
 

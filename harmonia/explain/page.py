@@ -12,7 +12,7 @@ import jinja2
 
 from harmonia.atomic_files import write_small_file
 from harmonia.errors import HarmoniaError
-from harmonia.explain.chart import draw
+from harmonia.explain.chart import lay_out_waterfall
 from harmonia.explain.document import Explanation, MatchWeight, Table, Text, Waterfall
 from harmonia.feedback.texts import make_visible
 
@@ -21,11 +21,11 @@ _FULL_TINT = 12.0  # bits of the strongest colour
 
 
 @cache
-def _load_templates() -> jinja2.Environment:
+def _make_template_environment() -> jinja2.Environment:
     loader = jinja2.PrefixLoader({name: jinja2.PackageLoader(f"harmonia.{name}") for name in ("explain", "feedback")})
     out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    out.filters.update(shown=_format_cell, tint=_choose_weight_class)
-    out.globals.update(draw=draw)
+    out.filters.update(shown=_format_cell, tint=_choose_css_class_of_weight)
+    out.globals.update(lay_out_waterfall=lay_out_waterfall)
     out.tests.update(
         lines=lambda v: isinstance(v, tuple),
         bits=lambda b: isinstance(b, MatchWeight),
@@ -40,23 +40,23 @@ def _format_cell(value: object) -> str:
     return "" if value is None else make_visible(str(value))
 
 
-def _choose_weight_class(bits: MatchWeight) -> str:
+def _choose_css_class_of_weight(bits: MatchWeight) -> str:
     """Return the CSS class of a match weight: one of five for a match, five against it, and one between."""
     if bits.value is None or abs(bits.value) < 0.5:
         return "w0"
     return f"{'up' if bits.value > 0 else 'down'}{min(5, 1 + int(abs(bits.value) / _FULL_TINT * 5))}"
 
 
-def render_page(document: Explanation) -> str:
+def render_page(explanation: Explanation) -> str:
     """Render the explanation as an HTML page."""
-    return _load_templates().get_template("explain/page.html.j2").render(d=document)
+    return _make_template_environment().get_template("explain/page.html.j2").render(d=explanation)
 
 
-def save_page(document: Explanation, path: Path) -> None:
+def save_page(explanation: Explanation, path: Path) -> None:
     """Write the page to `path` atomically; readable by the running user only (0600) where it contains names.
 
     Raises `HarmoniaError` where it cannot be written.
     """
     if path.is_dir():
         raise HarmoniaError(f"{path} is a folder: name a file with --html, e.g. {path / 'explained.html'}")
-    write_small_file(path, render_page(document).encode(), _PRIVATE if document.contains_names else 0o644)
+    write_small_file(path, render_page(explanation).encode(), _PRIVATE if explanation.contains_names else 0o644)

@@ -27,74 +27,77 @@ MIN_NEIGHBOUR_WEIGHT = -8.0
 _IDENTITY_FIELDS = (("full_name", ""), ("parent_name", "parent "), ("birth_date", "born "), ("personal_number", "no. "))
 
 
-def explain_person(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) -> Explanation:
-    """Make the explanation of a person. names: include names, birth dates and numbers, for stewards."""
-    keys = list_member_keys(home, resolved)
+def explain_person(home: PublishedHome, resolved_entity: ResolvedEntity, *, show_names: bool) -> Explanation:
+    """Make the explanation of a person. show_names: include names, birth dates and numbers, for stewards."""
+    keys = list_member_keys(home, resolved_entity)
     records = load_records(home, "person", keys)
     labels = {r.key: make_letter_label(n) for n, r in enumerate(records)}
-    weighed = _weigh_pairs_of_members(home, list(labels))
+    weighed = _weigh_pairs_of_records(home, list(labels))
     tree = links.select_spanning_links((w.a, w.b, w.total) for w in weighed if not w.one_file)
     cases = list(dict.fromkeys(r.case_id for r in records if r.case_id))
     facts = [
-        ("person", resolved.entity.id),
+        ("person", resolved_entity.entity.id),
         ("records", str(len(records))),
         ("institutions", ", ".join(dict.fromkeys(r.key[0] for r in records)) or "–"),
         ("cases", ", ".join(cases) or "–"),
-        ("linkage model", home.linkage.model.version),
+        ("linkage model", home.linkage_weights.model.version),
     ]
     sections = [
-        Section("Records side by side", [make_record_table(records, labels, names=names)], "The accepted state of each, else the latest."),
-        _make_link_section(records, labels, weighed, tree, names=names),
-        _list_near_matches(home, labels, names=names),
+        Section(
+            "Records side by side",
+            [make_person_record_table(records, labels, show_names=show_names)],
+            "The accepted state of each, else the latest.",
+        ),
+        _make_link_section(records, labels, weighed, tree, show_names=show_names),
+        _make_near_match_section(home, labels, show_names=show_names),
         Section("Judgements", links.make_judgement_table(home, "person", list(labels), labels)),
-        Section("Where the person counts", [make_indicator_table(home, "person_id", resolved.entity.id)]),
-        Section("The id and its history", [links.make_id_history(home, resolved.entity)]),
+        Section("Where the person counts", [make_indicator_table(home, "person_id", resolved_entity.entity.id)]),
+        Section("The id and its history", [links.make_id_history(home, resolved_entity.entity)]),
     ]
     return Explanation(
-        f"Person {resolved.entity.id}",
+        f"Person {resolved_entity.entity.id}",
         facts,
-        _summarise_person(home, resolved, records, tree),
+        _summarise_person(home, resolved_entity, records, tree),
         sections,
-        names,
-        write_source_note(home, names=names),
-        resolved.entity.id,
+        show_names,
+        write_source_note(home, show_names=show_names),
+        resolved_entity.entity.id,
     )
 
 
-def write_source_note(home: PublishedHome, *, names: bool) -> str:
+def write_source_note(home: PublishedHome, *, show_names: bool) -> str:
     """Return the footer of an explanation: where it comes from and who may see it."""
-    audience = "for stewards only: contains names" if names else "no names, no birth dates, no personal numbers"
+    audience = "for stewards only: contains names" if show_names else "no names, no birth dates, no personal numbers"
     return f"Made from {home.folder} by harmonia explain; {audience}. Confidential: contains record keys."
 
 
-def list_member_keys(home: PublishedHome, resolved: ResolvedEntity) -> list[Key]:
+def list_member_keys(home: PublishedHome, resolved_entity: ResolvedEntity) -> list[Key]:
     """Return the records that have the id now, in the order in which they joined it."""
-    ids = [resolved.entity.id, *(e.id for e in home.list_redirected_to(resolved.entity.id))]
+    ids = [resolved_entity.entity.id, *(e.id for e in home.list_redirected_to(resolved_entity.entity.id))]
     return home.list_members(ids)
 
 
-def make_redirect_notice(resolved: ResolvedEntity) -> list[Text]:
+def make_redirect_notice(resolved_entity: ResolvedEntity) -> list[Text]:
     """Return a notice if the id that was typed redirects to another; empty if not."""
-    if resolved.redirected_from is None:
+    if resolved_entity.redirected_from is None:
         return []
-    return [Text(f"{resolved.redirected_from} was merged into {resolved.entity.id}; ids are never reused.", "notice")]
+    return [Text(f"{resolved_entity.redirected_from} was merged into {resolved_entity.entity.id}; ids are never reused.", "notice")]
 
 
 def _summarise_person(
-    home: PublishedHome, resolved: ResolvedEntity, records: Sequence[Record], tree: Sequence[tuple[Key, Key, float]]
+    home: PublishedHome, resolved_entity: ResolvedEntity, records: Sequence[Record], spanning_links: Sequence[tuple[Key, Key, float]]
 ) -> list[Text]:
-    summary = make_redirect_notice(resolved)
+    summary = make_redirect_notice(resolved_entity)
     if not records:
         return [*summary, Text("This id has no records now: they moved to another id or are no longer delivered.", "notice")]
     if len(records) == 1:
         return [*summary, Text("One record only; no other record was linked to it.")]
-    weakest = min((w for _, _, w in tree), default=0.0)
-    sentence = (
-        f"{format_count(len(records), 'record')} connected by {format_count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits"
-    )
+    weakest = min((w for _, _, w in spanning_links), default=0.0)
+    sentence = f"{format_count(len(records), 'record')} connected by {format_count(len(spanning_links), 'link')}"
+    sentence += f"; the weakest weighs {weakest:+.1f} bits"
     sentence += f" ({format_odds(weakest)})."
     summary.append(Text(sentence, "good" if weakest > THRESHOLD else "notice"))
-    if weakest <= THRESHOLD or len(tree) < len(records) - 1:
+    if weakest <= THRESHOLD or len(spanning_links) < len(records) - 1:
         summary.append(
             Text("A link below zero comes from a judgement or from the group as a whole, or its weight changed since the run.", "notice")
         )
@@ -103,19 +106,19 @@ def _summarise_person(
 
 def make_model_notice(home: PublishedHome) -> list[Text]:
     """Return a notice if the last run used another model, and so other weights than those shown; empty if not."""
-    last_run, now = home.last_run_model, home.linkage.model.version
-    if last_run == now and home.linkage.matches_last_run:
+    last_run, now = home.model_of_last_run, home.linkage_weights.model.version
+    if last_run == now and home.linkage_weights.matches_last_run:
         return []
     how = f"with model {last_run}" if last_run != now else "before linkage was changed"
     return [Text(f"The last run decided {how}; the weights shown are those of {now} now. Run again to apply them.", "notice")]
 
 
-def make_record_table(records: Sequence[Record], labels: Mapping[Key, str], *, names: bool) -> Table:
+def make_person_record_table(records: Sequence[Record], labels: Mapping[Key, str], *, show_names: bool) -> Table:
     """Make a table with one row per person record."""
     columns = [
         Column(""),
         Column("record"),
-        *([Column("name, parent, birth, number")] if names else []),
+        *([Column("name, parent, birth, number")] if show_names else []),
         Column("role"),
         Column("case"),
         Column("offence", wrap=True),
@@ -123,80 +126,86 @@ def make_record_table(records: Sequence[Record], labels: Mapping[Key, str], *, n
         Column("numbers cited"),
         Column("delivered in"),
     ]
-    rows = [_make_record_row(r, labels[r.key], names=names) for r in records]
+    rows = [_make_person_record_row(r, labels[r.key], show_names=show_names) for r in records]
     return Table("The records", columns, rows)
 
 
-def list_identity_lines(r: Record) -> tuple[str, ...]:
+def list_lines_on_identity(record: Record) -> tuple[str, ...]:
     """Return name, parent, birth and personal number of a record as delivered, one line each; missing ones are left out."""
-    values = [(label, r.value(c) or (r.value("birth_year") if c == "birth_date" else "")) for c, label in _IDENTITY_FIELDS]
+    values = [(label, record.get_text(c) or (record.get_text("birth_year") if c == "birth_date" else "")) for c, label in _IDENTITY_FIELDS]
     return tuple(label + value for label, value in values if value)
 
 
-def _make_record_row(r: Record, label: str, *, names: bool) -> list[Cell]:
-    role = tuple(filter(None, (r.value("role"), r.value("sex"))))
+def _make_person_record_row(record: Record, label: str, *, show_names: bool) -> list[Cell]:
+    role = tuple(filter(None, (record.get_text("role"), record.get_text("sex"))))
     return [
         label,
-        r.key,
-        *([list_identity_lines(r)] if names else []),
+        record.key,
+        *([list_lines_on_identity(record)] if show_names else []),
         role,
-        r.case_id,
-        r.offence,
-        r.dates,
-        r.references,
-        list_delivery_lines(r),
+        record.case_id,
+        record.offence,
+        record.dates,
+        record.references,
+        list_lines_on_delivery(record),
     ]
 
 
-def list_delivery_lines(r: Record) -> tuple[str, ...]:
+def list_lines_on_delivery(record: Record) -> tuple[str, ...]:
     """Return lines with the delivery, file and line of the state of a record that is shown, its status, and the number of its states."""
-    where = r.file + (f", line {r.line}" if r.line else "")
-    return r.delivery, where, r.status + (f", {r.states} states" if r.states > 1 else "")
+    where = record.file + (f", line {record.line}" if record.line else "")
+    return record.delivery, where, record.status + (f", {record.states} states" if record.states > 1 else "")
 
 
-def _weigh_pairs_of_members(home: PublishedHome, keys: Sequence[Key]) -> list[PairWeight]:
+def _weigh_pairs_of_records(home: PublishedHome, keys: Sequence[Key]) -> list[PairWeight]:
     if len(keys) < 2:
         return []
     if len(keys) <= MAX_WEIGHED_RECORDS:
-        return home.linkage.weigh_pairs(list(combinations(keys, 2)))
-    return home.linkage.weigh_pairs([(d.a, d.b) for d in select_pair_decisions(home.decisions, "person", keys, inside=True)])
+        return home.linkage_weights.weigh_pairs(list(combinations(keys, 2)))
+    return home.linkage_weights.weigh_pairs([(d.a, d.b) for d in select_pair_decisions(home.decisions, "person", keys, inside=True)])
 
 
 def _make_link_section(
     records: Sequence[Record],
     labels: Mapping[Key, str],
-    weighed: Sequence[PairWeight],
-    tree: Sequence[tuple[Key, Key, float]],
+    pair_weights: Sequence[PairWeight],
+    spanning_links: Sequence[tuple[Key, Key, float]],
     *,
-    names: bool,
+    show_names: bool,
 ) -> Section:
-    if len(records) < 2 or not weighed:
+    if len(records) < 2 or not pair_weights:
         return Section("Links between the records", [Text("There are no links.")])
-    spanning = {(a, b) for a, b, _ in tree}
-    ordered = sorted(weighed, key=lambda w: ((w.a, w.b) not in spanning, -w.total))
+    spanning = {(a, b) for a, b, _ in spanning_links}
+    ordered = sorted(pair_weights, key=lambda w: ((w.a, w.b) not in spanning, -w.total))
     shown = ordered[:MAX_PAIRS]
-    rows = [(f"{labels[w.a]} – {labels[w.b]}", w, "connects the group" if (w.a, w.b) in spanning else _write_pair_note(w)) for w in shown]
+    rows = [
+        (f"{labels[w.a]} – {labels[w.b]}", w, "connects the group" if (w.a, w.b) in spanning else _write_note_on_pair_in_one_case_file(w))
+        for w in shown
+    ]
     left = len(ordered) - len(shown)
     note = (
         "Bits: +1 doubles the odds that both are one person, −1 halves them; – means missing on one side. Zero is even odds. "
         "Where first names differ, what families share (surname, parent, home) has no weight: they could be siblings."
     )
     note += f" {format_count(left, 'weaker pair')} left out." if left else ""
-    table = links.make_weight_table("Pairs of records", rows, note=note, highlighted=frozenset(range(len(tree))), last="")
+    table = links.make_weight_table(
+        "Pairs of records", rows, note=note, highlighted=frozenset(range(len(spanning_links))), outcome_title=""
+    )
     charts = [
-        links.make_person_waterfall(w, f"{labels[w.a]} – {labels[w.b]}", "", names=names) for w in shown[: min(len(tree), MAX_CHARTS)]
+        links.make_person_waterfall(w, f"{labels[w.a]} – {labels[w.b]}", "", show_names=show_names)
+        for w in shown[: min(len(spanning_links), MAX_CHARTS)]
     ]
     return Section("Links between the records", [table], "Coloured rows connect the group; the others are further evidence.", charts)
 
 
-def _write_pair_note(w: PairWeight) -> str:
-    return "one file" if w.one_file else ""
+def _write_note_on_pair_in_one_case_file(pair_weight: PairWeight) -> str:
+    return "one file" if pair_weight.one_file else ""
 
 
-def _list_near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names: bool) -> Section:
+def _make_near_match_section(home: PublishedHome, labels: Mapping[Key, str], *, show_names: bool) -> Section:
     """List the records of other persons that are most similar to those of the person, and why they were not joined."""
     title = "Near matches, not joined"
-    nearest = find_nearest_records(home, list(labels))
+    nearest = find_most_similar_records_of_other_persons(home, list(labels))
     if not nearest:
         return Section(title, [Text("There are no near matches.")])
     blocks: list[Block] = []
@@ -209,27 +218,27 @@ def _list_near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names:
     ]
     if not rows:
         return Section(title, [Text("There are no near matches.")])
-    blocks.append(make_record_table(others, neighbour_labels, names=names))
-    blocks.append(links.make_weight_table("Weights", rows, last="why not"))
+    blocks.append(make_person_record_table(others, neighbour_labels, show_names=show_names))
+    blocks.append(links.make_weight_table("Weights", rows, outcome_title="why not"))
     return Section(title, blocks, "The nearest records of other persons, each compared with the most similar record of this person.")
 
 
-def find_nearest_records(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[PairWeight, str, str]]:
+def find_most_similar_records_of_other_persons(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[PairWeight, str, str]]:
     """Find the most similar records of other persons, one for each person.
 
     keys: the records of the person. Returns the weight of the pair of one of these and the other record, why the two were not joined, and
     the id of the other person.
     """
-    comparable = [k for k in keys if k in home.linkage]
+    comparable = [k for k in keys if k in home.linkage_weights]
     if not comparable:
         return []
     not_joined = select_pair_decisions(home.decisions, "person", comparable, inside=False)
     members = set(comparable)
     pairs = [(d.a, d.b) if d.a in members else (d.b, d.a) for d in not_joined]
-    pairs += [(a, b) for b in home.linkage.list_other_records_in_cases(comparable) for a in comparable]
+    pairs += [(a, b) for b in home.linkage_weights.list_other_records_in_cases(comparable) for a in comparable]
     best: dict[str, PairWeight] = {}
     person_by_record = _map_records_to_persons(home)
-    for w in home.linkage.weigh_pairs(list(dict.fromkeys(pairs))):
+    for w in home.linkage_weights.weigh_pairs(list(dict.fromkeys(pairs))):
         person = person_by_record.get(w.b, "")
         if w.total >= MIN_NEIGHBOUR_WEIGHT and (person not in best or w.total > best[person].total):
             best[person] = w
@@ -244,18 +253,18 @@ def _map_records_to_persons(home: PublishedHome) -> dict[Key, str]:
     return dict(zip(keys, persons["person_id"].astype(str), strict=True))
 
 
-def explain_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
-    """Say why two persons were not joined. w: weight of their most similar records. group_a, group_b: all records of the two."""
+def explain_persons_not_joined(home: PublishedHome, pair_weight: PairWeight, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
+    """Say why two persons were not joined. pair_weight: weight of their most similar records. group_a, group_b: all records of the two."""
     judged_pair = home.find_pair_judged_different("person", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two persons"
-    if w.one_file:
+    if pair_weight.one_file:
         return "rule: one file names them as two persons"
-    if w.unidentifiable:
+    if pair_weight.unidentifiable:
         return "rule: one of them has no identifying data and is never linked"
-    if w.total <= THRESHOLD:
-        return f"the odds are against it, {format_odds(w.total)}"
-    similarity = home.linkage.compute_group_similarity(group_a, group_b)
+    if pair_weight.total <= THRESHOLD:
+        return f"the odds are against it, {format_odds(pair_weight.total)}"
+    similarity = home.linkage_weights.compute_group_similarity(group_a, group_b)
     if similarity.rule:
         return f"rule: one file names {similarity.rule[0][1]} and {similarity.rule[1][1]} as two persons"
     if similarity.combined <= THRESHOLD:
@@ -263,14 +272,14 @@ def explain_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Sequ
     return "its weight is above zero now: its weight in the run differed, or another record prevented the link"
 
 
-def make_indicator_table(home: PublishedHome, column: str, entity_id: str) -> Table:
-    """Make the table of the indicators in which a case or person counts. column: `case_id` or `person_id`."""
+def make_indicator_table(home: PublishedHome, id_column: str, entity_id: str) -> Table:
+    """Make the table of the indicators in which a case or person counts. id_column: `case_id` or `person_id`."""
     rows = home.query(
         f"SELECT indicator, day, estimated, case_id, person_id, offence_group, counts_in_quarter, counts_in_year FROM counted "
-        f"WHERE {column} = ? ORDER BY day, indicator",
+        f"WHERE {id_column} = ? ORDER BY day, indicator",
         [entity_id],
     )
-    other_column = "case_id" if column == "person_id" else "person_id"
+    other_column = "case_id" if id_column == "person_id" else "person_id"
     columns = [
         Column("indicator"),
         Column("day"),

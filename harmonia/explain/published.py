@@ -22,8 +22,8 @@ from harmonia.explain.linkage import LinkageWeights
 from harmonia.registry import open_registry
 from harmonia.registry.connection import Registry
 from harmonia.registry.tables import Entity, Judgement, Membership
-from harmonia.review.following import current_verdicts
-from pipelines.linkage.list_positions import apply_person_keys
+from harmonia.review.following import read_current_verdicts
+from pipelines.linkage.list_positions import replace_record_keys_by_person_keys
 from pipelines.resources.workplace import Workplace
 from schemas import canonical
 
@@ -52,7 +52,7 @@ class PublishedHome:
         If the record key of a person is only a position in a list, the person has a permanent key instead.
         """
         tables = {name: canonical.conform(name, self._read_lake_table("canonical", name)) for name in canonical.TABLES}
-        return apply_person_keys(tables, self._read_lake_table("identities", "listed"))
+        return replace_record_keys_by_person_keys(tables, self._read_lake_table("identities", "listed"))
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
@@ -60,12 +60,12 @@ class PublishedHome:
         return self._read_lake_table("links", "decisions")
 
     @cached_property
-    def linkage(self) -> LinkageWeights:
+    def linkage_weights(self) -> LinkageWeights:
         """Computes match weights of pairs of the person records."""
         return LinkageWeights(self.canonical, self._read_lake_table("links", "cases"), self.decisions)
 
     @cached_property
-    def last_run_model(self) -> str:
+    def model_of_last_run(self) -> str:
         """Version of the linkage model of the last run."""
         items = self._read_lake_table("links", "_items")
         return str(json.loads(str(items["plain"].iloc[0]))["statistics"].get("model", "")) if len(items) else ""
@@ -85,7 +85,7 @@ class PublishedHome:
         rows = self._read_lake_table("statistics", "indicator_row", [("indicator", "=", indicator)])
         return rows.astype(dict.fromkeys(("own_date", "own_day", "day", "order_day"), "datetime64[s]"))
 
-    def entity(self, entity_id: str) -> Entity | None:
+    def read_entity(self, entity_id: str) -> Entity | None:
         """Return the case or person with the id `entity_id`; None if the register does not have it."""
         with self.registry.read() as session:
             return session.get(Entity, entity_id)
@@ -116,12 +116,12 @@ class PublishedHome:
 
     def list_members(self, ids: Sequence[str]) -> list[Key]:
         """Return the records that have one of these ids now, by their current keys."""
-        current_keys = {(i, first): key for i, key, first in self._list_positions.itertuples(index=False, name=None)}
+        current_keys = {(i, first): key for i, key, first in self._keys_at_list_positions.itertuples(index=False, name=None)}
         current_members = [(m.institution, m.record_key) for m in self.list_memberships(ids) if m.until is None]
         return [(i, current_keys.get((i, key), key)) for i, key in current_members]
 
     @cached_property
-    def _list_positions(self) -> pd.DataFrame:
+    def _keys_at_list_positions(self) -> pd.DataFrame:
         """The keys of persons in lists whose positions were reassigned: institution, person_key, first_key
         (`pipelines.linkage.list_positions`).
         """
@@ -132,14 +132,17 @@ class PublishedHome:
         position_key = key[1].partition("@")[0]
         return (
             (key[0], position_key)
-            if ((self._list_positions["institution"] == key[0]) & (self._list_positions["person_key"] == key[1])).any()
+            if ((self._keys_at_list_positions["institution"] == key[0]) & (self._keys_at_list_positions["person_key"] == key[1])).any()
             else key
         )
 
     def find_current_id(self, kind: str, key: Key) -> str | None:
         """Return the current id of a record; None if it has none."""
         permanent_keys = (
-            {(institution, current): first for institution, current, first in self._list_positions.itertuples(index=False, name=None)}
+            {
+                (institution, current): first
+                for institution, current, first in self._keys_at_list_positions.itertuples(index=False, name=None)
+            }
             if kind == "person"
             else {}
         )
@@ -151,11 +154,11 @@ class PublishedHome:
         )
         with self.registry.read() as session:
             entity_id = session.scalar(query)
-        while entity_id is not None and (entity := self.entity(entity_id)) is not None and entity.redirect_to:
+        while entity_id is not None and (entity := self.read_entity(entity_id)) is not None and entity.redirect_to:
             entity_id = entity.redirect_to
         return entity_id
 
-    def judgements(self, kind: str, keys: Sequence[Key]) -> list[Judgement]:
+    def list_judgements_on_records(self, kind: str, keys: Sequence[Key]) -> list[Judgement]:
         """Return the judgements of stewards on pairs with one of the records `keys`, in the order of entry."""
         requested = set(keys)
         names = [key for _, key in requested]
@@ -165,17 +168,17 @@ class PublishedHome:
         return [j for j in rows if {(j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b)} & requested]
 
     @cached_property
-    def verdicts(self) -> dict[tuple[str, frozenset[Key]], str]:
+    def verdicts_by_pair(self) -> dict[tuple[str, frozenset[Key]], str]:
         """The current verdict of stewards on each pair: same, different, unsure or disputed (`harmonia.review`)."""
         out = {}
-        for row in current_verdicts(self.registry, self._read_lake_table("identities", "listed")).to_dict("records"):
+        for row in read_current_verdicts(self.registry, self._read_lake_table("identities", "listed")).to_dict("records"):
             sides = frozenset((str(row[f"institution_{side}"]), str(row[f"key_{side}"])) for side in "ab")
             out[str(row["entity"]), sides] = str(row["verdict"])
         return out
 
     def find_pair_judged_different(self, kind: str, group_a: Sequence[Key], group_b: Sequence[Key]) -> tuple[Key, Key] | None:
         """Return a pair of a record of each group that stewards judged to be different; None if there is none."""
-        return next(((a, b) for a in group_a for b in group_b if self.verdicts.get((kind, frozenset([a, b]))) == "different"), None)
+        return next(((a, b) for a in group_a for b in group_b if self.verdicts_by_pair.get((kind, frozenset([a, b]))) == "different"), None)
 
     def _read_lake_table(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
         path = self._workplace.home.lake / stage / f"{table}.parquet"

@@ -44,7 +44,7 @@ class Record:
         """The name of the record, `institution:key`."""
         return f"{self.key[0]}:{self.key[1]}"
 
-    def value(self, column: str) -> str:
+    def get_text(self, column: str) -> str:
         """Return the value of a canonical column as text; empty if it is missing."""
         value = self.values.get(column)
         return format_day(value) if column.endswith("_date") else format_value(value)
@@ -53,16 +53,16 @@ class Record:
 def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[Record]:
     """Load the records `keys` of `entity` (`case`, `person`), in this order. A record that is not in the lake is left out."""
     table = home.canonical["person_records" if entity == "person" else "case_records"]
-    states = _select_rows(table, keys, "record_key")
-    locations = _find_state_locations(home, entity, keys)
+    states = _select_rows_with_keys(table, keys, "record_key")
+    locations = _find_locations_of_record_states(home, entity, keys)
     case_keys = [(str(i), str(k)) for i, k in states[["institution", "case_key"]].drop_duplicates().itertuples(index=False)]
     files, charges = (
-        _select_rows(home.canonical["case_records"], case_keys, "record_key"),
-        _select_rows(home.canonical["charges"], case_keys, "case_key"),
+        _select_rows_with_keys(home.canonical["case_records"], case_keys, "record_key"),
+        _select_rows_with_keys(home.canonical["charges"], case_keys, "case_key"),
     )
     events, references = (
-        remove_confidential_events(_select_rows(home.canonical["events"], case_keys, "case_key")),
-        _select_rows(home.canonical["references"], case_keys, "case_key"),
+        remove_confidential_events(_select_rows_with_keys(home.canonical["events"], case_keys, "case_key")),
+        _select_rows_with_keys(home.canonical["references"], case_keys, "case_key"),
     )
     out = []
     for key in keys:
@@ -92,7 +92,7 @@ def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[
     return out
 
 
-def _select_rows(table: pd.DataFrame, keys: Sequence[Key], column: str) -> pd.DataFrame:
+def _select_rows_with_keys(table: pd.DataFrame, keys: Sequence[Key], column: str) -> pd.DataFrame:
     if not keys:
         return table.iloc[:0]
     requested = pd.MultiIndex.from_tuples(list(keys))
@@ -105,7 +105,9 @@ def _sort_best_state_first(states: pd.DataFrame) -> pd.DataFrame:
     return states.assign(rank=rank).sort_values(["rank", "delivery"], ascending=[True, False], kind="stable").drop(columns="rank")
 
 
-def _find_state_locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+def _find_locations_of_record_states(
+    home: PublishedHome, entity: str, keys: Sequence[Key]
+) -> dict[tuple[str, str, str], tuple[str, str, str]]:
     """Return where each state of the records is: institution, record key and delivery → file (with sheet or table), line, case_id."""
     names = [home.restore_delivered_key(key)[1] for key in keys]
     rows = home.query(

@@ -19,8 +19,8 @@ def _explorer() -> None:
     """Keep `build` a subcommand: typer would otherwise run the only command without its name."""
 
 
-@app.command()
-def build(
+@app.command("build")
+def build_explorer(
     home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home folder. Default: data/home")] = None,
     release: Annotated[str | None, typer.Option("--release", help="Day of the release. Default: the latest.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write to. Default: explorer/<release> in the home.")] = None,

@@ -71,22 +71,22 @@ def select_latest_answers(answers: pd.DataFrame) -> pd.DataFrame:
     return answers.drop_duplicates(["institution", "finding"], keep="last", ignore_index=True)
 
 
-def enter_answers(registry: Registry, rows: pd.DataFrame, seen: Mapping[str, int] | None = None) -> pd.Series:
+def enter_answers(registry: Registry, rows: pd.DataFrame, seen_answer_numbers: Mapping[str, int] | None = None) -> pd.Series:
     """Enter answers in one transaction; return which of them were entered, indexed as `rows`.
 
-    rows: columns `GIVEN`. An answer that equals the current answer to its finding is not entered. seen: finding → number of the answer
-    that was current when the institution answered, 0 for none; if another is current by now, nothing is entered for that finding. None: do
-    not check this.
+    rows: columns `GIVEN`. An answer that equals the current answer to its finding is not entered. seen_answer_numbers: finding → number of
+    the answer that was current when the institution answered, 0 for none; if another is current by now, nothing is entered for that
+    finding. None: do not check this.
     """
     moment = now()
     with registry.write() as session:
         current = select_latest_answers(_read_answer_rows(session))
         stored = pd.MultiIndex.from_frame(current[list(_SAME)])
         is_new = pd.Series(~pd.MultiIndex.from_frame(rows[list(_SAME)]).isin(stored), index=rows.index)
-        if seen is not None:
+        if seen_answer_numbers is not None:
             numbers = current.set_index(["institution", "finding"])["id"]
             now_there = numbers.reindex(pd.MultiIndex.from_frame(rows[["institution", "finding"]])).fillna(0).astype("int64")
-            is_new &= now_there.to_numpy() == rows["finding"].map(dict(seen)).fillna(0).astype("int64").to_numpy()
+            is_new &= now_there.to_numpy() == rows["finding"].map(dict(seen_answer_numbers)).fillna(0).astype("int64").to_numpy()
         new = rows.loc[is_new, list(GIVEN)].astype(object)
         entered = new.where(new.notna(), None).to_dict("records")
         if entered:
@@ -95,18 +95,24 @@ def enter_answers(registry: Registry, rows: pd.DataFrame, seen: Mapping[str, int
 
 
 def decide_on_answers(
-    registry: Registry, numbers: Sequence[int], decision: str, by: str, until: date | None = None, reason: str | None = None
+    registry: Registry,
+    answer_numbers: Sequence[int],
+    decision: str,
+    deciding_user: str,
+    expiry_day: date | None = None,
+    reason: str | None = None,
 ) -> int:
     """Record the owner's `decision` (`countersigned`, `refused`) on the answers with these numbers; return how many there are.
 
-    until: expiry date of a countersigned answer. reason: why answers are refused, for the institution. Raises `HarmoniaError` if a refusal
-    has no reason, or if an answer does not exist, is decided or superseded, needs no countersignature, or was given by the person `by`.
+    expiry_day: expiry date of a countersigned answer. reason: why answers are refused, for the institution. Raises `HarmoniaError` if a
+    refusal has no reason, or if an answer does not exist, is decided or superseded, needs no countersignature, or was given by the person
+    `deciding_user`.
     """
     if decision == "refused" and not (reason or "").strip():
         raise HarmoniaError("a refusal needs a reason, which the institution reads: write it in one sentence")
     with registry.write() as session:
         counts = select_latest_answers(_read_answer_rows(session)).set_index("id")
-        for number in numbers:
+        for number in answer_numbers:
             if number not in counts.index:
                 raise HarmoniaError(f"answer {number} does not exist or was superseded: see `harmonia feedback list`")
             row = counts.loc[number]
@@ -114,28 +120,33 @@ def decide_on_answers(
                 raise HarmoniaError(f"answer {number} was already {row['decision']} by {row['decided_by']}")
             if decision == "countersigned" and row["verdict"] != "accepted":
                 raise HarmoniaError(f"answer {number} is {row['verdict']}: only `accepted` needs a countersignature")
-            if str(row["person"]).casefold() == by.casefold():
-                raise HarmoniaError(f"answer {number} was given by {by}: somebody else must decide on it")
-        statement = update(Answer).where(Answer.id.in_(list(numbers)))
-        session.execute(statement.values(decision=decision, decided_by=by, decided_at=now(), until=until, decision_reason=reason))
-    return len(numbers)
+            if str(row["person"]).casefold() == deciding_user.casefold():
+                raise HarmoniaError(f"answer {number} was given by {deciding_user}: somebody else must decide on it")
+        statement = update(Answer).where(Answer.id.in_(list(answer_numbers)))
+        session.execute(
+            statement.values(decision=decision, decided_by=deciding_user, decided_at=now(), until=expiry_day, decision_reason=reason)
+        )
+    return len(answer_numbers)
 
 
-def apply_answers(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFrame:
+def apply_answers(findings_with_state: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFrame:
     """Apply answers to findings.
 
-    lived: findings (columns `harmonia.feedback.finding_states.LIVED`). answers: from `select_latest_answers`. key: as for
+    findings_with_state: findings (columns `harmonia.feedback.finding_states.LIVED`). answers: from `select_latest_answers`. key: as for
     `hash_finding_values`. Columns added: answer (verdict, or `refused`; null if unanswered), answer_id. The state of a finding that its
     answer closes becomes `accepted_as_is`.
     """
-    out = lived.reset_index(drop=True)
+    out = findings_with_state.reset_index(drop=True)
     answered = out.loc[out["finding"].isin(answers["finding"]) & (out["state"] != "fixed"), ["institution", "finding", "delivery", "value"]]
     answered = answered.assign(row=answered.index, mark=hash_finding_values(answered["finding"], answered["value"], key))
     both = answered.merge(answers.rename(columns={"delivery": "answered"}), on=["institution", "finding"])
-    both = both[(both["mark"] == both["value_mark"]) & (_make_sortable_names(both["answered"]) <= _make_sortable_names(both["delivery"]))]
+    both = both[
+        (both["mark"] == both["value_mark"])
+        & (_make_sortable_delivery_names(both["answered"]) <= _make_sortable_delivery_names(both["delivery"]))
+    ]
     both = both.sort_values("id").drop_duplicates("row", keep="last").set_index("row")
     both = both.assign(verdict=both["verdict"].mask(both["decision"] == "refused", "refused"))
-    ends = both["delivery"].map(_find_last_day)
+    ends = both["delivery"].map(_find_last_day_of_delivery_period)
     holds = (both["decision"] == "countersigned") & (ends <= both["until"].where(both["until"].notna(), date.min))
     closed = (both["verdict"] == "no_error") | ((both["verdict"] == "accepted") & holds)
     out["answer"] = both["verdict"].reindex(out.index).astype("str")
@@ -144,13 +155,13 @@ def apply_answers(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.
     return out
 
 
-def _find_last_day(delivery: str) -> date:
+def _find_last_day_of_delivery_period(delivery: str) -> date:
     """Return the last day of the period of a delivery; the first possible day if the name is not a delivery name."""
     name = DeliveryName.parse(delivery)
     return last_day(name.period) if name else date.min
 
 
-def _make_sortable_names(names: pd.Series) -> pd.Series:
+def _make_sortable_delivery_names(names: pd.Series) -> pd.Series:
     """Convert the names of deliveries to texts that sort by period, then version; empty for an unreadable name."""
     parsed = {name: DeliveryName.parse(name) for name in names.unique()}
     return names.map({name: f"{one.period}_{one.version:04}" if one else "" for name, one in parsed.items()}).astype("str")

@@ -99,8 +99,8 @@ def list_answers(
     )
 
 
-@app.command()
-def countersign(
+@app.command("countersign")
+def countersign_answers(
     numbers: Numbers,
     until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="Last day of validity.")],
     home: HomeFolder = None,
@@ -110,8 +110,8 @@ def countersign(
     _decide_answers(numbers, "countersigned", until.date(), None, home, registry_url)
 
 
-@app.command()
-def refuse(
+@app.command("refuse")
+def refuse_answers(
     numbers: Numbers,
     why: Annotated[str, typer.Option("--why", help="Reason, which the institution reads.")],
     home: HomeFolder = None,

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harmonia.feedback.report import COUNTS
-from harmonia.feedback.texts import make_visible, texts
+from harmonia.feedback.texts import load_feedback_texts, make_visible
 from schemas.findings import SEVERITIES, list_cells_and_rows, rules
 
 _PLACE = {"file": "file", "part": "part", "line": "line", "record_key": "record", "field": "field"}
@@ -32,7 +32,7 @@ def render_check_result(findings: pd.DataFrame, files: pd.DataFrame, language: s
     Each rule is shown with what is wrong and what to do, and one row per finding (file, part, line, record, field; detail for whole files).
     Findings of severity `info` get one row per rule and column. Raises `ValueError` for an unknown language.
     """
-    words = texts(language)
+    words = load_feedback_texts(language)
     open_ = findings[findings["state"] != "fixed"] if "state" in findings else findings
     parts: list[RenderableType] = [_make_file_table(files, words)]
     for severity in SEVERITIES:

@@ -18,7 +18,14 @@ import pandas as pd
 from harmonia.feedback import report, up_to_date
 from harmonia.feedback.figures import FIGURES, find_affected_figures, find_most_affected_figures
 from harmonia.feedback.trend import SHOWN_AS, list_delivery_trends
-from harmonia.feedback.write import NOT_LANDED, compute_report_key, discard_report, find_current_files, rewrite_feedback, write_feedback
+from harmonia.feedback.write import (
+    NOT_LANDED,
+    compute_report_key,
+    discard_report,
+    find_up_to_date_report_files,
+    rewrite_feedback,
+    write_feedback,
+)
 from pipelines.landing import LandedDelivery
 from pipelines.resources import encoded_texts
 from schemas.findings import rules
@@ -29,12 +36,12 @@ _STATES = ["new", "remains", "fixed"]
 PARTS = ("files", "findings", "figures", "trend")
 DeliveryId = tuple[str, str]
 """Institution and name of a delivery."""
-Parts = Mapping[str, pd.DataFrame]
+ReportInputs = Mapping[str, pd.DataFrame]
 """The inputs of reports: name (one of `PARTS`) → frame with the columns institution, delivery, and others."""
 
 
 @dataclass(frozen=True)
-class DueReport:
+class ReportToWrite:
     """A report on a delivery that a run must write unless it is up to date.
 
     received: day of receipt. key: a hash that changes whenever the report would change.
@@ -52,54 +59,61 @@ class DueReport:
 
 
 def gather_report_inputs(
-    landed: Sequence[LandedDelivery],
+    landed_deliveries: Sequence[LandedDelivery],
     record_status: Mapping[str, pd.DataFrame],
     findings: pd.DataFrame,
     canonical: Mapping[str, pd.DataFrame],
-) -> Parts:
+) -> ReportInputs:
     """Gather the inputs of the reports on all deliveries.
 
-    landed         the deliveries in the landing store
-    record_status  `deliveries`, `files`, `accounting` of `pipelines.record_status`
-    findings       `harmonia.feedback.finding_states.LIVED` and `answer`, with coded texts (`pipelines.resources.encoded_texts`)
-    canonical      canonical tables, as in `harmonia.feedback.figures.find_affected_figures`
+    landed_deliveries  the deliveries in the landing store
+    record_status      `deliveries`, `files`, `accounting` of `pipelines.record_status`
+    findings           `harmonia.feedback.finding_states.LIVED` and `answer`, with coded texts (`pipelines.resources.encoded_texts`)
+    canonical          canonical tables, as in `harmonia.feedback.figures.find_affected_figures`
     """
-    files, asks = _list_read_files(landed, record_status), select_findings_to_report(findings)
+    files, asks = _list_read_files(landed_deliveries, record_status), select_findings_to_report(findings)
     inputs = (files, findings, find_affected_figures(asks, canonical), list_delivery_trends(asks, record_status["accounting"]))
     return dict(zip(PARTS, inputs, strict=True))
 
 
 def select_findings_to_report(findings: pd.DataFrame) -> pd.DataFrame:
     """Select the findings that are listed one by one in reports: those that are a warning or worse, or fixed. Decode their texts."""
-    return encoded_texts.decode_frame(findings[(findings["severity"] != "info") | (findings["state"] == "fixed")])
+    return encoded_texts.decode_texts_of_frame(findings[(findings["severity"] != "info") | (findings["state"] == "fixed")])
 
 
-def list_due_reports(
-    home: Path, landed: Sequence[LandedDelivery], received: Mapping[DeliveryId, date], today: date, deliveries: pd.DataFrame, parts: Parts
-) -> list[DueReport]:
+def list_reports_to_write(
+    home: Path,
+    landed_deliveries: Sequence[LandedDelivery],
+    receipt_days: Mapping[DeliveryId, date],
+    today: date,
+    deliveries: pd.DataFrame,
+    report_inputs: ReportInputs,
+) -> list[ReportToWrite]:
     """List the reports on all deliveries in the landing store that this run has read.
 
-    landed: the deliveries in the landing store. received: day of receipt of each. deliveries: those that this run has read: institution,
-    delivery. parts: from `gather_report_inputs`.
+    landed_deliveries: the deliveries in the landing store. receipt_days: day of receipt of each. deliveries: those that this run has read:
+    institution, delivery. report_inputs: from `gather_report_inputs`.
     """
     read = set(deliveries[_DELIVERY].itertuples(index=False, name=None))
-    names = [name for one in landed if (name := (one.institution, str(one.name))) in read]
-    hashes = up_to_date.hash_rows_by_delivery(*parts.values())
+    names = [name for one in landed_deliveries if (name := (one.institution, str(one.name))) in read]
+    hashes = up_to_date.hash_rows_by_delivery(*report_inputs.values())
     out = []
     for name in names:
-        language, day = contract.load(name[0]).language, received.get(name)
-        out.append(DueReport(*name, day, compute_report_key(home, *name, language, day, today, hashes.get(name, ""))))
+        language, day = contract.load(name[0]).language, receipt_days.get(name)
+        out.append(ReportToWrite(*name, day, compute_report_key(home, *name, language, day, today, hashes.get(name, ""))))
     return out
 
 
-def write_due_reports(home: Path, due: Sequence[DueReport], today: date, parts: Parts) -> None:
-    """Write the reports `due`, even those that are up to date. parts: from `gather_report_inputs`, at least the rows of these
-    deliveries."""
-    parts = {**parts, "findings": report.order_findings(parts["findings"])}
-    rows = {name: group_rows_by_delivery(parts[name]) for name in PARTS}
-    for due_report in due:
+def write_listed_reports(home: Path, reports_to_write: Sequence[ReportToWrite], today: date, report_inputs: ReportInputs) -> None:
+    """Write these reports, even those that are up to date. report_inputs: from `gather_report_inputs`, at least the rows
+    of these deliveries."""
+    report_inputs = {**report_inputs, "findings": report.order_findings(report_inputs["findings"])}
+    rows = {name: group_rows_by_delivery(report_inputs[name]) for name in PARTS}
+    for due_report in reports_to_write:
         delivery = (due_report.institution, due_report.delivery)
-        files, findings, accounting, last = (parts[name].iloc[rows[name].get(delivery, [])].reset_index(drop=True) for name in PARTS)
+        files, findings, accounting, last = (
+            report_inputs[name].iloc[rows[name].get(delivery, [])].reset_index(drop=True) for name in PARTS
+        )
         rewrite_feedback(
             home,
             *delivery,
@@ -120,23 +134,27 @@ def group_rows_by_delivery(frame: pd.DataFrame) -> dict[DeliveryId, np.ndarray]:
     return cast("dict[DeliveryId, np.ndarray]", frame.groupby(_DELIVERY).indices)
 
 
-def find_up_to_date_reports(home: Path, reports: Sequence[DueReport]) -> dict[DeliveryId, int]:
+def find_up_to_date_reports(home: Path, reports: Sequence[ReportToWrite]) -> dict[DeliveryId, int]:
     """Return the reports that are up to date, with the number of files of each."""
     files_by_delivery = {
-        (one.institution, one.delivery): find_current_files(home, one.institution, one.delivery, one.key) for one in reports
+        (one.institution, one.delivery): find_up_to_date_report_files(home, one.institution, one.delivery, one.key) for one in reports
     }
     return {place: len(files) for place, files in files_by_delivery.items() if files}
 
 
 def summarise_reports(
-    reports: Sequence[DueReport], files: Mapping[DeliveryId, int], written: Collection[DeliveryId], findings: pd.DataFrame
+    reports: Sequence[ReportToWrite], file_counts: Mapping[DeliveryId, int], written_reports: Collection[DeliveryId], findings: pd.DataFrame
 ) -> pd.DataFrame:
     """Summarise the reports of a run, one row each.
 
-    files: number of files of each report. written: the deliveries whose report this run wrote. findings: all findings with their state.
-    Columns out: institution, delivery, files, written (yes or no), new, remains, fixed (numbers of findings).
+    file_counts: number of files of each report. written_reports: the deliveries whose report this run wrote. findings: all findings with
+    their state. Columns out: institution, delivery, files, written (yes or no), new, remains, fixed (numbers of findings).
     """
-    rows = [(*delivery, files.get(delivery, 0), delivery in written) for one in reports if (delivery := (one.institution, one.delivery))]
+    rows = [
+        (*delivery, file_counts.get(delivery, 0), delivery in written_reports)
+        for one in reports
+        if (delivery := (one.institution, one.delivery))
+    ]
     by = [*_DELIVERY, "state"]
     counted = findings.groupby(by, observed=True).size().rename("findings").reset_index().astype(dict.fromkeys(by, "str"))
     states = counted.set_index(by)["findings"].unstack(fill_value=0).reindex(columns=_STATES, fill_value=0)
@@ -144,14 +162,14 @@ def summarise_reports(
     return out.fillna(dict.fromkeys(_STATES, 0)).astype(dict.fromkeys(_STATES, "int64"))
 
 
-def list_received_files(landed: Sequence[LandedDelivery]) -> pd.DataFrame:
+def list_received_files(landed_deliveries: Sequence[LandedDelivery]) -> pd.DataFrame:
     """List the files of landed deliveries. Columns out: institution, delivery, file, size (bytes), sha256."""
-    rows = [(one.institution, str(one.name), f.name, f.size, f.path.name) for one in landed for f in one.files]
+    rows = [(one.institution, str(one.name), f.name, f.size, f.path.name) for one in landed_deliveries for f in one.files]
     out = pd.DataFrame(rows, columns=[*_DELIVERY, "file", "size", "sha256"])
     return out.astype(dict.fromkeys([*_DELIVERY, "file", "sha256"], "str"))
 
 
-def _list_read_files(landed: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _list_read_files(landed_deliveries: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """List the files of all deliveries that were read.
 
     Columns out: institution, delivery, file, state, the numbers of rows by record status, size, sha256, delivery_state.
@@ -159,20 +177,24 @@ def _list_read_files(landed: Sequence[LandedDelivery], record_status: Mapping[st
     by = [*_DELIVERY, "file"]
     states = record_status["deliveries"][[*_DELIVERY, "state"]].rename(columns={"state": "delivery_state"})
     files = (
-        record_status["files"].merge(record_status["accounting"], on=by, how="left").merge(list_received_files(landed), on=by, how="left")
+        record_status["files"]
+        .merge(record_status["accounting"], on=by, how="left")
+        .merge(list_received_files(landed_deliveries), on=by, how="left")
     )
     return files.merge(states, on=_DELIVERY, how="left")
 
 
-def write_reports_on_not_landed(home: Path, findings: pd.DataFrame, landed: Collection[DeliveryId]) -> None:
+def write_reports_on_not_landed(home: Path, findings: pd.DataFrame, landed_deliveries: Collection[DeliveryId]) -> None:
     """Write a report to each institution on what it put into the inbox and could not be landed.
 
     These are folders whose name is not that of a delivery, stray files, and deliveries without usable files (empty folder, links).
     Institutions without such problems have no report; an earlier one is removed.
     """
     rule_codes = [code for code in rules() if code.startswith(("delivery-", "inbox-"))]
-    inbox = encoded_texts.decode_frame(findings[findings["rule"].isin(rule_codes) & findings["institution"].notna()])
-    nowhere = inbox[np.array([place not in landed for place in inbox[_DELIVERY].itertuples(index=False, name=None)], dtype="bool")]
+    inbox = encoded_texts.decode_texts_of_frame(findings[findings["rule"].isin(rule_codes) & findings["institution"].notna()])
+    nowhere = inbox[
+        np.array([place not in landed_deliveries for place in inbox[_DELIVERY].itertuples(index=False, name=None)], dtype="bool")
+    ]
     within = nowhere["delivery"].str.cat(nowhere["file"], sep="/").fillna(nowhere["delivery"])  # the page names no delivery
     nowhere = nowhere.assign(file=nowhere["file"].where(nowhere["delivery"].isna(), within))
     for institution in contract.institutions():

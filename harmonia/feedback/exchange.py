@@ -18,7 +18,7 @@ from harmonia.feedback import answers, intake, report, workbook
 from harmonia.home import Home
 from harmonia.registry import Registry
 from harmonia.registry.tables import Answer
-from warehouse.stores import pseudonym_key
+from warehouse.stores import read_pseudonym_key
 
 _COLUMNS = ["institution", "delivery", "finding", "state", "severity", "rule", "record_key", "field", "value"]
 
@@ -50,7 +50,7 @@ def import_answers(home: Home, registry: Registry, path: Path, institution: str 
     feedback workbook, `ForeignWorkbookError` if it was made by another home or for another institution.
     """
     filled = intake.read_workbook(path)
-    key = pseudonym_key(home.root)
+    key = read_pseudonym_key(home.root)
     if not hmac.compare_digest(filled.mark.encode(), workbook.compute_workbook_mark(key, filled.institution, filled.delivery).encode()):
         raise ForeignWorkbookError(
             f"{path}: was not made by home {home.root} for {filled.institution} {filled.delivery}: import it into the home that made it"
@@ -58,16 +58,19 @@ def import_answers(home: Home, registry: Registry, path: Path, institution: str 
     if institution not in (None, filled.institution):
         raise ForeignWorkbookError(f"{path}: is a workbook of {filled.institution}, not of {institution}")
     return enter_filled_answers(
-        home, registry, filled, list_seen_answers(answers.read_current_answers(registry, filled.institution), filled.latest)
+        home, registry, filled, list_seen_answer_numbers(answers.read_current_answers(registry, filled.institution), filled.latest)
     )
 
 
-def list_seen_answers(newest: Mapping[str, Answer], latest: int | None) -> dict[str, int]:
+def list_seen_answer_numbers(newest_answers: Mapping[str, Answer], latest_seen_number: int | None) -> dict[str, int]:
     """Return for each answered finding the number of the answer that the institution saw; 0 if its answer came later.
 
-    newest: the newest answer to each finding. latest: number of the newest answer that the institution saw; None if it saw all.
+    newest_answers: the newest answer to each finding. latest_seen_number: number of the newest answer that the institution saw; None if it
+    saw all.
     """
-    return {finding: int(one.id) if latest is None or one.id <= latest else 0 for finding, one in newest.items()}
+    return {
+        finding: int(one.id) if latest_seen_number is None or one.id <= latest_seen_number else 0 for finding, one in newest_answers.items()
+    }
 
 
 def make_workbook(home: Home, registry: Registry, institution: str, delivery: str, language: str) -> bytes | None:
@@ -76,7 +79,7 @@ def make_workbook(home: Home, registry: Registry, institution: str, delivery: st
         text = (home.feedback / institution / delivery / "findings.json").read_text("utf-8")
     except FileNotFoundError:
         return None
-    shown, key = report.read_report_from_json(text, language), pseudonym_key(home.root)
+    shown, key = report.read_report_from_json(text, language), read_pseudonym_key(home.root)
     newest = answers.read_current_answers(registry, institution)
     asked = shown.findings[shown.findings["finding"].isin(newest)].drop_duplicates("finding")
     hashes = dict(zip(asked["finding"], answers.hash_finding_values(asked["finding"], asked["value"], key), strict=True))
@@ -85,35 +88,37 @@ def make_workbook(home: Home, registry: Registry, institution: str, delivery: st
         for finding, one in newest.items()
         if hashes.get(finding) == one.value_mark and one.decision != "refused"
     }
-    return workbook.write_workbook(shown, key, workbook.GivenAnswers(given, max((int(one.id) for one in newest.values()), default=0)))
+    return workbook.write_workbook(shown, key, workbook.EarlierAnswers(given, max((int(one.id) for one in newest.values()), default=0)))
 
 
 def enter_filled_answers(
-    home: Home, registry: Registry, filled: intake.FilledWorkbook, seen: Mapping[str, int] | None = None
+    home: Home, registry: Registry, filled_workbook: intake.FilledWorkbook, seen_answer_numbers: Mapping[str, int] | None = None
 ) -> ImportedAnswers:
-    """Enter all valid answers in one transaction. filled: from a workbook, or from `intake.convert_answers_to_workbook`.
+    """Enter all valid answers in one transaction. filled_workbook: from a workbook, or from `intake.convert_answers_to_workbook`.
 
-    seen: finding → number of the answer that was current when the institution answered, 0 for none. If another is current by now, the
-    answer is refused with the problem `meanwhile`.
+    seen_answer_numbers: finding → number of the answer that was current when the institution answered, 0 for none. If another is current by
+    now, the answer is refused with the problem `meanwhile`.
     """
-    last = read_last_findings(home, filled.institution)
-    valid, refused, blank = intake.validate_answers(filled, last)
-    own_findings = last[last["delivery"] == filled.delivery].drop_duplicates("finding", keep="last")
+    last = read_last_findings(home, filled_workbook.institution)
+    valid, refused, blank = intake.validate_answers(filled_workbook, last)
+    own_findings = last[last["delivery"] == filled_workbook.delivery].drop_duplicates("finding", keep="last")
     answered = valid.merge(own_findings, on="finding")
     answered = answered.assign(
-        value_mark=answers.hash_finding_values(answered["finding"], answered["value"], pseudonym_key(home.root)),
-        origin=filled.origin or None,
+        value_mark=answers.hash_finding_values(answered["finding"], answered["value"], read_pseudonym_key(home.root)),
+        origin=filled_workbook.origin or None,
     )
-    is_new = answers.enter_answers(registry, answered, seen)
+    is_new = answers.enter_answers(registry, answered, seen_answer_numbers)
     current = answers.select_latest_answers(answers.read_answers(registry)).set_index(["institution", "finding"])
     same = ["verdict", "reason", "person"]
     current_answers = current.reindex(pd.MultiIndex.from_frame(answered[["institution", "finding"]])).set_index(answered.index)
     known_already = ~is_new & (current_answers[same] == answered[same]).all(axis=1)
     late = answered.loc[~is_new & ~known_already, ["finding"]].assign(problem="meanwhile", about=current_answers["person"])
-    late = filled.rows[["sheet", "row", "id"]].rename(columns={"id": "finding"}).merge(late, on="finding")
+    late = filled_workbook.rows[["sheet", "row", "id"]].rename(columns={"id": "finding"}).merge(late, on="finding")
     late = late.assign(why_not=[intake.explain_refusal("meanwhile", about, "en") for about in late["about"]])
     refused = pd.concat([refused, late], ignore_index=True) if len(late) else refused
-    return ImportedAnswers(filled.institution, filled.delivery, int(is_new.sum()), int(known_already.sum()), blank, refused)
+    return ImportedAnswers(
+        filled_workbook.institution, filled_workbook.delivery, int(is_new.sum()), int(known_already.sum()), blank, refused
+    )
 
 
 def read_last_findings(home: Home, institution: str) -> pd.DataFrame:

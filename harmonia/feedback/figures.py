@@ -17,12 +17,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.resources.encoded_texts import is_text_in
+from pipelines.resources.encoded_texts import are_texts_in
 from pipelines.resources.lake import read_as_arrow
 from sources import contract as contracts
 from sources.contract import DeliveryName
 from sources.periods import Cadence, quarters_of
-from warehouse.count.periods import period_of
+from warehouse.count.periods import find_period_of_each_day
 from warehouse.indicators import Indicator, indicators
 
 FIGURES = ("institution", "delivery", "finding", "indicator", "period")
@@ -62,44 +62,48 @@ class _OwnRecords:
     events: pd.DataFrame
 
     @classmethod
-    def from_findings(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _OwnRecords:
-        record_keys = _join_record_key(asks, "record_key").dropna().drop_duplicates()
-        keys = asks["record_key"].dropna().drop_duplicates()
+    def from_findings(cls, open_findings: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _OwnRecords:
+        record_keys = _join_institution_and_key(open_findings, "record_key").dropna().drop_duplicates()
+        keys = open_findings["record_key"].dropna().drop_duplicates()
         records = {}
         for entity, more in (("case", ()), ("person", ("role",))):
             every = _select_accepted_rows(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
             records[entity] = every[
-                is_text_in(_join_record_key(every, "record_key"), record_keys)
-                | is_text_in(_join_record_key(every, "case_key"), record_keys)
+                are_texts_in(_join_institution_and_key(every, "record_key"), record_keys)
+                | are_texts_in(_join_institution_and_key(every, "case_key"), record_keys)
             ]
         both = pd.concat(records.values())
         columns = (*_RECORD, "case_key", "entity", "event", "date")
         events = _select_accepted_rows(
             canonical, "events", columns, both["record_key"].drop_duplicates(), both["case_key"].dropna().drop_duplicates()
         )
-        of_them = is_text_in(_join_record_key(events, "case_key"), _join_record_key(both, "case_key").dropna().drop_duplicates())
-        of_them |= is_text_in(_join_record_key(events, "record_key"), _join_record_key(both, "record_key").drop_duplicates())
+        of_them = are_texts_in(
+            _join_institution_and_key(events, "case_key"), _join_institution_and_key(both, "case_key").dropna().drop_duplicates()
+        )
+        of_them |= are_texts_in(
+            _join_institution_and_key(events, "record_key"), _join_institution_and_key(both, "record_key").drop_duplicates()
+        )
         events = events[of_them & events["date"].notna()]
         return cls(records, _add_periods(events, "quarterly"))
 
 
 def _select_accepted_rows(
-    canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], records: pd.Series, cases: pd.Series
+    canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], record_keys: pd.Series, case_keys: pd.Series
 ) -> pd.DataFrame:
-    """Select the accepted rows of the canonical table `name` with one of the record keys `records` or one of the case keys `cases`.
+    """Select the accepted rows of the canonical table `name` with one of the record keys `record_keys` or one of the case keys `case_keys`.
 
     The same keys of other institutions are also selected.
     """
     rows = read_as_arrow(canonical, name, (*columns, "status"))
     alike = [
         pc.is_in(rows[column].cast(pa.string()), value_set=pa.array(keys, pa.string()))
-        for column, keys in (("record_key", records), ("case_key", cases))
+        for column, keys in (("record_key", record_keys), ("case_key", case_keys))
     ]
     accepted = rows.filter(pc.and_(pc.equal(rows["status"], "accepted"), pc.or_(*alike)))
     return accepted.select(list(columns)).to_pandas(date_as_object=False)
 
 
-def _join_record_key(rows: pd.DataFrame, column: str) -> pd.Series:
+def _join_institution_and_key(rows: pd.DataFrame, column: str) -> pd.Series:
     """Join the institution and the key in `column` to one text."""
     return rows["institution"] + "\0" + rows[column]
 
@@ -124,16 +128,18 @@ def _select_counted_records(indicator: Indicator, own_records: _OwnRecords) -> p
     return pd.concat(both, ignore_index=True).drop_duplicates().assign(entity=rules.record, indicator=indicator.code)
 
 
-def _find_figures_of_findings(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _find_figures_of_findings(open_findings: pd.DataFrame, counted_records: pd.DataFrame) -> pd.DataFrame:
     """Return the findings whose record counts in figures: `FIGURES` and `at`, their index. A case also counts in the figures of its
     persons."""
-    entity = asks["part"].map(_map_tables_to_entities())
-    records = asks.assign(at=asks.index, asked=entity)[["at", "institution", "delivery", "finding", "record_key", "asked"]]
+    entity = open_findings["part"].map(_map_tables_to_entities())
+    records = open_findings.assign(at=open_findings.index, asked=entity)[
+        ["at", "institution", "delivery", "finding", "record_key", "asked"]
+    ]
     records = records.dropna(subset=["record_key"])
-    counted = records.merge(rows, on=_RECORD)
+    counted = records.merge(counted_records, on=_RECORD)
     counted = counted[counted["asked"].isna() | (counted["asked"] == counted["entity"])]
     cases = records[records["asked"].isna() | (records["asked"] == "case")].rename(columns={"record_key": "case_key"})
-    return pd.concat([counted, cases.merge(rows, on=_CASE)], ignore_index=True)[["at", *FIGURES]].drop_duplicates()
+    return pd.concat([counted, cases.merge(counted_records, on=_CASE)], ignore_index=True)[["at", *FIGURES]].drop_duplicates()
 
 
 def _map_tables_to_entities() -> dict[str, str]:
@@ -174,12 +180,12 @@ def count_own_records(institution: str, canonical: Mapping[str, pd.DataFrame]) -
 
 def _add_periods(events: pd.DataFrame, cadence: Cadence) -> pd.DataFrame:
     """Add the `period` of the cadence that contains the date of each event."""
-    return events.assign(period=period_of(pd.to_datetime(events["date"]), cadence))
+    return events.assign(period=find_period_of_each_day(pd.to_datetime(events["date"]), cadence))
 
 
-def find_most_affected_figures(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:
-    """Return the figures that most findings affect, at most `most`. Columns out: indicator, period, findings (their number)."""
+def find_most_affected_figures(figures: pd.DataFrame, max_figures: int = 3) -> pd.DataFrame:
+    """Return the figures that most findings affect, at most `max_figures`. Columns out: indicator, period, findings (their number)."""
     counted = figures.groupby(["indicator", "period"])["finding"].nunique().rename("findings").reset_index()
     counted["order"] = counted["indicator"].map({code: i.order for code, i in indicators().items()})
     top = counted.sort_values(["findings", "period", "order"], ascending=[False, False, True])
-    return top.head(most).drop(columns="order").reset_index(drop=True)
+    return top.head(max_figures).drop(columns="order").reset_index(drop=True)

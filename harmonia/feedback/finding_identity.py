@@ -52,11 +52,11 @@ def identify_findings(findings: pd.DataFrame) -> FindingIdentities:
     cells = {name: encoded_texts.get_text_codes(findings[name]) for name in IDENTITY}
     keyed = cells["record_key"] >= 0
     about_whole_file = (
-        _compare_cells_with_texts(findings["rule"], [code for code, rule in rules().items() if not rule.whole], unlike=True) & ~keyed
+        _are_cells_among_texts(findings["rule"], [code for code, rule in rules().items() if not rule.whole], negate=True) & ~keyed
     )
     tables = {table for _, table in record_tables()}
     cells["file"] = np.where(keyed, -1, cells["file"])
-    cells["part"] = np.where(keyed & ~_compare_cells_with_texts(findings["part"], tables), -1, cells["part"])
+    cells["part"] = np.where(keyed & ~_are_cells_among_texts(findings["part"], tables), -1, cells["part"])
     cells["value"] = np.where(keyed | about_whole_file, -1, cells["value"])
     identity = encoded_texts.number_equal_rows(*cells.values())
     nth = _number_findings_within_delivery(
@@ -67,32 +67,35 @@ def identify_findings(findings: pd.DataFrame) -> FindingIdentities:
     return FindingIdentities(of, first, about_whole_file[first], {name: codes[first] for name, codes in cells.items()}, nth[first])
 
 
-def compute_identity_names(findings: pd.DataFrame, same: FindingIdentities) -> pd.Index:
+def compute_identity_names(findings: pd.DataFrame, identities: FindingIdentities) -> pd.Index:
     """Compute the name of each identity, a hash of its columns. The method must never change, since stored answers refer to the names."""
     texts = {name: np.append(findings[name].cat.categories.to_numpy(dtype=object), "") for name in IDENTITY}
     named = [
         hashlib.sha256("\0".join(row).encode()).hexdigest()[:_NAME_DIGITS]
-        for some in _split_into_chunks(len(same))
-        for row in zip(*(texts[name][codes[some]] for name, codes in same.cells.items()), same.nth[some].astype("str"), strict=True)
+        for some in _split_rows_into_chunks(len(identities))
+        for row in zip(
+            *(texts[name][codes[some]] for name, codes in identities.cells.items()), identities.nth[some].astype("str"), strict=True
+        )
     ]
     return pd.Index(named, dtype="str")
 
 
-def _split_into_chunks(rows: int) -> Iterator[slice]:
-    """Yield slices that divide `rows` rows into chunks, to limit memory."""
-    return (slice(first, first + _NAMES_PER_CHUNK) for first in range(0, rows, _NAMES_PER_CHUNK))
+def _split_rows_into_chunks(row_count: int) -> Iterator[slice]:
+    """Yield slices that divide `row_count` rows into chunks, to limit memory."""
+    return (slice(first, first + _NAMES_PER_CHUNK) for first in range(0, row_count, _NAMES_PER_CHUNK))
 
 
-def _compare_cells_with_texts(column: pd.Series, texts: Collection[str], *, unlike: bool = False) -> np.ndarray:
-    """Return which cells equal one of `texts`; with `unlike`, which cells do not."""
-    return np.append(column.cat.categories.isin(list(texts)), False)[encoded_texts.get_text_codes(column)] != unlike
+def _are_cells_among_texts(column: pd.Series, texts: Collection[str], *, negate: bool = False) -> np.ndarray:
+    """Return for each cell whether it equals one of `texts`; with `negate`, whether it equals none of them."""
+    return np.append(column.cat.categories.isin(list(texts)), False)[encoded_texts.get_text_codes(column)] != negate
 
 
-def _number_findings_within_delivery(findings: pd.DataFrame, within: np.ndarray) -> np.ndarray:
-    """Number the findings of one identity and delivery (`within`), in the order of line and text."""
-    several = np.flatnonzero(np.bincount(within)[within] > 1)
+def _number_findings_within_delivery(findings: pd.DataFrame, finding_groups: np.ndarray) -> np.ndarray:
+    """Number the findings of each group (one identity in one delivery) in the order of line and value. finding_groups: group of each
+    finding."""
+    several = np.flatnonzero(np.bincount(finding_groups)[finding_groups] > 1)
     rows = findings[["line", "value"]].iloc[several].astype({"value": "str"}).set_axis(several)
     placed = rows.sort_values(["line", "value"], kind="stable").index.to_numpy()
-    nth = np.zeros(len(within), dtype="int32")
-    nth[placed] = pd.Series(placed).groupby(within[placed]).cumcount()
+    nth = np.zeros(len(finding_groups), dtype="int32")
+    nth[placed] = pd.Series(placed).groupby(finding_groups[placed]).cumcount()
     return nth

@@ -21,7 +21,7 @@ import pandas as pd
 
 from harmonia.feedback.finding_identity import FindingIdentities, compute_identity_names, identify_findings
 from pipelines.resources import encoded_texts
-from pipelines.resources.integer_arrays import concatenate_ranges, find_distinct_numbers, is_run_start
+from pipelines.resources.integer_arrays import concatenate_ranges, find_distinct_numbers, is_first_of_equal_numbers
 from schemas.findings import COLUMNS, NUMBER_COLUMNS
 from sources.contract import DeliveryName, record_tables
 
@@ -73,12 +73,12 @@ class FindingLifecycles:
         return out.assign(finding=self.named.take(self.name[self.gone]))[list(LIVED)].astype(_TYPES)
 
 
-def determine_finding_states(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None = None) -> pd.DataFrame:
+def determine_finding_states(findings: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame | None = None) -> pd.DataFrame:
     """Determine the state of each finding, and add a row for each fixed one. Columns out: `LIVED`.
 
     findings    columns `schemas.findings.COLUMNS`, of all deliveries of any number of institutions
     deliveries  all deliveries: institution, delivery, state (complete, partial, unreadable; without this column all count as complete)
-    records     the lineage: institution, delivery, part, record_key, status. Without it a finding on a record is fixed only by a
+    lineage     institution, delivery, part, record_key, status. Without it a finding on a record is fixed only by a
                 delivery that replaces the version before
 
     First the findings in their order, with state: `new`; `remains` (also present when the record was last delivered); `reopened` (present
@@ -90,26 +90,28 @@ def determine_finding_states(findings: pd.DataFrame, deliveries: pd.DataFrame, r
     keys = every[list(KEYS)].astype({name: _TYPES[name] for name in KEYS})
     record_codes = (
         None
-        if records is None
-        else encoded_texts.concatenate_encoded_tables([encoded_texts.encode_frame(records[list(HELD)].astype("str"))])
+        if lineage is None
+        else encoded_texts.concatenate_encoded_tables([encoded_texts.encode_texts_of_frame(lineage[list(HELD)].astype("str"))])
     )
-    lived = determine_lifecycles(encoded_texts.concatenate_encoded_tables([encoded_texts.encode_frame(keys)]), deliveries, record_codes)
+    lived = determine_lifecycles(
+        encoded_texts.concatenate_encoded_tables([encoded_texts.encode_texts_of_frame(keys)]), deliveries, record_codes
+    )
     return pd.concat([lived.add_states(every), lived.make_fixed_rows(every.iloc[lived.gone])], ignore_index=True)
 
 
-def determine_lifecycles(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None) -> FindingLifecycles:
+def determine_lifecycles(findings: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame | None) -> FindingLifecycles:
     """Determine the lifecycles of findings.
 
-    findings: columns `KEYS`. deliveries: as in `determine_finding_states`. records: columns `HELD`, or None. The texts of findings and
+    findings: columns `KEYS`. deliveries: as in `determine_finding_states`. lineage: columns `HELD`, or None. The texts of findings and
     records are coded (`pipelines.resources.encoded_texts`).
     """
     order, same = _order_deliveries(deliveries), identify_findings(findings)
     at, many = _find_delivery_positions(findings, order), max(len(order), 1)
     known = at >= 0
     present = same.of[known] * many + at[known]
-    moments, there = _find_moments_of_identities(find_distinct_numbers(present), findings, same, order, records)
+    moments, there = _find_moments_of_identities(find_distinct_numbers(present), findings, same, order, lineage)
     identity, delivery = np.divmod(moments, many)
-    new = is_run_start(identity)
+    new = is_first_of_equal_numbers(identity)
     was = np.append(False, there)[: len(there)] & ~new
     since = delivery[np.maximum.accumulate(np.where(there & ~was, np.arange(len(moments)), 0))]
     row = np.searchsorted(moments, present)
@@ -118,8 +120,8 @@ def determine_lifecycles(findings: pd.DataFrame, deliveries: pd.DataFrame, recor
     turns = np.lexsort((identity[gone], order["_turn"].to_numpy()[delivery[gone]]))
     gone, last = gone[turns], last[turns]
     return FindingLifecycles(
-        state=_place_values_where_known(state[row], known, STATES.index("new")),
-        since=_place_values_where_known(since[row], known, -1),
+        state=_place_values_in_marked_cells(state[row], known, STATES.index("new")),
+        since=_place_values_in_marked_cells(since[row], known, -1),
         name=same.of,
         named=compute_identity_names(findings, same),
         gone=last,
@@ -129,25 +131,25 @@ def determine_lifecycles(findings: pd.DataFrame, deliveries: pd.DataFrame, recor
     )
 
 
-def _place_values_where_known(values: np.ndarray, known: np.ndarray, otherwise: int) -> np.ndarray:
-    """Return an array as long as `known`: it contains `values`, in order, where `known` is true, and `otherwise` elsewhere."""
-    out = np.full(len(known), otherwise, dtype="int32")
-    out[known] = values
+def _place_values_in_marked_cells(values: np.ndarray, is_marked: np.ndarray, default_value: int) -> np.ndarray:
+    """Return an array that has `values`, in their order, in the cells marked by `is_marked`, and `default_value` in the other cells."""
+    out = np.full(len(is_marked), default_value, dtype="int32")
+    out[is_marked] = values
     return out
 
 
 def _find_moments_of_fixing(
-    there: np.ndarray, was: np.ndarray, row: np.ndarray, rows: np.ndarray, findings: pd.DataFrame
+    is_present: np.ndarray, was_present: np.ndarray, moment_positions: np.ndarray, finding_rows: np.ndarray, findings: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the moments at which a finding that was a warning or worse is fixed, and the row number of its last occurrence.
 
-    there: whether the finding is present, by moment. was: whether it was present at the moment before. rows: row numbers of findings. row:
-    the index of the moment of each of these.
+    is_present: whether the finding is present, by moment. was_present: whether it was present at the moment before. finding_rows: row
+    numbers of findings. moment_positions: the index of the moment of each of these.
     """
-    asks = np.append(findings["severity"].cat.categories != "info", True)[encoded_texts.get_text_codes(findings["severity"])[rows]]
-    first = np.full(len(there), -1)
-    first[row[asks][::-1]] = rows[asks][::-1]
-    gone = np.flatnonzero(~there & was)
+    asks = np.append(findings["severity"].cat.categories != "info", True)[encoded_texts.get_text_codes(findings["severity"])[finding_rows]]
+    first = np.full(len(is_present), -1)
+    first[moment_positions[asks][::-1]] = finding_rows[asks][::-1]
+    gone = np.flatnonzero(~is_present & was_present)
     last = first[gone - 1]
     return gone[last >= 0], last[last >= 0]
 
@@ -173,88 +175,100 @@ def _order_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
     return frame[["institution", "delivery", "_turn", "_complete", "_replaces"]]
 
 
-def _find_delivery_positions(rows: pd.DataFrame, order: pd.DataFrame) -> np.ndarray:
-    """Return, for each row (institution, delivery, both coded), the index of its delivery in `order`; -1 if it is not there."""
+def _find_delivery_positions(rows: pd.DataFrame, ordered_deliveries: pd.DataFrame) -> np.ndarray:
+    """Return, for each row (institution, delivery, both coded), the index of its delivery in `ordered_deliveries`; -1 if it is not
+    there."""
     institutions, deliveries = rows["institution"].cat.categories, rows["delivery"].cat.categories
     position = np.full((len(institutions) + 1, len(deliveries) + 1), -1)
-    cells = institutions.get_indexer(pd.Index(order["institution"])), deliveries.get_indexer(pd.Index(order["delivery"]))
-    position[cells] = np.arange(len(order))
+    cells = (
+        institutions.get_indexer(pd.Index(ordered_deliveries["institution"])),
+        deliveries.get_indexer(pd.Index(ordered_deliveries["delivery"])),
+    )
+    position[cells] = np.arange(len(ordered_deliveries))
     position[-1], position[:, -1] = -1, -1  # for missing codes
     return position[encoded_texts.get_text_codes(rows["institution"]), encoded_texts.get_text_codes(rows["delivery"])]
 
 
 def _find_moments_of_identities(
-    present: np.ndarray, findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None
+    present_moments: np.ndarray,
+    findings: pd.DataFrame,
+    identities: FindingIdentities,
+    ordered_deliveries: pd.DataFrame,
+    lineage: pd.DataFrame | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted moments of all identities, and for each whether the finding is present (else the moment shows that it is fixed).
 
-    present: the sorted moments at which findings are present. No moment is before the first at which its finding is present.
+    present_moments: the sorted moments at which findings are present. No moment is before the first at which its finding is present.
     """
-    many = max(len(order), 1)
-    first = np.full(len(same), many)
-    identity, delivery = np.divmod(present, many)
-    new = is_run_start(identity)
+    many = max(len(ordered_deliveries), 1)
+    first = np.full(len(identities), many)
+    identity, delivery = np.divmod(present_moments, many)
+    new = is_first_of_equal_numbers(identity)
     first[identity[new]] = delivery[new]
-    next_replaces = np.append(order["_replaces"].to_numpy(dtype=bool), False)[1:]
+    next_replaces = np.append(ordered_deliveries["_replaces"].to_numpy(dtype=bool), False)[1:]
     shown = [
-        _find_moments_of_whole_files(findings, same, order),
-        present[next_replaces[delivery]] + 1,
-        _find_moments_of_rereading(findings, same, order, records),
+        _find_moments_of_findings_on_whole_files(findings, identities, ordered_deliveries),
+        present_moments[next_replaces[delivery]] + 1,
+        _find_moments_of_repeated_records(findings, identities, ordered_deliveries, lineage),
     ]
     could = np.concatenate(shown)
     could = could[could % many >= first[could // many]]
-    every = find_distinct_numbers(np.concatenate([present * 2, could * 2 + 1]))
-    every = every[is_run_start(every // 2)]
+    every = find_distinct_numbers(np.concatenate([present_moments * 2, could * 2 + 1]))
+    every = every[is_first_of_equal_numbers(every // 2)]
     return every // 2, every % 2 == 0
 
 
-def _find_moments_of_whole_files(findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame) -> np.ndarray:
+def _find_moments_of_findings_on_whole_files(
+    findings: pd.DataFrame, identities: FindingIdentities, ordered_deliveries: pd.DataFrame
+) -> np.ndarray:
     """Return the moments at which findings on whole files or deliveries could be present.
 
     A finding on a file could be present in every complete delivery of its institution, a finding on a delivery in every delivery.
     """
-    of_whole = np.flatnonzero(same.whole)
-    institution = findings["institution"].iloc[same.first[of_whole]].astype("str").array
-    whole_files = pd.DataFrame({"identity": of_whole, "institution": institution, "any": same.cells["file"][of_whole] < 0})
-    both = whole_files.merge(order.assign(place=range(len(order))), on="institution")
+    of_whole = np.flatnonzero(identities.whole)
+    institution = findings["institution"].iloc[identities.first[of_whole]].astype("str").array
+    whole_files = pd.DataFrame({"identity": of_whole, "institution": institution, "any": identities.cells["file"][of_whole] < 0})
+    both = whole_files.merge(ordered_deliveries.assign(place=range(len(ordered_deliveries))), on="institution")
     both = both[both["_complete"] | both["any"]]
-    return (both["identity"] * len(order) + both["place"]).to_numpy(dtype="int64")
+    return (both["identity"] * len(ordered_deliveries) + both["place"]).to_numpy(dtype="int64")
 
 
-def _find_moments_of_rereading(
-    findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None
+def _find_moments_of_repeated_records(
+    findings: pd.DataFrame, identities: FindingIdentities, ordered_deliveries: pd.DataFrame, lineage: pd.DataFrame | None
 ) -> np.ndarray:
     """Return the moments at which the record of a finding was read again. For a finding on a charge, this is the record of the person
     charged."""
-    if records is None or order.empty:
+    if lineage is None or ordered_deliveries.empty:
         return np.empty(0, dtype="int64")
-    positions = _find_delivery_positions(records, order)
-    read = (positions >= 0) & (records["status"] != "quarantined").to_numpy()
-    institution, key = (encoded_texts.find_codes_in_column(records[name], findings[name])[read] for name in ("institution", "record_key"))
-    part = encoded_texts.get_text_codes(records["part"])[read]
-    parts, keys = len(records["part"].cat.categories) + 1, len(findings["record_key"].cat.categories)
+    positions = _find_delivery_positions(lineage, ordered_deliveries)
+    read = (positions >= 0) & (lineage["status"] != "quarantined").to_numpy()
+    institution, key = (encoded_texts.find_codes_in_column(lineage[name], findings[name])[read] for name in ("institution", "record_key"))
+    part = encoded_texts.get_text_codes(lineage["part"])[read]
+    parts, keys = len(lineage["part"].cat.categories) + 1, len(findings["record_key"].cat.categories)
     has_part = np.zeros((len(findings["institution"].cat.categories) + 1, parts), dtype=bool)
     has_part[institution, part] = True
 
-    def number(institution: np.ndarray, key: np.ndarray, part: np.ndarray) -> np.ndarray:
+    def number_record(institution: np.ndarray, key: np.ndarray, part: np.ndarray) -> np.ndarray:
         return (institution.astype("int64") * keys + key) * parts + part + 1
 
     spoken = (institution >= 0) & (key >= 0)
     institution, key, part, positions = institution[spoken], key[spoken], part[spoken], positions[read][spoken]
-    stored = np.concatenate([number(institution, key, np.full_like(part, -1)), number(institution, key, part)])
-    with_record = np.flatnonzero(same.cells["record_key"] >= 0)
-    institution, key, part = (same.cells[name][with_record] for name in ("institution", "record_key", "part"))
-    part = _find_parts_of_records(findings, records)[institution, part]
-    requested = number(institution, key, np.where(has_part[institution, part], part, -1))
-    return _find_moments_of_records(with_record, requested, find_distinct_numbers(stored * len(order) + np.tile(positions, 2)), len(order))
+    stored = np.concatenate([number_record(institution, key, np.full_like(part, -1)), number_record(institution, key, part)])
+    with_record = np.flatnonzero(identities.cells["record_key"] >= 0)
+    institution, key, part = (identities.cells[name][with_record] for name in ("institution", "record_key", "part"))
+    part = _find_tables_of_records_with_findings(findings, lineage)[institution, part]
+    requested = number_record(institution, key, np.where(has_part[institution, part], part, -1))
+    return _find_moments_in_deliveries_of_records(
+        with_record, requested, find_distinct_numbers(stored * len(ordered_deliveries) + np.tile(positions, 2)), len(ordered_deliveries)
+    )
 
 
-def _find_parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarray:
-    """Return, for each institution and part of findings (coded), the part of `records` that contains their records.
+def _find_tables_of_records_with_findings(findings: pd.DataFrame, lineage: pd.DataFrame) -> np.ndarray:
+    """Return, for each institution and part of findings (coded), the part of `lineage` that contains their records.
 
     -1 if the parts of the institution are not tables.
     """
-    names, tables, record_parts = (frame.cat.categories for frame in (findings["institution"], findings["part"], records["part"]))
+    names, tables, record_parts = (frame.cat.categories for frame in (findings["institution"], findings["part"], lineage["part"]))
     part_numbers = np.full((len(names) + 1, len(tables) + 1), -1)
     for (name, table), of_records in record_tables().items():
         if name in names and table in tables and of_records in record_parts:
@@ -262,10 +276,19 @@ def _find_parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.
     return part_numbers
 
 
-def _find_moments_of_records(identities: np.ndarray, requested: np.ndarray, stored: np.ndarray, many: int) -> np.ndarray:
-    """Return the moments of the `identities` in the deliveries that contain their records `requested`.
+def _find_moments_in_deliveries_of_records(
+    identities: np.ndarray, requested_records: np.ndarray, sorted_record_deliveries: np.ndarray, delivery_count: int
+) -> np.ndarray:
+    """Return the moments of the `identities` in the deliveries that contain their records `requested_records`.
 
-    stored: which delivery contains which record, as record × `many` + delivery, sorted. many: number of deliveries.
+    sorted_record_deliveries: which delivery contains which record, as record × `delivery_count` + delivery, sorted. delivery_count: number
+    of deliveries.
     """
-    first, end = np.searchsorted(stored, requested * many), np.searchsorted(stored, (requested + 1) * many)
-    return np.repeat(identities * many, end - first) + stored[concatenate_ranges(first, end - first)] % many
+    first, end = (
+        np.searchsorted(sorted_record_deliveries, requested_records * delivery_count),
+        np.searchsorted(sorted_record_deliveries, (requested_records + 1) * delivery_count),
+    )
+    return (
+        np.repeat(identities * delivery_count, end - first)
+        + sorted_record_deliveries[concatenate_ranges(first, end - first)] % delivery_count
+    )

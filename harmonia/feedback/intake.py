@@ -23,10 +23,10 @@ from lxml import etree
 
 from harmonia.errors import HarmoniaError
 from harmonia.feedback.answers import VERDICTS
-from harmonia.feedback.texts import texts
+from harmonia.feedback.texts import load_feedback_texts
 from harmonia.feedback.workbook import ABOUT, ANSWERS, FORMAT, LATEST
 from pipelines.resources import bounded
-from pipelines.resources.bounded import Bounds, ExceededError
+from pipelines.resources.bounded import Bounds, LimitExceededError
 from schemas.findings import LANGUAGES
 from sources.readers import workbook_apart
 
@@ -68,7 +68,7 @@ def read_workbook(path: Path) -> FilledWorkbook:
     """
     try:
         return bounded.run_bounded_task(_read_filled_workbook, path, _BOUNDS)
-    except ExceededError as ended:
+    except LimitExceededError as ended:
         why = ended.detail or "the reader stopped"
         raise HarmoniaError(f"{path}: is too large for a feedback workbook ({why}); nothing was imported: {_REMEDY}") from None
 
@@ -139,11 +139,11 @@ def _format_cell(cell: object) -> str:
 
 def _map_headers_to_columns() -> dict[str, str]:
     """Return header in any language → name of the column."""
-    return {texts(language)[name]: name for language in LANGUAGES for name in _REQUIRED_COLUMNS}
+    return {load_feedback_texts(language)[name]: name for language in LANGUAGES for name in _REQUIRED_COLUMNS}
 
 
 def _list_translated_headers(name: str) -> str:
-    return " / ".join(dict.fromkeys(texts(language)[name] for language in LANGUAGES))
+    return " / ".join(dict.fromkeys(load_feedback_texts(language)[name] for language in LANGUAGES))
 
 
 def _is_header_line(line: list[str]) -> bool:
@@ -196,40 +196,44 @@ def _find_formulas(path: Path, content: bytes) -> list[str]:
     return list(dict.fromkeys(formulas))
 
 
-def validate_answers(filled: FilledWorkbook, findings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def validate_answers(filled_workbook: FilledWorkbook, findings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Decide which answers can be entered.
 
-    filled: from `read_workbook` or `convert_answers_to_workbook`. findings: those of the institution in all deliveries: delivery, finding,
-    state, severity, …
-    Returns the answers to enter (finding, verdict, reason, person); the refused rows (sheet, row, finding; problem and about, of which
-    `explain_refusal` makes a sentence; why_not, that sentence in English); and the number of rows without an answer.
+    filled_workbook: from `read_workbook` or `convert_answers_to_workbook`. findings: those of the institution in all deliveries: delivery,
+    finding, state, severity, … Returns the answers to enter (finding, verdict, reason, person); the refused rows (sheet, row, finding;
+    problem and about, of which `explain_refusal` makes a sentence; why_not, that sentence in English); and the number of rows without an
+    answer.
     """
-    rows = filled.rows
+    rows = filled_workbook.rows
     blank = (rows[list(ANSWERS)] == "").all(axis=1)
-    labels = {texts(language)["answers"][verdict].casefold(): verdict for language in LANGUAGES for verdict in VERDICTS}
+    labels = {load_feedback_texts(language)["answers"][verdict].casefold(): verdict for language in LANGUAGES for verdict in VERDICTS}
     verdict = rows["answer"].str.casefold().map(labels).astype("str")
-    findings_of_delivery = findings[findings["delivery"] == filled.delivery].drop_duplicates("finding", keep="last").set_index("finding")
+    findings_of_delivery = (
+        findings[findings["delivery"] == filled_workbook.delivery].drop_duplicates("finding", keep="last").set_index("finding")
+    )
     elsewhere = findings.drop_duplicates("finding", keep="last").set_index("finding")["delivery"]
     is_finding, severity = rows["id"].isin(findings_of_delivery.index), rows["id"].map(findings_of_delivery["severity"])
     problem, about = pd.Series("", index=rows.index, dtype="str"), pd.Series("", index=rows.index, dtype="str")
 
-    def refuse(wrong: pd.Series, why: str, what: pd.Series | str = "") -> None:
+    def refuse_rows(is_wrong: pd.Series, problem_code: str, problem_details: pd.Series | str = "") -> None:
         nonlocal problem, about
-        newly_refused = (problem == "") & wrong & ~blank
-        problem, about = problem.mask(newly_refused, why), about.mask(newly_refused, what)
+        newly_refused = (problem == "") & is_wrong & ~blank
+        problem, about = problem.mask(newly_refused, problem_code), about.mask(newly_refused, problem_details)
 
-    delivery_name = f"{filled.institution} {filled.delivery}"
-    refuse(~rows["id"].map(lambda text: bool(_FINDING.fullmatch(text))), "no_id")
-    refuse(~is_finding & rows["id"].isin(elsewhere.index), "other_delivery", rows["id"].map(elsewhere) + "|" + filled.delivery)
-    refuse(~is_finding, "unknown", delivery_name)
-    refuse(rows["answer"] == "", "no_answer")
-    refuse(verdict.isna(), "no_such_answer", rows["answer"].str[:60])
-    refuse(rows["person"] == "", "no_person")
-    refuse((rows["reason"] == "") & verdict.isin(["accepted", "no_error"]), "no_reason")
-    refuse(rows["reason"].str.len() > _MAX_REASON_LENGTH, "long_reason", str(_MAX_REASON_LENGTH))
-    refuse((verdict == "no_error") & (severity == "reject"), "unreadable_row")
-    refuse(rows["id"].map(findings_of_delivery["state"]) == "fixed", "fixed")
-    refuse(rows.duplicated("id", keep=False) & (problem == ""), "twice")
+    delivery_name = f"{filled_workbook.institution} {filled_workbook.delivery}"
+    refuse_rows(~rows["id"].map(lambda text: bool(_FINDING.fullmatch(text))), "no_id")
+    refuse_rows(
+        ~is_finding & rows["id"].isin(elsewhere.index), "other_delivery", rows["id"].map(elsewhere) + "|" + filled_workbook.delivery
+    )
+    refuse_rows(~is_finding, "unknown", delivery_name)
+    refuse_rows(rows["answer"] == "", "no_answer")
+    refuse_rows(verdict.isna(), "no_such_answer", rows["answer"].str[:60])
+    refuse_rows(rows["person"] == "", "no_person")
+    refuse_rows((rows["reason"] == "") & verdict.isin(["accepted", "no_error"]), "no_reason")
+    refuse_rows(rows["reason"].str.len() > _MAX_REASON_LENGTH, "long_reason", str(_MAX_REASON_LENGTH))
+    refuse_rows((verdict == "no_error") & (severity == "reject"), "unreadable_row")
+    refuse_rows(rows["id"].map(findings_of_delivery["state"]) == "fixed", "fixed")
+    refuse_rows(rows.duplicated("id", keep=False) & (problem == ""), "twice")
     good = ~blank & (problem == "")
     entered = pd.DataFrame({"finding": rows["id"], "verdict": verdict, "reason": rows["reason"], "person": rows["person"]})[good]
     refused = rows[["sheet", "row"]].assign(finding=rows["id"], problem=problem, about=about)[problem != ""]
@@ -241,7 +245,7 @@ def validate_answers(filled: FilledWorkbook, findings: pd.DataFrame) -> tuple[pd
 def explain_refusal(problem: str, about: str, language: str) -> str:
     """Say in a sentence why a row was refused. problem, about: from `validate_answers`."""
     first, _, second = about.partition("|")
-    return str(texts(language)["refusals"][problem]).format(about=first, delivery=second)
+    return str(load_feedback_texts(language)["refusals"][problem]).format(about=first, delivery=second)
 
 
 def convert_answers_to_workbook(institution: str, delivery: str, answers: Mapping[str, str], reason: str, person: str) -> FilledWorkbook:
@@ -249,7 +253,7 @@ def convert_answers_to_workbook(institution: str, delivery: str, answers: Mappin
 
     answers: finding → verdict. reason, person: those of all answers.
     """
-    labels = texts("en")["answers"]
+    labels = load_feedback_texts("en")["answers"]
     rows = [("", n, labels.get(verdict, verdict), reason, person, finding) for n, (finding, verdict) in enumerate(answers.items(), 1)]
     frame = pd.DataFrame(rows, columns=["sheet", "row", *_REQUIRED_COLUMNS], dtype="str").astype({"row": "int64"})
     return FilledWorkbook(institution, delivery, "", frame, "")

@@ -20,7 +20,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from harmonia.feedback.report import COUNTS, Report, convert_rows_to_dicts, convert_to_plain_values
-from harmonia.feedback.texts import make_visible, texts
+from harmonia.feedback.texts import load_feedback_texts, make_visible
 from schemas.findings import LANGUAGES, SEVERITIES, Rule, list_cells_and_rows, rules, shorten_details
 from warehouse.indicators import indicators
 
@@ -41,7 +41,7 @@ _EXAMPLES = 5
 WORKBOOK = "findings.xlsx"
 
 
-class ShownFindings(NamedTuple):
+class RenderedFindings(NamedTuple):
     """Findings as lists, one per column. cells: column of `_COLUMNS` → the HTML table cells, None for a missing value."""
 
     cells: Mapping[str, list[Markup | None]]
@@ -52,7 +52,7 @@ class ShownFindings(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RuleBlock:
+class FindingsOfRule:
     """The findings of one rule.
 
     columns: those that are not empty, as keys of `texts.yaml`. rows: for each finding its table cells, which are the same in every
@@ -68,7 +68,7 @@ class RuleBlock:
 
 
 @dataclass(frozen=True)
-class InformationGroup:
+class InformationFindingGroup:
     """The information findings of one rule and column: their number, and example lines or record keys as text."""
 
     rule: Rule
@@ -88,7 +88,7 @@ def render_pages(report: Report) -> dict[str, str]:
     causes = [n for n in open_ if shown.origin[n] == "cause"]
     content = {
         "report": report,
-        "counts": report.counts,
+        "counts": report.finding_counts,
         "files": [
             {**row, "file": make_visible(str(row["file"])), "state": make_visible(str(row["state"]))}
             for row in report.files.to_dict("records")
@@ -98,7 +98,7 @@ def render_pages(report: Report) -> dict[str, str]:
             severity: _group_findings_by_rule(shown, [n for n in causes if shown.severity[n] == severity], "") for severity in _TO_CORRECT
         },
         "consequences": _group_findings_by_rule(shown, [n for n in open_ if shown.origin[n] == "consequence"], "follows-"),
-        "info": _group_information_findings(report.open[~report.open["listed"]]),
+        "info": _group_information_findings(report.open_findings[~report.open_findings["listed"]]),
         "to_check": _group_findings_by_rule(shown, [n for n in causes if shown.severity[n] == "info"], ""),
         "fixed": _group_findings_by_rule(shown, fixed, "fixed-"),
         "accepted": _group_findings_by_rule(shown, accepted, "accepted-"),
@@ -113,7 +113,7 @@ def render_pages(report: Report) -> dict[str, str]:
     return {
         make_page_name(name, language, report.language): load_templates()
         .get_template(template)
-        .render(t=texts(language), language=language, **content)
+        .render(t=load_feedback_texts(language), language=language, **content)
         for name, template in (("findings", "page.html.j2"), ("letter", "letter.html.j2"))
         for language in LANGUAGES
     }
@@ -129,46 +129,46 @@ def load_templates() -> jinja2.Environment:
     """Load the templates of the feedback. Every value inserted into them is escaped."""
     loader = jinja2.PackageLoader("harmonia.feedback")
     out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    out.globals.update(COUNTS=COUNTS, languages={language: texts(language)["language"] for language in LANGUAGES})
+    out.globals.update(COUNTS=COUNTS, languages={language: load_feedback_texts(language)["language"] for language in LANGUAGES})
     return out
 
 
-def _render_finding_cells(findings: pd.DataFrame) -> ShownFindings:
+def _render_finding_cells(findings: pd.DataFrame) -> RenderedFindings:
     """Render the cells of findings, in their order. A text that occurs several times is rendered once."""
     cells = {}
     for name, column in _COLUMNS.items():
         delivered = convert_to_plain_values(shorten_details(findings[column]) if column == "detail" else findings[column])
         rendered = {cell: _render_cell(name, make_visible(str(cell))) for cell in set(delivered) if cell is not None}
         cells[name] = [rendered.get(cell) for cell in delivered]
-    return ShownFindings(cells, *(convert_to_plain_values(findings[name]) for name in ("rule", "severity", "origin", "state")))
+    return RenderedFindings(cells, *(convert_to_plain_values(findings[name]) for name in ("rule", "severity", "origin", "state")))
 
 
-def _render_cell(name: str, text: str) -> Markup:
-    return Markup('<td role="cell" class="{}"><bdi>{}</bdi></td>').format(name, text)
+def _render_cell(css_class: str, text: str) -> Markup:
+    return Markup('<td role="cell" class="{}"><bdi>{}</bdi></td>').format(css_class, text)
 
 
-def _group_findings_by_rule(shown: ShownFindings, rows: Sequence[int], prefix: str) -> list[RuleBlock]:
-    """Group findings by rule. rows: the row numbers of the findings, sorted by rule. prefix: the beginning of the HTML anchor of each
-    group."""
+def _group_findings_by_rule(rendered_findings: RenderedFindings, rows: Sequence[int], anchor_prefix: str) -> list[FindingsOfRule]:
+    """Group findings by rule. rows: the row numbers of the findings, sorted by rule. anchor_prefix: the beginning of the HTML anchor of
+    each group."""
     blocks = []
-    for code, group in groupby(rows, key=shown.rule.__getitem__):
+    for code, group in groupby(rows, key=rendered_findings.rule.__getitem__):
         numbers = list(group)
-        used = [name for name, cells in shown.cells.items() if any(cells[n] is not None for n in numbers)]
-        columns = [(shown.cells[name], Markup('<td role="cell" class="{}">–</td>').format(name)) for name in used]
+        used = [name for name, cells in rendered_findings.cells.items() if any(cells[n] is not None for n in numbers)]
+        columns = [(rendered_findings.cells[name], Markup('<td role="cell" class="{}">–</td>').format(name)) for name in used]
         blocks.append(
-            RuleBlock(
+            FindingsOfRule(
                 rule=rules()[code],
-                severity=shown.severity[numbers[0]],
-                anchor=f"{prefix}{code}",
+                severity=rendered_findings.severity[numbers[0]],
+                anchor=f"{anchor_prefix}{code}",
                 columns=(*used, "state"),
-                rows=[(Markup("").join([cells[n] or missing for cells, missing in columns]), shown.state[n]) for n in numbers],
-                states=Counter(shown.state[n] for n in numbers),
+                rows=[(Markup("").join([cells[n] or missing for cells, missing in columns]), rendered_findings.state[n]) for n in numbers],
+                states=Counter(rendered_findings.state[n] for n in numbers),
             )
         )
     return blocks
 
 
-def _group_information_findings(findings: pd.DataFrame) -> list[InformationGroup]:
+def _group_information_findings(findings: pd.DataFrame) -> list[InformationFindingGroup]:
     """Group the information findings by rule, file and field, in the order of the findings."""
     counted: Counter[tuple[str, str, str]] = Counter()
     where: dict[tuple[str, str, str], list[str]] = {}
@@ -183,5 +183,7 @@ def _group_information_findings(findings: pd.DataFrame) -> list[InformationGroup
         count = counted[(code, file, name)]
         some = [make_visible(line) for line in islice((line for line in lines if line is not None), _EXAMPLES)]
         more = " …" if count > _EXAMPLES else ""
-        out.append(InformationGroup(rules()[code], make_visible(file) or None, make_visible(name) or None, count, ", ".join(some) + more))
+        out.append(
+            InformationFindingGroup(rules()[code], make_visible(file) or None, make_visible(name) or None, count, ", ".join(some) + more)
+        )
     return out

@@ -13,7 +13,7 @@ import pandas as pd
 
 from harmonia.feedback.page import load_templates, make_page_name
 from harmonia.feedback.report import RECEIVED, convert_rows_to_dicts, find_publisher_names
-from harmonia.feedback.texts import make_visible, texts
+from harmonia.feedback.texts import load_feedback_texts, make_visible
 from schemas.findings import LANGUAGES
 from sources.contract import DeliveryName
 
@@ -55,6 +55,7 @@ def render_receipt(
     }
     template = load_templates().get_template("receipt.html.j2")
     pages = {
-        make_page_name("receipt", spoken, language): template.render(t=texts(spoken), language=spoken, **content) for spoken in LANGUAGES
+        make_page_name("receipt", spoken, language): template.render(t=load_feedback_texts(spoken), language=spoken, **content)
+        for spoken in LANGUAGES
     }
     return {"receipt.json": json.dumps(data, ensure_ascii=False, indent=1) + "\n", **pages}

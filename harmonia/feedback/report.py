@@ -72,7 +72,7 @@ class Report:
     @property
     def deadline(self) -> date | None:
         """The last day on which the institution may answer; None if the day of receipt is unknown."""
-        return _add_contract_days(self.institution, self.received, "answer_days")
+        return _add_days_declared_in_contract(self.institution, self.received, "answer_days")
 
     @property
     def delete_on(self) -> date | None:
@@ -80,18 +80,19 @@ class Report:
         return compute_deletion_date(self.institution, self.received)
 
     @cached_property
-    def open(self) -> pd.DataFrame:
+    def open_findings(self) -> pd.DataFrame:
         """The findings that are neither fixed nor accepted."""
         return self.findings[~self.findings["state"].isin(["fixed", "accepted_as_is"])]
 
     @cached_property
-    def overdue(self) -> pd.DataFrame:
-        """The open findings that are a warning or worse, no consequence of others, and were first reported for an earlier quarter."""
-        asks = self.open[(self.open["origin"] == "cause") & (self.open["severity"] != "info")]
+    def overdue_findings(self) -> pd.DataFrame:
+        """The open findings of severity warning or worse that are no consequence of others and were first reported for an earlier
+        quarter."""
+        asks = self.open_findings[(self.open_findings["origin"] == "cause") & (self.open_findings["severity"] != "info")]
         return asks[asks["since"].str[:7] < self.delivery[:7]]
 
     @cached_property
-    def affected(self) -> dict[str, list[tuple[str, str]]]:
+    def figures_by_finding(self) -> dict[str, list[tuple[str, str]]]:
         """Name of a finding → the figures that it affects, as indicator and period."""
         pairs = zip(self.figures["indicator"], self.figures["period"], strict=True)
         out: dict[str, list[tuple[str, str]]] = {}
@@ -108,20 +109,20 @@ class Report:
         return str(known_states[0]) if known_states else delivery_state(self.files["state"])
 
     @cached_property
-    def counts(self) -> dict[str, int]:
+    def finding_counts(self) -> dict[str, int]:
         """The numbers of findings in the report.
 
         For each severity: open findings that are not consequences of others; information counts once per column. to_check: open findings
         that only the institution can check. consequences: open findings that are consequences of others. fixed, accepted_as_is, no_error:
         findings in that state.
         """
-        causes = self.open.loc[self.open["origin"] == "cause", "severity"]
-        permitted = self.open[~self.open["listed"]].drop_duplicates(["file", "field", "rule"])
+        causes = self.open_findings.loc[self.open_findings["origin"] == "cause", "severity"]
+        permitted = self.open_findings[~self.open_findings["listed"]].drop_duplicates(["file", "field", "rule"])
         return {
             **{severity: int((causes == severity).sum()) for severity in SEVERITIES},
             "info": len(permitted),
-            "to_check": int((self.open["listed"] & (self.open["severity"] == "info")).sum()),
-            "consequences": int((self.open["origin"] == "consequence").sum()),
+            "to_check": int((self.open_findings["listed"] & (self.open_findings["severity"] == "info")).sum()),
+            "consequences": int((self.open_findings["origin"] == "consequence").sum()),
             "fixed": int((self.findings["state"] == "fixed").sum()),
             "accepted_as_is": int((self.findings["state"] == "accepted_as_is").sum()),
             "no_error": self.no_error,
@@ -162,13 +163,13 @@ def make_report(
 
 def compute_deletion_date(institution: str, received: date | None) -> date | None:
     """Return the day by which a report and all copies must be deleted; None if the day of receipt is unknown."""
-    return _add_contract_days(institution, received, "keep_days")
+    return _add_days_declared_in_contract(institution, received, "keep_days")
 
 
-def _add_contract_days(institution: str, received: date | None, days: str) -> date | None:
+def _add_days_declared_in_contract(institution: str, received: date | None, days_setting: str) -> date | None:
     if received is None or institution not in contracts.institutions():
         return None
-    return received + timedelta(days=getattr(contracts.load(institution), days))
+    return received + timedelta(days=getattr(contracts.load(institution), days_setting))
 
 
 def find_publisher_names(institution: str) -> Mapping[str, str]:
@@ -189,12 +190,12 @@ def convert_to_json(report: Report) -> str:
         "language": report.language,
         "deadline": report.deadline.isoformat() if report.deadline else None,
         "delete_on": report.delete_on.isoformat() if report.delete_on else None,
-        "counts": report.counts,
+        "counts": report.finding_counts,
         "files": convert_rows_to_dicts(report.files.drop(columns="delivery_state", errors="ignore")),
         "summary": _make_summary_for_json(report.findings),
         "rules": {code: _convert_rule_for_json(code) for code in sorted(report.findings["rule"].unique())},
     }
-    lines = ",\n  ".join(_write_findings_as_json(report.findings, report.affected))
+    lines = ",\n  ".join(_write_findings_as_json(report.findings, report.figures_by_finding))
     text = json.dumps(head, ensure_ascii=False, indent=1)
     return f'{text[:-2]},\n "findings": [\n  {lines}\n ]\n}}\n' if lines else f'{text[:-2]},\n "findings": []\n}}\n'
 
@@ -229,14 +230,15 @@ def read_report_from_json(text: str, language: str) -> Report:
         find_publisher_names(institution),
         contracts.load(institution).contact if institution in contracts.institutions() else None,
         pd.DataFrame(document["files"], columns=["file", "state", *COUNTS]).assign(delivery_state=document["state"]),
-        findings.assign(listed=_is_listed(findings)),
+        findings.assign(listed=_are_listed_one_by_one(findings)),
         document["counts"]["no_error"],
         pd.DataFrame(figures, columns=["finding", "indicator", "period"], dtype="str").drop_duplicates(),
     )
 
 
-def _write_findings_as_json(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
-    """Yield each finding as a JSON object. affected: as `Report.affected`. A cell that occurs several times is serialised once."""
+def _write_findings_as_json(findings: pd.DataFrame, figures_by_finding: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
+    """Yield each finding as a JSON object. figures_by_finding: as `Report.figures_by_finding`. A cell that occurs several times is
+    serialised once."""
     columns = []
     for name in _ROW:
         if name == "figures":
@@ -246,7 +248,7 @@ def _write_findings_as_json(findings: pd.DataFrame, affected: Mapping[str, list[
         columns.append([json_of_cell[cell] for cell in cells])
     figures = {
         finding: _to_json_text([{"indicator": indicator, "period": period} for indicator, period in pairs])
-        for finding, pairs in affected.items()
+        for finding, pairs in figures_by_finding.items()
     }
     columns.append([f'"figures": {figures.get(finding, "[]")}' for finding in convert_to_plain_values(findings["finding"])])
     return (f"{{{', '.join(cells)}}}" for cells in zip(*columns, strict=True))
@@ -267,7 +269,7 @@ def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
     """
     out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
     out = out.astype({"finding": "str", "since": "str", "answer": "str"})
-    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_make_cell_references(out), listed=_is_listed(out))
+    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_make_cell_references(out), listed=_are_listed_one_by_one(out))
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
     number = out.groupby([*_DELIVERY, "rule"], dropna=False)["rule"].transform("size")
     out = out.assign(_rank=out["severity"].map(rank).astype("float64"), _fewer=-number.astype("float64"))
@@ -275,7 +277,7 @@ def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
     return out.sort_values(order, ignore_index=True, kind="stable", na_position="first").drop(columns=["_rank", "_fewer"])
 
 
-def _is_listed(findings: pd.DataFrame) -> pd.Series:
+def _are_listed_one_by_one(findings: pd.DataFrame) -> pd.Series:
     listed_rules = [code for code, rule in rules().items() if rule.level == "cross_institution"]
     return (findings["severity"] != "info") | findings["rule"].isin(listed_rules)
 
@@ -309,10 +311,10 @@ def _convert_rule_for_json(code: str) -> dict[str, Any]:
 
 def convert_rows_to_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Convert the rows of `frame` to dicts of values that JSON can represent; a missing value becomes None."""
-    return list(_iterate_rows(frame))
+    return list(_iterate_rows_as_dicts(frame))
 
 
-def _iterate_rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _iterate_rows_as_dicts(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
     columns = {c: convert_to_plain_values(frame[c]) for c in frame.columns}
     return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
 

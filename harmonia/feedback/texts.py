@@ -27,7 +27,7 @@ _SHOWN: dict[int, str] = {
 
 
 @cache
-def texts(language: str) -> dict[str, Any]:
+def load_feedback_texts(language: str) -> dict[str, Any]:
     """Load the texts of the feedback in `language`. Raises `ValueError`, naming the known languages, for an unknown one."""
     if language not in LANGUAGES:
         raise ValueError(f"feedback is not available in {language!r}: set `language` in the contract to one of {', '.join(LANGUAGES)}")

@@ -13,14 +13,14 @@ _SHOWN = 8  # deliveries, the newest last
 SHOWN_AS = {"of": "delivery"}  # as a report names it
 
 
-def list_delivery_trends(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+def list_delivery_trends(findings: pd.DataFrame, row_counts: pd.DataFrame) -> pd.DataFrame:
     """Return for every delivery the last few deliveries up to it, oldest first.
 
-    findings: `harmonia.feedback.finding_states.LIVED`. accounting: rows by file (`pipelines.record_status`). Columns out: institution,
+    findings: `harmonia.feedback.finding_states.LIVED`. row_counts: rows by file (`pipelines.record_status`). Columns out: institution,
     delivery, of (the delivery that the row describes), records (number of data rows), open (number of findings that are a cause and a
     warning or worse), fixed.
     """
-    history = _count_findings_by_delivery(findings, accounting)
+    history = _count_findings_by_delivery(findings, row_counts)
     history = history.assign(_turn=history.groupby("institution").cumcount())
     back = pd.DataFrame({"_back": range(_SHOWN - 1, -1, -1)})
     shown = history[["institution", "delivery", "_turn"]].merge(back, how="cross")
@@ -28,11 +28,11 @@ def list_delivery_trends(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd
     return shown.merge(history.rename(columns={"delivery": "of"}), on=["institution", "_turn"]).drop(columns="_turn")
 
 
-def _count_findings_by_delivery(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+def _count_findings_by_delivery(findings: pd.DataFrame, row_counts: pd.DataFrame) -> pd.DataFrame:
     """Count the findings of each delivery, in the order of quarter and version. Columns out: institution, delivery, records, open,
     fixed."""
     by = ["institution", "delivery"]
-    rows = accounting.assign(records=accounting["read"] - accounting["structural"]).groupby(by)["records"].sum()
+    rows = row_counts.assign(records=row_counts["read"] - row_counts["structural"]).groupby(by)["records"].sum()
     asks = findings[(findings["severity"] != "info") & (findings["origin"] == "cause")]
     open_ = asks[~asks["state"].isin(["fixed", "accepted_as_is"])].groupby(by).size()
     fixed = findings[findings["state"] == "fixed"].groupby(by).size()

@@ -27,7 +27,7 @@ def compute_input_key(*parts: object) -> str:
 
     Frames are hashed by content, whatever the order of their rows, anything else by `repr`.
     """
-    digest = hashlib.sha256(code_digest.digest_code(_SOURCES_OF_TEXTS).encode())
+    digest = hashlib.sha256(code_digest.hash_code_and_libraries(_SOURCES_OF_TEXTS).encode())
     for part in parts:
         digest.update(_join_sorted_hashes(_hash_rows(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
         digest.update(b"\0")
@@ -45,9 +45,9 @@ def hash_rows_by_delivery(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
     return {delivery: digest.hexdigest() for delivery, digest in digests.items()}
 
 
-def _join_sorted_hashes(hashed: np.ndarray) -> bytes:
+def _join_sorted_hashes(row_hashes: np.ndarray) -> bytes:
     """Sort the hashes of rows and return them as bytes. Sorting makes the order in which a run found the rows irrelevant."""
-    return np.sort(hashed).tobytes()
+    return np.sort(row_hashes).tobytes()
 
 
 def _hash_rows(frame: pd.DataFrame) -> np.ndarray:
@@ -73,11 +73,11 @@ def find_up_to_date_files(folder: Path, key: str) -> list[Path]:
     return [folder / name for name in note["files"]] if all(as_written) else []
 
 
-def _is_unchanged_since_writing(path: Path, digest: str, size: int, written: int) -> bool:
+def _is_unchanged_since_writing(path: Path, digest: str, size: int, written_at: int) -> bool:
     now = path.stat()
     if now.st_size != size:
         return False
-    return now.st_mtime_ns == written or hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    return now.st_mtime_ns == written_at or hashlib.sha256(path.read_bytes()).hexdigest() == digest
 
 
 def make_report_note(key: str, written: Mapping[Path, bytes]) -> str:

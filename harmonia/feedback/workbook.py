@@ -27,7 +27,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from harmonia.feedback.answers import VERDICTS
 from harmonia.feedback.report import COUNTS, Report, convert_to_plain_values, make_details_readable
-from harmonia.feedback.texts import make_visible, texts
+from harmonia.feedback.texts import load_feedback_texts, make_visible
 from pipelines.units import find_language_of_unit
 from schemas.findings import list_cells_and_rows, rules
 from sources import contract as contracts
@@ -83,7 +83,7 @@ def is_workbook_unchanged(content: bytes) -> bool:
 
 
 @dataclass(frozen=True)
-class GivenAnswers:
+class EarlierAnswers:
     """The answers that an institution gave before the workbook is made, which it then shows.
 
     by_finding: finding → verdict, reason, person. latest: number of the newest answer of the institution, by which an import sees whether
@@ -94,11 +94,11 @@ class GivenAnswers:
     latest: int
 
 
-def write_workbook(report: Report, key: bytes, given: GivenAnswers | None = None) -> bytes:
+def write_workbook(report: Report, key: bytes, earlier_answers: EarlierAnswers | None = None) -> bytes:
     """Write the findings of a report as an xlsx workbook and return its bytes.
 
-    given: earlier answers, for a workbook that the portal offers; it is completely in the language of the report, and is sent back in the
-    portal. None: for a workbook that is stored with the report; the sheet of each unit is in the language of the unit.
+    earlier_answers: earlier answers, for a workbook that the portal offers; it is completely in the language of the report, and is sent
+    back in the portal. None: for a workbook that is stored with the report; the sheet of each unit is in the language of the unit.
     """
     content = io.BytesIO()
     small = len(report.findings) <= _MAX_IN_MEMORY
@@ -114,13 +114,21 @@ def write_workbook(report: Report, key: bytes, given: GivenAnswers | None = None
         looks = _make_cell_formats(book)
         asks = _select_findings_to_answer(report)
         sheets = [
-            (name, unit, report.language if given else language, rows) for name, unit, language, rows in _list_unit_sheets(report, asks)
+            (name, unit, report.language if earlier_answers else language, rows)
+            for name, unit, language, rows in _list_sheets_of_organisational_units(report, asks)
         ]
-        answers = given.by_finding if given else {}
-        how_to_send = "send_portal" if given else "send"
-        shown = {language: _make_cell_texts(asks, report, language, answers) for language in {language for _, _, language, _ in sheets}}
+        answers = earlier_answers.by_finding if earlier_answers else {}
+        how_to_send = "send_portal" if earlier_answers else "send"
+        shown = {
+            language: _make_cell_texts_of_findings(asks, report, language, answers)
+            for language in {language for _, _, language, _ in sheets}
+        }
         _write_cover_sheet(
-            book.add_worksheet(_choose_sheet_name(texts(report.language)["cover"], set())), report, sheets, looks, how_to_send
+            book.add_worksheet(_choose_unused_sheet_name(load_feedback_texts(report.language)["cover"], set())),
+            report,
+            sheets,
+            looks,
+            how_to_send,
         )
         for name, unit, language, rows in sheets:
             _write_findings_sheet(
@@ -131,7 +139,7 @@ def write_workbook(report: Report, key: bytes, given: GivenAnswers | None = None
         about.hide()
         identity = {"format": FORMAT, "institution": report.institution, "delivery": report.delivery}
         identity |= {"mark": compute_workbook_mark(key, report.institution, report.delivery)} | (
-            {LATEST: str(given.latest)} if given else {}
+            {LATEST: str(earlier_answers.latest)} if earlier_answers else {}
         )
         for row, (name, value) in enumerate(identity.items()):
             about.write_string(row, 0, name)
@@ -160,44 +168,48 @@ def _make_cell_formats(book: xlsxwriter.Workbook) -> dict[str, Format]:
 
 def _select_findings_to_answer(report: Report) -> pd.DataFrame:
     """Select the findings to be answered, causes before consequences, on a new index."""
-    asks = report.open[report.open["listed"]]
+    asks = report.open_findings[report.open_findings["listed"]]
     return asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable", ignore_index=True)
 
 
-def _list_unit_sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
-    """Yield the sheets of the workbook: name, unit, language, and row numbers in `asks` of the findings of the unit.
+def _list_sheets_of_organisational_units(report: Report, findings_to_answer: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
+    """Yield the sheets of the workbook: name, unit, language, and row numbers in `findings_to_answer` of the findings of the unit.
 
     The findings of no unit come first.
     """
     taken: set[str] = {
         ABOUT.casefold(),
-        *(_choose_sheet_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information")),
+        *(_choose_unused_sheet_name(load_feedback_texts(report.language)[word], set()).casefold() for word in ("cover", "information")),
     }
     contract = contracts.load(report.institution) if report.institution in contracts.institutions() else None
     units: dict[str, list[int]] = {}
-    for row, unit in enumerate(convert_to_plain_values(asks["unit"])):
+    for row, unit in enumerate(convert_to_plain_values(findings_to_answer["unit"])):
         units.setdefault(unit or "", []).append(row)
     for unit, rows in sorted(units.items()):
         language = find_language_of_unit(unit, contract) if contract and unit else report.language
-        title = make_visible(unit) or texts(report.language)["throughout"]
+        title = make_visible(unit) or load_feedback_texts(report.language)["throughout"]
         for start in range(0, len(rows), _MAX_ROWS):
-            yield _choose_sheet_name(title, taken), title, language, rows[start : start + _MAX_ROWS]
+            yield _choose_unused_sheet_name(title, taken), title, language, rows[start : start + _MAX_ROWS]
 
 
-def _choose_sheet_name(title: str, taken: set[str]) -> str:
+def _choose_unused_sheet_name(title: str, taken_names: set[str]) -> str:
     plain = " ".join(title.translate(_NOT_IN_NAMES).split())[:_MAX_NAME_LENGTH].strip() or "?"
     name, n = plain, 2
-    while name.casefold() in taken:
+    while name.casefold() in taken_names:
         number = f" ({n})"
         name, n = plain[: _MAX_NAME_LENGTH - len(number)] + number, n + 1
-    taken.add(name.casefold())
+    taken_names.add(name.casefold())
     return name
 
 
 def _write_cover_sheet(
-    sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, Sequence[int]]], looks: dict[str, Format], send: str
+    sheet: Worksheet,
+    report: Report,
+    sheets: list[tuple[str, str, str, Sequence[int]]],
+    cell_formats: dict[str, Format],
+    sending_text_key: str,
 ) -> None:
-    words = texts(report.language)
+    words = load_feedback_texts(report.language)
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 90)
     day = words["date_format"]
@@ -210,45 +222,52 @@ def _write_cover_sheet(
         "delete_on": report.delete_on.strftime(day) if report.delete_on else "–",
         "contact": report.contact or "–",
     }
-    lines = [("title", words["title"], ""), ("red", words["confidential"], words[send]), ("plain", "", "")]
+    lines = [("title", words["title"], ""), ("red", words["confidential"], words[sending_text_key]), ("plain", "", "")]
     lines += [("bold", words[name], make_visible(str(value))) for name, value in facts.items()]
     lines += [("plain", "", ""), *(("plain", words["cover"] if not n else "", f"{n + 1}. {line}") for n, line in enumerate(words["how"]))]
-    counts = {words["severities"][s]: report.counts[s] for s in ("reject", "error", "warning")}
+    counts = {words["severities"][s]: report.finding_counts[s] for s in ("reject", "error", "warning")}
     counts[words["severities"]["info"]] = sum(
-        n for *_, n in _count_information(_select_information_findings(report))
+        n for *_, n in _count_information_findings_by_column(_select_information_findings(report))
     )  # as their sheet says
-    counts |= {words["to_check"]: report.counts["to_check"]}
-    counts |= {words["consequences"]: report.counts["consequences"], words["fixed"]: report.counts["fixed"]}
-    counts |= {words["accepted_title"]: report.counts["accepted_as_is"], words["no_error_note"]: report.no_error}
+    counts |= {words["to_check"]: report.finding_counts["to_check"]}
+    counts |= {words["consequences"]: report.finding_counts["consequences"], words["fixed"]: report.finding_counts["fixed"]}
+    counts |= {words["accepted_title"]: report.finding_counts["accepted_as_is"], words["no_error_note"]: report.no_error}
     lines += [("plain", "", ""), *(("bold", label, str(n)) for label, n in counts.items()), ("plain", "", "")]
     lines += [("bold", words["unit"], words["sheet"]), *(("plain", unit, f"{name}: {len(rows)}") for name, unit, _, rows in sheets)]
     for row, (look, left, right) in enumerate(lines):
-        sheet.write_string(row, 0, left, looks[look])
-        sheet.write_string(row, 1, right, looks["red" if look == "red" else "plain"])
+        sheet.write_string(row, 0, left, cell_formats[look])
+        sheet.write_string(row, 1, right, cell_formats["red" if look == "red" else "plain"])
     sheet.protect(options={"format_columns": True})
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
 
 
 def _write_findings_sheet(
-    sheet: Worksheet, unit: str, findings: Sequence[tuple[str, ...]], report: Report, language: str, looks: dict[str, Format], send: str
+    sheet: Worksheet,
+    unit: str,
+    findings: Sequence[tuple[str, ...]],
+    report: Report,
+    language: str,
+    cell_formats: dict[str, Format],
+    sending_text_key: str,
 ) -> None:
-    """Write the findings of a unit into a sheet, one per row, with a list to choose the answer from. findings: from `_make_cell_texts`."""
-    words = texts(language)
+    """Write the findings of a unit into a sheet, one per row, with a list to choose the answer from. findings: from
+    `_make_cell_texts_of_findings`."""
+    words = load_feedback_texts(language)
     labels = [words["answers"][verdict] for verdict in VERDICTS]
     for n, width in enumerate(COLUMNS.values()):
         sheet.set_column(n, n, width)
-    sheet.write_string(0, 0, f"{words['title']} – {report.publisher[language]} – {report.delivery} – {unit}", looks["title"])
-    sheet.write_string(1, 0, words["confidential"], looks["red_line"])
-    sheet.write_string(2, 0, words[send], looks["red_line"])
+    sheet.write_string(0, 0, f"{words['title']} – {report.publisher[language]} – {report.delivery} – {unit}", cell_formats["title"])
+    sheet.write_string(1, 0, words["confidential"], cell_formats["red_line"])
+    sheet.write_string(2, 0, words[sending_text_key], cell_formats["red_line"])
     sheet.write_string(3, 0, words["how"][1])
     for n, name in enumerate(COLUMNS):
-        sheet.write_string(HEADER, n, words[name], looks["head"])
+        sheet.write_string(HEADER, n, words[name], cell_formats["head"])
     last = HEADER + len(findings)
-    formats = [looks["open" if name in ANSWERS else "id" if name == "id" else "cell"] for name in COLUMNS]
+    formats = [cell_formats["open" if name in ANSWERS else "id" if name == "id" else "cell"] for name in COLUMNS]
     coloured = list(COLUMNS).index("severity")
     for row, (*shown, severity) in enumerate(findings, start=HEADER + 1):
-        formats[coloured] = looks[severity]
+        formats[coloured] = cell_formats[severity]
         for n, (look, value) in enumerate(zip(formats, shown, strict=True)):
             if value:
                 sheet.write_string(row, n, value, look)
@@ -262,27 +281,27 @@ def _write_findings_sheet(
     _set_up_printing(sheet, report, unit, last)
 
 
-def _set_up_printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
+def _set_up_printing(sheet: Worksheet, report: Report, unit: str, last_row: int) -> None:
     sheet.set_landscape()
     sheet.set_paper(8)  # A3
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(HEADER)
-    sheet.print_area(0, 0, last, len(COLUMNS) - 2)
+    sheet.print_area(0, 0, last_row, len(COLUMNS) - 2)
     sheet.set_footer(f"&L{report.institution} {report.delivery} – {unit.replace('&', '&&')}&R&P / &N")
 
 
-def _make_cell_texts(
-    rows: pd.DataFrame, report: Report, language: str, answers: Mapping[str, tuple[str, str, str]]
+def _make_cell_texts_of_findings(
+    findings: pd.DataFrame, report: Report, language: str, answers: Mapping[str, tuple[str, str, str]]
 ) -> list[tuple[str, ...]]:
     """Return, for each finding, the texts of its cells (`COLUMNS`), and at the end its severity, which determines a colour."""
-    words, known_rules = texts(language), rules()
-    of = {name: convert_to_plain_values(rows[name]) for name in _SHOWN} | {
-        "detail": convert_to_plain_values(make_details_readable(rows, language))
+    words, known_rules = load_feedback_texts(language), rules()
+    of = {name: convert_to_plain_values(findings[name]) for name in _SHOWN} | {
+        "detail": convert_to_plain_values(make_details_readable(findings, language))
     }
     free = cache(lambda text: make_visible(str(text)))  # for delivered text
     rule_texts = {code: known_rules[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
     consequence, line = f" ({words['consequence_one']})", words["line"].lower()
-    figures = {finding: _format_figures(pairs, language) for finding, pairs in report.affected.items()}
+    figures = {finding: _format_figure_titles(pairs, language) for finding, pairs in report.figures_by_finding.items()}
     cells = {name: [free(cell) if cell else "" for cell in of[name]] for name in ("value", "detail", "field")}
     cells |= {
         "severity": [
@@ -299,7 +318,7 @@ def _make_cell_texts(
             for number, key in zip(of["number"], of["record_key"], strict=True)
         ],
         "where": [
-            free(_format_place(file, part, cell or (f"{line} {n}" if n is not None else None)))
+            free(_format_file_and_cell(file, part, cell or (f"{line} {n}" if n is not None else None)))
             for file, part, cell, n in zip(of["file"], of["part"], of["cell"], of["line"], strict=True)
         ],
         "state": [
@@ -317,21 +336,21 @@ def _make_cell_texts(
         "person": [person for _, _, person in given],
     }
     same = {"deadline": day, "contact": report.contact or ""}
-    return list(zip(*(cells.get(name) or [same[name]] * len(rows) for name in COLUMNS), of["severity"], strict=True))
+    return list(zip(*(cells.get(name) or [same[name]] * len(findings) for name in COLUMNS), of["severity"], strict=True))
 
 
-def _format_place(file: str | None, part: str | None, cell: str | None) -> str:
+def _format_file_and_cell(file: str | None, part: str | None, cell: str | None) -> str:
     return (file or "") + (f" · {part}" if part is not None else "") + (f" · {cell}" if cell is not None else "")
 
 
-def _format_figures(pairs: list[tuple[str, str]], language: str) -> str:
+def _format_figure_titles(indicator_periods: list[tuple[str, str]], language: str) -> str:
     by_period: dict[str, list[str]] = {}
-    for indicator, period in pairs:
+    for indicator, period in indicator_periods:
         by_period.setdefault(period, []).append(indicators()[indicator].title[language])
     return "; ".join(f"{period}: {', '.join(names)}" for period, names in sorted(by_period.items()))
 
 
-def _count_information(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
+def _count_information_findings_by_column(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
     """Count findings by file, field and rule. Returns these and the number, sorted; findings without a file or field come last."""
     counted: Counter[tuple[str | None, str | None, str]] = Counter()
     for *column, (cells, _) in zip(
@@ -344,42 +363,42 @@ def _count_information(findings: pd.DataFrame) -> list[tuple[str | None, str | N
 
 def _select_information_findings(report: Report) -> pd.DataFrame:
     """Select the information findings, which are counted by column."""
-    return report.open[~report.open["listed"]]
+    return report.open_findings[~report.open_findings["listed"]]
 
 
-def _write_information_sheet(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
+def _write_information_sheet(book: xlsxwriter.Workbook, report: Report, cell_formats: dict[str, Format]) -> None:
     """Write the sheet with the information findings and the fixed findings by rule and column, and the files with their numbers of rows."""
-    words = texts(report.language)
-    sheet = book.add_worksheet(_choose_sheet_name(words["information"], set()))
+    words = load_feedback_texts(report.language)
+    sheet = book.add_worksheet(_choose_unused_sheet_name(words["information"], set()))
     sheet.set_column(0, 2, 20)
     sheet.set_column(3, 3, 70)
     sheet.set_column(4, 9, 12)
-    folded = _count_information(_select_information_findings(report))
-    fixed = _count_information(report.findings[report.findings["state"] == "fixed"])
+    folded = _count_information_findings_by_column(_select_information_findings(report))
+    fixed = _count_information_findings_by_column(report.findings[report.findings["state"] == "fixed"])
     row = 0
     for title, note, table in (
         (words["severities"]["info"], words["severity_note"]["info"], folded),
         (words["fixed"], words["fixed_note"], fixed),
     ):
-        sheet.write_string(row, 0, f"{title} ({sum(n for *_, n in table)})", looks["title"])
+        sheet.write_string(row, 0, f"{title} ({sum(n for *_, n in table)})", cell_formats["title"])
         sheet.write_string(row + 1, 0, note)
         for n, name in enumerate(("file", "field", "count", "finding")):
-            sheet.write_string(row + 2, n, words[name], looks["head"])
+            sheet.write_string(row + 2, n, words[name], cell_formats["head"])
         row += 3
         for file, field, rule, count in table:
             position = ["" if text is None else make_visible(text) for text in (file, field)]
             for n, value in enumerate([*position, str(count), rules()[rule].text[report.language]]):
-                sheet.write_string(row, n, value, looks["cell"])
+                sheet.write_string(row, n, value, cell_formats["cell"])
             row += 1
         row += 1
     heads = [words["file"], words["state"], *(words["counts"][name] for name in COUNTS)]
     for n, head in enumerate(heads):
-        sheet.write_string(row, n, head, looks["head"])
+        sheet.write_string(row, n, head, cell_formats["head"])
     for cells in report.files[["file", "state", *COUNTS]].itertuples(index=False, name=None):
         row += 1
         shown = [make_visible(str(cells[0])), words["states"].get(cells[1], str(cells[1])), *(str(n) for n in cells[2:])]
         for n, text in enumerate(shown):
-            sheet.write_string(row, n, text, looks["cell"])
+            sheet.write_string(row, n, text, cell_formats["cell"])
     sheet.set_landscape()
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)

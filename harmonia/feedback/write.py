@@ -17,7 +17,7 @@ from harmonia.atomic_files import write_small_file
 from harmonia.errors import HarmoniaError, convert_storage_errors
 from harmonia.feedback import page, report, up_to_date, workbook
 from harmonia.feedback.receipt import render_receipt
-from warehouse.stores import pseudonym_key
+from warehouse.stores import read_pseudonym_key
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data
 NOT_LANDED = "not-taken"  # folder, in place of a delivery, for what could not be landed
@@ -52,7 +52,7 @@ def write_feedback(
     key = compute_report_key(
         home, institution, delivery, language, received, today, up_to_date.compute_input_key(files, findings, *more.values())
     )
-    stored = find_current_files(home, institution, delivery, key)
+    stored = find_up_to_date_report_files(home, institution, delivery, key)
     return stored or rewrite_feedback(home, institution, delivery, files, findings, language, received, today, key, **more)
 
 
@@ -74,21 +74,21 @@ def rewrite_feedback(
     document = report.make_report(institution, delivery, files, findings, language, received, **more)
     over = _is_deletion_due(institution, received, today)
     content: dict[str, str | bytes] = dict(
-        render_receipt(institution, delivery, files, language, received, document.state, document.counts)
+        render_receipt(institution, delivery, files, language, received, document.state, document.finding_counts)
     )
     if not over:
         content |= {
             "findings.json": report.convert_to_json(document),
             **page.render_pages(document),
-            page.WORKBOOK: workbook.write_workbook(document, pseudonym_key(home)),
+            page.WORKBOOK: workbook.write_workbook(document, read_pseudonym_key(home)),
         }
     for old in {*folder.glob("findings.*"), *folder.glob("letter.*"), *folder.glob("receipt.*")} - {folder / name for name in content}:
         if over or not old.name.startswith(_ANSWERED):
             old.unlink()
-    written = {folder / name: _encode_text(text) for name, text in content.items()}
+    written = {folder / name: _encode_report_text(text) for name, text in content.items()}
     for path, data in written.items():
-        _write_file(path, data)
-    _write_file(folder / up_to_date.NOTE, up_to_date.make_report_note(key, written))
+        _write_private_file(path, data)
+    _write_private_file(folder / up_to_date.NOTE, up_to_date.make_report_note(key, written))
     return list(written)
 
 
@@ -97,10 +97,10 @@ def compute_report_key(
 ) -> str:
     """Compute the key of a report, a hash that changes whenever the report would. content: hash of all its frames."""
     over = _is_deletion_due(institution, received, today)
-    return up_to_date.compute_input_key(institution, delivery, language, received, over, pseudonym_key(home).hex(), content)
+    return up_to_date.compute_input_key(institution, delivery, language, received, over, read_pseudonym_key(home).hex(), content)
 
 
-def find_current_files(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
+def find_up_to_date_report_files(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
     """Return the files of a report if it is up to date, i.e. has this key and was not changed; else an empty list.
 
     The permissions of the files are restored.
@@ -120,7 +120,9 @@ def _is_deletion_due(institution: str, received: date | None, today: date | None
 def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFrame, language: str, received: date | None) -> list[Path]:
     """Write the receipt of a delivery when it was received, before it is read; return its files. Errors as in `write_feedback`."""
     folder = _create_report_folder(home / "feedback", institution, delivery)
-    return [_write_file(folder / name, text) for name, text in render_receipt(institution, delivery, files, language, received).items()]
+    return [
+        _write_private_file(folder / name, text) for name, text in render_receipt(institution, delivery, files, language, received).items()
+    ]
 
 
 def discard_report(home: Path, institution: str, delivery: str) -> None:
@@ -148,7 +150,7 @@ def _create_report_folder(feedback: Path, institution: str, delivery: str) -> Pa
     return folder
 
 
-def _encode_text(text: str | bytes) -> bytes:
+def _encode_report_text(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
 
 
@@ -157,8 +159,8 @@ def _restrict_permissions(path: Path) -> None:
         path.chmod(_PRIVATE_FILE)
 
 
-def _write_file(path: Path, text: str | bytes) -> Path:
-    content = _encode_text(text)
+def _write_private_file(path: Path, text: str | bytes) -> Path:
+    content = _encode_report_text(text)
     with convert_storage_errors(path):
         if path.is_file():
             stored = path.read_bytes()

@@ -32,18 +32,18 @@ class MaintenanceNote:
         return datetime.fromisoformat(self.at)
 
 
-def record_maintenance(workplace: Workplace, what: What, problems: int = 0) -> None:
-    """Store that a backup or verification (`what`) was done now. No error is raised if the note cannot be written."""
-    path = workplace.logs / f"last_{what}.json"
-    entry = MaintenanceNote(datetime.now(UTC).isoformat(timespec="seconds"), problems)
+def record_maintenance(workplace: Workplace, activity: What, problem_count: int = 0) -> None:
+    """Store that a backup or verification (`activity`) was done now. No error is raised if the note cannot be written."""
+    path = workplace.logs / f"last_{activity}.json"
+    entry = MaintenanceNote(datetime.now(UTC).isoformat(timespec="seconds"), problem_count)
     with suppress(HarmoniaError), convert_storage_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_small_file(path, json.dumps(asdict(entry)).encode(), 0o600)
 
 
-def read_latest_note(workplace: Workplace, what: What) -> MaintenanceNote | None:
-    """Return the newest note of a backup or verification (`what`); None if there is none."""
+def read_latest_note(workplace: Workplace, activity: What) -> MaintenanceNote | None:
+    """Return the newest note of a backup or verification (`activity`); None if there is none."""
     try:
-        return MaintenanceNote(**json.loads((workplace.logs / f"last_{what}.json").read_text("utf-8")))
+        return MaintenanceNote(**json.loads((workplace.logs / f"last_{activity}.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None

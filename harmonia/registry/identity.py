@@ -71,7 +71,7 @@ def assign_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) ->
     return _list_ids_of_records(kind, decision)
 
 
-def foresee_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
+def preview_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
     """Return what `assign_ids` would return now, without changing the register."""
     _check_partition(partition)
     with registry.read() as session:
@@ -88,12 +88,12 @@ def resolve_ids(registry: Registry, ids: pd.Series) -> pd.Series:
     return _follow_redirects(ids.astype("str"), pd.DataFrame(pairs, columns=["id", "target"], dtype="str").set_index("id")["target"])
 
 
-def decide_ids(partition: pd.DataFrame, memberships: pd.DataFrame, first_free: int) -> IdDecision:
+def decide_ids(partition: pd.DataFrame, memberships: pd.DataFrame, first_free_number: int) -> IdDecision:
     """Decide which entity (case or person) each cluster of `partition` is. It is one of the entities to which its records belong now, or a
     new one.
 
     `partition` has the columns institution, record_key and cluster. `memberships` has the current memberships: institution, record_key,
-    entity (number) and sequence (the order in which records joined entities). `first_free` is the number of the first new entity.
+    entity (number) and sequence (the order in which records joined entities). `first_free_number` is the number of the first new entity.
 
     Each known entity is matched to the cluster that contains most of its records. A cluster becomes the oldest entity that is matched to
     it.
@@ -109,7 +109,7 @@ def decide_ids(partition: pd.DataFrame, memberships: pd.DataFrame, first_free: i
     oldest = owners.groupby("cluster")["entity"].min()
     entity = pd.Series(range(int(clusters.max()) + 1 if len(clusters) else 0)).map(oldest).astype("Int64")
     new = entity.isna()
-    minted = range(first_free, first_free + int(new.sum()))
+    minted = range(first_free_number, first_free_number + int(new.sum()))
     entity[new] = pd.array(minted, dtype="Int64")
     records["entity"] = records["cluster"].map(entity).astype("int64")
     target = owners["cluster"].map(entity).astype("int64")

@@ -19,25 +19,25 @@ PullSubject = tuple[str, str | None]
 """What a row of the table `pull` is about: institution, and delivery as its server names it, or None for the server as a whole."""
 
 
-def latest_pulls(session: Session) -> dict[PullSubject, Pull]:
+def read_latest_pulls(session: Session) -> dict[PullSubject, Pull]:
     """Read the newest row of the table `pull` for each institution and delivery."""
     newest = select(func.max(Pull.id)).group_by(Pull.institution, Pull.delivery)
     return {(row.institution, row.delivery): row for row in session.scalars(select(Pull).where(Pull.id.in_(newest)).order_by(Pull.id))}
 
 
 def record_pull(
-    registry: Registry, subject: PullSubject, before: Pull | None, *, rule: str | None = None, detail: str = "", **seen: str | None
+    registry: Registry, subject: PullSubject, newest_pull: Pull | None, *, rule: str | None = None, detail: str = "", **seen: str | None
 ) -> None:
     """Record the result of a pull. `seen` is what was seen (`state`, `content`, `inbox_name` of `Pull`), and `rule` is the rule of the
     problem that stopped the pull.
 
-    `before` is the newest row about the subject. If there is a problem, the earlier content stays in the new row, but the state does not,
-    so that the delivery is fetched again. No row is added if the problem is the same as before.
+    `newest_pull` is the newest row about the subject. If there is a problem, the earlier content stays in the new row, but the state does
+    not, so that the delivery is fetched again. No row is added if the problem is the same as before.
     """
-    if rule is not None and before is not None and (before.rule, before.detail) == (rule, detail or None):
+    if rule is not None and newest_pull is not None and (newest_pull.rule, newest_pull.detail) == (rule, detail or None):
         return
-    if rule is not None and before is not None:
-        seen = {"content": before.content, "inbox_name": before.inbox_name}
+    if rule is not None and newest_pull is not None:
+        seen = {"content": newest_pull.content, "inbox_name": newest_pull.inbox_name}
     with registry.write() as session:
         session.add(
             Pull(at=now(), institution=subject[0], delivery=subject[1], rule=rule, detail=detail or None, **_select_pull_columns(seen))
@@ -54,7 +54,7 @@ def read_open_pull_problems(session: Session) -> list[dict[str, Any]]:
             "rule": row.rule,
             "detail": ": ".join(filter(None, (row.delivery, row.detail))) or None,
         }
-        for row in latest_pulls(session).values()
+        for row in read_latest_pulls(session).values()
         if row.rule is not None
     ]
 

@@ -248,11 +248,11 @@ def _parse_sealed_parts(covers: str) -> dict[str, SealedPart]:
     return {name: (int(part[0]), int(part[1]), str(part[2])) for name, part in json.loads(covers).items()}
 
 
-def _compute_seal_digest(before: str, covers: str, at: datetime) -> str:
-    """Compute the digest of a seal from that of the seal `before`. In the first versions a seal covered neither updated rows nor its own
-    time."""
+def _compute_seal_digest(digest_of_previous_seal: str, covers: str, at: datetime) -> str:
+    """Compute the digest of a seal, which depends on the digest of the seal before. In the first versions a seal covered neither updated
+    rows nor its own time."""
     moment = f"\n{_format_time(at)}" if STATES[0].name in covers else ""
-    return hashlib.sha256(f"{before}\n{covers}{moment}".encode()).hexdigest()
+    return hashlib.sha256(f"{digest_of_previous_seal}\n{covers}{moment}".encode()).hexdigest()
 
 
 def _digest_rows(session: Session, query: Select[Any]) -> tuple[int, str]:
@@ -284,8 +284,8 @@ def _format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _has_rows_after(session: Session, stream: SealedAddedRows, position: int) -> bool:
-    return session.execute(stream.select_rows(position).limit(1)).first() is not None
+def _has_rows_after(session: Session, added_rows: SealedAddedRows, position: int) -> bool:
+    return session.execute(added_rows.select_rows(position).limit(1)).first() is not None
 
 
 def _find_receipt_problems(session: Session) -> list[str]:

@@ -35,26 +35,28 @@ class IdStability:
         return (self.same + self.redirected) / self.records if self.records else 1.0
 
 
-def compare_record_ids(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> IdStability:
+def compare_record_ids(ids_before: pd.DataFrame, ids_after: pd.DataFrame, current_ids: pd.Series) -> IdStability:
     """Compare the ids of records in two runs.
 
-    `before` and `after` have the columns institution and record_key, and the id as third column. `now` has, for each row of `before`, its
-    id after redirects (`harmonia.registry.identity.resolve_ids`).
+    `ids_before` and `ids_after` have the columns institution and record_key, and the id as third column. `current_ids` has, for each row of
+    `ids_before`, its id after redirects (`harmonia.registry.identity.resolve_ids`).
     """
-    old = before[_RECORD].assign(old=before.iloc[:, 2].to_numpy(), now=now.to_numpy())
-    both = old.merge(after.set_axis([*_RECORD, "new"], axis=1), on=_RECORD)
+    old = ids_before[_RECORD].assign(old=ids_before.iloc[:, 2].to_numpy(), now=current_ids.to_numpy())
+    both = old.merge(ids_after.set_axis([*_RECORD, "new"], axis=1), on=_RECORD)
     same = both["old"] == both["new"]
     return IdStability(len(both), int(same.sum()), int((~same & (both["now"] == both["new"])).sum()))
 
 
-def find_records_in_changed_clusters(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def find_records_in_changed_clusters(clusters_before: pd.DataFrame, clusters_after: pd.DataFrame) -> pd.DataFrame:
     """Find the records that are in only one of the two runs, or whose cluster contains different records. The names of clusters do not
     matter.
 
-    `before` and `after` have the columns institution and record_key, and the cluster as third column. The result has the columns
-    institution and record_key.
+    `clusters_before` and `clusters_after` have the columns institution and record_key, and the cluster as third column. The result has the
+    columns institution and record_key.
     """
-    both = before.set_axis([*_RECORD, "one"], axis=1).merge(after.set_axis([*_RECORD, "other"], axis=1), on=_RECORD, how="outer")
+    both = clusters_before.set_axis([*_RECORD, "one"], axis=1).merge(
+        clusters_after.set_axis([*_RECORD, "other"], axis=1), on=_RECORD, how="outer"
+    )
     size = both.groupby(["one", "other"])["record_key"].transform("size")
     is_unchanged = size.eq(both.groupby("one")["record_key"].transform("size")) & size.eq(
         both.groupby("other")["record_key"].transform("size")

@@ -11,19 +11,22 @@ from html import escape
 _BAR, _GAP, _HEIGHT, _TOP, _BOTTOM = 26, 16, 120, 18, 22
 
 
-def draw_bar_chart(title: str, years: Sequence[str], totals: Sequence[int | None], parts: Sequence[int | None], mark: str) -> str:
-    """Draw two bars for each year: the total, and a part of it. For a figure that is None, `mark` is written in place of the bar."""
-    maximum = max([n for n in (*totals, *parts) if n is not None] or [1]) or 1
+def draw_bar_chart(
+    title: str, years: Sequence[str], totals: Sequence[int | None], partial_amounts: Sequence[int | None], missing_mark: str
+) -> str:
+    """Draw two bars for each year: the total, and a part of it. For a figure that is None, `missing_mark` is written in place of the
+    bar."""
+    maximum = max([n for n in (*totals, *partial_amounts) if n is not None] or [1]) or 1
     group_width = 2 * _BAR + _GAP
     width = group_width * len(years) + _GAP
-    markup = [_write_opening_tag(title, years, totals, parts, mark, width, _HEIGHT + _TOP + _BOTTOM)]
-    for position, (year, total, part) in enumerate(zip(years, totals, parts, strict=True)):
+    markup = [_write_opening_tag(title, years, totals, partial_amounts, missing_mark, width, _HEIGHT + _TOP + _BOTTOM)]
+    for position, (year, total, part) in enumerate(zip(years, totals, partial_amounts, strict=True)):
         left = _GAP + position * group_width
         for x, value, kind in ((left, total, "all"), (left + _BAR, part, "part")):
             height = 0 if value is None else round(_HEIGHT * value / maximum)
             y = _TOP + _HEIGHT - height
             markup.append(f'<rect class="{kind}" x="{x}" y="{y}" width="{_BAR - 3}" height="{height}"/>')
-            text = mark if value is None else str(value)
+            text = missing_mark if value is None else str(value)
             markup.append(f'<text x="{x + (_BAR - 3) / 2}" y="{y - 4}" text-anchor="middle">{escape(text)}</text>')
         markup.append(f'<text x="{left + _BAR}" y="{_TOP + _HEIGHT + 15}" text-anchor="middle">{escape(year)}</text>')
     markup.append(f'<line class="base" x1="0" x2="{width}" y1="{_TOP + _HEIGHT}" y2="{_TOP + _HEIGHT}"/></svg>')
@@ -31,14 +34,17 @@ def draw_bar_chart(title: str, years: Sequence[str], totals: Sequence[int | None
 
 
 def _write_opening_tag(
-    title: str, years: Sequence[str], totals: Sequence[int | None], parts: Sequence[int | None], mark: str, w: int, h: int
+    title: str, years: Sequence[str], totals: Sequence[int | None], partial_amounts: Sequence[int | None], missing_mark: str, w: int, h: int
 ) -> str:
-    text = "; ".join(f"{y}: {_format_figure(t, mark)} / {_format_figure(p, mark)}" for y, t, p in zip(years, totals, parts, strict=True))
+    text = "; ".join(
+        f"{y}: {_format_figure(t, missing_mark)} / {_format_figure(p, missing_mark)}"
+        for y, t, p in zip(years, totals, partial_amounts, strict=True)
+    )
     return f'<svg class="bars" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-label="{escape(f"{title}. {text}")}">'
 
 
-def _format_figure(value: int | None, mark: str) -> str:
-    return mark if value is None else str(value)
+def _format_figure(value: int | None, missing_mark: str) -> str:
+    return missing_mark if value is None else str(value)
 
 
 def draw_flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:

@@ -85,8 +85,8 @@ def _make_report(releases: Path, name: str | None, period: str, audience: str, i
     return joint.make_joint_report(release, period, audience, lang), False
 
 
-@app.command()
-def due(
+@app.command("due")
+def list_due_reports_of_register(
     today: Annotated[str, typer.Option("--today", envvar="HARMONIA_TODAY", help="The current day, e.g. 2014-03-31.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -109,7 +109,7 @@ def due(
 
 @app.command("sent", hidden=True)  # its name in earlier versions
 @app.command("mark-sent")
-def sent(
+def mark_report_as_sent(
     period: Annotated[str, typer.Option("--period", help="2013, or 2013-Q2.")],
     audience: Annotated[str, typer.Option("--audience", help=f"{_AUDIENCES}.")],
     to: Annotated[str, typer.Option("--to", help="The recipient: the office, not a person.")],
@@ -119,9 +119,9 @@ def sent(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Record in the register that a report was sent."""
-    from harmonia.reports.transmission_register import SentReport, record_sent
+    from harmonia.reports.transmission_register import SentReport, record_sent_report
 
-    record_sent(
+    record_sent_report(
         Workplace.from_paths(None, home, registry_url), SentReport(audience, institution or "", period, to, _parse_day(day).isoformat())
     )
     typer.echo(f"recorded: {institution or audience}, {period}, sent to {to} on {day}")

@@ -15,7 +15,7 @@ from harmonia.reports.document import SUPPRESSED_MARK, Cell, Table
 from harmonia.reports.texts import ReportTexts
 from sources.completeness_states import REOPENED, UNSIGNED
 from warehouse.indicators import indicators
-from warehouse.releases.reading import Release, category_label, label_of_code, status_text
+from warehouse.releases.reading import Release, find_label_of_code, make_label_of_cell, make_text_of_figure_status
 
 MAX_YEARS = 5
 
@@ -67,7 +67,7 @@ class PublishedFigures:
         row = rows.iloc[0]
         if pd.notna(row["value"]):
             return Cell(self.format_figure(row["value"], row))
-        text = status_text(row["status"], self.texts.lang, None if pd.isna(row["limit"]) else int(row["limit"]))
+        text = make_text_of_figure_status(row["status"], self.texts.lang, None if pd.isna(row["limit"]) else int(row["limit"]))
         return Cell(f"{text}*" if row["incomplete"] and row["status"] == "fewer_than" else text, number=False)
 
     def make_offence_cell(self, code: str, year: str, offence: str, measure: str = "harmonised") -> Cell:
@@ -113,10 +113,10 @@ class PublishedFigures:
         if rows.empty:
             return None
         lang = self.texts.lang
-        caption = f"{self.indicator_titles[code]}, {period.replace('/', '–')}: {label_of_code('table', table, lang).lower()}"
+        caption = f"{self.indicator_titles[code]}, {period.replace('/', '–')}: {find_label_of_code('table', table, lang).lower()}"
         header = [self.texts("columns", "category"), self.texts("columns", "figure")]
         if rows["value"].isna().any():
-            return Table(caption, header, [], [status_text(rows["status"].iloc[0], lang)])
+            return Table(caption, header, [], [make_text_of_figure_status(rows["status"].iloc[0], lang)])
         cells = [
             [Cell(self.label_category(table, str(row["cell"])), number=False), Cell(self.format_figure(row["value"], row))]
             for _, row in rows.iterrows()
@@ -126,9 +126,9 @@ class PublishedFigures:
             caption,
             header,
             cells,
-            [*([status_text("joined", lang)] if has_merged_categories else []), *self._explain_missing_deliveries(rows)],
+            [*([make_text_of_figure_status("joined", lang)] if has_merged_categories else []), *self._explain_missing_deliveries(rows)],
         )
 
     def label_category(self, table: str, cell: str) -> str:
         """Return the label of the category to which a cell of a table belongs."""
-        return category_label(table, cell, self.texts.lang)
+        return make_label_of_cell(table, cell, self.texts.lang)

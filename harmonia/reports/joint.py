@@ -17,7 +17,7 @@ from harmonia.reports.texts import ReportTexts
 from schemas.topic import topic
 from sources.completeness_states import COMPLETE, PARTIAL
 from warehouse.indicators import indicators
-from warehouse.releases.reading import Release, status_text
+from warehouse.releases.reading import Release, make_text_of_figure_status
 
 _BROKEN_DOWN = ("sex", "age_group", "citizenship_group", "form")
 
@@ -193,7 +193,7 @@ def _describe_causes(bridge_rows: pd.DataFrame, causes: pd.Series, texts: Report
     out = []
     for cause, n, status in zip(bridge_rows["cause"], bridge_rows["n"], bridge_rows["status"], strict=True):
         name = str(causes[cause]) if cause in causes.index else texts("other_causes" if len(bridge_rows) > 1 else "all_causes")
-        figure = status_text(status, texts.lang).rstrip(".").lower() if pd.isna(n) else f"{int(n):+d}".replace("-", "−")
+        figure = make_text_of_figure_status(status, texts.lang).rstrip(".").lower() if pd.isna(n) else f"{int(n):+d}".replace("-", "−")
         out.append(f"{name.lower()}: {figure}")
     return "; ".join(out)
 

@@ -20,9 +20,9 @@ from harmonia.reports.texts import ReportTexts, load_texts
 from schemas.topic import topic
 from sources import contract
 from warehouse.indicators import DIMENSIONS, indicators
-from warehouse.releases.confidential import ConfidentialPart, open_confidential_part
-from warehouse.releases.labels import offence_group_labels
-from warehouse.releases.reading import Release, label_of_code
+from warehouse.releases.confidential import ConfidentialReleasePart, open_confidential_part
+from warehouse.releases.labels import find_labels_of_offence_groups
+from warehouse.releases.reading import Release, find_label_of_code
 
 _DIMENSION_COLUMNS = list(DIMENSIONS)
 _DURATION_COLUMNS = ("median_days", "ninth_decile_days")
@@ -75,7 +75,7 @@ def make_institution_report(releases: Path, release: Release, period: str, name:
     )
 
 
-def _select_grand_totals(confidential: ConfidentialPart, period: str) -> pd.DataFrame:
+def _select_grand_totals(confidential: ConfidentialReleasePart, period: str) -> pd.DataFrame:
     """Return the grand totals of a period by indicator. The columns are as_reported, harmonised and missing."""
     rows = confidential.table("statistics")
     rows = rows[(rows["period"] == period) & (rows[_DIMENSION_COLUMNS] == "total").all(axis=1)]
@@ -86,7 +86,7 @@ def _make_number_cell(value: object) -> Cell:
     return Cell("–" if pd.isna(value) else str(int(float(str(value)))))  # type: ignore[call-overload]
 
 
-def _make_own_figure_section(figures: PublishedFigures, confidential: ConfidentialPart, period: str, name: str) -> Section:
+def _make_own_figure_section(figures: PublishedFigures, confidential: ConfidentialReleasePart, period: str, name: str) -> Section:
     texts, totals = figures.texts, _select_grand_totals(confidential, period)
     rows, incomplete_notes = [], set()
     for code, title in figures.indicator_titles.items():
@@ -110,7 +110,7 @@ def _make_own_figure_section(figures: PublishedFigures, confidential: Confidenti
     return Section("key", texts("sections", "key"), [texts("intro", "own")], [table])
 
 
-def _make_difference_section(figures: PublishedFigures, confidential: ConfidentialPart, period: str, name: str) -> Section:
+def _make_difference_section(figures: PublishedFigures, confidential: ConfidentialReleasePart, period: str, name: str) -> Section:
     texts = figures.texts
     causes = figures.release.table("causes").set_index("cause")[texts.lang]
     bridge = confidential.table("bridge")
@@ -130,7 +130,7 @@ def _make_difference_section(figures: PublishedFigures, confidential: Confidenti
 
 
 def _make_yardstick_sections(
-    figures: PublishedFigures, confidential: ConfidentialPart, period: str, name: str | None = None
+    figures: PublishedFigures, confidential: ConfidentialReleasePart, period: str, name: str | None = None
 ) -> list[Section]:
     """Return a section with the figures that institutions published themselves, beside the figures as reported. There is no section if
     there are no yardsticks.
@@ -146,7 +146,7 @@ def _make_yardstick_sections(
     rows = [
         [
             Cell(figures.indicator_titles[row["indicator"]], number=False),
-            Cell(offence_group_labels(texts.lang)[row["offence_group"]], number=False),
+            Cell(find_labels_of_offence_groups(texts.lang)[row["offence_group"]], number=False),
             *([] if name else [Cell(texts.format_institution(row["institution"]), number=False)]),
             _make_number_cell(row["published"]),
             Cell(f"{_make_number_cell(row['as_reported']).text}{'*' if row['incomplete'] else ''}"),
@@ -154,7 +154,7 @@ def _make_yardstick_sections(
             Cell(texts("return") if row["kind"] == "return" else str(row["source"]), number=False),
         ]
         for row in rows_shown.sort_values(
-            ["indicator", "offence_group", "institution", "source"], key=_indicator_sort_key(figures)
+            ["indicator", "offence_group", "institution", "source"], key=_make_indicator_sort_key(figures)
         ).to_dict("records")
     ]
     columns = ("indicator", "category", *([] if name else ["institution"]), "published", "reported", "difference", "source")
@@ -163,7 +163,7 @@ def _make_yardstick_sections(
     return [Section("published", texts("sections", "published"), [texts("intro", "published")], [table])]
 
 
-def _indicator_sort_key(figures: PublishedFigures) -> Callable[[pd.Series], pd.Series]:
+def _make_indicator_sort_key(figures: PublishedFigures) -> Callable[[pd.Series], pd.Series]:
     """Return a sort key that puts indicators into the order of the release and leaves all other columns as they are."""
     position = {code: n for n, code in enumerate(figures.indicator_titles)}
     return lambda column: column.map(position) if column.name == "indicator" else column
@@ -183,7 +183,7 @@ def _make_delivery_section(figures: PublishedFigures, period: str, name: str) ->
     return Section("coverage", texts("sections", "coverage"), tables=[table])
 
 
-def _make_exact_figure_section(figures: PublishedFigures, confidential: ConfidentialPart, period: str) -> Section:
+def _make_exact_figure_section(figures: PublishedFigures, confidential: ConfidentialReleasePart, period: str) -> Section:
     texts = figures.texts
     counts = confidential.table("statistics")
     counts = counts[(counts["period"] == period) & (counts[_DIMENSION_COLUMNS[1:]] == "total").all(axis=1)]
@@ -207,7 +207,7 @@ def _make_exact_figure_section(figures: PublishedFigures, confidential: Confiden
     )
 
 
-def _make_pathway_section(figures: PublishedFigures, confidential: ConfidentialPart, year: str) -> Section:
+def _make_pathway_section(figures: PublishedFigures, confidential: ConfidentialReleasePart, year: str) -> Section:
     """Return a section on the cohorts of victims up to a year. It says how many victims reached each step, their share, and how long the
     steps took."""
     texts, years = figures.texts, figures.list_years(year)
@@ -216,7 +216,7 @@ def _make_pathway_section(figures: PublishedFigures, confidential: ConfidentialP
     header = [texts("year"), texts("entities", "victim")]
     steps = [texts("pathway", "steps", step) for step in load_texts()["pathway"]["steps"]]
     notes = [texts("pathway", "incomplete")] if cohorts["incomplete"].any() else []
-    captions = {group: label_of_code("offence_group", group, texts.lang) for group in groups}
+    captions = {group: find_label_of_code("offence_group", group, texts.lang) for group in groups}
     tables = [Table(captions[group], [*header, *steps], _make_cohort_rows(own), notes) for group, own in groups.items()]
     columns = [texts("pathway", "step"), texts("entities", "victim"), *(texts("pathway", name) for name in _DURATION_COLUMNS)]
     rows = _make_duration_rows(texts, durations)

@@ -12,7 +12,7 @@ from schemas.yaml_declarations import read_yaml
 from sources import contract
 from sources.completeness_states import SIGNED
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import label_of_code, missing_text, require_language
+from warehouse.releases.reading import find_label_of_code, make_text_of_missing_deliveries, require_language
 
 
 @cache
@@ -50,11 +50,13 @@ class ReportTexts:
         return contract.load(name).publisher[self.lang]
 
     def describe_missing_deliveries(self, missing: str | None) -> str:
-        """Describe the deliveries that are missing or incomplete (`missing_text` of `warehouse.releases.labels`). The text is empty if
-        there are none."""
-        return missing_text(missing, self.lang)
+        """Describe the deliveries that are missing or incomplete (`make_text_of_missing_deliveries` of `warehouse.releases.labels`). The
+        text is empty if there are none."""
+        return make_text_of_missing_deliveries(missing, self.lang)
 
     def describe_state(self, state: str, signature: object = None) -> str:
         """Describe the state of a delivery. If its quarter is not signed, the state of the signature is added."""
-        unsigned = f" ({label_of_code('signature', signature, self.lang)})" if isinstance(signature, str) and signature != SIGNED else ""
-        return f"{label_of_code('delivery_state', state, self.lang)}{unsigned}"
+        unsigned = (
+            f" ({find_label_of_code('signature', signature, self.lang)})" if isinstance(signature, str) and signature != SIGNED else ""
+        )
+        return f"{find_label_of_code('delivery_state', state, self.lang)}{unsigned}"

@@ -60,23 +60,24 @@ def _read_transmission_rules() -> list[dict[str, str | int]]:
     return log
 
 
-def record_sent(workplace: Workplace, sent: SentReport, who: str | None = None) -> None:
-    """Record that a report was sent. `who` is the account that records it. If it is None, the user of this process is recorded.
+def record_sent_report(workplace: Workplace, sent_report: SentReport, recording_account: str | None = None) -> None:
+    """Record that a report was sent. `recording_account` is the account that records it. If it is None, the user of this process is
+    recorded.
 
     Raises `HarmoniaError` for an unknown audience, and for an institution that is unknown, missing or not needed.
     """
-    if sent.audience not in AUDIENCES:
-        raise HarmoniaError(f"unknown audience {sent.audience!r}: use one of {', '.join(AUDIENCES)}")
-    if (sent.audience == "institution") != (sent.institution in contract.institutions()):
+    if sent_report.audience not in AUDIENCES:
+        raise HarmoniaError(f"unknown audience {sent_report.audience!r}: use one of {', '.join(AUDIENCES)}")
+    if (sent_report.audience == "institution") != (sent_report.institution in contract.institutions()):
         raise HarmoniaError(
             f"audience institution requires --institution, one of {', '.join(contract.institutions())}; other audiences do not allow it"
         )
     with closing(open_registry(workplace.registry)) as registry:
-        subject = json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True)
-        if who is None:
+        subject = json.dumps(asdict(sent_report), ensure_ascii=False, sort_keys=True)
+        if recording_account is None:
             record_own_access(registry, _ACTION, subject)
         else:
-            record_access(registry, who, _ACTION, subject)
+            record_access(registry, recording_account, _ACTION, subject)
 
 
 def list_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:

@@ -53,12 +53,12 @@ SampleNumber = Annotated[int | None, typer.Option("--sample", envvar="HARMONIA_S
 
 @contextmanager
 def _open_run(home: Path | None, registry_url: str | None) -> Iterator[tuple[PublishedRun, Registry]]:
-    from harmonia.review.published import last_published_run, open_home_registry
+    from harmonia.review.published import find_last_published_run, open_home_registry
 
     workplace = Workplace.from_paths(None, home, registry_url)
     registry = open_home_registry(workplace)
     try:
-        yield last_published_run(workplace.home, registry), registry
+        yield find_last_published_run(workplace.home, registry), registry
     finally:
         registry.close()
 
@@ -85,8 +85,8 @@ def list_pairs(
     make_console(markup=False).print("Show one: harmonia review show PAIR", soft_wrap=True)
 
 
-@app.command()
-def show(
+@app.command("show")
+def show_pair(
     pair: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `list`, or person:police:KEY~courts:KEY.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -96,12 +96,12 @@ def show(
     """Show the two records of a pair side by side, with the weight of the evidence."""
     from harmonia.audit import record_access
     from harmonia.review.judgements import read_judgements
-    from harmonia.review.naming import resolve_pair
+    from harmonia.review.naming import find_requested_pair
     from harmonia.review.pair_texts import describe_evidence, describe_pair
     from harmonia.review.pairs import PAIR, compute_pair_ids, parse_pair
 
     with _open_run(home, registry_url) as (published_run, registry):
-        pair_row = resolve_pair(published_run, registry, parse_pair(pair))
+        pair_row = find_requested_pair(published_run, registry, parse_pair(pair))
         name = str(compute_pair_ids(pair_row).iloc[0])
         if names:
             record_access(registry, find_acting_account(published_run.home.root), "looked at names for review", name)
@@ -114,8 +114,8 @@ def show(
                 print_frame(judgements[["verdict", "steward", "decided_at", "why"]], "", "Judgements, latest last")
 
 
-@app.command()
-def preview(
+@app.command("preview")
+def preview_verdict_on_pair(
     pair: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `list`, or person:police:KEY~courts:KEY.")],
     verdict: Annotated[Verdict, typer.Argument(help="The verdict to try.")],
     home: HomeFolder = None,
@@ -123,7 +123,7 @@ def preview(
 ) -> None:
     """Show what a verdict would change: cases or persons, and published figures. Enters nothing."""
     from harmonia.review.consequence import VerdictPreviews
-    from harmonia.review.naming import resolve_pair
+    from harmonia.review.naming import find_requested_pair
     from harmonia.review.pair_texts import list_changed_figures, list_changed_records
     from harmonia.review.pairs import parse_pair
 
@@ -131,7 +131,7 @@ def preview(
         consequences = VerdictPreviews(published_run, registry)
         try:
             result = consequences.preview_verdict(
-                resolve_pair(published_run, registry, parse_pair(pair)), verdict.value, find_acting_account(published_run.home.root)
+                find_requested_pair(published_run, registry, parse_pair(pair)), verdict.value, find_acting_account(published_run.home.root)
             )
         finally:
             consequences.close()
@@ -147,8 +147,8 @@ def preview(
     typer.echo("Nothing was entered. Enter it: harmonia review decide PAIR VERDICT --why REASON")
 
 
-@app.command()
-def decide(
+@app.command("decide")
+def enter_verdict_on_pair(
     pair: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `list`, or person:police:KEY~courts:KEY.")],
     verdict: Annotated[Verdict, typer.Argument(help="`withdrawn` withdraws your earlier judgement.")],
     why: Annotated[str, typer.Option("--why", envvar="HARMONIA_WHY", help="The reason, without names of persons.")],
@@ -158,14 +158,14 @@ def decide(
 ) -> None:
     """Enter a judgement. It applies from the next run on, until you enter another."""
     from harmonia.review import deciding
-    from harmonia.review.judgements import normalise_text, read_judgements
-    from harmonia.review.naming import resolve_pair
+    from harmonia.review.judgements import normalise_steward_or_reason, read_judgements
+    from harmonia.review.naming import find_requested_pair
     from harmonia.review.pair_texts import describe_verdict
     from harmonia.review.pairs import parse_pair
 
-    reason = normalise_text("why", why)
+    reason = normalise_steward_or_reason("why", why)
     with _open_run(home, registry_url) as (published_run, registry):
-        pair_row = resolve_pair(published_run, registry, parse_pair(pair))
+        pair_row = find_requested_pair(published_run, registry, parse_pair(pair))
         is_new = deciding.enter_verdict(
             published_run, registry, pair_row, verdict.value, find_acting_account(published_run.home.root), reason, blind=blind
         )
@@ -174,8 +174,8 @@ def decide(
             typer.echo(line)
 
 
-@app.command()
-def export(
+@app.command("export")
+def export_pairs_to_workbook(
     file: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="Workbook to write; must not exist.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -229,8 +229,8 @@ def import_file(
         raise typer.Exit(1)
 
 
-@app.command()
-def sample(
+@app.command("sample")
+def draw_blind_sample(
     pairs: Annotated[int, typer.Option("--pairs", envvar="HARMONIA_PAIRS", min=1, max=100_000, help="Number of pairs to draw.")] = 300,
     seed: Annotated[int, typer.Option("--seed", envvar="HARMONIA_SEED", min=0, help="The same run and seed give the same pairs.")] = 1,
     home: HomeFolder = None,
@@ -253,8 +253,8 @@ def sample(
     screen.print(f"Next: harmonia review export --sample {drawn.sample} FILE.xlsx --names", soft_wrap=True)
 
 
-@app.command()
-def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: SampleNumber = None) -> None:
+@app.command("estimate")
+def estimate_linkage_accuracy(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: SampleNumber = None) -> None:
     """Estimate precision and recall of the published linkage from a blind sample, with 95 % intervals."""
     from harmonia.review.estimating import estimate_accuracy as measure
     from harmonia.review.exchange import count_judged_pairs
@@ -284,7 +284,7 @@ def _describe_dropped_blocks(published_run: PublishedRun) -> str:
     """Describe the blocking values that the last run dropped, in one sentence."""
     import json
 
-    plain = json.loads(str(published_run.table("links", "_items")["plain"].iloc[0])).get("statistics", {})
+    plain = json.loads(str(published_run.read_lake_table("links", "_items")["plain"].iloc[0])).get("statistics", {})
     refused = int(plain.get("blocking_values_refused", 0))
     if not refused:
         return "Blocking dropped no values in the last run."

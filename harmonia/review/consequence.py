@@ -15,16 +15,16 @@ from threading import Lock
 import pandas as pd
 
 from harmonia.registry import Registry
-from harmonia.registry.identity import foresee_ids
-from harmonia.review.following import current_verdicts
+from harmonia.registry.identity import preview_ids
+from harmonia.review.following import read_current_verdicts
 from harmonia.review.judgements import read_judgements
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import RECORD, PublishedRun
-from pipelines.crosswalk import add_old_keys
-from pipelines.linkage import load_model
+from pipelines.crosswalk import add_rows_for_old_keys
+from pipelines.linkage import load_linkage_model
 from pipelines.linkage.constraints import BINDING_VERDICTS
-from pipelines.linkage.list_positions import apply_first_keys
-from pipelines.linkage.relinking import Clusters, Relinking
+from pipelines.linkage.list_positions import replace_record_keys_by_first_keys
+from pipelines.linkage.relinking import PreparedRelinking, RecordClusters
 from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import INPUT_COLUMNS
 from pipelines.resources import lake
@@ -68,19 +68,20 @@ class VerdictPreviews:
     def __init__(self, published_run: PublishedRun, registry: Registry) -> None:
         """Load a published run. Raises `HarmoniaError` if its lake cannot be read."""
         self.published_run, self._registry, self._lock = published_run, registry, Lock()
-        model, spark = load_model(), SplinkOnSpark.from_environment()
-        canonical = {name: published_run.table("canonical", name, columns) for name, columns in INPUT_COLUMNS.items()}
-        self._places, self._successors = published_run.table("identities", "listed"), canonical["successors"]
-        self._relinking = Relinking(canonical, model, self._places, published_run.home.lake / "linkage_memory", spark)
+        model, spark = load_linkage_model(), SplinkOnSpark.from_environment()
+        canonical = {name: published_run.read_lake_table("canonical", name, columns) for name, columns in INPUT_COLUMNS.items()}
+        self._places, self._successors = published_run.read_lake_table("identities", "listed"), canonical["successors"]
+        self._relinking = PreparedRelinking(canonical, model, self._places, published_run.home.lake / "linkage_memory", spark)
         identities, status, findings, tables = (
-            lake.open_output(dict, published_run.home.lake / stage) for stage in ("identities", "record_status", "findings", "canonical")
+            lake.open_stored_output(dict, published_run.home.lake / stage)
+            for stage in ("identities", "record_status", "findings", "canonical")
         )
         published = RecordIds(identities["cases"], identities["persons"])
         self._recount = RecountWithOtherIds(collect_run_inputs(tables, identities, status, findings), published)
-        self.published = published_run.table("statistics", "statistics").set_index(CELL)[MEASURES].dropna().astype("int64")
+        self.published = published_run.read_lake_table("statistics", "statistics").set_index(CELL)[MEASURES].dropna().astype("int64")
         self._pending = self.published.iloc[:0]
         self._entered: int | None = None
-        self._decided: dict[tuple[object, ...], tuple[Clusters, RecordIds]] = {}
+        self._decided: dict[tuple[object, ...], tuple[RecordClusters, RecordIds]] = {}
         self._counted: dict[int, tuple[RecordIds, pd.DataFrame]] = {}
         self._apply_new_judgements()
 
@@ -92,7 +93,7 @@ class VerdictPreviews:
         """Compute what changes if `steward` enters `verdict` on `pair` (a frame of one row with the columns `PAIR`)."""
         with self._lock:
             self._apply_new_judgements()
-            judgements = current_verdicts(self._registry, self._places, pair[PAIR].assign(verdict=verdict, steward=steward))
+            judgements = read_current_verdicts(self._registry, self._places, pair[PAIR].assign(verdict=verdict, steward=steward))
             clusters, after = self._link_under_judgements(judgements)
             now, changes = self._recount.now, self._compute_figure_changes(after)
         combined = judgements.merge(pair[PAIR], on=PAIR)["verdict"]
@@ -113,14 +114,14 @@ class VerdictPreviews:
         entered = len(read_judgements(self._registry))
         if entered == self._entered:
             return
-        after = self._link_under_judgements(current_verdicts(self._registry, self._places))[1]
+        after = self._link_under_judgements(read_current_verdicts(self._registry, self._places))[1]
         if not _have_equal_ids(after, self._recount.now):
             self._pending = _sum_figures(self._pending, self._compute_figure_changes(after).set_index(CELL))
             self._recount.set_current_ids(after)
             self._counted.clear()
         self._entered = entered
 
-    def _link_under_judgements(self, judgements: pd.DataFrame) -> tuple[Clusters, RecordIds]:
+    def _link_under_judgements(self, judgements: pd.DataFrame) -> tuple[RecordClusters, RecordIds]:
         """Return the clusters and ids that linkage gives under `judgements`.
 
         The latest results are kept in memory, since a verdict is usually entered right after its preview.
@@ -128,35 +129,39 @@ class VerdictPreviews:
         binding = judgements[judgements["verdict"].isin(BINDING_VERDICTS)].reset_index(drop=True)
         key = tuple(binding.itertuples(index=False, name=None))
         if key not in self._decided:
-            clusters = self._relinking.decide_clusters(binding)
+            clusters = self._relinking.link_under_judgements(binding)
             self._decided[key] = (clusters, self._foresee_ids(clusters))
             while len(self._decided) > _MAX_CACHED:
                 self._decided.pop(next(iter(self._decided)))
         return self._decided[key]
 
-    def _compute_figure_changes(self, after: RecordIds) -> pd.DataFrame:
-        """Return the figures that would change if records had the ids `after` (`RecountWithOtherIds.changed_cells`).
+    def _compute_figure_changes(self, ids_after: RecordIds) -> pd.DataFrame:
+        """Return the figures that would change if records had the ids `ids_after` (`RecountWithOtherIds.compute_changed_cells`).
 
         Results are kept until the current ids change. They are kept by object identity, which works because `_link_under_judgements`
         returns the same object for the same judgements.
         """
-        if id(after) not in self._counted:
-            equal = _have_equal_ids(after, self._recount.now)
+        if id(ids_after) not in self._counted:
+            equal = _have_equal_ids(ids_after, self._recount.now)
             if len(self._counted) > _MAX_CACHED:
                 self._counted.clear()
-            self._counted[id(after)] = (after, pd.DataFrame(columns=[*CELL, *MEASURES]) if equal else self._recount.changed_cells(after))
-        return self._counted[id(after)][1]
+            self._counted[id(ids_after)] = (
+                ids_after,
+                pd.DataFrame(columns=[*CELL, *MEASURES]) if equal else self._recount.compute_changed_cells(ids_after),
+            )
+        return self._counted[id(ids_after)][1]
 
-    def _foresee_ids(self, clusters: Clusters) -> RecordIds:
+    def _foresee_ids(self, clusters: RecordClusters) -> RecordIds:
         """Return the ids that the next run would assign to the clusters."""
-        cases = foresee_ids(self._registry, "case", add_old_keys(clusters.cases, self._successors, "case"))
-        persons_old_keys = add_old_keys(clusters.persons, self._successors, "person")
-        persons = foresee_ids(self._registry, "person", apply_first_keys(persons_old_keys, self._places))
+        cases = preview_ids(self._registry, "case", add_rows_for_old_keys(clusters.cases, self._successors, "case"))
+        persons_old_keys = add_rows_for_old_keys(clusters.persons, self._successors, "person")
+        persons = preview_ids(self._registry, "person", replace_record_keys_by_first_keys(persons_old_keys, self._places))
         persons = persons.assign(record_key=persons_old_keys["record_key"].array)
         return RecordIds(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))
 
     def _list_changed_figures(self, changes: pd.DataFrame, measure: str) -> pd.DataFrame:
-        """Return the figures whose `measure` changes, with the columns `FIGURES`. `changes` comes from `RecountWithOtherIds.changed_cells`.
+        """Return the figures whose `measure` changes, with the columns `FIGURES`. `changes` comes from
+        `RecountWithOtherIds.compute_changed_cells`.
 
         A cell that is not published counts as 0, as in crossed tables.
         """
@@ -166,34 +171,34 @@ class VerdictPreviews:
         return pd.DataFrame({"published": published, "before": before, "after": before + changed}).reset_index()[FIGURES]
 
 
-def _sum_figures(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([first, second]).groupby(level=CELL).sum()
+def _sum_figures(first_figures: pd.DataFrame, second_figures: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([first_figures, second_figures]).groupby(level=CELL).sum()
 
 
-def _have_equal_ids(first: RecordIds, second: RecordIds) -> bool:
-    """Return whether all records have the same ids in `first` and `second`."""
+def _have_equal_ids(first_ids: RecordIds, second_ids: RecordIds) -> bool:
+    """Return whether all records have the same ids in `first_ids` and `second_ids`."""
     columns = {"cases": [*RECORD, "case_id"], "persons": [*RECORD, "person_id"]}
     id_sets = [
         {name: set(zip(*(getattr(ids, name)[column].tolist() for column in of), strict=True)) for name, of in columns.items()}
-        for ids in (first, second)
+        for ids in (first_ids, second_ids)
     ]
     return id_sets[0] == id_sets[1]
 
 
-def _are_in_one_cluster(clusters: Clusters, pair: pd.DataFrame) -> bool:
+def _are_in_one_cluster(clusters: RecordClusters, pair: pd.DataFrame) -> bool:
     """Return whether the two records of the pair are in one cluster."""
     frame = getattr(clusters, ENTITIES[str(pair["entity"].iloc[0])]).set_index(RECORD)["cluster"]
     a, b = (frame.get((pair[f"institution_{side}"].iloc[0], pair[f"key_{side}"].iloc[0])) for side in "ab")
     return a is not None and a == b
 
 
-def _list_changed_records(before: RecordIds, after: RecordIds, pair: pd.DataFrame) -> pd.DataFrame:
+def _list_changed_records(ids_before: RecordIds, ids_after: RecordIds, pair: pd.DataFrame) -> pd.DataFrame:
     """Return all records of the cases and persons that change, and all records of those of `pair`, even if they do not change. The
     columns are `RECORDS`."""
     parts = []
     for entity, name in ENTITIES.items():
         column = f"{entity}_id"
-        both = getattr(before, name).merge(getattr(after, name), on=RECORD, suffixes=("_before", "_after"))
+        both = getattr(ids_before, name).merge(getattr(ids_after, name), on=RECORD, suffixes=("_before", "_after"))
         both = both.rename(columns={f"{column}_before": "before", f"{column}_after": "after"})
         touched = both["before"] != both["after"]
         for side in "ab" if entity == pair["entity"].iloc[0] else "":

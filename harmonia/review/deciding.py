@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harmonia.registry import Registry
-from harmonia.review.judgements import PROPOSED, enter_judgements, normalise_steward_names, normalise_text, read_judgements
+from harmonia.review.judgements import PROPOSED, enter_judgements, normalise_steward_names, normalise_steward_or_reason, read_judgements
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import PublishedRun
 
@@ -40,8 +40,8 @@ def enter_verdict(
     weight = published_run.read_decisions().merge(pair[PAIR], on=PAIR)["weight"]
     judgement = pair[PAIR].assign(
         verdict=entered,
-        steward=normalise_text("steward", steward),
-        why=normalise_text("why", why),
+        steward=normalise_steward_or_reason("steward", steward),
+        why=normalise_steward_or_reason("why", why),
         model=published_run.model,
         weight=float(weight.iloc[0]) if len(weight) else None,
         blind=blind,
@@ -64,6 +64,8 @@ def undo_verdict(registry: Registry, pair: pd.DataFrame, steward: str, why: str)
     last = steward_judgements.tail(1)
     enter_judgements(
         registry,
-        last[[*PAIR, "model", "weight", "blind"]].assign(verdict=verdict, steward=steward, why=normalise_text("why", why), origin=None),
+        last[[*PAIR, "model", "weight", "blind"]].assign(
+            verdict=verdict, steward=steward, why=normalise_steward_or_reason("why", why), origin=None
+        ),
     )
     return verdict

@@ -21,19 +21,19 @@ _RANK = {"accepted": 0, "superseded": 1, "withdrawn": 2}
 _MAX_NAMES = 20
 
 
-def list_shown_fields(entity: str, names: bool) -> tuple[str, ...]:
-    """Return the fields that are shown of a record of `entity` (`case`, `person`). If `names` is true, they begin with the fields that
+def list_shown_fields(entity: str, show_names: bool) -> tuple[str, ...]:
+    """Return the fields that are shown of a record of `entity` (`case`, `person`). If `show_names` is true, they begin with the fields that
     identify a person."""
     fields = CASE_FIELDS if entity == "case" else PERSON_FIELDS
-    return (*NAME_FIELDS[entity], *fields) if names else fields
+    return (*NAME_FIELDS[entity], *fields) if show_names else fields
 
 
-def describe_records(published_run: PublishedRun, entity: str, names: bool) -> pd.DataFrame:
+def describe_records(published_run: PublishedRun, entity: str, show_names: bool) -> pd.DataFrame:
     """Describe all records of `entity` (`case`, `person`). The result is indexed by institution and record key, and has the columns
     `list_shown_fields`. All values are text; unknown ones are empty.
 
-    A record is described in its accepted state or, if it has none, in its latest state. Fields that identify a person (`names`) are read
-    from the identity store, which contains accepted records only.
+    A record is described in its accepted state or, if it has none, in its latest state. Fields that identify a person (`show_names`) are
+    read from the identity store, which contains accepted records only.
     """
     canonical = published_run.read_canonical_tables()
     cases, persons = (_select_shown_states(canonical[name]) for name in ("case_records", "person_records"))
@@ -45,10 +45,10 @@ def describe_records(published_run: PublishedRun, entity: str, names: bool) -> p
         files = cases[[*RECORD, "seat", "offence_group"]].rename(columns={"record_key": "case_key"})
         out = persons.merge(files, on=["institution", "case_key"], how="left").rename(columns={"case_key": "case"}).set_index(RECORD)
     out["days"] = days
-    if names:
+    if show_names:
         found_names = _read_person_names(published_run.home, entity, persons)
         out = out.drop(columns=list(found_names.columns), errors="ignore").join(found_names)
-    out = out.reindex(columns=list(list_shown_fields(entity, names)))
+    out = out.reindex(columns=list(list_shown_fields(entity, show_names)))
     return out.astype("str").fillna("")
 
 
@@ -81,11 +81,12 @@ def _read_person_names(home: Home, entity: str, persons: pd.DataFrame) -> pd.Dat
     cannot be read.
     """
     try:
-        with duckdb.connect(str(home.identity), read_only=True) as connection:
+        with duckdb.connect(str(home.identity_store), read_only=True) as connection:
             people = connection.table("persons").df()
     except (duckdb.Error, OSError) as error:
         raise HarmoniaError(
-            f"{home.identity}: the identity store cannot be read ({type(error).__name__}); run `harmonia run --home {home.root}` again, "
+            f"{home.identity_store}: the identity store cannot be read ({type(error).__name__}); "
+            f"run `harmonia run --home {home.root}` again, "
             "or omit --names"
         ) from error
     split = people["surname"].str.cat(people["given_name"], sep=", ")

@@ -17,9 +17,9 @@ from harmonia.registry import Registry
 from harmonia.registry.tables import Run
 from harmonia.review.consequence import VerdictPreviews
 from harmonia.review.describe import describe_records
-from harmonia.review.following import current_verdicts
+from harmonia.review.following import read_current_verdicts
 from harmonia.review.judgements import normalise_steward_names, read_judgements
-from harmonia.review.naming import resolve_pair
+from harmonia.review.naming import find_requested_pair
 from harmonia.review.pairs import PAIR, order_pairs, parse_pair
 from harmonia.review.published import RECORD, PublishedRun
 from harmonia.review.queue import OPEN, QUEUE, list_doubtful_pairs
@@ -32,7 +32,7 @@ MAX_FOUND = 50
 HISTORY = ["verdict", "steward", "decided_at", "why", "blind"]
 
 
-class Desk:
+class ReviewDesk:
     """The doubtful pairs of a published run, with their records, judgements and previews. Several threads may share it.
 
     A `pair` is a frame of one row with the columns `PAIR`.
@@ -75,19 +75,19 @@ class Desk:
     def ids(self) -> dict[str, pd.Series]:
         """For each entity (`case`, `person`), the published id of each record, indexed by institution and record key."""
         return {
-            "case": self.published_run.table("identities", "cases").set_index(RECORD)["case_id"],
-            "person": self.published_run.table("identities", "persons").set_index(RECORD)["person_id"],
+            "case": self.published_run.read_lake_table("identities", "cases").set_index(RECORD)["case_id"],
+            "person": self.published_run.read_lake_table("identities", "persons").set_index(RECORD)["person_id"],
         }
 
     @cached_property
     def _reassigned_positions(self) -> pd.DataFrame:
-        return self.published_run.table("identities", "listed")
+        return self.published_run.read_lake_table("identities", "listed")
 
     @cached_property
     def _doubtful_pairs(self) -> pd.DataFrame:
         """All doubtful pairs, whether they were judged or not. The columns are those of the queue, and the ids of both records (id_a,
         id_b), which are empty if a record has no id."""
-        pairs = list_doubtful_pairs(self.published_run, self.registry, everything=True)
+        pairs = list_doubtful_pairs(self.published_run, self.registry, include_judged_pairs=True)
         for side in "ab":
             pairs[f"id_{side}"] = ""
             for entity, ids in self.ids.items():
@@ -103,7 +103,7 @@ class Desk:
         by the number of figures that they can change. If the steward judged a pair as `unsure`, or proposed to join it, the pair waits for
         another steward.
         """
-        states = current_verdicts(self.registry, self._reassigned_positions)
+        states = read_current_verdicts(self.registry, self._reassigned_positions)
         with self._lock:
             pairs = self._doubtful_pairs.drop(columns="state").merge(states.rename(columns={"verdict": "state"}), on=PAIR, how="left")
         pairs = pairs.fillna({"state": "open"})
@@ -125,7 +125,7 @@ class Desk:
         parsed = parse_pair(text)
         if isinstance(parsed, str) and parsed in self._decided_pairs.index:  # of this run, so both records are delivered
             return self._decided_pairs.loc[[parsed]].reset_index(drop=True)
-        return resolve_pair(self.published_run, self.registry, parsed).reset_index(drop=True)
+        return find_requested_pair(self.published_run, self.registry, parsed).reset_index(drop=True)
 
     def find_decision(self, pair: pd.DataFrame) -> dict[str, object]:
         """Return the decision of linkage on a pair: weight (bits), decision and reasons. The result is empty if no decision is stored."""
@@ -146,18 +146,18 @@ class Desk:
 
     def find_state_of_pair(self, pair: pd.DataFrame) -> str:
         """Return the state of a pair: `open` if nobody judged it, else `same`, `different`, `unsure`, `proposed` or `disputed`."""
-        current = current_verdicts(self.registry, self._reassigned_positions).merge(pair[PAIR], on=PAIR)["verdict"]
+        current = read_current_verdicts(self.registry, self._reassigned_positions).merge(pair[PAIR], on=PAIR)["verdict"]
         return str(current.iloc[0]) if len(current) else "open"
 
-    def describe_all_records(self, entity: str, names: bool) -> pd.DataFrame:
+    def describe_all_records(self, entity: str, show_names: bool) -> pd.DataFrame:
         """Describe all records of `entity` (see `describe_records`). The result is kept in memory unless it contains names."""
         with self._lock:
-            if names or (entity, names) not in self._described:
-                described = describe_records(self.published_run, entity, names)
-                if names:
+            if show_names or (entity, show_names) not in self._described:
+                described = describe_records(self.published_run, entity, show_names)
+                if show_names:
                     return described
-                self._described[entity, names] = described
-            return self._described[entity, names]
+                self._described[entity, show_names] = described
+            return self._described[entity, show_names]
 
     def hash_shown_content(self, pair: pd.DataFrame) -> str:
         """Return a hash of everything that a page shows about a pair: both records and the judgements so far.
@@ -180,27 +180,27 @@ class Desk:
         alone = pd.DataFrame([(*key, "") for key in keys if key not in ids_of_pair.index], columns=[*RECORD, "id"])
         return pd.concat([members, alone], ignore_index=True)
 
-    def list_decisions_within(self, members: pd.DataFrame, entity: str) -> pd.DataFrame:
-        """Return the decisions of linkage on pairs of which both records are in `members`. These are records of `entity`. The columns
-        are `PAIR`, weight and decision."""
-        member_keys = pd.MultiIndex.from_frame(members[RECORD])
+    def list_decisions_within(self, member_records: pd.DataFrame, entity: str) -> pd.DataFrame:
+        """Return the decisions of linkage on pairs of which both records are in `member_records`, which are records of `entity`. The
+        columns are `PAIR`, weight and decision."""
+        member_keys = pd.MultiIndex.from_frame(member_records[RECORD])
         decisions = self.decisions[self.decisions["entity"] == entity]
         inside = [pd.MultiIndex.from_frame(decisions[[f"institution_{side}", f"key_{side}"]]).isin(member_keys) for side in "ab"]
         return decisions.loc[inside[0] & inside[1], [*PAIR, "weight", "decision"]].reset_index(drop=True)
 
-    def list_events(self, members: pd.DataFrame, entity: str) -> pd.DataFrame:
-        """Return the dated events of `members` and of their case files, sorted by date. `members` are records of `entity`.
+    def list_events(self, member_records: pd.DataFrame, entity: str) -> pd.DataFrame:
+        """Return the dated events of `member_records` and of their case files, sorted by date. `member_records` are records of `entity`.
 
         The columns are institution, case_key, event and date. Confidential events are left out.
         """
-        files = members[RECORD].rename(columns={"record_key": "case_key"})
+        files = member_records[RECORD].rename(columns={"record_key": "case_key"})
         if entity == "person":
             persons = self.canonical["person_records"].drop_duplicates([*RECORD, "case_key"])
-            files = members[RECORD].merge(persons[[*RECORD, "case_key"]], on=RECORD)[["institution", "case_key"]].drop_duplicates()
+            files = member_records[RECORD].merge(persons[[*RECORD, "case_key"]], on=RECORD)[["institution", "case_key"]].drop_duplicates()
         events = remove_confidential_events(self.canonical["events"])
         dated = events[(events["status"] == "accepted") & events["date"].notna()].merge(files, on=["institution", "case_key"])
         if entity == "person":
-            of_members = pd.MultiIndex.from_frame(dated[RECORD]).isin(pd.MultiIndex.from_frame(members[RECORD]))
+            of_members = pd.MultiIndex.from_frame(dated[RECORD]).isin(pd.MultiIndex.from_frame(member_records[RECORD]))
             dated = dated[(dated["entity"] == "case") | of_members]
         dated = dated.sort_values("date", kind="stable").drop_duplicates(["institution", "case_key", "event", "date"])
         return dated[["institution", "case_key", "event", "date"]].reset_index(drop=True)

@@ -65,31 +65,31 @@ def estimate_accuracy(labels: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["entity", "measure", "estimate", "low", "high", "pairs", "labelled", "unsure"])
 
 
-def _estimate_matches(labels: LabelCounts) -> np.ndarray:
+def _estimate_matches(label_counts: LabelCounts) -> np.ndarray:
     """Estimate the number of matches among all pairs of each stratum. The estimate is null if none of the stratum's pairs was labelled."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(labels.pairs * (labels.matches / labels.labelled))
+        return np.asarray(label_counts.pairs * (label_counts.matches / label_counts.labelled))
 
 
-def _compute_precision(labels: LabelCounts) -> float:
-    joined = labels.joined.astype(bool)
-    return float(_estimate_matches(labels)[joined].sum() / labels.pairs[joined].sum()) if joined.any() else float("nan")
+def _compute_precision(label_counts: LabelCounts) -> float:
+    joined = label_counts.joined.astype(bool)
+    return float(_estimate_matches(label_counts)[joined].sum() / label_counts.pairs[joined].sum()) if joined.any() else float("nan")
 
 
-def _compute_recall(labels: LabelCounts) -> float:
-    matches, joined = _estimate_matches(labels), labels.joined.astype(bool)
+def _compute_recall(label_counts: LabelCounts) -> float:
+    matches, joined = _estimate_matches(label_counts), label_counts.joined.astype(bool)
     return float(matches[joined].sum() / matches.sum()) if matches.sum() != 0 else float("nan")
 
 
-def _compute_interval_limits(labels: LabelCounts) -> tuple[tuple[float, float], tuple[float, float]]:
+def _compute_interval_limits(label_counts: LabelCounts) -> tuple[tuple[float, float], tuple[float, float]]:
     """Compute the limits of the intervals. Returns the lower limits of precision and recall, and then the upper limits of precision and
     recall."""
     chance = np.random.default_rng(_SEED)
-    few, many = (_draw_matches(labels, side, chance) for side in ("low", "high"))
-    joined = labels.joined.astype(bool)
+    few, many = (_draw_matches(label_counts, side, chance) for side in ("low", "high"))
+    joined = label_counts.joined.astype(bool)
     joined_matches = {side: drawn[:, joined].sum(axis=1) for side, drawn in (("low", few), ("high", many))}
     missed = {side: drawn[:, ~joined].sum(axis=1) for side, drawn in (("low", few), ("high", many))}
-    size = labels.pairs[joined].sum()
+    size = label_counts.pairs[joined].sum()
     tail = (1 - CONFIDENCE_LEVEL) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         low = joined_matches["low"] / size, joined_matches["low"] / (joined_matches["low"] + missed["high"])
@@ -101,16 +101,16 @@ def _compute_interval_limits(labels: LabelCounts) -> tuple[tuple[float, float], 
     return (ends[0][0], ends[0][1]), (ends[1][0], ends[1][1])
 
 
-def _draw_matches(labels: LabelCounts, side: str, chance: np.random.Generator) -> np.ndarray:
+def _draw_matches(label_counts: LabelCounts, side: str, random_generator: np.random.Generator) -> np.ndarray:
     """Draw the number of matches in each stratum from its confidence distribution for one side of the interval (`low`, `high`).
 
     Returns an array of `DRAWS` rows and one column per stratum.
     """
-    matches = labels.matches + (labels.unsure if side == "high" else 0)
-    others = labels.others + (labels.unsure if side == "low" else 0)
-    left = labels.pairs - matches - others
+    matches = label_counts.matches + (label_counts.unsure if side == "high" else 0)
+    others = label_counts.others + (label_counts.unsure if side == "low" else 0)
+    left = label_counts.pairs - matches - others
     a, b = (matches, others + 1) if side == "low" else (matches + 1, others)
     # A beta distribution with a parameter of zero is a point mass: at 0 (low) or at 1 (high).
-    share = chance.beta(np.maximum(a, 1e-9), np.maximum(b, 1e-9), size=(DRAWS, len(left)))
+    share = random_generator.beta(np.maximum(a, 1e-9), np.maximum(b, 1e-9), size=(DRAWS, len(left)))
     share = np.where(a == 0, 0.0, np.where(b == 0, 1.0, share))
-    return np.asarray(matches + chance.binomial(left, share))
+    return np.asarray(matches + random_generator.binomial(left, share))

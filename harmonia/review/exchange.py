@@ -37,14 +37,14 @@ class ImportedJudgements:
     blind: bool
 
 
-def describe_both_sides(published_run: PublishedRun, pairs: pd.DataFrame, names: bool) -> pd.DataFrame:
+def describe_both_sides(published_run: PublishedRun, pairs: pd.DataFrame, show_names: bool) -> pd.DataFrame:
     """Describe both records of each pair, in the columns `<field> a` and `<field> b`. The result is indexed as `pairs`. A value is empty
     if the record lacks the field."""
-    columns = [f"{field} {side}" for field in list_fields_of_entities(pairs["entity"].unique().tolist(), names) for side in "ab"]
+    columns = [f"{field} {side}" for field in list_fields_of_entities(pairs["entity"].unique().tolist(), show_names) for side in "ab"]
     out = pd.DataFrame("", index=pairs.index, columns=columns, dtype="str")
     for entity in pairs["entity"].unique():
         pairs_of_entity = pairs[pairs["entity"] == entity]
-        described = describe_records(published_run, str(entity), names)
+        described = describe_records(published_run, str(entity), show_names)
         for side in "ab":
             rows = described.reindex(pd.MultiIndex.from_frame(pairs_of_entity[[f"institution_{side}", f"key_{side}"]])).fillna("")
             for field in described.columns:
@@ -52,28 +52,28 @@ def describe_both_sides(published_run: PublishedRun, pairs: pd.DataFrame, names:
     return out
 
 
-def list_fields_of_entities(entities: list[str], names: bool) -> list[str]:
+def list_fields_of_entities(entities: list[str], show_names: bool) -> list[str]:
     """Return the fields that are shown of records of these entities. Each field is returned once."""
-    return list(dict.fromkeys(field for entity in ENTITIES if entity in entities for field in list_shown_fields(entity, names)))
+    return list(dict.fromkeys(field for entity in ENTITIES if entity in entities for field in list_shown_fields(entity, show_names)))
 
 
 def export_pairs(
-    published_run: PublishedRun, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str
+    published_run: PublishedRun, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, show_names: bool, who: str
 ) -> int:
     """Write a workbook for stewards with `pairs` to the file `path`, and return the number of pairs.
 
     `pairs` has the columns `PAIR`, and those columns of `workbook.SHOWN` that stewards may see. `sample` is the number of the blind sample,
-    or 0 if the pairs are not from a sample. If `names` is true, names are shown, and the audit log records that `who` saw them. Raises
+    or 0 if the pairs are not from a sample. If `show_names` is true, names are shown, and the audit log records that `who` saw them. Raises
     `HarmoniaError` if there is no pair, or if the file cannot be written.
     """
     if pairs.empty:
         raise HarmoniaError("there is no open pair to export: none is in doubt, or all are judged (--all includes judged pairs)")
     rows = pairs.reset_index(drop=True)
-    rows = rows.assign(pair=compute_pair_ids(rows)).join(describe_both_sides(published_run, rows, names))
-    if names:
+    rows = rows.assign(pair=compute_pair_ids(rows)).join(describe_both_sides(published_run, rows, show_names))
+    if show_names:
         record_access(registry, who, "exported names for review", f"{len(rows)} pairs to {path.name}")
     about = workbook.WorkbookOrigin(published_run.mark, published_run.run, published_run.model, sample)
-    workbook.write_workbook(path, rows, list_fields_of_entities(rows["entity"].unique().tolist(), names), about)
+    workbook.write_workbook(path, rows, list_fields_of_entities(rows["entity"].unique().tolist(), show_names), about)
     return len(rows)
 
 

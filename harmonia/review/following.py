@@ -18,31 +18,33 @@ from harmonia.registry.ledger import now, read_deliveries
 from harmonia.review.judgements import combine_judgements, read_judgements
 
 
-def current_verdicts(registry: Registry, places: pd.DataFrame, further: pd.DataFrame | None = None) -> pd.DataFrame:
+def read_current_verdicts(registry: Registry, list_positions: pd.DataFrame, further_judgements: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the current verdict on each pair, as `combine_judgements` does, with the current record keys of persons.
 
-    `places` comes from `pipelines.linkage.list_positions.find_listed_persons`. `further` has judgements that are included as if they were
-    entered now, with the columns `PAIR`, verdict and steward.
+    `list_positions` comes from `pipelines.linkage.list_positions.find_keys_of_listed_persons`. `further_judgements` has judgements that are
+    included as if they were entered now, with the columns `PAIR`, verdict and steward.
     """
     judgements = read_judgements(registry)
-    if further is not None:
-        judgements = pd.concat([judgements, further.assign(decided_at=now())], ignore_index=True)
-    if places.empty or judgements.empty:
+    if further_judgements is not None:
+        judgements = pd.concat([judgements, further_judgements.assign(decided_at=now())], ignore_index=True)
+    if list_positions.empty or judgements.empty:
         return combine_judgements(judgements)
     with registry.read() as session:
         received = {(one.institution, one.name): one.receipts[0].first_seen for one in read_deliveries(session)}
-    return combine_judgements(follow_moved_persons(judgements, places, received))
+    return combine_judgements(update_keys_of_moved_persons(judgements, list_positions, received))
 
 
-def follow_moved_persons(judgements: pd.DataFrame, places: pd.DataFrame, received: Mapping[tuple[str, str], datetime]) -> pd.DataFrame:
+def update_keys_of_moved_persons(
+    judgements: pd.DataFrame, list_positions: pd.DataFrame, receipt_times: Mapping[tuple[str, str], datetime]
+) -> pd.DataFrame:
     """Return `judgements` in which each person has the current record key. The stored key is that of the person's list position at the time
     of the judgement.
 
-    `judgements` comes from `read_judgements`, and `places` from `pipelines.linkage.list_positions.find_listed_persons`. `received` says
-    when each delivery was first received, by institution and delivery.
+    `judgements` comes from `read_judgements`, and `list_positions` from `pipelines.linkage.list_positions.find_keys_of_listed_persons`.
+    `receipt_times` says when each delivery was first received, by institution and delivery.
     """
-    first = pd.Series(received).rename("received").rename_axis(["institution", "delivery"])
-    states = places.merge(first.reset_index(), on=["institution", "delivery"], how="left")
+    first = pd.Series(receipt_times).rename("received").rename_axis(["institution", "delivery"])
+    states = list_positions.merge(first.reset_index(), on=["institution", "delivery"], how="left")
     out = judgements.copy()
     for side in "ab":
         judged = judgements.loc[judgements["entity"] == "person", [f"institution_{side}", f"key_{side}", "decided_at"]]

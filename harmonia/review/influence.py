@@ -35,26 +35,30 @@ def read_counted_rows(published_run: PublishedRun) -> pd.DataFrame:
     Its columns are indicator, unit (case, person), ever (whether a unit counts only once ever), institution, entity, record_key, case_key,
     case_id, person_id, quarter and year.
     """
-    from warehouse.count.periods import quarter_of, year_of
+    from warehouse.count.periods import find_quarter_of_each_day, find_year_of_each_day
     from warehouse.indicators import indicators
 
-    rows = published_run.table("statistics", "indicator_row")
+    rows = published_run.read_lake_table("statistics", "indicator_row")
     out = rows[rows["day"].notna()].reset_index(drop=True)
     out["day"] = pd.to_datetime(out["day"])  # Parquet gives days as objects
     once_ever = [code for code, one in indicators().items() if one.harmonised.once == "ever"]
-    out = out.assign(ever=out["indicator"].isin(once_ever), quarter=quarter_of(out["day"]), year=year_of(out["day"]))
+    out = out.assign(
+        ever=out["indicator"].isin(once_ever), quarter=find_quarter_of_each_day(out["day"]), year=find_year_of_each_day(out["day"])
+    )
     return out[["indicator", "unit", "ever", "institution", "entity", "record_key", "case_key", "case_id", "person_id", *_PERIODS]]
 
 
-def count_influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+def estimate_influence_on_figures(
+    pairs: pd.DataFrame, counted_rows: pd.DataFrame, case_ids: pd.DataFrame, person_ids: pd.DataFrame
+) -> pd.DataFrame:
     """Estimate for each pair how many figures would change if the decision on it were reversed. The result is indexed as `pairs`.
 
-    `pairs` has the columns `PAIR` and joined (bool). `rows` comes from `read_counted_rows`. `cases` has the columns institution, record_key
-    and case_id; `persons` has institution, record_key and person_id. The result has the columns moves (figures that would change) and
-    touched (figures in which either record counts).
+    `pairs` has the columns `PAIR` and joined (bool). `counted_rows` comes from `read_counted_rows`. `case_ids` has the columns institution,
+    record_key and case_id; `person_ids` has institution, record_key and person_id. The result has the columns moves (figures that would
+    change) and touched (figures in which either record counts).
     """
     out = pd.DataFrame({"moves": 0, "touched": 0}, index=pairs.index)
-    for entity, ids, column in (("case", cases, "case_id"), ("person", persons, "person_id")):
+    for entity, ids, column in (("case", case_ids, "case_id"), ("person", person_ids, "person_id")):
         pairs_of_entity = pairs[pairs["entity"] == entity].reset_index(names="at")
         if pairs_of_entity.empty:
             continue
@@ -62,55 +66,61 @@ def count_influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame
         for side in "ab":
             keys = pd.MultiIndex.from_frame(pairs_of_entity[[f"institution_{side}", f"key_{side}"]])
             pairs_of_entity[f"id_{side}"] = table.reindex(keys).to_numpy()
-        parts = [_select_rows_of_sides(pairs_of_entity, rows, entity, column, alone) for alone in "ab"]
-        moves = np.max([_count_moved_figures(part, entity, len(pairs_of_entity)) for part in parts], axis=0)
-        touched = _count_touched_figures(pd.concat(parts, ignore_index=True), len(pairs_of_entity))
+        parts = [_select_counted_rows_of_pair_sides(pairs_of_entity, counted_rows, entity, column, alone) for alone in "ab"]
+        moves = np.max([_count_changing_figures(part, entity, len(pairs_of_entity)) for part in parts], axis=0)
+        touched = _count_figures_of_either_side(pd.concat(parts, ignore_index=True), len(pairs_of_entity))
         out.loc[pairs_of_entity["at"], ["moves", "touched"]] = np.column_stack([moves, touched])
     return out
 
 
-def _select_rows_of_sides(pairs: pd.DataFrame, rows: pd.DataFrame, entity: str, column: str, alone: str) -> pd.DataFrame:
+def _select_counted_rows_of_pair_sides(
+    pairs: pd.DataFrame, counted_rows: pd.DataFrame, entity: str, id_column: str, single_side: str
+) -> pd.DataFrame:
     """Select the rows in which each side of each pair counts. The columns of the result are pair (row number), side (0, 1), and those of
-    `rows`.
+    `counted_rows`.
 
-    `pairs` has the columns `PAIR`, joined, id_a and id_b, and all its pairs are of one `entity`. `column` is the name of the entity's id in
-    `rows`. `alone` says which record (`a` or `b`) of a joined pair is side 0; the rest of its cluster is side 1.
+    `pairs` has the columns `PAIR`, joined, id_a and id_b, and all its pairs are of one `entity`. `id_column` is the name of the entity's id
+    in `counted_rows`. `single_side` says which record (`a` or `b`) of a joined pair is side 0; the rest of its cluster is side 1.
     """
     key = "record_key" if entity == "person" else "case_key"
-    numbered = pairs[["id_a", "id_b", "joined", f"institution_{alone}", f"key_{alone}"]].reset_index(names="pair")
-    parts = [numbered.rename(columns={f"id_{s}": column}).assign(side=n)[["pair", "side", column]] for n, s in enumerate("ab")]
+    numbered = pairs[["id_a", "id_b", "joined", f"institution_{single_side}", f"key_{single_side}"]].reset_index(names="pair")
+    parts = [numbered.rename(columns={f"id_{s}": id_column}).assign(side=n)[["pair", "side", id_column]] for n, s in enumerate("ab")]
     joined = numbered["joined"].to_numpy()
-    apart = pd.concat([part[~joined] for part in parts], ignore_index=True).merge(rows, on=column)
+    apart = pd.concat([part[~joined] for part in parts], ignore_index=True).merge(counted_rows, on=id_column)
     if entity == "person":
-        rows = rows[rows["unit"] == "person"]
-    joined_rows = numbered[joined].rename(columns={"id_a": column}).merge(rows, on=column)
-    mine = (joined_rows["institution"] == joined_rows[f"institution_{alone}"]) & (joined_rows[key] == joined_rows[f"key_{alone}"])
+        counted_rows = counted_rows[counted_rows["unit"] == "person"]
+    joined_rows = numbered[joined].rename(columns={"id_a": id_column}).merge(counted_rows, on=id_column)
+    mine = (joined_rows["institution"] == joined_rows[f"institution_{single_side}"]) & (
+        joined_rows[key] == joined_rows[f"key_{single_side}"]
+    )
     joined_rows = joined_rows.assign(side=np.where(mine, 0, 1))
     return pd.concat([apart, joined_rows[apart.columns]], ignore_index=True)
 
 
-def _count_moved_figures(sides: pd.DataFrame, entity: str, pairs: int) -> np.ndarray:
+def _count_changing_figures(side_rows: pd.DataFrame, entity: str, pair_count: int) -> np.ndarray:
     if entity == "person":
-        persons = sides[sides["unit"] == "person"]
-        moved = sum(_count_shared_groups(persons[~persons["ever"]], ["indicator", period], pairs) for period in _PERIODS)
-        return FIGURES_PER_CHANGE * (moved + len(_PERIODS) * _count_shared_groups(persons[persons["ever"]], ["indicator"], pairs))
-    cases = len(_PERIODS) * _count_shared_groups(sides[sides["unit"] == "case"], ["indicator"], pairs)
-    persons = sides[sides["unit"] == "person"]
-    both = len(_PERIODS) * _count_shared_groups(persons, ["indicator", "person_id"], pairs)
-    once = sum(_count_shared_groups(persons, ["indicator", "person_id", period], pairs) for period in _PERIODS)
+        persons = side_rows[side_rows["unit"] == "person"]
+        moved = sum(_count_groups_of_both_sides(persons[~persons["ever"]], ["indicator", period], pair_count) for period in _PERIODS)
+        return FIGURES_PER_CHANGE * (
+            moved + len(_PERIODS) * _count_groups_of_both_sides(persons[persons["ever"]], ["indicator"], pair_count)
+        )
+    cases = len(_PERIODS) * _count_groups_of_both_sides(side_rows[side_rows["unit"] == "case"], ["indicator"], pair_count)
+    persons = side_rows[side_rows["unit"] == "person"]
+    both = len(_PERIODS) * _count_groups_of_both_sides(persons, ["indicator", "person_id"], pair_count)
+    once = sum(_count_groups_of_both_sides(persons, ["indicator", "person_id", period], pair_count) for period in _PERIODS)
     return FIGURES_PER_CHANGE * (cases + np.maximum(both - once, 0))
 
 
-def _count_shared_groups(sides: pd.DataFrame, by: list[str], pairs: int) -> np.ndarray:
-    """Count, for each pair, the combinations of values in the columns `by` for which both sides have a row."""
-    groups = sides.groupby(["pair", *by])["side"].nunique()
+def _count_groups_of_both_sides(side_rows: pd.DataFrame, group_columns: list[str], pair_count: int) -> np.ndarray:
+    """Count, for each pair, how many combinations of values in `group_columns` occur in the rows of both its sides."""
+    groups = side_rows.groupby(["pair", *group_columns])["side"].nunique()
     both = groups[groups == 2].reset_index()["pair"]
-    return np.bincount(both.to_numpy("int64"), minlength=pairs)
+    return np.bincount(both.to_numpy("int64"), minlength=pair_count)
 
 
-def _count_touched_figures(sides: pd.DataFrame, pairs: int) -> np.ndarray:
-    total = np.zeros(pairs, dtype="int64")
+def _count_figures_of_either_side(side_rows: pd.DataFrame, pair_count: int) -> np.ndarray:
+    total = np.zeros(pair_count, dtype="int64")
     for period in _PERIODS:
-        cells = sides[["pair", "indicator", period]].drop_duplicates()
-        total += np.bincount(cells["pair"].to_numpy("int64"), minlength=pairs)
+        cells = side_rows[["pair", "indicator", period]].drop_duplicates()
+        total += np.bincount(cells["pair"].to_numpy("int64"), minlength=pair_count)
     return FIGURES_PER_CHANGE * total

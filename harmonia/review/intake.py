@@ -17,7 +17,7 @@ import openpyxl
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from harmonia.review.judgements import VERDICTS, normalise_steward_names, normalise_text
+from harmonia.review.judgements import VERDICTS, normalise_steward_names, normalise_steward_or_reason
 from harmonia.review.pairs import ENTITIES, PAIR, compute_pair_ids, order_pairs
 from harmonia.review.workbook import ABOUT, ANSWERS, FORMAT, ID_COLUMNS, PAIRS, WorkbookOrigin, compute_row_checksums, flatten_text
 
@@ -105,17 +105,17 @@ def _convert_cell_to_text(value: Any) -> str:
     return str(value)
 
 
-def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def validate_verdicts(filled_review: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Decide which rows of a filled workbook can be entered.
 
-    `now` has, for each row of `filled.rows`, the fields of the pair as they are now. Its columns are `filled.shown`, and they are null if
-    the pair is unknown. `missing` names, for each row, the record of the pair that is no longer delivered; it is empty if both records are
-    delivered.
+    `now` has, for each row of `filled_review.rows`, the fields of the pair as they are now. Its columns are `filled_review.shown`, and they
+    are null if the pair is unknown. `missing` names, for each row, the record of the pair that is no longer delivered; it is empty if both
+    records are delivered.
 
     Returns the judgements to enter (`PAIR`, verdict, steward, why), the refused rows (row, pair, why_not) and the number of rows without a
     verdict.
     """
-    rows = filled.rows
+    rows = filled_review.rows
     verdict = rows["verdict"].str.casefold()
     blank = verdict == ""
     why_not = pd.Series("", index=rows.index, dtype="str")
@@ -124,8 +124,8 @@ def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Serie
         nonlocal why_not
         why_not = why_not.mask((why_not == "") & wrong, text)
 
-    formulas = filled.formulas.groupby("row")["column"].agg(", ".join)
-    changed = _find_changed_rows(filled)
+    formulas = filled_review.formulas.groupby("row")["column"].agg(", ".join)
+    changed = _find_changed_rows(filled_review)
     refuse_rows(
         rows["row"].isin(formulas.index),
         "contains a formula (" + rows["row"].map(formulas).astype("str").fillna("") + "): enter the plain value",
@@ -137,10 +137,10 @@ def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Serie
     refuse_rows(~blank & (rows["steward"] == ""), "the column steward is empty: enter who judged")
     refuse_rows(blank & ((rows["why"] != "") | (rows["steward"] != "")), "has a reason or a steward but no verdict: choose one")
     refuse_rows(~blank & (missing != ""), missing + " is no longer delivered: nothing to judge")
-    stale = (now[filled.shown].fillna("") != rows[filled.shown]).any(axis=1)
+    stale = (now[filled_review.shown].fillna("") != rows[filled_review.shown]).any(axis=1)
     refuse_rows(
         ~blank & stale,
-        f"the records have changed since run {filled.about.run}, from which the file was made: export again and review the pair",
+        f"the records have changed since run {filled_review.about.run}, from which the file was made: export again and review the pair",
     )
     for column in ("steward", "why"):
         wrong = pd.Series([_describe_text_error(column, value) for value in rows[column]], index=rows.index, dtype="str")
@@ -153,10 +153,10 @@ def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Serie
     return entered, refused, int((blank & (why_not == "")).sum())
 
 
-def _find_changed_rows(filled: FilledReview) -> pd.Series:
+def _find_changed_rows(filled_review: FilledReview) -> pd.Series:
     """Return for each row whether its pair, or the fields of its records, were changed in the file."""
-    rows = filled.rows
-    is_unchanged = compute_row_checksums(rows, ["pair", *PAIR, *filled.shown]) == rows["checksum"]
+    rows = filled_review.rows
+    is_unchanged = compute_row_checksums(rows, ["pair", *PAIR, *filled_review.shown]) == rows["checksum"]
     is_pair = rows["entity"].isin(ENTITIES) & (compute_pair_ids(rows) == rows["pair"])
     return ~(is_unchanged & is_pair)
 
@@ -164,7 +164,7 @@ def _find_changed_rows(filled: FilledReview) -> pd.Series:
 def _describe_text_error(column: str, value: str) -> str:
     """Describe what is wrong with the value of the column `why` or `steward`. The text is empty if the value is right or missing."""
     try:
-        normalise_text(column, value)
+        normalise_steward_or_reason(column, value)
     except HarmoniaError as error:
         return str(error) if value else ""
     return ""

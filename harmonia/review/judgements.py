@@ -31,18 +31,18 @@ MAX_LENGTH = {"steward": 100, "why": 2000}
 _STORED = {"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"}
 
 
-def normalise_text(what: str, value: str) -> str:
+def normalise_steward_or_reason(field_name: str, value: str) -> str:
     """Return the name of a steward or a reason (`value`) on one line and with single spaces.
 
-    `what` is `steward` or `why`. Raises `HarmoniaError` if the value is empty, too long or contains control characters.
+    `field_name` is `steward` or `why`. Raises `HarmoniaError` if the value is empty, too long or contains control characters.
     """
     flat = " ".join(unicodedata.normalize("NFC", value).split())
     if not flat:
-        raise HarmoniaError(f"{what} is empty: " + ("name who judges" if what == "steward" else "give a reason (--why)"))
-    if len(flat) > MAX_LENGTH[what]:
-        raise HarmoniaError(f"{what} has {len(flat)} characters, the limit is {MAX_LENGTH[what]}: shorten it")
+        raise HarmoniaError(f"{field_name} is empty: " + ("name who judges" if field_name == "steward" else "give a reason (--why)"))
+    if len(flat) > MAX_LENGTH[field_name]:
+        raise HarmoniaError(f"{field_name} has {len(flat)} characters, the limit is {MAX_LENGTH[field_name]}: shorten it")
     if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co") for letter in flat):
-        raise HarmoniaError(f"{what} contains unprintable characters: type it again")
+        raise HarmoniaError(f"{field_name} contains unprintable characters: type it again")
     return flat
 
 
@@ -79,16 +79,17 @@ def convert_frame_to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _find_stored_judgements(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
-    """Return which of `rows` need not be entered, because the same judgement is in `stored` (see `enter_judgements`)."""
-    stored = stored.assign(who=normalise_steward_names(stored["steward"]))
-    latest = stored.drop_duplicates([*PAIR, "who"], keep="last")
+def _find_stored_judgements(new_judgements: pd.DataFrame, stored_judgements: pd.DataFrame) -> pd.Series:
+    """Return for each new judgement whether it need not be entered, because the same judgement is stored already (see
+    `enter_judgements`)."""
+    stored_judgements = stored_judgements.assign(who=normalise_steward_names(stored_judgements["steward"]))
+    latest = stored_judgements.drop_duplicates([*PAIR, "who"], keep="last")
     same = [*PAIR, "who", "verdict", "why", "blind"]
-    again = pd.MultiIndex.from_frame(rows[same].astype("str")).isin(pd.MultiIndex.from_frame(latest[same].astype("str")))
+    again = pd.MultiIndex.from_frame(new_judgements[same].astype("str")).isin(pd.MultiIndex.from_frame(latest[same].astype("str")))
     filed = [*PAIR, "who", "origin"]
-    files = stored.dropna(subset=["origin"])
-    before = pd.MultiIndex.from_frame(rows[filed].astype("str")).isin(pd.MultiIndex.from_frame(files[filed].astype("str")))
-    return pd.Series(again | (before & rows["origin"].notna().to_numpy()), index=rows.index)
+    files = stored_judgements.dropna(subset=["origin"])
+    before = pd.MultiIndex.from_frame(new_judgements[filed].astype("str")).isin(pd.MultiIndex.from_frame(files[filed].astype("str")))
+    return pd.Series(again | (before & new_judgements["origin"].notna().to_numpy()), index=new_judgements.index)
 
 
 def read_judgements(registry: Registry) -> pd.DataFrame:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from harmonia.review.consequence import VerdictEffect
 
 
-def describe_pair(published_run: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
+def describe_pair(published_run: PublishedRun, pair: pd.DataFrame, show_names: bool) -> pd.DataFrame:
     """Describe the two records of `pair`, with one row for each field. The result has the column field, and one column for each record,
     named by institution and record key."""
     entity = str(pair["entity"].iloc[0])
-    values = describe_both_sides(published_run, pair, names).iloc[0]
+    values = describe_both_sides(published_run, pair, show_names).iloc[0]
     heads = [f"{pair[f'institution_{side}'].iloc[0]} {pair[f'key_{side}'].iloc[0]}" for side in "ab"]
-    rows = [(field, values[f"{field} a"], values[f"{field} b"]) for field in list_shown_fields(entity, names)]
+    rows = [(field, values[f"{field} a"], values[f"{field} b"]) for field in list_shown_fields(entity, show_names)]
     return pd.DataFrame(rows, columns=["field", *heads])
 
 

@@ -36,7 +36,7 @@ class PublishedRun:
     run: int
     mark: str
 
-    def table(self, stage: str, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def read_lake_table(self, stage: str, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read a table of a stage of the lake, or only some of its columns. Raises `HarmoniaError` if the table cannot be read, or lacks
         one of the columns."""
         path = self.home.lake / stage / f"{name}.parquet"
@@ -56,29 +56,31 @@ class PublishedRun:
         Records that were delivered again under a new key have the new key. A person whose record key is a position in a list gets a key
         that only this person has (`pipelines.linkage.list_positions`).
         """
-        from pipelines.crosswalk import apply_new_keys
-        from pipelines.linkage.list_positions import apply_person_keys
+        from pipelines.crosswalk import replace_old_record_keys
+        from pipelines.linkage.list_positions import replace_record_keys_by_person_keys
 
-        tables = apply_new_keys({name: self.table("canonical", name) for name in CANONICAL}, self.table("canonical", "successors"))
-        return apply_person_keys(tables, self.table("identities", "listed"))
+        tables = replace_old_record_keys(
+            {name: self.read_lake_table("canonical", name) for name in CANONICAL}, self.read_lake_table("canonical", "successors")
+        )
+        return replace_record_keys_by_person_keys(tables, self.read_lake_table("identities", "listed"))
 
     def read_decisions(self) -> pd.DataFrame:
         """Read the decisions of linkage on pairs. The columns are pair (id), `PAIR`, weight (bits), decision (joined or refused) and
         reasons."""
-        frame = order_pairs(self.table("links", "decisions"))
+        frame = order_pairs(self.read_lake_table("links", "decisions"))
         return frame.assign(pair=compute_pair_ids(frame))
 
     def read_clusters(self) -> pd.DataFrame:
         """Read the clusters of linkage. Columns out: entity (case, person), institution, record_key, cluster (number)."""
-        parts = [self.table("links", f"{entity}s").assign(entity=entity) for entity in ("case", "person")]
+        parts = [self.read_lake_table("links", f"{entity}s").assign(entity=entity) for entity in ("case", "person")]
         return pd.concat(parts, ignore_index=True)[["entity", *RECORD, "cluster"]].astype({"entity": "str"})
 
     @property
     def model(self) -> str:
         """The version of the linkage model in use."""
-        from pipelines.linkage import load_model
+        from pipelines.linkage import load_linkage_model
 
-        return load_model().version
+        return load_linkage_model().version
 
 
 def open_home_registry(workplace: Workplace) -> Registry:
@@ -89,7 +91,7 @@ def open_home_registry(workplace: Workplace) -> Registry:
     return open_registry(workplace.registry)
 
 
-def last_published_run(home: Home, registry: Registry) -> PublishedRun:
+def find_last_published_run(home: Home, registry: Registry) -> PublishedRun:
     """Return the last published run of `home`. Raises `HarmoniaError` if there is none."""
     begun = find_start_of_first_run(registry)
     with registry.read() as session:

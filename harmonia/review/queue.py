@@ -9,8 +9,8 @@ from __future__ import annotations
 import pandas as pd
 
 from harmonia.registry import Registry
-from harmonia.review.following import current_verdicts
-from harmonia.review.influence import count_influence, read_counted_rows
+from harmonia.review.following import read_current_verdicts
+from harmonia.review.influence import estimate_influence_on_figures, read_counted_rows
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import RECORD, PublishedRun
 
@@ -22,28 +22,28 @@ QUEUE = ["pair", *PAIR, "weight", "decision", "contradiction", "state", "moves",
 OPEN = ("open", "unsure", "disputed", "proposed")
 
 
-def list_doubtful_pairs(published_run: PublishedRun, registry: Registry, everything: bool = False) -> pd.DataFrame:
+def list_doubtful_pairs(published_run: PublishedRun, registry: Registry, include_judged_pairs: bool = False) -> pd.DataFrame:
     """List the doubtful pairs of a run, with the columns `QUEUE`.
 
     A pair is doubtful if its weight is within `DOUBT_BITS` of zero, if its records are joined but contradict each other (contradiction:
     number, birth, sex), or if stewards judged it. Of the judged pairs, only those are listed that are unsure, disputed or proposed; with
-    `everything`, all judged pairs are listed.
+    `include_judged_pairs`, all judged pairs are listed.
 
     The pairs are sorted by the number of figures that a reversed decision would change (moves), then by the number of figures in which
     either side counts (touched), then by doubt.
     """
     decisions = published_run.read_decisions()
-    states = current_verdicts(registry, published_run.table("identities", "listed")).rename(columns={"verdict": "state"})
+    states = read_current_verdicts(registry, published_run.read_lake_table("identities", "listed")).rename(columns={"verdict": "state"})
     pairs = decisions.merge(states, on=PAIR, how="left").fillna({"state": "open"})
     pairs["contradiction"] = find_contradictions(published_run, pairs)
     doubtful = pairs["weight"].abs().le(DOUBT_BITS) | pairs["contradiction"].ne("") | pairs["state"].ne("open")
-    if not everything:
+    if not include_judged_pairs:
         doubtful &= pairs["state"].isin(OPEN)
     pairs = pairs[doubtful].reset_index(drop=True)
     if pairs.empty:
         return pairs.assign(moves=0, touched=0)[QUEUE]
-    ids = [published_run.table("identities", name) for name in ("cases", "persons")]
-    counted = count_influence(pairs.assign(joined=pairs["decision"] == "joined"), read_counted_rows(published_run), *ids)
+    ids = [published_run.read_lake_table("identities", name) for name in ("cases", "persons")]
+    counted = estimate_influence_on_figures(pairs.assign(joined=pairs["decision"] == "joined"), read_counted_rows(published_run), *ids)
     pairs = pairs.join(counted).assign(distance=pairs["weight"].abs())
     pairs = pairs.sort_values(["moves", "touched", "distance", "pair"], ascending=[False, False, True, True], kind="stable")
     return pairs[QUEUE].reset_index(drop=True)
@@ -54,9 +54,9 @@ def find_contradictions(published_run: PublishedRun, pairs: pd.DataFrame) -> pd.
 
     `number` means two different valid personal numbers, `birth` means birth dates that are far apart, and `sex` means different sexes.
     """
-    from pipelines.linkage.standardise import build_features
+    from pipelines.linkage.standardise import build_linkage_records
 
-    persons = build_features(published_run.read_canonical_tables()).persons
+    persons = build_linkage_records(published_run.read_canonical_tables()).persons
     features = persons.set_index(RECORD)[["number", "valid", "birth_date", "sex"]]
     joined_persons = pairs[(pairs["entity"] == "person") & (pairs["decision"] == "joined")]
     a, b = (

@@ -18,7 +18,7 @@ from harmonia.registry.tables import Sample, SampledPair, SampleStratum
 from harmonia.review.judgements import combine_judgements, convert_frame_to_rows, read_judgements
 from harmonia.review.pairs import ENTITIES, PAIR, order_pairs
 from harmonia.review.published import RECORD, PublishedRun
-from harmonia.review.strata import draw_pairs
+from harmonia.review.strata import draw_stratified_sample_of_pairs
 
 SAMPLED = ["sample", "position", "stratum", *PAIR, "weight", "probability"]
 MAX_CLUSTER_RECORDS = 300
@@ -39,18 +39,20 @@ class DrawnSample:
     left_out: dict[str, int]
 
 
-def list_decided_pairs(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
+def list_decided_pairs(candidates: pd.DataFrame, clusters_of_records: pd.DataFrame) -> pd.DataFrame:
     """List all pairs on which linkage decided. These are the pairs that it compared, and the pairs that it joined through other records
     without comparing them.
 
-    `candidates` has the compared pairs, with the columns `PAIR` and weight. `clusters` has the columns entity, institution, record_key and
-    cluster. The result has the columns `PAIR`, weight (null if the pair was not compared) and joined, and is sorted by `PAIR`.
+    `candidates` has the compared pairs, with the columns `PAIR` and weight. `clusters_of_records` has the columns entity, institution,
+    record_key and cluster. The result has the columns `PAIR`, weight (null if the pair was not compared) and joined, and is sorted by
+    `PAIR`.
     """
     joined = pd.concat(
-        [_list_pairs_within_clusters(clusters[clusters["entity"] == entity], entity) for entity in ENTITIES], ignore_index=True
+        [_list_pairs_within_clusters(clusters_of_records[clusters_of_records["entity"] == entity], entity) for entity in ENTITIES],
+        ignore_index=True,
     )
     out = order_pairs(candidates)[[*PAIR, "weight"]].drop_duplicates(PAIR).merge(joined.assign(listed=True), on=PAIR, how="outer")
-    number = clusters.set_index(["entity", *RECORD])["cluster"]
+    number = clusters_of_records.set_index(["entity", *RECORD])["cluster"]
     a, b = (
         number.reindex(pd.MultiIndex.from_frame(out[["entity", f"institution_{side}", f"key_{side}"]])).to_numpy("float64") for side in "ab"
     )
@@ -58,9 +60,11 @@ def list_decided_pairs(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.D
     return out.sort_values(PAIR, kind="stable").reset_index(drop=True)[[*PAIR, "weight", "joined"]]
 
 
-def _list_pairs_within_clusters(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
+def _list_pairs_within_clusters(clusters_of_records: pd.DataFrame, entity: str) -> pd.DataFrame:
     """List all pairs of records within each cluster of one entity, except clusters with more than `MAX_CLUSTER_RECORDS` records."""
-    small_clusters = clusters[clusters.groupby("cluster")["cluster"].transform("size").between(2, MAX_CLUSTER_RECORDS)]
+    small_clusters = clusters_of_records[
+        clusters_of_records.groupby("cluster")["cluster"].transform("size").between(2, MAX_CLUSTER_RECORDS)
+    ]
     small_clusters = small_clusters[[*RECORD, "cluster"]].reset_index(drop=True).reset_index(names="row")
     both = small_clusters.merge(small_clusters, on="cluster", suffixes=("_a", "_b"))
     both = both[both["row_a"] < both["row_b"]].rename(columns={"record_key_a": "key_a", "record_key_b": "key_b"})
@@ -80,7 +84,7 @@ def draw_sample(published_run: PublishedRun, registry: Registry, size: int, seed
     pairs = pairs[pairs["entity"].isin(entities)].reset_index(drop=True)
     if pairs.empty:
         raise HarmoniaError(f"home {published_run.home.root} has no candidate pairs of {' and '.join(entities)} to sample")
-    taken, strata = draw_pairs(pairs, size, seed)
+    taken, strata = draw_stratified_sample_of_pairs(pairs, size, seed)
     with registry.write() as session:
         drawn = Sample(drawn_at=now(), seed=seed, run_id=published_run.run, model=published_run.model)
         session.add(drawn)

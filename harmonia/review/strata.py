@@ -38,7 +38,7 @@ def stratify_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def allocate_draws(strata: pd.DataFrame, size: int) -> pd.Series:
+def allocate_sample_to_strata(strata: pd.DataFrame, size: int) -> pd.Series:
     """Decide how many pairs to draw from each stratum, `size` in total. If there are fewer pairs, all are drawn.
 
     `strata` is indexed by name and has the columns entity, joined, pairs (their number) and doubt. Cases and persons get equal shares. Of
@@ -65,7 +65,7 @@ def allocate_draws(strata: pd.DataFrame, size: int) -> pd.Series:
     return numbers.astype("int64")
 
 
-def draw_pairs(pairs: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def draw_stratified_sample_of_pairs(pairs: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw a stratified random sample without replacement.
 
     `pairs` has the columns entity, joined, weight and possibly others. The same rows in the same order and the same `seed` give the same
@@ -78,7 +78,7 @@ def draw_pairs(pairs: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame,
     strata = placed.groupby("stratum").agg(
         entity=("entity", "first"), joined=("joined", "first"), pairs=("joined", "size"), doubt=("doubt", "first")
     )
-    strata["drawn"] = allocate_draws(strata, size)
+    strata["drawn"] = allocate_sample_to_strata(strata, size)
     chance = np.random.default_rng(seed)
     order = placed.assign(chance=chance.random(len(placed))).sort_values("chance", kind="stable")
     taken = order[order.groupby("stratum").cumcount() < order["stratum"].map(strata["drawn"]).astype("int64")]

@@ -80,7 +80,7 @@ def write_workbook(path: Path, rows: pd.DataFrame, fields: Sequence[str], about:
     sheet = book.active
     assert isinstance(sheet, Worksheet)
     sheet.title = PAIRS
-    _fill_sheet(sheet, frame[["pair", *ANSWERS, *sides, *shown, *PAIR, "checksum"]])
+    _write_pairs_into_sheet(sheet, frame[["pair", *ANSWERS, *sides, *shown, *PAIR, "checksum"]])
     _write_instructions(book)
     _write_origin(book, about)
     content = io.BytesIO()
@@ -95,7 +95,7 @@ def write_workbook(path: Path, rows: pd.DataFrame, fields: Sequence[str], about:
             out.write(content.getvalue())
 
 
-def _put_cell(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
+def _write_cell_as_text(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
     """Write `value` into a cell and return the cell. A text that looks like a formula remains text."""
     cell = sheet.cell(row, column)
     assert isinstance(cell, Cell)
@@ -110,15 +110,15 @@ def flatten_text(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_MAX_CELL_LENGTH]
 
 
-def _fill_sheet(sheet: Worksheet, frame: pd.DataFrame) -> None:
+def _write_pairs_into_sheet(sheet: Worksheet, frame: pd.DataFrame) -> None:
     answers = [n for n, c in enumerate(frame.columns, start=1) if c in ANSWERS]
     for n, name in enumerate(frame.columns, start=1):
-        head = _put_cell(sheet, 1, n, str(name))
+        head = _write_cell_as_text(sheet, 1, n, str(name))
         head.font, head.fill, head.alignment = Font(bold=True), _HEAD_FILL, Alignment(wrap_text=True, vertical="top")
         sheet.column_dimensions[get_column_letter(n)].width = _WIDTHS.get(str(name), 20)
     for number, row in enumerate(frame.itertuples(index=False, name=None), start=2):
         for n, value in enumerate(row, start=1):
-            cell = _put_cell(sheet, number, n, None if value is None or value != value else value)
+            cell = _write_cell_as_text(sheet, number, n, None if value is None or value != value else value)
             if n in answers:
                 cell.fill, cell.protection = _OPEN_FILL, Protection(locked=False)
     last = max(len(frame) + 1, 2)
@@ -140,7 +140,7 @@ def _write_instructions(book: Workbook) -> None:
     row = 1
     for lines in texts.values():
         for n, line in enumerate(lines):
-            cell = _put_cell(sheet, row, 1, line)
+            cell = _write_cell_as_text(sheet, row, 1, line)
             cell.alignment, cell.font = Alignment(wrap_text=True, vertical="top"), Font(bold=n == 0)
             row += 1
         row += 1
@@ -151,7 +151,7 @@ def _write_origin(book: Workbook, about: WorkbookOrigin) -> None:
     sheet = book.create_sheet(ABOUT)
     values = {"format": FORMAT, "home": about.mark, "run": str(about.run), "model": about.model, "sample": str(about.sample)}
     for row, (name, value) in enumerate(values.items(), start=1):
-        _put_cell(sheet, row, 1, name)
-        _put_cell(sheet, row, 2, value)
+        _write_cell_as_text(sheet, row, 1, name)
+        _write_cell_as_text(sheet, row, 2, value)
     sheet.protection.sheet = True
     sheet.sheet_state = "hidden"

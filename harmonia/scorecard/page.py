@@ -20,7 +20,7 @@ from schemas.findings import DIMENSIONS, LANGUAGES
 from schemas.yaml_declarations import read_yaml
 from sources import contract as contracts
 from warehouse.indicators import indicators
-from warehouse.releases.labels import offence_group_labels
+from warehouse.releases.labels import find_labels_of_offence_groups
 
 _HERE = Path(__file__).parent
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
@@ -57,7 +57,7 @@ def render_pages(quality: pd.DataFrame, institution: str, yardsticks: pd.DataFra
             t=load_texts()[code],
             publisher=contract.publisher[code],
             titles={one: indicator.title[code] for one, indicator in indicators().items()},
-            groups=offence_group_labels(code),
+            groups=find_labels_of_offence_groups(code),
             **content,
         )
         for code in LANGUAGES

@@ -11,10 +11,10 @@ import pandas as pd
 from harmonia.comparison import snapshots
 from harmonia.comparison.agreements import load_agreements
 from harmonia.comparison.collect import collect_evidence
-from harmonia.comparison.duplicates import find_duplicate_registrations, find_reassigned_positions
-from harmonia.comparison.permitted import LOCATION, make_findings, select_permitted_evidence, select_restricted_evidence
+from harmonia.comparison.duplicates import find_duplicate_registrations, find_reassigned_list_positions
+from harmonia.comparison.permitted import LOCATION, make_comparison_findings, select_permitted_evidence, select_restricted_evidence
 from harmonia.registry import open_registry
-from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
+from pipelines.asset_helpers import add_counts_to_asset_metadata, make_metadata_table, redact_stage_errors
 from pipelines.assets.versions import hash_frames
 from pipelines.resources import encoded_texts
 from pipelines.resources.lake import DataVersion, Tables, VersionedOutput
@@ -46,13 +46,13 @@ def comparison(
         )
         registry = open_registry(workplace.registry)
         try:
-            saved = snapshots.save_missing_snapshots(
+            saved = snapshots.save_missing_evidence_snapshots(
                 registry, quarters, lambda: collect_evidence(canonical, identities["cases"], identities["persons"], deliveries)
             )
-            evidence = snapshots.load_snapshots(registry, agreements.cells["receiver"].unique(), quarters)
+            evidence = snapshots.load_evidence_snapshots(registry, agreements.cells["receiver"].unique(), quarters)
         finally:
             registry.close()
-        by_quarter = evidence[agreements.allows(evidence)].groupby("period")
+        by_quarter = evidence[agreements.are_allowed(evidence)].groupby("period")
         permitted_rows = [
             select_permitted_evidence(findings.drop(columns="period"), agreements).assign(period=period) for period, findings in by_quarter
         ]
@@ -61,13 +61,13 @@ def comparison(
             if permitted_rows
             else pd.DataFrame(columns=["institution", "record_key", "field", "rule", "period"])
         )
-        lineage = record_status.select("lineage", [*LOCATION, "status"])
-        persons_changed = find_reassigned_positions(identities["listed"], deliveries)
-        findings = pd.concat([duplicates, persons_changed, make_findings(rows, deliveries, lineage)], ignore_index=True)
+        lineage = record_status.select_columns("lineage", [*LOCATION, "status"])
+        persons_changed = find_reassigned_list_positions(identities["listed"], deliveries)
+        findings = pd.concat([duplicates, persons_changed, make_comparison_findings(rows, deliveries, lineage)], ignore_index=True)
         newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
         withheld = select_restricted_evidence(evidence[newest], agreements)
     counts = findings.groupby(["institution", "rule"]).size().rename("findings").reset_index()
-    add_counts(
+    add_counts_to_asset_metadata(
         context,
         len(findings),
         {
@@ -86,5 +86,7 @@ def comparison(
 
 def _find_early_deliveries(record_status: Tables) -> pd.DataFrame:
     """Find the deliveries that were received before the end of their quarter. Columns: institution, delivery."""
-    findings = encoded_texts.concatenate_encoded_tables([record_status.read_encoded("findings", ["institution", "delivery", "rule"])])
+    findings = encoded_texts.concatenate_encoded_tables(
+        [record_status.read_encoded_columns("findings", ["institution", "delivery", "rule"])]
+    )
     return findings.loc[findings["rule"] == "delivery-before-quarter-end", ["institution", "delivery"]].astype("str")

@@ -22,14 +22,14 @@ from pipelines.assets.delivery_frames import (
     RawDelivery,
     convert_deliveries_to_frames,
     convert_frames_to_deliveries,
-    convert_validated_to_frames,
+    convert_validated_deliveries_to_frames,
     get_stage_folder,
     make_canonical_rows,
     make_refused_delivery,
 )
 from pipelines.failures import describe_error, is_disk_full, write_log
 from pipelines.resources import bounded
-from pipelines.resources.bounded import Bounds, ExceededError, Reason
+from pipelines.resources.bounded import Bounds, LimitExceededError, Reason
 from pipelines.resources.delivery_store import DeliveryStore
 from pipelines.resources.workplace import Workplace
 from pipelines.validation import ValidatedDeliveries, validate
@@ -85,13 +85,13 @@ class DeliveryBatch:
         """Return the store with the output of the institution's stage `name`."""
         return DeliveryStore(get_stage_folder(self.workplace, self.institution, name))
 
-    def split(self, numbers: Iterator[int]) -> list[DeliveryBatch]:
+    def split_into_single_deliveries(self, folder_numbers: Iterator[int]) -> list[DeliveryBatch]:
         """Split the batch into one batch per delivery."""
         return [
             replace(
                 self,
                 keys={name: key},
-                number=next(numbers),
+                number=next(folder_numbers),
                 files_by_delivery=tuple(delivery for delivery in self.files_by_delivery if delivery.name == name),
             )
             for name, key in self.keys.items()
@@ -100,26 +100,30 @@ class DeliveryBatch:
 
 @dataclass(frozen=True)
 class _BatchStep:
-    """A step that is done on batches: its work, the stages that it writes, and how it stores a refused delivery."""
+    """A step that is done on batches of deliveries: its function, the stages that it writes, and how it stores a refused delivery."""
 
     step: str
     work: Callable[[DeliveryBatch], None]
     output_stages: tuple[str, ...]
-    refuse: Callable[[DeliveryBatch, ExceededError], None]
+    refuse: Callable[[DeliveryBatch, LimitExceededError], None]
 
 
 def read_deliveries(
-    workplace: Workplace, institution: str, new: Sequence[LandedDelivery], keys: Mapping[str, str], store: DeliveryStore
+    workplace: Workplace,
+    institution: str,
+    new_deliveries: Sequence[LandedDelivery],
+    key_by_delivery: Mapping[str, str],
+    store: DeliveryStore,
 ) -> dict[str, str]:
-    """Read the deliveries `new` into `store`. Return the keys of the deliveries that were refused, by delivery.
+    """Read the new deliveries into `store`. Return the keys of the deliveries that were refused, by delivery.
 
-    keys: delivery → key.
+    `key_by_delivery` has the key of each delivery's output (`pipelines.resources.delivery_store.make_stage_key`).
     """
-    sizes = [sum(file.size or 0 for file in delivery.files) for delivery in new]
+    sizes = [sum(file.size or 0 for file in delivery.files) for delivery in new_deliveries]
     max_bytes = max(_MIN_BATCH_BYTES, min(_MAX_BATCH_BYTES, sum(sizes) // 2))
-    begins = zip(new, accumulate(sizes, initial=0), strict=False)  # each delivery, and how much lies before it
+    begins = zip(new_deliveries, accumulate(sizes, initial=0), strict=False)  # each delivery, and how much lies before it
     groups = [tuple(delivery for delivery, _ in group) for _, group in groupby(begins, key=lambda with_offset: with_offset[1] // max_bytes)]
-    numbers = count(store.next_folder_number())
+    numbers = count(store.find_next_folder_number())
     batches = []
     for group in groups:
         files_by_delivery = tuple(
@@ -129,31 +133,31 @@ def read_deliveries(
             DeliveryBatch(
                 workplace,
                 institution,
-                {delivery.name: keys[delivery.name] for delivery in files_by_delivery},
+                {delivery.name: key_by_delivery[delivery.name] for delivery in files_by_delivery},
                 next(numbers),
                 files_by_delivery,
             )
         )
-    return _run_batches(_READ, batches, sum(sizes) // _BYTES_PER_ROW, numbers)
+    return _run_step_on_batches(_READ, batches, sum(sizes) // _BYTES_PER_ROW, numbers)
 
 
-def validate_deliveries(workplace: Workplace, institution: str, new: Sequence[str], raw: DeliveryStore) -> dict[str, str]:
-    """Validate and harmonise the deliveries `new`. Return the keys of the deliveries that were refused, by delivery."""
-    result = raw.list_keys_by_folder(new)
+def validate_deliveries(workplace: Workplace, institution: str, new_deliveries: Sequence[str], raw_store: DeliveryStore) -> dict[str, str]:
+    """Validate and harmonise the new deliveries, whose rows are in `raw_store`. Return the keys of the refused deliveries, by delivery."""
+    result = raw_store.list_keys_by_folder(new_deliveries)
     numbers = count(
-        max(DeliveryStore(get_stage_folder(workplace, institution, stage)).next_folder_number() for stage in _VALIDATE.output_stages)
+        max(DeliveryStore(get_stage_folder(workplace, institution, stage)).find_next_folder_number() for stage in _VALIDATE.output_stages)
     )
     batches = [DeliveryBatch(workplace, institution, keys, next(numbers)) for keys, _ in result]
-    return _run_batches(_VALIDATE, batches, sum(rows for _, rows in result), numbers)
+    return _run_step_on_batches(_VALIDATE, batches, sum(rows for _, rows in result), numbers)
 
 
-def replace_refused_keys(keys: Mapping[str, str], stores: Sequence[DeliveryStore]) -> dict[str, str]:
-    """Return `keys` (delivery → key) with the refusal key in place of the key of each delivery that was refused under the same limits."""
+def replace_keys_of_refused_deliveries(key_by_delivery: Mapping[str, str], stores: Sequence[DeliveryStore]) -> dict[str, str]:
+    """Return `key_by_delivery` with the refusal key for each delivery that was refused before under the same limits."""
     bounds = Bounds.from_environment()
-    refusal_keys = {name: _make_refusal_key(key, bounds) for name, key in keys.items()}
-    new = {name for store in stores for name in store.find_missing(keys)}
-    not_refused_before = {name for store in stores for name in store.find_missing(refusal_keys)}
-    return {name: refusal_keys[name] if name in new - not_refused_before else key for name, key in keys.items()}
+    refusal_keys = {name: _make_refusal_key(key, bounds) for name, key in key_by_delivery.items()}
+    new = {name for store in stores for name in store.find_missing_outputs(key_by_delivery)}
+    not_refused_before = {name for store in stores for name in store.find_missing_outputs(refusal_keys)}
+    return {name: refusal_keys[name] if name in new - not_refused_before else key for name, key in key_by_delivery.items()}
 
 
 def _make_refusal_key(key: str, bounds: Bounds) -> str:
@@ -164,62 +168,68 @@ def _make_refusal_key(key: str, bounds: Bounds) -> str:
     return hashlib.sha256(f"{key} refused {bounds}".encode()).hexdigest()
 
 
-def _run_batches(stage: _BatchStep, batches: Sequence[DeliveryBatch], rows: int, numbers: Iterator[int]) -> dict[str, str]:
+def _run_step_on_batches(
+    step: _BatchStep, batches: Sequence[DeliveryBatch], estimated_rows: int, folder_numbers: Iterator[int]
+) -> dict[str, str]:
     """Run a step on every batch. If a batch exceeds its limits, run the step on each of its deliveries alone.
 
-    rows: estimated number of rows in all batches. Return the keys of refused deliveries, by delivery.
+    `estimated_rows` is the estimated number of rows in all batches. Return the keys of refused deliveries, by delivery.
     """
     bounds = Bounds.from_environment()
-    processes = min(len(os.sched_getaffinity(0)), len(batches)) if rows >= _MIN_PARALLEL_ROWS else 1
+    processes = min(len(os.sched_getaffinity(0)), len(batches)) if estimated_rows >= _MIN_PARALLEL_ROWS else 1
     single = [batch for batch in batches if len(batch.keys) < 2]
     multiple = [batch for batch in batches if len(batch.keys) > 1]
-    for outcome in bounded.run_bounded_tasks(stage.work, multiple, replace(bounds, seconds=-(-bounds.seconds // _BATCH_SHARE)), processes):
+    for outcome in bounded.run_bounded_tasks(step.work, multiple, replace(bounds, seconds=-(-bounds.seconds // _BATCH_SHARE)), processes):
         if outcome.ended:
-            _drop_partial_output(stage, outcome.task)
-            single += outcome.task.split(numbers)
+            _remove_partial_output_of_batch(step, outcome.task)
+            single += outcome.task.split_into_single_deliveries(folder_numbers)
     refused: dict[str, str] = {}
-    failures = list[ExceededError]()
-    for outcome in bounded.run_bounded_tasks(stage.work, single, bounds, processes):
+    failures = list[LimitExceededError]()
+    for outcome in bounded.run_bounded_tasks(step.work, single, bounds, processes):
         if outcome.ended:
-            _drop_partial_output(stage, outcome.task)
+            _remove_partial_output_of_batch(step, outcome.task)
             (name, key) = next(iter(outcome.task.keys.items()))
             refused[name] = _make_refusal_key(key, bounds) if outcome.ended.permanent else f"{key} once"
             failures.append(outcome.ended)
-            stage.refuse(replace(outcome.task, keys={name: refused[name]}), outcome.ended)
+            step.refuse(replace(outcome.task, keys={name: refused[name]}), outcome.ended)
     if len(single) > 1 and len(failures) == len(single) and all(failure.reason in ("ended", "failed") for failure in failures):
-        step = f"{single[0].institution}: {stage.step}"
+        activity = f"{single[0].institution}: {step.step}"
         raise HarmoniaError(
-            f"{step} failed with every delivery ({failures[0].detail or 'the process was ended'}): that is no delivery's fault"
+            f"{activity} failed with every delivery ({failures[0].detail or 'the process was ended'}): that is no delivery's fault"
         )
     return refused
 
 
-def _drop_partial_output(stage: _BatchStep, batch: DeliveryBatch) -> None:
+def _remove_partial_output_of_batch(step: _BatchStep, batch: DeliveryBatch) -> None:
     """Remove what a process wrote for `batch` before it ended."""
-    for name in stage.output_stages:
-        batch.open_stage_store(name).drop_folder(batch.number)
+    for name in step.output_stages:
+        batch.open_stage_store(name).remove_numbered_folder(batch.number)
 
 
 @contextmanager
 def _log_unexpected_errors(batch: DeliveryBatch, step: str) -> Iterator[None]:
-    """Turn an unexpected error in the block into the failure of the batch, and write its trace to a log."""
+    """Replace an unexpected error in the block by a `LimitExceededError` with the reason `failed`, and write the error to a log file."""
     try:
         yield
-    except (HarmoniaError, ExceededError, MemoryError):
+    except (HarmoniaError, LimitExceededError, MemoryError):
         raise
     except Exception as error:
         if is_disk_full(error):
             raise
         step = f"{batch.institution} {', '.join(batch.keys)}: {step}"
         write_log(error, batch.workplace.logs, step)
-        raise ExceededError("failed", describe_error(error)) from None
+        raise LimitExceededError("failed", describe_error(error)) from None
 
 
 def _read_batch(batch: DeliveryBatch) -> None:
     """Read the deliveries of a batch, and store what was read. This runs in a bounded process."""
     with _log_unexpected_errors(batch, "reading"):
         read = [
-            RawDelivery(**vars(_read_result(batch.institution, delivery)), delivery=delivery.name, incomplete=delivery.incomplete)
+            RawDelivery(
+                **vars(_read_delivery_or_redacted_reading(batch.institution, delivery)),
+                delivery=delivery.name,
+                incomplete=delivery.incomplete,
+            )
             for delivery in batch.files_by_delivery
         ]
         for delivery in read:
@@ -233,17 +243,17 @@ def _read_batch(batch: DeliveryBatch) -> None:
 
 
 def _require_within_limit(number: int, limit: int, unit: str) -> None:
-    """Raise `ExceededError` if a delivery has more rows or findings than the later stages of a run can process."""
+    """Raise `LimitExceededError` if a delivery has more rows or findings than the later stages of a run can process."""
     if number > limit:
-        raise ExceededError("size", f"> {limit:,} {unit}")
+        raise LimitExceededError("size", f"> {limit:,} {unit}")
 
 
-def _read_result(institution: str, delivery: DeliveryFiles) -> ReadResult:
+def _read_delivery_or_redacted_reading(institution: str, delivery: DeliveryFiles) -> ReadResult:
     """Return a delivery as read from its files, or its redacted reading after an erasure."""
     return reading.load_redacted_reading(delivery.reading) if delivery.reading else read_delivery(institution, list(delivery.files))
 
 
-def _store_refused_raw_delivery(batch: DeliveryBatch, error: ExceededError) -> None:
+def _store_refused_raw_delivery(batch: DeliveryBatch, error: LimitExceededError) -> None:
     """Store a delivery that exceeded its limits while it was read, with all its files as unreadable."""
     read = [
         make_refused_delivery(
@@ -260,23 +270,25 @@ def _validate_batch(batch: DeliveryBatch) -> None:
     A delivery that cannot be harmonised is refused completely. This runs in a bounded process.
     """
     with _log_unexpected_errors(batch, "validating and harmonising"):
-        for keys, frames in batch.open_stage_store("raw").iterate_batches(batch.keys):
-            _store_validated(batch, keys, {delivery.delivery: delivery for delivery in convert_frames_to_deliveries(frames)})
+        for keys, frames in batch.open_stage_store("raw").iterate_outputs_by_folder(batch.keys):
+            _validate_and_store_deliveries(batch, keys, {delivery.delivery: delivery for delivery in convert_frames_to_deliveries(frames)})
 
 
-def _store_validated(batch: DeliveryBatch, keys: Mapping[str, str], read: Mapping[str, RawDelivery]) -> None:
-    """Store the validated and the harmonised rows of a batch."""
-    partial = {name for name, delivery in read.items() if delivery.incomplete}
-    result = validate(batch.institution, read, partial=partial)
+def _validate_and_store_deliveries(
+    batch: DeliveryBatch, key_by_delivery: Mapping[str, str], raw_deliveries: Mapping[str, RawDelivery]
+) -> None:
+    """Validate and harmonise the deliveries that were read, and store both outputs."""
+    partial = {name for name, delivery in raw_deliveries.items() if delivery.incomplete}
+    result = validate(batch.institution, raw_deliveries, incomplete_deliveries=partial)
     _require_within_limit(
         int(result.findings["delivery"].value_counts().max()) if len(result.findings) else 0,
         Bounds.from_environment().findings,
         _describe_most_frequent_rules(result),
     )
-    validated = convert_validated_to_frames(result)
+    validated = convert_validated_deliveries_to_frames(result)
     harmonised = make_canonical_rows(batch.institution, validated)
-    batch.open_stage_store("validated").add_outputs(keys, validated, batch.number)
-    batch.open_stage_store("harmonised").add_outputs(keys, harmonised, batch.number)
+    batch.open_stage_store("validated").add_outputs(key_by_delivery, validated, batch.number)
+    batch.open_stage_store("harmonised").add_outputs(key_by_delivery, harmonised, batch.number)
 
 
 def _describe_most_frequent_rules(result: ValidatedDeliveries) -> str:
@@ -285,12 +297,12 @@ def _describe_most_frequent_rules(result: ValidatedDeliveries) -> str:
     return f"findings: {', '.join(f'{rule} {number:,}' for rule, number in rules.items())}"
 
 
-def _store_refused_validated_delivery(batch: DeliveryBatch, error: ExceededError) -> None:
+def _store_refused_validated_delivery(batch: DeliveryBatch, error: LimitExceededError) -> None:
     """Store a delivery that exceeded its limits while it was validated, with all its files as unreadable."""
     (name,) = batch.keys
-    _, frames = next(batch.open_stage_store("raw").iterate_batches([name]))
+    _, frames = next(batch.open_stage_store("raw").iterate_outputs_by_folder([name]))
     files = next(iter(convert_frames_to_deliveries(frames))).files
-    _store_validated(
+    _validate_and_store_deliveries(
         batch, batch.keys, {name: make_refused_delivery(batch.institution, name, files, REFUSAL_RULES[error.reason], error.detail)}
     )
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipelines import own_past, returned_counts
 from pipelines.harmonisation.stage import harmonise
-from pipelines.life_findings import list_compared_columns
+from pipelines.life_findings import list_case_state_columns
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import DELIVERY, DeliveryStore
 from pipelines.resources.lake import Frames
@@ -63,7 +63,7 @@ def convert_deliveries_to_frames(deliveries: list[RawDelivery]) -> Frames:
     The frame `row_counts` has the numbers for the asset's page in Dagster.
     """
     names = pd.Series([delivery.delivery for delivery in deliveries], dtype="str")
-    frames = lake.pack_frames(deliveries)
+    frames = lake.convert_value_to_frames(deliveries)
     items = frames.pop(lake.ITEMS_FRAME).assign(**{DELIVERY: names})
     out = {name: frame.assign(**{DELIVERY: names.to_numpy()[frame[lake.ITEM_COLUMN].to_numpy()]}) for name, frame in frames.items()}
     row_counts = [
@@ -78,19 +78,19 @@ def convert_frames_to_deliveries(frames: Frames) -> list[RawDelivery]:
     """Convert frames from `convert_deliveries_to_frames` back to deliveries."""
     index_by_delivery = {name: n for n, name in enumerate(frames[lake.ITEMS_FRAME][DELIVERY])}
     numbered = {name: frame.assign(**{lake.ITEM_COLUMN: frame[DELIVERY].map(index_by_delivery)}) for name, frame in frames.items()}
-    deliveries: list[RawDelivery] = lake.unpack_frames(list[RawDelivery], numbered)
+    deliveries: list[RawDelivery] = lake.convert_frames_to_value(list[RawDelivery], numbered)
     return deliveries
 
 
-def load_validated(institution: str, store: DeliveryStore) -> ValidatedDeliveries:
+def load_validated_deliveries(institution: str, store: DeliveryStore) -> ValidatedDeliveries:
     """Load the validated rows of all deliveries, with only those columns that decide the record status."""
     if not store.manifest:
         return deepcopy(_make_empty_validation_result(institution))
     declared = contract.load(institution)
-    columns_by_frame = {f"{_TABLE_PREFIX}{name}": _list_status_columns(spec) for name, spec in declared.tables.items()}
+    columns_by_frame = {f"{_TABLE_PREFIX}{name}": _list_columns_that_decide_record_status(spec) for name, spec in declared.tables.items()}
     if units := declared.units:
         columns_by_frame[f"{_TABLE_PREFIX}{units.table}"] |= {*units.columns, f"{units.number}:text"}
-    frames = store.load_frames(columns=lambda name, c: name not in columns_by_frame or c in columns_by_frame[name])
+    frames = store.load_frames(selects_column=lambda name, c: name not in columns_by_frame or c in columns_by_frame[name])
     tables = {name.removeprefix(_TABLE_PREFIX): frames.pop(name) for name in list(frames) if name.startswith(_TABLE_PREFIX)}
     return ValidatedDeliveries(institution=institution, tables=tables, **frames)
 
@@ -101,16 +101,16 @@ def _make_empty_validation_result(institution: str) -> ValidatedDeliveries:
     return validate(institution, {})
 
 
-def count_validated(store: DeliveryStore) -> tuple[int, int, pd.DataFrame]:
+def count_validated_rows(store: DeliveryStore) -> tuple[int, int, pd.DataFrame]:
     """Count the readable rows and the quarantined rows of all validated deliveries. Also return `severity` and `rule` of every finding."""
-    frames = store.load_frames(columns=lambda _, column: column in ("_delivery", "delivery", "severity", "rule"))
+    frames = store.load_frames(selects_column=lambda _, column: column in ("_delivery", "delivery", "severity", "rule"))
     rows = sum(len(frame) for name, frame in frames.items() if name.startswith(_TABLE_PREFIX))
     nothing = pd.DataFrame(columns=["severity", "rule"], dtype="str")
     return rows, len(frames.get("quarantined", nothing)), frames.get("findings", nothing)[["severity", "rule"]]
 
 
-def _list_status_columns(spec: TableSpec) -> set[str]:
-    """List the columns of a validated table that decide the record status, and the columns that findings across deliveries need."""
+def _list_columns_that_decide_record_status(spec: TableSpec) -> set[str]:
+    """List the columns of a validated table that decide the record status, or that are compared between deliveries."""
     position_columns = {"_row", "_delivery", "_file", "_part", "_line", "_key", "_parent", "_record", "_case", "_period", "_version"}
     filled_columns = {f"{column.name}:given" for column in spec.columns}
     argument_columns = {f"{column.name}:argument" for column in spec.columns if column.prefixes and column.type == "code"}
@@ -121,20 +121,20 @@ def _list_status_columns(spec: TableSpec) -> set[str]:
         | argument_columns
         | keys
         | returned_counts.list_count_columns(spec)
-        | list_compared_columns(spec)
-        | own_past.list_compared_columns(spec)
+        | list_case_state_columns(spec)
+        | own_past.list_columns_compared_with_past(spec)
         | ({"_content"} if spec.entity else set())
     )
 
 
-def list_files(institution: str, store: DeliveryStore) -> pd.DataFrame:
+def list_delivered_files(institution: str, store: DeliveryStore) -> pd.DataFrame:
     """List the files of all deliveries: institution, delivery, file, state."""
     files = store.load_frames({"files"}.__contains__)["files"] if store.manifest else _make_empty_validation_result(institution).files
     return files[["delivery", "file", "state"]].assign(institution=institution)
 
 
-def convert_validated_to_frames(validated: ValidatedDeliveries) -> Frames:
-    """Convert `validated` to frames with the delivery of each row."""
+def convert_validated_deliveries_to_frames(validated: ValidatedDeliveries) -> Frames:
+    """Convert validated deliveries to frames with the delivery of each row."""
     tables = {f"{_TABLE_PREFIX}{name}": frame.assign(**{DELIVERY: frame["_delivery"]}) for name, frame in validated.tables.items()}
     others = {name: getattr(validated, name) for name in ("deliveries", "files", "quarantined", "structure", "findings")}
     return {**tables, **{name: frame.assign(**{DELIVERY: frame["delivery"]}) for name, frame in others.items()}}
@@ -156,15 +156,15 @@ def make_canonical_rows(institution: str, frames: Frames) -> Frames:
     }
 
 
-def add_record_status(harmonised: DeliveryStore, status: pd.Series, name: str) -> pa.Table:
+def add_record_status(harmonised: DeliveryStore, status_by_row: pd.Series, table_name: str) -> pa.Table:
     """Return a canonical table of an institution with all states of its records and their record status.
 
-    status: `_status` (a category), by `ROW_COLUMN`.
+    `status_by_row` has the record status (a category) of each delivered row, by the number of the row (`ROW_COLUMN`).
     """
-    rows, schema = harmonised.load_table(name), arrow_schema(name)
+    rows, schema = harmonised.load_table(table_name), arrow_schema(table_name)
     if rows is None:
         return schema.empty_table()
-    codes = np.append(status.cat.codes, -1)[status.index.get_indexer(rows[ROW_COLUMN].to_numpy())]
-    status_column = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(status.cat.categories, pa.string()))
+    codes = np.append(status_by_row.cat.codes, -1)[status_by_row.index.get_indexer(rows[ROW_COLUMN].to_numpy())]
+    status_column = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(status_by_row.cat.categories, pa.string()))
     columns = {**dict(zip(rows.column_names, rows.columns, strict=True)), "status": status_column}
     return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)

@@ -16,14 +16,14 @@ import pandas as pd
 
 from harmonia.feedback.deliveries import (
     DeliveryId,
-    DueReport,
-    Parts,
+    ReportInputs,
+    ReportToWrite,
     find_up_to_date_reports,
     gather_report_inputs,
     group_rows_by_delivery,
-    list_due_reports,
+    list_reports_to_write,
     summarise_reports,
-    write_due_reports,
+    write_listed_reports,
     write_reports_on_not_landed,
 )
 from pipelines.asset_helpers import redact_stage_errors
@@ -40,64 +40,73 @@ class ReportBatch:
     """Some reports that are due, and the folder of the lake with their content."""
 
     workplace: Workplace
-    due: tuple[DueReport, ...]
+    due: tuple[ReportToWrite, ...]
     today: date
     folder: Path
 
 
-def write_reports(
+def write_feedback_reports(
     workplace: Workplace,
-    landed: Sequence[LandedDelivery],
-    received: Mapping[DeliveryId, date],
+    landed_deliveries: Sequence[LandedDelivery],
+    receipt_dates: Mapping[DeliveryId, date],
     record_status: Mapping[str, pd.DataFrame],
     findings: pd.DataFrame,
     canonical: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
     """Write the report of every delivery that has none, or whose report would differ from the existing one.
 
-    The parameters are those of `harmonia.feedback.deliveries.gather_report_inputs` and `list_due_reports`. Columns of the result:
+    The parameters are those of `harmonia.feedback.deliveries.gather_report_inputs` and `list_reports_to_write`. Columns of the result:
     institution, delivery, files (of the report), written (whether in this run), and the numbers of findings new, remains, fixed.
     """
     home, today = workplace.home.root, datetime.now(UTC).date()
-    parts = gather_report_inputs(landed, record_status, findings, canonical)
-    reports = list_due_reports(home, landed, received, today, record_status["deliveries"], parts)
+    report_inputs = gather_report_inputs(landed_deliveries, record_status, findings, canonical)
+    reports = list_reports_to_write(home, landed_deliveries, receipt_dates, today, record_status["deliveries"], report_inputs)
     up_to_date = find_up_to_date_reports(home, reports)
     due = [report for report in reports if (report.institution, report.delivery) not in up_to_date]
-    write_reports_in_batches(workplace, due, today, parts)
-    write_reports_on_not_landed(home, findings, {(delivery.institution, str(delivery.name)) for delivery in landed})
+    write_due_reports_in_batches(workplace, due, today, report_inputs)
+    write_reports_on_not_landed(home, findings, {(delivery.institution, str(delivery.name)) for delivery in landed_deliveries})
     return summarise_reports(
         reports, find_up_to_date_reports(home, reports), {(report.institution, report.delivery) for report in due}, findings
     )
 
 
-def write_reports_in_batches(workplace: Workplace, due: Sequence[DueReport], today: date, parts: Parts) -> None:
-    """Write the reports `due`.
+def write_due_reports_in_batches(
+    workplace: Workplace, due_reports: Sequence[ReportToWrite], today: date, report_inputs: ReportInputs
+) -> None:
+    """Write the reports that are due, in several processes.
 
     Their content is passed to the processes in the folder of `feedback` in the lake, which each run replaces.
     """
-    rows = {name: group_rows_by_delivery(frame) for name, frame in parts.items()}
-    sizes = {(report.institution, report.delivery): len(rows["findings"].get((report.institution, report.delivery), [])) for report in due}
+    rows = {name: group_rows_by_delivery(frame) for name, frame in report_inputs.items()}
+    sizes = {
+        (report.institution, report.delivery): len(rows["findings"].get((report.institution, report.delivery), []))
+        for report in due_reports
+    }
     batches = []
-    for number, group in enumerate(_group_by_size(due, sizes)):
+    for number, group in enumerate(_group_reports_by_size(due_reports, sizes)):
         batch = ReportBatch(workplace, group, today, workplace.home.lake / "feedback" / "pieces" / f"{number:04}")
-        parts_of_group = {name: frame.iloc[_row_numbers(group, rows[name])].reset_index(drop=True) for name, frame in parts.items()}
-        lake.write_tables(batch.folder, {**parts_of_group, "findings": encoded_texts.decode_frame(parts_of_group["findings"])})
+        parts_of_group = {
+            name: frame.iloc[_find_rows_of_reports(group, rows[name])].reset_index(drop=True) for name, frame in report_inputs.items()
+        }
+        lake.write_tables(batch.folder, {**parts_of_group, "findings": encoded_texts.decode_texts_of_frame(parts_of_group["findings"])})
         batches.append(batch)
-    run_in_processes(_write_batch, batches, sum(sizes.values()))
+    run_in_processes(_write_report_batch, batches, sum(sizes.values()))
 
 
-def _row_numbers(group: Sequence[DueReport], rows: Mapping[DeliveryId, np.ndarray]) -> np.ndarray:
-    """Return the row numbers of the deliveries in `group`, in ascending order."""
+def _find_rows_of_reports(reports: Sequence[ReportToWrite], rows_by_delivery: Mapping[DeliveryId, np.ndarray]) -> np.ndarray:
+    """Return the numbers of the rows on the deliveries of these reports. `rows_by_delivery` has the row numbers of each delivery."""
     nothing = np.empty(0, "int64")
-    return np.concatenate([rows.get((report.institution, report.delivery), nothing) for report in group])
+    return np.concatenate([rows_by_delivery.get((report.institution, report.delivery), nothing) for report in reports])
 
 
-def _group_by_size(due: Sequence[DueReport], sizes: dict[tuple[str, str], int]) -> Iterator[tuple[DueReport, ...]]:
+def _group_reports_by_size(
+    due_reports: Sequence[ReportToWrite], finding_counts: dict[tuple[str, str], int]
+) -> Iterator[tuple[ReportToWrite, ...]]:
     """Yield groups of consecutive reports with at most `_MAX_FINDINGS` findings together."""
-    group: list[DueReport] = []
+    group: list[ReportToWrite] = []
     group_size = 0
-    for report in due:
-        size = sizes[report.institution, report.delivery]
+    for report in due_reports:
+        size = finding_counts[report.institution, report.delivery]
         if group and group_size + size > _MAX_FINDINGS:
             yield tuple(group)
             group, group_size = [], 0
@@ -107,6 +116,6 @@ def _group_by_size(due: Sequence[DueReport], sizes: dict[tuple[str, str], int]) 
         yield tuple(group)
 
 
-def _write_batch(batch: ReportBatch) -> None:
+def _write_report_batch(batch: ReportBatch) -> None:
     with redact_stage_errors(batch.workplace, "feedback"):
-        write_due_reports(batch.workplace.home.root, batch.due, batch.today, lake.read_tables(batch.folder))
+        write_listed_reports(batch.workplace.home.root, batch.due, batch.today, lake.read_tables(batch.folder))

@@ -26,11 +26,19 @@ _GROUP_BY = ["institution", "severity", "state"]
 class FindingStates(parquet.BatchStream):
     """A stream of the open findings of `stages`, in order, and then of the fixed ones. After the iteration, `counts` has their numbers.
 
-    records: the lineage of the records whose findings lack a unit. answers, key: parameters of `harmonia.feedback.answers.apply_answers`.
+    `records_with_units` is the lineage of the records whose findings lack a unit. `answers` and `pseudonym_key` are parameters of
+    `harmonia.feedback.answers.apply_answers`.
     """
 
-    def __init__(self, stages: Sequence[Tables], life: FindingLifecycles, records: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> None:
-        self._stages, self._life, self._records, self._answers, self._key = stages, life, records, answers, key
+    def __init__(
+        self,
+        stages: Sequence[Tables],
+        lifecycles: FindingLifecycles,
+        records_with_units: pd.DataFrame,
+        answers: pd.DataFrame,
+        pseudonym_key: bytes,
+    ) -> None:
+        self._stages, self._life, self._records, self._answers, self._key = stages, lifecycles, records_with_units, answers, pseudonym_key
         self._counts: list[pd.Series] = []
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
@@ -55,20 +63,22 @@ class FindingStates(parquet.BatchStream):
 
 
 def write_finding_states(
-    workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, key: bytes
+    workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, pseudonym_key: bytes
 ) -> tuple[StoredOutput, pd.DataFrame]:
     """Write `findings` into the lake, with the columns `harmonia.feedback.finding_states.LIVED`, `answer`, `answer_id`.
 
     Return the output, and the number of findings by institution, severity and state.
     """
     stages = (record_status, comparison)
-    findings = encoded_texts.concatenate_encoded_tables([stage.read_encoded("findings", [*KEYS, _UNIT_COLUMNS[0]]) for stage in stages])
-    records = encoded_texts.concatenate_encoded_tables([record_status.read_encoded("lineage", [*HELD, *_UNIT_COLUMNS])])
+    findings = encoded_texts.concatenate_encoded_tables(
+        [stage.read_encoded_columns("findings", [*KEYS, _UNIT_COLUMNS[0]]) for stage in stages]
+    )
+    records = encoded_texts.concatenate_encoded_tables([record_status.read_encoded_columns("lineage", [*HELD, *_UNIT_COLUMNS])])
     without_unit = findings.loc[findings["unit"].isna() & findings["record_key"].notna(), "record_key"].unique()
     with_unit = records.loc[
         records["unit"].notna() & records["record_key"].isin(without_unit), ["institution", "record_key", "part", *_UNIT_COLUMNS]
     ].astype("str")
-    states = FindingStates(stages, determine_lifecycles(findings, record_status["deliveries"], records), with_unit, answers, key)
+    states = FindingStates(stages, determine_lifecycles(findings, record_status["deliveries"], records), with_unit, answers, pseudonym_key)
     del findings, records  # free memory: `states` has what it needs
     output = StoredOutput(workplace.home.lake / "findings")
     lake.write_tables(output.folder, {"findings": states})

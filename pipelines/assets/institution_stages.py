@@ -7,12 +7,12 @@ import dagster as dg
 import pandas as pd
 
 from harmonia.registry import open_registry
-from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
-from pipelines.assets.delivery_batches import read_deliveries, replace_refused_keys, validate_deliveries
-from pipelines.assets.delivery_frames import ROW_COLUMN, count_validated, get_stage_folder, load_validated
+from pipelines.asset_helpers import add_counts_to_asset_metadata, make_metadata_table, redact_stage_errors
+from pipelines.assets.delivery_batches import read_deliveries, replace_keys_of_refused_deliveries, validate_deliveries
+from pipelines.assets.delivery_frames import ROW_COLUMN, count_validated_rows, get_stage_folder, load_validated_deliveries
 from pipelines.assets.versions import versioned_asset
 from pipelines.landing import list_landed_deliveries
-from pipelines.record_status import ROW_OUTCOMES, resolve_statuses
+from pipelines.record_status import ROW_OUTCOMES, resolve_record_statuses
 from pipelines.resources.delivery_store import DeliveryStore, make_stage_key
 from pipelines.resources.workplace import Workplace
 
@@ -33,14 +33,16 @@ def _build_raw_asset(institution: str) -> dg.AssetsDefinition:
             finally:
                 registry.close()
             store = DeliveryStore(get_stage_folder(workplace, institution, "raw"))
-            keys = replace_refused_keys({name: make_stage_key(d.receipt, d.incomplete) for name, d in deliveries.items()}, [store])
-            new = store.find_missing(keys)
+            keys = replace_keys_of_refused_deliveries(
+                {name: make_stage_key(d.receipt, d.incomplete) for name, d in deliveries.items()}, [store]
+            )
+            new = store.find_missing_outputs(keys)
             store.set_current_outputs({**keys, **read_deliveries(workplace, institution, [deliveries[name] for name in new], keys, store)})
             frames = store.load_frames({"row_counts"}.__contains__)
         counts = frames.get("row_counts", pd.DataFrame(columns=["rows", "unreadable", "structural"]))[
             ["rows", "unreadable", "structural"]
         ].sum()
-        add_counts(
+        add_counts_to_asset_metadata(
             context,
             int(counts["rows"]),
             {
@@ -66,11 +68,11 @@ def _build_validated_asset(institution: str) -> dg.AssetsDefinition:
     def validated(context: dg.AssetExecutionContext, raw: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: validating"):
             store, harmonised = (DeliveryStore(get_stage_folder(workplace, institution, stage)) for stage in ("validated", "harmonised"))
-            keys = replace_refused_keys(raw.manifest, [store, harmonised])
-            new = [name for name in keys if name in {*store.find_missing(keys), *harmonised.find_missing(keys)}]
+            keys = replace_keys_of_refused_deliveries(raw.manifest, [store, harmonised])
+            new = [name for name in keys if name in {*store.find_missing_outputs(keys), *harmonised.find_missing_outputs(keys)}]
             store.set_current_outputs({**keys, **validate_deliveries(workplace, institution, new, raw)})
-            rows, quarantined, findings = count_validated(store)
-        add_counts(
+            rows, quarantined, findings = count_validated_rows(store)
+        add_counts_to_asset_metadata(
             context,
             rows,
             {
@@ -101,14 +103,14 @@ def _build_current_asset(institution: str) -> dg.AssetsDefinition:
         Tables: those of `pipelines.record_status.RecordStatuses`, with `statuses` (`ROW_COLUMN`, `_status`) in place of its `tables`.
         """
         with redact_stage_errors(workplace, f"{institution}: deciding the record status"):
-            current_state = resolve_statuses(load_validated(institution, validated))
+            current_state = resolve_record_statuses(load_validated_deliveries(institution, validated))
             statuses = pd.concat([frame[[ROW_COLUMN, "_status"]] for frame in current_state.tables.values()], ignore_index=True).astype(
                 {ROW_COLUMN: "int64"}
             )
         by_delivery = current_state.accounting.groupby("delivery")[["read", *ROW_OUTCOMES]].sum()
         sums = by_delivery.sum()
         by_delivery = by_delivery.join(current_state.deliveries.set_index("delivery")["state"], how="right").reset_index()
-        add_counts(
+        add_counts_to_asset_metadata(
             context,
             int(sums["accepted"]),
             {
@@ -137,7 +139,7 @@ def _build_harmonised_asset(institution: str) -> dg.AssetsDefinition:
         with redact_stage_errors(workplace, f"{institution}: harmonising"):
             store = DeliveryStore(get_stage_folder(workplace, institution, "harmonised"))
             store.set_current_outputs(validated.manifest)  # harmonised together with validation
-        add_counts(context, None, {"deliveries": len(validated.manifest)})
+        add_counts_to_asset_metadata(context, None, {"deliveries": len(validated.manifest)})
         return store
 
     return harmonised

@@ -13,9 +13,9 @@ from harmonia.feedback.write import write_receipt
 from harmonia.registry import Registry, open_registry, published_seal
 from harmonia.registry.ledger import begin_run
 from harmonia.registry.tables import File, Run
-from pipelines.asset_helpers import WRITER_POOL, add_counts, make_metadata_table, redact_stage_errors
+from pipelines.asset_helpers import WRITER_POOL, add_counts_to_asset_metadata, make_metadata_table, redact_stage_errors
 from pipelines.assets.versions import hash_frames
-from pipelines.checks.delivery_tolerances import register_deliveries
+from pipelines.checks.delivery_tolerances import register_deliveries_as_partitions
 from pipelines.landing import LandedDelivery, land_deliveries, list_landed_deliveries
 from pipelines.resources.lake import DataVersion, VersionedOutput
 from pipelines.resources.workplace import Workplace
@@ -23,9 +23,9 @@ from schemas import findings
 from sources import contract
 
 
-def _make_deliveries_frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.DataFrame:
-    """Return the landed deliveries. Columns: institution, delivery, files, new (whether this run received it, or other bytes for it)."""
-    new_keys = {(delivery.institution, str(delivery.name)) for delivery in new}
+def _make_deliveries_frame(deliveries: list[LandedDelivery], new_deliveries: list[LandedDelivery]) -> pd.DataFrame:
+    """Return the landed deliveries. Columns: institution, delivery, files, new (whether this run received it or a change of it)."""
+    new_keys = {(delivery.institution, str(delivery.name)) for delivery in new_deliveries}
     rows = [
         (delivery.institution, str(delivery.name), len(delivery.files), (delivery.institution, str(delivery.name)) in new_keys)
         for delivery in deliveries
@@ -34,9 +34,9 @@ def _make_deliveries_frame(deliveries: list[LandedDelivery], new: list[LandedDel
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
-def _write_receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
+def _write_receipts(workplace: Workplace, new_deliveries: list[LandedDelivery]) -> None:
     """Write a receipt for every new delivery, before it is read."""
-    for delivery in new:
+    for delivery in new_deliveries:
         write_receipt(
             workplace.home.root,
             delivery.institution,
@@ -53,7 +53,7 @@ def _require_matching_registry(workplace: Workplace, registry: Registry) -> None
         registry_is_used = session.scalar(select(File.sha256).limit(1)) or session.scalar(
             select(Run.id).where(Run.outcome == "published").limit(1)
         )
-    if workplace.home.published and registry_is_used is None:
+    if workplace.home.has_published_run and registry_is_used is None:
         raise HarmoniaError(
             f"registry {registry.shown_url} knows none of the files landed in {workplace.home.root}, which was published with another: "
             "name that one with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, restore a backup into an empty home"
@@ -83,9 +83,9 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
         finally:
             registry.close()
         found = findings.build_findings(report.findings)
-        register_deliveries(context, deliveries[deliveries["new"]])
+        register_deliveries_as_partitions(context, deliveries[deliveries["new"]])
     by_institution = deliveries.groupby("institution").agg(deliveries=("delivery", "size"), new=("new", "sum"), files=("files", "sum"))
-    add_counts(
+    add_counts_to_asset_metadata(
         context,
         None,
         {

@@ -9,33 +9,33 @@ from sqlalchemy import func, select
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import Entity, Judgement, Membership
-from harmonia.review.following import current_verdicts
+from harmonia.review.following import read_current_verdicts
 from harmonia.review.pairs import compute_pair_ids
-from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
+from pipelines.asset_helpers import add_counts_to_asset_metadata, make_metadata_table, redact_stage_errors
 from pipelines.assets.versions import versioned_asset
-from pipelines.crosswalk import add_old_keys
-from pipelines.linkage import LinkageResult, link, load_model
-from pipelines.linkage.list_positions import apply_first_keys, find_listed_persons
-from pipelines.linkage.model import read_named_model
+from pipelines.crosswalk import add_rows_for_old_keys
+from pipelines.linkage import LinkageResult, link_records, load_linkage_model
+from pipelines.linkage.list_positions import find_keys_of_listed_persons, replace_record_keys_by_first_keys
+from pipelines.linkage.model import read_model_named_in_environment
 from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import INPUT_COLUMNS
-from pipelines.linkage.standardise import read_columns as states
+from pipelines.linkage.standardise import read_linkage_columns as states
 from pipelines.resources import bounded
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 
 
 def _read_current_judgements(workplace: Workplace, list_positions: pd.DataFrame) -> pd.DataFrame:
-    """Read the judgements of stewards that are in force. list_positions: from `pipelines.linkage.list_positions.find_listed_persons`."""
+    """Read the judgements of stewards that are in force. list_positions: from `list_positions.find_keys_of_listed_persons` of linkage."""
     registry = open_registry(workplace.registry)
     try:
-        return current_verdicts(registry, list_positions)
+        return read_current_verdicts(registry, list_positions)
     finally:
         registry.close()
 
 
-def _select_unmet_judgements(judgements: pd.DataFrame) -> pd.DataFrame:
-    """Return the judgements that do not hold, or hold against a rule. Columns: pair, verdict, outcome."""
+def _select_judgements_with_problems(judgements: pd.DataFrame) -> pd.DataFrame:
+    """Return the judgements that linkage did not follow, or followed against a rule. Columns: pair, verdict, outcome."""
     unmet = judgements[judgements["outcome"] != "holds"]
     return unmet.assign(pair=compute_pair_ids(unmet))[["pair", "verdict", "outcome"]]
 
@@ -48,11 +48,11 @@ def _read_judgements_and_model(workplace: Workplace) -> object:
             rows = session.execute(select(Judgement.__table__).order_by(Judgement.id)).all()
     finally:
         registry.close()
-    return [[list(row) for row in rows], str(SplinkOnSpark.from_environment()), read_named_model()]
+    return [[list(row) for row in rows], str(SplinkOnSpark.from_environment()), read_model_named_in_environment()]
 
 
-def _read_register_version(workplace: Workplace) -> object:
-    """Return the numbers of memberships and entities in the register of identities, which change with the register."""
+def _read_identity_register_version(workplace: Workplace) -> object:
+    """Return numbers that change whenever the register of identities changes: those of its memberships and of its entities."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -73,24 +73,24 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
     """Cluster the records of persons and those of cases. Judgements of stewards are constraints."""
     with redact_stage_errors(workplace, "linking"):
         bounded.stop_processes()  # every delivery is harmonised
-        model, tables, spark = load_model(), canonical.restrict_to_columns(INPUT_COLUMNS), SplinkOnSpark.from_environment()
-        list_positions = find_listed_persons(
+        model, tables, spark = load_linkage_model(), canonical.restrict_to_columns(INPUT_COLUMNS), SplinkOnSpark.from_environment()
+        list_positions = find_keys_of_listed_persons(
             states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model
         )
         judgements = _read_current_judgements(workplace, list_positions)
-        linked = link(tables, model, judgements, workplace.home.lake / "linkage_memory", list_positions, spark)
-    add_counts(
+        linked = link_records(tables, model, judgements, workplace.home.lake / "linkage_memory", list_positions, spark)
+    add_counts_to_asset_metadata(
         context,
         len(linked.persons) + len(linked.cases),
         {"person records": len(linked.persons), "case records": len(linked.cases), **linked.statistics}
         | {"candidate pairs scored": f"by Splink on Spark ({spark.master})" if spark else "in process"}
-        | {"judgements that do not hold, or hold against a rule": make_metadata_table(_select_unmet_judgements(linked.judged))},
+        | {"judgements that do not hold, or hold against a rule": make_metadata_table(_select_judgements_with_problems(linked.judged))},
     )
     return linked
 
 
 @versioned_asset(
-    other_inputs=_read_register_version,
+    other_inputs=_read_identity_register_version,
     changes_inputs=True,
     group_name="link",
     kinds={"sqlite", "parquet"},
@@ -108,12 +108,14 @@ def identities(
         registry = open_registry(workplace.registry)
         try:
             successors = canonical["successors"]
-            cases = assign_ids(registry, "case", add_old_keys(links.cases, successors, "case")).rename(columns={"entity_id": "case_id"})
+            cases = assign_ids(registry, "case", add_rows_for_old_keys(links.cases, successors, "case")).rename(
+                columns={"entity_id": "case_id"}
+            )
             persons = _assign_person_ids(links, successors, lambda partition: assign_ids(registry, "person", partition))
         finally:
             registry.close()
     sizes = persons.groupby("person_id").size().value_counts().sort_index().rename_axis("records").rename("persons").reset_index()
-    add_counts(
+    add_counts_to_asset_metadata(
         context,
         len(cases) + len(persons),
         {
@@ -133,6 +135,6 @@ def _assign_person_ids(
 
     The register of identities knows a listed person by the key that never changes.
     """
-    persons = add_old_keys(links.persons, successors, "person")
-    assigned = assign_person_ids(apply_first_keys(persons, links.listed))
+    persons = add_rows_for_old_keys(links.persons, successors, "person")
+    assigned = assign_person_ids(replace_record_keys_by_first_keys(persons, links.listed))
     return assigned.assign(record_key=persons["record_key"].array).rename(columns={"entity_id": "person_id"})

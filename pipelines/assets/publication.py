@@ -12,10 +12,10 @@ from harmonia.registry.ledger import DeliveryState, end_run, read_deliveries, re
 from harmonia.registry.published_seal import store_newest_seal
 from harmonia.scorecard.page import write_scorecard
 from pipelines import delivery_report
-from pipelines.asset_helpers import WRITER_POOL, add_counts, make_metadata_table, redact_stage_errors
-from pipelines.assets.feedback_batches import write_reports
+from pipelines.asset_helpers import WRITER_POOL, add_counts_to_asset_metadata, make_metadata_table, redact_stage_errors
+from pipelines.assets.feedback_batches import write_feedback_reports
 from pipelines.assets.versions import hash_values, versioned_asset
-from pipelines.checks.delivery_tolerances import report_evaluations
+from pipelines.checks.delivery_tolerances import report_tolerance_checks_to_dagster
 from pipelines.landing import list_landed_deliveries
 from pipelines.record_status import ROW_OUTCOMES
 from pipelines.resources import encoded_texts
@@ -26,9 +26,9 @@ from warehouse import postgres, tables
 from warehouse.count.changed_rules import read_published_rules, require_new_versions
 from warehouse.indicators.catalogue import catalogue
 from warehouse.publish import publish_stores, remove_previous_publications
-from warehouse.reading import current_folder
+from warehouse.reading import find_folder_of_current_publication
 from warehouse.releases import folder as releases
-from warehouse.stores import arrange_stores, identified_persons, pseudonym_key
+from warehouse.stores import arrange_stores, make_persons_table_of_identity_store, read_pseudonym_key
 
 _COUNT_COLUMNS = ["read", *ROW_OUTCOMES]
 _DELIVERY_KEY = ["institution", "delivery"]
@@ -68,23 +68,27 @@ def warehouse(
     with redact_stage_errors(workplace, "publishing", context):
         home = workplace.home.root
         require_new_versions(read_published_rules(home), catalogue())
-        records = {"person_records": canonical.select("person_records", _PERSON_COLUMNS)}
-        version, published_version = _compute_publication_version(workplace), read_version(current_folder(home))
+        records = {"person_records": canonical.select_columns("person_records", _PERSON_COLUMNS)}
+        version, published_version = _compute_publication_version(workplace), read_version(find_folder_of_current_publication(home))
         unchanged = version is not None and published_version is not None and published_version.version == version
         changed = delivery_report.find_changed_totals(delivery_report.EMPTY_TOTALS, delivery_report.EMPTY_TOTALS)
         if unchanged:
             remove_previous_publications(home)  # readers had a whole run to switch; it may contain data erased since
         else:
             before = delivery_report.read_published_totals(home)
-            published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
-            stores = arrange_stores(published, identified_persons(records, identities["cases"], identities["persons"]), pseudonym_key(home))
+            published = {name: statistics.open_for_duckdb(name) for name in statistics if name in tables.WAREHOUSE.tables}
+            stores = arrange_stores(
+                published,
+                make_persons_table_of_identity_store(records, identities["cases"], identities["persons"]),
+                read_pseudonym_key(home),
+            )
             server = (
                 postgres.prepared_publication(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
             )
             with server as commit_server:
                 publish_stores(stores, home, commit_server)
             if version is not None:
-                write_version(current_folder(home), DataVersion(version, None))
+                write_version(find_folder_of_current_publication(home), DataVersion(version, None))
             if before is not None:
                 changed = delivery_report.find_changed_totals(before, delivery_report.select_yearly_totals(statistics["statistics"]))
         counts = {name: n for name, n in statistics.count_rows().items() if name in tables.WAREHOUSE.tables}
@@ -106,7 +110,7 @@ def warehouse(
         "rows by table": make_metadata_table(rows),
         "unchanged": unchanged,
     }
-    add_counts(context, int(rows["rows"].sum()), metadata)
+    add_counts_to_asset_metadata(context, int(rows["rows"].sum()), metadata)
     return {"published": rows, "new": new, "changed": changed}
 
 
@@ -118,7 +122,7 @@ def _compute_publication_version(workplace: Workplace) -> str | None:
     versions = [read_version(workplace.home.lake / stage) for stage in ("canonical", "identities", "statistics")]
     if workplace.warehouse_url or not all(versions):
         return None
-    return hash_values([version.version for version in versions if version], pseudonym_key(workplace.home.root).hex())
+    return hash_values([version.version for version in versions if version], read_pseudonym_key(workplace.home.root).hex())
 
 
 @dg.asset(
@@ -146,17 +150,19 @@ def feedback(
         finally:
             registry.close()
         findings_with_answers = encoded_texts.concatenate_encoded_tables(
-            [findings.read_encoded("findings", [*LIVED, "answer", "answer_id"])]
+            [findings.read_encoded_columns("findings", [*LIVED, "answer", "answer_id"])]
         )
-        reports = write_reports(workplace, landed, received, record_status, findings_with_answers, canonical)
-        report_evaluations(
+        reports = write_feedback_reports(workplace, landed, received, record_status, findings_with_answers, canonical)
+        report_tolerance_checks_to_dagster(
             context,
             select_findings_to_report(findings_with_answers),
             record_status["deliveries"],
             record_status["accounting"],
             reports.loc[reports["written"], _DELIVERY_KEY],
         )
-    add_counts(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": make_metadata_table(reports)})
+    add_counts_to_asset_metadata(
+        context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": make_metadata_table(reports)}
+    )
     return {"reports": reports}
 
 
@@ -173,7 +179,7 @@ def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: 
         rows = [(name, len(write_scorecard(workplace.home.root, quality, name, yardsticks))) for name in contract.institutions()]
     newest = quality[quality["unit"].isna() & (quality["period"] == quality["period"].max())]
     states = newest.groupby(["dimension", "state"]).size().rename("institutions").reset_index()
-    add_counts(
+    add_counts_to_asset_metadata(
         context,
         len(quality),
         {"folder": dg.MetadataValue.path(str(workplace.home.root / "scorecards")), "newest quarter": make_metadata_table(states)},

@@ -10,7 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from harmonia.registry import open_registry
-from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
+from pipelines.asset_helpers import add_counts_to_asset_metadata, make_metadata_table, redact_stage_errors
 from pipelines.checks.delivery_tolerances import ZONE
 from pipelines.jobs import PULL, is_automation_enabled
 from pipelines.pull.configuration import read_sources
@@ -55,7 +55,7 @@ def build_pulled_asset(institution: str) -> dg.AssetsDefinition:
     )
     def pulled(context: dg.AssetExecutionContext, config: PullConfig, unlocked_workplace: dg.ResourceParam[Workplace]) -> None:
         with redact_stage_errors(unlocked_workplace, f"{institution}: pulling", context):
-            registry = open_registry(unlocked_workplace.prepare().registry)
+            registry = open_registry(unlocked_workplace.prepare_folders().registry)
             try:
                 outcomes = pull_deliveries(unlocked_workplace, registry, [institution], dry_run=config.dry_run)
             finally:
@@ -69,7 +69,9 @@ def build_pulled_asset(institution: str) -> dg.AssetsDefinition:
             raise dg.Failure(
                 f"{institution}: {'; '.join(failed)}", metadata={"outcomes": _make_outcome_table(outcomes)}, allow_retries=False
             )
-        add_counts(context, None, {**Counter(outcome.result for outcome in outcomes), "outcomes": _make_outcome_table(outcomes)})
+        add_counts_to_asset_metadata(
+            context, None, {**Counter(outcome.result for outcome in outcomes), "outcomes": _make_outcome_table(outcomes)}
+        )
 
     return pulled
 

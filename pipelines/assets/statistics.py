@@ -13,7 +13,7 @@ from harmonia import signing
 from harmonia.errors import HarmoniaError
 from harmonia.feedback.answers import read_answers
 from harmonia.registry import open_registry
-from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
+from pipelines.asset_helpers import add_counts_to_asset_metadata, make_metadata_table, redact_stage_errors
 from pipelines.assets.finding_states import write_finding_states
 from pipelines.assets.versions import hash_frames, hash_values, versioned_asset
 from pipelines.delivery_report import select_yearly_totals
@@ -23,11 +23,11 @@ from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
 from schemas.texts import texts
 from warehouse import tables
-from warehouse.count import CountInputs, open_counting_models, require_complete_bridges
+from warehouse.count import CountInputs, open_database_of_counting_models, require_complete_bridges
 from warehouse.count.inputs import collect_run_inputs
-from warehouse.count.table_models import Models
-from warehouse.stores import pseudonym_key
-from warehouse.yardsticks import convert_returned_counts, read_landed_files
+from warehouse.count.table_models import TableModelDatabase
+from warehouse.stores import read_pseudonym_key
+from warehouse.yardsticks import convert_counts_of_returns_to_yardsticks, read_landed_yardstick_files
 
 ROWS_TABLE = "indicator_row"
 """The rows behind every figure, stored beside the published tables for explanations."""
@@ -39,7 +39,7 @@ def _hash_answers(workplace: Workplace) -> object:
     """Return a hash of the answers of institutions and the decisions on them."""
     registry = open_registry(workplace.registry)
     try:
-        return [hash_frames(read_answers(registry)), hash_values(pseudonym_key(workplace.home.root).hex())]
+        return [hash_frames(read_answers(registry)), hash_values(read_pseudonym_key(workplace.home.root).hex())]
     finally:
         registry.close()
 
@@ -66,24 +66,26 @@ def findings(
             answers = read_answers(registry)
         finally:
             registry.close()
-        output, counts = write_finding_states(workplace, record_status, comparison, answers, pseudonym_key(workplace.home.root))
-    add_counts(context, int(counts["findings"].sum()), {"by institution, severity and state": make_metadata_table(counts)})
+        output, counts = write_finding_states(workplace, record_status, comparison, answers, read_pseudonym_key(workplace.home.root))
+    add_counts_to_asset_metadata(
+        context, int(counts["findings"].sum()), {"by institution, severity and state": make_metadata_table(counts)}
+    )
     return output
 
 
-class ModelTable(parquet.BatchStream):
-    """A table of the SQL models, in batches."""
+class SqlModelTable(parquet.BatchStream):
+    """A table that the SQL models compute, read in batches."""
 
-    def __init__(self, models: Models, name: str) -> None:
-        self._models, self._name = models, name
+    def __init__(self, sql_models: TableModelDatabase, table_name: str) -> None:
+        self._models, self._name = sql_models, table_name
 
     def __iter__(self) -> Iterator[pa.Table]:
         schema = tables.arrow_schema(tables.WAREHOUSE.tables[self._name]) if self._name in tables.WAREHOUSE.tables else None
         yield from self._models.read_batches(self._name, schema)
 
 
-def read_memory_limit() -> str:
-    """Return the memory limit of DuckDB while it counts (`HARMONIA_COUNTING_MEMORY`, in MiB). This process needs some 300 MiB more.
+def read_duckdb_memory_limit() -> str:
+    """Return DuckDB's memory limit for computing the figures (`HARMONIA_COUNTING_MEMORY`, in MiB). This process needs some 300 MiB more.
 
     Raises `HarmoniaError` if it is not a number.
     """
@@ -130,25 +132,33 @@ def statistics(
     findings: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> StoredOutput:
-    """Count. Tables: every table of the warehouse by its name, `ROWS_TABLE` and `PROBLEMS_TABLE`."""
+    """Compute the figures. Tables: every table of the warehouse by its name, `ROWS_TABLE` and `PROBLEMS_TABLE`."""
     output, spill_folder = StoredOutput(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
     with redact_stage_errors(workplace, "counting"):
         try:
             signatures = _read_signatures(workplace)
             published = pd.concat(
-                [read_landed_files(_list_yardstick_files(workplace)), convert_returned_counts(canonical["returns"])], ignore_index=True
+                [
+                    read_landed_yardstick_files(_list_yardstick_files(workplace)),
+                    convert_counts_of_returns_to_yardsticks(canonical["returns"]),
+                ],
+                ignore_index=True,
             )
-            _write_tables(collect_run_inputs(canonical, identities, record_status, findings, signatures, published), output, spill_folder)
+            _count_and_write_tables(
+                collect_run_inputs(canonical, identities, record_status, findings, signatures, published), output, spill_folder
+            )
         finally:
             shutil.rmtree(spill_folder, ignore_errors=True)
     figures = parquet.read_table(output.folder / "statistics.parquet")
-    add_counts(context, len(figures), {f"yearly totals ({texts('console')['total']})": make_metadata_table(select_yearly_totals(figures))})
+    add_counts_to_asset_metadata(
+        context, len(figures), {f"yearly totals ({texts('console')['total']})": make_metadata_table(select_yearly_totals(figures))}
+    )
     return output
 
 
-def _write_tables(inputs: CountInputs, output: StoredOutput, spill_folder: Path) -> None:
-    """Count, and write every table into `output`. DuckDB writes what exceeds its memory to `spill_folder`."""
-    with open_counting_models(inputs, spill_folder, read_memory_limit()) as models:
+def _count_and_write_tables(inputs: CountInputs, output: StoredOutput, spill_folder: Path) -> None:
+    """Compute the figures, and write every table into `output`. DuckDB writes what exceeds its memory to `spill_folder`."""
+    with open_database_of_counting_models(inputs, spill_folder, read_duckdb_memory_limit()) as models:
         require_complete_bridges(models)
-        names = [*(table.name for table in tables.stored_tables(tables.WAREHOUSE)), ROWS_TABLE, PROBLEMS_TABLE]
-        lake.write_tables(output.folder, {name: ModelTable(models, name) for name in names})
+        names = [*(table.name for table in tables.list_declared_tables_except_views(tables.WAREHOUSE)), ROWS_TABLE, PROBLEMS_TABLE]
+        lake.write_tables(output.folder, {name: SqlModelTable(models, name) for name in names})

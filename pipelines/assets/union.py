@@ -7,8 +7,8 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.asset_helpers import add_counts, make_metadata_table, redact_stage_errors
-from pipelines.assets.delivery_frames import ROW_COLUMN, add_record_status, list_files
+from pipelines.asset_helpers import add_counts_to_asset_metadata, make_metadata_table, redact_stage_errors
+from pipelines.assets.delivery_frames import ROW_COLUMN, add_record_status, list_delivered_files
 from pipelines.assets.versions import versioned_asset
 from pipelines.record_status import LINEAGE_COLUMNS, ROW_OUTCOMES
 from pipelines.resources import lake, parquet
@@ -28,11 +28,12 @@ def _concatenate_frames(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 class CanonicalTable(parquet.BatchStream):
     """A canonical table, which is read one institution at a time.
 
-    stages: the output `harmonised` of each institution. status: `_status` by `ROW_COLUMN`, of each institution.
+    `stage_outputs` has the output `harmonised` of each institution. `status_by_institution` has the record status of each institution's
+    rows, by row number (`ROW_COLUMN`).
     """
 
-    def __init__(self, stages: Mapping[str, Any], status: Mapping[str, pd.Series], name: str) -> None:
-        self._stages, self._status, self._name = stages, status, name
+    def __init__(self, stage_outputs: Mapping[str, Any], status_by_institution: Mapping[str, pd.Series], table_name: str) -> None:
+        self._stages, self._status, self._name = stage_outputs, status_by_institution, table_name
 
     def __iter__(self) -> Iterator[pa.Table]:
         for institution, status in self._status.items():
@@ -55,42 +56,42 @@ def _build_canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
             others = {name: _concatenate_frames(outputs[name] for outputs in current.values()) for name in ("successors", "returns")}
             lake.write_tables(output.folder, {**tables, **others})
         rows = {name: number for name, number in Tables(output.folder).count_rows().items() if name in TABLES}
-        add_counts(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
+        add_counts_to_asset_metadata(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
         return output
 
     return canonical
 
 
 class ConcatenatedTable(parquet.BatchStream):
-    """A table of several stages, concatenated. columns: those with numbers are `schemas.findings.NUMBER_COLUMNS`, all others have texts."""
+    """A table that several stages have, concatenated. Columns in `schemas.findings.NUMBER_COLUMNS` have numbers, all others texts."""
 
-    def __init__(self, stages: Sequence[Tables], name: str, columns: Sequence[str]) -> None:
-        self._stages, self._name = stages, name
+    def __init__(self, stages: Sequence[Tables], table_name: str, columns: Sequence[str]) -> None:
+        self._stages, self._name = stages, table_name
         self._schema = pa.schema([(column, pa.int64() if column in NUMBER_COLUMNS else pa.large_string()) for column in columns])
 
     def __iter__(self) -> Iterator[pa.Table]:
         for stage_tables in self._stages:
-            yield stage_tables.as_arrow(self._name, self._schema.names).cast(self._schema)
+            yield stage_tables.select_columns_as_arrow(self._name, self._schema.names).cast(self._schema)
 
 
-def record_status_tables(
-    landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]
+def make_record_status_tables(
+    landing_output: Tables, files_of_institutions: Sequence[pd.DataFrame], current_outputs: Sequence[Tables]
 ) -> dict[str, pd.DataFrame | parquet.BatchStream]:
     """Return the tables of `record_status`, over all deliveries.
 
     - deliveries: institution, delivery, period, version, state
-    - files: institution, delivery, file, state
+    - files_of_institutions: institution, delivery, file, state
     - accounting: institution, delivery, file, rows read, and rows by status
     - lineage, quarantined: as in `pipelines.record_status.RecordStatuses`
     - findings: also those on the inbox
     """
     return {
-        "deliveries": _concatenate_frames(outputs["deliveries"] for outputs in current),
-        "files": _concatenate_frames(files),
-        "accounting": _concatenate_frames(outputs["accounting"] for outputs in current),
-        "lineage": ConcatenatedTable(current, "lineage", (*LINEAGE_COLUMNS, "unit", "number")),
-        "quarantined": _concatenate_frames(outputs["quarantined"] for outputs in current),
-        "findings": ConcatenatedTable([landing, *current], "findings", COLUMNS),
+        "deliveries": _concatenate_frames(outputs["deliveries"] for outputs in current_outputs),
+        "files": _concatenate_frames(files_of_institutions),
+        "accounting": _concatenate_frames(outputs["accounting"] for outputs in current_outputs),
+        "lineage": ConcatenatedTable(current_outputs, "lineage", (*LINEAGE_COLUMNS, "unit", "number")),
+        "quarantined": _concatenate_frames(outputs["quarantined"] for outputs in current_outputs),
+        "findings": ConcatenatedTable([landing_output, *current_outputs], "findings", COLUMNS),
     }
 
 
@@ -109,12 +110,16 @@ def _build_record_status_asset(institutions: Sequence[str]) -> dg.AssetsDefiniti
         context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: Tables, **stages: Any
     ) -> StoredOutput:
         with redact_stage_errors(workplace, "gathering the record status"):
-            files = [list_files(name, stages[f"{name}_validated"]) for name in institutions]
+            files = [list_delivered_files(name, stages[f"{name}_validated"]) for name in institutions]
             output = StoredOutput(workplace.home.lake / "record_status")
-            lake.write_tables(output.folder, record_status_tables(landing, files, [stages[f"{name}_current"] for name in institutions]))
+            lake.write_tables(
+                output.folder, make_record_status_tables(landing, files, [stages[f"{name}_current"] for name in institutions])
+            )
             tables = Tables(output.folder)
         counts = tables["accounting"].groupby("institution")[["read", *ROW_OUTCOMES]].sum().reset_index()
-        add_counts(context, None, {"deliveries": len(tables["deliveries"]), "rows by institution": make_metadata_table(counts)})
+        add_counts_to_asset_metadata(
+            context, None, {"deliveries": len(tables["deliveries"]), "rows by institution": make_metadata_table(counts)}
+        )
         return output
 
     return record_status

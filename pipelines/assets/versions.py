@@ -36,11 +36,11 @@ def hash_values(*parts: object) -> str:
 
 def hash_stage_code() -> str:
     """Return a hash of all code that a stage runs, and of the versions of the libraries that compute."""
-    return code_digest.digest_code(_CODE, _LIBRARIES)
+    return code_digest.hash_code_and_libraries(_CODE, _LIBRARIES)
 
 
 def hash_frames(*frames: pd.DataFrame) -> str:
-    """Return a hash of the content of frames. It serves as version of outputs that depend on more than their inputs."""
+    """Return a hash of the content of frames. It is the version of an output that depends on more than its inputs."""
     return hash_values(*([list(frame.columns), pd.util.hash_pandas_object(frame, index=False).tolist()] for frame in frames))
 
 

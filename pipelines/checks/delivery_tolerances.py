@@ -54,88 +54,98 @@ def make_deadline_cron(due_days: int, cadence: periods.Cadence = "quarterly") ->
     return f"0 0 {day} {','.join(str((first + month - 1) % 12 + 1) for first in range(1, 13, months))} *"
 
 
-def register_deliveries(context: dg.AssetExecutionContext, received: pd.DataFrame) -> None:
+def register_deliveries_as_partitions(context: dg.AssetExecutionContext, received_deliveries: pd.DataFrame) -> None:
     """Register new or changed deliveries (institution, delivery, files) as partitions in Dagster."""
-    for institution, rows in received.groupby("institution"):
+    for institution, rows in received_deliveries.groupby("institution"):
         context.instance.add_dynamic_partitions(str(define_delivery_partitions(str(institution)).name), rows["delivery"].tolist())
-    for institution, delivery, files in received[[*_DELIVERY_KEY, "files"]].itertuples(index=False, name=None):
+    for institution, delivery, files in received_deliveries[[*_DELIVERY_KEY, "files"]].itertuples(index=False, name=None):
         context.log_event(dg.AssetMaterialization([institution, "delivery"], partition=delivery, metadata={"files": files}))
 
 
-def compare_with_tolerances(findings: pd.DataFrame, rows: int) -> pd.DataFrame:
+def compare_findings_with_tolerances(findings: pd.DataFrame, row_count: int) -> pd.DataFrame:
     """Return the rules that a delivery breaks, the most severe first. Columns: rule, severity, findings, share, tolerance, broken (whether
     the share exceeds the tolerance).
 
     findings: those of one delivery (`harmonia.feedback.finding_states.LIVED`). Only open causes above severity info count, once for each
-    affected cell. rows: number of data rows; 0 counts as 1, so that one finding on a file breaks its rule.
+    affected cell. row_count: number of data rows; 0 counts as 1, so that one finding on a file breaks its rule.
     """
     cause_findings = findings[
         (findings["origin"] == "cause") & (findings["severity"] != "info") & ~findings["state"].isin(["fixed", "accepted_as_is"])
     ]
     by_rule = cause_findings.assign(findings=count_cells(cause_findings)).groupby(["rule", "severity"])["findings"].sum().reset_index()
     rules_by_code = rules()
-    share = by_rule["findings"] / max(rows, 1)
+    share = by_rule["findings"] / max(row_count, 1)
     tolerance = by_rule["rule"].map({code: rule.tolerance for code, rule in rules_by_code.items()}).astype("float64")
     rank = by_rule["severity"].map({severity: n for n, severity in enumerate(SEVERITIES)})
     out = by_rule.assign(share=share.round(4), tolerance=tolerance, broken=share > tolerance, _rank=rank)
     return out.sort_values(["_rank", "findings"], ascending=[True, False], ignore_index=True).drop(columns="_rank")
 
 
-def evaluate_delivery(institution: str, delivery: str, state: str, findings: pd.DataFrame, rows: int) -> dg.AssetCheckEvaluation:
+def evaluate_tolerances_of_delivery(
+    institution: str, delivery: str, state: str, findings: pd.DataFrame, row_count: int
+) -> dg.AssetCheckEvaluation:
     """Return the check result of one delivery, with its state (`sources.completeness_states`).
 
     It is an error if a rule of severity reject or error exceeds its tolerance.
     """
-    rules_found = compare_with_tolerances(findings, rows)
+    rules_found = compare_findings_with_tolerances(findings, row_count)
     broken = rules_found[rules_found["broken"]]
     is_error = broken["severity"].isin(["reject", "error"]).any()
-    text = f"{len(broken)} of {len(rules_found)} broken rules exceed their tolerance." if rows else "Not applicable: there are no rows."
+    text = (
+        f"{len(broken)} of {len(rules_found)} broken rules exceed their tolerance." if row_count else "Not applicable: there are no rows."
+    )
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey([institution, "delivery"]),
         check_name=CHECK,
         passed=broken.empty,
         severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
         description=text,
-        metadata={"state": state, "rows": rows, "rules": make_metadata_table(rules_found)},
+        metadata={"state": state, "rows": row_count, "rules": make_metadata_table(rules_found)},
         partition=delivery,
     )
 
 
-def report_evaluations(
-    context: dg.AssetExecutionContext, findings: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame, changed: pd.DataFrame
+def report_tolerance_checks_to_dagster(
+    context: dg.AssetExecutionContext,
+    findings: pd.DataFrame,
+    deliveries: pd.DataFrame,
+    accounting: pd.DataFrame,
+    changed_reports: pd.DataFrame,
 ) -> None:
     """Report to Dagster the check results of deliveries whose report changed, or that Dagster does not know yet.
 
-    `deliveries` has the state of each delivery, `accounting` the rows of each file (`pipelines.record_status`), and `changed` the
+    `deliveries` has the state of each delivery, `accounting` the rows of each file (`pipelines.record_status`), and `changed_reports` the
     institution and name of each delivery whose report changed.
     """
-    changed_deliveries = set(changed[_DELIVERY_KEY].itertuples(index=False, name=None))
+    changed_deliveries = set(changed_reports[_DELIVERY_KEY].itertuples(index=False, name=None))
     for institution, deliveries_of_institution in deliveries.groupby("institution"):
         name = str(define_delivery_partitions(str(institution)).name)
         unknown = set(deliveries_of_institution["delivery"]).difference(context.instance.get_dynamic_partitions(name))
         context.instance.add_dynamic_partitions(name, sorted(unknown))
         changed_deliveries |= {(institution, delivery) for delivery in unknown}
-    _report_events(
+    _report_check_events(
         context,
-        _evaluate_deliveries(
+        _evaluate_tolerances_of_deliveries(
             findings, deliveries[pd.MultiIndex.from_frame(deliveries[_DELIVERY_KEY]).isin(changed_deliveries)], accounting
         ),
     )
 
 
-def _evaluate_deliveries(findings: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame) -> list[dg.AssetCheckEvaluation]:
+def _evaluate_tolerances_of_deliveries(
+    findings: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame
+) -> list[dg.AssetCheckEvaluation]:
     """Return the check result of each of `deliveries`."""
     counts = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_DELIVERY_KEY)["rows"].sum().reset_index()
     rows = deliveries[[*_DELIVERY_KEY, "state"]].merge(counts, on=_DELIVERY_KEY, how="left").fillna({"rows": 0})
     relevant = findings.loc[findings["severity"] != "info", [*_DELIVERY_KEY, *_FINDING_COLUMNS]]  # the others never count
     by_delivery, nothing = dict(list(relevant.groupby(_DELIVERY_KEY))), relevant.iloc[:0]
     return [
-        evaluate_delivery(i, d, state, by_delivery.get((i, d), nothing), int(n))
+        evaluate_tolerances_of_delivery(i, d, state, by_delivery.get((i, d), nothing), int(n))
         for i, d, state, n in rows.itertuples(index=False, name=None)
     ]
 
 
-def _report_events(context: dg.AssetExecutionContext, evaluations: list[dg.AssetCheckEvaluation]) -> None:
+def _report_check_events(context: dg.AssetExecutionContext, evaluations: list[dg.AssetCheckEvaluation]) -> None:
     kind, job, run = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value, context.run.job_name, context.run.run_id
     for evaluation in evaluations:
         event = dg.DagsterEvent(event_type_value=kind, event_specific_data=evaluation, job_name=job)
@@ -163,10 +173,12 @@ def build_deliveries_asset(institution: str) -> dg.AssetsDefinition:
         with redact_stage_errors(workplace, f"{institution}: holding {len(names)} deliveries against the rules"):
             tables_read = (("findings", "findings"), ("record_status", "deliveries"), ("record_status", "accounting"))
             frames = (lake.read_tables(workplace.home.lake / stage)[table] for stage, table in tables_read)
-            evaluations = _evaluate_deliveries(*(f[(f["institution"] == institution) & f["delivery"].isin(names)] for f in frames))
+            evaluations = _evaluate_tolerances_of_deliveries(
+                *(f[(f["institution"] == institution) & f["delivery"].isin(names)] for f in frames)
+            )
         if len(names) > 1:
-            _report_events(context, evaluations)
-        return dg.MaterializeResult(check_results=[_combine_results(evaluations)])
+            _report_check_events(context, evaluations)
+        return dg.MaterializeResult(check_results=[_combine_check_results(evaluations)])
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # a backfill in one run
@@ -182,7 +194,7 @@ def build_deliveries_asset(institution: str) -> dg.AssetsDefinition:
         )(delivery)
 
 
-def _combine_results(evaluations: list[dg.AssetCheckEvaluation]) -> dg.AssetCheckResult:
+def _combine_check_results(evaluations: list[dg.AssetCheckEvaluation]) -> dg.AssetCheckResult:
     """Combine evaluations to one result: that of a single delivery, or the most severe one."""
     worst = min(evaluations, key=lambda evaluation: (evaluation.passed, evaluation.severity != dg.AssetCheckSeverity.ERROR))
     exceeding = sum(not evaluation.passed for evaluation in evaluations)

@@ -16,7 +16,7 @@ def find_unbalanced_files(accounting: pd.DataFrame) -> pd.DataFrame:
     return accounting[accounting["read"] != accounting[list(ROW_OUTCOMES)].sum(axis=1)]
 
 
-def count_ambiguous_records(lineage: pd.DataFrame) -> int:
+def count_records_with_several_accepted_states(lineage: pd.DataFrame) -> int:
     """Return the number of records with more than one accepted state."""
     accepted = lineage[lineage["status"] == "accepted"]
     return int(accepted.duplicated(["entity", "record_key"]).sum())
@@ -38,7 +38,7 @@ def build_institution_checks(institution: str) -> list[dg.AssetChecksDefinition]
     @asset_check(asset=stage, blocking=True, description="Each record has one current state.")
     def one_current_state(current: Tables) -> dg.AssetCheckResult:
         lineage = current["lineage"]
-        ambiguous = count_ambiguous_records(lineage)
+        ambiguous = count_records_with_several_accepted_states(lineage)
         statuses = {name: int((lineage["status"] == name).sum()) for name in STATUSES}
         return dg.AssetCheckResult(passed=ambiguous == 0, metadata={"records with several current states": ambiguous, **statuses})
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dagster as dg
 
 from pipelines.asset_helpers import asset_check, make_metadata_table, redact_stage_errors
-from pipelines.linkage import LinkageResult, load_model
+from pipelines.linkage import LinkageResult, load_linkage_model
 from pipelines.linkage.drift import measure_drift
 from pipelines.resources.workplace import Workplace
 
@@ -24,7 +24,7 @@ def model_still_fits(links: LinkageResult, workplace: dg.ResourceParam[Workplace
     train the model again.
     """
     with redact_stage_errors(workplace, "comparing with the linkage model"):
-        model = load_model()
+        model = load_linkage_model()
         drift = measure_drift(links.reached, model)
     alarms = drift[drift["alarm"]].drop(columns="alarm").round({"share": 3, "expected": 3})
     cells = drift[["institution", "period", "field"]].drop_duplicates()

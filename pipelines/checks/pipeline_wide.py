@@ -24,8 +24,8 @@ _STATE_KEY = ["institution", "delivery", "record_key"]
 _ENTITIES = {"case": "case_records", "person": "person_records"}
 
 
-def find_damaged_hashes(hashes: Iterable[str], landing: Path) -> list[str]:
-    """Return the hashes whose file is missing from the landing store or has other content."""
+def find_hashes_of_damaged_files(hashes: Iterable[str], landing: Path) -> list[str]:
+    """Return the hashes of files that are missing from the landing store or have other content."""
     store = LandingStore(landing)
     out = []
     for sha256 in hashes:
@@ -49,7 +49,7 @@ def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChe
             hashes = sorted(set(session.scalars(select(File.sha256))) - read_removed_hashes(session))
     finally:
         registry.close()
-    damaged = find_damaged_hashes(hashes, workplace.home.landing)
+    damaged = find_hashes_of_damaged_files(hashes, workplace.home.landing)
     return dg.AssetCheckResult(
         passed=not damaged, metadata={"files": len(hashes), "damaged or absent": len(damaged), "which": damaged[:20]}
     )
@@ -75,20 +75,20 @@ def count_lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame
     accepted = lineage[lineage["status"] == "accepted"].groupby(["institution", "entity"]).size().rename("accepted")
     parts = []
     for entity, name in _ENTITIES.items():
-        frame = canonical.select(name, ["institution", "status"])
+        frame = canonical.select_columns(name, ["institution", "status"])
         counts = frame[frame["status"] == "accepted"].groupby("institution").size().rename("harmonised").reset_index()
         parts.append(counts.assign(entity=entity).set_index(["institution", "entity"])["harmonised"])
     compared = pd.concat([accepted, pd.concat(parts)], axis=1).fillna(0).astype("int64").reset_index()
     return compared[compared["accepted"] != compared["harmonised"]]
 
 
-def count_records_without_ids(lineage: pd.DataFrame, people: pd.DataFrame) -> int:
+def count_records_without_ids(lineage: pd.DataFrame, person_kinds: pd.DataFrame) -> int:
     """Count the records of the published lineage without a case id, and those of natural persons without a person id.
 
-    Quarantined records are not counted. people: institution, delivery, record_key, kind of every state.
+    Quarantined records are not counted. Columns of `person_kinds`: institution, delivery, record_key, kind (natural, legal or unknown).
     """
     in_force = lineage[lineage["status"] != "quarantined"]
-    not_natural_persons = pd.MultiIndex.from_frame(people.loc[people["kind"].isin(["legal", "unknown"]), _STATE_KEY])
+    not_natural_persons = pd.MultiIndex.from_frame(person_kinds.loc[person_kinds["kind"].isin(["legal", "unknown"]), _STATE_KEY])
     no_person = (
         (in_force["entity"] == "person")
         & in_force["person_id"].isna()
@@ -97,8 +97,8 @@ def count_records_without_ids(lineage: pd.DataFrame, people: pd.DataFrame) -> in
     return int((in_force["case_id"].isna() | no_person).sum())
 
 
-def find_bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
-    """Return the indicators and periods for which as_reported plus the steps of the bridge is not harmonised.
+def find_bridges_that_do_not_add_up(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
+    """Return the indicators and periods for which the figure as reported plus the steps of the bridge is not the harmonised figure.
 
     Columns: indicator, period, as_reported, steps, harmonised.
     """
@@ -118,7 +118,7 @@ def find_bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataF
 )
 def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
     """Compare the numbers of accepted and of harmonised records, by institution and entity."""
-    lineage = statistics.select("lineage", ["institution", "entity", "status"])
+    lineage = statistics.select_columns("lineage", ["institution", "entity", "status"])
     lost = count_lost_records(canonical, lineage)
     accepted = int((lineage["status"] == "accepted").sum())
     return dg.AssetCheckResult(passed=lost.empty, metadata={"accepted records": accepted, "differ": make_metadata_table(lost)})
@@ -132,15 +132,15 @@ def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResul
 )
 def every_record_has_its_case(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
     """Check the lineage as it will be published."""
-    lineage = statistics.select("lineage", [*_STATE_KEY, "entity", "status", "case_id", "person_id"])
-    missing = count_records_without_ids(lineage, canonical.select("person_records", [*_STATE_KEY, "kind"]))
+    lineage = statistics.select_columns("lineage", [*_STATE_KEY, "entity", "status", "case_id", "person_id"])
+    missing = count_records_without_ids(lineage, canonical.select_columns("person_records", [*_STATE_KEY, "kind"]))
     return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(lineage), "without case or person": missing})
 
 
 @asset_check(asset="statistics", blocking=True, description="As reported + bridge = harmonised, for every indicator and period.")
 def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
     """Check all grand totals."""
-    differing = find_bridge_gaps(statistics["statistics"], statistics["bridge"])
+    differing = find_bridges_that_do_not_add_up(statistics["statistics"], statistics["bridge"])
     by_cause = statistics["bridge"].groupby("cause")["n"].agg(["count", "sum"]).reset_index()
     return dg.AssetCheckResult(
         passed=differing.empty,

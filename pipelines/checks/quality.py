@@ -27,7 +27,7 @@ def get_newest_quality_state(quality: pd.DataFrame, institution: str, dimension:
     return ("not_applicable" if delivered.empty else str(delivered["state"].iloc[-1])), scores[_SHOWN_COLUMNS]
 
 
-def _make_check(institution: str) -> dg.AssetChecksDefinition:
+def _make_quality_check(institution: str) -> dg.AssetChecksDefinition:
     @asset_check(
         asset="statistics",
         name=f"{institution}_quality_within_tolerance",
@@ -55,4 +55,4 @@ def _make_check(institution: str) -> dg.AssetChecksDefinition:
 
 def build_quality_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
     """Return a check for each institution, over the dimensions that are measured by rules on records."""
-    return [_make_check(name) for name in institutions]
+    return [_make_quality_check(name) for name in institutions]

@@ -71,13 +71,13 @@ def classify_articles(
     article: pd.Series,
     date: pd.Series,
     words_group: pd.Series,
-    written: pd.Series | None = None,
+    latest_day_of_writing: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Classify each article by the code that is named, else by the code in force on `date`.
 
     All parameters and the result are on one index. law, law_family, article: as from `parse_articles`; `law` may be any text. date: of the
-    offence. words_group: from `offence_words`. written: the latest day on which the row can have been written (the end of the delivered
-    period; null if unknown); no code that the row means came into force after it. Columns of the result:
+    offence. words_group: from `offence_words`. latest_day_of_writing: the latest day on which the row can have been written (the end of the
+    delivered period; null if unknown); no code that the row means came into force after it. Columns of the result:
 
     - `law`: the code that was applied, null if none is known
     - `article_group`: null if the article is unknown or was not in force. An unknown code counts as no code: the article is known if the
@@ -92,9 +92,11 @@ def classify_articles(
     number = pd.to_numeric(article, errors="coerce")
     laws = _list_laws_by_age().set_index("code")
     applied = named_law.where(named_law.isin(laws.index))
-    single_listing_law = _find_listing_law(law_family, article)
-    if written is not None:
-        single_listing_law = single_listing_law.mask(date.isna() & (pd.to_datetime(single_listing_law.map(laws["valid_from"])) > written))
+    single_listing_law = _find_only_law_that_lists_article(law_family, article)
+    if latest_day_of_writing is not None:
+        single_listing_law = single_listing_law.mask(
+            date.isna() & (pd.to_datetime(single_listing_law.map(laws["valid_from"])) > latest_day_of_writing)
+        )
     derived = _find_law_in_force(law_family, date).fillna(single_listing_law.where(date.isna()))
     applied = applied.fillna(derived.where(article.notna() | law_family.notna()))
 
@@ -105,7 +107,7 @@ def classify_articles(
     # Without date and law an article outside all lists is another offence of an undetermined code.
     undecided = applied.isna() & date.isna() & ~unknown_code & _does_article_exist(law_family, number)
     unlisted &= ~undecided
-    listed = _look_up_pairs(applied, article, _map_articles_to_groups())
+    listed = _look_up_pairs_of_texts(applied, article, _map_articles_to_groups())
     belongs_to_other_law = (
         ~unknown_code & named_law.isna() & listed.isna() & single_listing_law.notna() & (single_listing_law != applied).fillna(False)
     )
@@ -173,21 +175,21 @@ def _find_law_in_force(family: pd.Series, date: pd.Series) -> pd.Series:
     return out.fillna(family.map(first).where(date.notna()))
 
 
-def _find_listing_law(family: pd.Series, article: pd.Series) -> pd.Series:
+def _find_only_law_that_lists_article(family: pd.Series, article: pd.Series) -> pd.Series:
     """Return the only law that lists the article in a group other than `other`; null if there is none, or several.
 
     Only laws of the named family are considered (of any family if none is named), and only those that apply without being named.
     """
-    return _look_up_pairs(family, article, _map_articles_to_laws())
+    return _look_up_pairs_of_texts(family, article, _map_articles_to_laws())
 
 
-def _look_up_pairs(first: pd.Series, second: pd.Series, entries: Mapping[Any, str]) -> pd.Series:
-    """Return the entry of `entries` for the two texts of each row; null if there is none. Each distinct pair is looked up once."""
-    (a, firsts), (b, seconds) = pd.factorize(first), pd.factorize(second)
+def _look_up_pairs_of_texts(first_texts: pd.Series, second_texts: pd.Series, value_by_pair: Mapping[Any, str]) -> pd.Series:
+    """Return the value of the pair of texts in each row; null if the pair has none. Each distinct pair is looked up once."""
+    (a, firsts), (b, seconds) = pd.factorize(first_texts), pd.factorize(second_texts)
     left, right = [*firsts, None], [*seconds, None]  # a null has the code -1
     distinct, position = np.unique(a % len(left) * len(right) + b % len(right), return_inverse=True)
-    values = pd.array([entries.get((left[pair // len(right)], right[pair % len(right)])) for pair in distinct], dtype="str")
-    return pd.Series(values.take(position), index=first.index)
+    values = pd.array([value_by_pair.get((left[pair // len(right)], right[pair % len(right)])) for pair in distinct], dtype="str")
+    return pd.Series(values.take(position), index=first_texts.index)
 
 
 @cache
@@ -249,7 +251,7 @@ def _map_families_to_only_law() -> dict[str, str]:
 @cache
 def _map_names_to_laws() -> dict[str, str]:
     """Return the law of each name, by the letters and digits of the name. If two laws share a name, the name stands for the older law."""
-    names = code_lists.list_names("laws")
+    names = code_lists.list_names_by_code("laws")
     out: dict[str, str] = {}
     for code in _list_laws_by_age()["code"]:
         for name in (code, *names[code]):
@@ -258,10 +260,10 @@ def _map_names_to_laws() -> dict[str, str]:
 
 
 @cache
-def _make_named_only_pattern() -> re.Pattern[str]:
-    """Return the pattern of the folded names of laws that apply only if they are named. A slash may connect the name with the article."""
+def _make_pattern_of_laws_that_must_be_named() -> re.Pattern[str]:
+    """Return a pattern that finds the folded names of laws that apply only if they are named. A slash may connect name and article."""
     codes_named_only = _list_laws_by_age().query("unnamed_by == ''")["code"]
-    code_by_name = {fold_text(name): code for code, names in code_lists.list_names("laws").items() for name in (code, *names)}
+    code_by_name = {fold_text(name): code for code, names in code_lists.list_names_by_code("laws").items() for name in (code, *names)}
     names_of_these = [
         name
         for name, code in code_by_name.items()
@@ -281,7 +283,7 @@ def _parse_article(text: str) -> tuple[str | None, str | None, str | None, str |
     value = fold_text(convert_to_latin(tidy_text(text)))
     if not value:
         return (None,) * 6
-    law, family, rest = _split_law(value)
+    law, family, rest = _separate_law_from_text(value)
     main = _CONNECTED.split(rest)[0]
     match = _NAMED.search(main) or _BARE.search(main)
     words = _extract_remaining_words(f"{main[: match.start()]} {main[match.end() :]}" if match else main)
@@ -289,35 +291,35 @@ def _parse_article(text: str) -> tuple[str | None, str | None, str | None, str |
     return law, family, match["article"] if match else None, match["paragraph"] if match else None, words, problem
 
 
-def _split_law(value: str) -> tuple[str | None, str | None, str]:
+def _separate_law_from_text(text: str) -> tuple[str | None, str | None, str]:
     """Return the law and the family that a folded text names, and the text without their names."""
-    law, family = _find_named_law(value)
-    for pattern in (_make_named_only_pattern(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
-        value = pattern.sub(" ; ", value)
+    law, family = _find_named_law(text)
+    for pattern in (_make_pattern_of_laws_that_must_be_named(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
+        text = pattern.sub(" ; ", text)
     law = law or _map_families_to_only_law().get(str(family))
-    return law, _map_laws_to_families().get(law, None) if law else family, value
+    return law, _map_laws_to_families().get(law, None) if law else family, text
 
 
-def _find_named_law(value: str) -> tuple[str | None, str | None]:
-    """Return (law, None) or (None, family), as the text names it. An unknown law is returned by its name in the text."""
-    if listed := _make_named_only_pattern().search(value):
+def _find_named_law(text: str) -> tuple[str | None, str | None]:
+    """Return (law, None) if the text names a law, (None, family) if it names only a family. An unknown law is returned as it is named."""
+    if listed := _make_pattern_of_laws_that_must_be_named().search(text):
         return _map_names_to_laws()[re.sub(r"[\s-]", "", listed["name"])], None
-    if number := _LAW_NUMBER.search(value):
+    if number := _LAW_NUMBER.search(text):
         plain = f"{number[1]}/l{number[2]}"
         return _map_names_to_laws().get(plain, f"{number[1]}/L-{number[2]}"), None
-    if _UNMIK.search(value):
+    if _UNMIK.search(text):
         return "KPK2003", None
-    if name := _LAW_NAME.search(value):
+    if name := _LAW_NAME.search(text):
         short = _FAMILY_ALIAS.get(name[1], name[1].upper())
         if name[2]:
             return _map_names_to_laws().get(f"{short.lower()}{name[2]}", f"{short}{name[2]}"), None
         return (None, short) if short in FAMILIES else (_map_names_to_laws().get(short.lower(), short), None)
-    return None, next((family for family, pattern in _IN_FULL if pattern.search(value)), None)
+    return None, next((family for family, pattern in _IN_FULL if pattern.search(text)), None)
 
 
-def _extract_remaining_words(rest: str) -> str | None:
+def _extract_remaining_words(text_without_law: str) -> str | None:
     """Return the text without law and article, folded; None if only connecting words are left."""
-    tokens = re.findall(r"[a-z]+", rest)
+    tokens = re.findall(r"[a-z]+", text_without_law)
     while tokens and _FILLER.fullmatch(tokens[0]):
         tokens = tokens[1:]
     while tokens and _FILLER.fullmatch(tokens[-1]):

@@ -30,9 +30,9 @@ def build_key_columns(institution: str, frame: pd.DataFrame, *, key: str = "_rec
     )
 
 
-def find_code(name: str, text: pd.Series) -> pd.Series:
+def find_code(list_name: str, text: pd.Series) -> pd.Series:
     """Return the code of each text in a code list of `schemas/codes`; null if it is unknown."""
-    return code_lists.find_codes(name, text)["code"].astype("str")
+    return code_lists.find_codes(list_name, text)["code"].astype("str")
 
 
 def build_person_records(
@@ -91,7 +91,9 @@ def build_person_records(
     if register:
         out["register_id"] = frame[register]
     known = out[[name for name in IDENTIFYING if name in out]].notna().any(axis=1)
-    out["kind"] = names.classify_person_kinds(out, known | _is_redacted(frame, [given, surname, full, parent, number, birthplace]))
+    out["kind"] = names.classify_person_kinds(
+        out, known | _are_person_data_redacted(frame, [given, surname, full, parent, number, birthplace])
+    )
     if kind := _find_declared_column(institution, frame, "person_kind"):
         out["kind"] = frame[kind].where(frame[kind].notna(), out["kind"])
     if age := _find_declared_column(institution, frame, "age_class"):
@@ -100,14 +102,14 @@ def build_person_records(
     return out
 
 
-def _find_declared_column(institution: str, frame: pd.DataFrame, part: str) -> str | None:
-    """Return the column of `frame` that a table of the contract names as `part` (place, person_kind, age_class); None if there is none."""
-    column_names = [getattr(table, part) for table in contract.load(institution).tables.values()]
+def _find_declared_column(institution: str, frame: pd.DataFrame, role: str) -> str | None:
+    """Return the column of `frame` that a table of the contract names as `role` (place, person_kind, age_class); None if there is none."""
+    column_names = [getattr(table, role) for table in contract.load(institution).tables.values()]
     return next((column for column in column_names if column and column in frame), None)
 
 
-def _is_redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
-    """Return for each row whether the data of its person was erased: a cell was delivered but is empty now."""
+def _are_person_data_redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
+    """Return for each row whether the data of its person were erased. Then a cell that was delivered filled is now empty."""
     cells = [frame[f"{column}:given"] & frame[column].isna() for column in columns if column]
     return pd.concat(cells, axis=1).any(axis=1) if cells else pd.Series(False, index=frame.index)
 
@@ -179,7 +181,7 @@ def build_references(institution: str, frame: pd.DataFrame, column: str, *, kind
     return rows
 
 
-def find_former_number(institution: str, frame: pd.DataFrame, column: str, kind: str) -> pd.Series:
+def find_former_case_number(institution: str, frame: pd.DataFrame, column: str, kind: str) -> pd.Series:
     """Return the case number of `kind`, in normal form, that a case had before; null if there is none.
 
     It is read from the note that the contract declares (`former`).

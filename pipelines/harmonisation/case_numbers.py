@@ -35,7 +35,7 @@ def _list_number_patterns() -> tuple[tuple[re.Pattern[str], NumberForm], ...]:
 
 
 @cache
-def list_number_regions() -> frozenset[str]:
+def list_regions_of_case_numbers() -> frozenset[str]:
     """Return the codes of regions that occur in case numbers."""
     return frozenset(region for of_kind in number_forms().values() for form in of_kind for region in form.regions)
 
@@ -46,15 +46,15 @@ def _list_normal_form_patterns() -> tuple[tuple[re.Pattern[str], NumberForm], ..
     return tuple((re.compile(form.normal), form) for of_kind in number_forms().values() for form in of_kind)
 
 
-def parse_case_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
+def parse_case_numbers(text: pd.Series, *, kind_without_label: str | None = None) -> pd.DataFrame:
     """Return all case numbers in each text, one row for each, on a new index. A text without a number gives no row.
 
-    text: may contain nulls. bare: the kind of a number without label such as `34/2013` (default `other`, unless it follows a labelled
-    number). Columns of the result: `row` (index label of the text), `kind`, `number` (normal form), `register`, `serial` (Int64), `year`
-    (Int64), `region`.
+    text: may contain nulls. kind_without_label: the kind of a number without label such as `34/2013` (default `other`, unless it follows a
+    labelled number). Columns of the result: `row` (index label of the text), `kind`, `number` (normal form), `register`, `serial` (Int64),
+    `year` (Int64), `region`.
     """
     text_number, values = pd.factorize(text.astype("str"))
-    numbers_by_text = [_find_case_numbers(value, bare) for value in values]
+    numbers_by_text = [_find_case_numbers(value, kind_without_label) for value in values]
     all_numbers = pd.DataFrame([number for numbers in numbers_by_text for number in numbers], columns=list(CaseNumber._fields))
     count = np.array([len(numbers) for numbers in numbers_by_text], dtype="int64")
     before = count.cumsum() - count  # the first number of each text in `every`
@@ -86,7 +86,7 @@ def _is_in_normal_form(text: pd.Series, kinds: Iterable[str]) -> pd.Series:
 
 
 @lru_cache(maxsize=65536)
-def _find_case_numbers(text: str, bare: str | None) -> tuple[CaseNumber, ...]:
+def _find_case_numbers(text: str, kind_without_label: str | None) -> tuple[CaseNumber, ...]:
     """Return the case numbers of one text, in their order."""
     for normal, form in _list_normal_form_patterns():
         if match_of_text := normal.fullmatch(text):
@@ -103,33 +103,33 @@ def _find_case_numbers(text: str, bare: str | None) -> tuple[CaseNumber, ...]:
     for match in _LABELLED.finditer(rest):
         before = [pair for pair in numbers_by_position if pair[0] < match.start()]
         numbers_by_position.append(
-            (match.start(), _read_case_number(match, bare, max(before, key=_position_in_text)[1] if before else None))
+            (match.start(), _read_case_number(match, kind_without_label, max(before, key=_get_position_in_text)[1] if before else None))
         )
-    return tuple(number for _, number in sorted(numbers_by_position, key=_position_in_text))
+    return tuple(number for _, number in sorted(numbers_by_position, key=_get_position_in_text))
 
 
-def _position_in_text(pair: tuple[int, CaseNumber]) -> int:
+def _get_position_in_text(pair: tuple[int, CaseNumber]) -> int:
     return pair[0]
 
 
-def _register_continues(number: CaseNumber) -> bool:
-    """Return whether a serial and a year that follow a number belong to its register."""
+def _do_following_numbers_share_register(number: CaseNumber) -> bool:
+    """Return whether a serial and a year without a label that follow this case number are a number of the same register."""
     others = [form.normal for form in number_forms().get(number.kind, ()) if not form.continues]
     return any(form.continues for form in number_forms().get(number.kind, ())) and not any(
         re.fullmatch(pattern, number.number) for pattern in others
     )
 
 
-def _read_case_number(match: re.Match[str], bare: str | None, before: CaseNumber | None) -> CaseNumber:
-    """Read a number with or without a label. A number without a label has the kind of the number before it, else the kind `bare`."""
+def _read_case_number(match: re.Match[str], kind_without_label: str | None, previous_number: CaseNumber | None) -> CaseNumber:
+    """Read a case number with or without a label. Without a label it has the kind of the previous number, else `kind_without_label`."""
     label = (match["label"] or "").replace(".", "")
     plain = len(match["year"]) in (2, 4)
     year = full_year(match["year"]) if plain else None
     serial = int(match["serial"])
     if (label and label not in _NO_LABEL) or not plain or year is None:
         return CaseNumber("other", f"{label} {serial}/{year or match['year']}".strip(), label or None, serial, year, None)
-    if before and before.register and _register_continues(before):
-        return build_registered_number(before.kind, before.register, serial, year)
-    kind = before.kind if before else bare
+    if previous_number and previous_number.register and _do_following_numbers_share_register(previous_number):
+        return build_registered_number(previous_number.kind, previous_number.register, serial, year)
+    kind = previous_number.kind if previous_number else kind_without_label
     of_kind = next((form.bare for form in number_forms().get(kind or "", ()) if form.bare), None)
     return of_kind(serial, year) if of_kind else CaseNumber("other", f"{serial}/{year}", None, serial, year, None)

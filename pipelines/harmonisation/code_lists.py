@@ -40,8 +40,8 @@ _AROUND_COUNTRIES = re.compile(
 
 
 @dataclass(frozen=True)
-class CodeIndex:
-    """The lookup tables of one list.
+class CodeListIndex:
+    """The lookup tables of one code list.
 
     `exact` gives the code for a folded label or code, and `alias` for the skeleton of a label or alias. `around` has words that may stand
     around a name and do not identify it.
@@ -51,22 +51,22 @@ class CodeIndex:
     alias: dict[str, str]
     around: re.Pattern[str]
 
-    def strip_words(self, text: str) -> str:
+    def remove_surrounding_words(self, text: str) -> str:
         """Fold a text, and remove the words around the name."""
         return self.around.sub(" ", fold_text(text))
 
 
 @cache
-def read_code_list(name: str) -> pd.DataFrame:
+def read_code_list(list_name: str) -> pd.DataFrame:
     """Return a code list as text columns; an empty cell is an empty text. Raises `KeyError` for an unknown list."""
-    path = domain_folder.path_of_part(f"codes/{name}.csv")
+    path = domain_folder.find_path_in_domain(f"codes/{list_name}.csv")
     if not path.is_file():
-        raise KeyError(f"no code list {name!r} in schemas/codes; the lists are {', '.join(NAMED_LISTS)}")
+        raise KeyError(f"no code list {list_name!r} in schemas/codes; the lists are {', '.join(NAMED_LISTS)}")
     rows = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
     return rows.fillna("")  # lines may lack the last columns
 
 
-def list_names(name: str) -> dict[str, list[str]]:
+def list_names_by_code(name: str) -> dict[str, list[str]]:
     """Return the labels and aliases of every code of a list, by code: without duplicates, labels first."""
     rows = read_code_list(name)
     out: dict[str, list[str]] = {}
@@ -76,72 +76,72 @@ def list_names(name: str) -> dict[str, list[str]]:
     return out
 
 
-def find_codes(name: str, text: pd.Series) -> pd.DataFrame:
-    """Find the code of each text in the list `name`.
+def find_codes(list_name: str, text: pd.Series) -> pd.DataFrame:
+    """Find the code of each text in the list `list_name`.
 
     Columns of the result, on the index of `text`: `code`, null if none is found; `how`: `exact` (code or label as spelled in the list, in
     any case), `alias` (another name, script, spelling or form, or with words around it), `fuzzy` (misspelt; one code is clearly nearest),
     or null.
     """
-    index = _build_code_index(name)
-    return map_values_to_frame(text, lambda value: _find_code(value, index), {"code": "str", "how": "str"})
+    index = _build_code_index(list_name)
+    return map_values_to_frame(text, lambda value: _find_code_of_text(value, index), {"code": "str", "how": "str"})
 
 
 @cache
-def _build_code_index(name: str) -> CodeIndex:
+def _build_code_index(list_name: str) -> CodeListIndex:
     exact: dict[str, str] = {}
     alias: dict[str, str] = {}
-    index = CodeIndex(exact, alias, _AROUND_COUNTRIES if name == "countries" else _AROUND_PLACES)
-    labels_of = read_code_list(name).set_index("code")[["label_sq", "label_sr", "label_en"]].T.to_dict("list")
-    for code, texts in list_names(name).items():
+    index = CodeListIndex(exact, alias, _AROUND_COUNTRIES if list_name == "countries" else _AROUND_PLACES)
+    labels_of = read_code_list(list_name).set_index("code")[["label_sq", "label_sr", "label_en"]].T.to_dict("list")
+    for code, texts in list_names_by_code(list_name).items():
         labels = labels_of[code]
         exact.setdefault(_fold_case(code), code)
         for text in texts:
             if text in labels or not _make_skeleton_key(text):
                 exact.setdefault(_fold_case(text), code)
             alias.setdefault(_make_skeleton_key(text), code)
-            alias.setdefault(_make_skeleton_key(index.strip_words(text)), code)
-    if name == "seats":  # any municipality of the district also names the seat
+            alias.setdefault(_make_skeleton_key(index.remove_surrounding_words(text)), code)
+    if list_name == "seats":  # any municipality of the district also names the seat
         towns = read_code_list("municipalities").set_index("code")["seat"]
-        for code, texts in list_names("municipalities").items():
+        for code, texts in list_names_by_code("municipalities").items():
             for text in texts:
                 alias.setdefault(_make_skeleton_key(text), towns[code])
     alias.pop("", None)
     return index
 
 
-def _find_code(text: str, index: CodeIndex) -> tuple[str | None, MatchKind | None]:
+def _find_code_of_text(text: str, index: CodeListIndex) -> tuple[str | None, MatchKind | None]:
     value = tidy_text(text)
     if code := index.exact.get(_fold_case(value)):
         return code, "exact"
     if _is_short_text(value):
         return (code, "alias") if (code := index.exact.get(_fold_case(value.strip(" .,;")))) else (None, None)
-    for key in _make_search_keys(value, index):
+    for key in _make_skeletons_for_lookup(value, index):
         if code := index.alias.get(key):
             return code, "alias"
     return _find_nearest_code(value, index)
 
 
-def _make_search_keys(value: str, index: CodeIndex) -> list[str]:
+def _make_skeletons_for_lookup(value: str, index: CodeListIndex) -> list[str]:
     """Return the skeletons by which a text is looked up: of the whole text, of the text without the words around the name, and of its
     parts.
     """
     parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short_text(part)]
     keys = [
         _make_skeleton_key(value),
-        _make_skeleton_key(index.strip_words(value)),
-        *(_make_skeleton_key(index.strip_words(part)) for part in parts),
+        _make_skeleton_key(index.remove_surrounding_words(value)),
+        *(_make_skeleton_key(index.remove_surrounding_words(part)) for part in parts),
     ]
     return [key for key in dict.fromkeys(keys) if key]
 
 
-def _find_nearest_code(value: str, index: CodeIndex) -> tuple[str | None, MatchKind | None]:
+def _find_nearest_code(value: str, index: CodeListIndex) -> tuple[str | None, MatchKind | None]:
     """Return the only code with a name within one typing error (two in a long name) of the text, if no name of another code is nearly as
     similar.
 
     The words around the name are not compared.
     """
-    key = _make_skeleton_key(index.strip_words(value))
+    key = _make_skeleton_key(index.remove_surrounding_words(value))
     errors = (len(key) >= _MIN_LETTERS_ONE_ERROR) + (len(key) >= _MIN_LETTERS_TWO_ERRORS)
     near = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors + _MARGIN, limit=None) if errors else []
     least = min((distance for _, distance, _ in near), default=0)

@@ -79,46 +79,52 @@ def parse_dates(
     return map_values_to_frame(text, lambda value: _parse_date(value, format, year_only, month_only, end), COLUMNS)
 
 
-def first_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
+def find_first_possible_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
     """Return the first day that each date can mean: that of the month if only the month is known (`precision`)."""
     return dates.mask(precision == "month", dates - pd.Timedelta(days=MIDDLE_OF_MONTH - 1))
 
 
-def last_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
+def find_last_possible_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
     """Return the last day that each date can mean: that of the month if only the month is known (`precision`)."""
     return dates.mask(precision == "month", dates + pd.offsets.MonthEnd(0))
 
 
-def _parse_date(text: str, agreed: str, year_only: bool, month_only: bool, latest: dt.datetime | None) -> Parsed:
+def _parse_date(text: str, agreed_format: str, year_only: bool, month_only: bool, latest_day: dt.datetime | None) -> Parsed:
     value = tidy_text(text).strip(" .,;'\"")
     if not value:
         return None, None, None, None
-    if agreed == "utc" and (match := _MOMENT.fullmatch(value)):
+    if agreed_format == "utc" and (match := _MOMENT.fullmatch(value)):
         return _read_timestamp(match)
     if match := _ISO.fullmatch(value):
-        return _read_day(match[1], match[2], match[3], None if agreed == "iso" else "other_format", latest)
+        return _make_date_from_parts(match[1], match[2], match[3], None if agreed_format == "iso" else "other_format", latest_day)
     if match := _DAY_FIRST.fullmatch(value):
-        as_agreed = match[2] == SEPARATORS.get(agreed)
-        return _read_day(match[4], match[3], match[1], None if as_agreed else "other_format", latest)
+        as_agreed = match[2] == SEPARATORS.get(agreed_format)
+        return _make_date_from_parts(match[4], match[3], match[1], None if as_agreed else "other_format", latest_day)
     if match := _YEAR.fullmatch(value):
-        return (None, int(match[1]), "year", None) if year_only or agreed == "year" else (None, int(match[1]), None, "not_permitted_year")
+        return (
+            (None, int(match[1]), "year", None)
+            if year_only or agreed_format == "year"
+            else (None, int(match[1]), None, "not_permitted_year")
+        )
     if month_only and (match := _MONTH_YEAR.fullmatch(value)):
-        return _read_month(match, agreed)
+        return _read_month_and_year(match, agreed_format)
     if match := _YEAR_FIRST.fullmatch(value):
-        return _read_day(match[1], match[2], match[3], "other_format", latest)
+        return _make_date_from_parts(match[1], match[2], match[3], "other_format", latest_day)
     if match := _COMPACT.fullmatch(value):
-        return _read_day(match["y"] or match["y2"], match["m"] or match["m2"], match["d"] or match["d2"], "other_format", latest)
+        return _make_date_from_parts(
+            match["y"] or match["y2"], match["m"] or match["m2"], match["d"] or match["d2"], "other_format", latest_day
+        )
     if match := _SERIAL.fullmatch(value):
         day = _EXCEL_ZERO + dt.timedelta(days=int(match[1]))
         return day, day.year, "day", "other_format"
-    return _read_month_name(fold_text(value), latest) or _unreadable_date(value)
+    return _read_date_with_month_name(fold_text(value), latest_day) or _make_unreadable_date(value)
 
 
-def _read_day(year: str, month: str, day: str, problem: str | None, latest: dt.datetime | None) -> Parsed:
+def _make_date_from_parts(year: str, month: str, day: str, problem: str | None, latest_day: dt.datetime | None) -> Parsed:
     full_year = int(year)
     if len(year) == 2:
         problem = "two_digit_year"
-        full_year = _full_year(full_year, int(month), int(day), latest)
+        full_year = _complete_two_digit_year(full_year, int(month), int(day), latest_day)
     try:
         return dt.datetime(full_year, int(month), int(day)), full_year, "day", problem  # noqa: DTZ001
     except ValueError:
@@ -126,8 +132,8 @@ def _read_day(year: str, month: str, day: str, problem: str | None, latest: dt.d
 
 
 def _read_timestamp(match: re.Match[str]) -> Parsed:
-    """Return the day of a moment, in the country's time zone. A moment without an offset is in UTC."""
-    day = _read_day(match[1], match[2], match[3], None if match[6] else "other_format", None)
+    """Return the day of a timestamp in the country's time zone. A timestamp without an offset is in UTC."""
+    day = _make_date_from_parts(match[1], match[2], match[3], None if match[6] else "other_format", None)
     hour, minute, offset = int(match[4]), int(match[5]), match[6] or "Z"
     if day[0] is None or hour >= _HOURS or minute >= _MINUTES:
         return day if day[0] is None else (None, day[1], None, "impossible")
@@ -146,20 +152,22 @@ def _get_country_time_zone() -> ZoneInfo:
     return ZoneInfo(domain.country().time_zone)
 
 
-def _read_month(match: re.Match[str], agreed: str) -> Parsed:
-    """Return the middle of the month that was matched in the text."""
-    as_agreed = match["iso"] == "-" if agreed == "iso" else match["dmy"] == SEPARATORS.get(agreed, "")
-    day, year, precision, problem = _read_day(match["y"] or match["y2"], match["m"] or match["m2"], str(MIDDLE_OF_MONTH), None, None)
+def _read_month_and_year(match: re.Match[str], agreed_format: str) -> Parsed:
+    """Return the middle of the month that the text names."""
+    as_agreed = match["iso"] == "-" if agreed_format == "iso" else match["dmy"] == SEPARATORS.get(agreed_format, "")
+    day, year, precision, problem = _make_date_from_parts(
+        match["y"] or match["y2"], match["m"] or match["m2"], str(MIDDLE_OF_MONTH), None, None
+    )
     return day, year, precision and "month", problem or (None if as_agreed else "other_format")
 
 
-def _full_year(year: int, month: int, day: int, latest: dt.datetime | None) -> int:
-    if latest is None:
+def _complete_two_digit_year(year: int, month: int, day: int, latest_day: dt.datetime | None) -> int:
+    if latest_day is None:
         return 2000 + year if year <= _PIVOT else 1900 + year
-    return 2000 + year if (2000 + year, month, day) <= (latest.year, latest.month, latest.day) else 1900 + year
+    return 2000 + year if (2000 + year, month, day) <= (latest_day.year, latest_day.month, latest_day.day) else 1900 + year
 
 
-def _read_month_name(value: str, latest: dt.datetime | None) -> Parsed | None:
+def _read_date_with_month_name(value: str, latest_day: dt.datetime | None) -> Parsed | None:
     if match := _WORDS_DAY_FIRST.fullmatch(value):
         day, name, year = match.groups()
     elif match := _WORDS_MONTH_FIRST.fullmatch(value):
@@ -167,9 +175,9 @@ def _read_month_name(value: str, latest: dt.datetime | None) -> Parsed | None:
     else:
         return None
     month = _MONTHS.get(name[:3])
-    return _read_day(year, str(month), day, "other_format", latest) if month else None
+    return _make_date_from_parts(year, str(month), day, "other_format", latest_day) if month else None
 
 
-def _unreadable_date(value: str) -> Parsed:
+def _make_unreadable_date(value: str) -> Parsed:
     match = _MONTH_YEAR.fullmatch(value)
     return None, int(match["y"] or match["y2"]) or None if match else None, None, "unreadable"

@@ -125,18 +125,18 @@ def make_token_skeleton(token: str) -> str:
 
 def make_phrase_skeleton(text: str) -> str:
     """Return the skeletons of the words of a text in their order, separated by a space."""
-    return " ".join(skeleton for part in _split_text(text) for skeleton in _make_token_skeletons(part))
+    return " ".join(skeleton for part in _split_text_at_spaces(text) for skeleton in _make_token_skeletons(part))
 
 
 def split_folded_words(text: str) -> list[str]:
     """Return the folded words of a text in their order."""
-    return [word for part in _split_text(text) for word in fold_text(part).split()]
+    return [word for part in _split_text_at_spaces(text) for word in fold_text(part).split()]
 
 
-def _split_text(text: str) -> list[str]:
-    """Return the parts of a text that can be read separately, so that a repeated word is read once.
+def _split_text_at_spaces(text: str) -> list[str]:
+    """Split a text at spaces, so that a repeated word is read once.
 
-    Mojibake may contain a space, so it is not split.
+    A text with mojibake is not split, since the mojibake may contain a space.
     """
     return [text] if _MOJIBAKE.search(text) else text.split()
 

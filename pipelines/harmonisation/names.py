@@ -32,7 +32,7 @@ _TITLES = frozenset(
     )
 )
 _AMBIGUOUS_TITLES = frozenset({"z", "g"})
-# Words around a name that are not part of it: alias, born. Single words for an unknown person are added by `_list_words_without_name`.
+# Words around a name that are not part of it: alias, born. Single words for an unknown person are added by `_list_words_that_are_no_names`.
 _AROUND = frozenset({"alias", "zvani", "lindur", "lindura", "rodj", "rodjen", "rodjena"})
 _PARENT_BRACKET = re.compile(r"[(\[{]\s*(?P<parent>[^)\]}]*)[)\]}]?")
 _PARENT_WORDS = re.compile(
@@ -64,12 +64,12 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
     column = {name: _get_text_column(frame, name) for name in ("given_name", "surname", "full_name", "parent_name")}
     unknown = _are_unknown_person_words(column["given_name"], column["surname"])
     column |= {name: column[name].mask(unknown) for name in ("given_name", "surname")}
-    given = map_values_to_frame(column["given_name"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})
-    surname = map_values_to_frame(column["surname"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})
-    full = map_values_to_frame(column["full_name"], lambda text: _parse_name(text, one_field=True), {"own": "str", "parent": "str"})
-    parent = map_values_to_frame(column["parent_name"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})[
-        "own"
-    ]
+    given = map_values_to_frame(column["given_name"], lambda text: _parse_name(text, is_full_name=False), {"own": "str", "parent": "str"})
+    surname = map_values_to_frame(column["surname"], lambda text: _parse_name(text, is_full_name=False), {"own": "str", "parent": "str"})
+    full = map_values_to_frame(column["full_name"], lambda text: _parse_name(text, is_full_name=True), {"own": "str", "parent": "str"})
+    parent = map_values_to_frame(
+        column["parent_name"], lambda text: _parse_name(text, is_full_name=False), {"own": "str", "parent": "str"}
+    )["own"]
 
     both = given["own"].fillna("") + " " + surname["own"].fillna("")
     tokens = both.where(both.str.strip() != "", full["own"])
@@ -81,13 +81,13 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def classify_person_kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
+def classify_person_kinds(frame: pd.DataFrame, has_identifying_value: pd.Series) -> pd.Series:
     """Return `natural`, `legal` or `unknown` for each row of `frame` (`full_name`, `name_tokens`).
 
-    `identified` says whether the row has an identifying value other than the name. A row with neither a name nor such a value is an unknown
-    person.
+    `has_identifying_value` says whether the row has an identifying value other than the name. A row with neither a name nor such a value is
+    an unknown person.
     """
-    words = code_lists.list_names("person_kinds")
+    words = code_lists.list_names_by_code("person_kinds")
     listed = code_lists.read_code_list("person_kinds")
     forms = frozenset("|".join(listed.loc[listed["code"] == "legal", "parts"]).split("|"))
     called = frozenset(map(_extract_folded_letters, words["legal"]))
@@ -97,7 +97,7 @@ def classify_person_kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Seri
         "boolean",
     )
     out = pd.Series("natural", index=frame.index, dtype="str").mask(company.fillna(False).astype(bool), "legal")
-    return out.mask(frame["name_tokens"].isna() & ~identified, "unknown")
+    return out.mask(frame["name_tokens"].isna() & ~has_identifying_value, "unknown")
 
 
 def _are_unknown_person_words(given: pd.Series, surname: pd.Series) -> pd.Series:
@@ -116,12 +116,12 @@ def _is_unknown_person(text: str) -> bool:
 
 @cache
 def _list_unknown_person_words() -> frozenset[str]:
-    return frozenset(map(_extract_folded_letters, code_lists.list_names("person_kinds")["unknown"]))
+    return frozenset(map(_extract_folded_letters, code_lists.list_names_by_code("person_kinds")["unknown"]))
 
 
 @cache
-def _list_words_without_name() -> frozenset[str]:
-    return _AROUND | {fold_text(text) for text in code_lists.list_names("person_kinds")["unknown"] if " " not in text}
+def _list_words_that_are_no_names() -> frozenset[str]:
+    return _AROUND | {fold_text(text) for text in code_lists.list_names_by_code("person_kinds")["unknown"] if " " not in text}
 
 
 def _extract_folded_letters(text: str) -> str:
@@ -133,7 +133,7 @@ def _get_text_column(frame: pd.DataFrame, name: str) -> pd.Series:
     return frame[name].astype("str") if name in frame else pd.Series(None, index=frame.index, dtype="str")
 
 
-def _parse_name(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
+def _parse_name(text: str, *, is_full_name: bool) -> tuple[str | None, str | None]:
     """Return the skeletons of the tokens of a name, in their order, and the skeleton of the parent's name if it is found in the text."""
     if _is_unknown_person(text):
         return None, None
@@ -149,7 +149,7 @@ def _parse_name(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
     tokens = [s for s in (make_token_skeleton(word) for word in words) if s]
     if not tokens and parents:  # nothing but brackets: they hold the name itself
         tokens, parents = make_phrase_skeleton(parents[0]).split(), []
-    inner = [i for i in range(1, len(tokens) - 1 if one_field else len(tokens)) if len(tokens[i]) == 1]
+    inner = [i for i in range(1, len(tokens) - 1 if is_full_name else len(tokens)) if len(tokens[i]) == 1]
     if len(inner) == 1 and len(words) == len(tokens):
         parents.append(tokens.pop(inner[0]))
     parent = make_phrase_skeleton(parents[0]) if parents else ""
@@ -157,16 +157,16 @@ def _parse_name(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
 
 
 def _drop_titles(words: list[str]) -> list[str]:
-    keep = [word for word in words if _strip_punctuation(word) not in _list_words_without_name()]
+    keep = [word for word in words if _fold_word(word) not in _list_words_that_are_no_names()]
     if len(keep) < len(words):  # "e lindur Gashi", "i panjohur": the particle is dropped with its word
         keep = [word for word in keep if word.lower() not in ("i", "e")]
-    while len(keep) > 1 and _strip_punctuation(keep[0]) in _TITLES:
+    while len(keep) > 1 and _fold_word(keep[0]) in _TITLES:
         full = [word for word in keep[1:] if len(word) > 1]
-        if _strip_punctuation(keep[0]) in _AMBIGUOUS_TITLES and len(full) < 2:
+        if _fold_word(keep[0]) in _AMBIGUOUS_TITLES and len(full) < 2:
             break
         keep = keep[1:]
     return keep
 
 
-def _strip_punctuation(word: str) -> str:
+def _fold_word(word: str) -> str:
     return fold_text(word)

@@ -20,8 +20,11 @@ _LEAST_SIMILARITY = 88.0  # of word sets (rapidfuzz token_sort_ratio), for missp
 
 
 @dataclass(frozen=True)
-class _WordRule:
-    """A rule on parts of words. A text has the offence group of the rule if it contains one part of each set, and none of `none_of`."""
+class _OffenceWordRule:
+    """A rule that gives a text an offence group.
+
+    It applies to a text that contains a part of `one_of` and, if there are any, of `and_one_of`, but none of `none_of`.
+    """
 
     group: str
     one_of: tuple[str, ...]
@@ -38,7 +41,7 @@ class _WordRule:
 
 def find_offence_groups(text: pd.Series) -> pd.Series:
     """Return the offence group (`schemas.canonical.OFFENCE_GROUPS`) of each offence in words, on the same index; null if the words do not
-    show it.
+    show the group.
     """
     return map_values(text, _find_offence_group)
 
@@ -58,42 +61,46 @@ def _find_offence_group(text: str) -> str | None:
     key = make_phrase_skeleton(text)
     if not key:
         return None
-    if group := _read_known_wordings().get(key):
+    if group := _read_known_offence_wordings().get(key):
         return group
-    if similar := process.extractOne(key, list(_read_known_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY):
-        return _read_known_wordings()[similar[0]]
+    if similar := process.extractOne(
+        key, list(_read_known_offence_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY
+    ):
+        return _read_known_offence_wordings()[similar[0]]
     words = f" {fold_text(text)}"
-    group_by_rule = next((rule.group for rule in _read_word_rules() if rule.is_met_by(words)), None)
+    group_by_rule = next((rule.group for rule in _read_offence_word_rules() if rule.is_met_by(words)), None)
     return group_by_rule or _find_group_of_contained_wording(set(key.split()))
 
 
 def _find_group_of_contained_wording(words: set[str]) -> str | None:
     """Return the group of the longest known wording whose words are all among `words`."""
-    inside = [wording for wording in _read_known_wordings() if words.issuperset(wording.split())]
-    return _read_known_wordings()[max(inside, key=len)] if inside else None
+    inside = [wording for wording in _read_known_offence_wordings() if words.issuperset(wording.split())]
+    return _read_known_offence_wordings()[max(inside, key=len)] if inside else None
 
 
 @cache
-def _read_known_wordings() -> dict[str, str]:
+def _read_known_offence_wordings() -> dict[str, str]:
     groups = dict(code_lists.read_code_list("offences")[["code", "group"]].itertuples(index=False, name=None))
-    return {make_phrase_skeleton(text): groups[code] for code, texts in code_lists.list_names("offences").items() for text in texts}
+    return {make_phrase_skeleton(text): groups[code] for code, texts in code_lists.list_names_by_code("offences").items() for text in texts}
 
 
 @cache
-def _read_word_rules() -> tuple[_WordRule, ...]:
+def _read_offence_word_rules() -> tuple[_OffenceWordRule, ...]:
     rows = code_lists.read_code_list("offence_words").to_dict("records")
-    return tuple(_WordRule(str(row["group"]), *(_split_cell(row[name]) for name in ("one_of", "and_one_of", "none_of"))) for row in rows)
+    return tuple(
+        _OffenceWordRule(str(row["group"]), *(_split_list_cell(row[name]) for name in ("one_of", "and_one_of", "none_of"))) for row in rows
+    )
 
 
-def _split_cell(cell: str) -> tuple[str, ...]:
+def _split_list_cell(cell: str) -> tuple[str, ...]:
     return tuple(part for part in cell.split("|") if part)
 
 
 def _find_exploitation_form(text: str) -> str | None:
     words = fold_text(text)
-    return next((code for code, parts in _read_form_parts() if any(part in words for part in parts)), None)
+    return next((code for code, parts in _read_word_parts_of_exploitation_forms() if any(part in words for part in parts)), None)
 
 
 @cache
-def _read_form_parts() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((str(row["code"]), _split_cell(row["parts"])) for row in code_lists.read_code_list("forms").to_dict("records"))
+def _read_word_parts_of_exploitation_forms() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((str(row["code"]), _split_list_cell(row["parts"])) for row in code_lists.read_code_list("forms").to_dict("records"))

@@ -20,7 +20,7 @@ COLUMNS = {"number": "str", "valid": "boolean", "repair": "str"}
 REPAIRS = ("spaces", "float", "lost_zero", "too_short", "too_long", "not_digits", "other_kind", "placeholder")
 
 _NUMBER = domain.country().personal_number or domain.PersonalNumber(weights=(1,) * 9)  # without personal numbers none is ever delivered
-_WEIGHTS, _UNCHECKED, _LENGTH = _NUMBER.weights, _NUMBER.unchecked, _NUMBER.digits
+_WEIGHTS, _UNCHECKED, _LENGTH = _NUMBER.weights, _NUMBER.unchecked, _NUMBER.digit_count
 FULL_PATTERN = rf"[0-9]{{{_LENGTH}}}"
 """Pattern of a number with all its digits."""
 _MIN_LENGTH_TO_PAD = 8  # at most two leading zeros are restored: with more, the check digit is not enough evidence
@@ -73,23 +73,23 @@ def _parse_personal_number(text: str) -> tuple[str | None, bool | None, str | No
         return None, None, None
     repair = None if value == text else "spaces"
     if scientific := _SCIENTIFIC.fullmatch(value):
-        digits = _expand_scientific(*scientific.groups())
+        digits = _expand_scientific_notation(*scientific.groups())
         if digits is None:
             return None, False, "not_digits"
-        return _validate_digits(digits, "float")
+        return _complete_and_check_digits(digits, "float")
     if floating := _FLOAT.fullmatch(value):
-        return _validate_digits(floating[1], "float")
+        return _complete_and_check_digits(floating[1], "float")
     plain = _SEPARATORS.sub("", value)
     if plain != value:
         repair = "spaces"
     if plain.isascii() and plain.isdigit():
-        return _validate_digits(plain, repair)
+        return _complete_and_check_digits(plain, repair)
     if _ALBANIA.fullmatch(plain.upper()):
         return plain.upper(), False, "other_kind"
     return _replace_misread_letters(plain)
 
 
-def _expand_scientific(first: str, fraction: str | None, exponent: str) -> str | None:
+def _expand_scientific_notation(first: str, fraction: str | None, exponent: str) -> str | None:
     """Return the digits of a number in scientific notation (`1.44050941E9`); None if digits are lost."""
     digits, power = first + (fraction or ""), int(exponent)
     if len(digits) - 1 > power or power > 12 or len(digits) - 1 < min(_EXACT_MANTISSA, power):
@@ -97,7 +97,7 @@ def _expand_scientific(first: str, fraction: str | None, exponent: str) -> str |
     return digits.ljust(power + 1, "0")
 
 
-def _validate_digits(digits: str, repair: str | None) -> tuple[str | None, bool | None, str | None]:
+def _complete_and_check_digits(digits: str, repair: str | None) -> tuple[str | None, bool | None, str | None]:
     if len(digits) == _LENGTH:
         return (None, False, "placeholder") if digits in _PLACEHOLDERS else (digits, has_valid_check_digit(digits), repair)
     if len(digits) > _LENGTH:

@@ -47,21 +47,21 @@ _YEAR_AND_A_HALF = re.compile(r"\b((?:v|god|year)[a-z]*)\s+(?:e|i|and)\s+(?:a\s+
 _LENGTH = re.compile(r"(\d{1,5}(?:[.,]\d+)?)[^\w]*([a-z]+)")
 
 
-def parse_sentence_days(text: pd.Series) -> pd.Series:
+def parse_prison_sentences_in_days(text: pd.Series) -> pd.Series:
     """Return the length of each sentence in days (float), on the same index. A year is 365.25 days, a month a twelfth of that.
 
     text: `3 vjet e 6 muaj`, `84 muaj`, `60 ditë`, also in Serbian or English, with numbers in words or typing errors in the units. The
     result is null if no length of time can be read; a number without a unit does not count.
     """
-    return map_values(text, _parse_sentence, "float64")
+    return map_values(text, _parse_prison_sentence, "float64")
 
 
-def parse_sentence_months(text: pd.Series) -> pd.Series:
-    """Return the length of each sentence in months (float), read as `parse_sentence_days` does."""
-    return parse_sentence_days(text) / DAYS_PER_MONTH
+def parse_prison_sentences_in_months(text: pd.Series) -> pd.Series:
+    """Return the length of each sentence in months (float), read as `parse_prison_sentences_in_days` does."""
+    return parse_prison_sentences_in_days(text) / DAYS_PER_MONTH
 
 
-def _parse_sentence(text: str) -> float | None:
+def _parse_prison_sentence(text: str) -> float | None:
     value = _HALF.sub("0.5", fold_text(text))
     value = _YEAR_AND_A_HALF.sub(r"\1 e 6 muaj", value)
     value = re.sub(r"[a-z]+", lambda word: _WORDS.get(word[0], word[0]), value)

@@ -21,30 +21,30 @@ Canonical = dict[str, pd.DataFrame]
 def harmonise(institution: str, tables: Mapping[str, pd.DataFrame]) -> Canonical:
     """Return the canonical tables of one institution. tables: its validated tables, with records of every status (`_status`)."""
     mapped = import_module(f"sources.{institution}.mapping").to_canonical(dict(tables))
-    canonical = {name: conform_frames(name, mapped.get(name, [])) for name in TABLES}
+    canonical = {name: concatenate_as_canonical_table(name, mapped.get(name, [])) for name in TABLES}
     for name, frame in canonical.items():
         _require_known_values(institution, name, frame)
     return canonical
 
 
-def _require_known_values(institution: str, name: str, frame: pd.DataFrame) -> None:
-    """Raise `HarmoniaError` if a column of the canonical table `name` contains a value that is not in the closed list of the column.
+def _require_known_values(institution: str, table_name: str, frame: pd.DataFrame) -> None:
+    """Raise `HarmoniaError` if a column of the canonical table `table_name` contains a value that is not in the closed list of the column.
 
     Such rows would be in no figure, without notice. The error shows the value only if the contract declares it: another value could be
     personal data.
     """
-    for column in TABLES[name]:
+    for column in TABLES[table_name]:
         unknown = sorted(set(frame[column.name].dropna().unique()) - set(column.values)) if column.values else []
         if unknown:
             declared = {value for table in load(institution).tables.values() for spec in table.columns for value in spec.meanings}
             shown = next((repr(value) for value in unknown if value in declared), "a value that the contract does not declare")
             raise HarmoniaError(
-                f"{institution}: {name}.{column.name} is {shown}: it must be one of {', '.join(column.values)}; "
+                f"{institution}: {table_name}.{column.name} is {shown}: it must be one of {', '.join(column.values)}; "
                 f"correct the codes in {display_path(folder_by_institution()[institution] / 'contract.yaml')}, or mapping.py beside it"
             )
 
 
-def conform_frames(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Concatenate the frames of one canonical table, with the columns and types of the table."""
-    filled = [conform(name, frame) for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else conform(name, pd.DataFrame())
+def concatenate_as_canonical_table(table_name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Concatenate frames to the canonical table `table_name`, with the columns and types that it must have."""
+    filled = [conform(table_name, frame) for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else conform(table_name, pd.DataFrame())

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pipelines.landing.walk import list_declared_files
 from pipelines.resources import bounded
-from pipelines.resources.bounded import Bounds, ExceededError
-from sources.readers.dump import SECONDS, dump_or_failure_reason
+from pipelines.resources.bounded import Bounds, LimitExceededError
+from sources.readers.dump import SECONDS, try_to_dump_postgres
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump stops earlier unless the server blocks it
@@ -29,43 +29,43 @@ class DatabaseUnreachableError(Exception):
     """Raised if the database could not be dumped. The message gives the reason without the URL."""
 
 
-def find_pointer(institution: str, names: set[str]) -> str | None:
-    """Return the file among `names` that points to a database server according to the institution's contract.
+def find_database_pointer(institution: str, file_names: set[str]) -> str | None:
+    """Return the file of a delivery that names a database server in place of data, according to the institution's contract.
 
     Return None if there is no such file, or if the dump of the database is delivered too.
     """
     for file in list_declared_files(institution):
         for name in file.alternatives:
-            if file.reader == "database" and name.endswith(".url") and name in names and make_dump_name(name) not in names:
+            if file.reader == "database" and name.endswith(".url") and name in file_names and make_dump_name(name) not in file_names:
                 return name
     return None
 
 
-def make_dump_name(pointer: str) -> str:
+def make_dump_name(pointer_name: str) -> str:
     """Return the name of the landed dump: `psh.dump` for `psh.url`."""
-    return pointer.removesuffix(".url") + ".dump"
+    return pointer_name.removesuffix(".url") + ".dump"
 
 
-def dump_database(pointer: bytes) -> bytes:
-    """Return the dump of the database to which a `.url` file points. pointer: content of the file. Raises `DatabaseUnreachableError`."""
-    url = _read_database_url(pointer)
+def dump_database(pointer_content: bytes) -> bytes:
+    """Return the dump of the database that a `.url` file with this content names. Raises `DatabaseUnreachableError`."""
+    url = _read_database_url(pointer_content)
     if url is None:
         raise DatabaseUnreachableError(_NO_DATABASE)
     try:
-        dump = request_dump(url)
-    except ExceededError as ended:
+        dump = request_database_dump(url)
+    except LimitExceededError as ended:
         raise DatabaseUnreachableError(f"the database could not be read ({ended.detail or ended.reason})") from None
     if isinstance(dump, str):
         raise DatabaseUnreachableError(dump)
     return dump
 
 
-def _read_database_url(pointer: bytes) -> str | None:
-    """Return the URL from the variable that `pointer` names, or from the file that `<variable>_FILE` names.
+def _read_database_url(pointer_content: bytes) -> str | None:
+    """Return the URL from the variable that `pointer_content` names, or from the file that `<variable>_FILE` names.
 
     Return None on any error, so that the feedback does not reveal which variables exist. Harmonia's own settings are refused.
     """
-    lines = pointer.decode("utf-8-sig", "replace").split()
+    lines = pointer_content.decode("utf-8-sig", "replace").split()
     if len(lines) != 1 or not _VARIABLE.fullmatch(lines[0]) or lines[0].startswith(_RESERVED_PREFIXES):
         return None
     url, file = os.environ.get(lines[0]), os.environ.get(f"{lines[0]}_FILE")
@@ -77,9 +77,9 @@ def _read_database_url(pointer: bytes) -> str | None:
     return url if url and url.startswith(_SCHEMES) else None
 
 
-def request_dump(url: str) -> bytes | str:
+def request_database_dump(url: str) -> bytes | str:
     """Request the dump of the database at `url` in a process that is killed if the server blocks.
 
-    Return the dump, or the reason why it failed. Raises `ExceededError`.
+    Return the dump, or the reason why it failed. Raises `LimitExceededError`.
     """
-    return bounded.run_bounded_task(dump_or_failure_reason, url, _BOUNDS)
+    return bounded.run_bounded_task(try_to_dump_postgres, url, _BOUNDS)

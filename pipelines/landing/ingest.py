@@ -21,7 +21,7 @@ from harmonia.registry import Registry
 from harmonia.registry.ledger import now, read_hashes_of_erased_files, read_removed_hashes, read_required_hashes, select_unknown_hashes
 from harmonia.registry.tables import Audit
 from harmonia.user import find_current_user
-from pipelines.landing.database import DatabaseUnreachableError, dump_database, find_pointer, make_dump_name
+from pipelines.landing.database import DatabaseUnreachableError, dump_database, find_database_pointer, make_dump_name
 from pipelines.landing.file_names import classify_file_name, make_printable_name
 from pipelines.landing.receipts import (
     CurrentFiles,
@@ -55,9 +55,9 @@ class LandingReport:
     skipped: int  # files that changed while being read, or could not be opened
 
 
-def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) -> LandingReport:
+def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle_seconds: float = 0.3) -> LandingReport:
     """Store the bytes of the new files of `inbox` in `home`, and enter their receipts into `registry`.
-    If a new file was modified within the last two seconds, this waits for `settle` seconds, since the file may still be written to. Raises
+    If a new file was modified within the last two seconds, this waits for `settle_seconds`, since the file may still be written to. Raises
     `HarmoniaError`, and records nothing, if the inbox is missing, the disk is full, or another process is landing for more than a minute.
     Problems inside the inbox are findings.
     """
@@ -76,10 +76,10 @@ def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle: floa
                 )
             inbox_pass.store.forget_unrecorded_hashes()
             staged = inbox_pass.stage_deliveries(before, erased)
-            inbox_pass.wait_until_settled(settle)
+            inbox_pass.wait_until_settled(settle_seconds)
             for delivery in staged:
                 inbox_pass.skip_changed_files(delivery)
-            sizes = inbox_pass.commit_files(staged)
+            sizes = inbox_pass.commit_staged_files(staged)
             with registry.read() as session:
                 inbox_pass.report_replaced_bytes(staged, read_required_hashes(session))
         finally:
@@ -136,41 +136,41 @@ class _InboxPass:
             deliveries.append(delivery)
         return deliveries
 
-    def wait_until_settled(self, settle: float) -> None:
+    def wait_until_settled(self, settle_seconds: float) -> None:
         """Wait if a new file is so recent that its sender may still be writing to it."""
         youngest = max((stat.changed[0] for folder in self.found.folders for stat in folder.files.values()), default=0)
         if any(staged.temporary is not None for staged in self.staged.values()) and youngest > (self.started - _FRESH_SECONDS) * 1e9:
-            time.sleep(max(0.0, self._begun + settle - time.monotonic()))  # not wall-clock time, which may be set back
+            time.sleep(max(0.0, self._begun + settle_seconds - time.monotonic()))  # not wall-clock time, which may be set back
 
     def skip_changed_files(self, delivery: StagedDelivery) -> None:
         """Check the files of a delivery again, and skip those that changed."""
         for name, stat in delivery.folder.files.items():
             if make_printable_name(name) in delivery.files and not self._is_file_unchanged(delivery.folder, name, stat):
                 self._skip_file(delivery, make_printable_name(name), "delivery-file-changing")
-        pointer = find_pointer(delivery.folder.institution, delivery.skipped)
+        pointer = find_database_pointer(delivery.folder.institution, delivery.skipped)
         if pointer is not None:  # the dump is skipped with its pointer
             delivery.files.pop(make_dump_name(pointer), None)
             delivery.skipped.add(make_dump_name(pointer))
 
-    def commit_files(self, staged: list[StagedDelivery]) -> dict[str, int]:
+    def commit_staged_files(self, staged: list[StagedDelivery]) -> dict[str, int]:
         """Commit the files of the deliveries to the store. Return their sizes, by hash."""
         wanted = {file.sha256 for delivery in staged for file in delivery.files.values()} & self.staged.keys()
         self.store.commit_bytes([self.staged[sha256] for sha256 in sorted(wanted)])
         return {sha256: self.staged[sha256].size for sha256 in wanted}
 
-    def report_replaced_bytes(self, staged: list[StagedDelivery], required: Collection[str]) -> None:
-        """Report bytes that were received again after the store had lost or damaged them.
+    def report_replaced_bytes(self, staged: list[StagedDelivery], required_hashes: Collection[str]) -> None:
+        """Add a finding for files that were received again after their bytes in the store had been lost or damaged.
 
-        `required` has the hashes of the bytes that the store should have.
+        `required_hashes` are the hashes of the bytes that the store must have.
         """
         for delivery in staged:
             for name, file in delivery.files.items():
                 bytes_ = self.staged.get(file.sha256)  # None for a dump landed before
-                if file.sha256 in required and bytes_ is not None and bytes_.temporary is not None:
+                if file.sha256 in required_hashes and bytes_ is not None and bytes_.temporary is not None:
                     self.found.add_file_finding("landing-bytes-replaced", None, None, f"{delivery.key[0]}/{delivery.key[1]}/{name}")
                     self.replaced.append(f"{delivery.key[0]} {delivery.key[1]}: {file.sha256}")
 
-    def _stage_file(self, folder: DeliveryFolder, name: str, stat: FileStat, known: Collection[str]) -> StagedBytes:
+    def _stage_file(self, folder: DeliveryFolder, name: str, stat: FileStat, erased_hashes: Collection[str]) -> StagedBytes:
         """Stage a file. Raises `FileStillChangingError` if it changed while it was read, `FileUnreadableError` if it cannot be opened."""
         *parts, base = name.split("/")
         try:
@@ -183,7 +183,7 @@ class _InboxPass:
         try:
             if FileStat.from_status(os.fstat(file)) != stat:
                 raise FileStillChangingError
-            staged = self.store.stage_file(file, known)
+            staged = self.store.stage_file(file, erased_hashes)
             if FileStat.from_status(os.fstat(file)) != stat:
                 raise FileStillChangingError
             return staged
@@ -209,38 +209,38 @@ class _InboxPass:
         delivery.skipped.add(name)
         self.found.add_file_finding(rule, *delivery.key, name, detail)
 
-    def _dump_database(self, delivery: StagedDelivery, before: Mapping[str, StoredFile]) -> None:
+    def _dump_database(self, delivery: StagedDelivery, files_before: Mapping[str, StoredFile]) -> None:
         """Dump the database to which a delivery points, unless its dump was landed with the same pointer."""
-        pointer = find_pointer(delivery.folder.institution, set(delivery.files) | delivery.skipped)
+        pointer = find_database_pointer(delivery.folder.institution, set(delivery.files) | delivery.skipped)
         if pointer is None:
             return
         name = make_dump_name(pointer)
         if pointer in delivery.skipped:
             delivery.skipped.add(name)
-        elif name in before and before.get(pointer) == delivery.files[pointer]:
-            delivery.files[name] = before[name]
+        elif name in files_before and files_before.get(pointer) == delivery.files[pointer]:
+            delivery.files[name] = files_before[name]
         else:
             try:
                 self._add_file(
                     delivery,
                     name,
                     "dump",
-                    self.store.stage_bytes(self._dump_database_once(self._read_pointer(delivery.files[pointer].sha256))),
+                    self.store.stage_bytes(self._dump_database_unless_unreachable(self._read_pointer(delivery.files[pointer].sha256))),
                 )
             except DatabaseUnreachableError as error:
                 self.found.add_file_finding("delivery-database-unreachable", *delivery.key, pointer, str(error))
                 delivery.skipped.add(name)
-                if name in before:  # pointer and dump belong together: keep both earlier versions
+                if name in files_before:  # pointer and dump belong together: keep both earlier versions
                     delivery.skipped.add(pointer)
                     del delivery.files[pointer]
 
-    def _dump_database_once(self, pointer: bytes) -> bytes:
-        if pointer in self._unreachable:
-            raise self._unreachable[pointer]
+    def _dump_database_unless_unreachable(self, pointer_content: bytes) -> bytes:
+        if pointer_content in self._unreachable:
+            raise self._unreachable[pointer_content]
         try:
-            return dump_database(pointer)
+            return dump_database(pointer_content)
         except DatabaseUnreachableError as error:
-            self._unreachable[pointer] = error
+            self._unreachable[pointer_content] = error
             raise
 
     def _read_pointer(self, sha256: str) -> bytes:

@@ -102,7 +102,7 @@ def list_landed_deliveries(registry: Registry, home: Home) -> list[LandedDeliver
         read = sorted((file for file in delivery.receipts[-1].files if file.kind in READ_KINDS), key=lambda file: file.name)
         reading = readings.get(delivery.receipts[-1].id)
         for name, sha256 in [("redacted reading", reading)] if reading else [(file.name, file.sha256) for file in read]:
-            store.existing_path(sha256, sizes[sha256], f"{delivery.institution} {delivery.name} {name}")
+            store.require_stored_path(sha256, sizes[sha256], f"{delivery.institution} {delivery.name} {name}")
         if any(file.kind != "system" for file in delivery.receipts[-1].files):
             files = [SourceFile(file.name, store.get_path(file.sha256), sizes[file.sha256]) for file in read]
             out.append(_make_landed_delivery(delivery, files, read, store.get_path(reading) if reading else None))
@@ -110,7 +110,7 @@ def list_landed_deliveries(registry: Registry, home: Home) -> list[LandedDeliver
 
 
 def record_landing(
-    session: Session, inbox_walk: InboxWalk, staged: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime
+    session: Session, inbox_walk: InboxWalk, staged_deliveries: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime
 ) -> RecordedLanding:
     """Record the files, receipts and problems of a run. sizes: size of each committed file, by hash.
 
@@ -121,10 +121,10 @@ def record_landing(
     session.add_all(File(sha256=sha256, size=sizes[sha256], first_seen=moment) for sha256 in new_files)
     session.flush()
     new = set()
-    for staged_delivery in staged:
+    for staged_delivery in staged_deliveries:
         delivery = known.get(staged_delivery.key)
         before = delivery.receipts[-1] if delivery else None
-        files = _merge_files(inbox_walk, staged_delivery, _list_receipt_files(before) if before else {})
+        files = _merge_staged_with_earlier_files(inbox_walk, staged_delivery, _list_receipt_files(before) if before else {})
         if files:
             delivery = delivery or _add_delivery(session, staged_delivery, moment)
             absent = [
@@ -132,51 +132,60 @@ def record_landing(
             ]
             if _add_receipt(delivery, before, files, bool(absent), moment):
                 new.add(staged_delivery.key)
-    _record_presence(inbox_walk, known, moment)
+    _record_presence_in_inbox(inbox_walk, known, moment)
     session.flush()
     findings = _sort_findings(
-        [*inbox_walk.findings, *_find_history_problems(read_deliveries(session)), *pulls.read_open_pull_problems(session)]
+        [*inbox_walk.findings, *_find_problems_in_delivery_history(read_deliveries(session)), *pulls.read_open_pull_problems(session)]
     )
     record_problems(session, findings, moment)
     return RecordedLanding(new, findings, len(new_files), sum(sizes[sha256] for sha256 in new_files))
 
 
-def _add_delivery(session: Session, staged: StagedDelivery, moment: datetime) -> Delivery:
-    (institution, name), parsed = staged.key, staged.folder.name
+def _add_delivery(session: Session, staged_delivery: StagedDelivery, moment: datetime) -> Delivery:
+    (institution, name), parsed = staged_delivery.key, staged_delivery.folder.name
     delivery = Delivery(institution=institution, name=name, period=parsed.period, version=parsed.version, first_seen=moment, receipts=[])
     session.add(delivery)
     return delivery
 
 
-def _merge_files(inbox_walk: InboxWalk, staged: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
+def _merge_staged_with_earlier_files(
+    inbox_walk: InboxWalk, staged_delivery: StagedDelivery, files_before: Mapping[str, StoredFile]
+) -> dict[str, StoredFile]:
     """Return the current files of a delivery: the staged files, and the earlier version of each skipped file.
 
     If files disappeared and none were added, the earlier files remain, so that nothing is lost if somebody empties the folder.
     """
-    files = dict(staged.files)
-    files.update({name: before[name] for name in staged.skipped if name in before})
+    files = dict(staged_delivery.files)
+    files.update({name: files_before[name] for name in staged_delivery.skipped if name in files_before})
     gone = [
-        name for name, file in before.items() if file.kind in _CONTENT_KINDS and name not in staged.files and name not in staged.skipped
+        name
+        for name, file in files_before.items()
+        if file.kind in _CONTENT_KINDS and name not in staged_delivery.files and name not in staged_delivery.skipped
     ]
-    added = [name for name, file in staged.files.items() if file.kind in _CONTENT_KINDS and name not in before]
+    added = [name for name, file in staged_delivery.files.items() if file.kind in _CONTENT_KINDS and name not in files_before]
     if gone and not added:
-        files.update({name: before[name] for name in gone})
+        files.update({name: files_before[name] for name in gone})
         for name in gone:
-            if before[name].kind == "file" and not staged.folder.closed:
-                inbox_walk.add_file_finding("delivery-file-gone", staged.key[0], staged.key[1], name)
+            if files_before[name].kind == "file" and not staged_delivery.folder.closed:
+                inbox_walk.add_file_finding("delivery-file-gone", staged_delivery.key[0], staged_delivery.key[1], name)
     return files
 
 
-def _add_receipt(delivery: Delivery, before: Receipt | None, files: Mapping[str, StoredFile], incomplete: bool, moment: datetime) -> bool:
+def _add_receipt(
+    delivery: Delivery, previous_receipt: Receipt | None, files: Mapping[str, StoredFile], incomplete: bool, moment: datetime
+) -> bool:
     """Add a receipt if the files of the delivery changed. Return whether its content is new."""
-    hash_, content = hash_files(files), hash_files({name: file for name, file in files.items() if file.kind in _CONTENT_KINDS})
-    if before is not None and before.hash == hash_:
-        if before.incomplete != incomplete:
-            before.incomplete = incomplete
+    hash_, content = (
+        hash_receipt_files(files),
+        hash_receipt_files({name: file for name, file in files.items() if file.kind in _CONTENT_KINDS}),
+    )
+    if previous_receipt is not None and previous_receipt.hash == hash_:
+        if previous_receipt.incomplete != incomplete:
+            previous_receipt.incomplete = incomplete
         return False
     delivery.receipts.append(
         Receipt(
-            sequence=before.sequence + 1 if before else 1,
+            sequence=previous_receipt.sequence + 1 if previous_receipt else 1,
             hash=hash_,
             content=content,
             first_seen=moment,
@@ -184,23 +193,23 @@ def _add_receipt(delivery: Delivery, before: Receipt | None, files: Mapping[str,
             files=[DeliveryFile(name=name, sha256=file.sha256, kind=file.kind) for name, file in sorted(files.items())],
         )
     )
-    new = before is None or before.content != content
+    new = previous_receipt is None or previous_receipt.content != content
     if new:
         delivery.state = None  # until it is read
     return new
 
 
-def _record_presence(inbox_walk: InboxWalk, known: Mapping[tuple[str, str], Delivery], moment: datetime) -> None:
+def _record_presence_in_inbox(inbox_walk: InboxWalk, known_deliveries: Mapping[tuple[str, str], Delivery], moment: datetime) -> None:
     """Record which deliveries disappeared from the inbox, and which returned."""
     in_inbox = {(folder.institution, str(folder.name)) for folder in inbox_walk.folders}
-    for key, delivery in known.items():
+    for key, delivery in known_deliveries.items():
         gone = key not in in_inbox
         if gone == (delivery.gone_since is None) and not (gone and delivery.institution in inbox_walk.closed):
             delivery.gone_since = moment if gone else None
 
 
-def _find_history_problems(all_deliveries: Iterable[Delivery]) -> list[Finding]:
-    """Return findings on the history of deliveries in the ledger.
+def _find_problems_in_delivery_history(all_deliveries: Iterable[Delivery]) -> list[Finding]:
+    """Return findings on the deliveries that the ledger has: disappeared, changed, early, repeated or missing ones.
 
     Only the finding on a delivery that was changed in place depends on the order of arrival.
     """
@@ -211,7 +220,7 @@ def _find_history_problems(all_deliveries: Iterable[Delivery]) -> list[Finding]:
         key = (delivery.institution, delivery.name)
         if delivery.gone_since is not None:
             findings.add_file_finding("delivery-gone", *key)
-        changes = [_describe_changes(a, b) for a, b in pairwise(delivery.receipts) if a.content != b.content and not a.incomplete]
+        changes = [_describe_file_changes(a, b) for a, b in pairwise(delivery.receipts) if a.content != b.content and not a.incomplete]
         if changes:
             findings.add_file_finding("delivery-changed-in-place", *key, detail=changes[-1])
         if delivery.receipts[-1].first_seen.date() <= last_day(delivery.period):
@@ -230,7 +239,7 @@ def _find_history_problems(all_deliveries: Iterable[Delivery]) -> list[Finding]:
     return findings.findings
 
 
-def _describe_changes(before: Receipt, after: Receipt) -> str:
+def _describe_file_changes(before: Receipt, after: Receipt) -> str:
     """Describe in words which files were changed, added or removed between two receipts."""
     old, new = _list_receipt_files(before), _list_receipt_files(after)
     parts = (
@@ -241,8 +250,10 @@ def _describe_changes(before: Receipt, after: Receipt) -> str:
     return "; ".join(f"{change}: {', '.join(names)}" for change, names in parts if names)
 
 
-def _make_landed_delivery(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile], reading: Path | None) -> LandedDelivery:
-    content = reading.name if reading else hash_files({file.name: StoredFile(file.sha256, file.kind) for file in read})
+def _make_landed_delivery(
+    delivery: Delivery, files: list[SourceFile], read_files: list[DeliveryFile], reading: Path | None
+) -> LandedDelivery:
+    content = reading.name if reading else hash_receipt_files({file.name: StoredFile(file.sha256, file.kind) for file in read_files})
     key = hashlib.sha256(json.dumps([delivery.institution, delivery.name, content]).encode()).hexdigest()
     name = DeliveryName(delivery.period, delivery.version)
     return LandedDelivery(delivery.institution, name, files, key, delivery.receipts[-1].incomplete, reading)
@@ -252,7 +263,7 @@ def _list_receipt_files(receipt: Receipt) -> dict[str, StoredFile]:
     return {file.name: StoredFile(file.sha256, file.kind) for file in receipt.files}
 
 
-def hash_files(files: Mapping[str, StoredFile]) -> str:
+def hash_receipt_files(files: Mapping[str, StoredFile]) -> str:
     """Return a hash of the names, hashes and kinds of the files of a receipt."""
     entries = sorted((name, file.sha256, file.kind) for name, file in files.items())
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()

@@ -56,8 +56,8 @@ class LandingStore:
         except FileNotFoundError:
             return False
 
-    def existing_path(self, sha256: str, size: int, file: str) -> Path:
-        """Return the path of stored bytes. Raises `HarmoniaError`, which names `file`, if they are missing or have another size."""
+    def require_stored_path(self, sha256: str, size: int, file: str) -> Path:
+        """Return the path of stored bytes. If they are missing or have another size, raise a `HarmoniaError` that names `file`."""
         path = self.get_path(sha256)
         if not self.has_bytes(sha256, size):
             raise HarmoniaError(
@@ -93,7 +93,7 @@ class LandingStore:
 
         Call `forget_unrecorded_hashes` once the ledger has the bytes.
         """
-        self._mark_unrecorded({staged_bytes.sha256 for staged_bytes in staged if staged_bytes.temporary is not None})
+        self._note_hashes_as_unrecorded({staged_bytes.sha256 for staged_bytes in staged if staged_bytes.temporary is not None})
         folders = set()
         for staged_bytes in staged:
             if staged_bytes.temporary is not None:
@@ -128,8 +128,8 @@ class LandingStore:
             for sha256 in hashes:
                 self.get_path(sha256).unlink(missing_ok=True)
 
-    def _mark_unrecorded(self, hashes: Collection[str]) -> None:
-        """Write down the hashes of bytes before the bytes are moved.
+    def _note_hashes_as_unrecorded(self, hashes: Collection[str]) -> None:
+        """Note the hashes of bytes as unrecorded before the bytes are moved to their final path.
 
         So if the process is killed, no bytes remain that neither the ledger nor an erasure knows.
         """

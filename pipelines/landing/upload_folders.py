@@ -17,7 +17,7 @@ from harmonia.errors import convert_storage_errors
 from harmonia.registry import Registry
 from harmonia.registry.ledger import read_deliveries
 from pipelines.landing.file_names import UPLOAD_FOLDER, classify_file_name, make_printable_name
-from pipelines.landing.receipts import StoredFile, hash_files
+from pipelines.landing.receipts import StoredFile, hash_receipt_files
 from sources.contract import DeliveryName
 
 
@@ -50,7 +50,7 @@ def hash_upload(folder: Path) -> tuple[str, list[dict[str, object]]]:
         {"name": make_printable_name(path.name), "size": path.stat().st_size, "sha256": stored[make_printable_name(path.name)].sha256}
         for path in files
     ]
-    return hash_files(stored), descriptions
+    return hash_receipt_files(stored), descriptions
 
 
 def find_next_delivery_name(inbox: Path, registry: Registry, institution: str, period: str) -> str:

@@ -125,7 +125,7 @@ def walk_inbox(inbox: Path) -> InboxWalk:
         if name in IGNORED_FOLDERS and _is_folder(status):
             continue
         if not _is_folder(status):
-            _report_stray_entry(result, (None, None), name, status)
+            _add_finding_on_stray_entry(result, (None, None), name, status)
         elif name in known or name == YARDSTICKS:
             _walk_institution(result, inbox, name)
         else:
@@ -135,40 +135,40 @@ def walk_inbox(inbox: Path) -> InboxWalk:
     return result
 
 
-def _walk_institution(result: InboxWalk, inbox: Path, institution: str) -> None:
+def _walk_institution(inbox_walk: InboxWalk, inbox: Path, institution: str) -> None:
     location = (institution, None)
     try:
         with open_folder(inbox, institution) as descriptor:
             entries = _list_folder_entries(descriptor)
     except OSError as error:
-        result.closed.add(institution)
-        result.add_entry_finding("delivery-file-unreadable", location, institution, error.strerror or "")
+        inbox_walk.closed.add(institution)
+        inbox_walk.add_entry_finding("delivery-file-unreadable", location, institution, error.strerror or "")
         return
     cadence = None if institution == YARDSTICKS else contract.load(institution).cadence
     for name, status in entries:
         delivery = DeliveryName.parse(name, cadence)
         if not _is_folder(status):
-            _report_stray_entry(result, location, name, status)
+            _add_finding_on_stray_entry(inbox_walk, location, name, status)
         elif delivery is None:
-            result.add_entry_finding("delivery-name-no-period", location, name)
+            inbox_walk.add_entry_finding("delivery-name-no-period", location, name)
         else:
-            _walk_delivery(result, inbox, DeliveryFolder(institution, delivery))
+            _walk_delivery(inbox_walk, inbox, DeliveryFolder(institution, delivery))
 
 
-def _walk_delivery(result: InboxWalk, inbox: Path, folder: DeliveryFolder) -> None:
+def _walk_delivery(inbox_walk: InboxWalk, inbox: Path, folder: DeliveryFolder) -> None:
     declared = {n.lower() for file in list_declared_files(folder.institution) for n in (file.name, *file.alternatives)}
-    findings_before = len(result.findings)
-    result.folders.append(folder)
-    _walk_files(result, inbox, folder, (), declared)
+    findings_before = len(inbox_walk.findings)
+    inbox_walk.folders.append(folder)
+    _walk_files(inbox_walk, inbox, folder, (), declared)
     if folder.seen > _MAX_ENTRIES:
         folder.closed = True
-        result.add_entry_finding("delivery-too-many-files", (folder.institution, folder.name), detail=f"> {_MAX_ENTRIES:,}")
+        inbox_walk.add_entry_finding("delivery-too-many-files", (folder.institution, folder.name), detail=f"> {_MAX_ENTRIES:,}")
     has_files = any("/" in name or classify_file_name(name) != "system" for name in folder.files)
-    if not has_files and all(f["rule"] == "delivery-system-file" for f in result.findings[findings_before:]):
-        result.add_entry_finding("delivery-empty", (folder.institution, folder.name))
+    if not has_files and all(f["rule"] == "delivery-system-file" for f in inbox_walk.findings[findings_before:]):
+        inbox_walk.add_entry_finding("delivery-empty", (folder.institution, folder.name))
 
 
-def _walk_files(result: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: tuple[str, ...], declared: set[str]) -> None:
+def _walk_files(inbox_walk: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: tuple[str, ...], declared: set[str]) -> None:
     """Find the files of a delivery folder and of its subfolders. Files in subfolders are stored although they are misplaced."""
     location = (folder.institution, folder.name)
     subfolder = "/".join(parts)
@@ -177,7 +177,7 @@ def _walk_files(result: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: t
             entries = _list_folder_entries(descriptor)
     except OSError as error:
         folder.closed = True
-        result.add_entry_finding("delivery-file-unreadable", location, subfolder or str(folder.name), error.strerror or "")
+        inbox_walk.add_entry_finding("delivery-file-unreadable", location, subfolder or str(folder.name), error.strerror or "")
         return
     for name, status in sorted(entries, key=lambda entry: entry[0].lower() not in declared):
         folder.seen += 1
@@ -186,36 +186,36 @@ def _walk_files(result: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: t
         path = f"{subfolder}/{name}" if parts else name
         if status is None:
             folder.closed = True
-            result.add_entry_finding("delivery-file-unreadable", location, path)
+            inbox_walk.add_entry_finding("delivery-file-unreadable", location, path)
         elif stat.S_ISDIR(status.st_mode):
             if not parts:
-                result.add_entry_finding(
+                inbox_walk.add_entry_finding(
                     "delivery-folder-for-file" if name.lower() in declared else "delivery-nested-folder", location, path
                 )
             if len(parts) < _MAX_DEPTH:
-                _walk_files(result, inbox, folder, (*parts, name), declared)
+                _walk_files(inbox_walk, inbox, folder, (*parts, name), declared)
             else:
-                result.add_entry_finding("delivery-nested-folder", location, path, "too deep: not stored")
+                inbox_walk.add_entry_finding("delivery-nested-folder", location, path, "too deep: not stored")
         elif not stat.S_ISREG(status.st_mode):
-            result.add_entry_finding("delivery-special-file", location, path, _describe_file_type(status.st_mode))
+            inbox_walk.add_entry_finding("delivery-special-file", location, path, _describe_file_type(status.st_mode))
         else:
-            _add_file_with_findings(result, folder, path, status)
+            _add_file_with_findings(inbox_walk, folder, path, status)
 
 
-def _add_file_with_findings(result: InboxWalk, folder: DeliveryFolder, path: str, status: os.stat_result) -> None:
+def _add_file_with_findings(inbox_walk: InboxWalk, folder: DeliveryFolder, path: str, status: os.stat_result) -> None:
     location = (folder.institution, folder.name)
     folder.files[path] = FileStat.from_status(status)
     if "/" not in path and classify_file_name(path) == "system":
-        result.add_entry_finding("delivery-system-file", location, path)
+        inbox_walk.add_entry_finding("delivery-system-file", location, path)
     elif needs_escaping(path):
-        result.add_entry_finding("delivery-file-name", location, path)
+        inbox_walk.add_entry_finding("delivery-file-name", location, path)
 
 
-def _report_stray_entry(result: InboxWalk, location: Location, name: str, status: os.stat_result | None) -> None:
+def _add_finding_on_stray_entry(inbox_walk: InboxWalk, location: Location, name: str, status: os.stat_result | None) -> None:
     if status is not None and not stat.S_ISREG(status.st_mode):
-        result.add_entry_finding("delivery-special-file", location, name, _describe_file_type(status.st_mode))
+        inbox_walk.add_entry_finding("delivery-special-file", location, name, _describe_file_type(status.st_mode))
     else:
-        result.add_entry_finding("delivery-system-file" if classify_file_name(name) == "system" else "inbox-stray-file", location, name)
+        inbox_walk.add_entry_finding("delivery-system-file" if classify_file_name(name) == "system" else "inbox-stray-file", location, name)
 
 
 def _list_folder_entries(descriptor: int) -> list[Entry]:

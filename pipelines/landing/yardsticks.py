@@ -31,5 +31,5 @@ def list_yardstick_files(registry: Registry, home: Home) -> list[tuple[str, Path
     out = []
     for name, file in sorted(files, key=lambda entry: entry[0]):
         if file.kind == "file" and classify_file_name(file.name) == "file":
-            out.append((name, store.existing_path(file.sha256, sizes[file.sha256], name)))
+            out.append((name, store.require_stored_path(file.sha256, sizes[file.sha256], name)))
     return out

@@ -14,8 +14,8 @@ A large history uses statistics of the whole history (`common_statistics`), and 
 `partition`). Only components that are not in the `linkage_memory` are decided (`incremental`); pairs across components are recorded
 (`cross_component`).
 
-Persons and cases are evidence for each other: similar persons tie files, and records in files of one case need less evidence to be one
-person.
+Persons and cases are evidence for each other: similar persons connect case files, and records in files of one case need less evidence to be
+one person.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import linkage_memory as memory_files
-from pipelines.linkage.blocking import block_persons
-from pipelines.linkage.common_statistics import Tables, find_early_history
+from pipelines.linkage.blocking import find_person_pairs_by_blocking
+from pipelines.linkage.common_statistics import Tables, find_early_part_of_history
 from pipelines.linkage.constraints import count_judgement_outcomes, find_judgement_outcomes
 from pipelines.linkage.decisions import (
     build_decision_records,
@@ -36,21 +36,33 @@ from pipelines.linkage.decisions import (
     count_run_statistics,
     find_joined_pairs_against_rules,
     look_up_record_keys,
-    replace_rows_by_record_keys,
+    replace_row_numbers_by_record_keys,
 )
-from pipelines.linkage.drift import count_levels_of_pairs, find_linked_pairs
-from pipelines.linkage.incremental import decide_components
-from pipelines.linkage.linkage_tasks import Setting
-from pipelines.linkage.list_positions import apply_person_keys, find_listed_persons
-from pipelines.linkage.model import Model, load_model
-from pipelines.linkage.partition import divide_history_into_components, weigh_pairs
+from pipelines.linkage.drift import count_comparison_levels, find_linked_pairs_between_institutions
+from pipelines.linkage.incremental import link_records_of_components
+from pipelines.linkage.linkage_tasks import SharedTaskInput
+from pipelines.linkage.list_positions import find_keys_of_listed_persons, replace_record_keys_by_person_keys
+from pipelines.linkage.model import LinkageModel, load_linkage_model
+from pipelines.linkage.partition import divide_history_into_components, weigh_pairs_of_history
 from pipelines.linkage.score import encode_persons
-from pipelines.linkage.solving import SolvedLinkage, decide_in_alternating_rounds, estimate_common_statistics, find_candidate_pairs
+from pipelines.linkage.solving import (
+    DetailedLinkageResult,
+    estimate_common_statistics,
+    find_candidate_person_pairs,
+    link_in_alternating_rounds,
+)
 from pipelines.linkage.spark import SplinkOnSpark
-from pipelines.linkage.standardise import Records, build_features, read_columns
+from pipelines.linkage.standardise import LinkageRecords, build_linkage_records, read_linkage_columns
 from pipelines.resources.memory import release_free_memory
 
-__all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve_linkage"]
+__all__ = [
+    "DetailedLinkageResult",
+    "LinkageModel",
+    "LinkageResult",
+    "compute_detailed_linkage_result",
+    "link_records",
+    "load_linkage_model",
+]
 
 
 @dataclass(frozen=True)
@@ -59,10 +71,10 @@ class LinkageResult:
 
     - `persons`, `cases`: institution, record_key, cluster; one row for each record over all its states, ordered by earliest delivery,
       institution and key. Clusters are numbered from 0 in that order. `cases` includes implied case records.
-    - `decisions`: see `pipelines.linkage.decisions.replace_rows_by_record_keys`
+    - `decisions`: see `pipelines.linkage.decisions.replace_row_numbers_by_record_keys`
     - `statistics`: counts, no personal data
     - `judged`: outcomes of the judgements of stewards, see `pipelines.linkage.constraints.find_judgement_outcomes`
-    - `reached`: levels that linked records reach, see `pipelines.linkage.drift.count_levels_reached`
+    - `reached`: levels that linked records reach, see `pipelines.linkage.drift.count_comparison_levels_of_linked_records`
     - `listed`: person keys of the states of lists in which the person at a position changed (`pipelines.linkage.list_positions`); all other
       frames use these keys for persons
     """
@@ -76,118 +88,143 @@ class LinkageResult:
     listed: pd.DataFrame
 
 
-def solve_linkage(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None) -> SolvedLinkage:
-    """Link records, and also return the intermediate results. The parameters have the same meaning as in `link`."""
-    model = model or load_model()
-    tables = read_columns(canonical)
-    tables = apply_person_keys(tables, find_listed_persons(tables["person_records"], model))
-    landmark = find_early_history(tables)
-    records = build_features(tables)
-    if landmark is None:
-        return decide_in_alternating_rounds(records, block_persons(records.persons), model, judgements)[0]
-    common = estimate_common_statistics(landmark.take_early_rows(tables), model)
-    setting = Setting(model, common, encode_persons(records.persons, model))
-    history_components = divide_history_into_components(weigh_pairs(records, setting, None), setting, judgements, None)
-    return decide_in_alternating_rounds(
-        history_components.records, history_components.blocked, model, judgements, common, history_components.ties
+def compute_detailed_linkage_result(
+    canonical_tables: Tables, model: LinkageModel | None = None, judgements: pd.DataFrame | None = None
+) -> DetailedLinkageResult:
+    """Link records, and also return the intermediate results. The parameters have the same meaning as in `link_records`."""
+    model = model or load_linkage_model()
+    tables = read_linkage_columns(canonical_tables)
+    tables = replace_record_keys_by_person_keys(tables, find_keys_of_listed_persons(tables["person_records"], model))
+    early_history = find_early_part_of_history(tables)
+    records = build_linkage_records(tables)
+    if early_history is None:
+        return link_in_alternating_rounds(records, find_person_pairs_by_blocking(records.persons), model, judgements)[0]
+    common = estimate_common_statistics(early_history.take_early_rows(tables), model)
+    shared_input = SharedTaskInput(model, common, encode_persons(records.persons, model))
+    history_components = divide_history_into_components(weigh_pairs_of_history(records, shared_input, None), shared_input, judgements, None)
+    return link_in_alternating_rounds(
+        history_components.records, history_components.blocked, model, judgements, common, history_components.connections
     )[0]
 
 
-def link(
-    canonical: Tables,
-    model: Model | None = None,
+def link_records(
+    canonical_tables: Tables,
+    model: LinkageModel | None = None,
     judgements: pd.DataFrame | None = None,
-    memory: Path | None = None,
-    places: pd.DataFrame | None = None,
+    memory_folder: Path | None = None,
+    listed_person_keys: pd.DataFrame | None = None,
     spark: SplinkOnSpark | None = None,
 ) -> LinkageResult:
     """Link the records of the canonical tables `case_records, person_records, charges, events, references`.
 
-    Tables may be absent or empty. The result depends on the rows (not on their order), on `model` and on `judgements`. model: default the
-    one shipped. judgements: the current ones of stewards (`pipelines.linkage.constraints.JUDGEMENT_COLUMNS`), which override the weights.
-    memory: folder with the results of earlier calls on a large history, so that only changed components are decided; the result is the same
-    without it. places: the result of `list_positions.find_listed_persons` for these tables, if known. spark: where candidate pairs of
-    persons are generated and scored; by default in process, with the same result.
+    Tables may be absent or empty. The result depends on the rows (not on their order), on `model` and on `judgements`.
+
+    - `model`: by default the model that is shipped
+    - `judgements`: the current judgements of stewards (`pipelines.linkage.constraints.JUDGEMENT_COLUMNS`), which override the weights
+    - `memory_folder`: the folder with the results of earlier calls on a large history, so that only changed components are decided; the
+      result is the same without it
+    - `listed_person_keys`: the result of `list_positions.find_keys_of_listed_persons` for these tables, if it is known
+    - `spark`: the Spark on which candidate pairs of persons are generated and scored; by default this process does both, with the same
+      result
     """
-    model = model or load_model()
-    tables = read_columns(canonical)
-    places = find_listed_persons(tables["person_records"], model) if places is None else places
-    tables = apply_person_keys(tables, places)
-    landmark = find_early_history(tables)
-    if landmark is None:
-        return _link_small_history(build_features(tables), model, judgements, places, spark)
-    version = memory_files.compute_memory_version(model, landmark.hash_early_rows(tables))
-    loaded = memory_files.load_memory(memory, version) if memory is not None else None
+    model = model or load_linkage_model()
+    tables = read_linkage_columns(canonical_tables)
+    listed_person_keys = find_keys_of_listed_persons(tables["person_records"], model) if listed_person_keys is None else listed_person_keys
+    tables = replace_record_keys_by_person_keys(tables, listed_person_keys)
+    early_history = find_early_part_of_history(tables)
+    if early_history is None:
+        return _link_small_history(build_linkage_records(tables), model, judgements, listed_person_keys, spark)
+    version = memory_files.compute_linkage_memory_version(model, early_history.hash_early_rows(tables))
+    loaded = memory_files.load_linkage_memory(memory_folder, version) if memory_folder is not None else None
     if loaded is None:
-        common, earlier = estimate_common_statistics(landmark.take_early_rows(tables), model), None
-        tables = apply_person_keys(read_columns(canonical), places)
+        common, linkage_memory = estimate_common_statistics(early_history.take_early_rows(tables), model), None
+        tables = replace_record_keys_by_person_keys(read_linkage_columns(canonical_tables), listed_person_keys)
     else:
-        common, earlier = loaded
-    records = build_features(tables)
+        common, linkage_memory = loaded
+    records = build_linkage_records(tables)
     del tables, loaded
-    setting = Setting(model, common, encode_persons(records.persons, model), memory and memory.with_name(f".{memory.name}.tasks"), spark)
+    shared_input = SharedTaskInput(
+        model,
+        common,
+        encode_persons(records.persons, model),
+        memory_folder and memory_folder.with_name(f".{memory_folder.name}.tasks"),
+        spark,
+    )
     release_free_memory()  # of reading and standardising: blocking needs the most memory
-    history_components = divide_history_into_components(weigh_pairs(records, setting, earlier), setting, judgements, earlier)
-    decided = decide_components(history_components, setting, judgements, earlier)
-    if memory is not None:
-        memory_files.save_memory(memory, version, common, decided.memory)
+    history_components = divide_history_into_components(
+        weigh_pairs_of_history(records, shared_input, linkage_memory), shared_input, judgements, linkage_memory
+    )
+    decided = link_records_of_components(history_components, shared_input, judgements, linkage_memory)
+    if memory_folder is not None:
+        memory_files.save_linkage_memory(memory_folder, version, common, decided.memory)
     counts: dict[str, int | float | str] = {
         "model": model.version,
         "person_pairs_blocked": int(history_components.blocked.report["pairs"].sum()),
         **decided.counts,
         "sure_case_pairs": int(max(common.shares[-1].observed.values(), default=0)),
-        "baseline_until": landmark.until,
-        "baseline_read_again": int(earlier is None),
+        "baseline_until": early_history.until,
+        "baseline_read_again": int(linkage_memory is None),
         "components": len(history_components.keys),
         "components_decided": decided.solved,
     }
     counts = count_run_statistics(records, history_components.blocked.report, decided.cases, decided.persons, counts)
-    reached = count_levels_of_pairs(records.persons, decided.alike, model)
+    reached_levels = count_comparison_levels(records.persons, decided.alike, model)
     return _build_linkage_result(
-        records, decided.cases, decided.persons, decided.decisions, decided.against, judgements, counts, reached, places
+        records, decided.cases, decided.persons, decided.decisions, decided.against, judgements, counts, reached_levels, listed_person_keys
     )
 
 
 def _link_small_history(
-    records: Records, model: Model, judgements: pd.DataFrame | None, places: pd.DataFrame, spark: SplinkOnSpark | None
+    records: LinkageRecords,
+    model: LinkageModel,
+    judgements: pd.DataFrame | None,
+    listed_person_keys: pd.DataFrame,
+    spark: SplinkOnSpark | None,
 ) -> LinkageResult:
     """Link a small history in one step, with statistics from its own records."""
-    solved = decide_in_alternating_rounds(records, find_candidate_pairs(records, model, spark), model, judgements)[0]
-    people, persons, cases = solved.people, solved.persons, solved.cases
+    detailed_result = link_in_alternating_rounds(records, find_candidate_person_pairs(records, model, spark), model, judgements)[0]
+    person_pairs, persons, cases = detailed_result.person_pairs, detailed_result.persons, detailed_result.cases
     counts: dict[str, int | float | str] = {
         "model": model.version,
-        "person_pairs_blocked": int(solved.blocked.report["pairs"].sum()),
-        **count_compared_pairs(people, cases, persons),
+        "person_pairs_blocked": int(detailed_result.blocked.report["pairs"].sum()),
+        **count_compared_pairs(person_pairs, cases, persons),
         "sure_case_pairs": int(max(cases.shares.observed.values(), default=0)),
     }
-    decisions, against = build_decision_records(records, people, cases, persons), find_joined_pairs_against_rules(people, persons)
-    counts = count_run_statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
-    reached = count_levels_of_pairs(records.persons, find_linked_pairs(records, people, persons.cluster), model)
-    return _build_linkage_result(records, cases.cluster, persons.cluster, decisions, against, judgements, counts, reached, places)
+    decisions, pairs_against_rules = (
+        build_decision_records(records, person_pairs, cases, persons),
+        find_joined_pairs_against_rules(person_pairs, persons),
+    )
+    counts = count_run_statistics(records, detailed_result.blocked.report, cases.cluster, persons.cluster, counts)
+    reached_levels = count_comparison_levels(
+        records.persons, find_linked_pairs_between_institutions(records, person_pairs, persons.cluster), model
+    )
+    return _build_linkage_result(
+        records, cases.cluster, persons.cluster, decisions, pairs_against_rules, judgements, counts, reached_levels, listed_person_keys
+    )
 
 
 def _build_linkage_result(
-    records: Records,
-    cases: np.ndarray,
-    persons: np.ndarray,
+    records: LinkageRecords,
+    case_cluster: np.ndarray,
+    person_cluster: np.ndarray,
     decisions: pd.DataFrame,
-    against: pd.DataFrame,
+    pairs_against_rules: pd.DataFrame,
     judgements: pd.DataFrame | None,
-    counts: dict[str, int | float | str],
-    reached: pd.DataFrame,
-    places: pd.DataFrame,
+    run_counts: dict[str, int | float | str],
+    reached_levels: pd.DataFrame,
+    listed_person_keys: pd.DataFrame,
 ) -> LinkageResult:
     """Build a `LinkageResult` from the clusters and decisions."""
-    clusters = {"person": _add_cluster_column(records.persons, persons), "case": _add_cluster_column(records.files, cases)}
-    judged = find_judgement_outcomes(judgements, clusters, look_up_record_keys(against, records.persons))
+    clusters = {"person": _add_cluster_column(records.persons, person_cluster), "case": _add_cluster_column(records.files, case_cluster)}
+    judged = find_judgement_outcomes(judgements, clusters, look_up_record_keys(pairs_against_rules, records.persons))
     return LinkageResult(
         clusters["person"],
         clusters["case"],
-        replace_rows_by_record_keys(decisions, records),
-        counts | count_judgement_outcomes(judged),
+        replace_row_numbers_by_record_keys(decisions, records),
+        run_counts | count_judgement_outcomes(judged),
         judged,
-        reached,
-        places,
+        reached_levels,
+        listed_person_keys,
     )
 
 

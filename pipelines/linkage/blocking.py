@@ -19,8 +19,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.linkage.hashing import mix_hashes, open_shared_database
-from pipelines.linkage.record_states import find_first_rows
-from pipelines.linkage.row_groups import Groups, Pairs, concatenate_groups, drop_unique_hashes, group_rows
+from pipelines.linkage.record_states import find_first_row_of_each_number
+from pipelines.linkage.row_groups import Pairs, RowGroups, concatenate_groups, drop_unique_hashes, group_rows_by_value
 from pipelines.linkage.score import Likelihoods
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
@@ -126,7 +126,7 @@ BLOCKING_KEYS: tuple[BlockingKey, ...] = (
 
 
 @dataclass(frozen=True)
-class SharedValues:
+class BlockingGroups:
     """Rows that share a value of a blocking key.
 
     - `groups`: the groups of rows
@@ -135,7 +135,7 @@ class SharedValues:
     - `moved`: rows with a value that was not refused in the last run and now is, or the reverse
     """
 
-    groups: Groups
+    groups: RowGroups
     report: pd.DataFrame
     refused: np.ndarray
     moved: np.ndarray
@@ -154,7 +154,7 @@ class BlockedPairs:
     likelihoods: Likelihoods | None = None
 
 
-def block_persons(persons: pd.DataFrame) -> BlockedPairs:
+def find_person_pairs_by_blocking(persons: pd.DataFrame) -> BlockedPairs:
     """Find all pairs of rows of `persons` that share a value of a blocking key (`BLOCKING_KEYS`)."""
     shared = group_records_by_blocking_keys(persons)
     return BlockedPairs(*concatenate_pairs(shared.groups.generate_pairs()), shared.report)
@@ -169,82 +169,86 @@ def concatenate_pairs(pairs: Iterable[Pairs]) -> Pairs:
 
 def group_records_by_blocking_keys(
     records: pd.DataFrame,
-    keys: tuple[BlockingKey, ...] = BLOCKING_KEYS,
+    blocking_keys: tuple[BlockingKey, ...] = BLOCKING_KEYS,
     refused: np.ndarray | None = None,
-    most: int = MAX_RECORDS_PER_VALUE,
-) -> SharedValues:
-    """Group the rows of `records` that share the value of a blocking key, if at most `most` rows share that value.
+    max_rows: int = MAX_RECORDS_PER_VALUE,
+) -> BlockingGroups:
+    """Group the rows of `records` that share the value of a blocking key, if at most `max_rows` rows share that value.
 
-    If a column of `KEY_COLUMNS` is missing or empty, the key is null. refused: `SharedValues.refused` of the last run. The report has one
+    If a column of `KEY_COLUMNS` is missing or empty, the key is null. refused: `BlockingGroups.refused` of the last run. The report has one
     row for each key. Columns: key, pairs (including pairs that other keys find too), refused_values, refused_records, refused_pairs (of
-    values that more than `most` rows share; only their pairs with further agreement remain).
+    values that more than `max_rows` rows share; only their pairs with further agreement remain).
     """
     refused_before = np.sort(refused) if refused is not None else None
     moved, size = np.zeros(len(records), dtype=bool), len(records)
-    all_groups: list[Groups] = []
+    all_groups: list[RowGroups] = []
     refused_values: list[np.ndarray] = []
     rows = []
-    with _open_expression_evaluator(records) as evaluator:
+    with _open_sql_expression_evaluator(records) as evaluator:
         hash_further_column = cache(lambda name: evaluator.hash_expression(FURTHER_COLUMNS[name]))  # only evaluated if a value is common
-        for number, key in enumerate(keys):
-            groups, value = group_rows(*evaluator.hash_values_of_key(number, key), size)
-            is_common = groups.sizes > (MAX_RECORDS_WITHOUT_FURTHER if key.further else most)
-            narrower, narrow_value = group_rows(
-                *_combine_with_further_columns(
+        for number, key in enumerate(blocking_keys):
+            groups, value = group_rows_by_value(*evaluator.hash_blocking_key_values(number, key), size)
+            is_common = groups.sizes > (MAX_RECORDS_WITHOUT_FURTHER if key.further else max_rows)
+            narrower, narrow_value = group_rows_by_value(
+                *_combine_key_values_with_further_columns(
                     groups.select_groups(is_common),
                     value[is_common],
                     [hash_further_column(name) for name in key.further] if is_common.any() else [],
                 ),
                 size,
             )
-            is_refused = narrower.sizes > most
+            is_refused = narrower.sizes > max_rows
             for groups_of_step, hashed, excluded in ((groups, value, is_common), (narrower, narrow_value, is_refused)):
                 all_groups.append(groups_of_step.select_groups(~excluded))
                 refused_values.append(hashed[excluded])
                 if refused_before is not None:
                     moved[groups_of_step.row[np.repeat(excluded != np.isin(hashed, refused_before), groups_of_step.sizes)]] = True
-            rows.append((key.name, all_groups[-2].count_of_pairs + all_groups[-1].count_of_pairs, *_count_refused_groups(groups, most)))
+            rows.append(
+                (key.name, all_groups[-2].count_of_pairs + all_groups[-1].count_of_pairs, *_count_oversized_groups(groups, max_rows))
+            )
     report = pd.DataFrame(rows, columns=["key", "pairs", "refused_values", "refused_records", "refused_pairs"])
-    return SharedValues(
+    return BlockingGroups(
         concatenate_groups(all_groups, size).drop_duplicate_groups(), report, np.unique(np.concatenate(refused_values)), moved
     )
 
 
-def _count_refused_groups(groups: Groups, most: int) -> tuple[int, int, int]:
-    """Count the values, the records and the pairs of groups with more than `most` rows."""
-    refused = groups.select_groups(groups.sizes > most)
+def _count_oversized_groups(groups: RowGroups, max_rows: int) -> tuple[int, int, int]:
+    """Count the values, the records and the pairs of groups with more than `max_rows` rows."""
+    refused = groups.select_groups(groups.sizes > max_rows)
     return len(refused.sizes), len(refused.row), refused.count_of_pairs
 
 
-def _combine_with_further_columns(groups: Groups, value: np.ndarray, further: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _combine_key_values_with_further_columns(
+    groups: RowGroups, key_values: np.ndarray, further_hashes: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """Combine the value of each group with the values of further columns, one column at a time. Return the combined values and their rows.
 
-    further: one array for each further column. It has a hash for each row, which is 0 if the row has no value in the column.
+    further_hashes: one array for each further column. It has a hash for each row, which is 0 if the row has no value in the column.
     """
     values, rows = [np.empty(0, dtype="uint64")], [np.empty(0, dtype="int64")]
-    for number, hashed in enumerate(further):
+    for number, hashed in enumerate(further_hashes):
         agreed = hashed[groups.row]
-        values.append(mix_hashes(value[groups.group_of_entries], agreed, np.full(len(agreed), number))[agreed != 0])
+        values.append(mix_hashes(key_values[groups.group_of_entries], agreed, np.full(len(agreed), number))[agreed != 0])
         rows.append(groups.row[agreed != 0])
     return np.concatenate(values), np.concatenate(rows)
 
 
 @contextmanager
-def _open_expression_evaluator(records: pd.DataFrame) -> Iterator[_ExpressionEvaluator]:
+def _open_sql_expression_evaluator(records: pd.DataFrame) -> Iterator[_SqlExpressionEvaluator]:
     with open_shared_database(2 if len(records) > BATCH_ROWS else 1) as database:
-        yield _ExpressionEvaluator(records, database)
+        yield _SqlExpressionEvaluator(records, database)
 
 
-def _convert_to_expression_input(name: str, values: pd.Index) -> pa.Array:
+def _convert_values_for_sql(column_name: str, values: pd.Index) -> pa.Array:
     """Return the values of a column in the types that the expressions read: days as dates, all others as text."""
-    if name == "birth_date" or pd.api.types.is_datetime64_any_dtype(values):
+    if column_name == "birth_date" or pd.api.types.is_datetime64_any_dtype(values):
         return pa.array(pd.to_datetime(values))
     values = values.astype("int64") if pd.api.types.is_float_dtype(values) else values
     return pa.array(values.astype("str"), type=pa.string())
 
 
 @dataclass(frozen=True)
-class _ExpressionEvaluator:
+class _SqlExpressionEvaluator:
     """Evaluates SQL expressions over `records`.
 
     An expression is evaluated once for each distinct combination of the columns that it reads, unless most combinations are distinct.
@@ -254,24 +258,24 @@ class _ExpressionEvaluator:
     database: duckdb.DuckDBPyConnection
     columns: dict[str, tuple[np.ndarray, pa.Array]] = field(default_factory=dict)
 
-    def encode_column(self, name: str) -> tuple[np.ndarray, pa.Array]:
-        """Return the code of each row in the column `name`, and the distinct values by code."""
-        if name not in self.columns:
+    def encode_column(self, column_name: str) -> tuple[np.ndarray, pa.Array]:
+        """Return the code of each row in the column `column_name`, and the distinct values by code."""
+        if column_name not in self.columns:
             absent = np.full(len(self.records), -1), pd.Index([], dtype="str")
-            code, distinct = pd.factorize(self.records[name]) if name in self.records else absent
-            self.columns[name] = code, _convert_to_expression_input(name, distinct)
-        return self.columns[name]
+            code, distinct = pd.factorize(self.records[column_name]) if column_name in self.records else absent
+            self.columns[column_name] = code, _convert_values_for_sql(column_name, distinct)
+        return self.columns[column_name]
 
-    def hash_values_of_key(self, number: int, key: BlockingKey) -> tuple[np.ndarray, np.ndarray]:
-        """Return the hash of every value of the blocking key `key`, and the row with that value."""
-        values = f"unnest(list_distinct({key.expression}))" if key.several else key.expression
+    def hash_blocking_key_values(self, key_number: int, blocking_key: BlockingKey) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hash of every value of the blocking key `blocking_key`, and the row with that value."""
+        values = f"unnest(list_distinct({blocking_key.expression}))" if blocking_key.several else blocking_key.expression
         selection = f"SELECT id, {values} AS value FROM records"
-        query = f"SELECT id, hash({number}, value) AS h FROM ({selection}) WHERE value <> ''"
-        names = self._list_columns_in_expression(key.expression)
-        if not key.several and self._are_values_mostly_distinct(names):
+        query = f"SELECT id, hash({key_number}, value) AS h FROM ({selection}) WHERE value <> ''"
+        names = self._list_columns_in_expression(blocking_key.expression)
+        if not blocking_key.several and self._are_values_mostly_distinct(names):
             result = self._run_query(query, {name: pa.array(self.records[name], type=pa.string()) for name in names}, len(self.records))
             return drop_unique_hashes(np.asarray(result["h"], dtype="uint64"), result["id"])
-        combination, result = self._query_distinct_combinations(query, names)
+        combination, result = self._query_once_per_combination(query, names)
         # Sorted before each value is repeated for every record that has it.
         hashed = np.asarray(result["h"], dtype="uint64")
         order = np.argsort(hashed)
@@ -281,7 +285,7 @@ class _ExpressionEvaluator:
     def hash_expression(self, expression: str) -> np.ndarray:
         """Return a hash of `expression` for each record; 0 if it is null or empty."""
         query = f"SELECT id, hash(value) AS h FROM (SELECT id, {expression} AS value FROM records) WHERE value <> ''"
-        combination, result = self._query_distinct_combinations(query, self._list_columns_in_expression(expression))
+        combination, result = self._query_once_per_combination(query, self._list_columns_in_expression(expression))
         out = np.zeros(int(combination.max(initial=-1)) + 1, dtype="uint64")
         out[result["id"]] = result["h"]
         return out[combination]
@@ -290,30 +294,33 @@ class _ExpressionEvaluator:
         """List the columns that the SQL text `expression` reads."""
         return [name for name in dict.fromkeys([*KEY_COLUMNS, *self.records]) if re.search(rf"\b{name}\b", expression)]
 
-    def _query_distinct_combinations(self, query: str, names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return, for each record, the number of its combination of values in `names`, and the result of `query` by this number (`id`)."""
+    def _query_once_per_combination(self, query: str, column_names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Run `query` once for each distinct combination of the values in `column_names`.
+
+        Return the number of the combination of each record, and the result of `query` by this number (`id`).
+        """
         code = np.zeros(len(self.records), dtype="int64")
-        for name in names:
+        for name in column_names:
             codes, distinct = self.encode_column(name)
             code = code * (len(distinct) + 1) + codes + 1
         combination, combinations = pd.factorize(code)
-        first = find_first_rows(combination, len(combinations), np.arange(len(code)))
+        first = find_first_row_of_each_number(combination, len(combinations), np.arange(len(code)))
         columns = {}
-        for name in names:
+        for name in column_names:
             codes, distinct = self.encode_column(name)
             columns[name] = distinct.take(pa.array(codes[first], mask=codes[first] < 0))
         return combination, self._run_query(query, columns, len(first))
 
-    def _are_values_mostly_distinct(self, names: list[str]) -> bool:
-        """Return whether all columns `names` are texts in which few rows agree. This is estimated from the duplicates in a sample."""
-        if not all(name in self.records and pd.api.types.is_string_dtype(self.records[name]) for name in names):
+    def _are_values_mostly_distinct(self, column_names: list[str]) -> bool:
+        """Return whether the columns `column_names` are texts in which few rows agree, as estimated from a sample of the rows."""
+        if not all(name in self.records and pd.api.types.is_string_dtype(self.records[name]) for name in column_names):
             return False
         size = len(self.records)
         rows = np.unique(np.random.default_rng(0).integers(0, max(size, 1), min(SAMPLE_SIZE, size)))
-        duplicates = int(self.records[names].iloc[rows].duplicated().sum())
+        duplicates = int(self.records[column_names].iloc[rows].duplicated().sum())
         return 1 + 2 * duplicates * size / max(len(rows), 1) ** 2 < MIN_REPETITION
 
-    def _run_query(self, query: str, columns: Mapping[str, pa.Array], size: int) -> dict[str, np.ndarray]:
-        table = pa.table({**columns, "id": np.arange(size)})
+    def _run_query(self, query: str, columns: Mapping[str, pa.Array], row_count: int) -> dict[str, np.ndarray]:
+        table = pa.table({**columns, "id": np.arange(row_count)})
         self.database.register("records", pa.Table.from_batches(table.to_batches(max_chunksize=BATCH_ROWS), table.schema))
         return {name: np.asarray(values) for name, values in self.database.execute(query).fetchnumpy().items()}

@@ -10,23 +10,25 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage import solve_linkage
+from pipelines.linkage import compute_detailed_linkage_result
 from pipelines.linkage.decisions import look_up_record_keys
-from pipelines.linkage.model import Model
+from pipelines.linkage.model import LinkageModel
 
 # Pairs of persons below this weight that share no blocking key are left out: they were compared only because their files may be one case.
 MIN_BITS = -20.0
 
 
-def list_candidate_pairs(canonical: Mapping[str, pd.DataFrame], model: Model | None = None) -> tuple[pd.DataFrame, dict[str, int]]:
+def list_candidate_pairs(
+    canonical_tables: Mapping[str, pd.DataFrame], model: LinkageModel | None = None
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the candidate pairs of the canonical tables, in a fixed order, and the number of pairs left out, by reason: `forbidden`,
     `nothing_shared`.
 
     Columns: entity, institution_a, key_a, institution_b, key_b, weight (bits). A candidate is a pair that a blocking key finds, or one that
     was compared because of its files and weighs at least `MIN_BITS`. A pair that a hard rule forbids is not a candidate.
     """
-    solved = solve_linkage(canonical, model)
-    people, pairs = solved.people, solved.cases.pairs
+    solved = compute_detailed_linkage_result(canonical_tables, model)
+    people, pairs = solved.person_pairs, solved.cases.pairs
     blocked = np.zeros(len(people), dtype=bool)
     blocked[people.find_positions_of_pairs(solved.blocked.left, solved.blocked.right)] = True
     weight = solved.persons.weight
@@ -40,7 +42,7 @@ def list_candidate_pairs(canonical: Mapping[str, pd.DataFrame], model: Model | N
     return pd.concat([cases, persons], ignore_index=True), {"forbidden": int(forbidden.sum()), "nothing_shared": int(nothing_shared.sum())}
 
 
-def _make_pair_table(entity: str, frame: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
-    rows = look_up_record_keys(pd.DataFrame({"a": left, "b": right}), frame).assign(weight=weight)
+def _make_pair_table(entity: str, records: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
+    rows = look_up_record_keys(pd.DataFrame({"a": left, "b": right}), records).assign(weight=weight)
     rows.insert(0, "entity", pd.Series(entity, index=rows.index, dtype="str"))
     return rows

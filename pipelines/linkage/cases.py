@@ -12,27 +12,27 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster, references
-from pipelines.linkage.certain_pairs import find_certain_pairs, were_files_separated
-from pipelines.linkage.constraints import Constraints
+from pipelines.linkage.certain_pairs import find_certain_case_file_pairs, were_case_files_separated
+from pipelines.linkage.constraints import ClusterConstraints
 from pipelines.linkage.evidence import (
     EvidenceShares,
     EvidenceWeigher,
     assign_institution_numbers,
-    assign_pair_kind_numbers,
+    assign_institution_pair_numbers,
     estimate_evidence_shares,
 )
-from pipelines.linkage.model import ExpectedOverlap, Model
-from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_files
-from pipelines.linkage.person_pairs import PersonPairs
+from pipelines.linkage.model import ExpectedPersonOverlap, LinkageModel
+from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_case_files
+from pipelines.linkage.person_pairs import ComparedPersonPairs
 from pipelines.linkage.record_states import map_values_to_numbers
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.integer_arrays import (
     CodeLookup,
     RowIndexByOwner,
-    compute_per_name,
+    compute_once_per_name,
     find_distinct_numbers,
-    find_first_largest_rows,
     find_positions,
+    find_row_of_largest_value_per_group,
 )
 from sources import contract
 
@@ -46,7 +46,7 @@ FEW_FILES = 2_000
 # Persons of more records than this give no candidate pairs of files.
 MAX_RECORDS_OF_PERSON = 60
 # What is expected of a pair of institutions that the model does not know, by how many of them open a file for each person of a case.
-UNKNOWN_PAIR = (ExpectedOverlap(0.05, 0.5), ExpectedOverlap(0.8, 0.9), ExpectedOverlap(0.5, 0.5))
+UNKNOWN_PAIR = (ExpectedPersonOverlap(0.05, 0.5), ExpectedPersonOverlap(0.8, 0.9), ExpectedPersonOverlap(0.5, 0.5))
 # Share of the files cited by the file of a victim that name this victim: it cites the files of others in which the victim is a person.
 SHARE_OF_CITED_NAMING_VICTIM = 0.98
 # Share of the persons of a file who are also in the file into which it was merged: the parties go over with it.
@@ -60,7 +60,7 @@ SEPARATED_BITS = 5.0
 
 
 @dataclass(frozen=True)
-class PriorRound:
+class PreviousRound:
     """The results of the previous round.
 
     persons: the cluster of each person record, None in the first round. again: the share of persons who are in several cases.
@@ -76,7 +76,7 @@ class DecidedCases:
 
     - `cluster`: the cluster of each file
     - `pairs`: one row for each candidate pair: a, b, the bits of `PARTS`, weight
-    - `bits`: further evidence by pair (`Weigher.bits`)
+    - `bits`: further evidence by pair (from `EvidenceWeigher.weigh_evidence`)
     - `shares`: the shares with which this evidence was weighed
     """
 
@@ -87,168 +87,183 @@ class DecidedCases:
 
 
 @dataclass(frozen=True)
-class FileTies:
-    """Pairs of files that are tied.
+class CaseFileConnections:
+    """Pairs of case files that something other than similar persons connects.
 
-    cites: citations (`references.find_citations`). joins: mergers (`references.find_mergers`). together: citations of the same number
-    (`references.find_files_citing_together`). detained: stays that begin together (`references.find_stays_begun_together`). component: the
-    component of each file, if only pairs within a component count.
+    - `citations`: one file cites the other (`references.find_citations_between_case_files`)
+    - `mergers`: one file was merged into the other (`references.find_mergers_of_case_files`)
+    - `shared_citations`: both files cite the same number (`references.find_case_files_citing_same_number`)
+    - `stays_begun_together`: both persons were detained at the same time (`references.find_detentions_begun_together`)
+    - `component`: the component of each file, if only pairs within a component count
     """
 
-    cites: pd.DataFrame
-    joins: pd.DataFrame
-    together: pd.DataFrame
-    detained: pd.DataFrame
+    citations: pd.DataFrame
+    mergers: pd.DataFrame
+    shared_citations: pd.DataFrame
+    stays_begun_together: pd.DataFrame
     component: np.ndarray | None = None
 
     @property
     def exact_citations(self) -> pd.DataFrame:
-        """Return the citations whose number the other file bears exactly."""
-        return self.cites[~self.cites["near"]]
+        """The citations of exactly the number of the other file."""
+        return self.citations[~self.citations["near"]]
 
     @property
     def exact_mergers(self) -> pd.DataFrame:
-        """Return the mergers whose number the other file bears exactly. A near one counts only between files with a similar person."""
-        return self.joins[~self.joins["near"]]
+        """The mergers that name exactly the number of the other file.
+
+        A merger that names a number with one wrong character counts only between files with a similar person.
+        """
+        return self.mergers[~self.mergers["near"]]
 
 
-def find_ties_between_files(records: Records) -> FileTies:
-    """Find all ties between the case files of `records`."""
+def find_connections_between_case_files(records: LinkageRecords) -> CaseFileConnections:
+    """Find the pairs of case files of `records` that references, or stays begun together, connect."""
     citations_and_mergers = (
-        references.find_citations(records),
-        references.find_mergers(records),
-        references.find_files_citing_together(records),
+        references.find_citations_between_case_files(records),
+        references.find_mergers_of_case_files(records),
+        references.find_case_files_citing_same_number(records),
     )
-    return FileTies(*citations_and_mergers, references.find_stays_begun_together(records))
+    return CaseFileConnections(*citations_and_mergers, references.find_detentions_begun_together(records))
 
 
-def link_cases(
-    records: Records,
-    people: PersonPairs,
-    model: Model,
-    before: PriorRound,
-    constraints: Constraints,
-    ties: FileTies | None = None,
-    shares: EvidenceShares | None = None,
+def link_case_files(
+    records: LinkageRecords,
+    person_pairs: ComparedPersonPairs,
+    model: LinkageModel,
+    previous_round: PreviousRound,
+    constraints: ClusterConstraints,
+    connections: CaseFileConnections | None = None,
+    evidence_shares: EvidenceShares | None = None,
 ) -> DecidedCases:
     """Decide which case files of `records` are of one case.
 
-    before: results of the previous round. constraints: decisions of stewards. shares: shares of evidence, by default estimated from the
-    records.
+    previous_round: results of the previous round. constraints: decisions of stewards. evidence_shares: shares of evidence, by default
+    estimated from the records.
     """
-    ties = ties or find_ties_between_files(records)
-    pairs = gather_file_pairs(records, people, model, before, constraints.constrained_pairs, ties)
+    connections = connections or find_connections_between_case_files(records)
+    pairs = gather_case_file_pairs(records, person_pairs, model, previous_round, constraints.constrained_pairs, connections)
     if pairs.empty:
-        bits, shares = pd.DataFrame({"pair": [], "name": [], "bits": []}), shares or EvidenceShares({}, {})
+        bits, evidence_shares = pd.DataFrame({"pair": [], "name": [], "bits": []}), evidence_shares or EvidenceShares({}, {})
         pairs = pairs.assign(weight=0.0, another=0.0)
     else:
-        pairs, bits, shares = weigh_pairs_of_files(records, model, pairs, shares)
-        pairs["another"] = weigh_against_citing_third_files(records, model, pairs, ties, pairs)
+        pairs, bits, evidence_shares = weigh_case_file_pairs(records, model, pairs, evidence_shares)
+        pairs["another"] = weigh_references_to_competing_case_files(records, model, pairs, connections, pairs)
         pairs["weight"] += pairs["another"]
-    pairs, bits = _add_pairs_detained_together(records, model, pairs, bits, ties.detained)
-    return DecidedCases(_form_clusters_of_files(records, model, pairs, constraints), pairs, bits, shares)
+    pairs, bits = _add_pairs_of_stays_begun_together(records, model, pairs, bits, connections.stays_begun_together)
+    return DecidedCases(_form_clusters_of_case_files(records, model, pairs, constraints), pairs, bits, evidence_shares)
 
 
-def _add_pairs_detained_together(
-    records: Records, model: Model, pairs: pd.DataFrame, bits: pd.DataFrame, detained: pd.DataFrame
+def _add_pairs_of_stays_begun_together(
+    records: LinkageRecords, model: LinkageModel, pairs: pd.DataFrame, evidence_bits: pd.DataFrame, stays_begun_together: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `pairs` and their evidence `bits`, extended by the pairs of stays that began together and have no other tie.
+    """Return `pairs` and their evidence `evidence_bits`, extended by the pairs of stays that began together and that nothing else connects.
 
     A stay is left out if it probably belongs to the case of a file of an institution that registers cases. Such a file names everybody who
-    was arrested, so any other stay of that case is tied through its person.
+    was arrested, so its persons connect it with all other stays of that case.
     """
-    stays = order_files_in_pairs(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
-    compared_already = _encode_ordered_pairs(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
-    stays = stays[~np.isin(_encode_ordered_pairs(records, stays["a"].to_numpy(), stays["b"].to_numpy()), compared_already)]
+    stays = put_upstream_case_file_first(records, stays_begun_together["a"].to_numpy("int64"), stays_begun_together["b"].to_numpy("int64"))
+    compared_already = _encode_ordered_case_file_pairs(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    stays = stays[~np.isin(_encode_ordered_case_file_pairs(records, stays["a"].to_numpy(), stays["b"].to_numpy()), compared_already)]
     registers = records.files["institution"].isin(contract.institutions_at_stages("registration")).to_numpy()
     arrested = pairs.loc[(pairs["weight"] > 0) & (registers[pairs["a"]] | registers[pairs["b"]]), ["a", "b"]].to_numpy()
     stays = stays[~stays[["a", "b"]].isin(arrested.ravel()).any(axis=1)]
     if stays.empty:
-        return pairs, bits
+        return pairs, evidence_bits
     weight = model.cases["detained_together"]
     new = stays.assign(**dict.fromkeys(PARTS, 0.0), left=-1, right=-1, best=np.nan, single=False, weight=weight)
     reason = pd.DataFrame({"pair": np.arange(len(new)) + len(pairs), "name": "detained", "bits": weight})
-    return pd.concat([pairs, new], ignore_index=True), pd.concat([bits, reason], ignore_index=True)
+    return pd.concat([pairs, new], ignore_index=True), pd.concat([evidence_bits, reason], ignore_index=True)
 
 
-def weigh_pairs_of_files(
-    records: Records, model: Model, pairs: pd.DataFrame, shares: EvidenceShares | None
+def weigh_case_file_pairs(
+    records: LinkageRecords, model: LinkageModel, pairs: pd.DataFrame, evidence_shares: EvidenceShares | None
 ) -> tuple[pd.DataFrame, pd.DataFrame, EvidenceShares]:
-    """Return `pairs` of `gather_file_pairs` with their `weight`, their further evidence, and the shares of that evidence.
+    """Return `pairs` of `gather_case_file_pairs` with their `weight`, their further evidence, and the shares of that evidence.
 
-    The weight is by the evidence of the two files alone: `another`, the evidence of third files, is still 0.
+    The weight is by the evidence of the two files alone: `another`, the evidence of competing files, is still 0.
     """
-    shares = shares or estimate_evidence_shares(records, find_certain_pairs(records, pairs), model)
-    bits = EvidenceWeigher(records, shares, model).weigh_evidence(pairs, pairs["left"].ge(0).to_numpy())
+    evidence_shares = evidence_shares or estimate_evidence_shares(records, find_certain_case_file_pairs(records, pairs), model)
+    bits = EvidenceWeigher(records, evidence_shares, model).weigh_evidence(pairs, pairs["left"].ge(0).to_numpy())
     beside = np.bincount(bits["pair"].to_numpy("int64"), weights=bits["bits"].to_numpy("float64"), minlength=len(pairs))
     pairs = pairs.assign(another=0.0)
-    return pairs.assign(weight=pairs[list(PARTS)].sum(axis=1) + beside), bits, shares
+    return pairs.assign(weight=pairs[list(PARTS)].sum(axis=1) + beside), bits, evidence_shares
 
 
-def gather_file_pairs(
-    records: Records,
-    people: PersonPairs,
-    model: Model,
-    before: PriorRound,
-    extra: pd.DataFrame | None = None,
-    ties: FileTies | None = None,
-    chosen: pd.DataFrame | None = None,
-    overlaps: PersonOverlap | None = None,
+def gather_case_file_pairs(
+    records: LinkageRecords,
+    person_pairs: ComparedPersonPairs,
+    model: LinkageModel,
+    previous_round: PreviousRound,
+    extra_pairs: pd.DataFrame | None = None,
+    connections: CaseFileConnections | None = None,
+    only_pairs: pd.DataFrame | None = None,
+    person_overlap: PersonOverlap | None = None,
 ) -> pd.DataFrame:
     """Return the candidate pairs of files with the evidence of persons and references.
 
-    extra: further pairs `a, b` to include. chosen: if it is not None, only these pairs are returned. overlaps: the persons of these pairs,
-    if they are already compared. Columns of the pairs: a, b (in the order of `order_files_in_pairs`); left, right (the best matching
-    persons, -1 if no persons are similar); best (the bits of that match); single (whether a number that only one file bears is cited);
-    and the bits persons, prior, citation, together, apart.
+    extra_pairs: further pairs `a, b` to include. only_pairs: if it is not None, only these pairs are returned. person_overlap: the persons
+    of these pairs, if they are already compared. Columns of the result:
+
+    - `a`, `b`: the files, in the order of `put_upstream_case_file_first`
+    - `left`, `right`: the best matching persons, -1 if no persons are similar
+    - `best`: the bits of the best match
+    - `single`: whether a number is cited that only one file has
+    - `persons`, `prior`, `citation`, `together`, `apart`: bits
     """
-    ties = ties or find_ties_between_files(records)
-    pairs = find_candidate_files(records, people, model, before.persons, ties, extra) if chosen is None else chosen
-    kinds, names = assign_pair_kind_numbers(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
-    expected = compute_per_name(names, kinds, lambda kind: find_expected_overlap(kind, model).expected)
-    coverage = compute_per_name(names, kinds, lambda kind: find_expected_overlap(kind, model).coverage)
-    cited = _does_victim_file_cite_other_file(records, pairs, ties.cites)
+    connections = connections or find_connections_between_case_files(records)
+    pairs = (
+        find_candidate_case_file_pairs(records, person_pairs, model, previous_round.persons, connections, extra_pairs)
+        if only_pairs is None
+        else only_pairs
+    )
+    kinds, names = assign_institution_pair_numbers(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    expected = compute_once_per_name(names, kinds, lambda kind: find_expected_person_overlap(kind, model).expected)
+    coverage = compute_once_per_name(names, kinds, lambda kind: find_expected_person_overlap(kind, model).coverage)
+    cited = _does_victim_file_cite_other_file(records, pairs, connections.citations)
     coverage = np.where(cited, np.maximum(coverage, SHARE_OF_CITED_NAMING_VICTIM), coverage)
     coverage = np.where(
-        _are_among_tied_pairs(records, pairs, ties.exact_mergers), np.maximum(coverage, SHARE_OF_MERGED_IN_TARGET), coverage
+        _are_pairs_contained_in(records, pairs, connections.exact_mergers), np.maximum(coverage, SHARE_OF_MERGED_IN_TARGET), coverage
     )
-    pairs = _add_evidence_of_persons(records, overlaps or compare_persons_of_files(records, people, pairs), model, pairs, coverage, before)
+    pairs = _add_evidence_of_persons(
+        records, person_overlap or compare_persons_of_case_files(records, person_pairs, pairs), model, pairs, coverage, previous_round
+    )
     pairs["persons"] = np.where(cited & _does_only_one_file_name_victims(records, pairs), np.log2(1 - coverage), pairs["persons"])
     alike = pairs["best"] >= model.cases["alike_person"]  # otherwise the days of two persons are no evidence for one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
-    pairs["prior"] = np.log2(expected) - np.log2(_count_files_of_larger_institution(records, pairs))
-    return pairs.join(_weigh_references(records, model, pairs, ties))
+    pairs["prior"] = np.log2(expected) - np.log2(_count_case_files_of_larger_institution(records, pairs))
+    return pairs.join(_weigh_references_between_case_files(records, model, pairs, connections))
 
 
-def find_expected_overlap(kind: str, model: Model) -> ExpectedOverlap:
-    """Return the expected overlap of a pair of institutions (`assign_pair_kind_numbers`).
+def find_expected_person_overlap(institution_pair: str, model: LinkageModel) -> ExpectedPersonOverlap:
+    """Return the expected overlap of a pair of institutions (`assign_institution_pair_numbers`).
 
     If the model has no entry for it, it depends only on whether the institutions open a file for each person.
     """
-    persons = sum(name in contract.institutions_with_file_per_person() for name in kind.split("-"))
-    return model.between.get(kind) or UNKNOWN_PAIR[persons]
+    persons = sum(name in contract.institutions_with_file_per_person() for name in institution_pair.split("-"))
+    return model.between.get(institution_pair) or UNKNOWN_PAIR[persons]
 
 
-def compute_min_bits_of_shared_person(records: Records, model: Model) -> float:
+def compute_min_weight_of_shared_person(records: LinkageRecords, model: LinkageModel) -> float:
     """Return the match weight from which a pair of persons makes their files candidates."""
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
     most = max((n for name, n in counts.items() if name != "persons"), default=1)
     return float(model.cases["share_bits"] + max(np.log2(most / FEW_FILES), 0.0))
 
 
-def order_files_in_pairs(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
+def put_upstream_case_file_first(records: LinkageRecords, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
     """Return the distinct pairs of different files, sorted.
 
     `a` is the file of the upstream institution, or the earlier one of two files of one institution.
     """
-    rank: np.ndarray = records.compute_once("upstream", lambda: _rank_files_by_stage(records))
+    rank: np.ndarray = records.compute_once("upstream", lambda: _rank_case_files_by_stage(records))
     is_reversed = rank[a] > rank[b]
-    codes = _encode_ordered_pairs(records, np.where(is_reversed, b, a), np.where(is_reversed, a, b))
+    codes = _encode_ordered_case_file_pairs(records, np.where(is_reversed, b, a), np.where(is_reversed, a, b))
     codes = find_distinct_numbers(codes[a != b])
     return pd.DataFrame({"a": codes // max(len(rank), 1), "b": codes % max(len(rank), 1)})
 
 
-def _rank_files_by_stage(records: Records) -> np.ndarray:
+def _rank_case_files_by_stage(records: LinkageRecords) -> np.ndarray:
     """Rank the files by the stage of their institution, then by day. In a pair the file with the lower rank comes first."""
     files, persons = records.files, records.persons
     rank = map_values_to_numbers(files["institution"], contract.case_flow_positions(), len(contract.case_flow_positions()))
@@ -259,67 +274,77 @@ def _rank_files_by_stage(records: Records) -> np.ndarray:
     return order
 
 
-def _encode_ordered_pairs(records: Records, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _encode_ordered_case_file_pairs(records: LinkageRecords, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return one number for each ordered pair of files `a`, `b`."""
     return np.asarray(a * max(len(records.files), 1) + b, dtype="int64")
 
 
-def find_candidate_files(
-    records: Records,
-    people: PersonPairs,
-    model: Model,
+def find_candidate_case_file_pairs(
+    records: LinkageRecords,
+    person_pairs: ComparedPersonPairs,
+    model: LinkageModel,
     person_cluster: np.ndarray | None,
-    ties: FileTies,
-    extra: pd.DataFrame | None = None,
+    connections: CaseFileConnections,
+    extra_pairs: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return the pairs of files (`a, b`) that share a person, are tied by a reference, or are in `extra`."""
-    enough = people.weight >= compute_min_bits_of_shared_person(records, model)
-    left, right = people.left[enough], people.right[enough]
+    """Return the pairs of files (`a, b`) that share a person, are connected by a reference, or are in `extra_pairs`."""
+    enough = person_pairs.weight >= compute_min_weight_of_shared_person(records, model)
+    left, right = person_pairs.left[enough], person_pairs.right[enough]
     if person_cluster is not None:
         mates = RowIndexByOwner(person_cluster, int(person_cluster.max(initial=-1)) + 1)
         clusters = np.flatnonzero((mates.sizes > 1) & (mates.sizes <= MAX_RECORDS_OF_PERSON))
         _, first, second = mates.combine_rows(clusters, clusters)
         left, right = np.concatenate([left, first[first < second]]), np.concatenate([right, second[first < second]])
     file = records.persons["file"].to_numpy()
-    sources = [ties.cites, ties.exact_mergers, ties.together, *([] if extra is None else [extra])]
+    sources = [
+        connections.citations,
+        connections.exact_mergers,
+        connections.shared_citations,
+        *([] if extra_pairs is None else [extra_pairs]),
+    ]
     a = np.concatenate([file[left], *[s["a"].to_numpy() for s in sources]]).astype("int64")
     b = np.concatenate([file[right], *[s["b"].to_numpy() for s in sources]]).astype("int64")
     placed = (a >= 0) & (b >= 0)
-    if ties.component is not None:
-        placed &= ties.component[a] == ties.component[b]
-    return order_files_in_pairs(records, a[placed], b[placed])
+    if connections.component is not None:
+        placed &= connections.component[a] == connections.component[b]
+    return put_upstream_case_file_first(records, a[placed], b[placed])
 
 
-def _count_files_of_larger_institution(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def _count_case_files_of_larger_institution(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
     """Return, for each pair, the number of files of one of its institutions: that with more files."""
     code, names = assign_institution_numbers(records)
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
-    count = compute_per_name(names, code, lambda name: float(counts[name]))
+    count = compute_once_per_name(names, code, lambda name: float(counts[name]))
     return np.maximum(np.maximum(count[pairs["a"]], count[pairs["b"]]), MIN_FILES)
 
 
 def _add_evidence_of_persons(
-    records: Records, overlaps: PersonOverlap, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: PriorRound
+    records: LinkageRecords,
+    person_overlap: PersonOverlap,
+    model: LinkageModel,
+    pairs: pd.DataFrame,
+    expected_share: np.ndarray,
+    previous_round: PreviousRound,
 ) -> pd.DataFrame:
     """Return `pairs` with `persons`, the bits of the persons of both files, and the best matching pair of persons (`left` of `a`, `right`
     of `b`, `best`).
 
-    coverage: expected share of the persons of one file who are in the other.
+    expected_share: expected share of the persons of one file who are in the other.
     """
-    pair, left, right, weight = overlaps.pair, overlaps.left, overlaps.right, overlaps.weight
-    if before.persons is not None:
-        same_cluster = before.persons[left] == before.persons[right]
+    pair, left, right, weight = person_overlap.pair, person_overlap.left, person_overlap.right, person_overlap.weight
+    if previous_round.persons is not None:
+        same_cluster = previous_round.persons[left] == previous_round.persons[right]
         weight = np.where(same_cluster, np.maximum(weight, model.cases["known_person"]), np.minimum(weight, model.cases["other_person"]))
     weight = np.clip(weight, -MAX_PERSON_BITS, MAX_PERSON_BITS)
     likelier = np.exp2(weight)
-    wrong = np.clip(before.again / _count_files_of_larger_institution(records, pairs), 0.0, 0.5)
+    wrong = np.clip(previous_round.again / _count_case_files_of_larger_institution(records, pairs), 0.0, 0.5)
     bits_by_side = np.full((2, len(pairs)), -np.inf)
-    for side, (of_pair, place) in enumerate(overlaps.sides):
-        many = np.bincount(overlaps.sides[1 - side][0], minlength=len(pairs))
+    for side, (of_pair, place) in enumerate(person_overlap.sides):
+        many = np.bincount(person_overlap.sides[1 - side][0], minlength=len(pairs))
         mean = np.bincount(place, weights=likelier) / many[of_pair]
-        bits_by_side[side] = _weigh_containment_of_persons(of_pair, mean, coverage, wrong, model)
+        bits_by_side[side] = _weigh_persons_contained_in_other_file(of_pair, mean, expected_share, wrong, model)
     contained = bits_by_side.max(axis=0)
-    first = find_first_largest_rows(pair, weight)
+    first = find_row_of_largest_value_per_group(pair, weight)
     best = np.full((2, len(pairs)), -1)
     best[:, pair[first]] = left[first], right[first]
     bits = np.full(len(pairs), np.nan)
@@ -327,26 +352,26 @@ def _add_evidence_of_persons(
     return pairs.assign(left=best[0], right=best[1], best=bits, persons=np.where(np.isfinite(contained), contained, 0.0))
 
 
-def _weigh_containment_of_persons(
-    pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarray, wrong: np.ndarray, model: Model
+def _weigh_persons_contained_in_other_file(
+    pair_of_person: np.ndarray, likelihood_ratio: np.ndarray, expected_share: np.ndarray, share_by_chance: np.ndarray, model: LinkageModel
 ) -> np.ndarray:
     """Return the bits of each pair that the persons of one file are in the other.
 
-    The clearest person counts completely, its companions less.
+    The person that shows this most clearly counts completely, and the other persons count less.
     """
-    share, chance = coverage[pair], wrong[pair]
-    hit = np.log2(1 - share + share * likelier)
-    alone = hit - np.log2(1 - chance + chance * likelier)
+    share, chance = expected_share[pair_of_person], share_by_chance[pair_of_person]
+    hit = np.log2(1 - share + share * likelihood_ratio)
+    alone = hit - np.log2(1 - chance + chance * likelihood_ratio)
     beside = model.cases["companions"]
-    companion = hit - np.log2(1 - beside + beside * likelier)
-    clearest, most = find_first_largest_rows(pair, alone), model.cases["companion_bits"]
-    rest = np.bincount(pair, weights=companion, minlength=len(coverage))[pair[clearest]] - companion[clearest]
-    out = np.full(len(coverage), -np.inf)
-    out[pair[clearest]] = alone[clearest] + np.clip(rest, -most, most)
+    companion = hit - np.log2(1 - beside + beside * likelihood_ratio)
+    clearest, most = find_row_of_largest_value_per_group(pair_of_person, alone), model.cases["companion_bits"]
+    rest = np.bincount(pair_of_person, weights=companion, minlength=len(expected_share))[pair_of_person[clearest]] - companion[clearest]
+    out = np.full(len(expected_share), -np.inf)
+    out[pair_of_person[clearest]] = alone[clearest] + np.clip(rest, -most, most)
     return out
 
 
-def _are_files_about_one_victim(records: Records) -> np.ndarray:
+def _are_case_files_about_one_victim(records: LinkageRecords) -> np.ndarray:
     """Return whether each file is about one victim."""
     code, names = assign_institution_numbers(records)
     return np.array(
@@ -355,67 +380,79 @@ def _are_files_about_one_victim(records: Records) -> np.ndarray:
     )[code]
 
 
-def _does_victim_file_cite_other_file(records: Records, pairs: pd.DataFrame, cites: pd.DataFrame) -> np.ndarray:
+def _does_victim_file_cite_other_file(records: LinkageRecords, pairs: pd.DataFrame, citations: pd.DataFrame) -> np.ndarray:
     """Return whether one file of each pair is about one victim and cites the other, whose institution names victims."""
     code, names = assign_institution_numbers(records)
     naming = np.array([name in contract.institutions_recording_role("victim") for name in names], dtype=bool)[code]
-    citing, cited = cites["a"].to_numpy("int64"), cites["b"].to_numpy("int64")
-    return _are_among_tied_pairs(records, pairs, cites[_are_files_about_one_victim(records)[citing] & naming[cited]])
+    citing, cited = citations["a"].to_numpy("int64"), citations["b"].to_numpy("int64")
+    return _are_pairs_contained_in(records, pairs, citations[_are_case_files_about_one_victim(records)[citing] & naming[cited]])
 
 
-def _are_among_tied_pairs(records: Records, pairs: pd.DataFrame, tied: pd.DataFrame) -> np.ndarray:
-    """Return whether each pair is among the `tied` ones (`a, b`), in either direction."""
-    codes = find_distinct_numbers(_encode_ordered_pairs(records, tied["a"].to_numpy("int64"), tied["b"].to_numpy("int64")))
+def _are_pairs_contained_in(records: LinkageRecords, pairs: pd.DataFrame, other_pairs: pd.DataFrame) -> np.ndarray:
+    """Return whether each pair is among the `other_pairs` ones (`a, b`), in either direction."""
+    codes = find_distinct_numbers(
+        _encode_ordered_case_file_pairs(records, other_pairs["a"].to_numpy("int64"), other_pairs["b"].to_numpy("int64"))
+    )
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
-    return find_positions(_encode_ordered_pairs(records, a, b), codes)[1] | find_positions(_encode_ordered_pairs(records, b, a), codes)[1]
+    return (
+        find_positions(_encode_ordered_case_file_pairs(records, a, b), codes)[1]
+        | find_positions(_encode_ordered_case_file_pairs(records, b, a), codes)[1]
+    )
 
 
-def _does_only_one_file_name_victims(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def _does_only_one_file_name_victims(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
     """Return whether one file of each pair names victims and the other names persons, but no victim."""
-    every, victims = records.compute_once("named_in_files", lambda: _count_persons_and_victims(records))
+    every, victims = records.compute_once("named_in_files", lambda: _count_persons_and_victims_of_case_files(records))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     return np.asarray((every[a] > 0) & (every[b] > 0) & ((victims[a] > 0) != (victims[b] > 0)))
 
 
-def _count_persons_and_victims(records: Records) -> tuple[np.ndarray, np.ndarray]:
+def _count_persons_and_victims_of_case_files(records: LinkageRecords) -> tuple[np.ndarray, np.ndarray]:
     """Count the persons and the victims of each file."""
     file, size = records.persons["file"].to_numpy("int64"), len(records.files)
     placed, victim = file >= 0, records.persons["side"].eq("victim").to_numpy(dtype=bool)
     return np.bincount(file[placed], minlength=size), np.bincount(file[placed & victim], minlength=size)
 
 
-def _weigh_references(records: Records, model: Model, pairs: pd.DataFrame, ties: FileTies) -> pd.DataFrame:
+def _weigh_references_between_case_files(
+    records: LinkageRecords, model: LinkageModel, pairs: pd.DataFrame, connections: CaseFileConnections
+) -> pd.DataFrame:
     """Return the evidence of references for each pair of files, in bits.
 
     - `citation`: either file cites the other; both citations add up
     - `together`: both files cite the same number
     - `apart`: both files cite numbers of one kind, but different ones; or a file does not cite what it would cite in one case
-    - `single`: whether a number with a single bearer is cited
+    - `single`: whether a number is cited that only one file has
     """
-    setting, files = model.cases, np.log2(_count_files_of_larger_institution(records, pairs))
+    setting, files = model.cases, np.log2(_count_case_files_of_larger_institution(records, pairs))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
-    directions = _encode_ordered_pairs(records, a, b), _encode_ordered_pairs(records, b, a)
+    directions = _encode_ordered_case_file_pairs(records, a, b), _encode_ordered_case_file_pairs(records, b, a)
     right, wrong = setting["reference_right"], setting["reference_wrong"]
     citation = np.zeros(len(pairs))
     single = np.zeros(len(pairs), dtype=bool)
-    for frame, surer in ((ties.exact_citations, 0.0), (ties.exact_mergers, MERGED_BITS)):
+    for frame, surer in ((connections.exact_citations, 0.0), (connections.exact_mergers, MERGED_BITS)):
         table = CodeLookup(
-            _encode_ordered_pairs(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame["bearers"].to_numpy()
+            _encode_ordered_case_file_pairs(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")),
+            frame["bearers"].to_numpy(),
         )
         for direction in directions:
             bearers = table.look_up_values(direction)
             named = np.isfinite(bearers)
             citation[named] += files[named] + np.log2(right / (wrong + bearers[named] - 1)) + surer
             single |= bearers == 1
-    citation += np.where(were_files_separated(records, pairs), SEPARATED_BITS, 0.0)
-    use = _are_among_tied_pairs(records, pairs, ties.cites[ties.cites["near"]]) & (citation == 0)
+    citation += np.where(were_case_files_separated(records, pairs), SEPARATED_BITS, 0.0)
+    use = _are_pairs_contained_in(records, pairs, connections.citations[connections.citations["near"]]) & (citation == 0)
     citation[use] += files[use] + setting["near_reference"]
-    use = _are_among_tied_pairs(records, pairs, ties.joins[ties.joins["near"]]) & pairs["left"].ge(0).to_numpy() & (citation == 0)
+    use = (
+        _are_pairs_contained_in(records, pairs, connections.mergers[connections.mergers["near"]])
+        & pairs["left"].ge(0).to_numpy()
+        & (citation == 0)
+    )
     citation[use] += files[use] + setting["near_reference"] + MERGED_BITS
-    both = _are_among_tied_pairs(records, pairs, ties.together)
+    both = _are_pairs_contained_in(records, pairs, connections.shared_citations)
     shared = np.where(both, files + setting["cited_together"], 0.0)
     # Between files that cite each other, even nearly, other citations or missing ones do not count against the pair.
-    apart = references.do_files_cite_different_numbers(records, pairs) | (
+    apart = references.do_case_files_cite_different_numbers(records, pairs) | (
         _do_prosecution_files_mention_no_second_file(records, pairs) & ~both
     )
     apart |= _does_victim_file_cite_no_case(records, pairs)
@@ -423,7 +460,7 @@ def _weigh_references(records: Records, model: Model, pairs: pd.DataFrame, ties:
     return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
 
 
-def _do_prosecution_files_mention_no_second_file(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def _do_prosecution_files_mention_no_second_file(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
     """Return for each pair whether both files are of a prosecution and mention no second file.
 
     A prosecution has two files of one case only if a party is separated or cases are joined, and its files record both.
@@ -435,7 +472,7 @@ def _do_prosecution_files_mention_no_second_file(records: Records, pairs: pd.Dat
     return silent[a] & silent[b] & ~separated_[left] & ~separated_[right]
 
 
-def _does_victim_file_cite_no_case(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def _does_victim_file_cite_no_case(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
     """Return whether each pair has a file of an institution that opens cases and a file about one victim that cites no case.
 
     A victim's file belongs to the case that it cites. Without a citation, it is more often about a matter that those institutions do not
@@ -444,67 +481,78 @@ def _does_victim_file_cite_no_case(records: Records, pairs: pd.DataFrame) -> np.
     code, names = assign_institution_numbers(records)
     opens = np.array([name in contract.institutions_at_stages("registration", "prosecution") for name in names], dtype=bool)[code]
     kinds = [
-        kind for kind, name in contract.institution_of_number_kind().items() if name not in contract.institutions_with_file_per_person()
+        kind
+        for kind, name in contract.institution_by_case_number_kind().items()
+        if name not in contract.institutions_with_file_per_person()
     ]
-    without_citation = _are_files_about_one_victim(records)
+    without_citation = _are_case_files_about_one_victim(records)
     without_citation[records.references.loc[records.references["kind"].isin(kinds), "file"].to_numpy("int64")] = False
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     return np.asarray((opens[a] & without_citation[b]) | (opens[b] & without_citation[a]), dtype=bool)
 
 
-def weigh_against_citing_third_files(
-    records: Records, model: Model, pairs: pd.DataFrame, ties: FileTies, weighed: pd.DataFrame
+def weigh_references_to_competing_case_files(
+    records: LinkageRecords, model: LinkageModel, pairs: pd.DataFrame, connections: CaseFileConnections, weighed_pairs: pd.DataFrame
 ) -> np.ndarray:
-    """Return the bits against each pair of which one file cites, is cited by, or was merged into a third file of the institution of the
-    other file.
+    """Return the bits against each pair that a competing file gives: a third file, of the same institution as one file of the pair, which
+    the other file of the pair cites, is cited by, or was merged into.
 
-    The bits are weighted with the probability that the third file belongs to the case of the first file, and not to that of the second. If
-    one file cites both, the more probable citation is taken as right, and the other one does not count; likewise a merger, of which a near
-    number may name the right file. weighed: a, b, weight of pairs of files by other evidence, including `pairs` (with `citation`).
+    The bits are weighted with the probability that the competing file belongs to the case of the file with the reference, and not to the
+    case of the other file. If one file cites both, the more probable citation is taken as right, and the other citation does not count. The
+    same holds for a merger, since a number with one wrong character may name the right file. weighed_pairs: a, b, weight of pairs of files
+    by other evidence, including `pairs` (with `citation`).
     """
-    exact, size = ties.exact_citations, len(records.files)
+    exact, size = connections.exact_citations, len(records.files)
     citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
-    merged, target = ties.joins["a"].to_numpy("int64"), ties.joins["b"].to_numpy("int64")
-    one, other, weight = weighed["a"].to_numpy("int64"), weighed["b"].to_numpy("int64"), weighed["weight"].to_numpy("float64")
+    merged, target = connections.mergers["a"].to_numpy("int64"), connections.mergers["b"].to_numpy("int64")
+    one, other, weight = (
+        weighed_pairs["a"].to_numpy("int64"),
+        weighed_pairs["b"].to_numpy("int64"),
+        weighed_pairs["weight"].to_numpy("float64"),
+    )
     bits_by_pair = CodeLookup(
-        np.concatenate([_encode_ordered_pairs(records, one, other), _encode_ordered_pairs(records, other, one)]),
+        np.concatenate([_encode_ordered_case_file_pairs(records, one, other), _encode_ordered_case_file_pairs(records, other, one)]),
         np.concatenate([weight, weight]),
     )
     a, b, citation = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["citation"].to_numpy("float64")
-    bits_of_pair = np.maximum(bits_by_pair.look_up_values(_encode_ordered_pairs(records, a, b), UNTIED_BITS), 0.0)
+    bits_of_pair = np.maximum(bits_by_pair.look_up_values(_encode_ordered_case_file_pairs(records, a, b), UNTIED_BITS), 0.0)
     out = np.zeros(len(pairs))
     for name, one, other in (("another_cited", citing, cited), ("cited_by_another", cited, citing), ("another_cited", merged, target)):
         tied_to = RowIndexByOwner(one, size)
         for first, second in ((a, b), (b, a)):
-            pair, third, both = _find_third_files(records, first, second, tied_to, other)
+            pair, third, both = _find_competing_case_files(records, first, second, tied_to, other)
             if name == "cited_by_another":  # many may cite one file
                 pair, third, both = pair[~both], third[~both], both[~both]
-            tied = bits_by_pair.look_up_values(_encode_ordered_pairs(records, first[pair], third), UNTIED_BITS) - np.where(
+            tied = bits_by_pair.look_up_values(_encode_ordered_case_file_pairs(records, first[pair], third), UNTIED_BITS) - np.where(
                 both, bits_of_pair[pair], 0.0
             )
-            between = bits_by_pair.look_up_values(_encode_ordered_pairs(records, second[pair], third), UNTIED_BITS)
+            between = bits_by_pair.look_up_values(_encode_ordered_case_file_pairs(records, second[pair], third), UNTIED_BITS)
             most = model.cases[name] - np.where(both, citation[pair], 0.0)
             np.minimum.at(out, pair, most * _convert_bits_to_probability(tied) * (1 - _convert_bits_to_probability(between)))
     return out
 
 
-def _find_third_files(
-    records: Records, first: np.ndarray, second: np.ndarray, tied_to: RowIndexByOwner, other: np.ndarray
+def _find_competing_case_files(
+    records: LinkageRecords,
+    first_file: np.ndarray,
+    second_file: np.ndarray,
+    connections_by_file: RowIndexByOwner,
+    connected_file: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the other files of the institution of `second` to which the file `first` of a pair is tied.
+    """Find the files that are connected to `first_file` of a pair and compete with `second_file`: they are of the same institution.
 
-    Return the row of the pair, the third file, and whether `first` is also tied to `second`.
+    Return the row of the pair, the competing file, and whether `first_file` is also connected to `second_file`.
     """
     institution, _ = assign_institution_numbers(records)
-    pair, tie = tied_to.find_rows_of_owners(first)
-    third = other[tie]
-    also_tied = np.zeros(len(first), dtype=bool)
-    also_tied[pair[third == second[pair]]] = True
+    pair, tie = connections_by_file.find_rows_of_owners(first_file)
+    third = connected_file[tie]
+    also_tied = np.zeros(len(first_file), dtype=bool)
+    also_tied[pair[third == second_file[pair]]] = True
     _, names = assign_institution_numbers(records)
     several = np.array(
         [name in contract.institutions_with_file_per_person() for name in names], dtype=bool
     )  # other files of the case there are no rivals
-    others = (institution[third] == institution[second[pair]]) & (third != second[pair]) & ~several[institution[third]]
+    others = (institution[third] == institution[second_file[pair]]) & (third != second_file[pair]) & ~several[institution[third]]
     return pair[others], third[others], also_tied[pair[others]]
 
 
@@ -513,12 +561,16 @@ def _convert_bits_to_probability(bits: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -50, 50))))
 
 
-def _form_clusters_of_files(records: Records, model: Model, pairs: pd.DataFrame, constraints: Constraints) -> np.ndarray:
+def _form_clusters_of_case_files(
+    records: LinkageRecords, model: LinkageModel, pairs: pd.DataFrame, constraints: ClusterConstraints
+) -> np.ndarray:
     """Cluster the files by their weighted pairs and the decisions of stewards. Return the cluster of each file."""
     setting = model.cases
     rules = cluster.JoiningRules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
-    spine = [name for name in contract.institution_of_number_kind().values() if name not in contract.institutions_with_file_per_person()]
+    spine = [
+        name for name in contract.institution_by_case_number_kind().values() if name not in contract.institutions_with_file_per_person()
+    ]
     kind = map_values_to_numbers(records.files["institution"], {name: n for n, name in enumerate(spine)}, -1)
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
     weighted_pairs = replace(cluster.build_weighted_pairs(a, b, pairs["weight"].to_numpy("float64")), strong=strong)

@@ -10,19 +10,19 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster
-from pipelines.linkage.evidence import CertainPairs, assign_institution_numbers
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.evidence import CertainCaseFilePairs, assign_institution_numbers
+from pipelines.linkage.standardise import LinkageRecords
 from sources import contract
 
-# Bits with which persons must agree for a pair of files to be certainly one case, in addition to a citation with a single bearer.
+# Bits with which persons must agree for a pair of files to be certainly one case, in addition to a citation of a number of only one file.
 CERTAIN_PERSON = 10.0
 
 
-def find_certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
+def find_certain_case_file_pairs(records: LinkageRecords, pairs: pd.DataFrame) -> CertainCaseFilePairs:
     """Return pairs of files that are certainly of one case, and pairs that are certainly of different cases.
 
-    Files are certainly of one case if a number with a single bearer is cited and a person agrees clearly. Such files form groups, of which
-    all pairs count.
+    Files are certainly of one case if a number is cited that only one file has, and a person agrees clearly. Such files form groups, and
+    all pairs within a group count.
 
     Files are certainly of different cases if a person agrees clearly, but the files are in different groups, each with its own file of the
     same institution that opens cases.
@@ -36,16 +36,16 @@ def find_certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
     offence = records.files.groupby(groups)["offence"].min().reindex(range(len(groups))).to_numpy()
     first, second = groups[clear["a"]], groups[clear["b"]]
     between = np.minimum(first, second) * len(groups) + np.maximum(first, second)
-    perhaps_one_case = (offence[first] == offence[second]) | np.isin(between, between[were_files_separated(records, clear)])
+    perhaps_one_case = (offence[first] == offence[second]) | np.isin(between, between[were_case_files_separated(records, clear)])
     # Groups that complement each other may be one case without a citation; if both have a file of one opening institution, they are two.
     openers = _find_institutions_that_opened_cases(records, groups)
     have_same_opener = (openers[first] & openers[second]) > 0
-    return CertainPairs(
+    return CertainCaseFilePairs(
         clear[in_one_group], clear[~in_one_group & ~perhaps_one_case & have_same_opener & is_grouped[clear["a"]] & is_grouped[clear["b"]]]
     )
 
 
-def _find_institutions_that_opened_cases(records: Records, groups: np.ndarray) -> np.ndarray:
+def _find_institutions_that_opened_cases(records: LinkageRecords, group_of_file: np.ndarray) -> np.ndarray:
     """Return, as bits, the institutions that open cases and have a file in each group.
 
     Such an institution keeps one file per case, while a court may divide a case.
@@ -53,12 +53,12 @@ def _find_institutions_that_opened_cases(records: Records, groups: np.ndarray) -
     origins = contract.institutions_at_stages("registration", "prosecution")
     code, names = assign_institution_numbers(records)
     bit = np.array([1 << origins.index(name) if name in origins else 0 for name in names], dtype="int64")
-    bits = np.zeros(len(groups), dtype="int64")
-    np.bitwise_or.at(bits, groups, bit[code])
+    bits = np.zeros(len(group_of_file), dtype="int64")
+    np.bitwise_or.at(bits, group_of_file, bit[code])
     return bits
 
 
-def were_files_separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def were_case_files_separated(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
     """Return for each pair whether its files, both of one institution, were separated.
 
     They were if the person of one file was separated on the day on which the other file was received.

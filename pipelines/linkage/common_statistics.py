@@ -22,9 +22,9 @@ import pandas as pd
 
 from pipelines.linkage.evidence import EvidenceShares
 from pipelines.linkage.hashing import hash_rows
-from pipelines.linkage.record_states import assign_row_numbers, find_first_rows, read_deliveries
+from pipelines.linkage.record_states import find_first_row_of_each_number, list_deliveries_by_arrival, number_distinct_rows
 from pipelines.linkage.score import TokenFrequencies
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.standardise import LinkageRecords
 
 FIRST_STEP = 5_000
 STEP_FACTOR = 1.5
@@ -45,7 +45,7 @@ class CommonStatistics:
     again: tuple[float, ...]
 
 
-def count_files_and_persons(records: Records) -> dict[str, int]:
+def count_case_files_and_persons(records: LinkageRecords) -> dict[str, int]:
     """Count the files of each institution and the person records (`persons`), for the prior odds."""
     files = {str(name): int(n) for name, n in records.files["institution"].value_counts().items()}
     return {**files, "persons": len(records.persons)}
@@ -83,13 +83,16 @@ class EarlyHistory:
         return digest.hexdigest()
 
 
-def find_early_history(canonical: Tables) -> EarlyHistory | None:
-    """Return the early part of a large history, or None if the history is small. canonical: the tables of `standardise.read_columns`."""
-    if len(canonical["person_records"]) < FIRST_STEP:
+def find_early_part_of_history(canonical_tables: Tables) -> EarlyHistory | None:
+    """Return the early part of a large history, or None if the history is small.
+
+    canonical_tables: the tables of `standardise.read_linkage_columns`.
+    """
+    if len(canonical_tables["person_records"]) < FIRST_STEP:
         return None
-    delivered = {name: _assign_delivery_numbers(frame) for name, frame in canonical.items()}
+    delivered = {name: _assign_delivery_numbers(frame) for name, frame in canonical_tables.items()}
     all_deliveries = pd.concat([deliveries for _, deliveries in delivered.values()]).drop_duplicates()
-    calendar = read_deliveries([all_deliveries])
+    calendar = list_deliveries_by_arrival([all_deliveries])
     all_deliveries = all_deliveries.assign(
         **{name: calendar[name].reindex(all_deliveries["delivery"]).array for name in ("period", "end", "arrival")}
     )
@@ -108,5 +111,7 @@ def find_early_history(canonical: Tables) -> EarlyHistory | None:
 
 def _assign_delivery_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
     """Number the deliveries of `frame`. Return the number for each row, and the deliveries (`institution, delivery`)."""
-    number, size = assign_row_numbers(frame[["institution", "delivery"]])
-    return number, frame[["institution", "delivery"]].iloc[find_first_rows(number, size, np.arange(len(frame)))].reset_index(drop=True)
+    number, size = number_distinct_rows(frame[["institution", "delivery"]])
+    return number, frame[["institution", "delivery"]].iloc[find_first_row_of_each_number(number, size, np.arange(len(frame)))].reset_index(
+        drop=True
+    )

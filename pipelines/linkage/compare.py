@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.process import cpdist
 
-from pipelines.linkage.model import Field
+from pipelines.linkage.model import ComparedField
 
 MISSING_LEVEL = -1
 THREADS = 2  # threads per scoring; the result does not depend on it
@@ -57,11 +57,11 @@ class FieldValues:
         self.columns = columns
         self._derived: dict[Hashable, np.ndarray] = {}
 
-    def derive_property(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
-        """Apply `make` to the values of the first column, and return the result, which is cached."""
-        if (make, args) not in self._derived:
-            self._derived[make, args] = make(self.columns[0], *args)
-        return self._derived[make, args]
+    def derive_property(self, compute: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
+        """Apply `compute` to the values of the first column, and return the result, which is cached."""
+        if (compute, args) not in self._derived:
+            self._derived[compute, args] = compute(self.columns[0], *args)
+        return self._derived[compute, args]
 
 
 class ValuePairs:
@@ -77,44 +77,44 @@ class ValuePairs:
         """Return the pairs at `rows`."""
         return ValuePairs(self.field_values, self.a[rows], self.b[rows])
 
-    def values_on_both_sides(self, n: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Return the values of column number `n` on both sides of the pairs."""
-        values = self.field_values.columns[n]
+    def take_values_of_both_sides(self, column_number: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values of column number `column_number` on both sides of the pairs."""
+        values = self.field_values.columns[column_number]
         return values[self.a], values[self.b]
 
-    def derive_property(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
-        """Apply `make` to the texts on both sides of the pairs, and return both results."""
-        derived = self.field_values.derive_property(make, *args)
+    def derive_property(self, compute: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
+        """Apply `compute` to the texts on both sides of the pairs, and return both results."""
+        derived = self.field_values.derive_property(compute, *args)
         return derived[self.a], derived[self.b]
 
-    def count_min_letters_apart(self) -> np.ndarray:
+    def count_min_differing_letters(self) -> np.ndarray:
         """Return a lower bound for the number of letters that only one text of a pair has."""
         one, other = self.derive_property(_encode_letters_as_bits)
         return np.bitwise_count(one ^ other)
 
-    def both_have_text(self) -> Mask:
+    def have_text_on_both_sides(self) -> Mask:
         """Return whether both sides of each pair have a text."""
         one, other = self.derive_property(_count_letters)
         return np.asarray((one > 0) & (other > 0), dtype=bool)
 
 
-def compare_field(field: Field, left: Values, right: Values) -> np.ndarray:
+def compare_field_values(field: ComparedField, left_values: Values, right_values: Values) -> np.ndarray:
     """Return the number of the level of `field` that each pair reaches: that of the first test that holds.
 
     It is `MISSING_LEVEL` if either side has no value.
     """
-    size = len(left[0])
-    field_values = FieldValues([np.concatenate(both) for both in zip(left, right, strict=True)])
+    size = len(left_values[0])
+    field_values = FieldValues([np.concatenate(both) for both in zip(left_values, right_values, strict=True)])
     absent = are_values_missing(field_values.columns)
-    level = find_levels_of_pairs(field, ValuePairs(field_values, np.arange(size), np.arange(size, 2 * size)))
+    level = find_levels_of_value_pairs(field, ValuePairs(field_values, np.arange(size), np.arange(size, 2 * size)))
     level[absent[:size] | absent[size:]] = MISSING_LEVEL
     return level
 
 
-def find_levels_of_pairs(field: Field, sides: ValuePairs) -> np.ndarray:
+def find_levels_of_value_pairs(field: ComparedField, value_pairs: ValuePairs) -> np.ndarray:
     """Return the number of the level of `field` that each pair reaches, for pairs with a value on both sides."""
-    level = np.full(len(sides), len(field.levels) - 1, dtype="int8")
-    rows = np.arange(len(sides))
+    level = np.full(len(value_pairs), len(field.levels) - 1, dtype="int8")
+    rows = np.arange(len(value_pairs))
     scores: dict[str, np.ndarray] = {}
     for number, spec in enumerate(field.levels[:-1]):
         if not len(rows):
@@ -122,12 +122,12 @@ def find_levels_of_pairs(field: Field, sides: ValuePairs) -> np.ndarray:
         args: dict[str, Any] = dict(spec.args)
         if spec.test in SCORERS:  # levels that differ only in their bound share one scoring
             if spec.test not in scores:
-                scores[spec.test] = SCORERS[spec.test](sides, [s.args for s in field.levels if s.test == spec.test])
+                scores[spec.test] = SCORERS[spec.test](value_pairs, [s.args for s in field.levels if s.test == spec.test])
             args["scores"] = scores[spec.test]
-        mask = TESTS[spec.test](sides, **args)
+        mask = TESTS[spec.test](value_pairs, **args)
         if mask.any():
             level[rows[mask]] = number
-            rows, sides = rows[~mask], sides.select_pairs(~mask)
+            rows, value_pairs = rows[~mask], value_pairs.select_pairs(~mask)
             scores = {name: found[~mask] for name, found in scores.items()}
     return level
 
@@ -155,10 +155,10 @@ def _encode_letters_as_bits(texts: np.ndarray) -> np.ndarray:
     return _apply_to_letters_in_batches(_encode_letters_and_repetitions, texts)
 
 
-def _apply_to_letters_in_batches(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
-    """Apply `make` to the letters of `texts` (one row per text, padded with 0), one batch of texts at a time."""
+def _apply_to_letters_in_batches(compute: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
+    """Apply `compute` to the letters of `texts` (one row per text, padded with 0), one batch of texts at a time."""
     batches = [texts[begin : begin + BATCH_SIZE].astype("U") for begin in range(0, len(texts), BATCH_SIZE)]
-    return np.concatenate([np.empty(0, dtype="uint64"), *(make(part.view("uint32").reshape(len(part), -1)) for part in batches)])
+    return np.concatenate([np.empty(0, dtype="uint64"), *(compute(part.view("uint32").reshape(len(part), -1)) for part in batches)])
 
 
 def _encode_letters_and_repetitions(letters: np.ndarray) -> np.ndarray:
@@ -171,9 +171,9 @@ def _encode_letters_and_repetitions(letters: np.ndarray) -> np.ndarray:
     return _combine_bit_numbers(letters, (letters + np.uint32(10) * turn) % np.uint32(64))
 
 
-def _combine_bit_numbers(letters: np.ndarray, bit: np.ndarray) -> np.ndarray:
+def _combine_bit_numbers(letters: np.ndarray, bit_numbers: np.ndarray) -> np.ndarray:
     """Combine the bit numbers of the letters of each row into one number; padding is ignored."""
-    bits = np.uint64(1) << bit.astype("uint64")
+    bits = np.uint64(1) << bit_numbers.astype("uint64")
     return np.asarray(np.bitwise_or.reduce(np.where(letters > 0, bits, np.uint64(0)), axis=1))
 
 
@@ -186,89 +186,92 @@ def _extract_digits_of_days(days: np.ndarray, positions: tuple[int, ...]) -> np.
     return out
 
 
-def _do_digits_of_days_agree(sides: ValuePairs, left_positions: tuple[int, ...], right_positions: tuple[int, ...]) -> Mask:
+def _do_digits_of_days_agree(value_pairs: ValuePairs, left_positions: tuple[int, ...], right_positions: tuple[int, ...]) -> Mask:
     """Return for each pair whether both days are known, and the left day has the same digits at `left_positions` as the right day at
     `right_positions`.
     """
     one, other = (
-        sides.field_values.derive_property(_extract_digits_of_days, left_positions)[sides.a],
-        sides.field_values.derive_property(_extract_digits_of_days, right_positions)[sides.b],
+        value_pairs.field_values.derive_property(_extract_digits_of_days, left_positions)[value_pairs.a],
+        value_pairs.field_values.derive_property(_extract_digits_of_days, right_positions)[value_pairs.b],
     )
-    return np.asarray((one == other) & sides.both_have_text(), dtype=bool)
+    return np.asarray((one == other) & value_pairs.have_text_on_both_sides(), dtype=bool)
 
 
-def _compute_similarities(sides: ValuePairs, least: float) -> np.ndarray:
-    """Return the Jaro–Winkler similarity of each pair of texts; 0 if it is well below `least`."""
-    one, other = (length.astype("float64") for length in sides.derive_property(_count_letters))
+def _compute_text_similarities(value_pairs: ValuePairs, min_similarity: float) -> np.ndarray:
+    """Return the Jaro–Winkler similarity of each pair of texts; 0 if it is well below `min_similarity`."""
+    one, other = (length.astype("float64") for length in value_pairs.derive_property(_count_letters))
     # Jaro is the mean of the shares of common letters in either text and the share of these in order (at most 1).
-    common = (one + other - sides.count_min_letters_apart()) / 2
-    enough = common * (one + other) >= (3 * (least - PREFIX_WEIGHT) / (1 - PREFIX_WEIGHT) - 1 - 1e-4) * one * other
+    common = (one + other - value_pairs.count_min_differing_letters()) / 2
+    enough = common * (one + other) >= (3 * (min_similarity - PREFIX_WEIGHT) / (1 - PREFIX_WEIGHT) - 1 - 1e-4) * one * other
     rows = np.flatnonzero(enough & (common > 0))
-    out = np.zeros(len(sides))
-    out[rows] = _compute_jaro_winkler(*sides.select_pairs(rows).values_on_both_sides(), least)
+    out = np.zeros(len(value_pairs))
+    out[rows] = _compute_jaro_winkler(*value_pairs.select_pairs(rows).take_values_of_both_sides(), min_similarity)
     return out
 
 
-def _compute_jaro_winkler(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarray:
+def _compute_jaro_winkler(left: np.ndarray, right: np.ndarray, min_similarity: float) -> np.ndarray:
     # Exactly at the cutoff rapidfuzz may round either way.
-    """Return the Jaro–Winkler similarity of texts; 0 if it is below `least`."""
-    return _apply_scorer_to_pairs(JaroWinkler.similarity, left, right, max(least - 1e-6, 0.0))
+    """Return the Jaro–Winkler similarity of texts; 0 if it is below `min_similarity`."""
+    return _apply_rapidfuzz_scorer_to_pairs(JaroWinkler.similarity, left, right, max(min_similarity - 1e-6, 0.0))
 
 
-def _apply_scorer_to_pairs(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
+def _apply_rapidfuzz_scorer_to_pairs(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
     """Apply a scorer of rapidfuzz to pairs of texts, in threads if there are many."""
     workers = THREADS if len(left) >= PAIRS_FOR_THREADS else 1
     return np.asarray(cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float64, workers=workers))
 
 
-def _compute_edit_distances(sides: ValuePairs, most: float) -> np.ndarray:
-    """Return the number of edits between the texts of each pair; any number above `most` if there are more.
+def _compute_edit_distances(value_pairs: ValuePairs, max_edits: float) -> np.ndarray:
+    """Return the number of edits between the texts of each pair; any number above `max_edits` if there are more.
 
     A swap of neighbours is one edit.
     """
-    out = np.full(len(sides), most + 1, dtype="float64")
-    rows = np.flatnonzero(sides.count_min_letters_apart() <= 2 * most)  # an edit replaces at most one letter
-    out[rows] = _apply_scorer_to_pairs(OSA.distance, *sides.select_pairs(rows).values_on_both_sides(), int(most))
+    out = np.full(len(value_pairs), max_edits + 1, dtype="float64")
+    rows = np.flatnonzero(value_pairs.count_min_differing_letters() <= 2 * max_edits)  # an edit replaces at most one letter
+    out[rows] = _apply_rapidfuzz_scorer_to_pairs(OSA.distance, *value_pairs.select_pairs(rows).take_values_of_both_sides(), int(max_edits))
     return out
 
 
-def are_equal(sides: ValuePairs) -> Mask:
+def are_equal(value_pairs: ValuePairs) -> Mask:
     """Return for each pair whether its values in the first column are equal and not empty."""
-    out = np.zeros(len(sides), dtype=bool)
-    if sides.field_values.columns[0].dtype.kind != "O":
-        left, right = sides.values_on_both_sides()
+    out = np.zeros(len(value_pairs), dtype=bool)
+    if value_pairs.field_values.columns[0].dtype.kind != "O":
+        left, right = value_pairs.take_values_of_both_sides()
         return np.asarray(left == right, dtype=bool)
-    rows = np.flatnonzero(sides.count_min_letters_apart() == 0)
-    left, right = sides.select_pairs(rows).values_on_both_sides()
+    rows = np.flatnonzero(value_pairs.count_min_differing_letters() == 0)
+    left, right = value_pairs.select_pairs(rows).take_values_of_both_sides()
     out[rows] = (left == right) & (left != "")
     return out
 
 
-def are_equal_and_true(sides: ValuePairs) -> Mask:
+def are_equal_and_true(value_pairs: ValuePairs) -> Mask:
     """Return for each pair whether the first column is equal, and the second column is true on both sides."""
-    left, right = sides.values_on_both_sides(1)
-    return np.asarray(are_equal(sides) & left & right, dtype=bool)
+    left, right = value_pairs.take_values_of_both_sides(1)
+    return np.asarray(are_equal(value_pairs) & left & right, dtype=bool)
 
 
-def are_different_and_true(sides: ValuePairs) -> Mask:
+def are_different_and_true(value_pairs: ValuePairs) -> Mask:
     """Return for each pair whether the first column differs, and the second column is true on both sides."""
-    left, right = sides.values_on_both_sides(1)
-    return np.asarray(~are_equal(sides) & left & right, dtype=bool)
+    left, right = value_pairs.take_values_of_both_sides(1)
+    return np.asarray(~are_equal(value_pairs) & left & right, dtype=bool)
 
 
-def are_within_edits(sides: ValuePairs, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
+def are_within_edits(value_pairs: ValuePairs, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
     """Return for each pair of texts whether the longer has at least `length` letters and they are at most `most` edits apart.
 
     A swap of neighbours is one edit.
     """
-    within = (_compute_edit_distances(sides, most) if scores is None else scores) <= most
-    one, other = sides.derive_property(_count_letters)
+    within = (_compute_edit_distances(value_pairs, most) if scores is None else scores) <= most
+    one, other = value_pairs.derive_property(_count_letters)
     return np.asarray(within & (one > 0) & (other > 0) & (np.maximum(one, other) >= length), dtype=bool)
 
 
-def are_similar(sides: ValuePairs, least: float, scores: np.ndarray | None = None) -> Mask:
+def are_similar(value_pairs: ValuePairs, least: float, scores: np.ndarray | None = None) -> Mask:
     """Return for each pair of texts whether their Jaro–Winkler similarity is at least `least`."""
-    return np.asarray(((_compute_similarities(sides, least) if scores is None else scores) >= least) & sides.both_have_text(), dtype=bool)
+    return np.asarray(
+        ((_compute_text_similarities(value_pairs, least) if scores is None else scores) >= least) & value_pairs.have_text_on_both_sides(),
+        dtype=bool,
+    )
 
 
 def _have_texts_several_tokens(texts: np.ndarray) -> Mask:
@@ -276,9 +279,9 @@ def _have_texts_several_tokens(texts: np.ndarray) -> Mask:
     return np.asarray(pc.match_substring(pa.array(texts, type=pa.string()), " ").to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _find_pairs_with_several_tokens(sides: ValuePairs) -> np.ndarray:
+def _find_pairs_with_several_tokens(value_pairs: ValuePairs) -> np.ndarray:
     """Return the rows of the pairs of which either text has several tokens."""
-    one, other = sides.derive_property(_have_texts_several_tokens)
+    one, other = value_pairs.derive_property(_have_texts_several_tokens)
     return np.flatnonzero(one | other)
 
 
@@ -287,11 +290,11 @@ def _collect_token_sets(texts: np.ndarray) -> np.ndarray:
     return np.array([{token for token in text.split() if len(token) > 1} for text in texts] + [None], dtype=object)[:-1]
 
 
-def share_token(sides: ValuePairs) -> Mask:
+def share_token(value_pairs: ValuePairs) -> Mask:
     """Return for each pair of texts whether they have a token of more than one letter in common (double surnames)."""
-    out = np.zeros(len(sides), dtype=bool)
-    rows = _find_pairs_with_several_tokens(sides)
-    one, other = sides.select_pairs(rows).derive_property(_collect_token_sets)
+    out = np.zeros(len(value_pairs), dtype=bool)
+    rows = _find_pairs_with_several_tokens(value_pairs)
+    one, other = value_pairs.select_pairs(rows).derive_property(_collect_token_sets)
     out[rows] = [not a.isdisjoint(b) for a, b in zip(one, other, strict=True)]
     return out
 
@@ -304,12 +307,12 @@ def _extract_last_tokens(texts: np.ndarray) -> np.ndarray:
     return np.array([(text.split() or [""])[-1] for text in texts], dtype=object)
 
 
-def have_similar_token(sides: ValuePairs, least: float) -> Mask:
+def have_similar_token(value_pairs: ValuePairs, least: float) -> Mask:
     """Return for each pair whether a token of one text is similar to a token of the other (Jaro–Winkler similarity of at least `least`)."""
-    out = are_similar(sides, least)  # sufficient for pairs with one token each
-    rows = _find_pairs_with_several_tokens(sides)
+    out = are_similar(value_pairs, least)  # sufficient for pairs with one token each
+    rows = _find_pairs_with_several_tokens(value_pairs)
     similar = np.zeros(len(rows), dtype=bool)
-    pairs = sides.select_pairs(rows)
+    pairs = value_pairs.select_pairs(rows)
     ends = [pairs.derive_property(end) for end in (_extract_first_tokens, _extract_last_tokens)]
     for left, _ in ends:
         for _, right in ends:
@@ -323,9 +326,9 @@ def _encode_first_letters(texts: np.ndarray) -> np.ndarray:
     return np.asarray(pd.factorize(np.array([text[:1] for text in texts], dtype=object))[0])
 
 
-def agree_by_initial(sides: ValuePairs) -> Mask:
+def agree_by_initial(value_pairs: ValuePairs) -> Mask:
     """Return for each pair whether one text is a single letter with which the other text begins."""
-    (one, other), (first, second) = sides.derive_property(_count_letters), sides.derive_property(_encode_first_letters)
+    (one, other), (first, second) = value_pairs.derive_property(_count_letters), value_pairs.derive_property(_encode_first_letters)
     return np.asarray(((one == 1) | (other == 1)) & (first == second), dtype=bool)
 
 
@@ -352,7 +355,7 @@ def _encode_letter_sets_without_last_vowels(texts: np.ndarray) -> np.ndarray:
     return _encode_letter_sets(_remove_last_vowels(texts))
 
 
-def share_stem(sides: ValuePairs, letters: float) -> Mask:
+def share_stem(value_pairs: ValuePairs, letters: float) -> Mask:
     """Return for each pair of names whether they have their first `letters` letters in common, or one without its last vowels is part of
     the other.
 
@@ -360,9 +363,9 @@ def share_stem(sides: ValuePairs, letters: float) -> Mask:
     """
     n, field_values, (one, other), (begin, start) = (
         int(letters),
-        sides.field_values,
-        sides.derive_property(_count_letters),
-        sides.derive_property(_encode_leading_letters, int(letters)),
+        value_pairs.field_values,
+        value_pairs.derive_property(_count_letters),
+        value_pairs.derive_property(_encode_leading_letters, int(letters)),
     )
     out = (one >= n) & (other >= n) & (begin == start)
     cores, texts = field_values.derive_property(_remove_last_vowels), field_values.columns[0]
@@ -372,39 +375,39 @@ def share_stem(sides: ValuePairs, letters: float) -> Mask:
         field_values.derive_property(_encode_letter_sets),
     )
     # A name is not part of another that lacks one of its letters: few pairs are left to compare one by one.
-    for short, full, shorter, longer in ((sides.a, sides.b, one, other), (sides.b, sides.a, other, one)):
+    for short, full, shorter, longer in ((value_pairs.a, value_pairs.b, one, other), (value_pairs.b, value_pairs.a, other, one)):
         likely = (size[short] >= n) & (shorter <= longer) & (letters_of_core[short] & ~letters_of_text[full] == 0) & ~out
         rows = np.flatnonzero(likely)
         out[rows] = [core in text for core, text in zip(cores[short[rows]], texts[full[rows]], strict=True)]
     return np.asarray(out, dtype=bool)
 
 
-def have_day_and_month_swapped(sides: ValuePairs) -> Mask:
+def have_day_and_month_swapped(value_pairs: ValuePairs) -> Mask:
     """Return for each pair of days `yyyymmdd` whether they are of one year, with day and month exchanged."""
-    return _do_digits_of_days_agree(sides, (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 6, 7, 4, 5))
+    return _do_digits_of_days_agree(value_pairs, (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 6, 7, 4, 5))
 
 
-def differ_in_century(sides: ValuePairs) -> Mask:
+def differ_in_century(value_pairs: ValuePairs) -> Mask:
     """Return for each pair of days `yyyymmdd` whether they differ at most in the century."""
-    return _do_digits_of_days_agree(sides, (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
+    return _do_digits_of_days_agree(value_pairs, (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
 
 
-def differ_in_year(sides: ValuePairs) -> Mask:
+def differ_in_year(value_pairs: ValuePairs) -> Mask:
     """Return for each pair of days `yyyymmdd` whether they differ at most in the year."""
-    return _do_digits_of_days_agree(sides, (4, 5, 6, 7), (4, 5, 6, 7))
+    return _do_digits_of_days_agree(value_pairs, (4, 5, 6, 7), (4, 5, 6, 7))
 
 
-def have_same_number(sides: ValuePairs, column: float) -> Mask:
+def have_same_number(value_pairs: ValuePairs, column: float) -> Mask:
     """Return for each pair whether the numbers in `column` are equal, and the first column is missing on at least one side (only the year
     is known).
     """
-    left, right = sides.values_on_both_sides(int(column))
-    return np.asarray((left == right) & ~sides.both_have_text(), dtype=bool)
+    left, right = value_pairs.take_values_of_both_sides(int(column))
+    return np.asarray((left == right) & ~value_pairs.have_text_on_both_sides(), dtype=bool)
 
 
-def have_numbers_within(sides: ValuePairs, column: float, most: float) -> Mask:
+def have_numbers_within(value_pairs: ValuePairs, column: float, most: float) -> Mask:
     """Return for each pair whether the numbers in `column` differ by at most `most`."""
-    left, right = sides.values_on_both_sides(int(column))
+    left, right = value_pairs.take_values_of_both_sides(int(column))
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(left - right) <= most, dtype=bool)
 
@@ -412,7 +415,7 @@ def have_numbers_within(sides: ValuePairs, column: float, most: float) -> Mask:
 # Tests that compare a score with a bound, so that levels of one field can share the scoring.
 SCORERS: dict[str, Callable[[ValuePairs, list[dict[str, float]]], np.ndarray]] = {
     "edits": lambda sides, bounds: _compute_edit_distances(sides, max(bound["most"] for bound in bounds)),
-    "jaro_winkler": lambda sides, bounds: _compute_similarities(sides, min(bound["least"] for bound in bounds)),
+    "jaro_winkler": lambda sides, bounds: _compute_text_similarities(sides, min(bound["least"] for bound in bounds)),
 }
 TESTS: dict[str, Callable[..., Mask]] = {
     "equal": are_equal,

@@ -24,7 +24,7 @@ def _make_empty_pairs() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Constraints:
+class ClusterConstraints:
     """Pairs of rows (arrays of shape n × 2) that must be in one cluster (`same`), and pairs that must not (`apart`).
 
     They do not contradict each other.
@@ -39,14 +39,14 @@ class Constraints:
         return pd.DataFrame(np.concatenate([self.same, self.apart]), columns=["a", "b"])
 
 
-def find_constraints(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> Constraints:
+def find_cluster_constraints(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> ClusterConstraints:
     """Convert the judgements on one entity (persons or cases) to constraints of its clusters.
 
     judgements: `JUDGEMENT_COLUMNS`, only current ones, oldest first; verdicts that are not in `BINDING_VERDICTS` are ignored. records:
     institution, record_key; the constraints refer to its rows, and judgements on other records are ignored.
     """
     if judgements is None or judgements.empty:
-        return Constraints()
+        return ClusterConstraints()
     binding = judgements[(judgements["entity"] == entity) & judgements["verdict"].isin(BINDING_VERDICTS)]
     binding = binding[~are_judgements_contradicted(binding)]
     rows = pd.Series(np.arange(len(records)), index=pd.MultiIndex.from_frame(records[RECORD_KEY].astype("str")))
@@ -56,7 +56,7 @@ def find_constraints(judgements: pd.DataFrame | None, entity: str, records: pd.D
     pairs = np.column_stack(sides)
     exists = ~np.isnan(pairs).any(axis=1) & (pairs[:, 0] != pairs[:, 1])
     same = (binding["verdict"] == "same").to_numpy()
-    return Constraints(pairs[exists & same].astype("int64"), pairs[exists & ~same].astype("int64"))
+    return ClusterConstraints(pairs[exists & same].astype("int64"), pairs[exists & ~same].astype("int64"))
 
 
 def are_judgements_contradicted(judgements: pd.DataFrame) -> np.ndarray:
@@ -75,16 +75,16 @@ def are_judgements_contradicted(judgements: pd.DataFrame) -> np.ndarray:
         apart[a[n]].add(int(b[n]))
         apart[b[n]].add(int(a[n]))
 
-    def root(n: int) -> int:
+    def find_group_root(n: int) -> int:
         while group[n] != n:
             group[n] = n = group[group[n]]
         return n
 
     for n in np.flatnonzero(verdict == "same"):
-        one, other = root(int(a[n])), root(int(b[n]))
+        one, other = find_group_root(int(a[n])), find_group_root(int(b[n]))
         if one == other:
             continue
-        if other in {root(m) for m in apart[one]}:
+        if other in {find_group_root(m) for m in apart[one]}:
             lost[n] = True
             continue
         group[other] = one
@@ -92,7 +92,9 @@ def are_judgements_contradicted(judgements: pd.DataFrame) -> np.ndarray:
     return lost
 
 
-def find_judgement_outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], against: pd.DataFrame) -> pd.DataFrame:
+def find_judgement_outcomes(
+    judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], pairs_against_rules: pd.DataFrame
+) -> pd.DataFrame:
     """Return `JUDGEMENT_COLUMNS` and the `outcome` of each current judgement.
 
     - `holds`
@@ -100,7 +102,7 @@ def find_judgement_outcomes(judgements: pd.DataFrame | None, clusters: dict[str,
     - `contradicted`: it does not hold, because of other judgements
     - `record_gone`: one of the records no longer exists
 
-    clusters: institution, record_key, cluster, by entity. against: pairs of persons that were joined against a rule.
+    clusters: institution, record_key, cluster, by entity. pairs_against_rules: pairs of persons that were joined against a rule.
     """
     if judgements is None:
         return pd.DataFrame(columns=[*JUDGEMENT_COLUMNS, "outcome"], dtype="str")
@@ -117,15 +119,15 @@ def find_judgement_outcomes(judgements: pd.DataFrame | None, clusters: dict[str,
         outcome[of_entity] = np.where(np.isnan(a) | np.isnan(b), "record_gone", outcome_if_known)
     pairs = [
         binding[list(JUDGEMENT_COLUMNS[1:5])],
-        against[[*JUDGEMENT_COLUMNS[3:5], *JUDGEMENT_COLUMNS[1:3]]].set_axis(list(JUDGEMENT_COLUMNS[1:5]), axis=1),
-        against,
+        pairs_against_rules[[*JUDGEMENT_COLUMNS[3:5], *JUDGEMENT_COLUMNS[1:3]]].set_axis(list(JUDGEMENT_COLUMNS[1:5]), axis=1),
+        pairs_against_rules,
     ]
     own_keys, turned, straight = (pd.MultiIndex.from_frame(part[list(JUDGEMENT_COLUMNS[1:5])].astype("str")) for part in pairs)
     ruled_out = (binding["entity"] == "person") & (own_keys.isin(turned) | own_keys.isin(straight)) & (outcome == "holds")
     return binding[list(JUDGEMENT_COLUMNS)].assign(outcome=outcome.mask(ruled_out & (binding["verdict"] == "same"), "against_rule"))
 
 
-def count_judgement_outcomes(judged: pd.DataFrame) -> dict[str, int | float | str]:
-    """Count the judgements by outcome, for the statistics of a run. judged: from `find_judgement_outcomes`."""
-    counts = judged["outcome"].value_counts()
+def count_judgement_outcomes(judgement_outcomes: pd.DataFrame) -> dict[str, int | float | str]:
+    """Count the judgements by outcome, for the statistics of a run. judgement_outcomes: from `find_judgement_outcomes`."""
+    counts = judgement_outcomes["outcome"].value_counts()
     return {f"judgements_{name}": int(counts.get(name, 0)) for name in ("holds", "against_rule", "contradicted", "record_gone")}

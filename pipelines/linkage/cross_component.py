@@ -14,14 +14,20 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import pair_graph
-from pipelines.linkage.cases import weigh_against_citing_third_files
-from pipelines.linkage.decisions import DOUBT_BITS, MIN_RECORDED_WEIGHT, assemble_decision_records, write_case_reasons, write_person_reasons
+from pipelines.linkage.cases import weigh_references_to_competing_case_files
+from pipelines.linkage.decisions import (
+    DOUBT_BITS,
+    MIN_RECORDED_WEIGHT,
+    assemble_decision_records,
+    write_reasons_of_case_pairs,
+    write_reasons_of_person_pairs,
+)
 from pipelines.linkage.hashing import mix_hashes
 from pipelines.linkage.linkage_memory import LinkageMemory
-from pipelines.linkage.linkage_tasks import Setting, unpack_records
+from pipelines.linkage.linkage_tasks import SharedTaskInput, convert_frames_to_records
 from pipelines.linkage.partition import HistoryComponents
-from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.persons import compute_prior_between_cases, lack_identifying_values
+from pipelines.linkage.person_pairs import ComparedPersonPairs
+from pipelines.linkage.persons import compute_prior_odds_between_cases, lack_identifying_values
 from pipelines.resources.integer_arrays import find_positions
 
 
@@ -36,15 +42,15 @@ class CrossComponentDecisions:
 
 
 def record_cross_component_decisions(
-    history_components: HistoryComponents, setting: Setting, cited: pd.DataFrame, memory: LinkageMemory | None
+    history_components: HistoryComponents, shared_input: SharedTaskInput, citing_pairs: pd.DataFrame, linkage_memory: LinkageMemory | None
 ) -> CrossComponentDecisions:
     """Return the decision records of pairs across components.
 
-    cited: a, b, weight of files of which one cites the other or was merged into it, within their components.
+    citing_pairs: a, b, weight of files of which one cites the other or was merged into it, within their components.
     """
-    known = None if memory is None else memory.cross_reasons
-    cases, of_cases = _build_case_decisions(history_components, setting, cited, known)
-    persons, of_persons = _build_person_decisions(history_components, setting, known)
+    known_reasons = None if linkage_memory is None else linkage_memory.cross_reasons
+    cases, of_cases = _build_case_decisions(history_components, shared_input, citing_pairs, known_reasons)
+    persons, of_persons = _build_person_decisions(history_components, shared_input, known_reasons)
     records = pd.concat([cases, persons], ignore_index=True)
     reasons = pd.DataFrame({"pair": np.concatenate([of_cases, of_persons]), "reasons": records["reasons"]})
     return CrossComponentDecisions(
@@ -52,44 +58,48 @@ def record_cross_component_decisions(
     )
 
 
-def _count_decisions_in_doubt(records: pd.DataFrame) -> int:
+def _count_decisions_in_doubt(decision_records: pd.DataFrame) -> int:
     """Count the decision records in doubt."""
-    return int(records["weight"].abs().lt(DOUBT_BITS).sum())
+    return int(decision_records["weight"].abs().lt(DOUBT_BITS).sum())
 
 
 def _build_case_decisions(
-    history_components: HistoryComponents, setting: Setting, cited: pd.DataFrame, known: pd.DataFrame | None
+    history_components: HistoryComponents, shared_input: SharedTaskInput, citing_pairs: pd.DataFrame, known_reasons: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the decision records of pairs of files, and the hash of each pair with its evidence from third files."""
+    """Return the decision records of pairs of files, and the hash of each pair with its evidence from competing files."""
     pairs = history_components.files_across
-    weighed = pd.concat([cited, pairs[["a", "b", "weight"]]], ignore_index=True)
+    weighed = pd.concat([citing_pairs, pairs[["a", "b", "weight"]]], ignore_index=True)
     pairs = pairs[pairs["weight"] >= MIN_RECORDED_WEIGHT]
-    another = weigh_against_citing_third_files(history_components.records, setting.model, pairs, history_components.ties, weighed)
+    another = weigh_references_to_competing_case_files(
+        history_components.records, shared_input.model, pairs, history_components.connections, weighed
+    )
     pairs = pairs.assign(another=another, weight=pairs["weight"] + another)
     pairs = pairs[pairs["weight"] >= MIN_RECORDED_WEIGHT].reset_index(drop=True)
 
     def write_reasons(rows: np.ndarray) -> pd.Series:
         chosen = pairs.iloc[rows].reset_index(drop=True)
-        frames = pair_graph.select_records_of_pairs(history_components.records, history_components.ties, chosen)
-        records, ties = unpack_records(frames, setting)
-        people = PersonPairs(records, setting.model)
-        own, bits = pair_graph.weigh_pairs_by_own_evidence(records, people, frames["pairs"], ties, setting, len(pair_graph.ROUND_NAMES) - 1)
-        return write_case_reasons(own.assign(another=chosen["another"]), bits, np.arange(len(own)))
+        frames = pair_graph.select_records_of_case_file_pairs(history_components.records, history_components.connections, chosen)
+        records, connections = convert_frames_to_records(frames, shared_input)
+        person_pairs = ComparedPersonPairs(records, shared_input.model)
+        own, bits = pair_graph.weigh_case_file_pairs_without_other_files(
+            records, person_pairs, frames["pairs"], connections, shared_input, len(pair_graph.ROUND_NAMES) - 1
+        )
+        return write_reasons_of_case_pairs(own.assign(another=chosen["another"]), bits, np.arange(len(own)))
 
     hashed = mix_hashes(pairs["pair"].to_numpy(), pairs["another"].to_numpy("float64").view("uint64"), np.zeros(len(pairs)))
     a, b, weight = (pairs[name].to_numpy() for name in ("a", "b", "weight"))
     return assemble_decision_records(
-        False, a, b, weight, history_components.of_files, _look_up_or_write_reasons(hashed, known, write_reasons)
+        False, a, b, weight, history_components.of_files, _look_up_or_write_reasons(hashed, known_reasons, write_reasons)
     ), hashed
 
 
 def _build_person_decisions(
-    history_components: HistoryComponents, setting: Setting, known: pd.DataFrame | None
+    history_components: HistoryComponents, shared_input: SharedTaskInput, known_reasons: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the decision records of pairs of persons, and the hash of each pair."""
     pairs = history_components.persons_across
-    weight = pairs["weight"].to_numpy() + compute_prior_between_cases(
-        history_components.records, setting.model.persons, setting.common.again[0]
+    weight = pairs["weight"].to_numpy() + compute_prior_odds_between_cases(
+        history_components.records, shared_input.model.persons, shared_input.common.again[0]
     )
     anonymous = lack_identifying_values(history_components.records.persons)
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
@@ -97,21 +107,27 @@ def _build_person_decisions(
     left, right = left[recorded], right[recorded]
 
     def write_reasons(chosen: np.ndarray) -> pd.Series:
-        return write_person_reasons(setting.scorer.compute_likelihoods_of_pairs(left[chosen], right[chosen]).bits.assign(same_case=0.0))
+        return write_reasons_of_person_pairs(
+            shared_input.scorer.compute_likelihoods_of_pairs(left[chosen], right[chosen]).bits.assign(same_case=0.0)
+        )
 
     hashed = mix_hashes(pairs["pair"].to_numpy()[recorded], np.ones(len(recorded)))
     return assemble_decision_records(
-        True, left, right, weight[recorded], history_components.of_persons, _look_up_or_write_reasons(hashed, known, write_reasons)
+        True, left, right, weight[recorded], history_components.of_persons, _look_up_or_write_reasons(hashed, known_reasons, write_reasons)
     ), hashed
 
 
-def _look_up_or_write_reasons(hashed: np.ndarray, known: pd.DataFrame | None, make_reasons: Callable[[np.ndarray], pd.Series]) -> pd.Series:
-    """Return the reasons of each pair: if the hash of the pair is in `known` (`cross_reasons` of a memory), from there, else from
-    `make_reasons`."""
-    texts, new = pd.Series("", index=np.arange(len(hashed)), dtype="str"), np.ones(len(hashed), dtype=bool)
-    if known is not None:
-        position, is_known = find_positions(hashed, known["pair"].to_numpy())
-        texts[is_known], new = known["reasons"].array.take(position[is_known]), ~is_known
+def _look_up_or_write_reasons(
+    pair_hashes: np.ndarray, known_reasons: pd.DataFrame | None, write_reasons: Callable[[np.ndarray], pd.Series]
+) -> pd.Series:
+    """Return the reasons of each pair: from `known_reasons` if the hash of the pair is there, otherwise from `write_reasons`.
+
+    known_reasons: the frame `cross_reasons` of a linkage memory.
+    """
+    texts, new = pd.Series("", index=np.arange(len(pair_hashes)), dtype="str"), np.ones(len(pair_hashes), dtype=bool)
+    if known_reasons is not None:
+        position, is_known = find_positions(pair_hashes, known_reasons["pair"].to_numpy())
+        texts[is_known], new = known_reasons["reasons"].array.take(position[is_known]), ~is_known
     if new.any():
-        texts[new] = make_reasons(np.flatnonzero(new)).array
+        texts[new] = write_reasons(np.flatnonzero(new)).array
     return texts

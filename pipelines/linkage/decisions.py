@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from pipelines.linkage import references
 from pipelines.linkage.cases import PARTS, DecidedCases
-from pipelines.linkage.person_pairs import PersonPairs
+from pipelines.linkage.person_pairs import ComparedPersonPairs
 from pipelines.linkage.persons import DecidedPersons, compute_share_of_persons_in_several_cases
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.integer_arrays import find_positions
 
 KEY_COLUMNS = {"institution": "institution", "key": "record_key"}
@@ -29,7 +29,9 @@ DOUBT_BITS = 2.0
 MIN_REASON_BITS = 0.3
 
 
-def build_decision_records(records: Records, people: PersonPairs, cases: DecidedCases, persons: DecidedPersons) -> pd.DataFrame:
+def build_decision_records(
+    records: LinkageRecords, person_pairs: ComparedPersonPairs, decided_cases: DecidedCases, decided_persons: DecidedPersons
+) -> pd.DataFrame:
     """Return one row for each pair that was joined, or whose refusal is in some doubt.
 
     Cases come before persons, and pairs are in the order of their records. Columns:
@@ -40,50 +42,58 @@ def build_decision_records(records: Records, people: PersonPairs, cases: Decided
     - `joined`: whether the pair is in one cluster
     - `reasons`: `evidence +bits`, the largest first, separated by a space
     """
-    case_rows = build_case_decision_records(cases)
-    left, right, weight = people.left, people.right, persons.weight
-    recorded = _find_recorded_pairs(left, right, weight, persons.cluster)
-    bits = people.bits.iloc[recorded].assign(same_case=persons.within[recorded] * 1.0)
+    case_rows = build_case_decision_records(decided_cases)
+    left, right, weight = person_pairs.left, person_pairs.right, decided_persons.weight
+    recorded = _find_recorded_pairs(left, right, weight, decided_persons.cluster)
+    bits = person_pairs.bits.iloc[recorded].assign(same_case=decided_persons.within[recorded] * 1.0)
     person_rows = assemble_decision_records(
-        True, left[recorded], right[recorded], weight[recorded], persons.cluster, write_person_reasons(bits)
+        True, left[recorded], right[recorded], weight[recorded], decided_persons.cluster, write_reasons_of_person_pairs(bits)
     )
     return pd.concat([case_rows, person_rows], ignore_index=True)
 
 
-def build_case_decision_records(cases: DecidedCases) -> pd.DataFrame:
+def build_case_decision_records(decided_cases: DecidedCases) -> pd.DataFrame:
     """Return the decision records of pairs of files, with the columns of `build_decision_records`."""
-    pairs = cases.pairs
+    pairs = decided_cases.pairs
     a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
-    recorded = _find_recorded_pairs(a, b, weight, cases.cluster)
+    recorded = _find_recorded_pairs(a, b, weight, decided_cases.cluster)
     rows = assemble_decision_records(
-        False, a[recorded], b[recorded], weight[recorded], cases.cluster, write_case_reasons(pairs, cases.bits, recorded)
+        False,
+        a[recorded],
+        b[recorded],
+        weight[recorded],
+        decided_cases.cluster,
+        write_reasons_of_case_pairs(pairs, decided_cases.bits, recorded),
     )
     return rows.iloc[np.lexsort((rows["b"], rows["a"]))]
 
 
-def write_case_reasons(pairs: pd.DataFrame, bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
-    """Return the text `reasons` of the pairs of files at `recorded` (rows, ascending).
+def write_reasons_of_case_pairs(pairs: pd.DataFrame, further_evidence: pd.DataFrame, recorded_rows: np.ndarray) -> pd.Series:
+    """Return the text `reasons` of the pairs of files at `recorded_rows` (rows, ascending).
 
-    pairs, bits: the pairs and their further evidence, as in `cases.Cases`.
+    pairs, further_evidence: the pairs and their further evidence, as in `cases.DecidedCases`.
     """
     return _write_reason_texts(
-        pd.concat([_convert_evidence_to_rows(pairs[list(PARTS)], np.arange(len(pairs))), bits], ignore_index=True), recorded
+        pd.concat([_convert_evidence_columns_to_rows(pairs[list(PARTS)], np.arange(len(pairs))), further_evidence], ignore_index=True),
+        recorded_rows,
     )
 
 
-def write_person_reasons(bits: pd.DataFrame) -> pd.Series:
-    """Return the text `reasons` of pairs of persons. bits: one column for each kind of evidence, one row for each pair."""
-    all_pairs = np.arange(len(bits))
-    return _write_reason_texts(_convert_evidence_to_rows(bits, all_pairs), all_pairs)
+def write_reasons_of_person_pairs(evidence_bits: pd.DataFrame) -> pd.Series:
+    """Return the text `reasons` of pairs of persons. evidence_bits: one column for each kind of evidence, one row for each pair."""
+    all_pairs = np.arange(len(evidence_bits))
+    return _write_reason_texts(_convert_evidence_columns_to_rows(evidence_bits, all_pairs), all_pairs)
 
 
-def find_joined_pairs_against_rules(people: PersonPairs, persons: DecidedPersons) -> pd.DataFrame:
+def find_joined_pairs_against_rules(person_pairs: ComparedPersonPairs, decided_persons: DecidedPersons) -> pd.DataFrame:
     """Return the pairs of person records (rows `a, b`) that are in one cluster although a hard rule forbids it."""
-    rows = np.flatnonzero(persons.never & (persons.cluster[people.left] == persons.cluster[people.right]))
-    return pd.DataFrame({"a": people.left[rows], "b": people.right[rows]})
+    rows = np.flatnonzero(
+        decided_persons.never & (decided_persons.cluster[person_pairs.left] == decided_persons.cluster[person_pairs.right])
+    )
+    return pd.DataFrame({"a": person_pairs.left[rows], "b": person_pairs.right[rows]})
 
 
-def replace_rows_by_record_keys(decisions: pd.DataFrame, records: Records) -> pd.DataFrame:
+def replace_row_numbers_by_record_keys(decisions: pd.DataFrame, records: LinkageRecords) -> pd.DataFrame:
     """Return decision records with record keys in place of rows, and with `joined` or `refused` as `decision`.
 
     Columns: `DECISION_COLUMNS`.
@@ -98,12 +108,14 @@ def replace_rows_by_record_keys(decisions: pd.DataFrame, records: Records) -> pd
     return pd.concat(parts, ignore_index=True)[list(DECISION_COLUMNS)]
 
 
-def look_up_record_keys(pairs: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the record keys of the pairs of rows `a, b` of `frame`, on the same index.
+def look_up_record_keys(pairs: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
+    """Return the record keys of the pairs of rows `a, b` of `records`, on the same index.
 
     Columns: institution_a, key_a, institution_b, key_b.
     """
-    sides = [(f"{name}_{side}", frame[column].array.take(pairs[side].to_numpy())) for side in "ab" for name, column in KEY_COLUMNS.items()]
+    sides = [
+        (f"{name}_{side}", records[column].array.take(pairs[side].to_numpy())) for side in "ab" for name, column in KEY_COLUMNS.items()
+    ]
     return pd.DataFrame(dict(sides), index=pairs.index).astype("str")
 
 
@@ -112,30 +124,30 @@ def _find_recorded_pairs(left: np.ndarray, right: np.ndarray, weight: np.ndarray
     return np.flatnonzero((cluster[left] == cluster[right]) | (weight >= MIN_RECORDED_WEIGHT))
 
 
-def _convert_evidence_to_rows(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
+def _convert_evidence_columns_to_rows(evidence_bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
     """Convert evidence in one column for each kind to one row for each piece of evidence. Columns: pair, name, bits.
 
-    bits: one row for each of `pairs`.
+    evidence_bits: one row for each of `pairs`.
     """
-    values = bits.to_numpy("float64")
+    values = evidence_bits.to_numpy("float64")
     row, column = np.nonzero(np.abs(values) >= MIN_REASON_BITS)
-    return pd.DataFrame({"pair": pairs[row], "name": bits.columns.to_numpy(dtype=object)[column], "bits": values[row, column]})
+    return pd.DataFrame({"pair": pairs[row], "name": evidence_bits.columns.to_numpy(dtype=object)[column], "bits": values[row, column]})
 
 
 def assemble_decision_records(
-    person: bool, a: np.ndarray, b: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: pd.Series
+    are_persons: bool, a: np.ndarray, b: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: pd.Series
 ) -> pd.DataFrame:
     """Assemble decision records (see `build_decision_records`) of pairs of files or of persons from weights, clusters and `reasons`."""
     weight = weight.astype("float64").round(2)
-    return pd.DataFrame({"person": person, "a": a, "b": b, "weight": weight, "joined": cluster[a] == cluster[b], "reasons": reasons})
+    return pd.DataFrame({"person": are_persons, "a": a, "b": b, "weight": weight, "joined": cluster[a] == cluster[b], "reasons": reasons})
 
 
-def _write_reason_texts(bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
-    """Return the evidence of the pairs at `recorded` (ascending) as text: `name +bits`, the largest first."""
-    pair, value = bits["pair"].to_numpy("int64"), bits["bits"].to_numpy("float64")
-    position, is_recorded = find_positions(pair, recorded)
+def _write_reason_texts(evidence: pd.DataFrame, recorded_pairs: np.ndarray) -> pd.Series:
+    """Return the evidence of the pairs at `recorded_pairs` (ascending) as text: `name +bits`, the largest first."""
+    pair, value = evidence["pair"].to_numpy("int64"), evidence["bits"].to_numpy("float64")
+    position, is_recorded = find_positions(pair, recorded_pairs)
     rows = np.flatnonzero((np.abs(value) >= MIN_REASON_BITS) & is_recorded)
-    code, names = pd.factorize(bits["name"])
+    code, names = pd.factorize(evidence["name"])
     short = np.array([str(name).split(":")[0] for name in names], dtype=object)
     by_name = np.argsort(np.argsort(short, kind="stable"))
     rows = rows[np.lexsort((by_name[code[rows]], -np.abs(value[rows]), position[rows]))]
@@ -145,29 +157,33 @@ def _write_reason_texts(bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
     span = int(tenths.max(initial=0)) - least + 1
     text_number, texts = pd.factorize(code[rows] * span + tenths - least)
     words = pa.array([f"{short[text // span]} {(text % span + least) / 10:+.1f}" for text in texts.tolist()], type=pa.string())
-    ends = np.concatenate([[0], np.cumsum(np.bincount(position[rows], minlength=len(recorded)))])
+    ends = np.concatenate([[0], np.cumsum(np.bincount(position[rows], minlength=len(recorded_pairs)))])
     lists = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), words.take(pa.array(text_number)))
     return pd.Series(pc.binary_join(lists, " "), dtype="str")
 
 
-def count_compared_pairs(people: PersonPairs, cases: DecidedCases, persons: DecidedPersons) -> dict[str, int]:
+def count_compared_pairs(person_pairs: ComparedPersonPairs, decided_cases: DecidedCases, decided_persons: DecidedPersons) -> dict[str, int]:
     """Count the pairs of persons and files that were compared, and the pairs in doubt."""
     return {
-        "person_pairs_compared": len(people),
-        "case_pairs_compared": len(cases.pairs),
-        "case_pairs_in_doubt": int(cases.pairs["weight"].abs().lt(DOUBT_BITS).sum()),
-        "person_pairs_in_doubt": int((np.abs(persons.weight) < DOUBT_BITS).sum()),
+        "person_pairs_compared": len(person_pairs),
+        "case_pairs_compared": len(decided_cases.pairs),
+        "case_pairs_in_doubt": int(decided_cases.pairs["weight"].abs().lt(DOUBT_BITS).sum()),
+        "person_pairs_in_doubt": int((np.abs(decided_persons.weight) < DOUBT_BITS).sum()),
     }
 
 
 def count_run_statistics(
-    records: Records, report: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, counted: Mapping[str, int | float | str]
+    records: LinkageRecords,
+    blocking_report: pd.DataFrame,
+    case_cluster: np.ndarray,
+    person_cluster: np.ndarray,
+    further_counts: Mapping[str, int | float | str],
 ) -> dict[str, int | float | str]:
-    """Count the records, clusters and refused blocks of a run, and add the counts in `counted`. The result contains no personal data.
+    """Count the records, clusters and refused blocks of a run, and add the counts in `further_counts`.
 
-    report: that of blocking.
+    The result contains no personal data. blocking_report: the report of `blocking.group_records_by_blocking_keys`.
     """
-    refused = report.set_index("key")
+    refused = blocking_report.set_index("key")
     refused = refused[refused["refused_values"] > 0]
     counts: dict[str, int | float | str] = {
         "case_records": len(records.files),
@@ -176,8 +192,8 @@ def count_run_statistics(
         "persons": len(np.unique(person_cluster)),
         "persons_in_several_cases": round(compute_share_of_persons_in_several_cases(records.persons, case_cluster, person_cluster), 4),
         "references": len(records.references),
-        "numbers_refused": len(references.find_uninformative_numbers(records)),
-        **counted,
+        "numbers_refused": len(references.find_uninformative_case_numbers(records)),
+        **further_counts,
         "blocking_values_refused": int(refused["refused_values"].sum()),
         "blocking_pairs_refused": int(refused["refused_pairs"].sum()),
     }

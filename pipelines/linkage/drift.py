@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.compare import MISSING_LEVEL
-from pipelines.linkage.model import Model
-from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.record_states import assign_row_numbers, find_first_rows
-from pipelines.linkage.standardise import Records, build_features
+from pipelines.linkage.model import LinkageModel
+from pipelines.linkage.person_pairs import ComparedPersonPairs
+from pipelines.linkage.record_states import find_first_row_of_each_number, number_distinct_rows
+from pipelines.linkage.standardise import LinkageRecords, build_linkage_records
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
 DRIFT_COLUMNS = ("institution", "period", "field", "level", "share", "expected", "n", "alarm")
@@ -33,47 +33,56 @@ MIN_SHIFT = 0.10
 RECORD_WORTH = 0.5
 
 
-def count_levels_reached(canonical: Mapping[str, pd.DataFrame], persons: pd.DataFrame, model: Model) -> pd.DataFrame:
+def count_comparison_levels_of_linked_records(
+    canonical_tables: Mapping[str, pd.DataFrame], person_clusters: pd.DataFrame, model: LinkageModel
+) -> pd.DataFrame:
     """Count the linked records that reach each comparison level. Columns: institution, period, field, level, n.
 
-    canonical: the tables of `schemas.canonical`. persons: the columns institution, record_key and cluster of the linked records. A record
-    is compared with the
-    records of other institutions in its cluster. For each field that is known on both sides it counts once, divided over the levels
-    reached. The period is that of its first delivery.
+    canonical_tables: the tables of `schemas.canonical`. person_clusters: the columns institution, record_key and cluster of the linked
+    records. A record is compared with the records of other institutions in its cluster. For each field that is known on both sides it
+    counts once, divided over the levels reached. The period is that of its first delivery.
     """
-    records = build_features(canonical)
-    keys, linked = (pd.MultiIndex.from_frame(frame[["institution", "record_key"]].astype("str")) for frame in (records.persons, persons))
-    cluster = pd.Series(persons["cluster"].to_numpy(), index=linked).reindex(keys)
+    records = build_linkage_records(canonical_tables)
+    keys, linked = (
+        pd.MultiIndex.from_frame(frame[["institution", "record_key"]].astype("str")) for frame in (records.persons, person_clusters)
+    )
+    cluster = pd.Series(person_clusters["cluster"].to_numpy(), index=linked).reindex(keys)
     code = pd.factorize(cluster)[0]
-    return count_levels_of_pairs(records.persons, find_linked_pairs(records, PersonPairs(records, model), code), model)
+    return count_comparison_levels(
+        records.persons, find_linked_pairs_between_institutions(records, ComparedPersonPairs(records, model), code), model
+    )
 
 
-def find_linked_pairs(records: Records, people: PersonPairs, cluster: np.ndarray) -> pd.DataFrame:
-    """Find the pairs of records in one cluster that two different institutions delivered. A number below zero in `cluster` means no
+def find_linked_pairs_between_institutions(
+    records: LinkageRecords, person_pairs: ComparedPersonPairs, person_cluster: np.ndarray
+) -> pd.DataFrame:
+    """Find the pairs of records in one cluster that two different institutions delivered. A number below zero in `person_cluster` means no
     cluster.
 
     Columns: rows a, b, and the level of each field.
     """
-    records_by_cluster = RowIndexByOwner(cluster, int(cluster.max(initial=-1)) + 1)
+    records_by_cluster = RowIndexByOwner(person_cluster, int(person_cluster.max(initial=-1)) + 1)
     institution = pd.factorize(records.persons["institution"])[0]
     several = np.flatnonzero((records_by_cluster.sizes > 1) & (records_by_cluster.sizes <= MAX_CLUSTER_SIZE))
     _, left, right = records_by_cluster.combine_rows(several, several)
     chosen = (left < right) & (institution[left] != institution[right])
     left, right = left[chosen], right[chosen]
-    return pd.concat([pd.DataFrame({"a": left, "b": right}), people.find_comparison_levels(left, right)], axis=1)
+    return pd.concat([pd.DataFrame({"a": left, "b": right}), person_pairs.find_comparison_levels(left, right)], axis=1)
 
 
-def count_levels_of_pairs(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """Count the records that reach each level, as `count_levels_reached` does.
+def count_comparison_levels(persons: pd.DataFrame, person_pairs: pd.DataFrame, model: LinkageModel) -> pd.DataFrame:
+    """Count the records that reach each level, as `count_comparison_levels_of_linked_records` does.
 
-    persons: institution, period. pairs: from `find_linked_pairs`.
+    persons: institution, period. person_pairs: from `find_linked_pairs_between_institutions`.
     """
-    cell, cells = assign_row_numbers(persons[["institution", "period"]])
-    cell_names = persons[["institution", "period"]].iloc[find_first_rows(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
-    row = np.concatenate([pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")])
+    cell, cells = number_distinct_rows(persons[["institution", "period"]])
+    cell_names = (
+        persons[["institution", "period"]].iloc[find_first_row_of_each_number(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
+    )
+    row = np.concatenate([person_pairs["a"].to_numpy("int64"), person_pairs["b"].to_numpy("int64")])
     parts = [pd.DataFrame({"institution": [], "period": [], "field": [], "level": []}, dtype="str").assign(n=0.0)]
     for field in model.fields:
-        level, size = np.tile(pairs[field.name].to_numpy("int64"), 2), len(field.levels)
+        level, size = np.tile(person_pairs[field.name].to_numpy("int64"), 2), len(field.levels)
         known = level != MISSING_LEVEL
         share = 1.0 / np.maximum(np.bincount(row[known], minlength=len(persons)), 1)
         n = np.bincount(cell[row[known]] * size + level[known], weights=share[row[known]], minlength=cells * size)
@@ -84,12 +93,12 @@ def count_levels_of_pairs(persons: pd.DataFrame, pairs: pd.DataFrame, model: Mod
     return pd.concat(parts, ignore_index=True)
 
 
-def compute_expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> dict[str, dict[str, tuple[float, ...]]]:
+def compute_expected_shares(level_counts: Iterable[pd.DataFrame], model: LinkageModel) -> dict[str, dict[str, tuple[float, ...]]]:
     """Return the `expected` shares of a model file: the share of each level, by institution and field.
 
-    counted: several results of `count_levels_reached`.
+    level_counts: several results of `count_comparison_levels_of_linked_records`.
     """
-    counts = pd.concat(list(counted), ignore_index=True)
+    counts = pd.concat(list(level_counts), ignore_index=True)
     out: dict[str, dict[str, tuple[float, ...]]] = {}
     for field in model.fields:
         of_field = counts[counts["field"] == field.name]
@@ -101,11 +110,12 @@ def compute_expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> di
     return {name: out[name] for name in sorted(out)}
 
 
-def measure_drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
+def measure_drift(level_counts: pd.DataFrame, model: LinkageModel) -> pd.DataFrame:
     """Compare the share of each level with the share that the model expects.
 
     Columns: `DRIFT_COLUMNS`, one row for each institution, period, field and level, with the number `n` of records and whether the
-    difference raises an alarm. counted: from `count_levels_reached`. Institutions and fields without expected shares are left out.
+    difference raises an alarm. Institutions and fields without expected shares are left out. level_counts: from
+    `count_comparison_levels_of_linked_records`.
     """
     expected_rows = [
         (institution, field.name, level.name, share)
@@ -114,20 +124,20 @@ def measure_drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
         for level, share in zip(field.levels, fields.get(field.name, ()), strict=False)
     ]
     expected = pd.DataFrame(expected_rows, columns=["institution", "field", "level", "expected"])
-    n = counted.groupby(_CELL_KEY, as_index=False)["n"].sum()
+    n = level_counts.groupby(_CELL_KEY, as_index=False)["n"].sum()
     rows = n.merge(expected, on=["institution", "field"])
-    reached = counted.rename(columns={"n": "reached"})
+    reached = level_counts.rename(columns={"n": "reached"})
     rows = rows.merge(reached, how="left", on=[*_CELL_KEY, "level"])
     rows["share"] = (rows["reached"].fillna(0.0) / rows["n"]).astype("float64")
-    rows["alarm"] = _raises_alarm(rows["share"].to_numpy(), rows["expected"].to_numpy("float64"), rows["n"].to_numpy("float64"))
+    rows["alarm"] = _do_shares_raise_alarm(rows["share"].to_numpy(), rows["expected"].to_numpy("float64"), rows["n"].to_numpy("float64"))
     rows["n"] = rows["n"].round().astype("int64")
     return pd.DataFrame(rows, columns=list(DRIFT_COLUMNS)).reset_index(drop=True)
 
 
-def _raises_alarm(share: np.ndarray, expected: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Return whether `expected` is outside the Wilson interval around `share`, and differs from it by at least `LEAST_SHIFT`."""
-    size, z2 = np.maximum(n, 1.0) * RECORD_WORTH, DEVIATIONS**2
+def _do_shares_raise_alarm(share: np.ndarray, expected_share: np.ndarray, record_count: np.ndarray) -> np.ndarray:
+    """Return whether `expected_share` is outside the Wilson interval around `share`, and differs from it by at least `LEAST_SHIFT`."""
+    size, z2 = np.maximum(record_count, 1.0) * RECORD_WORTH, DEVIATIONS**2
     centre = (share + z2 / (2 * size)) / (1 + z2 / size)
     half = DEVIATIONS / (1 + z2 / size) * np.sqrt(share * (1 - share) / size + z2 / (4 * size**2))
-    outside = np.abs(expected - centre) > half
-    return np.asarray(outside & (np.abs(share - expected) >= MIN_SHIFT) & (n >= MIN_RECORDS), dtype=bool)
+    outside = np.abs(expected_share - centre) > half
+    return np.asarray(outside & (np.abs(share - expected_share) >= MIN_SHIFT) & (record_count >= MIN_RECORDS), dtype=bool)

@@ -20,10 +20,10 @@ from pipelines.linkage.compare import (
     ValuePairs,
     Values,
     are_values_missing,
-    find_levels_of_pairs,
+    find_levels_of_value_pairs,
     read_column_values,
 )
-from pipelines.linkage.model import Field
+from pipelines.linkage.model import ComparedField
 
 # Number of the most frequent values of a field in the table of levels: 4096² bytes are 16 MiB.
 TABLE_WIDTH = 4096
@@ -35,8 +35,8 @@ LEVEL_OFFSET = 2
 class EncodedValues:
     """The values of columns of records.
 
-    codes: code of each record. values: value of each code (one array per column, as for `compare_field`). count: number of records with
-    each code. The most frequent value has code 0.
+    codes: code of each record. values: value of each code (one array per column, as for `compare_field_values`). count: number of records
+    with each code. The most frequent value has code 0.
     """
 
     codes: np.ndarray
@@ -64,10 +64,10 @@ def encode_values(records: pd.DataFrame, columns: tuple[str, ...]) -> EncodedVal
     return EncodedValues(codes, values, count[order])
 
 
-class Comparer:
+class FieldComparer:
     """Compares pairs of codes of one field. absent: whether a code has no value."""
 
-    def __init__(self, field: Field, values: Values) -> None:
+    def __init__(self, field: ComparedField, values: Values) -> None:
         self.field, self._known, self._size = field, FieldValues(values), len(values[0])
         self.absent = are_values_missing(values)
         # The level of a value against itself is needed far more often than any other.
@@ -76,24 +76,24 @@ class Comparer:
         width = min(self._size, TABLE_WIDTH)
         self._table, self._width = np.zeros(width * width, dtype="int8"), np.int32(width)
 
-    def find_levels_of_codes(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def find_levels_of_codes(self, left_codes: np.ndarray, right_codes: np.ndarray) -> np.ndarray:
         """Return the level (int8) of each pair of codes; `MISSING_LEVEL` if either side is absent."""
-        levels = self._itself[a]
-        rows = np.flatnonzero(a != b)
-        levels[rows] = self._find_levels_of_different_codes(a[rows], b[rows])
+        levels = self._itself[left_codes]
+        rows = np.flatnonzero(left_codes != right_codes)
+        levels[rows] = self._find_levels_of_different_codes(left_codes[rows], right_codes[rows])
         return levels
 
-    def _find_levels_of_different_codes(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def _find_levels_of_different_codes(self, left_codes: np.ndarray, right_codes: np.ndarray) -> np.ndarray:
         if self._width == self._size:
-            return self._look_up_levels_in_table(a, b)
-        levels = np.empty(len(a), dtype="int8")
-        tabled = (a < self._width) & (b < self._width)
-        levels[tabled] = self._look_up_levels_in_table(a[tabled], b[tabled])
-        levels[~tabled] = self._compare_values_of_codes(a[~tabled], b[~tabled])
+            return self._look_up_levels_in_table(left_codes, right_codes)
+        levels = np.empty(len(left_codes), dtype="int8")
+        tabled = (left_codes < self._width) & (right_codes < self._width)
+        levels[tabled] = self._look_up_levels_in_table(left_codes[tabled], right_codes[tabled])
+        levels[~tabled] = self._compare_values_of_codes(left_codes[~tabled], right_codes[~tabled])
         return levels
 
-    def _look_up_levels_in_table(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        cells = a * self._width + b
+    def _look_up_levels_in_table(self, left_codes: np.ndarray, right_codes: np.ndarray) -> np.ndarray:
+        cells = left_codes * self._width + right_codes
         levels = self._table[cells]
         open_rows = np.flatnonzero(levels == 0)
         if len(open_rows):
@@ -102,8 +102,8 @@ class Comparer:
             levels[open_rows] = self._table[cells[open_rows]]
         return levels - LEVEL_OFFSET
 
-    def _compare_values_of_codes(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        level = np.full(len(a), MISSING_LEVEL, dtype="int8")
-        present = np.flatnonzero(~self.absent[a] & ~self.absent[b])
-        level[present] = find_levels_of_pairs(self.field, ValuePairs(self._known, a[present], b[present]))
+    def _compare_values_of_codes(self, left_codes: np.ndarray, right_codes: np.ndarray) -> np.ndarray:
+        level = np.full(len(left_codes), MISSING_LEVEL, dtype="int8")
+        present = np.flatnonzero(~self.absent[left_codes] & ~self.absent[right_codes])
+        level[present] = find_levels_of_value_pairs(self.field, ValuePairs(self._known, left_codes[present], right_codes[present]))
         return level

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.model import Evidence, Model
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.model import EvidenceKind, LinkageModel
+from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
 RANDOM_PAIRS = 4000
@@ -20,28 +20,30 @@ MAX_BITS = 6.0
 Columns = pd.DataFrame | dict[str, np.ndarray]
 
 
-def assign_pair_kind_numbers(records: Records, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def assign_institution_pair_numbers(
+    records: LinkageRecords, first_files: np.ndarray, second_files: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
     """Return a number for each pair of files that stands for its two institutions, and the kinds `institution-institution` by this
     number.
     """
     code, names = assign_institution_numbers(records)
-    return code[a] * len(names) + code[b], [f"{one}-{other}" for one in names for other in names]
+    return code[first_files] * len(names) + code[second_files], [f"{one}-{other}" for one in names for other in names]
 
 
-def assign_institution_numbers(records: Records) -> tuple[np.ndarray, list[str]]:
+def assign_institution_numbers(records: LinkageRecords) -> tuple[np.ndarray, list[str]]:
     """Return the number of the institution of each file, and the names of the institutions."""
     code, names = records.compute_once("institutions", lambda: pd.factorize(records.files["institution"]))
     return code, [str(name) for name in names]
 
 
-def find_evidence_levels(records: Records, pairs: Columns, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
+def find_evidence_levels(records: LinkageRecords, pairs: Columns, evidence: EvidenceKind, edges: np.ndarray) -> np.ndarray:
     """Return the level of `evidence` for each row of `pairs`; -1 if a value is missing.
 
     pairs: files `a, b`, and their best matching persons `left, right`, or -1.
     """
     first, second = (
-        _read_paired_values(records, pairs, evidence.first, "a", "left"),
-        _read_paired_values(records, pairs, evidence.second, "b", "right"),
+        _read_evidence_values(records, pairs, evidence.first, "a", "left"),
+        _read_evidence_values(records, pairs, evidence.second, "b", "right"),
     )
     if evidence.kind == "gap":
         days = np.abs(second - first) if evidence.either_way else second - first
@@ -49,13 +51,13 @@ def find_evidence_levels(records: Records, pairs: Columns, evidence: Evidence, e
     return np.where((first >= 0) & (second >= 0), (first != second).astype("int64"), -1)
 
 
-def _read_paired_values(records: Records, pairs: Columns, column: str, file: str, person: str) -> np.ndarray:
-    rows = np.asarray(pairs[file if column.startswith("file.") else person])
+def _read_evidence_values(records: LinkageRecords, pairs: Columns, column: str, file_side: str, person_side: str) -> np.ndarray:
+    rows = np.asarray(pairs[file_side if column.startswith("file.") else person_side])
     values: np.ndarray = records.compute_once(("column", column), lambda: _read_column_as_numbers(records, column))
     return values[rows]  # row -1 is the missing value appended
 
 
-def _read_column_as_numbers(records: Records, column: str) -> np.ndarray:
+def _read_column_as_numbers(records: LinkageRecords, column: str) -> np.ndarray:
     """Return the column `file.<column>` or `person.<column>` as numbers, with a missing value appended.
 
     Missing days are NaN, missing texts -1. Equal texts have the same number in all columns.
@@ -72,7 +74,7 @@ def _read_column_as_numbers(records: Records, column: str) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class CertainPairs:
+class CertainCaseFilePairs:
     """Pairs of files (`a, b, left, right` as for `find_evidence_levels`) that are certainly of one case (`same`), or of different cases of
     one person (`again`).
     """
@@ -81,30 +83,32 @@ class CertainPairs:
     again: pd.DataFrame
 
 
-def count_evidence_levels(records: Records, known: CertainPairs, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
+def count_evidence_levels(
+    records: LinkageRecords, certain_pairs: CertainCaseFilePairs, evidence: EvidenceKind, edges: np.ndarray
+) -> dict[str, np.ndarray]:
     """Count each level of `evidence` among the pairs `same` (`m`), the pairs `again` (`again`), and random pairs (`u`)."""
     out = {}
-    for share, pairs in (("m", known.same), ("again", known.again)):
-        kinds, names = assign_pair_kind_numbers(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    for share, pairs in (("m", certain_pairs.same), ("again", certain_pairs.again)):
+        kinds, names = assign_institution_pair_numbers(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
         is_of_kind = kinds == names.index(evidence.between) if evidence.between in names else np.zeros(len(pairs), dtype=bool)
-        out[share] = _count_levels_of_pairs(records, pairs[is_of_kind], evidence, edges)
+        out[share] = _count_evidence_levels_of_pairs(records, pairs[is_of_kind], evidence, edges)
     chance = ("chance", evidence, edges.tobytes())  # the same in every round
     out["u"] = records.compute_once(
-        chance, lambda: _count_levels_of_pairs(records, _draw_random_pairs(records, evidence.between), evidence, edges)
+        chance, lambda: _count_evidence_levels_of_pairs(records, _draw_random_case_file_pairs(records, evidence.between), evidence, edges)
     )
     return out
 
 
-def _count_levels_of_pairs(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
+def _count_evidence_levels_of_pairs(records: LinkageRecords, pairs: pd.DataFrame, evidence: EvidenceKind, edges: np.ndarray) -> np.ndarray:
     level = find_evidence_levels(records, pairs, evidence, edges)
     return np.bincount(level[level >= 0], minlength=len(evidence.m)).astype("float64")
 
 
-def _draw_random_pairs(records: Records, between: str) -> pd.DataFrame:
+def _draw_random_case_file_pairs(records: LinkageRecords, institution_pair: str) -> pd.DataFrame:
     """Draw random pairs of files of two institutions, each with a random person. The result is reproducible for the same files."""
     institution = records.files["institution"].to_numpy(dtype=object)
     draw = np.random.default_rng(0)
-    sides = [np.flatnonzero(institution == name) for name in between.split("-")]
+    sides = [np.flatnonzero(institution == name) for name in institution_pair.split("-")]
     if not len(sides[0]) or not len(sides[1]):
         return pd.DataFrame({"a": [], "b": [], "left": [], "right": []}, dtype="int64")
     a, b = (draw.choice(side, RANDOM_PAIRS) for side in sides)
@@ -113,14 +117,14 @@ def _draw_random_pairs(records: Records, between: str) -> pd.DataFrame:
     return pd.DataFrame({"a": a, "b": b, "left": left, "right": right})[a != b]
 
 
-def _draw_person_of_each_file(records: Records) -> pd.Series:
+def _draw_person_of_each_file(records: LinkageRecords) -> pd.Series:
     """Draw one person record of each file. Return the row of the record, by file."""
 
-    def draw() -> pd.Series:
+    def draw_person_rows() -> pd.Series:
         shuffled = records.persons.sample(frac=1.0, random_state=0).reset_index(names="row")
         return shuffled.drop_duplicates("file").set_index("file")["row"]
 
-    person_of_file: pd.Series = records.compute_once("some_person", draw)
+    person_of_file: pd.Series = records.compute_once("some_person", draw_person_rows)
     return person_of_file
 
 
@@ -135,14 +139,14 @@ class EvidenceShares:
     observed: dict[str, int]
 
 
-def estimate_evidence_shares(records: Records, known: CertainPairs, model: Model) -> EvidenceShares:
+def estimate_evidence_shares(records: LinkageRecords, certain_pairs: CertainCaseFilePairs, model: LinkageModel) -> EvidenceShares:
     """Estimate the shares of evidence: the shares of the model, weighted as `evidence_worth` pairs, plus the observed counts."""
     edges = np.array(model.edges, dtype="float64")
     shares: dict[str, dict[str, np.ndarray]] = {}
     observed: dict[str, int] = {}
     worth = model.cases["evidence_worth"]
     for evidence in model.evidence:
-        counts = count_evidence_levels(records, known, evidence, edges)
+        counts = count_evidence_levels(records, certain_pairs, evidence, edges)
         priors = {"m": evidence.m, "again": evidence.again, "u": evidence.u}
         shares[evidence.name] = {s: (n + worth * np.array(priors[s])) / (n.sum() + worth) for s, n in counts.items()}
         observed[evidence.name] = int(counts["m"].sum())
@@ -152,22 +156,22 @@ def estimate_evidence_shares(records: Records, known: CertainPairs, model: Model
 class EvidenceWeigher:
     """Weighs the evidence for pairs of files in bits: one weight for each kind of evidence."""
 
-    def __init__(self, records: Records, shares: EvidenceShares, model: Model) -> None:
+    def __init__(self, records: LinkageRecords, shares: EvidenceShares, model: LinkageModel) -> None:
         self._records, self._model = records, model
         self._edges = np.array(model.edges, dtype="float64")
         self.shares = shares.levels
 
-    def weigh_evidence(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
+    def weigh_evidence(self, pairs: pd.DataFrame, share_person: np.ndarray) -> pd.DataFrame:
         """Return the evidence on `pairs` (`a, b, left, right`). Columns: pair (row of `pairs`), name, bits.
 
-        In each family only the first kind that is known counts. again: whether a pair shares a person, so that the alternative to one case
-        is another case of that person, not a random case.
+        In each family only the first kind that is known counts. share_person: whether each pair shares a person. If it does,
+        the alternative to one case is another case of that person, not a random case.
         """
         parts = []
         ratio_by_family: dict[str, np.ndarray] = {}  # by family: likelihood ratio of its later kinds
         kind_by_family: dict[str, np.ndarray] = {}
         columns = {name: pairs[name].to_numpy() for name in ("a", "b", "left", "right")}
-        kinds, kind_names = assign_pair_kind_numbers(self._records, columns["a"], columns["b"])
+        kinds, kind_names = assign_institution_pair_numbers(self._records, columns["a"], columns["b"])
         of_kind = RowIndexByOwner(kinds, len(kind_names))
         number_of = {name: n for n, name in enumerate(kind_names)}
         for number, evidence in reversed(list(enumerate(self._model.evidence))):
@@ -182,7 +186,7 @@ class EvidenceWeigher:
             use = np.flatnonzero(level >= 0)
             # Another case of the same person reaches any level at least as often as a random case: few such pairs are observed.
             repeated = np.maximum(share["again"], share["u"])
-            other = np.where(again[rows[use]], repeated[level[use]], share["u"][level[use]])
+            other = np.where(share_person[rows[use]], repeated[level[use]], share["u"][level[use]])
             # A clerical error makes any level possible within a case, as often as by chance; then the next kind of evidence counts.
             likelier = ratio_by_family.setdefault(evidence.family, np.ones(len(pairs)))
             likelier[rows[use]] = (1 - slip) * share["m"][level[use]] / other + slip * likelier[rows[use]]

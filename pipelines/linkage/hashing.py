@@ -53,8 +53,8 @@ def hash_rows(frame: pd.DataFrame) -> np.ndarray:
     return out
 
 
-def sum_hashes(size: int, numbers: np.ndarray, hashes: np.ndarray) -> np.ndarray:
-    """Sum `hashes` (modulo 2**64) by their number in `numbers`, from 0 to `size` - 1."""
-    out = np.zeros(size, dtype="uint64")
+def sum_hashes_by_number(number_count: int, numbers: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """Sum `hashes` (modulo 2**64) by their number in `numbers`, from 0 to `number_count` - 1."""
+    out = np.zeros(number_count, dtype="uint64")
     np.add.at(out, numbers, hashes)
     return out

@@ -2,8 +2,8 @@
 
 Belongs here: layout and files of the memory. Does not belong here: its content.
 
-The memory is a cache. A run without it, or with the memory of another model, code or landmark (`data_version`), has the same result and
-takes longer. It contains hashes, weights, and tokens of names with their frequency; it is in the lake, and only its owner can read it.
+The memory is a cache. A run without it, or with the memory of another model, code or early history (`data_version`), has the same result
+and takes longer. It contains hashes, weights, and tokens of names with their frequency; it is in the lake, and only its owner can read it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 
 from pipelines.linkage.common_statistics import CommonStatistics
 from pipelines.linkage.evidence import EvidenceShares
-from pipelines.linkage.model import Model
+from pipelines.linkage.model import LinkageModel
 from pipelines.linkage.score import TokenFrequencies
-from pipelines.resources.code_digest import digest_code
+from pipelines.resources.code_digest import hash_code_and_libraries
 
 _CODE = ("pipelines/linkage/*.py", "pipelines/resources/integer_arrays.py")
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "rapidfuzz")
@@ -38,14 +38,14 @@ class LinkageMemory:
     - persons: hash of every person record whose blocked pairs were compared
     - refused: values that blocking refused or narrowed
     - pairs: left, right (hashes), weight; compared pairs that can matter
-    - files: pair (hash of two files and their ties), weight by round, bits of `citation`
+    - files: pair (hash of two files and their connections), weight by round, bits of `citation`
     - cross_reasons: pair (hash of two records of different components), reasons; see `pipelines.linkage.cross_component`
 
     All other frames are by component (its key) and rank of the records in it:
 
     - records: component, person (whether it is a person), rank, cluster (within the component)
     - decisions: see `pipelines.linkage.decisions.build_decision_records`
-    - against: pairs of persons against a rule
+    - against: pairs of persons that were joined against a rule
     - cited: a, b, weight of files that cite each other
     - alike: linked pairs of persons, and the levels that they reach
     - counts: counts of a run
@@ -64,13 +64,15 @@ class LinkageMemory:
     counts: pd.DataFrame
 
 
-def compute_memory_version(model: Model, landmark: str) -> str:
-    """Return the version that a memory must have to be used. landmark: the hash of the rows from which the common
-    statistics are estimated."""
-    return hashlib.sha256(f"{digest_code(_CODE, _LIBRARIES)} {model!r} {landmark}".encode()).hexdigest()
+def compute_linkage_memory_version(model: LinkageModel, early_history_hash: str) -> str:
+    """Return the version that a linkage memory must have to be used.
+
+    early_history_hash: the hash of the rows from which the common statistics are estimated.
+    """
+    return hashlib.sha256(f"{hash_code_and_libraries(_CODE, _LIBRARIES)} {model!r} {early_history_hash}".encode()).hexdigest()
 
 
-def load_memory(folder: Path, version: str) -> tuple[CommonStatistics, LinkageMemory] | None:
+def load_linkage_memory(folder: Path, version: str) -> tuple[CommonStatistics, LinkageMemory] | None:
     """Read the linkage memory in `folder`; None if `folder` has no memory of this `version`."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
@@ -84,15 +86,15 @@ def load_memory(folder: Path, version: str) -> tuple[CommonStatistics, LinkageMe
         return None  # lost or damaged: everything is decided again
 
 
-def save_memory(folder: Path, version: str, common: CommonStatistics, memory: LinkageMemory) -> None:
+def save_linkage_memory(folder: Path, version: str, common_statistics: CommonStatistics, linkage_memory: LinkageMemory) -> None:
     """Replace the memory in `folder` atomically. The caller must hold the run lock. Raises `OSError`."""
     fresh, old = (folder.with_name(f".{folder.name}.{end}") for end in ("part", "old"))
     for leftover in (fresh, old):  # of a run that was killed
         shutil.rmtree(leftover, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
     for field in fields(LinkageMemory):
-        _write_frame(fresh / f"{field.name}.parquet", getattr(memory, field.name))
-    write_common_statistics(fresh, common)
+        _write_frame_as_parquet(fresh / f"{field.name}.parquet", getattr(linkage_memory, field.name))
+    write_common_statistics(fresh, common_statistics)
     (fresh / _MANIFEST).write_text(json.dumps({"data_version": version}))
     if folder.exists():
         folder.rename(old)
@@ -100,10 +102,10 @@ def save_memory(folder: Path, version: str, common: CommonStatistics, memory: Li
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_common_statistics(folder: Path, common: CommonStatistics) -> None:
+def write_common_statistics(folder: Path, common_statistics: CommonStatistics) -> None:
     """Write the common statistics into `folder`."""
-    _write_frame(folder / "frequencies.parquet", _convert_frequencies_to_table(common.frequencies))
-    (folder / _COMMON).write_text(json.dumps(_convert_statistics_to_json(common)))
+    _write_frame_as_parquet(folder / "frequencies.parquet", _convert_frequencies_to_table(common_statistics.frequencies))
+    (folder / _COMMON).write_text(json.dumps(_convert_statistics_to_json(common_statistics)))
 
 
 def read_common_statistics(folder: Path) -> CommonStatistics:
@@ -113,32 +115,40 @@ def read_common_statistics(folder: Path) -> CommonStatistics:
     )
 
 
-def _write_frame(path: Path, frame: pd.DataFrame) -> None:
+def _write_frame_as_parquet(path: Path, frame: pd.DataFrame) -> None:
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False, nthreads=1), path, compression="zstd", compression_level=1)
 
 
-def _convert_frequencies_to_table(known: TokenFrequencies) -> pd.DataFrame:
-    words = [word for table in known.shares.values() for word in table]
+def _convert_frequencies_to_table(token_frequencies: TokenFrequencies) -> pd.DataFrame:
+    words = [word for table in token_frequencies.shares.values() for word in table]
     return pd.DataFrame(
         {
-            "field": np.repeat(np.array(list(known.shares), dtype=object), [len(table) for table in known.shares.values()]),
+            "field": np.repeat(
+                np.array(list(token_frequencies.shares), dtype=object), [len(table) for table in token_frequencies.shares.values()]
+            ),
             "token": [token for token, _ in words],
             "group": [group for _, group in words],
-            "share": np.fromiter((share for table in known.shares.values() for share in table.values()), dtype="float64"),
+            "share": np.fromiter((share for table in token_frequencies.shares.values() for share in table.values()), dtype="float64"),
         }
     )
 
 
-def _convert_statistics_to_json(common: CommonStatistics) -> dict[str, Any]:
+def _convert_statistics_to_json(common_statistics: CommonStatistics) -> dict[str, Any]:
     shares = [
         {
             "levels": {e: {s: list(v) for s, v in found.items()} for e, found in shares_of_round.levels.items()},
             "observed": shares_of_round.observed,
         }
-        for shares_of_round in common.shares
+        for shares_of_round in common_statistics.shares
     ]
-    known = common.frequencies
-    return {"counts": common.counts, "again": list(common.again), "shares": shares, "usual": known.usual, "rare": known.rare}
+    known = common_statistics.frequencies
+    return {
+        "counts": common_statistics.counts,
+        "again": list(common_statistics.again),
+        "shares": shares,
+        "usual": known.usual,
+        "rare": known.rare,
+    }
 
 
 def _convert_json_to_statistics(content: dict[str, Any], frequencies: pd.DataFrame) -> CommonStatistics:

@@ -1,7 +1,7 @@
 """Tasks of a large history, which run in this process or in several.
 
-Belongs here: converting records, ties and common statistics to frames and back, passing tasks to processes. Does not belong here: the work
-itself.
+Belongs here: converting records, connections and common statistics to frames and back, passing tasks to processes. Does not belong here:
+the work itself.
 
 A task contains everything that its work needs. Processes read it from a folder and write the results there, so that nothing large is passed
 between them. Only the owner can read the folder. It is removed after the work; after a killed run the next run removes it.
@@ -21,73 +21,73 @@ import pandas as pd
 import pyarrow.feather as feather
 
 from pipelines.linkage import linkage_memory as memory_files
-from pipelines.linkage.cases import FileTies
+from pipelines.linkage.cases import CaseFileConnections
 from pipelines.linkage.common_statistics import CommonStatistics
-from pipelines.linkage.model import Model
-from pipelines.linkage.score import CodedPersons, Scorer
+from pipelines.linkage.model import LinkageModel
+from pipelines.linkage.score import EncodedPersons, PairScorer
 from pipelines.linkage.spark import SplinkOnSpark
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.memory import release_free_memory
 from pipelines.resources.processes import run_in_processes
 
 Frames = dict[str, pd.DataFrame]
 _RECORD_FRAMES = ("files", "persons", "references", "own", "merges")
-_TIE_FRAMES = ("cites", "joins", "together", "detained")
+_CONNECTION_FRAMES = ("citations", "mergers", "shared_citations", "stays_begun_together")
 _CODED_FOLDER, _GROUP_COLUMN = "coded", "its group"
 # Processes are not worth starting for fewer person records.
 MIN_ROWS_FOR_PROCESSES = 60_000
 
 
 @dataclass(frozen=True)
-class Setting:
+class SharedTaskInput:
     """The input that all tasks have in common.
 
-    coded: all person records, to whose rows a task refers. folder: for sharing tasks among processes; None to run them in this process.
-    spark: where candidate pairs are generated and scored; None for in process.
+    coded: all person records, to whose rows a task refers. folder: the folder through which tasks are shared among processes, or None if
+    they run in this process. spark: the Spark on which candidate pairs are generated and scored, or None if this process does both.
     """
 
-    model: Model
+    model: LinkageModel
     common: CommonStatistics
-    coded: CodedPersons
+    coded: EncodedPersons
     folder: Path | None = None
     spark: SplinkOnSpark | None = None
 
     @cached_property
-    def scorer(self) -> Scorer:
+    def scorer(self) -> PairScorer:
         """The scorer of all person records. Tasks in one process share its cache of comparisons."""
-        return Scorer(self.coded, self.model, self.common.frequencies)
+        return PairScorer(self.coded, self.model, self.common.frequencies)
 
 
-Work = Callable[[Frames, Setting], Frames]
+Work = Callable[[Frames, SharedTaskInput], Frames]
 
 
-def count_processes(setting: Setting, rows: int) -> int:
-    """Return the number of processes for tasks with `rows` person records."""
-    return 1 if setting.folder is None or rows < MIN_ROWS_FOR_PROCESSES else len(os.sched_getaffinity(0))
+def count_processes(shared_input: SharedTaskInput, person_record_count: int) -> int:
+    """Return the number of processes for tasks with `person_record_count` person records."""
+    return 1 if shared_input.folder is None or person_record_count < MIN_ROWS_FOR_PROCESSES else len(os.sched_getaffinity(0))
 
 
-def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) -> Iterator[Frames]:
-    """Yield the results of `work` for each task, in order.
+def run_tasks(task_function: Work, tasks: Iterable[Frames], shared_input: SharedTaskInput, person_record_count: int) -> Iterator[Frames]:
+    """Yield the results of `task_function` for each task, in order.
 
-    work: a function at the top level of a module. rows: the approximate number of person records in all tasks together.
+    task_function: a function at the top level of a module. person_record_count: the approximate number of person records in all tasks.
     """
-    folder = setting.folder
-    if folder is None or count_processes(setting, rows) < 2:
-        yield from (work(task, setting) for task in tasks)
+    folder = shared_input.folder
+    if folder is None or count_processes(shared_input, person_record_count) < 2:
+        yield from (task_function(task, shared_input) for task in tasks)
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     try:
-        memory_files.write_common_statistics(folder, setting.common)
-        _write_frames(folder / _CODED_FOLDER, _convert_persons_to_frames(setting.coded))
+        memory_files.write_common_statistics(folder, shared_input.common)
+        _write_frames(folder / _CODED_FOLDER, _convert_persons_to_frames(shared_input.coded))
         submitted: list[_StoredTask] = []
 
         def write_tasks() -> Iterator[_StoredTask]:
             for n, task in enumerate(tasks):
-                submitted.append(_StoredTask(work, setting.model, _write_frames(folder / str(n), task)))
+                submitted.append(_StoredTask(task_function, shared_input.model, _write_frames(folder / str(n), task)))
                 yield submitted[-1]
 
-        run_in_processes(_run_stored_task, write_tasks(), rows)
+        run_in_processes(_run_stored_task, write_tasks(), person_record_count)
         for stored in submitted:
             yield _read_frames(stored.folder / "found")
     finally:
@@ -97,36 +97,38 @@ def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) 
 @dataclass(frozen=True)
 class _StoredTask:
     work: Work
-    model: Model
+    model: LinkageModel
     folder: Path
 
 
-_settings: dict[Path, Setting] = {}  # cache of this process
+_settings: dict[Path, SharedTaskInput] = {}  # cache of this process
 
 
-def _run_stored_task(task: _StoredTask) -> None:
-    folder = task.folder.parent
+def _run_stored_task(stored_task: _StoredTask) -> None:
+    folder = stored_task.folder.parent
     if folder not in _settings:
-        _settings[folder] = Setting(
-            task.model, memory_files.read_common_statistics(folder), _convert_frames_to_persons(_read_frames(folder / _CODED_FOLDER))
+        _settings[folder] = SharedTaskInput(
+            stored_task.model, memory_files.read_common_statistics(folder), _convert_frames_to_persons(_read_frames(folder / _CODED_FOLDER))
         )
-    _write_frames(task.folder / "found", task.work(_read_frames(task.folder), _settings[folder]))
+    _write_frames(stored_task.folder / "found", stored_task.work(_read_frames(stored_task.folder), _settings[folder]))
     release_free_memory()
 
 
-def _convert_persons_to_frames(coded: CodedPersons) -> Frames:
-    values = {f"values.{name}": pd.DataFrame(dict(enumerate(columns))).rename(columns=str) for name, columns in coded.values.items()}
+def _convert_persons_to_frames(encoded_persons: EncodedPersons) -> Frames:
+    values = {
+        f"values.{name}": pd.DataFrame(dict(enumerate(columns))).rename(columns=str) for name, columns in encoded_persons.values.items()
+    }
     return {
-        "codes": pd.DataFrame(coded.codes).assign(**{_GROUP_COLUMN: coded.group}),
-        "groups": pd.DataFrame({"name": coded.groups}),
+        "codes": pd.DataFrame(encoded_persons.codes).assign(**{_GROUP_COLUMN: encoded_persons.group}),
+        "groups": pd.DataFrame({"name": encoded_persons.groups}),
         **values,
     }
 
 
-def _convert_frames_to_persons(frames: Frames) -> CodedPersons:
+def _convert_frames_to_persons(frames: Frames) -> EncodedPersons:
     codes = {str(name): column.to_numpy() for name, column in frames["codes"].items()}
     group, groups = codes.pop(_GROUP_COLUMN), frames["groups"]["name"].to_numpy(dtype=object)
-    return CodedPersons(
+    return EncodedPersons(
         codes, {name: [_convert_column_to_array(column) for _, column in frames[f"values.{name}"].items()] for name in codes}, group, groups
     )
 
@@ -147,17 +149,21 @@ def _read_frames(folder: Path) -> Frames:
     return {path.stem: feather.read_feather(path) for path in sorted(folder.glob("*.feather"))}
 
 
-def pack_records(records: Records, ties: FileTies, rows: np.ndarray) -> Frames:
-    """Convert records and ties to frames. rows: the rows that the persons in `records` have among all person records."""
-    frames = {name: getattr(source, name) for source, names in ((records, _RECORD_FRAMES), (ties, _TIE_FRAMES)) for name in names}
-    return {**frames, "rows": pd.DataFrame({"row": rows})}
+def convert_records_to_frames(records: LinkageRecords, connections: CaseFileConnections, person_rows: np.ndarray) -> Frames:
+    """Convert records and connections to frames. person_rows: the rows that the persons in `records` have among all person records."""
+    frames = {
+        name: getattr(source, name) for source, names in ((records, _RECORD_FRAMES), (connections, _CONNECTION_FRAMES)) for name in names
+    }
+    return {**frames, "rows": pd.DataFrame({"row": person_rows})}
 
 
-def unpack_records(frames: Frames, setting: Setting, component: np.ndarray | None = None) -> tuple[Records, FileTies]:
-    """Convert frames from `pack_records` to records (scored with the common statistics) and ties.
+def convert_frames_to_records(
+    frames: Frames, shared_input: SharedTaskInput, component_of_file: np.ndarray | None = None
+) -> tuple[LinkageRecords, CaseFileConnections]:
+    """Convert frames from `convert_records_to_frames` to records (scored with the common statistics) and connections.
 
-    component: the number of the component of each file, as in `FileTies`.
+    component_of_file: the number of the component of each file, as in `CaseFileConnections`.
     """
-    scorer = setting.scorer.restrict_to_rows(frames["rows"]["row"].to_numpy())
-    records = Records(**{name: frames[name] for name in _RECORD_FRAMES}, counts=setting.common.counts, memo={"scorer": scorer})
-    return records, FileTies(**{name: frames[name] for name in _TIE_FRAMES}, component=component)
+    scorer = shared_input.scorer.restrict_to_rows(frames["rows"]["row"].to_numpy())
+    records = LinkageRecords(**{name: frames[name] for name in _RECORD_FRAMES}, counts=shared_input.common.counts, memo={"scorer": scorer})
+    return records, CaseFileConnections(**{name: frames[name] for name in _CONNECTION_FRAMES}, component=component_of_file)

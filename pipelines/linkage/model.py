@@ -55,7 +55,7 @@ MIN_SHARE = 1e-5  # no level is impossible: a probability of zero would let one 
 
 
 @dataclass(frozen=True)
-class Level:
+class ComparisonLevel:
     """A level of a comparison: its test, and the shares of pairs of the same person (`m`) and of different persons (`u`) that reach it."""
 
     name: str
@@ -67,7 +67,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Field:
+class ComparedField:
     """A compared field: the columns of the persons frame that it reads, and its levels. A pair in which a value is missing has 0 bits in
     the field.
 
@@ -76,17 +76,17 @@ class Field:
 
     name: str
     columns: tuple[str, ...]
-    levels: tuple[Level, ...]
+    levels: tuple[ComparisonLevel, ...]
     family: bool = False
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvidenceKind:
     """A kind of evidence between the files of two institutions: `first` of the first file is compared with `second` of the second file.
 
     - `kind`: `gap` (days between, in classes with the bounds `edges` of the model; `either_way`: in either order) or `equal` (equal,
       different)
-    - `first`, `second`: `file.<column>` or `person.<column>` of the frames of `standardise.Records`
+    - `first`, `second`: `file.<column>` or `person.<column>` of the frames of `standardise.LinkageRecords`
     - `family`: of the kinds in one family only the first that is known for a pair counts
     - shares of each level: `m` among files of one case, `u` among random files, `again` among files of different cases of one person
       (often at the same seat and for the same offence, so that both are weaker evidence)
@@ -107,7 +107,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class ExpectedOverlap:
+class ExpectedPersonOverlap:
     """The expected overlap of the files of two institutions.
 
     expected: the number of files of the first institution in the case of a file of the second. coverage: the share of the persons of that
@@ -119,83 +119,85 @@ class ExpectedOverlap:
 
 
 @dataclass(frozen=True)
-class Model:
+class LinkageModel:
     """A persons model and a cases model. version: names both. provenance: training data, method and date."""
 
     version: str
-    fields: tuple[Field, ...]
+    fields: tuple[ComparedField, ...]
     persons: dict[str, float]
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[EvidenceKind, ...]
     edges: tuple[float, ...]
-    between: dict[str, ExpectedOverlap]
+    between: dict[str, ExpectedPersonOverlap]
     cases: dict[str, float]
     provenance: dict[str, Any]
     # See `drift.measure_drift`: institution -> field -> shares.
     expected: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
 
 
-def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
+def load_linkage_model(persons_file: Path | None = None, cases_file: Path | None = None) -> LinkageModel:
     """Read the model in two files, or in one file with both. The default is the one that `HARMONIA_MODEL` names, else the one shipped.
 
     Raises `HarmoniaError` with the file, the fault and the remedy.
     """
     setting = os.environ.get("HARMONIA_MODEL")
-    if persons is None and cases is None:
+    if persons_file is None and cases_file is None:
         return _load_model_files(Path(setting).expanduser(), None) if setting else _load_model_files(FOLDER / PERSONS, FOLDER / CASES)
-    return _load_model_files(persons or FOLDER / PERSONS, cases)
+    return _load_model_files(persons_file or FOLDER / PERSONS, cases_file)
 
 
-def read_named_model() -> str | None:
+def read_model_named_in_environment() -> str | None:
     """Return the content of the model file that `HARMONIA_MODEL` names; None if the shipped model is used. Raises `HarmoniaError`."""
     setting = os.environ.get("HARMONIA_MODEL")
     if not setting:
         return None
-    load_model()  # raises if the file cannot be used
+    load_linkage_model()  # raises if the file cannot be used
     return Path(setting).expanduser().read_text("utf-8")
 
 
 @cache
-def _load_model_files(persons: Path, cases: Path | None) -> Model:
+def _load_model_files(persons_file: Path, cases_file: Path | None) -> LinkageModel:
     try:
-        if cases is None:
-            both = model_files.read_model_file(persons)
-            return _parse_model(both["persons"], both["cases"], persons, persons)
-        return _parse_model(model_files.read_model_file(persons), model_files.read_model_file(cases), persons, cases)
+        if cases_file is None:
+            both = model_files.read_model_file(persons_file)
+            return _parse_model(both["persons"], both["cases"], persons_file, persons_file)
+        return _parse_model(model_files.read_model_file(persons_file), model_files.read_model_file(cases_file), persons_file, cases_file)
     except (KeyError, TypeError, ValueError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise HarmoniaError(f"model file {persons} cannot be used: {what}; fetch it again, or train one (`harmonia link train`)") from None
+        raise HarmoniaError(
+            f"model file {persons_file} cannot be used: {what}; fetch it again, or train one (`harmonia link train`)"
+        ) from None
 
 
-def _parse_model(person_spec: dict[str, Any], case_spec: dict[str, Any], persons: Path, cases: Path) -> Model:
-    _check_setting_names(person_spec["settings"], PERSON_SETTINGS, persons)
-    _check_setting_names(case_spec["settings"], CASE_SETTINGS, cases)
-    fields = tuple(_parse_field(spec, persons) for spec in person_spec["fields"])
+def _parse_model(person_spec: dict[str, Any], case_spec: dict[str, Any], persons_file: Path, cases_file: Path) -> LinkageModel:
+    _check_setting_names(person_spec["settings"], PERSON_SETTINGS, persons_file)
+    _check_setting_names(case_spec["settings"], CASE_SETTINGS, cases_file)
+    fields = tuple(_parse_compared_field(spec, persons_file) for spec in person_spec["fields"])
     edges = tuple(case_spec["edges"])
-    evidence = tuple(_parse_evidence(spec, edges, cases) for spec in case_spec["evidence"])
-    return Model(
+    evidence = tuple(_parse_evidence(spec, edges, cases_file) for spec in case_spec["evidence"])
+    return LinkageModel(
         version=f"{person_spec['version']}+{case_spec['version']}",
         fields=fields,
         persons=person_spec["settings"],
         evidence=evidence,
         edges=edges,
-        between={name: ExpectedOverlap(**spec) for name, spec in case_spec["between"].items()},
+        between={name: ExpectedPersonOverlap(**spec) for name, spec in case_spec["between"].items()},
         cases=case_spec["settings"],
         provenance={"persons": person_spec["provenance"], "cases": case_spec["provenance"]},
         expected={i: {f: tuple(s) for f, s in shares.items()} for i, shares in person_spec.get("expected", {}).items()},
     )
 
 
-def _parse_field(spec: dict[str, Any], path: Path) -> Field:
-    levels = tuple(Level(**level) for level in spec["levels"])
+def _parse_compared_field(spec: dict[str, Any], path: Path) -> ComparedField:
+    levels = tuple(ComparisonLevel(**level) for level in spec["levels"])
     for share in ("m", "u"):
         _check_shares_sum_to_one([getattr(level, share) for level in levels], f"{path.name}: field {spec['name']!r}: {share}")
     if levels[-1].test != "else":
         raise ValueError(f"{path.name}: field {spec['name']!r}: the last level must have the test 'else'")
-    return Field(spec["name"], tuple(spec["columns"]), levels, spec.get("family", False))
+    return ComparedField(spec["name"], tuple(spec["columns"]), levels, spec.get("family", False))
 
 
-def _parse_evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) -> Evidence:
-    evidence = Evidence(**{**spec, **{share: tuple(spec[share]) for share in ("m", "u", "again")}})
+def _parse_evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) -> EvidenceKind:
+    evidence = EvidenceKind(**{**spec, **{share: tuple(spec[share]) for share in ("m", "u", "again")}})
     levels = len(edges) + 1 if evidence.kind == "gap" else 2
     for share in ("m", "u", "again"):
         shares = list(getattr(evidence, share))
@@ -206,9 +208,9 @@ def _parse_evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) 
     return evidence
 
 
-def _check_setting_names(settings: dict[str, float], known: dict[str, str], path: Path) -> None:
-    if set(settings) != set(known):
-        missing, unknown = sorted(set(known) - set(settings)), sorted(set(settings) - set(known))
+def _check_setting_names(settings: dict[str, float], known_names: dict[str, str], path: Path) -> None:
+    if set(settings) != set(known_names):
+        missing, unknown = sorted(set(known_names) - set(settings)), sorted(set(settings) - set(known_names))
         raise ValueError(f"{path.name}: settings lack {missing} and have unknown {unknown}; see pipelines/linkage/model.py")
 
 

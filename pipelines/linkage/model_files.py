@@ -64,10 +64,10 @@ def write_model_file(path: Path, content: dict[str, Any]) -> None:
     if path.exists():
         raise HarmoniaError(f"{path} already exists: a model file is never overwritten, choose another name")
     with convert_storage_errors(path), path.open("x", encoding="utf-8") as file:
-        file.write(format_model({**sealed, "checksum": compute_content_checksum(sealed)}))
+        file.write(format_model_content_as_json({**sealed, "checksum": compute_content_checksum(sealed)}))
 
 
-def format_model(content: dict[str, Any]) -> str:
+def format_model_content_as_json(content: dict[str, Any]) -> str:
     """Format `content` as JSON with one level, kind of evidence or setting per line, so that versions can be compared line by line."""
     return "{\n" + ",\n".join(_format_model_entries(key, value, 1) for key, value in content.items()) + "\n}\n"
 

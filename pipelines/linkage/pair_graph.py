@@ -19,24 +19,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.cases import FileTies, PriorRound, gather_file_pairs, weigh_pairs_of_files
+from pipelines.linkage.cases import CaseFileConnections, PreviousRound, gather_case_file_pairs, weigh_case_file_pairs
 from pipelines.linkage.cluster import find_connected_components
 from pipelines.linkage.common_statistics import CommonStatistics
-from pipelines.linkage.constraints import Constraints
-from pipelines.linkage.hashing import hash_rows, mix_hashes, sum_hashes
-from pipelines.linkage.linkage_tasks import Frames, Setting, pack_records, unpack_records
-from pipelines.linkage.model import Model
-from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_files
-from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.persons import compute_prior_between_cases
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.constraints import ClusterConstraints
+from pipelines.linkage.hashing import hash_rows, mix_hashes, sum_hashes_by_number
+from pipelines.linkage.linkage_tasks import Frames, SharedTaskInput, convert_frames_to_records, convert_records_to_frames
+from pipelines.linkage.model import LinkageModel
+from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_case_files
+from pipelines.linkage.person_pairs import ComparedPersonPairs
+from pipelines.linkage.persons import compute_prior_odds_between_cases
+from pipelines.linkage.standardise import LinkageRecords
 
-# A pair that can weigh so much (bits) is a tie; slightly below zero, so that rounding cannot matter.
-TIE_BITS = -0.01
+# A pair that can weigh so much (bits) connects its records; slightly below zero, so that rounding cannot matter.
+MIN_CONNECTION_BITS = -0.01
 ROUND_NAMES = ("first", "second")
 # Evidence of two files alone: the weight of their pair by round, and the bits of a citation.
 OWN_EVIDENCE_COLUMNS = (*ROUND_NAMES, "citation")
-# Texts that only `Evidence` may read in a task: persons are compared by `Setting.coded`, references have separate frames.
+# Texts that only `EvidenceKind` may read in a task: persons are compared by `SharedTaskInput.coded`, references have separate frames.
 _UNREAD_COLUMNS = {
     "files": ("number", "state", "merged_into", "law"),
     "persons": ("case_key", "parent", "sex", "citizenship", "municipality", "birthplace", "period"),
@@ -51,102 +51,120 @@ class RecordHashes:
     files: np.ndarray
 
 
-def hash_records(records: Records) -> RecordHashes:
+def hash_records(records: LinkageRecords) -> RecordHashes:
     """Hash the records. Row numbers are left out of the hashes, since they change with every new record."""
     persons = hash_rows(records.persons.drop(columns=["file", "period"]))
     files = hash_rows(records.files)
     file_of_person = records.persons["file"].to_numpy()
     has_file = file_of_person >= 0
-    files = mix_hashes(files, sum_hashes(len(files), file_of_person[has_file], mix_hashes(persons[has_file])))
+    files = mix_hashes(files, sum_hashes_by_number(len(files), file_of_person[has_file], mix_hashes(persons[has_file])))
     for n, frame in enumerate((records.references, records.own, records.merges)):
         hashes = hash_rows(frame.drop(columns="file"))
-        files = mix_hashes(files, sum_hashes(len(files), frame["file"].to_numpy(), mix_hashes(hashes, np.full(len(hashes), n))))
+        files = mix_hashes(files, sum_hashes_by_number(len(files), frame["file"].to_numpy(), mix_hashes(hashes, np.full(len(hashes), n))))
     return RecordHashes(persons, files)
 
 
-def hash_ties(ties: FileTies, fingerprints: RecordHashes) -> pd.DataFrame:
-    """Return a, b (a < b) and a hash for every tie."""
+def hash_connections(connections: CaseFileConnections, record_hashes: RecordHashes) -> pd.DataFrame:
+    """Return a, b (a < b) and a hash for every connection."""
     parts = []
-    for n, frame in enumerate((ties.cites, ties.joins, ties.together, ties.detained)):
+    for n, frame in enumerate((connections.citations, connections.mergers, connections.shared_citations, connections.stays_begun_together)):
         a, b = frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")
-        hashed = mix_hashes(fingerprints.files[a], fingerprints.files[b], hash_rows(frame.drop(columns=["a", "b"])), np.full(len(a), n))
+        hashed = mix_hashes(record_hashes.files[a], record_hashes.files[b], hash_rows(frame.drop(columns=["a", "b"])), np.full(len(a), n))
         parts.append(pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "fingerprint": hashed}))
     return pd.concat(parts, ignore_index=True)
 
 
-def weigh_pairs_of_task(frames: Frames, setting: Setting) -> Frames:
-    """Weigh the `pairs` of a task by the evidence of the two files alone. Their columns `a, b` are in the order of `order_files_in_pairs`.
+def weigh_case_file_pairs_of_task(task: Frames, shared_input: SharedTaskInput) -> Frames:
+    """Weigh the `pairs` of a task by the evidence of the two files alone.
 
-    Return `weights`, with the columns `OWN_EVIDENCE_COLUMNS`.
+    The columns `a, b` of `pairs` are in the order of `put_upstream_case_file_first`. Return `weights`, with the columns
+    `OWN_EVIDENCE_COLUMNS`.
     """
-    records, ties = unpack_records(frames, setting)
-    people = PersonPairs(records, setting.model)
-    overlaps = compare_persons_of_files(records, people, frames["pairs"])
+    records, connections = convert_frames_to_records(task, shared_input)
+    person_pairs = ComparedPersonPairs(records, shared_input.model)
+    person_overlap = compare_persons_of_case_files(records, person_pairs, task["pairs"])
     weighed_by_round = [
-        weigh_pairs_by_own_evidence(records, people, frames["pairs"], ties, setting, n, overlaps)[0] for n in range(len(ROUND_NAMES))
+        weigh_case_file_pairs_without_other_files(records, person_pairs, task["pairs"], connections, shared_input, n, person_overlap)[0]
+        for n in range(len(ROUND_NAMES))
     ]
     weighed = {name: weighed_pairs["weight"] for name, weighed_pairs in zip(ROUND_NAMES, weighed_by_round, strict=True)}
     return {"weights": pd.DataFrame({**weighed, "citation": weighed_by_round[-1]["citation"]})}
 
 
-def weigh_pairs_by_own_evidence(
-    records: Records,
-    people: PersonPairs,
+def weigh_case_file_pairs_without_other_files(
+    records: LinkageRecords,
+    person_pairs: ComparedPersonPairs,
     pairs: pd.DataFrame,
-    ties: FileTies,
-    setting: Setting,
-    n: int,
-    overlaps: PersonOverlap | None = None,
+    connections: CaseFileConnections,
+    shared_input: SharedTaskInput,
+    round_number: int,
+    person_overlap: PersonOverlap | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `pairs` weighed by `cases.weigh_pairs_of_files` as in round `n`, and their further evidence.
+    """Return `pairs` weighed by `cases.weigh_case_file_pairs` as in round `round_number`, and their further evidence.
 
     It is not known which persons the two files have in common.
     """
-    model, common = setting.model, setting.common
-    before = PriorRound(np.arange(len(records.persons)), common.again[n - 1]) if n else PriorRound(None, model.persons["again"])
-    gathered = gather_file_pairs(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
-    return weigh_pairs_of_files(records, model, gathered, common.shares[n])[:2]
+    model, common = shared_input.model, shared_input.common
+    previous_round = (
+        PreviousRound(np.arange(len(records.persons)), common.again[round_number - 1])
+        if round_number
+        else PreviousRound(None, model.persons["again"])
+    )
+    gathered = gather_case_file_pairs(
+        records, person_pairs, model, previous_round, connections=connections, only_pairs=pairs, person_overlap=person_overlap
+    )
+    return weigh_case_file_pairs(records, model, gathered, common.shares[round_number])[:2]
 
 
-def compute_min_bits_between_cases(records: Records, model: Model, common: CommonStatistics, bits: float) -> float:
-    """Return the match weight from which a pair of persons of different cases can weigh `bits` in either round."""
-    return bits - max(compute_prior_between_cases(records, model.persons, again) for again in (model.persons["again"], *common.again))
+def compute_min_weight_between_cases(
+    records: LinkageRecords, model: LinkageModel, common_statistics: CommonStatistics, weight_with_prior_odds: float
+) -> float:
+    """Return the match weight from which a pair of persons of different cases can weigh `weight_with_prior_odds` in either round."""
+    return weight_with_prior_odds - max(
+        compute_prior_odds_between_cases(records, model.persons, again) for again in (model.persons["again"], *common_statistics.again)
+    )
 
 
-def find_components(records: Records, files: list[np.ndarray], persons: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of the component of each file and of each person record. files, persons: tied pairs, arrays of shape n × 2."""
+def find_components_of_records(
+    records: LinkageRecords, connected_files: list[np.ndarray], connected_persons: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of the component of each file and of each person record.
+
+    connected_files, connected_persons: pairs of connected files and of connected persons, as arrays of shape n × 2.
+    """
     file_of_person, size = records.persons["file"].to_numpy(), len(records.files)
     placed = np.flatnonzero(file_of_person >= 0)
-    edges = [np.column_stack([placed + size, file_of_person[placed]]), *files, *(pairs + size for pairs in persons)]
+    edges = [np.column_stack([placed + size, file_of_person[placed]]), *connected_files, *(pairs + size for pairs in connected_persons)]
     all_edges = np.concatenate(edges).astype("int64")
     component = find_connected_components(size + len(file_of_person), all_edges[:, 0], all_edges[:, 1])
     return component[:size], component[size:]
 
 
 def compute_component_keys(
-    components: tuple[np.ndarray, np.ndarray], fingerprints: RecordHashes, within: list[tuple[np.ndarray, np.ndarray]]
+    components: tuple[np.ndarray, np.ndarray], record_hashes: RecordHashes, further_hashes: list[tuple[np.ndarray, np.ndarray]]
 ) -> np.ndarray:
-    """Return a key for each component: a hash of its records in their order, and of the hashes in `within`.
+    """Return a key for each component: a hash of its records in their order, and of the hashes in `further_hashes`.
 
-    within: pairs of arrays. The first array has numbers of components, the second has hashes.
+    further_hashes: pairs of arrays. The first array has numbers of components, the second has hashes.
     """
     size = int(max((p.max(initial=-1) for p in components), default=-1)) + 1
     key = np.zeros(size, dtype="uint64")
-    for n, (component, hashed) in enumerate(zip(components, (fingerprints.files, fingerprints.persons), strict=True)):
+    for n, (component, hashed) in enumerate(zip(components, (record_hashes.files, record_hashes.persons), strict=True)):
         key = mix_hashes(
-            key, sum_hashes(size, component, mix_hashes(hashed, rank_records_within_component(component), np.full(len(component), n)))
+            key,
+            sum_hashes_by_number(size, component, mix_hashes(hashed, rank_records_within_component(component), np.full(len(component), n))),
         )
-    for component, hashed in within:
-        key = mix_hashes(key, sum_hashes(size, component, mix_hashes(hashed)))
+    for component, hashed in further_hashes:
+        key = mix_hashes(key, sum_hashes_by_number(size, component, mix_hashes(hashed)))
     return key
 
 
-def rank_records_within_component(component: np.ndarray) -> np.ndarray:
+def rank_records_within_component(component_of_record: np.ndarray) -> np.ndarray:
     """Return the rank of every record within its component."""
-    return pd.Series(component).groupby(component).cumcount().to_numpy("int64")
+    return pd.Series(component_of_record).groupby(component_of_record).cumcount().to_numpy("int64")
 
 
-def drop_unread_texts(records: Records, model: Model) -> Records:
+def drop_text_columns_not_read_by_tasks(records: LinkageRecords, model: LinkageModel) -> LinkageRecords:
     """Return `records` without the texts that tasks do not read. Selecting and passing texts would be most of the cost of tasks.
 
     Columns that the evidence of `model` reads are kept.
@@ -156,42 +174,48 @@ def drop_unread_texts(records: Records, model: Model) -> Records:
     return replace(records, **{name: getattr(records, name).drop(columns=texts) for name, texts in unused.items()})
 
 
-def select_records(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
+def select_records(records: LinkageRecords, file_rows: np.ndarray, person_rows: np.ndarray) -> LinkageRecords:
     """Return the records at the given rows of both frames, renumbered in the same order."""
     number = np.full(len(records.files) + 1, -1)
-    number[files] = np.arange(len(files))
-    people = records.persons.iloc[persons].reset_index(drop=True)
+    number[file_rows] = np.arange(len(file_rows))
+    people = records.persons.iloc[person_rows].reset_index(drop=True)
     people["file"] = number[people["file"].to_numpy()]
     references, own, merges = (_renumber_rows(frame, number, ["file"]) for frame in (records.references, records.own, records.merges))
-    return Records(records.files.iloc[files].reset_index(drop=True), people, references, own, merges, records.counts)
+    return LinkageRecords(records.files.iloc[file_rows].reset_index(drop=True), people, references, own, merges, records.counts)
 
 
-def select_records_of_pairs(records: Records, ties: FileTies, pairs: pd.DataFrame) -> Frames:
-    """Return the records of the files of `pairs`, with their persons and ties, and the `pairs`, all renumbered."""
+def select_records_of_case_file_pairs(records: LinkageRecords, connections: CaseFileConnections, pairs: pd.DataFrame) -> Frames:
+    """Return the records of the files of `pairs`, with their persons and connections, and the `pairs`, all renumbered."""
     files = np.unique(pairs[["a", "b"]].to_numpy("int64"))
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))
     people = np.flatnonzero(number[records.persons["file"].to_numpy()] >= 0)
     local = pd.DataFrame({name: number[pairs[name].to_numpy("int64")] for name in ("a", "b")})
-    return {**pack_records(select_records(records, files, people), select_ties(ties, len(records.files), files), people), "pairs": local}
+    return {
+        **convert_records_to_frames(
+            select_records(records, files, people), select_connections(connections, len(records.files), files), people
+        ),
+        "pairs": local,
+    }
 
 
-def select_ties(ties: FileTies, size: int, files: np.ndarray) -> FileTies:
-    """Return only the ties between two of `files`. Row numbers then refer to positions in `files`."""
-    number = np.full(size + 1, -1)
-    number[files] = np.arange(len(files))
-    cites, joins, together, detained = (
-        _renumber_rows(frame, number, ["a", "b"]) for frame in (ties.cites, ties.joins, ties.together, ties.detained)
+def select_connections(connections: CaseFileConnections, file_count: int, file_rows: np.ndarray) -> CaseFileConnections:
+    """Return the connections between two of the files at `file_rows`. The rows in the result are positions in `file_rows`."""
+    number = np.full(file_count + 1, -1)
+    number[file_rows] = np.arange(len(file_rows))
+    citations, mergers, shared_citations, stays_begun_together = (
+        _renumber_rows(frame, number, ["a", "b"])
+        for frame in (connections.citations, connections.mergers, connections.shared_citations, connections.stays_begun_together)
     )
-    return FileTies(cites, joins, together, detained)
+    return CaseFileConnections(citations, mergers, shared_citations, stays_begun_together)
 
 
-def _renumber_rows(frame: pd.DataFrame, number: np.ndarray, columns: list[str]) -> pd.DataFrame:
-    new = {name: number[frame[name].to_numpy("int64")] for name in columns}
+def _renumber_rows(frame: pd.DataFrame, new_numbers: np.ndarray, columns: list[str]) -> pd.DataFrame:
+    new = {name: new_numbers[frame[name].to_numpy("int64")] for name in columns}
     is_kept = np.logical_and.reduce([rows >= 0 for rows in new.values()])
     return frame.assign(**new)[is_kept].reset_index(drop=True)
 
 
-def list_judged_pairs(constraints: Constraints) -> np.ndarray:
+def list_judged_pairs(constraints: ClusterConstraints) -> np.ndarray:
     """Return the pairs of rows on which a steward decided."""
     return np.concatenate([constraints.same, constraints.apart])

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.evidence import assign_institution_numbers
-from pipelines.linkage.person_pairs import PersonPairs
+from pipelines.linkage.person_pairs import ComparedPersonPairs
 from pipelines.linkage.persons import lack_identifying_values
-from pipelines.linkage.standardise import Records
-from pipelines.resources.integer_arrays import RowIndexByOwner, is_run_start
+from pipelines.linkage.standardise import LinkageRecords
+from pipelines.resources.integer_arrays import RowIndexByOwner, is_first_of_equal_numbers
 from sources import contract
 
 # Pairs of files with more pairs of persons than this are decided only by references, dates and seats.
@@ -25,8 +25,9 @@ MAX_PERSON_PAIRS = 22_500
 class PersonOverlap:
     """Pairs of persons of two files `a`, `b` who can be one person, with the match `weight`.
 
-    They are sorted by the row of the pair of files (`pair`), `left` (of `a`), `right` (of `b`). sides: for each of the two files, the row
-    of the pair of files of each person, and the number of that person for each row here.
+    They are sorted by the row of the pair of files (`pair`), `left` (of `a`), `right` (of `b`). sides: two arrays for
+    each of the two files. The first array has the row of the pair of files for each person, the second the number of the person in each
+    pair of persons.
     """
 
     pair: np.ndarray
@@ -36,18 +37,18 @@ class PersonOverlap:
     sides: tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def compare_persons_of_files(records: Records, people: PersonPairs, pairs: pd.DataFrame) -> PersonOverlap:
+def compare_persons_of_case_files(records: LinkageRecords, person_pairs: ComparedPersonPairs, pairs: pd.DataFrame) -> PersonOverlap:
     """Compare the persons of the two files of each pair in `pairs`."""
-    pair, left, right = _find_comparable_persons(records, pairs)
-    people.add(left, right)
+    pair, left, right = _find_comparable_persons_of_case_files(records, pairs)
+    person_pairs.add_pairs(left, right)
     size = max(len(records.persons), 1)
-    new = is_run_start(pair * size + left)  # already sorted
+    new = is_first_of_equal_numbers(pair * size + left)  # already sorted
     persons, person_number = np.unique(pair * size + right, return_inverse=True)
     sides = (pair[new], np.cumsum(new) - 1), (persons // size, person_number)
-    return PersonOverlap(pair, left, right, people.weight[people.find_positions_of_pairs(left, right)], sides)
+    return PersonOverlap(pair, left, right, person_pairs.weight[person_pairs.find_positions_of_pairs(left, right)], sides)
 
 
-def _find_comparable_persons(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _find_comparable_persons_of_case_files(records: LinkageRecords, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the pairs of persons of the two files of each pair who can be one person: row of the pair, person of `a`, person of `b`.
 
     There are none if both files have very many persons, and none for records without identifying values.

@@ -11,30 +11,30 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.compare import MISSING_LEVEL
-from pipelines.linkage.model import Model
-from pipelines.linkage.score import Likelihoods, Scorer, TokenFrequencies
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.model import LinkageModel
+from pipelines.linkage.score import Likelihoods, PairScorer, TokenFrequencies
+from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.integer_arrays import find_distinct_numbers, find_positions
 
 
-class PersonPairs:
+class ComparedPersonPairs:
     """Pairs of rows of `persons` with their likelihoods. A pair that is new to the store is compared when it is added."""
 
-    def __init__(self, records: Records, model: Model) -> None:
+    def __init__(self, records: LinkageRecords, model: LinkageModel) -> None:
         """Create an empty store.
 
         It uses the scorer in the memo of `records`. If there is none, it makes one with the name frequencies of `records`.
         """
         persons = records.persons
-        self._scorer: Scorer = records.memo.get("scorer") or Scorer.for_persons(persons, model)
+        self._scorer: PairScorer = records.memo.get("scorer") or PairScorer.make_for_persons(persons, model)
         self._size = max(len(persons), 1)
         self._codes = np.empty(0, dtype="int64")
         self._found: Likelihoods = self._scorer.compute_likelihoods_of_pairs(self._codes, self._codes)
 
     @property
-    def known(self) -> TokenFrequencies:
+    def token_frequencies(self) -> TokenFrequencies:
         """The token frequencies with which pairs are weighed."""
-        return self._scorer.known
+        return self._scorer.token_frequencies
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -54,17 +54,17 @@ class PersonPairs:
         """The bits of each field of each pair."""
         return self._found.bits
 
-    def parts(self, rows: np.ndarray) -> np.ndarray:
+    def take_field_evidence(self, rows: np.ndarray) -> np.ndarray:
         """Return the evidence of the pairs at `rows`, one column for each field: bits, NaN if a field is missing."""
         bits = self._found.bits.to_numpy()[rows].astype("float64")
         missing = self._found.levels.to_numpy()[rows] == MISSING_LEVEL
         return np.where(missing, np.nan, bits)
 
-    def replace_pairs(self, left: np.ndarray, right: np.ndarray, found: Likelihoods) -> None:
+    def replace_pairs(self, left: np.ndarray, right: np.ndarray, likelihoods: Likelihoods) -> None:
         """Replace the content by sorted pairs (`left` < `right`) whose likelihoods were computed elsewhere."""
-        self._codes, self._found = self._encode_pairs(left, right), found
+        self._codes, self._found = self._encode_pairs(left, right), likelihoods
 
-    def add(self, left: np.ndarray, right: np.ndarray) -> None:
+    def add_pairs(self, left: np.ndarray, right: np.ndarray) -> None:
         """Compare pairs that are not in the store yet. The order of the two rows of a pair does not matter."""
         codes = find_distinct_numbers(self._encode_pairs(left, right))
         if len(self._codes):

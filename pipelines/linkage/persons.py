@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster
-from pipelines.linkage.constraints import Constraints
-from pipelines.linkage.model import Model
-from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.record_states import assign_row_numbers
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.constraints import ClusterConstraints
+from pipelines.linkage.model import LinkageModel
+from pipelines.linkage.person_pairs import ComparedPersonPairs
+from pipelines.linkage.record_states import number_distinct_rows
+from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
 # Up to this number, all persons of one case are compared with each other. In larger cases only pairs with a common blocking key are.
@@ -40,29 +40,41 @@ class DecidedPersons:
     never: np.ndarray
 
 
-def link_persons(
-    records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray, again: float, constraints: Constraints
+def link_person_records(
+    records: LinkageRecords,
+    person_pairs: ComparedPersonPairs,
+    model: LinkageModel,
+    case_cluster: np.ndarray,
+    share_in_several_cases: float,
+    constraints: ClusterConstraints,
 ) -> DecidedPersons:
     """Cluster the person records of `records`.
 
-    case_cluster: the case of each file. again: share of persons who are in several cases. constraints: decisions of stewards.
+    case_cluster: the case of each file. share_in_several_cases: the share of persons who are in several cases. constraints: decisions of
+    stewards.
     """
     persons = records.persons
-    case = find_case_of_persons(persons, case_cluster)
+    case = find_case_of_each_person(persons, case_cluster)
     left, right = _form_pairs_within_cases(case)
-    people.add(np.concatenate([left, constraints.constrained_pairs["a"]]), np.concatenate([right, constraints.constrained_pairs["b"]]))
-    left, right = people.left, people.right
+    person_pairs.add_pairs(
+        np.concatenate([left, constraints.constrained_pairs["a"]]), np.concatenate([right, constraints.constrained_pairs["b"]])
+    )
+    left, right = person_pairs.left, person_pairs.right
     within = case[left] == case[right]
     setting = model.persons
-    odds = np.where(within, compute_prior_within_case(persons, left, right, setting), compute_prior_between_cases(records, setting, again))
-    weight = people.weight + odds
+    odds = np.where(
+        within,
+        compute_prior_odds_within_case(persons, left, right, setting),
+        compute_prior_odds_between_cases(records, setting, share_in_several_cases),
+    )
+    weight = person_pairs.weight + odds
     anonymous = lack_identifying_values(persons)
-    never = are_in_one_file(persons, left, right) | anonymous[left] | anonymous[right]
+    never = are_persons_in_one_case_file(persons, left, right) | anonymous[left] | anonymous[right]
     weight = np.where(never, FORBIDDEN_WEIGHT, weight)
     # Only pairs within components of positive pairs can matter; most pairs are not.
     reach = cluster.find_components_of_positive_pairs(len(persons), left, right, weight, constraints)
     rows = np.flatnonzero(reach[left] == reach[right])
-    parts, every = people.parts(rows), np.ones(len(rows), dtype=bool)
+    parts, every = person_pairs.take_field_evidence(rows), np.ones(len(rows), dtype=bool)
     pairs = cluster.WeightedPairs(left[rows], right[rows], weight[rows], parts, odds[rows], every, never[rows])
     groups = cluster.form_clusters_by_agglomeration(
         len(persons), pairs, cluster.JoiningRules(setting["best_share"]), constraints=constraints
@@ -75,46 +87,51 @@ def lack_identifying_values(persons: pd.DataFrame) -> np.ndarray:
     return np.asarray(persons[list(IDENTIFYING_COLUMNS)].isna().all(axis=1))
 
 
-def find_case_of_persons(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
+def find_case_of_each_person(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
     """Return the case cluster of each person record. A record whose file is unknown gets a separate number below zero."""
     file = persons["file"].to_numpy()
     return np.where(file >= 0, np.append(case_cluster, -1)[file], -1 - np.arange(len(persons)))
 
 
 def compute_share_of_persons_in_several_cases(
-    persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, expected: float = 0.0, worth: float = 0.0
+    persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, expected_share: float = 0.0, worth_in_persons: float = 0.0
 ) -> float:
-    """Return the share of persons who are in several cases. The share `expected` counts like the observation of `worth` further persons."""
-    cases = pd.Series(find_case_of_persons(persons, case_cluster)).groupby(person_cluster).nunique()
-    return float((cases.gt(1).sum() + worth * expected) / max(len(cases) + worth, 1.0))
+    """Return the share of persons who are in several cases.
+
+    The share `expected_share` counts like the observation of `worth_in_persons` further persons.
+    """
+    cases = pd.Series(find_case_of_each_person(persons, case_cluster)).groupby(person_cluster).nunique()
+    return float((cases.gt(1).sum() + worth_in_persons * expected_share) / max(len(cases) + worth_in_persons, 1.0))
 
 
-def compute_prior_between_cases(records: Records, setting: dict[str, float], again: float) -> float:
+def compute_prior_odds_between_cases(records: LinkageRecords, person_settings: dict[str, float], share_in_several_cases: float) -> float:
     """Return log2 of the prior odds that two records of different cases are one person."""
     among = len(records.persons) if records.counts is None else records.counts["persons"]
-    return float(np.log2(again) - np.log2(max(among, setting["least_records"]) / 2))
+    return float(np.log2(share_in_several_cases) - np.log2(max(among, person_settings["least_records"]) / 2))
 
 
-def compute_prior_within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
+def compute_prior_odds_within_case(
+    persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, person_settings: dict[str, float]
+) -> np.ndarray:
     """Return log2 of the prior odds that two records of one case are one person.
 
     Most persons of a file are also in the other file, on the same side.
     """
-    number, size = assign_row_numbers(persons[["file", "side"]])
+    number, size = number_distinct_rows(persons[["file", "side"]])
     count = np.bincount(number, minlength=size)[number].astype("float64")
-    share = setting["in_other_file"] / np.maximum(count[left], count[right])
+    share = person_settings["in_other_file"] / np.maximum(count[left], count[right])
     return np.asarray(np.log2(share) - np.log2(1 - share))
 
 
-def _form_pairs_within_cases(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _form_pairs_within_cases(case_of_person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return all pairs of person records in one case, except in cases with too many records."""
-    rows = RowIndexByOwner(case, int(case.max(initial=-1)) + 1)
+    rows = RowIndexByOwner(case_of_person, int(case_of_person.max(initial=-1)) + 1)
     cases = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MAX_PERSONS_OF_CASE))
     _, left, right = rows.combine_rows(cases, cases)
     return left[left < right], right[left < right]
 
 
-def are_in_one_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def are_persons_in_one_case_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return for each pair whether both records are in one file. If so, they are two persons, since a file lists a person once."""
     file = persons["file"].to_numpy()
     return np.asarray((file[left] == file[right]) & (file[left] >= 0), dtype=bool)

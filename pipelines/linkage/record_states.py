@@ -22,12 +22,12 @@ STATUS_RANK = {"accepted": 0, "superseded": 1, "withdrawn": 2, "quarantined": 3}
 RECORD_KEY = ["institution", "record_key"]
 
 
-def read_deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Return the deliveries in `frames`, by name.
+def list_deliveries_by_arrival(frames_of_states: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return the deliveries in `frames_of_states`, by name.
 
     Columns: period, end (its last day; null if the name is not the name of a delivery), arrival (rank by last day and version).
     """
-    names = pd.concat([pd.Series(frame["delivery"].unique(), dtype="str") for frame in frames]).drop_duplicates()
+    names = pd.concat([pd.Series(frame["delivery"].unique(), dtype="str") for frame in frames_of_states]).drop_duplicates()
     parsed = [DeliveryName.parse(str(name)) for name in names]
     period = [delivery_name.period if delivery_name else str(name) for name, delivery_name in zip(names, parsed, strict=True)]
     end = (
@@ -43,36 +43,37 @@ def read_deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame({"period": pd.array(period, dtype="str"), "end": end, "arrival": arrival.to_numpy()}, index=names.array)
 
 
-def rank_states(frame: pd.DataFrame, deliveries: pd.DataFrame, same_record: list[str]) -> pd.DataFrame:
+def rank_record_states(states: pd.DataFrame, deliveries: pd.DataFrame, columns_of_same_record: list[str]) -> pd.DataFrame:
     """Add `arrival`, `rank`, `current` and `precedence`, which is the order of states: accepted ones first, then the latest.
 
-    deliveries: from `read_deliveries`. same_record: rows of one delivery that agree in these columns are sorted by content.
+    deliveries: from `list_deliveries_by_arrival`. columns_of_same_record: rows of one delivery that agree in these columns are sorted by
+    content.
     """
-    arrival = look_up_delivery(frame, deliveries, "arrival").to_numpy("int64")
-    rank = map_values_to_numbers(frame["status"], STATUS_RANK, len(STATUS_RANK))
-    content = np.arange(len(frame))
-    alike = are_rows_repeated(frame, same_record) if same_record else np.zeros(len(frame), dtype=bool)
+    arrival = look_up_value_of_delivery(states, deliveries, "arrival").to_numpy("int64")
+    rank = map_values_to_numbers(states["status"], STATUS_RANK, len(STATUS_RANK))
+    content = np.arange(len(states))
+    alike = are_rows_repeated(states, columns_of_same_record) if columns_of_same_record else np.zeros(len(states), dtype=bool)
     if alike.any():  # the order of the input must not matter if a delivery has a record twice
-        sequence = frame[alike].sort_values(list(frame.columns), kind="stable").index
-        content[np.concatenate([np.flatnonzero(~alike), sequence])] = np.arange(len(frame))
-    precedence = np.empty(len(frame), dtype="int64")
-    precedence[np.lexsort((content, -arrival, rank))] = np.arange(len(frame))
-    return frame.assign(arrival=arrival, rank=rank, current=rank == STATUS_RANK["accepted"], precedence=precedence)
+        sequence = states[alike].sort_values(list(states.columns), kind="stable").index
+        content[np.concatenate([np.flatnonzero(~alike), sequence])] = np.arange(len(states))
+    precedence = np.empty(len(states), dtype="int64")
+    precedence[np.lexsort((content, -arrival, rank))] = np.arange(len(states))
+    return states.assign(arrival=arrival, rank=rank, current=rank == STATUS_RANK["accepted"], precedence=precedence)
 
 
-def look_up_delivery(frame: pd.DataFrame, deliveries: pd.DataFrame, column: str) -> pd.Series:
-    """Return, for each row, the value in `column` of `deliveries` (from `read_deliveries`) for its delivery."""
-    code, names = pd.factorize(frame["delivery"], use_na_sentinel=False)
-    return take_values(deliveries[column].reindex(names), code).set_axis(frame.index)
+def look_up_value_of_delivery(states: pd.DataFrame, deliveries: pd.DataFrame, column: str) -> pd.Series:
+    """Return, for each row, the value in `column` of `deliveries` (from `list_deliveries_by_arrival`) for its delivery."""
+    code, names = pd.factorize(states["delivery"], use_na_sentinel=False)
+    return take_values(deliveries[column].reindex(names), code).set_axis(states.index)
 
 
-def map_values_to_numbers(column: pd.Series, numbers: Mapping[str, int], otherwise: int) -> np.ndarray:
-    """Return the number that `numbers` has for each value of `column`, and `otherwise` for other values.
+def map_values_to_numbers(column: pd.Series, number_of_value: Mapping[str, int], otherwise: int) -> np.ndarray:
+    """Return the number that `number_of_value` has for each value of `column`, and `otherwise` for other values.
 
     Each distinct value is looked up once.
     """
     code, distinct = pd.factorize(column)
-    return np.array([*(numbers.get(str(value), otherwise) for value in distinct), otherwise], dtype="int64")[code]
+    return np.array([*(number_of_value.get(str(value), otherwise) for value in distinct), otherwise], dtype="int64")[code]
 
 
 def are_values_among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndarray:
@@ -81,7 +82,7 @@ def are_values_among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndar
     return np.asarray(pc.is_in(texts_, value_set=known).to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def assign_row_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
+def number_distinct_rows(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
     """Number the distinct rows of `frame` from 0 in order of appearance. Return the number of each row, and how many numbers there are."""
     code = np.zeros(len(frame), dtype="int64")
     for name in frame.columns:
@@ -93,14 +94,14 @@ def assign_row_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
 
 def are_rows_repeated(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     """Return for each row whether it agrees with another row in `columns`."""
-    number, size = assign_row_numbers(frame[columns])
+    number, size = number_distinct_rows(frame[columns])
     return np.asarray(np.bincount(number, minlength=size)[number] > 1)
 
 
-def find_first_rows(number: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
-    """Return, for each number below `size`, the first of `rows` with that number in `number`; -1 if no row has it."""
-    first = np.full(size, -1)
-    first[number[rows][::-1]] = rows[::-1]
+def find_first_row_of_each_number(number_of_row: np.ndarray, number_count: int, rows: np.ndarray) -> np.ndarray:
+    """Return, for each number below `number_count`, the first of `rows` with that number in `number_of_row`; -1 if no row has it."""
+    first = np.full(number_count, -1)
+    first[number_of_row[rows][::-1]] = rows[::-1]
     return first
 
 
@@ -111,9 +112,9 @@ def take_values(column: pd.Series, rows: np.ndarray) -> pd.Series:
     return pd.Series(column.array.take(rows, allow_fill=True), copy=False)
 
 
-def find_first_values(column: pd.Series, number: np.ndarray, size: int) -> pd.Series:
-    """Return, for each number below `size`, the first value of `column` that is not missing."""
-    return take_values(column, find_first_rows(number, size, np.flatnonzero(column.notna().to_numpy())))
+def find_first_values(column: pd.Series, number_of_row: np.ndarray, number_count: int) -> pd.Series:
+    """Return, for each number below `number_count`, the first value of `column` that is not missing."""
+    return take_values(column, find_first_row_of_each_number(number_of_row, number_count, np.flatnonzero(column.notna().to_numpy())))
 
 
 @dataclass(frozen=True)
@@ -131,22 +132,22 @@ class RecordStates:
     rows: np.ndarray
     arrival: np.ndarray
 
-    def first(self, column: pd.Series) -> pd.Series:
+    def take_first_values(self, column: pd.Series) -> pd.Series:
         """Return, for each record, the first value of `column` that is not missing, among its states by precedence."""
         rows = self.rows[self.rows < len(column)]
         rows = rows[column.notna().to_numpy()[rows]]
-        return take_values(column, find_first_rows(self.number, len(self.keys), rows))
+        return take_values(column, find_first_row_of_each_number(self.number, len(self.keys), rows))
 
 
 def index_record_states(states: pd.DataFrame) -> RecordStates:
     """Find the records of `states` (institution, record_key, arrival, precedence), and number them."""
-    number, size = assign_row_numbers(states[RECORD_KEY])
+    number, size = number_distinct_rows(states[RECORD_KEY])
     has_key = states[RECORD_KEY].notna().all(axis=1).to_numpy()
     rows = np.argsort(states["precedence"].to_numpy())
     rows = rows[has_key[rows]]
     earliest = np.full(size, np.iinfo("int64").max)
     np.minimum.at(earliest, number, states["arrival"].to_numpy("int64"))
-    first = find_first_rows(number, size, rows)
+    first = find_first_row_of_each_number(number, size, rows)
     with_key = np.flatnonzero(first >= 0)
     keys = states[RECORD_KEY].iloc[first[with_key]].reset_index(drop=True)
     order = np.lexsort((compute_sort_ranks(keys["record_key"]), _rank_institutions(keys["institution"]), earliest[with_key]))
@@ -174,14 +175,14 @@ def sort_by_content(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.iloc[order].reset_index(drop=True)
 
 
-def find_rows(records: pd.DataFrame, frame: pd.DataFrame, key: str = "record_key") -> np.ndarray:
-    """Return, for each row of `frame`, the row of `records` with its institution and its `key`; -1 if there is none.
+def find_rows_of_records(records: pd.DataFrame, frame: pd.DataFrame, key_column: str = "record_key") -> np.ndarray:
+    """Return, for each row of `frame`, the row of `records` with its institution and its `key_column`; -1 if there is none.
 
     records: institution, record_key, distinct.
     """
     size = len(records)
     codes = []
-    for column, other in (("institution", "institution"), ("record_key", key)):
+    for column, other in (("institution", "institution"), ("record_key", key_column)):
         code, distinct = pd.factorize(pd.concat([records[column], frame[other]], ignore_index=True))
         codes.append((code, len(distinct)))
     (institution, _), (record, many) = codes

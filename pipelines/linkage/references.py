@@ -12,38 +12,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.linkage.hashing import open_shared_database
-from pipelines.linkage.record_states import are_values_among, assign_row_numbers
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.record_states import are_values_among, number_distinct_rows
+from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
 # A number that more files cite is no evidence for a pair of them.
 MAX_CITING_FILES = 300
-# Stays that begin within so many days begin together; if more than so many begin on one day at a seat, they are not tied.
+# Stays that begin within so many days begin together; if more than so many begin on one day at a seat, they are not connected.
 TOGETHER_DAYS, MAX_DETAINED_TOGETHER = 2, 30
-# Stays are also not tied if more than so many others are expected by chance at the seat for the offence within those days, over a span of
-# at least so many days.
+# Stays are also not connected if more than so many others are expected by chance at the seat for the offence within those days, over a
+# span of at least so many days.
 MAX_EXPECTED_BY_CHANCE, MIN_SPAN_DAYS = 0.25, 365
-# A number is uninformative if citing files times bearers exceed this.
+# A number is uninformative if the number of files that cite it, times the number of files that have it, exceeds this.
 MAX_TIES = 3_000
 # The register in a case number (`PP.II.nr.89/2011`), which is often omitted.
 REGISTER_PATTERN = r"\.[A-Z]+\."
 
 
-def find_citations(records: Records) -> pd.DataFrame:
+def find_citations_between_case_files(records: LinkageRecords) -> pd.DataFrame:
     """Return which file cites which. Columns: a, b, number, bearers, near, current.
 
-    File `a` cites `number`, which file `b` bears. bearers: the number of files that bear it. near: no file bears the number, but `b` bears
-    one that differs in a single character (a digit wrong, missing or added, or two swapped).
+    File `a` cites `number`, which is the number of file `b`. bearers: how many files have this number. near: no file has this number, but
+    the number of `b` differs from it in a single character (a digit wrong, missing or added, or two swapped).
     """
     borne = records.own.rename(columns={"file": "b"})
     references = records.references.rename(columns={"file": "a"})[["a", "number", "current"]]
-    references = references[~are_values_among(references["number"], find_uninformative_numbers(records))]
+    references = references[~are_values_among(references["number"], find_uninformative_case_numbers(records))]
     references = references.sort_values("current", ascending=False, kind="stable").drop_duplicates(["a", "number"])
     exact = references.merge(borne, on="number")
-    loose = _find_bearers_without_register(references, borne)
+    loose = _find_case_files_by_number_without_register(references, borne)
     citations = pd.concat([exact, loose], ignore_index=True)
     open_references = references[~are_values_among(references["number"], citations["number"])]
-    near = _find_bearers_one_character_off(open_references, borne)
+    near = _find_case_files_by_number_with_wrong_character(open_references, borne)
     citations = pd.concat([citations.assign(near=False), near.assign(near=True)], ignore_index=True)
     citations = citations[citations["a"] != citations["b"]].drop_duplicates(["a", "b", "number"])
     citations["bearers"] = citations.groupby(["a", "number"])["b"].transform("nunique")
@@ -53,24 +53,24 @@ def find_citations(records: Records) -> pd.DataFrame:
     ]
 
 
-def find_uninformative_numbers(records: Records) -> pd.Index:
-    """Find the numbers that too many files cite or bear for a citation to be evidence."""
+def find_uninformative_case_numbers(records: LinkageRecords) -> pd.Index:
+    """Find the case numbers that too many files cite, or have, for a citation to be evidence."""
     citing, bearing = records.references["number"].value_counts(), records.own["number"].value_counts()
     ties = citing * bearing.reindex(citing.index).fillna(1)
     return ties.index[ties > MAX_TIES]
 
 
-def find_mergers(records: Records) -> pd.DataFrame:
+def find_mergers_of_case_files(records: LinkageRecords) -> pd.DataFrame:
     """Return which file was merged into which file of the same institution. Columns: a, b, bearers, near.
 
-    File `a` names a number that `b` bears. bearers: the number of files that bear it. near: `b` bears one that differs in a single
+    File `a` names the number of `b`. bearers: how many files have this number. near: the number of `b` differs from it in a single
     character. One merger can have exact and near rows, since a number with a wrong digit is often that of another file.
     """
     institution = records.files["institution"].to_numpy()
     merging = np.unique(institution[records.merges["file"].to_numpy("int64")])
     merged, borne = records.merges.rename(columns={"file": "a"}), records.own.rename(columns={"file": "b"})
     borne = borne[np.isin(institution[borne["b"].to_numpy("int64")], merging)]
-    near = _find_bearers_one_character_off(merged, borne)
+    near = _find_case_files_by_number_with_wrong_character(merged, borne)
     mergers = pd.concat([merged.merge(borne, on="number").assign(near=False), near.assign(near=True)], ignore_index=True)
     a, b = mergers["a"].to_numpy("int64"), mergers["b"].to_numpy("int64")
     mergers = mergers[(institution[a] == institution[b]) & (a != b)].drop_duplicates(["a", "b"])
@@ -78,11 +78,11 @@ def find_mergers(records: Records) -> pd.DataFrame:
     return mergers.astype({"a": "int64", "b": "int64"})[["a", "b", "bearers", "near"]].reset_index(drop=True)
 
 
-def find_files_citing_together(records: Records) -> pd.DataFrame:
-    """Return the pairs of files that cite the same number, which no file bears.
+def find_case_files_citing_same_number(records: LinkageRecords) -> pd.DataFrame:
+    """Return the pairs of files that cite the same number, which is not the number of any file.
 
-    Columns: a, b (`a` < `b`), citing (number of files that cite it). A number that a file bears already ties both files through that file,
-    and would count twice.
+    Columns: a, b (`a` < `b`), citing (number of files that cite it). If it were the number of a file, both files would already be connected
+    through this file, and the number would count twice.
     """
     references = records.references.rename(columns={"file": "a"})[["a", "number"]].drop_duplicates()
     references = references[
@@ -95,16 +95,16 @@ def find_files_citing_together(records: Records) -> pd.DataFrame:
     return pairs[["a", "b", "citing"]].reset_index(drop=True)
 
 
-def find_stays_begun_together(records: Records) -> pd.DataFrame:
-    """Return pairs of stays of different persons who were detained within days of each other, for the same offence, at the same seat.
+def find_detentions_begun_together(records: LinkageRecords) -> pd.DataFrame:
+    """Return the pairs of stays of different persons who were detained within days of each other, for the same offence, at the same seat.
 
     Columns: a, b (`a` < `b`), days. Persons arrested together are detained together. If no other file of their case was delivered, this is
-    the only tie.
+    their only connection.
     """
     stays = records.persons[["file", "register_id", "detained"]].join(records.files[["seat", "group"]], on="file")
     stays = stays[stays["file"] >= 0].dropna(subset=["detained", "seat", "group"])
     stays = stays.assign(day=stays["detained"].astype("datetime64[s]").astype("int64") // 86_400)
-    number, size = assign_row_numbers(stays[["seat", "group"]])
+    number, size = number_distinct_rows(stays[["seat", "group"]])
     span = max(stays["day"].max() - stays["day"].min() + 1 if len(stays) else 0, MIN_SPAN_DAYS)
     by_chance = np.bincount(number, minlength=size)[number] / span * (2 * TOGETHER_DAYS + 1)
     stays = stays[by_chance <= MAX_EXPECTED_BY_CHANCE]
@@ -117,9 +117,9 @@ def find_stays_begun_together(records: Records) -> pd.DataFrame:
     return stay_pairs.sort_values(["a", "b", "days"], kind="stable").drop_duplicates(["a", "b"]).reset_index(drop=True)
 
 
-def do_files_cite_different_numbers(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def do_case_files_cite_different_numbers(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
     """Return for each of `pairs` (`a, b`) whether both files cite numbers of one kind, and no number is cited by both."""
-    rows, kind, number, plain, loose = records.compute_once("cited_numbers", lambda: _index_citations(records))
+    rows, kind, number, plain, loose = records.compute_once("cited_numbers", lambda: _index_citations_by_case_file(records))
     pair, one, other = rows.combine_rows(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     alike = kind[one] == kind[other]
     pair, one, other = pair[alike], one[alike], other[alike]
@@ -129,7 +129,7 @@ def do_files_cite_different_numbers(records: Records, pairs: pd.DataFrame) -> np
     return differ
 
 
-def _index_citations(records: Records) -> tuple[RowIndexByOwner, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _index_citations_by_case_file(records: LinkageRecords) -> tuple[RowIndexByOwner, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the rows of citations by file; and for each row the codes of its kind, of its case number, and of the number without register,
     and whether the register is missing.
     """
@@ -140,13 +140,15 @@ def _index_citations(records: Records) -> tuple[RowIndexByOwner, np.ndarray, np.
     return RowIndexByOwner(citations["file"].to_numpy("int64"), len(records.files)), kind, number, without, loose
 
 
-def _find_bearers_without_register(references: pd.DataFrame, borne: pd.DataFrame) -> pd.DataFrame:
-    """Return the bearers of numbers with unknown register (`PP.?.nr.89/2011`): files whose number has the same serial, year and label."""
+def _find_case_files_by_number_without_register(references: pd.DataFrame, numbers_of_files: pd.DataFrame) -> pd.DataFrame:
+    """Return the files whose number has the same label, serial and year as a number with unknown register (`PP.?.nr.89/2011`)."""
     unknown = references[references["number"].str.contains("?", regex=False)]
     unknown = unknown.join(_extract_pattern_groups(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
     if unknown.empty:
         return unknown.assign(b=pd.Series(dtype="int64"))[["a", "number", "current", "b"]]
-    labelled = borne.join(_extract_pattern_groups(borne["number"], r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
+    labelled = numbers_of_files.join(
+        _extract_pattern_groups(numbers_of_files["number"], r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")
+    ).dropna(subset=["rest"])
     return unknown.merge(labelled[["label", "rest", "b"]], on=["label", "rest"])[["a", "number", "current", "b"]]
 
 
@@ -157,12 +159,13 @@ def _extract_pattern_groups(numbers: pd.Series, pattern: str) -> pd.DataFrame:
     return pd.DataFrame(columns, index=numbers.index).astype("str")
 
 
-def _find_bearers_one_character_off(references: pd.DataFrame, borne: pd.DataFrame) -> pd.DataFrame:
-    """Return `references` with the bearers `b` of a number with one wrong character. Both numbers are compared with each single digit left
-    out.
+def _find_case_files_by_number_with_wrong_character(references: pd.DataFrame, numbers_of_files: pd.DataFrame) -> pd.DataFrame:
+    """Return `references` with the files `b` whose number is the cited number with one wrong character.
+
+    Both numbers are compared with each single digit left out.
     """
     with open_shared_database() as database:
-        for name, frame in (("cited", references), ("borne", borne)):
+        for name, frame in (("cited", references), ("borne", numbers_of_files)):
             database.register(name, pa.table({"number": pa.array(frame["number"], type=pa.string())}))
         # The century is left out, since it is derived if the year was typed with two digits.
         plain = r"replace(regexp_replace(number, '/\d\d(\d\d)$', '/\1'), '?', '')"
@@ -175,5 +178,5 @@ def _find_bearers_one_character_off(references: pd.DataFrame, borne: pd.DataFram
         near_numbers = database.execute(
             f"SELECT DISTINCT a.number, b.number AS near FROM ({sides[0]}) a JOIN ({sides[1]}) b USING (short)"
         ).df()
-    pairs = references.merge(near_numbers.astype("str"), on="number").merge(borne.rename(columns={"number": "near"}), on="near")
+    pairs = references.merge(near_numbers.astype("str"), on="number").merge(numbers_of_files.rename(columns={"number": "near"}), on="near")
     return pairs.drop(columns="near")

@@ -2,7 +2,7 @@
 
 Belongs here: keeping what does not depend on judgements, so that a further judgement is decided in a fraction of the time of a run. Does
 not belong here: any decision (`solving`, `incremental`), which judgements are current (`harmonia.review`). The clusters are the same as
-the clusters that `link` returns.
+the clusters that `link_records` returns.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ import pandas as pd
 
 from pipelines.linkage import linkage_memory as memory_files
 from pipelines.linkage.blocking import BlockedPairs
-from pipelines.linkage.cases import FileTies, find_ties_between_files
-from pipelines.linkage.common_statistics import Tables, find_early_history
-from pipelines.linkage.constraints import find_constraints
-from pipelines.linkage.incremental import decide_components
+from pipelines.linkage.cases import CaseFileConnections, find_connections_between_case_files
+from pipelines.linkage.common_statistics import Tables, find_early_part_of_history
+from pipelines.linkage.constraints import find_cluster_constraints
+from pipelines.linkage.incremental import link_records_of_components
 from pipelines.linkage.linkage_memory import LinkageMemory
-from pipelines.linkage.linkage_tasks import Setting
-from pipelines.linkage.list_positions import apply_person_keys
-from pipelines.linkage.model import Model
-from pipelines.linkage.partition import WeighedPairs, divide_history_into_components, weigh_pairs
-from pipelines.linkage.persons import are_in_one_file, lack_identifying_values
-from pipelines.linkage.score import Scorer, encode_persons
-from pipelines.linkage.solving import decide_in_alternating_rounds, estimate_common_statistics, find_candidate_pairs
+from pipelines.linkage.linkage_tasks import SharedTaskInput
+from pipelines.linkage.list_positions import replace_record_keys_by_person_keys
+from pipelines.linkage.model import LinkageModel
+from pipelines.linkage.partition import WeighedHistory, divide_history_into_components, weigh_pairs_of_history
+from pipelines.linkage.persons import are_persons_in_one_case_file, lack_identifying_values
+from pipelines.linkage.score import PairScorer, encode_persons
+from pipelines.linkage.solving import estimate_common_statistics, find_candidate_person_pairs, link_in_alternating_rounds
 from pipelines.linkage.spark import SplinkOnSpark
-from pipelines.linkage.standardise import Records, build_features, read_columns
+from pipelines.linkage.standardise import LinkageRecords, build_linkage_records, read_linkage_columns
 
 
 @dataclass(frozen=True)
-class Clusters:
-    """The clusters of `cases` and `persons`: institution, record_key, cluster, as in `pipelines.linkage.Linked`."""
+class RecordClusters:
+    """The clusters of `cases` and `persons`: institution, record_key, cluster, as in `pipelines.linkage.LinkageResult`."""
 
     cases: pd.DataFrame
     persons: pd.DataFrame
@@ -44,36 +44,48 @@ class _SmallHistory:
     """The prepared records of a small history. All its records are decided together."""
 
     blocked: BlockedPairs
-    ties: FileTies
+    connections: CaseFileConnections
 
 
 @dataclass(frozen=True)
 class _LargeHistory:
     """The prepared records of a large history. Only the components that changed are decided again."""
 
-    setting: Setting
+    setting: SharedTaskInput
     memory: LinkageMemory | None
-    weighed: WeighedPairs
+    weighed: WeighedHistory
 
 
-class Relinking:
+class PreparedRelinking:
     """The records of a run, prepared so that they can be linked under any judgements."""
 
-    def __init__(self, canonical: Tables, model: Model, places: pd.DataFrame, memory: Path, spark: SplinkOnSpark | None = None) -> None:
-        """Prepare the records. The parameters have the same meaning as in `link`. The `memory` of the last run is read, never written."""
-        tables = apply_person_keys(read_columns(canonical), places)
-        self._model = model
-        self.records: Records = build_features(tables)
-        self._prepared = self._prepare_large_history(tables, memory, spark) or self._prepare_small_history(spark)
+    def __init__(
+        self,
+        canonical_tables: Tables,
+        model: LinkageModel,
+        listed_person_keys: pd.DataFrame,
+        memory_folder: Path,
+        spark: SplinkOnSpark | None = None,
+    ) -> None:
+        """Prepare the records. The parameters have the same meaning as in `link_records`.
 
-    def decide_clusters(self, judgements: pd.DataFrame) -> Clusters:
+        The linkage memory of the last run is read from `memory_folder`, and never written.
+        """
+        tables = replace_record_keys_by_person_keys(read_linkage_columns(canonical_tables), listed_person_keys)
+        self._model = model
+        self.records: LinkageRecords = build_linkage_records(tables)
+        self._prepared = self._prepare_large_history(tables, memory_folder, spark) or self._prepare_small_history(spark)
+
+    def link_under_judgements(self, judgements: pd.DataFrame) -> RecordClusters:
         """Return the clusters under `judgements` (`pipelines.linkage.constraints.JUDGEMENT_COLUMNS`, only current ones, oldest first)."""
         prepared = self._prepared
         if isinstance(prepared, _SmallHistory):
-            solved = decide_in_alternating_rounds(self.records, prepared.blocked, self._model, judgements, ties=prepared.ties)[0]
-            return self._add_record_keys(solved.cases.cluster, solved.persons.cluster)
+            detailed_result = link_in_alternating_rounds(
+                self.records, prepared.blocked, self._model, judgements, connections=prepared.connections
+            )[0]
+            return self._add_record_keys(detailed_result.cases.cluster, detailed_result.persons.cluster)
         history_components = divide_history_into_components(prepared.weighed, prepared.setting, judgements, prepared.memory)
-        decided = decide_components(history_components, prepared.setting, judgements, prepared.memory)
+        decided = link_records_of_components(history_components, prepared.setting, judgements, prepared.memory)
         return self._add_record_keys(decided.cases, decided.persons)
 
     def find_forbidding_rule(self, pair: pd.DataFrame) -> str:
@@ -85,30 +97,36 @@ class Relinking:
         """
         if pair["entity"].iloc[0] != "person":
             return ""
-        rows = find_constraints(pair.assign(verdict="same"), "person", self.records.persons).same
+        rows = find_cluster_constraints(pair.assign(verdict="same"), "person", self.records.persons).same
         if not len(rows):
             return ""
         left, right = rows[:, 0], rows[:, 1]
         anonymous = lack_identifying_values(self.records.persons)
-        if are_in_one_file(self.records.persons, left, right).any():
+        if are_persons_in_one_case_file(self.records.persons, left, right).any():
             return "one_file"
         return "unidentified" if (anonymous[left] | anonymous[right]).any() else ""
 
     def _prepare_small_history(self, spark: SplinkOnSpark | None) -> _SmallHistory:
-        self.records.memo["scorer"] = Scorer.for_persons(self.records.persons, self._model)
-        return _SmallHistory(find_candidate_pairs(self.records, self._model, spark), find_ties_between_files(self.records))
+        self.records.memo["scorer"] = PairScorer.make_for_persons(self.records.persons, self._model)
+        return _SmallHistory(
+            find_candidate_person_pairs(self.records, self._model, spark), find_connections_between_case_files(self.records)
+        )
 
-    def _prepare_large_history(self, tables: dict[str, pd.DataFrame], memory: Path, spark: SplinkOnSpark | None) -> _LargeHistory | None:
-        landmark = find_early_history(tables)
-        if landmark is None:
+    def _prepare_large_history(
+        self, tables: dict[str, pd.DataFrame], memory_folder: Path, spark: SplinkOnSpark | None
+    ) -> _LargeHistory | None:
+        early_history = find_early_part_of_history(tables)
+        if early_history is None:
             return None
-        loaded = memory_files.load_memory(memory, memory_files.compute_memory_version(self._model, landmark.hash_early_rows(tables)))
-        common, earlier = loaded or (estimate_common_statistics(landmark.take_early_rows(tables), self._model), None)
-        setting = Setting(self._model, common, encode_persons(self.records.persons, self._model), spark=spark)
-        return _LargeHistory(setting, earlier, weigh_pairs(self.records, setting, earlier))
+        loaded = memory_files.load_linkage_memory(
+            memory_folder, memory_files.compute_linkage_memory_version(self._model, early_history.hash_early_rows(tables))
+        )
+        common, linkage_memory = loaded or (estimate_common_statistics(early_history.take_early_rows(tables), self._model), None)
+        shared_input = SharedTaskInput(self._model, common, encode_persons(self.records.persons, self._model), spark=spark)
+        return _LargeHistory(shared_input, linkage_memory, weigh_pairs_of_history(self.records, shared_input, linkage_memory))
 
-    def _add_record_keys(self, cases: np.ndarray, persons: np.ndarray) -> Clusters:
+    def _add_record_keys(self, case_cluster: np.ndarray, person_cluster: np.ndarray) -> RecordClusters:
         def add_keys(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
             return frame[["institution", "record_key"]].assign(cluster=cluster.astype("int64"))
 
-        return Clusters(add_keys(self.records.files, cases), add_keys(self.records.persons, persons))
+        return RecordClusters(add_keys(self.records.files, case_cluster), add_keys(self.records.persons, person_cluster))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.linkage.hashing import mix_hashes
-from pipelines.resources.integer_arrays import compute_run_starts, concatenate_ranges, find_distinct_numbers, is_run_start
+from pipelines.resources.integer_arrays import compute_group_starts, concatenate_ranges, find_distinct_numbers, is_first_of_equal_numbers
 
 CHUNK_PAIRS = 1 << 19
 _ROW_BITS = 32
@@ -22,7 +22,7 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Groups:
+class RowGroups:
     """Groups of two or more rows. The rows of group g are `row[start[g]:start[g + 1]]`, ascending. size: number of rows that exist."""
 
     row: np.ndarray
@@ -39,12 +39,12 @@ class Groups:
         """The number of the group of every entry of `row`."""
         return np.repeat(np.arange(len(self.start) - 1, dtype="int32"), self.sizes)
 
-    def select_groups(self, chosen: np.ndarray) -> Groups:
-        """Return the groups for which `chosen` is true."""
+    def select_groups(self, is_chosen: np.ndarray) -> RowGroups:
+        """Return the groups for which `is_chosen` is true."""
         sizes = self.sizes
-        return Groups(self.row[np.repeat(chosen, sizes)], compute_run_starts(sizes[chosen]), self.size)
+        return RowGroups(self.row[np.repeat(is_chosen, sizes)], compute_group_starts(sizes[is_chosen]), self.size)
 
-    def drop_duplicate_groups(self) -> Groups:
+    def drop_duplicate_groups(self) -> RowGroups:
         """Return the groups without duplicates. Two groups are duplicates if they have the same rows."""
         if not len(self.row):
             return self
@@ -53,16 +53,16 @@ class Groups:
         first[np.unique(content, return_index=True)[1]] = True
         return self.select_groups(first)
 
-    def split_by_part(self, part: np.ndarray) -> Groups:
-        """Split each group into the rows that have the same number in `part`. Rows with a number below zero are left out."""
-        part_of_entry = part[self.row]
+    def split_groups_by_component(self, component_of_row: np.ndarray) -> RowGroups:
+        """Split each group into the rows that have the same number in `component_of_row`. Rows with a number below zero are left out."""
+        part_of_entry = component_of_row[self.row]
         has_part = part_of_entry >= 0
-        number = self.group_of_entries[has_part].astype("int64") * (int(part.max(initial=0)) + 1) + part_of_entry[has_part]
-        return group_rows(number, self.row[has_part], self.size)[0].drop_duplicate_groups()
+        number = self.group_of_entries[has_part].astype("int64") * (int(component_of_row.max(initial=0)) + 1) + part_of_entry[has_part]
+        return group_rows_by_value(number, self.row[has_part], self.size)[0].drop_duplicate_groups()
 
-    def select_groups_with_rows(self, rows: np.ndarray) -> Groups:
-        """Return the groups that contain any of `rows` (boolean per row)."""
-        return self.select_groups(np.logical_or.reduceat(rows[self.row], self.start[:-1])) if len(self.row) else self
+    def select_groups_with_rows(self, is_wanted: np.ndarray) -> RowGroups:
+        """Return the groups that contain any of `is_wanted` (boolean per row)."""
+        return self.select_groups(np.logical_or.reduceat(is_wanted[self.row], self.start[:-1])) if len(self.row) else self
 
     @property
     def count_of_pairs(self) -> int:
@@ -70,82 +70,85 @@ class Groups:
         return int((self.sizes * (self.sizes - 1) // 2).sum())
 
     def generate_pairs(
-        self, fresh: np.ndarray | None = None, chunk: int = CHUNK_PAIRS, stride: tuple[int, int] = (0, 1)
+        self, is_new: np.ndarray | None = None, pairs_per_chunk: int = CHUNK_PAIRS, stride: tuple[int, int] = (0, 1)
     ) -> Iterator[Pairs]:
-        """Yield the pairs (`left` < `right`), each once, about `chunk` at a time.
+        """Yield the pairs (`left` < `right`), each once, about `pairs_per_chunk` at a time.
 
-        fresh: whether each row is new; if it is not None, only pairs with a new row are generated. stride: the number of the first chunk,
+        is_new: whether each row is new; if it is not None, only pairs with a new row are generated. stride: the number of the first chunk,
         and the step to the next, so that several processes can share the chunks.
         """
-        entries, bounds = self._divide_entries(fresh, chunk)
+        entries, bounds = self._divide_entries_into_chunks(is_new, pairs_per_chunk)
         of_entries = self.group_of_entries
         for n in range(stride[0], len(bounds) - 1, stride[1]):
             chosen = entries[bounds[n] : bounds[n + 1]]
             if len(chosen):
-                yield self._form_pairs_of_entries(chosen, of_entries[chosen], fresh)
+                yield self._form_pairs_of_entries(chosen, of_entries[chosen], is_new)
 
-    def _divide_entries(self, fresh: np.ndarray | None, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the entries (of `fresh` rows) sorted into ranges of rows with about `chunk` pairs each, and the bounds of the ranges."""
+    def _divide_entries_into_chunks(self, is_new: np.ndarray | None, pairs_per_chunk: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the entries of new rows, sorted into ranges of rows with about `pairs_per_chunk` pairs each, and the bounds of the ranges.
+
+        If `is_new` is None, return the entries of all rows.
+        """
         sizes, row = self.sizes, self.row
-        entries = np.arange(len(row)) if fresh is None else np.flatnonzero(fresh[row])
+        entries = np.arange(len(row)) if is_new is None else np.flatnonzero(is_new[row])
         if not len(entries):
             return entries, np.zeros(1, dtype="int64")
-        if fresh is None and self.count_of_pairs <= chunk:
+        if is_new is None and self.count_of_pairs <= pairs_per_chunk:
             return entries, np.array([0, len(entries)])
-        pairs_per_entry = np.repeat(self.start[1:] - 1, sizes) - entries if fresh is None else np.repeat(sizes, sizes)[entries]
+        pairs_per_entry = np.repeat(self.start[1:] - 1, sizes) - entries if is_new is None else np.repeat(sizes, sizes)[entries]
         before = np.cumsum(np.bincount(row[entries], weights=pairs_per_entry, minlength=self.size))
-        stretch = np.maximum((before - 1) // chunk, 0)  # of each row
+        stretch = np.maximum((before - 1) // pairs_per_chunk, 0)  # of each row
         stretch = stretch.astype(np.min_scalar_type(int(stretch[-1])))[row[entries]]  # small numbers are sorted in one pass
-        return entries[np.argsort(stretch, kind="stable")].astype("int32"), compute_run_starts(np.bincount(stretch))
+        return entries[np.argsort(stretch, kind="stable")].astype("int32"), compute_group_starts(np.bincount(stretch))
 
-    def _form_pairs_of_entries(self, entries: np.ndarray, group: np.ndarray, fresh: np.ndarray | None) -> Pairs:
-        """Return the pairs of the rows of `entries` with the rows after them in their group; with `fresh`, with all other rows of the
+    def _form_pairs_of_entries(self, entries: np.ndarray, group_of_entry: np.ndarray, is_new: np.ndarray | None) -> Pairs:
+        """Return the pairs of the rows of `entries` with the rows after them in their group; with `is_new`, with all other rows of the
         group.
         """
-        first = entries + 1 if fresh is None else self.start[group]
-        pairs_per_entry = self.start[group + 1] - first
+        first = entries + 1 if is_new is None else self.start[group_of_entry]
+        pairs_per_entry = self.start[group_of_entry + 1] - first
         left, right = (
             np.repeat(self.row[entries].astype("int64"), pairs_per_entry),
             self.row[concatenate_ranges(first, pairs_per_entry)].astype("int64"),
         )
-        if fresh is not None:  # a pair of two fresh rows is generated from the smaller one
-            chosen = (right != left) & ~(fresh[right] & (right < left))
+        if is_new is not None:  # a pair of two fresh rows is generated from the smaller one
+            chosen = (right != left) & ~(is_new[right] & (right < left))
             left, right = left[chosen], right[chosen]
             left, right = np.minimum(left, right), np.maximum(left, right)
         codes = find_distinct_numbers(left << _ROW_BITS | right)
         return codes >> _ROW_BITS, codes & ((1 << _ROW_BITS) - 1)
 
 
-def group_rows(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.ndarray]:
+def group_rows_by_value(value: np.ndarray, row: np.ndarray, row_count: int) -> tuple[RowGroups, np.ndarray]:
     """Return the groups of two or more rows with the same `value`, and the value of each group. A row has a value at most once."""
     if (value[1:] < value[:-1]).any():
         order = np.argsort(value)
         value, row = value[order], row[order]
-    first = np.flatnonzero(is_run_start(value))
+    first = np.flatnonzero(is_first_of_equal_numbers(value))
     sizes = np.diff(np.append(first, len(value)))
     several = sizes > 1
     rows = row[np.repeat(several, sizes)].astype("int64")
     sizes = sizes[several]
-    rows = np.sort(np.repeat(np.arange(len(sizes)), sizes) * size + rows) % max(size, 1)
-    return Groups(rows.astype("int32"), compute_run_starts(sizes), size), value[first[several]]
+    rows = np.sort(np.repeat(np.arange(len(sizes)), sizes) * row_count + rows) % max(row_count, 1)
+    return RowGroups(rows.astype("int32"), compute_group_starts(sizes), row_count), value[first[several]]
 
 
-def drop_unique_hashes(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def drop_unique_hashes(hashes: np.ndarray, row_of_hash: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the hashes and their rows, but leave out most hashes that occur once. Otherwise sorting these would be most of the work.
 
     A hash is dropped if either half of it is unique.
     """
     for half in (0, 32):
-        bucket = (value >> np.uint64(half) & np.uint64((1 << len(value).bit_length() + 1) - 1)).view("int64")
+        bucket = (hashes >> np.uint64(half) & np.uint64((1 << len(hashes).bit_length() + 1) - 1)).view("int64")
         several = np.flatnonzero(np.bincount(bucket)[bucket] > 1)
-        value, row = value[several], row[several]
-    return value, row
+        hashes, row_of_hash = hashes[several], row_of_hash[several]
+    return hashes, row_of_hash
 
 
-def concatenate_groups(sets_of_groups: Iterable[Groups], size: int) -> Groups:
+def concatenate_groups(sets_of_groups: Iterable[RowGroups], row_count: int) -> RowGroups:
     """Concatenate several sets of groups."""
     sets_of_groups = list(sets_of_groups)
     rows = np.concatenate([groups.row for groups in sets_of_groups] or [np.empty(0, dtype="int32")])
-    return Groups(
-        rows, compute_run_starts(np.concatenate([groups.sizes for groups in sets_of_groups] or [np.empty(0, dtype="int64")])), size
+    return RowGroups(
+        rows, compute_group_starts(np.concatenate([groups.sizes for groups in sets_of_groups] or [np.empty(0, dtype="int64")])), row_count
     )

@@ -3,8 +3,8 @@
 Belongs here: weights of levels, term frequencies, agreement within families. Does not belong here: thresholds and clusters (`persons`,
 `cluster`), the tests of the levels (`compare`).
 
-Any records with declared fields (`Fields`) can be scored: persons with a model, other data sets with other fields. Rules that are specific
-to persons apply if the fields exist: swapped names, fields that run in families, frequencies within one citizenship.
+Any records with declared fields (`HasComparedFields`) can be scored: persons with a model, other data sets with other fields. Rules
+that are specific to persons apply if the fields exist: swapped names, fields that run in families, frequencies within one citizenship.
 
 The weight of a pair is log2 of the likelihood ratio of its levels: one person against two persons. Members of a family have the same
 surname, parent and home (twins also the birth date). So if first names differ, agreement in a field that runs in families is no evidence.
@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.compare import MISSING_LEVEL, Values
-from pipelines.linkage.encoded_values import Comparer, encode_values
-from pipelines.linkage.model import Field
+from pipelines.linkage.encoded_values import FieldComparer, encode_values
+from pipelines.linkage.model import ComparedField
 from pipelines.linkage.row_groups import Pairs
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
@@ -41,11 +41,11 @@ GROUP_FIELD = "citizenship"
 LevelsAndBits = tuple[np.ndarray, np.ndarray]  # level and bits per pair
 
 
-class Fields(Protocol):
+class HasComparedFields(Protocol):
     """An object with compared fields: a model, or fields declared elsewhere."""
 
     @property
-    def fields(self) -> tuple[Field, ...]:
+    def fields(self) -> tuple[ComparedField, ...]:
         """The compared fields."""
         ...
 
@@ -61,11 +61,11 @@ class TokenFrequencies:
     usual: dict[str, float]
     rare: dict[str, float]
 
-    def look_up_frequencies(self, field: str, values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    def look_up_frequencies(self, field_name: str, values: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return the frequency of each text: that of its most frequent token, among all records or in its `group` (empty: none), whichever
         is higher.
         """
-        shares, usual, rare = self.shares[field], self.usual[field], self.rare[field]
+        shares, usual, rare = self.shares[field_name], self.usual[field_name], self.rare[field_name]
         table: dict[tuple[str, str], float] = {}
         for text, of_group in set(zip(values, group, strict=True)):
             found = [shares.get((t, g), 0.0 if g else rare) for t in text.split() for g in {"", of_group}]
@@ -86,7 +86,7 @@ class Likelihoods:
 
 
 @dataclass(frozen=True)
-class CodedPersons:
+class EncodedPersons:
     """Person records as numbers.
 
     codes: one column for each field. values: values of each field by code, as in `encoded_values.EncodedValues`. group: number of the group
@@ -98,22 +98,24 @@ class CodedPersons:
     group: np.ndarray
     groups: np.ndarray
 
-    def count_texts_by_number(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return, for each record, the number of its text in the field `name` (below zero: none); and the texts, and how many records have
-        each.
+    def count_records_by_text(self, field_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the number of the text of each record in the field `field_name` (below zero: none), the texts, and the number of records
+        with each text.
         """
-        of_code, texts = pd.factorize(self.values[name][0])
-        text = of_code[self.codes[name]]
+        of_code, texts = pd.factorize(self.values[field_name][0])
+        text = of_code[self.codes[field_name]]
         count = np.bincount(text, minlength=len(texts))
         there = (count > 0) & (texts != "")
         number = np.where(there, np.cumsum(there) - 1, -1)
         return number[text], texts[there], count[there]
 
 
-def compute_token_frequencies(records: CodedPersons, model: Fields, worth: float = FREQUENCY_WORTH) -> TokenFrequencies:
-    """Return the token frequencies among `records`, for every field whose levels use them.
+def compute_token_frequencies(
+    encoded_persons: EncodedPersons, model: HasComparedFields, model_weight: float = FREQUENCY_WORTH
+) -> TokenFrequencies:
+    """Return the token frequencies among `encoded_persons`, for every field whose levels use them.
 
-    They are smoothed by the model's share of agreement with the weight of `worth` records.
+    They are smoothed by the model's share of agreement with the weight of `model_weight` records.
     """
     shares: dict[str, dict[tuple[str, str], float]] = {}
     usual: dict[str, float] = {}
@@ -123,13 +125,13 @@ def compute_token_frequencies(records: CodedPersons, model: Fields, worth: float
             continue
         usual[field.name] = expected = field.levels[0].u
         # Each distinct text is split once.
-        text, texts, count = records.count_texts_by_number(field.name)
+        text, texts, count = encoded_persons.count_records_by_text(field.name)
         owner, token, tokens = _find_distinct_tokens(texts)
         total = float(count.sum())
-        rare[field.name] = (1 + worth * expected) / (total + worth)
-        overall = (np.bincount(token, weights=count[owner], minlength=len(tokens)) + worth * expected) / (total + worth)
+        rare[field.name] = (1 + model_weight * expected) / (total + model_weight)
+        overall = (np.bincount(token, weights=count[owner], minlength=len(tokens)) + model_weight * expected) / (total + model_weight)
         share_by_token = dict(zip(zip(tokens, repeat(""), strict=False), overall.tolist(), strict=True))
-        group, groups = records.group, records.groups
+        group, groups = encoded_persons.group, encoded_persons.groups
         if len(groups) and field.name != GROUP_FIELD:
             both = (text >= 0) & (group >= 0)
             size = np.bincount(group[both], minlength=len(groups))
@@ -153,15 +155,17 @@ def _find_distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     return owner, *pd.factorize(np.array([word for own in words for word in own], dtype=object))
 
 
-def compute_likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Fields, known: TokenFrequencies) -> Likelihoods:
-    """Compare the pairs (`left[i]`, `right[i]`) of rows of `persons` (columns as in `standardise.Records`).
+def compute_likelihoods(
+    persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: HasComparedFields, token_frequencies: TokenFrequencies
+) -> Likelihoods:
+    """Compare the pairs (`left[i]`, `right[i]`) of rows of `persons` (columns as in `standardise.LinkageRecords`).
 
     Return the level and bits of each field.
     """
-    return Scorer(encode_persons(persons, model), model, known).compute_likelihoods_of_pairs(left, right)
+    return PairScorer(encode_persons(persons, model), model, token_frequencies).compute_likelihoods_of_pairs(left, right)
 
 
-def encode_persons(persons: pd.DataFrame, model: Fields) -> CodedPersons:
+def encode_persons(persons: pd.DataFrame, model: HasComparedFields) -> EncodedPersons:
     """Encode the records of `persons` as numbers: the columns of the fields, and `GROUP_FIELD` if it exists."""
     group, groups = pd.factorize(persons[GROUP_FIELD]) if GROUP_FIELD in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
     exchanged = find_swappable_name_fields(model)
@@ -173,32 +177,34 @@ def encode_persons(persons: pd.DataFrame, model: Fields) -> CodedPersons:
         encoded = encoded_names if encoded_names is not None and field in exchanged else encode_values(persons, field.columns)
         first_record = exchanged.index(field) * len(persons) if encoded_names is not None and field in exchanged else 0
         codes[field.name], values[field.name] = encoded.codes[first_record : first_record + len(persons)], encoded.values
-    return CodedPersons(codes, values, group, np.asarray(groups, dtype=object))
+    return EncodedPersons(codes, values, group, np.asarray(groups, dtype=object))
 
 
-def find_swappable_name_fields(model: Fields) -> list[Field]:
+def find_swappable_name_fields(model: HasComparedFields) -> list[ComparedField]:
     """Return the fields of given name and surname, which are also compared swapped; none if the model lacks either."""
     fields = [field for field in model.fields if field.name in EXCHANGED_FIELDS]
     return fields if len(fields) == len(EXCHANGED_FIELDS) else []
 
 
-class Scorer:
+class PairScorer:
     """Scores pairs of records; each pair of values is compared once over all calls."""
 
-    def __init__(self, records: CodedPersons, model: Fields, known: TokenFrequencies) -> None:
-        self.known = known
-        self._group, self._codes = records.group, records.codes
-        texts = np.concatenate([np.array([""], dtype=object), records.groups])
-        self._fields = {field.name: _FieldScorer(field, records.values[field.name], known, texts) for field in model.fields}
+    def __init__(self, encoded_persons: EncodedPersons, model: HasComparedFields, token_frequencies: TokenFrequencies) -> None:
+        self.token_frequencies = token_frequencies
+        self._group, self._codes = encoded_persons.group, encoded_persons.codes
+        texts = np.concatenate([np.array([""], dtype=object), encoded_persons.groups])
+        self._fields = {
+            field.name: _FieldScorer(field, encoded_persons.values[field.name], token_frequencies, texts) for field in model.fields
+        }
         self._exchanged = [field.name for field in find_swappable_name_fields(model)]
 
     @classmethod
-    def for_persons(cls, persons: pd.DataFrame, model: Fields, worth: float = FREQUENCY_WORTH) -> Scorer:
+    def make_for_persons(cls, persons: pd.DataFrame, model: HasComparedFields, model_weight: float = FREQUENCY_WORTH) -> PairScorer:
         """Make a scorer for the records of `persons` with the token frequencies among these records (`compute_token_frequencies`)."""
         records = encode_persons(persons, model)
-        return cls(records, model, compute_token_frequencies(records, model, worth))
+        return cls(records, model, compute_token_frequencies(records, model, model_weight))
 
-    def restrict_to_rows(self, rows: np.ndarray) -> Scorer:
+    def restrict_to_rows(self, rows: np.ndarray) -> PairScorer:
         """Return a scorer of the records at `rows`, numbered from 0. Both scorers share the cached comparisons."""
         out = copy(self)
         out._group, out._codes = self._group[rows], {name: codes[rows] for name, codes in self._codes.items()}
@@ -238,12 +244,12 @@ class Scorer:
             if self._fields[name].family:
                 bits[differ & (level != self._fields[name].last)] = 0.0
 
-    def _score_field(self, name: str, other: str, left: np.ndarray, right: np.ndarray, group: np.ndarray) -> LevelsAndBits:
+    def _score_field(self, left_field: str, right_field: str, left: np.ndarray, right: np.ndarray, group: np.ndarray) -> LevelsAndBits:
         """Return the level and bits of each pair.
 
-        The left record has its value in the field `name`, and the right record in the field `other`.
+        The left record has its value in the field `left_field`, and the right record in the field `right_field`.
         """
-        return self._fields[name](self._codes[name][left], self._codes[other][right], group)
+        return self._fields[left_field](self._codes[left_field][left], self._codes[right_field][right], group)
 
     def _use_swapped_names(self, left: np.ndarray, right: np.ndarray, group: np.ndarray, names: dict[str, LevelsAndBits]) -> None:
         """Replace the scores in `names` by the scores with the names of one side swapped, if these agree better.
@@ -272,12 +278,12 @@ def _sum_bits_of_fields(scores: dict[str, LevelsAndBits], size: int) -> np.ndarr
     return sum((bits for _, bits in scores.values()), np.zeros(size))
 
 
-def find_close_pairs(scorer: Scorer, pairs: Iterable[Pairs], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return `left`, `right` and weight of the pairs in a stream that weigh at least `least` bits."""
+def find_pairs_above_weight(scorer: PairScorer, pairs: Iterable[Pairs], min_weight: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return `left`, `right` and weight of the pairs in a stream that weigh at least `min_weight` bits."""
     parts = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0))]
     for left, right in pairs:
         weight = scorer.compute_weights(left, right)
-        close = np.flatnonzero(weight >= least)
+        close = np.flatnonzero(weight >= min_weight)
         parts.append((left[close], right[close], weight[close]))
     left, right, weight = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return left, right, weight
@@ -289,31 +295,33 @@ class _FieldScorer:
     last: the number of the level of disagreement. family: whether the field runs in families.
     """
 
-    def __init__(self, field: Field, values: Values, known: TokenFrequencies, groups: np.ndarray) -> None:
+    def __init__(self, field: ComparedField, values: Values, token_frequencies: TokenFrequencies, groups: np.ndarray) -> None:
         self.last, self.family = len(field.levels) - 1, field.family
-        self._name, self._known, self._texts, self._groups = field.name, known, values[0], groups
-        self._comparer = Comparer(field, values)
+        self._name, self._known, self._texts, self._groups = field.name, token_frequencies, values[0], groups
+        self._comparer = FieldComparer(field, values)
         # The level MISSING is -1 and picks the appended zero.
         self._m, self._u = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0) for share in ("m", "u"))
         self._bits = self._m - self._u
         self._share = np.append([spec.frequency for spec in field.levels], 0.0)
         self._rarity = np.empty(0)
 
-    def __call__(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> LevelsAndBits:
-        level = self._comparer.find_levels_of_codes(a, b)
+    def __call__(self, left_codes: np.ndarray, right_codes: np.ndarray, group: np.ndarray) -> LevelsAndBits:
+        level = self._comparer.find_levels_of_codes(left_codes, right_codes)
         bits = self._bits[level]
         rows = np.flatnonzero(self._share[level]) if self._share.any() else np.empty(0, dtype="int64")
         if len(rows):
             level_of_row = level[rows]
             u = np.minimum(
-                self._u[level_of_row] + self._share[level_of_row] * self._compute_frequency_shift(a[rows], b[rows], group[rows]), 0.0
+                self._u[level_of_row]
+                + self._share[level_of_row] * self._compute_excess_frequency(left_codes[rows], right_codes[rows], group[rows]),
+                0.0,
             )
             bits[rows] = self._m[level_of_row] - u
         return level, bits
 
-    def _compute_frequency_shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
+    def _compute_excess_frequency(self, left_codes: np.ndarray, right_codes: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return how much more frequent (in bits) the more frequent of both values is than the model expects."""
-        rarer = np.maximum(self._look_up_frequencies(a, group[:, 0]), self._look_up_frequencies(b, group[:, 1]))
+        rarer = np.maximum(self._look_up_frequencies(left_codes, group[:, 0]), self._look_up_frequencies(right_codes, group[:, 1]))
         return np.asarray(np.log2(rarer) - np.log2(self._known.usual[self._name]))
 
     def _look_up_frequencies(self, code: np.ndarray, group: np.ndarray) -> np.ndarray:

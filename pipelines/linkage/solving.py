@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import pair_graph
-from pipelines.linkage.blocking import BlockedPairs, block_persons, group_records_by_blocking_keys
-from pipelines.linkage.cases import DecidedCases, FileTies, PriorRound, find_ties_between_files, link_cases
-from pipelines.linkage.common_statistics import CommonStatistics, Tables, count_files_and_persons
-from pipelines.linkage.constraints import find_constraints
+from pipelines.linkage.blocking import BlockedPairs, find_person_pairs_by_blocking, group_records_by_blocking_keys
+from pipelines.linkage.cases import CaseFileConnections, DecidedCases, PreviousRound, find_connections_between_case_files, link_case_files
+from pipelines.linkage.common_statistics import CommonStatistics, Tables, count_case_files_and_persons
+from pipelines.linkage.constraints import find_cluster_constraints
 from pipelines.linkage.evidence import EvidenceShares
 from pipelines.linkage.hashing import hash_rows
-from pipelines.linkage.model import Model
-from pipelines.linkage.person_pairs import PersonPairs
-from pipelines.linkage.persons import DecidedPersons, compute_share_of_persons_in_several_cases, link_persons
-from pipelines.linkage.score import Scorer, compute_token_frequencies, encode_persons
+from pipelines.linkage.model import LinkageModel
+from pipelines.linkage.person_pairs import ComparedPersonPairs
+from pipelines.linkage.persons import DecidedPersons, compute_share_of_persons_in_several_cases, link_person_records
+from pipelines.linkage.score import PairScorer, compute_token_frequencies, encode_persons
 from pipelines.linkage.spark import SplinkOnSpark
-from pipelines.linkage.standardise import Records, build_features
+from pipelines.linkage.standardise import LinkageRecords, build_linkage_records
 
 ROUNDS = 2
 # Number of person records that is enough to estimate shares.
@@ -30,82 +30,89 @@ ENOUGH_RECORDS = 20_000
 
 
 @dataclass(frozen=True)
-class SolvedLinkage:
+class DetailedLinkageResult:
     """The result of linkage with its intermediate results: feature frames, blocked and compared pairs, and the decided cases and persons by
     row of the frames.
     """
 
-    records: Records
+    records: LinkageRecords
     blocked: BlockedPairs
-    people: PersonPairs
+    person_pairs: ComparedPersonPairs
     cases: DecidedCases
     persons: DecidedPersons
 
 
-def decide_in_alternating_rounds(
-    records: Records,
-    blocked: BlockedPairs,
-    model: Model,
+def link_in_alternating_rounds(
+    records: LinkageRecords,
+    blocked_pairs: BlockedPairs,
+    model: LinkageModel,
     judgements: pd.DataFrame | None,
-    common: CommonStatistics | None = None,
-    ties: FileTies | None = None,
-) -> tuple[SolvedLinkage, CommonStatistics]:
+    common_statistics: CommonStatistics | None = None,
+    connections: CaseFileConnections | None = None,
+) -> tuple[DetailedLinkageResult, CommonStatistics]:
     """Decide cases and persons in alternating rounds. Return the result and the statistics that were used.
 
-    common: the statistics to use; by default they are estimated from these records.
+    common_statistics: the statistics to use; by default they are estimated from these records.
     """
-    if common and "scorer" not in records.memo:
-        records.memo["scorer"] = Scorer(encode_persons(records.persons, model), model, common.frequencies)
-    people = PersonPairs(records, model)
-    if blocked.likelihoods is None:
-        people.add(blocked.left, blocked.right)
+    if common_statistics and "scorer" not in records.memo:
+        records.memo["scorer"] = PairScorer(encode_persons(records.persons, model), model, common_statistics.frequencies)
+    person_pairs = ComparedPersonPairs(records, model)
+    if blocked_pairs.likelihoods is None:
+        person_pairs.add_pairs(blocked_pairs.left, blocked_pairs.right)
     else:
-        people.replace_pairs(blocked.left, blocked.right, blocked.likelihoods)
-    of_cases, of_persons = find_constraints(judgements, "case", records.files), find_constraints(judgements, "person", records.persons)
-    expected = {"expected": model.persons["again"], "worth": model.persons["again_worth"]}
-    before = PriorRound(None, model.persons["again"])
-    ties = ties or find_ties_between_files(records)
+        person_pairs.replace_pairs(blocked_pairs.left, blocked_pairs.right, blocked_pairs.likelihoods)
+    of_cases, of_persons = (
+        find_cluster_constraints(judgements, "case", records.files),
+        find_cluster_constraints(judgements, "person", records.persons),
+    )
+    expected = {"expected_share": model.persons["again"], "worth_in_persons": model.persons["again_worth"]}
+    previous_round = PreviousRound(None, model.persons["again"])
+    connections = connections or find_connections_between_case_files(records)
     shares: list[EvidenceShares] = []
     again: list[float] = []
     for n in range(ROUNDS):
-        cases = link_cases(records, people, model, before, of_cases, ties, common.shares[n] if common else None)
-        persons = link_persons(records, people, model, cases.cluster, before.again, of_persons)
+        cases = link_case_files(
+            records, person_pairs, model, previous_round, of_cases, connections, common_statistics.shares[n] if common_statistics else None
+        )
+        persons = link_person_records(records, person_pairs, model, cases.cluster, previous_round.again, of_persons)
         shares.append(cases.shares)
         again.append(
-            common.again[n]
-            if common
+            common_statistics.again[n]
+            if common_statistics
             else compute_share_of_persons_in_several_cases(records.persons, cases.cluster, persons.cluster, **expected)
         )
-        before = PriorRound(persons.cluster, again[-1])
-    statistics = common or CommonStatistics(people.known, count_files_and_persons(records), tuple(shares), tuple(again))
-    return SolvedLinkage(records, blocked, people, cases, persons), statistics
+        previous_round = PreviousRound(persons.cluster, again[-1])
+    statistics = common_statistics or CommonStatistics(
+        person_pairs.token_frequencies, count_case_files_and_persons(records), tuple(shares), tuple(again)
+    )
+    return DetailedLinkageResult(records, blocked_pairs, person_pairs, cases, persons), statistics
 
 
-def find_candidate_pairs(records: Records, model: Model, spark: SplinkOnSpark | None) -> BlockedPairs:
+def find_candidate_person_pairs(records: LinkageRecords, model: LinkageModel, spark: SplinkOnSpark | None) -> BlockedPairs:
     """Find the candidate pairs of persons of a small history by blocking. If `spark` is not None, they are found and also scored there."""
     persons = records.persons
     if spark is None:
-        return block_persons(persons)
+        return find_person_pairs_by_blocking(persons)
     blocks = group_records_by_blocking_keys(persons)
-    records.memo["scorer"] = scorer = Scorer.for_persons(persons, model)
+    records.memo["scorer"] = scorer = PairScorer.make_for_persons(persons, model)
     left, right, likelihoods = spark.score_pairs(persons, blocks.groups, model, scorer)
     return BlockedPairs(left, right, blocks.report, likelihoods)
 
 
-def estimate_common_statistics(tables: Tables, model: Model) -> CommonStatistics:
+def estimate_common_statistics(tables: Tables, model: LinkageModel) -> CommonStatistics:
     """Estimate the common statistics of a history; for a large history from a sample of its persons."""
-    records = build_features(tables)
+    records = build_linkage_records(tables)
     known = compute_token_frequencies(encode_persons(records.persons, model), model)
-    records = replace(records, counts=count_files_and_persons(records))
-    files, persons = sample_files_and_persons(records)
+    records = replace(records, counts=count_case_files_and_persons(records))
+    files, persons = sample_case_files_and_persons(records)
     sample = pair_graph.select_records(records, files, persons)
-    sample.memo["scorer"] = Scorer(encode_persons(sample.persons, model), model, known)
-    ties = pair_graph.select_ties(find_ties_between_files(records), len(records.files), files)
-    statistics = decide_in_alternating_rounds(sample, block_persons(sample.persons), model, None, None, ties)[1]
-    return replace(statistics, counts=count_files_and_persons(records))
+    sample.memo["scorer"] = PairScorer(encode_persons(sample.persons, model), model, known)
+    connections = pair_graph.select_connections(find_connections_between_case_files(records), len(records.files), files)
+    statistics = link_in_alternating_rounds(sample, find_person_pairs_by_blocking(sample.persons), model, None, None, connections)[1]
+    return replace(statistics, counts=count_case_files_and_persons(records))
 
 
-def sample_files_and_persons(records: Records) -> tuple[np.ndarray, np.ndarray]:
+def sample_case_files_and_persons(records: LinkageRecords) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of files and persons from which shares are estimated: all of a small history, else all records of a sample of
     persons.
 

@@ -21,16 +21,16 @@ import pandas as pd
 import pyarrow as pa
 
 from harmonia.errors import HarmoniaError
-from pipelines.linkage.model import Model
-from pipelines.linkage.row_groups import Groups
-from pipelines.linkage.score import Likelihoods, Scorer, TokenFrequencies
+from pipelines.linkage.model import LinkageModel
+from pipelines.linkage.row_groups import RowGroups
+from pipelines.linkage.score import Likelihoods, PairScorer, TokenFrequencies
 from pipelines.linkage.splink_export import (
     EXCHANGED_COMPARISON,
     UNIQUE_ID,
     build_splink_records,
     build_splink_settings,
     build_term_frequencies,
-    map_gamma_to_levels,
+    map_splink_gammas_to_levels,
 )
 
 if TYPE_CHECKING:
@@ -68,15 +68,18 @@ class SplinkOnSpark:
         return cls(master)
 
     def score_pairs(
-        self, persons: pd.DataFrame, blocks: Groups, model: Model, scorer: Scorer
+        self, persons: pd.DataFrame, blocking_groups: RowGroups, model: LinkageModel, scorer: PairScorer
     ) -> tuple[np.ndarray, np.ndarray, Likelihoods]:
         """Return all pairs of rows of `persons` that share a block: `left` < `right`, sorted, and their likelihoods."""
         names = [field.name for field in model.fields]
         parts = [f"{kind}_{name}" for name in names for kind in ("mw", "mw_tf_adj")]
-        predictions = self._predict_pairs(persons, blocks, model, scorer.known, ["gamma_" + name for name in names] + parts)
+        predictions = self._predict_pairs(
+            persons, blocking_groups, model, scorer.token_frequencies, ["gamma_" + name for name in names] + parts
+        )
         left, right = predictions["left"].to_numpy(), predictions["right"].to_numpy()
         levels = {
-            field.name: map_gamma_to_levels(field, model)[predictions[f"gamma_{field.name}"].to_numpy("int64")] for field in model.fields
+            field.name: map_splink_gammas_to_levels(field, model)[predictions[f"gamma_{field.name}"].to_numpy("int64")]
+            for field in model.fields
         }
         bits = {
             name: sum(
@@ -94,49 +97,49 @@ class SplinkOnSpark:
             frame.iloc[rows] = own_values[names].to_numpy()
         return left, right, Likelihoods(*frames, weight)
 
-    def find_close_pairs(
+    def find_pairs_above_weight(
         self,
         persons: pd.DataFrame,
-        blocks: Groups,
-        model: Model,
-        scorer: Scorer,
-        least: float = -np.inf,
-        fresh: np.ndarray | None = None,
+        blocking_groups: RowGroups,
+        model: LinkageModel,
+        scorer: PairScorer,
+        min_weight: float = -np.inf,
+        is_new: np.ndarray | None = None,
     ) -> pd.DataFrame:
-        """Return the pairs that share a block and weigh at least `least` bits. Columns: left, right, weight.
+        """Return the pairs that share a block and weigh at least `min_weight` bits. Columns: left, right, weight.
 
-        fresh: boolean per row; if it is not None, only pairs with such a row.
+        is_new: boolean per row; if it is not None, only pairs with such a row.
         """
-        predictions = self._predict_pairs(persons, blocks, model, scorer.known, [], least, fresh)
+        predictions = self._predict_pairs(persons, blocking_groups, model, scorer.token_frequencies, [], min_weight, is_new)
         rows, weight = np.flatnonzero(predictions[EXCHANGED_COMPARISON]), predictions[WEIGHT_COLUMN].to_numpy("float64", copy=True)
         weight[rows] = scorer.compute_likelihoods_of_pairs(
             predictions["left"].to_numpy()[rows], predictions["right"].to_numpy()[rows]
         ).weight
-        return predictions[["left", "right"]].assign(weight=weight)[weight >= least].reset_index(drop=True)
+        return predictions[["left", "right"]].assign(weight=weight)[weight >= min_weight].reset_index(drop=True)
 
     def _predict_pairs(
         self,
         persons: pd.DataFrame,
-        blocks: Groups,
-        model: Model,
-        known: TokenFrequencies,
+        blocking_groups: RowGroups,
+        model: LinkageModel,
+        token_frequencies: TokenFrequencies,
         columns: list[str],
-        least: float = -np.inf,
-        fresh: np.ndarray | None = None,
+        min_weight: float = -np.inf,
+        is_new: np.ndarray | None = None,
     ) -> pd.DataFrame:
         """Return Splink's pairs, sorted.
 
         Columns: left, right (`left` < `right`), `WEIGHT_COLUMN`, `EXCHANGED_COMPARISON` (whether the pair must be scored in process,
         whatever its weight), and those of `columns` that Splink returns.
         """
-        if not len(blocks.row):
+        if not len(blocking_groups.row):
             nothing = pd.DataFrame(dict.fromkeys(["left", "right", *(c for c in columns if c.startswith("gamma_"))], np.empty(0, "int64")))
             return nothing.assign(**{WEIGHT_COLUMN: 0.0, EXCHANGED_COMPARISON: False})
-        with open_session(self.master) as spark:
-            pairs = predict_pairs(spark, persons, blocks, model, known, fresh)
+        with open_spark_session(self.master) as spark:
+            pairs = predict_pairs_with_splink(spark, persons, blocking_groups, model, token_frequencies, is_new)
             marked = f"gamma_{EXCHANGED_COMPARISON} = 1" if f"gamma_{EXCHANGED_COMPARISON}" in pairs.columns else "false"
-            if np.isfinite(least):
-                pairs = pairs.where(f"{WEIGHT_COLUMN} >= {least!r} OR {marked}")
+            if np.isfinite(min_weight):
+                pairs = pairs.where(f"{WEIGHT_COLUMN} >= {min_weight!r} OR {marked}")
             chosen = [f"{UNIQUE_ID}_l AS l", f"{UNIQUE_ID}_r AS r", WEIGHT_COLUMN, f"{marked} AS {EXCHANGED_COMPARISON}"]
             table = pairs.selectExpr(*chosen, *(column for column in columns if column in pairs.columns)).toArrow()
         predictions = table.drop_columns(["l", "r"]).to_pandas()
@@ -147,7 +150,7 @@ class SplinkOnSpark:
 
 
 @contextmanager
-def open_session(master: str) -> Iterator[SparkSession]:
+def open_spark_session(master: str) -> Iterator[SparkSession]:
     """Open a Spark session with Splink's functions. Raises `HarmoniaError` if Spark does not start."""
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
@@ -177,30 +180,31 @@ def open_session(master: str) -> Iterator[SparkSession]:
         spark.stop()
 
 
-def predict_pairs(
+def predict_pairs_with_splink(
     spark: SparkSession,
     persons: pd.DataFrame,
-    blocks: Groups,
-    model: Model,
-    known: TokenFrequencies,
-    fresh: np.ndarray | None = None,
+    blocking_groups: RowGroups,
+    model: LinkageModel,
+    token_frequencies: TokenFrequencies,
+    is_new: np.ndarray | None = None,
     pairs: pd.DataFrame | None = None,
 ) -> DataFrame:
     """Return Splink's predictions for the pairs of rows of `persons` that share a block, with `match_weight` (bits, without prior odds).
 
-    known: frequencies of names. fresh: see `Spark.find_close_pairs`. pairs: only these (`join_key_l`, `join_key_r`).
+    token_frequencies: frequencies of names. is_new: see `SplinkOnSpark.find_pairs_above_weight`.
+    pairs: only these (`join_key_l`, `join_key_r`).
     """
     import splink
     from splink.backends.spark import SparkAPI
 
     api = SparkAPI(spark_session=spark, break_lineage_method="persist")
-    records = build_splink_records(persons, model, blocks)
-    if fresh is not None:
-        records[FRESH_COLUMN] = fresh
+    records = build_splink_records(persons, model, blocking_groups)
+    if is_new is not None:
+        records[FRESH_COLUMN] = is_new
     linker = splink.Linker(
-        api.register(_convert_to_spark_frame(spark, records)), build_spark_settings(model, fresh is not None), log_level=None
+        api.register(_convert_to_spark_frame(spark, records)), build_spark_settings(model, is_new is not None), log_level=None
     )
-    for column, table in build_term_frequencies(persons, model, known).items():
+    for column, table in build_term_frequencies(persons, model, token_frequencies).items():
         linker.table_management.register_term_frequency_lookup(api.register(_convert_to_spark_frame(spark, table)), column)
     if pairs is not None:
         linker.table_management.register_blocked_pairs_for_predict(
@@ -210,15 +214,15 @@ def predict_pairs(
     return predictions
 
 
-def build_spark_settings(model: Model, fresh: bool = False) -> dict[str, Any]:
-    """Return the exported model with its conditions in Spark SQL. fresh: whether only pairs with a fresh record are generated."""
+def build_spark_settings(model: LinkageModel, only_new_pairs: bool = False) -> dict[str, Any]:
+    """Return the exported model with its conditions in Spark SQL. only_new_pairs: whether only pairs with a fresh record are generated."""
     settings = build_splink_settings(model, 0) | {"probability_two_random_records_match": EVEN_ODDS}
     for comparison in settings["comparisons"]:
         for level in comparison["comparison_levels"]:
             level["sql_condition"] = _translate_to_spark_sql(level["sql_condition"])
     for rule in settings["blocking_rules_to_generate_predictions"]:
         rule["sql_dialect"] = "spark"
-        rule["blocking_rule"] += f" AND (l.{FRESH_COLUMN} OR r.{FRESH_COLUMN})" if fresh else ""
+        rule["blocking_rule"] += f" AND (l.{FRESH_COLUMN} OR r.{FRESH_COLUMN})" if only_new_pairs else ""
     return settings
 
 
@@ -230,14 +234,14 @@ def _translate_to_spark_sql(condition: str) -> str:
     if condition == "ELSE":
         return condition
 
-    def renamed(node: exp.Expression) -> exp.Expression:
+    def rename_similarity_function(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.ArrayOverlaps):
             return exp.Anonymous(this="arrays_overlap", expressions=[node.this, node.expression])
         if isinstance(node, exp.JarowinklerSimilarity):
             return exp.Anonymous(this="jaro_winkler", expressions=[node.this, node.expression])
         return node
 
-    return sqlglot.parse_one(condition, read="duckdb").transform(renamed).sql(dialect="spark")
+    return sqlglot.parse_one(condition, read="duckdb").transform(rename_similarity_function).sql(dialect="spark")
 
 
 def _convert_to_spark_frame(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:

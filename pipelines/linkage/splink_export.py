@@ -27,10 +27,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.linkage.model import Field, Level, Model
-from pipelines.linkage.row_groups import Groups
+from pipelines.linkage.model import ComparedField, ComparisonLevel, LinkageModel
+from pipelines.linkage.row_groups import RowGroups
 from pipelines.linkage.score import FIRST_NAME_FIELD, GROUP_FIELD, TokenFrequencies, find_swappable_name_fields
-from pipelines.resources.integer_arrays import compute_run_starts
+from pipelines.resources.integer_arrays import compute_group_starts
 
 WITHIN_GROUP_SUFFIX = "_here"
 UNIQUE_ID = "unique_id"
@@ -39,16 +39,16 @@ EXCHANGED_COMPARISON = "exchanged_names"
 Sql = Callable[..., str]
 
 
-def build_splink_settings(model: Model, records: int) -> dict[str, Any]:
-    """Return settings of Splink 5 (`dedupe_only`, DuckDB) for `records` person records with the columns of `build_splink_records`."""
-    odds = model.persons["again"] / (max(records, model.persons["least_records"]) / 2)
+def build_splink_settings(model: LinkageModel, record_count: int) -> dict[str, Any]:
+    """Return settings of Splink 5 (`dedupe_only`, DuckDB) for `record_count` person records with the columns of `build_splink_records`."""
+    odds = model.persons["again"] / (max(record_count, model.persons["least_records"]) / 2)
     return {
         "link_type": "dedupe_only",
         "unique_id_column_name": UNIQUE_ID,
         "probability_two_random_records_match": odds / (1 + odds),
         "comparisons": [
             *(build_splink_comparison(field, GROUP_FIELD, write_sql_for_different_first_names(model)) for field in model.fields),
-            *_build_exchanged_comparison(model),
+            *_build_comparison_of_swapped_names(model),
         ],
         "blocking_rules_to_generate_predictions": [
             {"blocking_rule": f"l.{BLOCKS_COLUMN} = r.{BLOCKS_COLUMN}", "sql_dialect": "duckdb", "arrays_to_explode": [BLOCKS_COLUMN]}
@@ -58,11 +58,11 @@ def build_splink_settings(model: Model, records: int) -> dict[str, Any]:
     }
 
 
-def build_splink_records(persons: pd.DataFrame, model: Model, blocks: Groups) -> pd.DataFrame:
+def build_splink_records(persons: pd.DataFrame, model: LinkageModel, blocking_groups: RowGroups) -> pd.DataFrame:
     """Return `persons` as input of Splink.
 
     Columns: `unique_id` (the row), compared columns, `<field>_here` for each field with term frequencies, and the numbers of the record's
-    `blocks` (from `blocking.group_records_by_blocking_keys`).
+    `blocking_groups` (from `blocking.group_records_by_blocking_keys`).
     """
     columns = sorted({column for field in model.fields for column in field.columns} | {GROUP_FIELD, "birth_year", "birth_date"})
     frame = persons[columns].reset_index(drop=True)
@@ -72,13 +72,15 @@ def build_splink_records(persons: pd.DataFrame, model: Model, blocks: Groups) ->
         if field.name != GROUP_FIELD:
             frame[field.columns[0] + WITHIN_GROUP_SUFFIX] = frame[GROUP_FIELD].fillna("") + "|" + frame[field.columns[0]]
     frame.insert(0, UNIQUE_ID, np.arange(len(frame)))
-    order = np.argsort(blocks.row, kind="stable")
-    ends = compute_run_starts(np.bincount(blocks.row, minlength=len(frame)))
-    frame[BLOCKS_COLUMN] = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), pa.array(blocks.group_of_entries[order])).to_pandas()
+    order = np.argsort(blocking_groups.row, kind="stable")
+    ends = compute_group_starts(np.bincount(blocking_groups.row, minlength=len(frame)))
+    frame[BLOCKS_COLUMN] = pa.ListArray.from_arrays(
+        pa.array(ends, type=pa.int32()), pa.array(blocking_groups.group_of_entries[order])
+    ).to_pandas()
     return frame
 
 
-def build_term_frequencies(persons: pd.DataFrame, model: Model, known: TokenFrequencies) -> dict[str, pd.DataFrame]:
+def build_term_frequencies(persons: pd.DataFrame, model: LinkageModel, token_frequencies: TokenFrequencies) -> dict[str, pd.DataFrame]:
     """Return a table of term frequencies for each column, for Splink's `register_term_frequency_lookup`: `<column>`, `tf_<column>`."""
     lookups = {}
     for field in _select_fields_with_frequencies(model):
@@ -86,22 +88,24 @@ def build_term_frequencies(persons: pd.DataFrame, model: Model, known: TokenFreq
         frame = pd.DataFrame({column: _convert_column(persons[column]), GROUP_FIELD: _convert_column(persons[GROUP_FIELD])}).dropna(
             subset=[column]
         )
-        lookups[column] = _build_frequency_lookup(frame[column], frame[column], known, field, np.full(len(frame), ""))
+        lookups[column] = _build_frequency_lookup(frame[column], frame[column], token_frequencies, field, np.full(len(frame), ""))
         if field.name != GROUP_FIELD:
             group = frame[GROUP_FIELD].fillna("")
             group_and_value = (group + "|" + frame[column]).rename(column + WITHIN_GROUP_SUFFIX)
             lookups[column + WITHIN_GROUP_SUFFIX] = _build_frequency_lookup(
-                group_and_value, frame[column], known, field, group.to_numpy(dtype=object)
+                group_and_value, frame[column], token_frequencies, field, group.to_numpy(dtype=object)
             )
     return lookups
 
 
-def _build_frequency_lookup(keys: pd.Series, values: pd.Series, known: TokenFrequencies, field: Field, group: np.ndarray) -> pd.DataFrame:
-    share = known.look_up_frequencies(field.name, values.to_numpy(dtype=object), group)
+def _build_frequency_lookup(
+    keys: pd.Series, values: pd.Series, token_frequencies: TokenFrequencies, field: ComparedField, group: np.ndarray
+) -> pd.DataFrame:
+    share = token_frequencies.look_up_frequencies(field.name, values.to_numpy(dtype=object), group)
     return pd.DataFrame({keys.name: keys, f"tf_{keys.name}": share}).drop_duplicates(str(keys.name)).reset_index(drop=True)
 
 
-def _select_fields_with_frequencies(model: Model) -> list[Field]:
+def _select_fields_with_frequencies(model: LinkageModel) -> list[ComparedField]:
     return [field for field in model.fields if any(level.frequency for level in field.levels)]
 
 
@@ -112,7 +116,7 @@ def _convert_column(column: pd.Series) -> pd.Series:
     return column if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column) else column.astype("str")
 
 
-def write_sql_for_different_first_names(model: Model) -> str | None:
+def write_sql_for_different_first_names(model: LinkageModel) -> str | None:
     """Return the SQL condition that first names differ: both are present, and reach only the last level.
 
     Return None if there are no first names.
@@ -125,13 +129,13 @@ def write_sql_for_different_first_names(model: Model) -> str | None:
     return f"{known} AND NOT ({alike})"
 
 
-def _rewrite_condition_for_columns(condition: str, column: str, other_column: str, one: str, other: str) -> str:
-    """Rewrite `condition`, which is on `column` of both sides, to `column` of side `one` and `other_column` of side `other`."""
-    columns = {f'"{column}_l"': f'"{column}_{one}"', f'"{column}_r"': f'"{other_column}_{other}"'}
+def _rewrite_condition_for_columns(condition: str, column: str, other_column: str, side: str, other_side: str) -> str:
+    """Rewrite `condition`, which is on `column` of both sides, to `column` of side `side` and `other_column` of side `other_side`."""
+    columns = {f'"{column}_l"': f'"{column}_{side}"', f'"{column}_r"': f'"{other_column}_{other_side}"'}
     return re.sub(r'"\w+"', lambda match: columns[match.group()], condition)
 
 
-def _build_exchanged_comparison(model: Model) -> list[dict[str, Any]]:
+def _build_comparison_of_swapped_names(model: LinkageModel) -> list[dict[str, Any]]:
     """Return the comparison `EXCHANGED_COMPARISON`: level 1 if both names reach a level of similarity when swapped. It has no weight."""
     fields = find_swappable_name_fields(model)
     sides = []
@@ -151,41 +155,41 @@ def _build_exchanged_comparison(model: Model) -> list[dict[str, Any]]:
     return [{"output_column_name": EXCHANGED_COMPARISON, "comparison_levels": levels}] if fields else []
 
 
-def build_splink_comparison(field: Field, group: str | None = None, differ: str | None = None) -> dict[str, Any]:
+def build_splink_comparison(field: ComparedField, group: str | None = None, first_names_differ: str | None = None) -> dict[str, Any]:
     """Return `field` as a comparison of Splink.
 
-    group: the column with separate frequencies per value, if any. differ: condition under which agreement in a field that runs in families
-    is no evidence.
+    group: the column with separate frequencies per value, if any. first_names_differ: the condition under which agreement in a
+    field that runs in families is no evidence.
     """
     kinds = [column for column in field.columns if column not in QUALIFYING_COLUMNS]
     absent = [" AND ".join(f'"{column}_{side}" IS NULL' for column in kinds) for side in ("l", "r")]
     missing = {"sql_condition": " OR ".join(f"({side})" for side in absent), "label_for_charts": "missing", "is_null_level": True}
-    levels = [level for _, level in _build_all_levels(field, group, differ)]
+    levels = [level for _, level in _build_all_splink_levels(field, group, first_names_differ)]
     return {"output_column_name": field.name, "comparison_levels": [missing, *levels]}
 
 
-def map_gamma_to_levels(field: Field, model: Model) -> np.ndarray:
+def map_splink_gammas_to_levels(field: ComparedField, model: LinkageModel) -> np.ndarray:
     """Return the number of the level of `field` for each gamma of Splink, which counts from the last level.
 
     Gamma -1 (missing) picks the appended -1.
     """
-    numbers = [number for number, _ in _build_all_levels(field, GROUP_FIELD, write_sql_for_different_first_names(model))]
+    numbers = [number for number, _ in _build_all_splink_levels(field, GROUP_FIELD, write_sql_for_different_first_names(model))]
     return np.array([*reversed(numbers), -1], dtype="int8")
 
 
-def _build_all_levels(field: Field, group: str | None, differ: str | None) -> list[tuple[int, dict[str, Any]]]:
+def _build_all_splink_levels(field: ComparedField, group: str | None, first_names_differ: str | None) -> list[tuple[int, dict[str, Any]]]:
     """Return every level of `build_splink_comparison` except the missing one, with the number of the corresponding level of `field`."""
     levels: list[tuple[int, dict[str, Any]]] = []
     for number, level in enumerate(field.levels):
-        if field.family and differ and level.test != "else":
-            condition = f"({differ}) AND ({SQL_BY_TEST[level.test](field.columns, **level.args)})"
+        if field.family and first_names_differ and level.test != "else":
+            condition = f"({first_names_differ}) AND ({SQL_BY_TEST[level.test](field.columns, **level.args)})"
             shares = {"m_probability": level.u, "u_probability": level.u}
             levels.append((number, {"sql_condition": condition, "label_for_charts": f"{level.name}, as in a family", **shares}))
         levels.extend((number, splink_level) for splink_level in _build_splink_levels(field, level, group))
     return levels
 
 
-def _build_splink_levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any]]:
+def _build_splink_levels(field: ComparedField, level: ComparisonLevel, group: str | None) -> list[dict[str, Any]]:
     """Return the Splink levels of `level`.
 
     If it has term frequencies in groups, those for pairs of one group or of an unknown one come first.

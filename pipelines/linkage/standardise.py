@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.crosswalk import SUCCESSOR_COLUMNS, apply_new_keys
+from pipelines.crosswalk import SUCCESSOR_COLUMNS, replace_old_record_keys
 from pipelines.linkage.record_states import (
     RECORD_KEY,
-    assign_row_numbers,
-    find_first_rows,
+    find_first_row_of_each_number,
     find_first_values,
-    find_rows,
+    find_rows_of_records,
     index_record_states,
-    look_up_delivery,
+    list_deliveries_by_arrival,
+    look_up_value_of_delivery,
     map_values_to_numbers,
-    rank_states,
-    read_deliveries,
+    number_distinct_rows,
+    rank_record_states,
     sort_by_content,
     take_values,
 )
@@ -62,7 +62,7 @@ PERSON_EVENTS = ("supported", "arrested", "indicted", "separated", "judged", "fi
 
 
 @dataclass(frozen=True)
-class Records:
+class LinkageRecords:
     """The input of linkage. Every frame has a RangeIndex, whose values are the numbers of the records.
 
     - `files`, one row for each case record, including implied ones: institution, record_key, number, seat, municipality, source,
@@ -86,23 +86,23 @@ class Records:
     counts: Mapping[str, int] | None = None
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def compute_once(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return the result of `make`, which is computed once for each `key`."""
+    def compute_once(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Return the result of `compute`, which is computed once for each `key`."""
         if key not in self.memo:
-            self.memo[key] = make()
+            self.memo[key] = compute()
         return self.memo[key]
 
 
-def build_features(canonical: Mapping[str, pd.DataFrame]) -> Records:
+def build_linkage_records(canonical_tables: Mapping[str, pd.DataFrame]) -> LinkageRecords:
     """Make the feature frames from the canonical tables of `schemas.canonical`. Absent tables and columns count as empty.
 
     Rows are ordered by earliest delivery (period, then version), institution and key, whatever the order of the input.
     """
-    tables = read_columns(canonical)
-    deliveries = read_deliveries(tables.values())
-    tables = {name: rank_states(frame, deliveries, SAME_RECORD_COLUMNS[name]) for name, frame in tables.items()}
-    events = tables["events"].assign(end=look_up_delivery(tables["events"], deliveries, "end"))
-    files = _make_file_features(tables)
+    tables = read_linkage_columns(canonical_tables)
+    deliveries = list_deliveries_by_arrival(tables.values())
+    tables = {name: rank_record_states(frame, deliveries, SAME_RECORD_COLUMNS[name]) for name, frame in tables.items()}
+    events = tables["events"].assign(end=look_up_value_of_delivery(tables["events"], deliveries, "end"))
+    files = _make_case_file_features(tables)
     periods = deliveries.drop_duplicates("arrival").set_index("arrival")["period"]
     states = tables["person_records"]
     not_natural = states["kind"].isin(["legal", "unknown"])
@@ -114,49 +114,52 @@ def build_features(canonical: Mapping[str, pd.DataFrame]) -> Records:
     persons = persons.join(find_stay_starts(persons))
     files = files.join(_find_event_dates(events, files, FILE_EVENTS, "case"))
     files["supported"] = persons[persons["file"] >= 0].groupby("file")["supported"].min().reindex(files.index)
-    references = _locate_files(tables["references"], files, "case_key", ["kind", "number", "seat", "current", "precedence"])
+    references = _add_case_file_rows(tables["references"], files, "case_key", ["kind", "number", "seat", "current", "precedence"])
     references = references.dropna(subset=["number"])
     references = references.iloc[np.lexsort((references["precedence"], ~references["current"]))].drop(columns="precedence")
     references = _take_first_per_combination(references, ["file", "kind", "number", "seat"])
-    cases = _locate_files(tables["case_records"], files, "record_key", ["number", "merged_into", "former_number"])
+    cases = _add_case_file_rows(tables["case_records"], files, "record_key", ["number", "merged_into", "former_number"])
     numbers_of_files = _take_first_per_combination(cases[["file", "number"]].dropna(), ["file", "number"])
     joined = [cases[["file", name]].set_axis(["file", "number"], axis=1) for name in ("merged_into", "former_number")]
     merges = _take_first_per_combination(pd.concat(joined, ignore_index=True).dropna(), ["file", "number"])
-    return Records(files, persons, sort_by_content(references), sort_by_content(numbers_of_files), sort_by_content(merges))
+    return LinkageRecords(files, persons, sort_by_content(references), sort_by_content(numbers_of_files), sort_by_content(merges))
 
 
-def read_columns(canonical: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def read_linkage_columns(canonical_tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Return the columns of the canonical tables that linkage reads, typed, with the new keys of replaced records (`successors`).
 
     No other column is read, since tables are large. Idempotent.
     """
     tables = {
-        name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_find_column_types(name)).reset_index(drop=True)
+        name: canonical_tables.get(name, pd.DataFrame()).reindex(columns=columns).astype(_find_column_types(name)).reset_index(drop=True)
         for name, columns in COLUMNS_READ.items()
     }
-    return apply_new_keys(tables, canonical.get("successors", pd.DataFrame()))
+    return replace_old_record_keys(tables, canonical_tables.get("successors", pd.DataFrame()))
 
 
 @cache
-def _find_column_types(name: str) -> pd.Series:
-    return conform(name, pd.DataFrame()).dtypes[COLUMNS_READ[name]]
+def _find_column_types(table_name: str) -> pd.Series:
+    return conform(table_name, pd.DataFrame()).dtypes[COLUMNS_READ[table_name]]
 
 
 def _take_first_per_combination(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Return the first row of every combination of `columns`."""
-    number, size = assign_row_numbers(frame[columns])
-    return frame.iloc[find_first_rows(number, size, np.arange(len(frame)))]
+    number, size = number_distinct_rows(frame[columns])
+    return frame.iloc[find_first_row_of_each_number(number, size, np.arange(len(frame)))]
 
 
-def _locate_files(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
-    """Return `columns` of the rows of `frame` that have a file, with `file`: the row of `files` with the same `institution` and `key`."""
-    file = find_rows(files, frame, key)
+def _add_case_file_rows(frame: pd.DataFrame, files: pd.DataFrame, key_column: str, columns: list[str]) -> pd.DataFrame:
+    """Return `columns` of the rows of `frame` that have a case file, with the row of this case file in `files` as a further column `file`.
+
+    The case file has the same institution, and its key is in the column `key_column`.
+    """
+    file = find_rows_of_records(files, frame, key_column)
     located = frame[columns][file >= 0].reset_index(drop=True)
     located.insert(0, "file", file[file >= 0])
     return located
 
 
-def _make_file_features(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _make_case_file_features(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Make the features of case records and of implied case records.
 
     To an implied case record only persons or charges refer (for example, because the line of the case is unreadable).
@@ -171,19 +174,21 @@ def _make_file_features(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     parts_of_files = [frame.assign(precedence=frame["precedence"] + offset) for frame, offset in zip(parts_of_files, offsets, strict=True)]
     all_states = pd.concat([cases[shared], *parts_of_files], ignore_index=True)
     latest = index_record_states(all_states)
-    files = latest.keys.assign(current=latest.first(all_states["current"]), **{name: latest.first(cases[name]) for name in _CASE})
+    files = latest.keys.assign(
+        current=latest.take_first_values(all_states["current"]), **{name: latest.take_first_values(cases[name]) for name in _CASE}
+    )
     files = files.rename(columns={"offence_group": "group"})
-    group, form = _find_principal_offence(tables["charges"], files)
+    group, form = _find_principal_offence_of_case_files(tables["charges"], files)
     files = files.assign(group=group.fillna(files["group"]), form=files["form"].fillna(form))
     return files[[*RECORD_KEY, *(name for name in _CASE if name not in ("offence_group", "former_number")), "current", "group"]]
 
 
-def _find_principal_offence(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+def _find_principal_offence_of_case_files(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Find the most serious offence group among the charges of each file, and the form of exploitation of that charge."""
     rank = {name: n for n, name in enumerate(OFFENCE_GROUPS)}
     seriousness = map_values_to_numbers(charges["offence_group"], rank, len(rank))
     order = np.lexsort((charges["precedence"].to_numpy(), seriousness, charges["rank"].to_numpy()))
-    file = find_rows(files, charges, "case_key")[order]
+    file = find_rows_of_records(files, charges, "case_key")[order]
     charges_of_files = charges[["offence_group", "form"]].iloc[order[file >= 0]]
     group, form = (find_first_values(charges_of_files[name], file[file >= 0], len(files)) for name in charges_of_files.columns)
     return group, form
@@ -196,8 +201,8 @@ def _make_person_features(states: pd.DataFrame, files: pd.DataFrame, periods: pd
     fields = ["case_key", "role", "parent_skeleton", "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship"]
     fields += ["municipality", "birthplace", "register_id", "sentence_months"]
     latest = index_record_states(states)
-    first = latest.keys.assign(**{name: latest.first(states[name]) for name in names + fields})
-    first["file"] = find_rows(files, first, "case_key")
+    first = latest.keys.assign(**{name: latest.take_first_values(states[name]) for name in names + fields})
+    first["file"] = find_rows_of_records(files, first, "case_key")
     first["period"] = periods.reindex(latest.arrival).astype("str").array
     first = add_compared_fields(first)
     ordered = ["institution", "record_key", "case_key", "file", "role", "side", "given", "surname", "parent", "number", "valid"]
@@ -215,19 +220,19 @@ def add_compared_fields(persons: pd.DataFrame) -> pd.DataFrame:
     return out.rename(columns={"parent_skeleton": "parent", "personal_number": "number"})
 
 
-def resolve_name_order(frame: pd.DataFrame) -> pd.DataFrame:
+def resolve_name_order(persons: pd.DataFrame) -> pd.DataFrame:
     """Return given name and surname of each record, swapped if they were probably delivered in the wrong order.
 
-    frame: `name_tokens`, `given_skeleton`, `surname_skeleton`. Columns of the result, on the same index: `given`, `surname` (tokens
+    persons: `name_tokens`, `given_skeleton`, `surname_skeleton`. Columns of the result, on the same index: `given`, `surname` (tokens
     separated by a space). The order is decided by the share of a token's uses as given name, in the sources with two fields. For rare
     tokens it stays as delivered. If a name is in one field, the token with the highest share is the given name.
     """
-    given, surname = frame["given_skeleton"].fillna(""), frame["surname_skeleton"].fillna("")
+    given, surname = persons["given_skeleton"].fillna(""), persons["surname_skeleton"].fillna("")
     two = (given != "") & (surname != "")
     share = _compute_share_as_given_name(given[two], surname[two])
-    swapped = two & (_compute_mean_share(given, share) < 0.35) & (_compute_mean_share(surname, share) > 0.65)
+    swapped = two & (_compute_mean_share_as_given_name(given, share) < 0.35) & (_compute_mean_share_as_given_name(surname, share) > 0.65)
     out = pd.DataFrame({"given": given.where(~swapped, surname), "surname": surname.where(~swapped, given)})
-    code, texts = pd.factorize(frame.loc[~two, "name_tokens"].fillna(""))
+    code, texts = pd.factorize(persons.loc[~two, "name_tokens"].fillna(""))
     split = pd.DataFrame([_split_name(text, share) for text in texts], columns=["given", "surname"], dtype="str")
     for name in ("given", "surname"):
         out.loc[~two, name] = split[name].array.take(code)
@@ -252,42 +257,42 @@ def _count_tokens(names: pd.Series) -> Counter[str]:
     return counts
 
 
-def _compute_mean_share(names: pd.Series, share: dict[str, float]) -> pd.Series:
+def _compute_mean_share_as_given_name(names: pd.Series, share_as_given_name: dict[str, float]) -> pd.Series:
     code, texts = pd.factorize(names)
-    shares = [[share.get(token, 0.5) for token in text.split()] or [0.5] for text in texts]
+    shares = [[share_as_given_name.get(token, 0.5) for token in text.split()] or [0.5] for text in texts]
     return pd.Series(np.array([sum(found) / len(found) for found in shares], dtype="float64")[code], index=names.index)
 
 
-def _split_name(text: str, share: dict[str, float]) -> tuple[str, str]:
+def _split_name(text: str, share_as_given_name: dict[str, float]) -> tuple[str, str]:
     tokens = text.split()
     if len(tokens) < 2:
         return ("", text)
     full = [t for t in tokens if len(t) > 1] or tokens
     # An initial is mostly a shortened given name.
-    given = next((t for t in tokens if len(t) == 1 and len(full) == 1), max(full, key=lambda t: (share.get(t, 0.5), t)))
+    given = next((t for t in tokens if len(t) == 1 and len(full) == 1), max(full, key=lambda t: (share_as_given_name.get(t, 0.5), t)))
     rest = list(tokens)
     rest.remove(given)
     return (given, " ".join(rest))
 
 
-def _find_event_dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
+def _find_event_dates(events: pd.DataFrame, records: pd.DataFrame, event_names: tuple[str, ...], entity: str) -> pd.DataFrame:
     """Return the earliest day of each record and event among the states with the best status: one column for each event, on the index of
-    `rows`.
+    `records`.
     """
-    number = map_values_to_numbers(events["event"], {name: n for n, name in enumerate(names)}, -1)
+    number = map_values_to_numbers(events["event"], {name: n for n, name in enumerate(event_names)}, -1)
     chosen = events["entity"].eq(entity).to_numpy() & (number >= 0)
     chosen_events = events.loc[chosen, ["institution", "record_key", "date", "end", "rank"]]
-    day, row = remove_impossible_days(chosen_events), find_rows(rows, chosen_events)
+    day, row = remove_impossible_days(chosen_events), find_rows_of_records(records, chosen_events)
     has_day_and_row = day.notna().to_numpy() & (row >= 0)
-    cell = row[has_day_and_row] * len(names) + number[chosen][has_day_and_row]
+    cell = row[has_day_and_row] * len(event_names) + number[chosen][has_day_and_row]
     rank, seconds = chosen_events["rank"].to_numpy()[has_day_and_row], day.to_numpy("datetime64[s]").astype("int64")[has_day_and_row]
-    best, earliest = (np.full(len(rows) * len(names), np.iinfo("int64").max) for _ in range(2))
+    best, earliest = (np.full(len(records) * len(event_names), np.iinfo("int64").max) for _ in range(2))
     np.minimum.at(best, cell, rank)
     applies = rank == best[cell]
     np.minimum.at(earliest, cell[applies], seconds[applies])
     days = earliest.astype("datetime64[s]")
     days[earliest == np.iinfo("int64").max] = np.datetime64("NaT")
-    return pd.DataFrame(dict(zip(names, days.reshape(len(rows), len(names)).T, strict=True)), index=rows.index)
+    return pd.DataFrame(dict(zip(event_names, days.reshape(len(records), len(event_names)).T, strict=True)), index=records.index)
 
 
 def remove_impossible_days(events: pd.DataFrame) -> pd.Series:

@@ -23,15 +23,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocking import block_persons
-from pipelines.linkage.cases import PriorRound, gather_file_pairs
-from pipelines.linkage.certain_pairs import find_certain_pairs
+from pipelines.linkage.blocking import find_person_pairs_by_blocking
+from pipelines.linkage.cases import PreviousRound, gather_case_file_pairs
+from pipelines.linkage.certain_pairs import find_certain_case_file_pairs
 from pipelines.linkage.compare import MISSING_LEVEL
 from pipelines.linkage.evidence import count_evidence_levels
-from pipelines.linkage.model import MIN_SHARE, Evidence, Field, Level, Model
-from pipelines.linkage.person_pairs import PersonPairs
+from pipelines.linkage.model import MIN_SHARE, ComparedField, ComparisonLevel, EvidenceKind, LinkageModel
+from pipelines.linkage.person_pairs import ComparedPersonPairs
 from pipelines.linkage.score import compute_likelihoods, compute_token_frequencies, encode_persons
-from pipelines.linkage.standardise import Records, build_features
+from pipelines.linkage.standardise import LinkageRecords, build_linkage_records
 
 TRAINING_ROUNDS = 2
 # Bits that the other fields must give for a pair to count as one person.
@@ -48,7 +48,7 @@ DECLARED_WEIGHT = 0.1
 
 @dataclass(frozen=True)
 class LabelledPairs:
-    """Pairs of rows of `Records.persons` (arrays of shape n × 2) that are known to be one person (`same`), or two (`apart`).
+    """Pairs of rows of `LinkageRecords.persons` (arrays of shape n × 2) that are known to be one person (`same`), or two (`apart`).
 
     complete: whether `same` has all pairs of one person, so that no others are searched.
     """
@@ -58,19 +58,21 @@ class LabelledPairs:
     complete: bool = False
 
 
-def train_model(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Callable[[int, Records], LabelledPairs] | None = None) -> Model:
+def train_model(
+    table_sets: list[dict[str, pd.DataFrame]], model: LinkageModel, labels: Callable[[int, LinkageRecords], LabelledPairs] | None = None
+) -> LinkageModel:
     """Return `model` with shares estimated from several sets of canonical tables together. Settings are unchanged.
 
     labels: returns the labels of the persons of set number n, given its feature frames.
     """
-    records_of_sets = [build_features(canonical) for canonical in sets]
+    records_of_sets = [build_linkage_records(canonical) for canonical in table_sets]
     known = [labels(n, records) if labels else None for n, records in enumerate(records_of_sets)]
     fields = _train_field_shares(records_of_sets, known, model)
     model = replace(model, fields=fields)
     return replace(model, evidence=_train_evidence_shares(records_of_sets, model))
 
 
-def build_model_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def build_model_files(model: LinkageModel, provenance: dict[str, Any], versions: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the content of the two model files, persons and cases."""
     fields = [
         {**_convert_entries_to_dict(f), "columns": list(f.columns), "levels": [_convert_entries_to_dict(level) for level in f.levels]}
@@ -83,34 +85,40 @@ def build_model_files(model: Model, provenance: dict[str, Any], versions: tuple[
     return persons, {**cases, "edges": list(model.edges), "evidence": evidence}
 
 
-def _convert_entries_to_dict(spec: Field | Level) -> dict[str, Any]:
+def _convert_entries_to_dict(spec: ComparedField | ComparisonLevel) -> dict[str, Any]:
     return {k: v for k, v in vars(spec).items() if v not in ({}, 0.0, False)}
 
 
-def _train_field_shares(sets: list[Records], known: list[LabelledPairs | None], model: Model) -> tuple[Field, ...]:
-    declared = fields = _train_u_shares(sets, model)
-    pairs = [_find_blocked_pairs(records) for records in sets]
+def _train_field_shares(
+    record_sets: list[LinkageRecords], labels_of_sets: list[LabelledPairs | None], model: LinkageModel
+) -> tuple[ComparedField, ...]:
+    declared = fields = _train_shares_of_different_persons(record_sets, model)
+    pairs = [_find_blocked_pairs(records) for records in record_sets]
     for _ in range(TRAINING_ROUNDS):
         current = replace(model, fields=fields)
-        fields = tuple(_train_m_shares(field, sets, pairs, known, current) for field in declared)
+        fields = tuple(_train_shares_of_same_person(field, record_sets, pairs, labels_of_sets, current) for field in declared)
     return fields
 
 
-def _find_blocked_pairs(records: Records) -> tuple[np.ndarray, np.ndarray]:
+def _find_blocked_pairs(records: LinkageRecords) -> tuple[np.ndarray, np.ndarray]:
     """Find the pairs of records of different files that share a blocking key."""
-    persons, blocked = records.persons, block_persons(records.persons)
+    persons, blocked = records.persons, find_person_pairs_by_blocking(records.persons)
     file = persons["file"].to_numpy()
     apart = (file[blocked.left] != file[blocked.right]) | (file[blocked.left] < 0)
     return blocked.left[apart], blocked.right[apart]
 
 
-def _train_m_shares(
-    field: Field, sets: list[Records], pairs: list[tuple[np.ndarray, np.ndarray]], known: list[LabelledPairs | None], model: Model
-) -> Field:
+def _train_shares_of_same_person(
+    field: ComparedField,
+    record_sets: list[LinkageRecords],
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    labels_of_sets: list[LabelledPairs | None],
+    model: LinkageModel,
+) -> ComparedField:
     """Return `field` with `m` counted among the pairs that all other fields together show to be one person, and among labelled pairs."""
     others = replace(model, fields=tuple(f for f in model.fields if f.name != field.name))
     tally = np.zeros(len(field.levels))
-    for records, (left, right), labels in zip(sets, pairs, known, strict=True):
+    for records, (left, right), labels in zip(record_sets, pairs, labels_of_sets, strict=True):
         if labels is not None and labels.complete:
             left, right = labels.same[:, 0], labels.same[:, 1]
         else:
@@ -126,23 +134,25 @@ def _train_m_shares(
     return _replace_field_shares(field, "m", tally, MIN_M_SHARE)
 
 
-def _apply_labels_to_pairs(left: np.ndarray, right: np.ndarray, labels: LabelledPairs | None, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _apply_labels_to_pairs(
+    left: np.ndarray, right: np.ndarray, labels: LabelledPairs | None, record_count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Add the pairs labelled `same` to the pairs `left`, `right`, and remove the pairs labelled `apart`."""
     if labels is None:
         return left, right
-    code = np.concatenate([_encode_pairs(np.column_stack([left, right]), size), _encode_pairs(labels.same, size)])
-    remaining = np.setdiff1d(code, _encode_pairs(labels.apart, size))
-    return remaining // size, remaining % size
+    code = np.concatenate([_encode_pairs(np.column_stack([left, right]), record_count), _encode_pairs(labels.same, record_count)])
+    remaining = np.setdiff1d(code, _encode_pairs(labels.apart, record_count))
+    return remaining // record_count, remaining % record_count
 
 
-def _encode_pairs(pairs: np.ndarray, size: int) -> np.ndarray:
-    return np.asarray(pairs.min(axis=1, initial=size) * size + pairs.max(axis=1, initial=-1), dtype="int64")
+def _encode_pairs(pairs: np.ndarray, record_count: int) -> np.ndarray:
+    return np.asarray(pairs.min(axis=1, initial=record_count) * record_count + pairs.max(axis=1, initial=-1), dtype="int64")
 
 
-def _train_u_shares(sets: list[Records], model: Model) -> tuple[Field, ...]:
+def _train_shares_of_different_persons(record_sets: list[LinkageRecords], model: LinkageModel) -> tuple[ComparedField, ...]:
     """Return the fields of the model with `u` counted among random pairs that are not evidently one person."""
     tallies = {field.name: np.zeros(len(field.levels)) for field in model.fields}
-    for records in sets:
+    for records in record_sets:
         persons, draw = records.persons, np.random.default_rng(0)
         left, right = draw.integers(0, len(persons), (2, RANDOM_PAIRS))
         left, right = left[left != right], right[left != right]
@@ -154,26 +164,26 @@ def _train_u_shares(sets: list[Records], model: Model) -> tuple[Field, ...]:
     return tuple(_replace_field_shares(f, "u", tallies[f.name], MIN_SHARE * 2) for f in model.fields)
 
 
-def _replace_field_shares(field: Field, share: str, tally: np.ndarray, least: float) -> Field:
-    if (field.name, share) in FIXED_SHARES or tally.sum() < MIN_OBSERVED:
+def _replace_field_shares(field: ComparedField, share_name: str, level_counts: np.ndarray, min_count: float) -> ComparedField:
+    if (field.name, share_name) in FIXED_SHARES or level_counts.sum() < MIN_OBSERVED:
         return field
-    declared = np.array([getattr(level, share) for level in field.levels])
-    weight = DECLARED_WEIGHT if share == "m" else 0.0
-    values = np.maximum((1 - weight) * tally / tally.sum() + weight * declared, least)
+    declared = np.array([getattr(level, share_name) for level in field.levels])
+    weight = DECLARED_WEIGHT if share_name == "m" else 0.0
+    values = np.maximum((1 - weight) * level_counts / level_counts.sum() + weight * declared, min_count)
     values = values / values.sum()
-    levels = [Level(**{**vars(level), share: round(float(v), 6)}) for level, v in zip(field.levels, values, strict=True)]
+    levels = [ComparisonLevel(**{**vars(level), share_name: round(float(v), 6)}) for level, v in zip(field.levels, values, strict=True)]
     return replace(field, levels=tuple(levels))
 
 
-def _train_evidence_shares(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
+def _train_evidence_shares(record_sets: list[LinkageRecords], model: LinkageModel) -> tuple[EvidenceKind, ...]:
     edges = np.array(model.edges, dtype="float64")
     counts: dict[str, dict[str, np.ndarray]] = {}
-    for records in sets:
-        people = PersonPairs(records, model)
-        blocked = block_persons(records.persons)
-        people.add(blocked.left, blocked.right)
-        pairs = gather_file_pairs(records, people, model, PriorRound(None, model.persons["again"]))
-        known = find_certain_pairs(records, pairs)
+    for records in record_sets:
+        person_pairs = ComparedPersonPairs(records, model)
+        blocked = find_person_pairs_by_blocking(records.persons)
+        person_pairs.add_pairs(blocked.left, blocked.right)
+        pairs = gather_case_file_pairs(records, person_pairs, model, PreviousRound(None, model.persons["again"]))
+        known = find_certain_case_file_pairs(records, pairs)
         for evidence in model.evidence:
             for share, tally in count_evidence_levels(records, known, evidence, edges).items():
                 entry = counts.setdefault(evidence.name, {})
@@ -181,12 +191,12 @@ def _train_evidence_shares(sets: list[Records], model: Model) -> tuple[Evidence,
     return tuple(_replace_evidence_shares(evidence, counts[evidence.name]) for evidence in model.evidence)
 
 
-def _replace_evidence_shares(evidence: Evidence, counts: dict[str, np.ndarray]) -> Evidence:
+def _replace_evidence_shares(evidence: EvidenceKind, counts: dict[str, np.ndarray]) -> EvidenceKind:
     """Return one kind of evidence with its observed shares, smoothed by the declared shares. If too few pairs
     were observed, return the declared shares."""
     u = _smooth_shares(counts["u"], np.array(evidence.u))
     # The prior for other cases of the same person: random shares for dates, declared shares for codes.
-    again = _smooth_shares(counts["again"], u if evidence.kind == "gap" else np.array(evidence.again), worth=2 * SMOOTHING)
+    again = _smooth_shares(counts["again"], u if evidence.kind == "gap" else np.array(evidence.again), declared_weight=2 * SMOOTHING)
     declared = np.array(evidence.m)
     m = _smooth_shares(counts["m"], declared) if counts["m"].sum() >= MIN_OBSERVED else declared
     return replace(evidence, m=_round_shares(m), u=_round_shares(u), again=_round_shares(again))
@@ -196,6 +206,6 @@ def _round_shares(values: np.ndarray) -> tuple[float, ...]:
     return tuple(round(float(v), 6) for v in values)
 
 
-def _smooth_shares(tally: np.ndarray, declared: np.ndarray, worth: float = SMOOTHING) -> np.ndarray:
-    values = np.maximum((tally + worth * declared) / (tally.sum() + worth), 10 * MIN_SHARE)
+def _smooth_shares(level_counts: np.ndarray, declared_shares: np.ndarray, declared_weight: float = SMOOTHING) -> np.ndarray:
+    values = np.maximum((level_counts + declared_weight * declared_shares) / (level_counts.sum() + declared_weight), 10 * MIN_SHARE)
     return np.asarray(values / values.sum())

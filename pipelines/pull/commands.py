@@ -30,7 +30,7 @@ def pull(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Fetch new deliveries from the institutions' servers into the inbox. Exit 1 when a source failed, else 0."""
-    workplace = Workplace.from_paths(inbox, home, registry_url).prepare()
+    workplace = Workplace.from_paths(inbox, home, registry_url).prepare_folders()
     from harmonia.registry import open_registry
     from pipelines.pull.pulling import pull_deliveries
 

@@ -34,7 +34,7 @@ SOURCE_CLASSES: Mapping[str, type[Source]] = {
 _LOGIN = re.compile(r"//[^/@]*@")
 
 
-def get_installation_file(home: Home) -> Path:
+def get_installation_pull_file(home: Home) -> Path:
     """Return the path of the installation's own file, which need not exist."""
     return Path(os.environ[SETTING]).expanduser() if os.environ.get(SETTING) else home.root / "pull.yaml"
 
@@ -45,7 +45,7 @@ def read_sources(home: Home) -> dict[str, Source | DeclarationError]:
 
     Raises `DeclarationError` if the installation's file is not a mapping of institutions.
     """
-    path = get_installation_file(home)
+    path = get_installation_pull_file(home)
     local = (read_yaml(path) or {}) if path.is_file() else {}
     if not isinstance(local, Mapping):
         raise make_value_error(path, "the file", type(local).__name__, "it must be a mapping of institutions to their sources")
@@ -65,15 +65,15 @@ def read_sources(home: Home) -> dict[str, Source | DeclarationError]:
     return sources
 
 
-def _read_source(name: str, agreed: Any, installed: Any, path: Path) -> Source:
-    """Return the source of an institution. agreed, installed: the declarations in the contract and in the installation's file.
+def _read_source(name: str, contract_declaration: Any, local_declaration: Any, path: Path) -> Source:
+    """Return the source that an institution's contract and the installation's own file declare.
 
     Raises `DeclarationError`, which never shows what is written in place of a secret.
     """
-    for part in (agreed, installed):
+    for part in (contract_declaration, local_declaration):
         if part is not None and not isinstance(part, Mapping):
             raise make_value_error(path, name, type(part).__name__, "it must be a mapping of keys to values")
-    raw = {**(agreed or {}), **(installed or {})}
+    raw = {**(contract_declaration or {}), **(local_declaration or {})}
     kind = SOURCE_CLASSES.get(str(raw.get("kind")))
     if kind is None:
         raise make_value_error(path, f"{name}.kind", raw.get("kind"), f"it must be one of {', '.join(SOURCE_CLASSES)}")
@@ -86,12 +86,12 @@ def _read_source(name: str, agreed: Any, installed: Any, path: Path) -> Source:
         raise DeclarationError(f"{display_path(path)}: {name}: an address must not contain a login: use `user` and the keys of secrets")
     source = convert_declaration(kind, raw, path, name)
     if isinstance(source, Database):
-        _check_database(name, source, path)
+        _require_files_that_database_can_fill(name, source, path)
     return source
 
 
-def _check_database(name: str, source: Database, path: Path) -> None:
-    """Check that the files of the contract can be written from the rows of a database. Raises `DeclarationError`."""
+def _require_files_that_database_can_fill(name: str, source: Database, path: Path) -> None:
+    """Raise `DeclarationError` if a file of the contract cannot be written from the rows of a database."""
     spec = contract.load(name)
     for file in spec.files:
         plain = file.reader == "delimited" and len(file.tables) == 1 and not {"header_row", "total", "earlier"} & set(file.options)

@@ -22,9 +22,20 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchTableError, Operati
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import BLOB, CLOB, JSON, LargeBinary, Text
 
-from pipelines.pull.errors import PullError, convert_errors
-from pipelines.pull.source import ANSWER_SECONDS, CLOSED, MIB, LookResult, Offer, Problem, Request, SecretLocation, Secrets, Source
-from pipelines.pull.table_files import BATCH_ROWS, Rows, write_delimited, write_sqlite
+from pipelines.pull.errors import PullError, convert_errors_to_pull_errors
+from pipelines.pull.source import (
+    ANSWER_SECONDS,
+    CLOSED,
+    MIB,
+    DeliveryOffer,
+    LookResult,
+    SecretLocation,
+    Secrets,
+    Source,
+    SourceProblem,
+    SourceRequest,
+)
+from pipelines.pull.table_files import BATCH_ROWS, Rows, write_delimited_file, write_sqlite_file
 from sources.contract import Contract, FileSpec, TableSpec
 
 Kind = Literal["postgresql", "mariadb", "mysql", "sqlserver", "oracle"]
@@ -143,11 +154,11 @@ class Database(Source):
     ca: Path | None = None
 
     @property
-    def server(self) -> DatabaseProduct:
+    def product(self) -> DatabaseProduct:
         """The properties of the database product."""
         return SERVERS["mysql" if self.kind == "mariadb" else self.kind]
 
-    def look_for_deliveries(self, secrets: Secrets, request: Request) -> LookResult:
+    def look_for_deliveries(self, secrets: Secrets, request: SourceRequest) -> LookResult:
         """Offer the period that is due, if there is one.
 
         The state of the offer is known only if every table declares `changed`.
@@ -159,34 +170,34 @@ class Database(Source):
                 tables = [table for file in request.contract.files for table in self._find_tables(db, request.contract, file)]
                 counts = {table.spec.name: self._count_rows(db, table, request.days) for table in tables}
                 if not any(rows for rows, _ in counts.values()):
-                    return LookResult(problems=[Problem(request.period, "pull-folder-empty", "no table has a row")])
+                    return LookResult(problems=[SourceProblem(request.period, "pull-folder-empty", "no table has a row")])
                 certain = all((table_source := self.tables.get(name)) and table_source.changed for name in counts)
                 state = hashlib.sha256(json.dumps([request.period, counts], sort_keys=True).encode()).hexdigest()
-                return LookResult([Offer(request.period, state if certain else None)])
+                return LookResult([DeliveryOffer(request.period, state if certain else None)])
         raise AssertionError  # the last attempt raises
 
-    def fetch_delivery(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
+    def fetch_delivery(self, secrets: Secrets, request: SourceRequest, offer: DeliveryOffer, folder: Path) -> dict[str, str]:
         """Read all tables in one snapshot, and write the files of the contract."""
         for attempt in self.make_attempts():
             with attempt, self._open_snapshot(secrets) as db:
                 return {file.name: self._write_file(db, request, file, folder / file.name) for file in request.contract.files}
         raise AssertionError  # the last attempt raises
 
-    def _write_file(self, db: sa.Connection, request: Request, file: FileSpec, target: Path) -> str:
+    def _write_file(self, db: sa.Connection, request: SourceRequest, file: FileSpec, target: Path) -> str:
         tables = [(table.spec, self._fetch_rows(db, table, request.days)) for table in self._find_tables(db, request.contract, file)]
         if file.reader == "database":
-            return write_sqlite(tables, target, self.largest * MIB)
-        return write_delimited(*tables[0], file.options, target, self.largest * MIB)
+            return write_sqlite_file(tables, target, self.largest * MIB)
+        return write_delimited_file(*tables[0], file.options, target, self.largest * MIB)
 
     def make_connection_url(self, secrets: Secrets) -> sa.URL:
         """Return the address with the login. The path of a socket is passed as a query parameter."""
         socket = self.host is not None and self.host.startswith("/")
         query = {"host" if self.kind == "postgresql" else "unix_socket": self.host or ""} if socket else {}
         name = {"query": {"service_name": self.database}} if self.kind == "oracle" else {"database": self.database, "query": query}
-        return sa.URL.create(self.server.driver, self.user, secrets.get("password"), None if socket else self.host, self.port, **name)
+        return sa.URL.create(self.product.driver, self.user, secrets.get("password"), None if socket else self.host, self.port, **name)
 
     def _create_engine(self, secrets: Secrets) -> sa.Engine:
-        options = dict(self.server.options)
+        options = dict(self.product.options)
         if self.ca is not None:
             options |= self._make_certificate_options(str(self.ca))
         if self.kind == "oracle":
@@ -194,25 +205,25 @@ class Database(Source):
 
             oracledb.defaults.fetch_lobs = False
         engine = sa.create_engine(self.make_connection_url(secrets), poolclass=NullPool, hide_parameters=True, connect_args=options)
-        return engine.execution_options(isolation_level=self.server.isolation) if self.server.isolation else engine
+        return engine.execution_options(isolation_level=self.product.isolation) if self.product.isolation else engine
 
     def _make_certificate_options(self, ca: str) -> dict[str, Any]:
         if self.kind == "postgresql":
             return {"sslmode": "verify-full", "sslrootcert": ca}
-        if self.server is SERVERS["mysql"]:
+        if self.product is SERVERS["mysql"]:
             return {"ssl_ca": ca, "ssl_verify_cert": True, "ssl_verify_identity": True}
         raise PullError("pull-not-configured", f"ca: set it in the settings of {'FreeTDS' if self.kind == 'sqlserver' else 'the wallet'}")
 
     @contextmanager
     def _open_snapshot(self, secrets: Secrets) -> Iterator[sa.Connection]:
         """Open a connection in one read-only, consistent snapshot. Raises `PullError`."""
-        with convert_errors():
+        with convert_errors_to_pull_errors():
             engine = self._create_engine(secrets)
             try:
                 with engine.connect() as db:
-                    for statement in self.server.begin:
+                    for statement in self.product.begin:
                         db.exec_driver_sql(statement)
-                    if self.server is SERVERS["mysql"]:
+                    if self.product is SERVERS["mysql"]:
                         self._require_innodb(db)
                     yield db
             except DBAPIError as error:
@@ -231,9 +242,9 @@ class Database(Source):
     def _convert_to_pull_error(self, error: DBAPIError) -> PullError:
         """Convert an error of a driver to the rule that it breaks, by the error codes of the product."""
         codes = _list_error_codes(error.orig)
-        if codes.intersection(self.server.refused):
+        if codes.intersection(self.product.refused):
             return PullError("pull-refused")
-        if codes.intersection(self.server.no_snapshot):
+        if codes.intersection(self.product.no_snapshot):
             return PullError("pull-snapshot")
         message = str(error.orig)  # looked at, never shown
         if isinstance(error, OperationalError) and _CERTIFICATE.search(message):
@@ -244,12 +255,12 @@ class Database(Source):
             return PullError("pull-unreachable", "the connection was refused or cut", transient=True)
         return PullError("pull-failed", type(error.orig).__name__)
 
-    def _find_tables(self, db: sa.Connection, agreed: Contract, file: FileSpec) -> list[DatabaseTable]:
+    def _find_tables(self, db: sa.Connection, contract: Contract, file: FileSpec) -> list[DatabaseTable]:
         """Return the tables of a file. A crosswalk may be missing, since it exists only if records were renumbered.
 
         Raises `PullError` if another table is missing.
         """
-        candidates = ((agreed.tables[name], self._find_table(db, agreed.tables[name])) for name in file.tables)
+        candidates = ((contract.tables[name], self._find_table(db, contract.tables[name])) for name in file.tables)
         expected = [(spec, table) for spec, table in candidates if table is not None or spec.crosswalk is None]
         if missing := [self._get_table_name(spec) for spec, table in expected if table is None]:
             raise PullError("pull-table-missing", ", ".join(missing))
@@ -281,14 +292,14 @@ class Database(Source):
         table = sa.table(name, *columns, schema=self.schema)
         return DatabaseTable(spec, table, {declared: table.c[column_name] for declared, column_name in names.items()})
 
-    def _fetch_rows(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date] | None) -> Rows:
+    def _fetch_rows(self, db: sa.Connection, table: DatabaseTable, first_and_last_day: tuple[date, date] | None) -> Rows:
         """Yield the rows of a table in a fixed order, `BATCH_ROWS` at a time."""
         with db.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS).execute(
-            self.build_select_statement(table, days)
+            self.build_select_statement(table, first_and_last_day)
         ) as result:
             yield from (rows for rows in result.yield_per(BATCH_ROWS).partitions())
 
-    def build_select_statement(self, table: DatabaseTable, days: tuple[date, date] | None) -> sa.Select[Any]:
+    def build_select_statement(self, table: DatabaseTable, first_and_last_day: tuple[date, date] | None) -> sa.Select[Any]:
         """Return the statement that selects the declared columns of a table.
 
         Rows are ordered by key and then by all other columns, so that the same rows give the same bytes.
@@ -297,20 +308,22 @@ class Database(Source):
         columns = [table.columns[column.name].label(column.name) for column in spec.columns]
         order = [table.columns[name] for name in dict.fromkeys((*spec.key, *(column.name for column in spec.columns)))]
         sortable = [one for one in order if not isinstance(one.type, _UNSORTED) or self.kind in ("postgresql", "mysql", "mariadb")]
-        return sa.select(*columns).where(*self._make_period_conditions(table, days)).order_by(*sortable)
+        return sa.select(*columns).where(*self._make_period_conditions(table, first_and_last_day)).order_by(*sortable)
 
-    def _make_period_conditions(self, table: DatabaseTable, days: tuple[date, date] | None) -> list[sa.ColumnElement[bool]]:
+    def _make_period_conditions(self, table: DatabaseTable, first_and_last_day: tuple[date, date] | None) -> list[sa.ColumnElement[bool]]:
         table_source = self.tables.get(table.spec.name)
-        if table_source is None or table_source.day is None or days is None:
+        if table_source is None or table_source.day is None or first_and_last_day is None:
             return []
         column = table.columns[table_source.day]
-        return [column >= days[0], column < days[1] + timedelta(days=1)]
+        return [column >= first_and_last_day[0], column < first_and_last_day[1] + timedelta(days=1)]
 
-    def _count_rows(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date]) -> tuple[int, str]:
+    def _count_rows(self, db: sa.Connection, table: DatabaseTable, first_and_last_day: tuple[date, date]) -> tuple[int, str]:
         """Return the number of rows in the period, and the largest value of the column `changed` as text."""
         table_source = self.tables.get(table.spec.name)
         mark = sa.func.max(table.columns[table_source.changed]) if table_source and table_source.changed else sa.null()
-        row = db.execute(sa.select(sa.func.count(), mark).select_from(table.table).where(*self._make_period_conditions(table, days))).one()
+        row = db.execute(
+            sa.select(sa.func.count(), mark).select_from(table.table).where(*self._make_period_conditions(table, first_and_last_day))
+        ).one()
         return int(row[0]), str(row[1])
 
 

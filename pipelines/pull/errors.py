@@ -23,7 +23,7 @@ class PullError(Exception):
 
 
 @contextmanager
-def convert_errors() -> Iterator[None]:
+def convert_errors_to_pull_errors() -> Iterator[None]:
     """Convert every exception of the block to a `PullError`, except `HarmoniaError` and a full disk, which stop the whole pull."""
     try:
         yield

@@ -21,8 +21,8 @@ from pydantic import Field
 
 from harmonia.errors import convert_storage_errors
 from pipelines.landing.file_names import classify_file_name, make_printable_name
-from pipelines.pull.errors import PullError, convert_errors
-from pipelines.pull.source import MIB, LookResult, Offer, Problem, RemoteFile, Request, Secrets, Source
+from pipelines.pull.errors import PullError, convert_errors_to_pull_errors
+from pipelines.pull.source import MIB, DeliveryOffer, LookResult, RemoteFile, Secrets, Source, SourceProblem, SourceRequest
 from sources.contract import Contract, DeliveryName
 
 CHUNK_BYTES = 4 * MIB  # bytes that are held at a time
@@ -79,47 +79,47 @@ class FileSource(Source):
     def connect(self, secrets: Secrets) -> AbstractContextManager[RemoteConnection]:
         """Open a connection."""
 
-    def look_for_deliveries(self, secrets: Secrets, request: Request) -> LookResult:
+    def look_for_deliveries(self, secrets: Secrets, request: SourceRequest) -> LookResult:
         """Look twice at the source. A delivery that changed in between, or lacks a file, is returned as a problem, not as an offer."""
         for attempt in self.make_attempts():
-            with attempt, convert_errors(), self.connect(secrets) as remote:
+            with attempt, convert_errors_to_pull_errors(), self.connect(secrets) as remote:
                 first = self._list_deliveries(remote, request.contract)
                 time.sleep(self.settle if first[0] else 0)
-                return self._check_deliveries(first[0], *self._list_deliveries(remote, request.contract), request.contract)
+                return self._divide_into_offers_and_problems(first[0], *self._list_deliveries(remote, request.contract), request.contract)
         raise AssertionError  # the last attempt raises
 
-    def fetch_delivery(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
+    def fetch_delivery(self, secrets: Secrets, request: SourceRequest, offer: DeliveryOffer, folder: Path) -> dict[str, str]:
         """Write the files of an offer. Files that were received completely are kept between attempts.
 
         Raises `PullError` if a file changed meanwhile.
         """
         hashes: dict[str, str] = {}
         for attempt in self.make_attempts():
-            with attempt, convert_errors(), self.connect(secrets) as remote:
+            with attempt, convert_errors_to_pull_errors(), self.connect(secrets) as remote:
                 for file in offer.files:
                     if file.name not in hashes:
                         hashes[file.name] = write_stream(remote.read_chunks(file.path), folder / file.name, file.size, self.largest * MIB)
                 current = self._list_deliveries(remote, request.contract, offer.delivery)[0].get(offer.delivery, {})
-                if _hash_state(current) != _hash_state({file.name: file for file in offer.files}):
+                if _hash_remote_files(current) != _hash_remote_files({file.name: file for file in offer.files}):
                     raise PullError("pull-file-growing")
         return hashes
 
     def _list_deliveries(
-        self, remote: RemoteConnection, agreed: Contract, only: str | None = None
-    ) -> tuple[dict[str, Files], list[Problem]]:
+        self, remote: RemoteConnection, contract: Contract, only_delivery: str | None = None
+    ) -> tuple[dict[str, Files], list[SourceProblem]]:
         """Return the files of each delivery by name. Also return a problem if there are no deliveries or if there are unexpected names.
 
-        If `only` names a delivery, only this delivery is listed.
+        If `only_delivery` names a delivery, only this delivery is listed.
         """
         files_by_delivery: dict[str, Files] = {}
         unexpected: list[str] = []
-        pattern = self._name_pattern(agreed)
+        pattern = self._make_name_pattern(contract)
         for entry in remote.list_entries(""):
             match = pattern.fullmatch(entry.name)
             expected = "folder" if self._is_folder_layout else "file"
-            if match is None or entry.kind != expected or DeliveryName.parse(match["delivery"], agreed.cadence) is None:
+            if match is None or entry.kind != expected or DeliveryName.parse(match["delivery"], contract.cadence) is None:
                 unexpected += [entry.name] if classify_file_name(entry.name) != "system" else []
-            elif only not in (None, match["delivery"]):
+            elif only_delivery not in (None, match["delivery"]):
                 continue
             elif self._is_folder_layout:
                 files_by_delivery[entry.name], other_names = self._list_folder(remote, entry.name)
@@ -129,8 +129,8 @@ class FileSource(Source):
                 files_by_delivery.setdefault(match["delivery"], {})[file] = RemoteFile(file, entry.name, entry.size, entry.mark)
         names = ", ".join(map(make_printable_name, sorted(unexpected)[:_MAX_NAMES_SHOWN]))
         if not files_by_delivery:
-            return files_by_delivery, [Problem(None, "pull-folder-empty", names)]
-        return files_by_delivery, [Problem(None, "pull-name", names)] if unexpected else []
+            return files_by_delivery, [SourceProblem(None, "pull-folder-empty", names)]
+        return files_by_delivery, [SourceProblem(None, "pull-name", names)] if unexpected else []
 
     def _list_folder(self, remote: RemoteConnection, delivery: str) -> tuple[Files, list[str]]:
         """Return the files in the folder of a delivery, and the paths of all other entries, which landing does not read."""
@@ -148,47 +148,53 @@ class FileSource(Source):
     def _is_folder_layout(self) -> bool:
         return "/" in self.layout
 
-    def _name_pattern(self, agreed: Contract) -> re.Pattern[str]:
+    def _make_name_pattern(self, contract: Contract) -> re.Pattern[str]:
         """Return the pattern that expected names in the root of the source match."""
-        names = "|".join(re.escape(n) for file in agreed.files for n in (file.name, *file.alternatives))
+        names = "|".join(re.escape(n) for file in contract.files for n in (file.name, *file.alternatives))
         first = re.escape(self.layout.partition("/")[0])
         return re.compile(first.replace(r"\{delivery\}", "(?P<delivery>.+)").replace(r"\{file\}", f"(?P<file>{names})"))
 
-    def _check_deliveries(
-        self, before: Mapping[str, Files], now: Mapping[str, Files], problems: list[Problem], agreed: Contract
+    def _divide_into_offers_and_problems(
+        self,
+        files_at_first_look: Mapping[str, Files],
+        files_at_second_look: Mapping[str, Files],
+        problems: list[SourceProblem],
+        contract: Contract,
     ) -> LookResult:
-        """Return as offers the deliveries that are complete and did not change between two looks, and as problems all others."""
+        """Return the deliveries that are complete and did not change between two looks as offers, and a problem for each of the others."""
         look = LookResult(problems=problems)
-        for delivery, files in sorted(now.items()):
+        for delivery, files in sorted(files_at_second_look.items()):
             partial = [name for name in files if classify_file_name(name) == "leftover" or name.lower().endswith(_PARTIAL_ENDINGS)]
             missing = [
                 file.name
-                for file in agreed.files
+                for file in contract.files
                 if file.name not in self.optional
                 and not {name.lower() for name in files} & {n.lower() for n in (file.name, *file.alternatives)}
             ]
             unsafe = [name for name in files if "/" in name or "\0" in name or name in (".", "..") or len(os.fsencode(name)) > 255]
             large = [name for name, file in files.items() if (file.size or 0) > self.largest * MIB]
             if not files:
-                look.problems.append(Problem(delivery, "pull-folder-empty"))
+                look.problems.append(SourceProblem(delivery, "pull-folder-empty"))
             elif unsafe:
-                look.problems.append(Problem(delivery, "pull-name", make_printable_name(unsafe[0][:100])))
+                look.problems.append(SourceProblem(delivery, "pull-name", make_printable_name(unsafe[0][:100])))
             elif large:
                 look.problems.append(
-                    Problem(delivery, "pull-too-large", f"{make_printable_name(large[0])}: more than {self.largest:,} MiB")
+                    SourceProblem(delivery, "pull-too-large", f"{make_printable_name(large[0])}: more than {self.largest:,} MiB")
                 )
-            elif partial or _hash_state(before.get(delivery, {})) != _hash_state(files):
-                look.problems.append(Problem(delivery, "pull-file-growing", make_printable_name(partial[0]) if partial else ""))
+            elif partial or _hash_remote_files(files_at_first_look.get(delivery, {})) != _hash_remote_files(files):
+                look.problems.append(SourceProblem(delivery, "pull-file-growing", make_printable_name(partial[0]) if partial else ""))
             elif missing:
-                look.problems.append(Problem(delivery, "pull-file-missing", ", ".join(missing)))
+                look.problems.append(SourceProblem(delivery, "pull-file-missing", ", ".join(missing)))
             else:
                 certain = all(file.size is not None and file.mark for file in files.values())
-                look.offers.append(Offer(delivery, _hash_state(files) if certain else None, tuple(files[name] for name in sorted(files))))
+                look.offers.append(
+                    DeliveryOffer(delivery, _hash_remote_files(files) if certain else None, tuple(files[name] for name in sorted(files)))
+                )
         return look
 
 
-def _hash_state(files: Files) -> str:
-    """Return a hash of the names, sizes and marks of the files of a delivery."""
+def _hash_remote_files(files: Files) -> str:
+    """Return a hash of the names and sizes of a delivery's files, and of the times or ETags that change with their content."""
     states = sorted((file.name, file.size, file.mark) for file in files.values())
     return hashlib.sha256(json.dumps(states).encode()).hexdigest()
 

@@ -81,7 +81,7 @@ class _HttpsConnection:
             inside = target.geturl().startswith(url) and not target.query and not target.fragment
             name = unquote(target.path[len(urlsplit(url).path) :]) if inside else ""
             if name.rstrip("/") and "/" not in name[:-1]:
-                entries[name] = RemoteEntry(name[:-1], "folder") if name.endswith("/") else self._head_file(folder, name)
+                entries[name] = RemoteEntry(name[:-1], "folder") if name.endswith("/") else self._request_file_entry(folder, name)
         return list(entries.values())
 
     def read_chunks(self, path: str) -> Iterator[bytes]:
@@ -89,7 +89,7 @@ class _HttpsConnection:
         with self._send_request("get", self._make_url(path)) as answer:
             yield from answer.iter_content(CHUNK_BYTES)
 
-    def _head_file(self, folder: str, name: str) -> RemoteEntry:
+    def _request_file_entry(self, folder: str, name: str) -> RemoteEntry:
         with self._send_request("head", self._make_url(f"{folder}/{name}" if folder else name)) as answer:
             length, headers = answer.headers.get("Content-Length", ""), answer.headers
         mark = " ".join(headers[key] for key in ("ETag", "Last-Modified") if key in headers)

@@ -50,49 +50,58 @@ def make_delivery_folder(parent: Path, delivery: str) -> Path:
         return Path(tempfile.mkdtemp(prefix=f"{delivery}-", dir=parent))
 
 
-def hash_content(hashes: Mapping[str, str]) -> str:
-    """Return a hash of the names and SHA-256 hashes of files. hashes: name → SHA-256."""
-    return hashlib.sha256(json.dumps(sorted((make_printable_name(name), sha256) for name, sha256 in hashes.items())).encode()).hexdigest()
+def hash_delivery_content(hash_by_file_name: Mapping[str, str]) -> str:
+    """Return a hash of the names and SHA-256 hashes of files. hash_by_file_name: name → SHA-256."""
+    return hashlib.sha256(
+        json.dumps(sorted((make_printable_name(name), sha256) for name, sha256 in hash_by_file_name.items())).encode()
+    ).hexdigest()
 
 
-def put_delivery(
-    inbox: Path, institution: str, offered: DeliveryName, folder: Path, content: str, landed: CurrentFiles, pulled_before: bool
+def put_delivery_into_inbox(
+    inbox: Path,
+    institution: str,
+    offered_name: DeliveryName,
+    folder: Path,
+    content_hash: str,
+    landed_files: CurrentFiles,
+    pulled_before: bool,
 ) -> tuple[str, bool]:
     """Move a folder with a delivery into the inbox. Return the name of the delivery with this content, and whether it is new.
 
-    A changed delivery becomes the next version. content: hash of the files in `folder`. landed: files of landed deliveries. pulled_before:
+    A changed delivery becomes the next version. content_hash: hash of the files in `folder`. landed_files: those of landed deliveries.
+    pulled_before:
     whether the offered name was pulled before with other content.
     """
     for _ in range(_MAX_ATTEMPTS):
-        versions = _find_existing_versions(inbox, institution, offered.period, landed)
+        versions = _find_existing_versions(inbox, institution, offered_name.period, landed_files)
         latest = max(versions, default=0)
-        for version in {latest} if pulled_before else {latest, offered.version}:
-            name = DeliveryName(offered.period, version)
-            if version in versions and _hash_version(inbox, institution, name, landed) == content:
+        for version in {latest} if pulled_before else {latest, offered_name.version}:
+            name = DeliveryName(offered_name.period, version)
+            if version in versions and _hash_delivery_version(inbox, institution, name, landed_files) == content_hash:
                 return str(name), False
-        name = DeliveryName(offered.period, latest + 1 if pulled_before or offered.version in versions else offered.version)
+        name = DeliveryName(offered_name.period, latest + 1 if pulled_before or offered_name.version in versions else offered_name.version)
         if _move_folder(folder, inbox / institution / str(name)):
             return str(name), True
     raise PullError("pull-inbox", "another process writes there too")
 
 
-def _find_existing_versions(inbox: Path, institution: str, period: str, landed: CurrentFiles) -> set[int]:
+def _find_existing_versions(inbox: Path, institution: str, period: str, landed_files: CurrentFiles) -> set[int]:
     """Return the versions of a period that are in the inbox or were landed."""
     institution_folder = inbox / institution
     in_inbox = {path.name for path in institution_folder.iterdir()} if institution_folder.is_dir() else set()
-    names = in_inbox | {delivery for owner, delivery in landed if owner == institution}
+    names = in_inbox | {delivery for owner, delivery in landed_files if owner == institution}
     parsed = (DeliveryName.parse(name) for name in names)
     return {name.version for name in parsed if name is not None and name.period == period}
 
 
-def _hash_version(inbox: Path, institution: str, name: DeliveryName, landed: CurrentFiles) -> str:
+def _hash_delivery_version(inbox: Path, institution: str, name: DeliveryName, landed_files: CurrentFiles) -> str:
     """Return the hash of the content of a version: that of its folder in the inbox, else that of its landed files."""
     folder = inbox / institution / str(name)
     if folder.is_dir():
         files = [path for path in folder.iterdir() if path.is_file() and not path.is_symlink() and classify_file_name(path.name) == "file"]
-        return hash_content({path.name: _hash_file(path) for path in files})
-    files_landed = landed.get((institution, str(name)), {})
-    return hash_content({file: stored.sha256 for file, stored in files_landed.items() if stored.kind == "file"})
+        return hash_delivery_content({path.name: _hash_file(path) for path in files})
+    files_of_delivery = landed_files.get((institution, str(name)), {})
+    return hash_delivery_content({file: stored.sha256 for file, stored in files_of_delivery.items() if stored.kind == "file"})
 
 
 def _hash_file(path: Path) -> str:

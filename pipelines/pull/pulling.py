@@ -17,14 +17,14 @@ from typing import Literal, cast
 from harmonia.errors import HarmoniaError
 from harmonia.lock import lock_pulls
 from harmonia.registry import Registry
-from harmonia.registry.pulls import PullSubject, latest_pulls, record_pull
+from harmonia.registry.pulls import PullSubject, read_latest_pulls, record_pull
 from harmonia.registry.tables import Pull
 from pipelines.landing.receipts import CurrentFiles, list_current_files
 from pipelines.pull import inbox
 from pipelines.pull.configuration import SETTING, read_sources
 from pipelines.pull.database import Database
-from pipelines.pull.errors import PullError, convert_errors
-from pipelines.pull.source import LookResult, Offer, Problem, Request, Secrets, Source
+from pipelines.pull.errors import PullError, convert_errors_to_pull_errors
+from pipelines.pull.source import DeliveryOffer, LookResult, Secrets, Source, SourceProblem, SourceRequest
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, TaskResult
 from pipelines.resources.workplace import Workplace
@@ -40,14 +40,14 @@ _PROCESSES = 4  # sources that are looked at, or deliveries that are fetched, at
 
 
 @dataclass(frozen=True)
-class Limits:
+class PullLimits:
     """The limits of fetching one delivery: wall-clock seconds and MiB of memory."""
 
     seconds: int = 1800
     memory: int = 512
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Limits:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> PullLimits:
         """Read the limits from `HARMONIA_PULL_SECONDS` and `HARMONIA_PULL_MEMORY`. Raises `HarmoniaError` if one is not a number."""
         limits = {}
         for name in ("seconds", "memory"):
@@ -59,12 +59,12 @@ class Limits:
 
     @property
     def look_bounds(self) -> Bounds:
-        """The bounds of looking at a source."""
+        """The limits of time and memory for looking at a source."""
         return Bounds(seconds=min(self.seconds, _LOOK_SECONDS), memory=self.memory, patience=1)
 
     @property
     def fetch_bounds(self) -> Bounds:
-        """The bounds of fetching a delivery."""
+        """The limits of time and memory for fetching a delivery."""
         return Bounds(seconds=self.seconds, memory=self.memory, patience=1)
 
 
@@ -100,8 +100,8 @@ class _PullTask:
     institution: str
     source: Source
     secrets: Secrets
-    request: Request
-    offer: Offer | None = None
+    request: SourceRequest
+    offer: DeliveryOffer | None = None
     folder: Path | None = None
 
 
@@ -112,7 +112,7 @@ def pull_deliveries(
     *,
     dry_run: bool = False,
     today: date | None = None,
-    limits: Limits | None = None,
+    limits: PullLimits | None = None,
 ) -> list[PullOutcome]:
     """Pull from the sources of the institutions `names`, or of all that have a source. A dry run only looks, and writes nothing.
 
@@ -123,19 +123,19 @@ def pull_deliveries(
         if name not in sources:
             raise HarmoniaError(f"{name} declares no source: add `pull:` to its contract, or name it in HOME/pull.yaml (or {SETTING})")
     chosen = {name: source for name, source in sources.items() if names is None or name in names}
-    pulling = _Pull(workplace, registry, dry_run, limits or Limits.from_environment())
+    pulling = _PullRun(workplace, registry, dry_run, limits or PullLimits.from_environment())
     pulling.close_problems_without_source(set(sources))
     return pulling.pull_from_sources(chosen, today or datetime.now(UTC).date())
 
 
 @dataclass
-class _Pull:
+class _PullRun:
     """The state of one pull. `before` has the records of earlier pulls, which are read at the start."""
 
     workplace: Workplace
     registry: Registry
     dry_run: bool
-    limits: Limits
+    limits: PullLimits
     outcomes: list[PullOutcome] = field(default_factory=list)
     before: dict[PullSubject, Pull] = field(default_factory=dict)
     landed: CurrentFiles = field(default_factory=dict)
@@ -143,7 +143,7 @@ class _Pull:
     def close_problems_without_source(self, names: Collection[str]) -> None:
         """Close the problems of institutions that no longer have a source."""
         with self.registry.read() as session:
-            rows = latest_pulls(session)
+            rows = read_latest_pulls(session)
         for (institution, delivery), row in rows.items():
             if institution not in names and row.rule is not None and not self.dry_run:
                 record_pull(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
@@ -156,8 +156,8 @@ class _Pull:
         with ExitStack() as held:
             folders = self._lock_institutions(sources, held)
             with self.registry.read() as session:
-                self.before, self.landed = latest_pulls(session), list_current_files(session)
-            tasks = [self._make_task(name, sources[name], today) for name in folders]
+                self.before, self.landed = read_latest_pulls(session), list_current_files(session)
+            tasks = [self._make_look_task(name, sources[name], today) for name in folders]
             new = [task for task in self._look_at_sources([task for task in tasks if task]) if not self._is_already_pulled(task)]
             if self.dry_run:
                 self.outcomes += [PullOutcome(t.institution, t.source.kind, t.offer.delivery, "new") for t in new if t.offer]
@@ -168,7 +168,7 @@ class _Pull:
         order = list(sources)
         return sorted(self.outcomes, key=lambda outcome: (order.index(outcome.institution), outcome.delivery or ""))
 
-    def _lock_institutions(self, sources: Mapping[str, Source | DeclarationError], held: ExitStack) -> dict[str, Path]:
+    def _lock_institutions(self, sources: Mapping[str, Source | DeclarationError], lock_stack: ExitStack) -> dict[str, Path]:
         """Lock each institution and make the folder for its deliveries. An institution that another process is pulling is left out."""
         folders = {}
         for name, source in sources.items():
@@ -176,25 +176,25 @@ class _Pull:
                 folders[name] = Path()
                 continue
             try:
-                held.enter_context(lock_pulls(self.workplace.home, name))
+                lock_stack.enter_context(lock_pulls(self.workplace.home, name))
             except HarmoniaError as error:
                 kind = source.kind if isinstance(source, Source) else ""
                 self.outcomes.append(PullOutcome(name, kind, None, "waiting", detail=str(error)))
                 continue
-            folders[name] = held.enter_context(inbox.create_staging_folder(self.workplace.inbox, name))
+            folders[name] = lock_stack.enter_context(inbox.create_staging_folder(self.workplace.inbox, name))
         return folders
 
-    def _make_task(self, name: str, source: Source | DeclarationError, today: date) -> _PullTask | None:
-        """Return the task of looking at a source; None if its declaration is invalid or a secret is missing."""
+    def _make_look_task(self, name: str, source: Source | DeclarationError, today: date) -> _PullTask | None:
+        """Return the task of looking at a source; None if the declaration of the source is invalid or a secret is missing."""
         try:
             if isinstance(source, DeclarationError):
                 raise PullError("pull-not-configured", str(source))
-            request = Request(contract.load(name))
+            request = SourceRequest(contract.load(name))
             if isinstance(source, Database):
                 request = _add_due_period(request, source, self.before, today)
             return _PullTask(name, source, source.read_secrets(), request)
         except PullError as error:
-            self._record_problem(name, source, Problem(None, error.rule, error.detail))
+            self._record_problem(name, source, SourceProblem(None, error.rule, error.detail))
             return None
 
     def _look_at_sources(self, tasks: list[_PullTask]) -> Iterator[_PullTask]:
@@ -205,7 +205,7 @@ class _Pull:
         for result in bounded.run_bounded_tasks(look_at_source, tasks, self.limits.look_bounds, min(_PROCESSES, len(tasks))):
             task, look = result.task, cast(LookResult | PullError, _get_task_result(result))
             if isinstance(look, PullError):
-                self._record_problem(task.institution, task.source, Problem(None, look.rule, look.detail))
+                self._record_problem(task.institution, task.source, SourceProblem(None, look.rule, look.detail))
                 continue
             for problem in look.problems:
                 self._record_problem(task.institution, task.source, problem)
@@ -216,7 +216,7 @@ class _Pull:
 
     def _is_already_pulled(self, task: _PullTask) -> bool:
         """Return whether an offer was fetched before and has the same state; if so, add the outcome `unchanged`."""
-        offer = cast(Offer, task.offer)
+        offer = cast(DeliveryOffer, task.offer)
         row = self.before.get((task.institution, offer.delivery))
         if row is None or row.rule is not None or row.state is None or row.state != offer.state:
             return False
@@ -233,33 +233,42 @@ class _Pull:
                     raise hashes
                 self.outcomes.append(self._put_into_inbox(task, hashes))
             except PullError as error:
-                self._record_problem(task.institution, task.source, Problem(cast(Offer, task.offer).delivery, error.rule, error.detail))
+                self._record_problem(
+                    task.institution, task.source, SourceProblem(cast(DeliveryOffer, task.offer).delivery, error.rule, error.detail)
+                )
 
-    def _put_into_inbox(self, task: _PullTask, hashes: dict[str, str]) -> PullOutcome:
-        """Put fetched files into the inbox and record the pull. hashes: name → SHA-256.
+    def _put_into_inbox(self, task: _PullTask, hash_by_file_name: dict[str, str]) -> PullOutcome:
+        """Put fetched files into the inbox and record the pull. hash_by_file_name: name → SHA-256.
 
         Raises `PullError` if the institution's folder in the inbox cannot be written.
         """
-        offer, content = cast(Offer, task.offer), inbox.hash_content(hashes)
+        offer, content = cast(DeliveryOffer, task.offer), inbox.hash_delivery_content(hash_by_file_name)
         row = self.before.get((task.institution, offer.delivery))
         pulled_before = row is not None and row.content is not None and row.content != content
         name = cast(DeliveryName, DeliveryName.parse(offer.delivery))
         folder = cast(Path, task.folder)
-        inbox_name, is_new = inbox.put_delivery(self.workplace.inbox, task.institution, name, folder, content, self.landed, pulled_before)
+        inbox_name, is_new = inbox.put_delivery_into_inbox(
+            self.workplace.inbox, task.institution, name, folder, content, self.landed, pulled_before
+        )
         self._record_pull(task, row, offer.state, content, inbox_name)
         return PullOutcome(task.institution, task.source.kind, offer.delivery, "pulled" if is_new else "unchanged", inbox_name)
 
-    def _record_pull(self, task: _PullTask, row: Pull | None, state: str | None, content: str, inbox_name: str) -> None:
+    def _record_pull(self, task: _PullTask, previous_pull: Pull | None, state: str | None, content_hash: str, inbox_name: str) -> None:
         """Record what was fetched.
 
         If nothing changed in a database, this is recorded too, since the day of the last snapshot decides when the next one is due.
         """
-        same = row is not None and (row.rule, row.state, row.content, row.inbox_name) == (None, state, content, inbox_name)
+        same = previous_pull is not None and (previous_pull.rule, previous_pull.state, previous_pull.content, previous_pull.inbox_name) == (
+            None,
+            state,
+            content_hash,
+            inbox_name,
+        )
         if not self.dry_run and not (same and not isinstance(task.source, Database)):
-            subject = (task.institution, cast(Offer, task.offer).delivery)
-            record_pull(self.registry, subject, row, state=state, content=content, inbox_name=inbox_name)
+            subject = (task.institution, cast(DeliveryOffer, task.offer).delivery)
+            record_pull(self.registry, subject, previous_pull, state=state, content=content_hash, inbox_name=inbox_name)
 
-    def _record_problem(self, institution: str, source: Source | DeclarationError, problem: Problem) -> None:
+    def _record_problem(self, institution: str, source: Source | DeclarationError, problem: SourceProblem) -> None:
         """Record a problem that prevents pulling from a source, or pulling a delivery."""
         kind = source.kind if isinstance(source, Source) else ""
         result: Result = "failed" if rules()[problem.rule].severity == "error" else "waiting"
@@ -276,7 +285,7 @@ class _Pull:
                 record_pull(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
 
 
-def _add_due_period(request: Request, source: Database, before: Mapping[PullSubject, Pull], today: date) -> Request:
+def _add_due_period(request: SourceRequest, source: Database, earlier_pulls: Mapping[PullSubject, Pull], today: date) -> SourceRequest:
     """Add the last period that ended to `request`, if a snapshot of it is due. Otherwise return `request` unchanged.
 
     A snapshot is due from each of the `days` after the end of the period until it is taken.
@@ -285,7 +294,7 @@ def _add_due_period(request: Request, source: Database, before: Mapping[PullSubj
     period = periods.previous_period(periods.period_containing(today, spec.cadence))
     first, last = periods.first_day(period), periods.last_day(period)
     passed = [day for days in source.days or (spec.due_days,) if (day := last + timedelta(days=days)) <= today]
-    row = before.get((spec.institution, period))
+    row = earlier_pulls.get((spec.institution, period))
     if not passed or (row is not None and row.rule is None and row.content is not None and row.at.date() >= max(passed)):
         return request
     return replace(request, period=period, days=(first, last))
@@ -302,7 +311,7 @@ def _get_task_result(result: TaskResult[_PullTask]) -> LookResult | dict[str, st
 def look_at_source(task: _PullTask) -> LookResult | PullError:
     """Look at a source. This runs in a separate process."""
     try:
-        with convert_errors():
+        with convert_errors_to_pull_errors():
             return task.source.look_for_deliveries(task.secrets, task.request)
     except PullError as error:
         return error
@@ -311,7 +320,7 @@ def look_at_source(task: _PullTask) -> LookResult | PullError:
 def fetch_delivery(task: _PullTask) -> dict[str, str] | PullError:
     """Fetch a delivery. This runs in a separate process."""
     try:
-        with convert_errors():
-            return task.source.fetch_delivery(task.secrets, task.request, cast(Offer, task.offer), cast(Path, task.folder))
+        with convert_errors_to_pull_errors():
+            return task.source.fetch_delivery(task.secrets, task.request, cast(DeliveryOffer, task.offer), cast(Path, task.folder))
     except PullError as error:
         return error

@@ -91,7 +91,7 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
-class Offer:
+class DeliveryOffer:
     """A delivery that a source offers. `state` stays the same as long as the delivery does not change; None if the source cannot tell."""
 
     delivery: str
@@ -100,7 +100,7 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Problem:
+class SourceProblem:
     """A problem of a source, or of one of its deliveries: the rule of the finding, and a detail.
 
     delivery: None for a problem of the source.
@@ -115,12 +115,12 @@ class Problem:
 class LookResult:
     """The result of looking at a source: its offers and its problems."""
 
-    offers: list[Offer] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    offers: list[DeliveryOffer] = field(default_factory=list)
+    problems: list[SourceProblem] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Request:
+class SourceRequest:
     """What to fetch from a source: the files of the contract; from a database, the period of the snapshot with its first and last day."""
 
     contract: Contract
@@ -158,11 +158,11 @@ class Source(ABC):
         )
 
     @abstractmethod
-    def look_for_deliveries(self, secrets: Secrets, request: Request) -> LookResult:
+    def look_for_deliveries(self, secrets: Secrets, request: SourceRequest) -> LookResult:
         """Look at the source. Return its offers and problems. Raises `PullError`."""
 
     @abstractmethod
-    def fetch_delivery(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
+    def fetch_delivery(self, secrets: Secrets, request: SourceRequest, offer: DeliveryOffer, folder: Path) -> dict[str, str]:
         """Write the files of an offer into `folder`. Return their SHA-256, by name.
 
         Raises `PullError`; then `folder` may be in any state.

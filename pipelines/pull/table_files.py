@@ -62,7 +62,7 @@ def convert_rows_to_text(batches: Rows, columns: Sequence[ColumnSpec], name: str
         yield texts
 
 
-def write_delimited(table: TableSpec, rows: Rows, options: Mapping[str, Any], target: Path, largest: int) -> str:
+def write_delimited_file(table: TableSpec, rows: Rows, options: Mapping[str, Any], target: Path, max_bytes: int) -> str:
     """Write delimited text with a header, in the declared dialect. Return the SHA-256 of the file.
 
     The encoding is UTF-8 if the declared encoding lacks a character.
@@ -72,7 +72,7 @@ def write_delimited(table: TableSpec, rows: Rows, options: Mapping[str, Any], ta
     with convert_storage_errors(plain):
         out = plain.open("w", encoding="utf-8", errors="replace", newline="")
     with out:
-        for block in _format_blocks(table, convert_rows_to_text(rows, table.columns, target.name, largest), dialect):
+        for block in _format_delimited_blocks(table, convert_rows_to_text(rows, table.columns, target.name, max_bytes), dialect):
             encodable = encodable and _is_encodable(block, dialect["encoding"])
             with convert_storage_errors(plain):
                 out.write(block)
@@ -85,10 +85,10 @@ def write_delimited(table: TableSpec, rows: Rows, options: Mapping[str, Any], ta
         while block := source.read(MIB):
             copy.write(block)
     plain.unlink()
-    return _finish_file(target, largest)
+    return _sync_and_hash_file(target, max_bytes)
 
 
-def write_sqlite(tables: Iterable[tuple[TableSpec, Rows]], target: Path, largest: int) -> str:
+def write_sqlite_file(tables: Iterable[tuple[TableSpec, Rows]], target: Path, max_bytes: int) -> str:
     """Write a SQLite file in which each table has text columns. Return the SHA-256 of the file."""
     target.unlink(missing_ok=True)
     with closing(sqlite3.connect(target, isolation_level=None)) as db:
@@ -99,17 +99,17 @@ def write_sqlite(tables: Iterable[tuple[TableSpec, Rows]], target: Path, largest
             names = ", ".join(f"{_quote_name(column.name)} TEXT" for column in table.columns)
             db.execute(f"CREATE TABLE {_quote_name(table.name)} ({names})")
             insert = f"INSERT INTO {_quote_name(table.name)} VALUES ({', '.join('?' * len(table.columns))})"
-            for batch in convert_rows_to_text(rows, table.columns, target.name, largest):
+            for batch in convert_rows_to_text(rows, table.columns, target.name, max_bytes):
                 db.executemany(insert, batch)
         db.execute("COMMIT")
-    return _finish_file(target, largest)
+    return _sync_and_hash_file(target, max_bytes)
 
 
 def _quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _format_blocks(table: TableSpec, batches: Iterable[list[list[str | None]]], dialect: Mapping[str, str]) -> Iterator[str]:
+def _format_delimited_blocks(table: TableSpec, batches: Iterable[list[list[str | None]]], dialect: Mapping[str, str]) -> Iterator[str]:
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=dialect["delimiter"], lineterminator=dialect["line_end"])
     writer.writerow([column.name for column in table.columns])
@@ -129,9 +129,9 @@ def _is_encodable(block: str, encoding: str) -> bool:
     return True
 
 
-def _finish_file(target: Path, largest: int) -> str:
-    """Make a file durable and return its SHA-256. Raises `PullError` if it is larger than `largest` bytes."""
-    if target.stat().st_size > largest:
+def _sync_and_hash_file(target: Path, max_bytes: int) -> str:
+    """Write a file to the disk durably, and return its SHA-256. Raises `PullError` if it is larger than `max_bytes` bytes."""
+    if target.stat().st_size > max_bytes:
         raise PullError("pull-too-large", make_printable_name(target.name))
     with convert_storage_errors(target), target.open("rb") as file:
         os.fsync(file.fileno())

@@ -59,13 +59,13 @@ class Bounds:
             limits[name] = int(value)
         return cls(**limits)
 
-    def format_bound(self, reason: Reason) -> str:
+    def format_limit(self, reason: Reason) -> str:
         """Return the limit that `reason` names, as a finding shows it."""
         return {"seconds": f"> {self.seconds} s", "memory": f"> {self.memory} MiB"}.get(reason, "")
 
 
-class ExceededError(Exception):
-    """Raised if a task was ended. It contains no value of a delivery.
+class LimitExceededError(Exception):
+    """Raised if a task exceeded its limits or failed. It contains no value of a delivery.
 
     The task took too long or too much memory, its delivery has too many rows or findings (`size`), its process was killed from outside, or
     it failed. detail: text for a finding. permanent: another attempt on the same machine would end in the same way.
@@ -82,7 +82,7 @@ class TaskResult(Generic[T]):
 
     task: T
     result: Any = None
-    ended: ExceededError | None = None
+    ended: LimitExceededError | None = None
 
 
 class _Worker:
@@ -102,7 +102,7 @@ class _Worker:
         """The wall-clock seconds that the task of this process has left."""
         return max(0.0, self._deadline - time.monotonic())
 
-    def submit_task(self, work: Callable[[T], R], task: T, bounds: Bounds) -> None:
+    def submit_task(self, function: Callable[[T], R], task: T, bounds: Bounds) -> None:
         """Send a task to the process once the process has started.
 
         Raises `HarmoniaError` if it does not start, `OSError` if it has died.
@@ -117,12 +117,12 @@ class _Worker:
                     "`journalctl -k`), then run again"
                 ) from None
         self._bounds, self._deadline = bounds, time.monotonic() + bounds.patience * bounds.seconds
-        self.pipe.send((work, task, bounds))
+        self.pipe.send((function, task, bounds))
 
     def receive_result(self) -> Any:
         """Return the result of the task. It must be called only when the pipe can be read, or the time is over.
 
-        Raises `ExceededError`, and `HarmoniaError` if the task raised it.
+        Raises `LimitExceededError`, and `HarmoniaError` if the task raised it.
         """
         kind: Any = "seconds"
         value: Any = None
@@ -140,7 +140,7 @@ class _Worker:
             raise value
         if kind not in ("failed", "size"):
             self.close()
-        raise ExceededError(kind, value or self._bounds.format_bound(kind), permanent or kind in ("memory", "size"))
+        raise LimitExceededError(kind, value or self._bounds.format_limit(kind), permanent or kind in ("memory", "size"))
 
     def close(self) -> None:
         """Kill the process and its children."""
@@ -152,8 +152,8 @@ class _Worker:
         self.pipe.close()
 
     @property
-    def alive(self) -> bool:
-        """Whether the process can take a task."""
+    def is_alive(self) -> bool:
+        """Whether the process is alive and can take a task."""
         return not self.pipe.closed and self._process.is_alive()
 
 
@@ -161,7 +161,7 @@ _workers: list[_Worker] = []
 
 
 def _start_workers(number: int) -> list[_Worker]:
-    _workers[:] = [worker for worker in _workers if worker.alive]
+    _workers[:] = [worker for worker in _workers if worker.is_alive]
     while len(_workers) < number:
         _workers.append(_Worker())
     return _workers[:number]
@@ -183,20 +183,20 @@ atexit.register(stop_processes)
 os.register_at_fork(after_in_child=_workers.clear)  # they belong to the parent
 
 
-def run_bounded_task(work: Callable[[T], R], task: T, bounds: Bounds) -> R:
-    """Run `work` on one task and return the result. Raises `ExceededError`, and `HarmoniaError` if `work` raises it."""
-    outcome = next(iter(run_bounded_tasks(work, [task], bounds)))
+def run_bounded_task(function: Callable[[T], R], task: T, bounds: Bounds) -> R:
+    """Run `function` on one task and return the result. Raises `LimitExceededError`, and `HarmoniaError` if `function` raises it."""
+    outcome = next(iter(run_bounded_tasks(function, [task], bounds)))
     if outcome.ended:
         raise outcome.ended
     result: R = outcome.result
     return result
 
 
-def run_bounded_tasks(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, processes: int = 1) -> Iterator[TaskResult[T]]:
-    """Run `work` on every task, each within `bounds`, and `processes` tasks at a time. Yield the results in the order of completion.
+def run_bounded_tasks(function: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, processes: int = 1) -> Iterator[TaskResult[T]]:
+    """Run `function` on every task, each within `bounds`, and `processes` tasks at a time. Yield the results in the order of completion.
 
-    work: a module-level function; tasks and results must be picklable. If `work` raises `HarmoniaError`, this function raises it too, and
-    running tasks are ended.
+    function: a module-level function; tasks and results must be picklable. If `function` raises `HarmoniaError`, this function raises it
+    too, and running tasks are ended.
     """
     waiting, running = list(tasks)[::-1], dict[_Worker, T]()
     try:
@@ -204,7 +204,7 @@ def run_bounded_tasks(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds
             for worker in _start_workers(processes):
                 if waiting and worker not in running:
                     try:
-                        worker.submit_task(work, waiting[-1], bounds)
+                        worker.submit_task(function, waiting[-1], bounds)
                     except OSError:  # it died while waiting: another replaces it
                         worker.close()
                         continue
@@ -216,7 +216,7 @@ def run_bounded_tasks(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds
                 task = running.pop(worker)
                 try:
                     yield TaskResult(task, worker.receive_result())
-                except ExceededError as ended:
+                except LimitExceededError as ended:
                     yield TaskResult(task, ended=ended)
     finally:
         for worker in running:
@@ -237,11 +237,11 @@ def _run_tasks_from_pipe(pipe: Connection) -> None:
     pipe.send(True)
     while True:
         try:
-            work, task, bounds = pipe.recv()
+            function, task, bounds = pipe.recv()
         except EOFError:
             return
         with suppress(OSError):
-            pipe.send(_run_task(work, task, bounds))
+            pipe.send(_run_task(function, task, bounds))
 
 
 def _exit_when_parent_ends(sentinel: int) -> None:
@@ -249,14 +249,14 @@ def _exit_when_parent_ends(sentinel: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _run_task(work: Callable[[Any], Any], task: Any, bounds: Bounds) -> tuple[str, Any]:
+def _run_task(function: Callable[[Any], Any], task: Any, bounds: Bounds) -> tuple[str, Any]:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     try:
         _limit_memory_and_cpu(bounds)
-        return "done", work(task)
+        return "done", function(task)
     except HarmoniaError as error:
         return "error", error
-    except ExceededError as error:
+    except LimitExceededError as error:
         return error.reason, error.detail
     except MemoryError:
         return "memory", None

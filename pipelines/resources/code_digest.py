@@ -18,7 +18,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 @cache
-def digest_code(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
+def hash_code_and_libraries(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
     """Return a hash of the repository's files that match `patterns`, of files outside the repository, and of the versions of `libraries`.
 
     A folder stands for all files below it. The files outside the repository are the domain and the institutions of `HARMONIA_DOMAIN` and

@@ -31,10 +31,10 @@ _INDEX, MANIFEST = "_index", "manifest.json"
 _MAX_FOLDER_ROWS = 200_000  # larger folders are not merged, so that memory does not grow with history
 _CODE = ("sources", "schemas", "pipelines/validation", "pipelines/harmonisation", "pipelines/assets/delivery_frames.py")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
-_CurrentPart = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the current rows of the index
+_CurrentFolder = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the current rows of the index
 
 
-def _select_every_frame(*_: str) -> bool:
+def _accept_every_name(*_: str) -> bool:
     return True
 
 
@@ -43,7 +43,7 @@ def hash_reading_code() -> str:
 
     They are readers, contracts, rules, code lists, validation, harmonisation and libraries.
     """
-    return code_digest.digest_code(_CODE, _LIBRARIES)
+    return code_digest.hash_code_and_libraries(_CODE, _LIBRARIES)
 
 
 def make_stage_key(receipt: str, incomplete: bool) -> str:
@@ -62,41 +62,41 @@ class DeliveryStore(StoredOutput):
         manifest_file = folder / MANIFEST
         self.manifest: dict[str, str] = json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
 
-    def find_missing(self, wanted: Mapping[str, str]) -> list[str]:
-        """Return the deliveries of `wanted` (delivery → key) for which no output with that key is stored."""
-        stored = {(d, k) for _, index in self._list_parts() for d, k in zip(index["delivery"], index["key"], strict=True)}
-        return [delivery for delivery, key in wanted.items() if (delivery, key) not in stored]
+    def find_missing_outputs(self, key_by_delivery: Mapping[str, str]) -> list[str]:
+        """Return the deliveries for which no output with the key in `key_by_delivery` is stored."""
+        stored = {(d, k) for _, index in self._list_folders_with_index() for d, k in zip(index["delivery"], index["key"], strict=True)}
+        return [delivery for delivery, key in key_by_delivery.items() if (delivery, key) not in stored]
 
-    def add_outputs(self, keys: Mapping[str, str], frames: Frames, number: int | None = None) -> None:
+    def add_outputs(self, key_by_delivery: Mapping[str, str], frames: Frames, folder_number: int | None = None) -> None:
         """Store outputs.
 
-        keys: delivery → key, also of deliveries without rows. frames: with the delivery of each row in the column `DELIVERY`. number: of
-        the new folder, at least `next_folder_number`; used by processes that add outputs at the same time.
+        key_by_delivery: delivery → key, also of deliveries without rows. frames: with the delivery of each row in the column `DELIVERY`.
+        folder_number: of the new folder, at least `find_next_folder_number`; used by processes that add outputs at the same time.
         """
-        index = pd.DataFrame({"delivery": list(keys), "key": list(keys.values())}, dtype="str")
+        index = pd.DataFrame({"delivery": list(key_by_delivery), "key": list(key_by_delivery.values())}, dtype="str")
         rows = sum(map(len, frames.values()))
-        self._write_frames({**frames, _INDEX: index.assign(rows=rows)}, number)
+        self._write_frames({**frames, _INDEX: index.assign(rows=rows)}, folder_number)
 
-    def next_folder_number(self) -> int:
+    def find_next_folder_number(self) -> int:
         """Return the first folder number that is not in use."""
         return max((int(path.name) for path in self._list_folders()), default=0) + 1
 
-    def drop_folder(self, number: int) -> None:
+    def remove_numbered_folder(self, folder_number: int) -> None:
         """Remove the folder with this number, even if it is incomplete."""
-        for path in (*self.folder.glob(f"{number:06}"), *self.folder.glob(f".{number:06}.*")):
+        for path in (*self.folder.glob(f"{folder_number:06}"), *self.folder.glob(f".{folder_number:06}.*")):
             shutil.rmtree(path)
 
-    def set_current_outputs(self, wanted: Mapping[str, str]) -> None:
-        """Make `wanted` (delivery → key) the current outputs, in this order.
+    def set_current_outputs(self, key_by_delivery: Mapping[str, str]) -> None:
+        """Make the outputs with these keys the current outputs, in the order of `key_by_delivery`.
 
         Remove folders without current outputs, and merge small folders.
         """
-        self.manifest = dict(wanted)
+        self.manifest = dict(key_by_delivery)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in [*self.folder.glob(".*.part"), *self.folder.glob(".*.old"), *self.folder.glob("*.parquet")]:  # of a run that was killed
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for path, index in self._list_parts():
-            if not self._is_output_current(index).any():
+        for path, index in self._list_folders_with_index():
+            if not self._are_outputs_current(index).any():
                 _remove_folder(path)
         self._merge_small_folders()
         partial = self.folder / f".{MANIFEST}.part"
@@ -104,17 +104,18 @@ class DeliveryStore(StoredOutput):
         partial.replace(self.folder / MANIFEST)
 
     def load_frames(
-        self, names: Callable[[str], bool] = _select_every_frame, columns: Callable[[str, str], bool] = _select_every_frame
+        self, selects_frame: Callable[[str], bool] = _accept_every_name, selects_column: Callable[[str, str], bool] = _accept_every_name
     ) -> Frames:
         """Return the current frames without the column `DELIVERY`, with rows in the order of the deliveries.
 
-        names: selects frames by name. columns: selects columns by frame and column. Raises `FileNotFoundError` if some outputs are missing.
+        selects_frame: selects frames by name. selects_column: selects columns by frame and column. Raises `FileNotFoundError` if some
+        outputs are missing.
         """
-        parts = self._list_all_current_parts()
+        folders = self._list_all_current_folders()
         out: Frames = {}
-        for name in dict.fromkeys(file.stem for path, _, _ in parts for file in _list_frame_files(path, names)):
-            tables, order = self._load_tables_and_order(name, parts, columns)
-            frame = parquet.concatenate(tables)
+        for name in dict.fromkeys(file.stem for path, _, _ in folders for file in _list_frame_files(path, selects_frame)):
+            tables, order = self._load_tables_and_order(name, folders, selects_column)
+            frame = parquet.concatenate_arrow_tables(tables)
             out[name] = frame if _is_ascending(order) else frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
         return out
 
@@ -123,26 +124,26 @@ class DeliveryStore(StoredOutput):
 
         Raises `FileNotFoundError` if some outputs are missing.
         """
-        tables, order = self._load_tables_and_order(name, self._list_all_current_parts(), _select_every_frame)
+        tables, order = self._load_tables_and_order(name, self._list_all_current_folders(), _accept_every_name)
         if not tables:
             return None
         table = pa.concat_tables(tables, promote_options="permissive")
         return table if _is_ascending(order) else table.take(order.argsort(kind="stable"))
 
-    def _list_all_current_parts(self) -> list[_CurrentPart]:
-        parts = list(self._iterate_current_parts(None))
-        if sum(len(current) for _, _, current in parts) < len(self.manifest):
+    def _list_all_current_folders(self) -> list[_CurrentFolder]:
+        folders = list(self._iterate_current_folders(None))
+        if sum(len(current) for _, _, current in folders) < len(self.manifest):
             raise FileNotFoundError(f"{self.folder} does not hold all that its manifest names: run everything")
-        return parts
+        return folders
 
     def _load_tables_and_order(
-        self, name: str, parts: list[_CurrentPart], columns: Callable[[str, str], bool]
+        self, name: str, folders: list[_CurrentFolder], selects_column: Callable[[str, str], bool]
     ) -> tuple[list[pa.Table], np.ndarray]:
         """Return one frame as a table for each folder, without `DELIVERY`, and the position of each row's delivery in the manifest."""
         tables = []
-        for path, index, current in parts:
+        for path, index, current in folders:
             if (file := path / f"{name}.parquet").exists():
-                table = pq.read_table(file, columns=[c for c in pq.read_schema(file).names if c == DELIVERY or columns(name, c)])
+                table = pq.read_table(file, columns=[c for c in pq.read_schema(file).names if c == DELIVERY or selects_column(name, c)])
                 is_whole_folder = len(current) == len(index)
                 tables.append(
                     table if is_whole_folder else table.filter(pc.is_in(table[DELIVERY], value_set=pa.array(current["delivery"])))
@@ -154,49 +155,52 @@ class DeliveryStore(StoredOutput):
 
     def list_keys_by_folder(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
         """Return for each folder which of `deliveries` it stores, each with its key, and the number of rows in the folder."""
-        return [(_extract_keys(current), int(index["rows"].max())) for _, index, current in self._iterate_current_parts(set(deliveries))]
+        return [
+            (_map_deliveries_to_keys(current), int(index["rows"].max()))
+            for _, index, current in self._iterate_current_folders(set(deliveries))
+        ]
 
-    def iterate_batches(self, deliveries: Collection[str]) -> Iterator[tuple[dict[str, str], Frames]]:
+    def iterate_outputs_by_folder(self, deliveries: Collection[str]) -> Iterator[tuple[dict[str, str], Frames]]:
         """Yield the current outputs of `deliveries`, one folder at a time: their keys, and their frames with the column `DELIVERY`."""
         yield from (
-            (_extract_keys(current), _read_outputs(path, index, current))
-            for path, index, current in self._iterate_current_parts(set(deliveries))
+            (_map_deliveries_to_keys(current), _read_outputs_of_folder(path, index, current))
+            for path, index, current in self._iterate_current_folders(set(deliveries))
         )
 
-    def _iterate_current_parts(self, deliveries: set[str] | None) -> Iterator[_CurrentPart]:
+    def _iterate_current_folders(self, deliveries: set[str] | None) -> Iterator[_CurrentFolder]:
         """Yield the folders with current outputs of `deliveries` (None: of all deliveries)."""
         seen: set[str] = set()
-        for path, index in self._list_parts():
-            current = index[self._is_output_current(index) & ~index["delivery"].isin(seen)]
+        for path, index in self._list_folders_with_index():
+            current = index[self._are_outputs_current(index) & ~index["delivery"].isin(seen)]
             if deliveries is not None:
                 current = current[current["delivery"].isin(deliveries)]
             seen |= set(current["delivery"])
             if len(current):
                 yield path, index, current
 
-    def _is_output_current(self, index: pd.DataFrame) -> pd.Series:
+    def _are_outputs_current(self, index: pd.DataFrame) -> pd.Series:
         return index["delivery"].map(self.manifest).eq(index["key"])
 
-    def _list_parts(self) -> list[tuple[Path, pd.DataFrame]]:
+    def _list_folders_with_index(self) -> list[tuple[Path, pd.DataFrame]]:
         return [(path, pq.ParquetFile(path / f"{_INDEX}.parquet").read().to_pandas()) for path in self._list_folders()]
 
     def _list_folders(self) -> list[Path]:
         return sorted((p for p in self.folder.glob("[0-9]*") if p.is_dir()), key=lambda p: int(p.name)) if self.folder.exists() else []
 
-    def _write_frames(self, frames: Frames, number: int | None = None) -> None:
+    def _write_frames(self, frames: Frames, folder_number: int | None = None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lake.write_tables(self.folder / f"{number or self.next_folder_number():06}", frames)
+        lake.write_tables(self.folder / f"{folder_number or self.find_next_folder_number():06}", frames)
 
     def _merge_small_folders(self) -> None:
         """Merge the newest two folders as long as the newer is at least half as large as the older."""
-        while len(parts := self._list_parts()) > 1:
+        while len(parts := self._list_folders_with_index()) > 1:
             (older, older_index), (newer, newer_index) = parts[-2:]
             rows = [int(index["rows"].max()) for index in (older_index, newer_index)]
             if 2 * rows[1] < rows[0] or sum(rows) > _MAX_FOLDER_ROWS:
                 return
-            older_current, newer_current = (index[self._is_output_current(index)] for index in (older_index, newer_index))
+            older_current, newer_current = (index[self._are_outputs_current(index)] for index in (older_index, newer_index))
             newer_current = newer_current[~newer_current["delivery"].isin(older_current["delivery"])]
-            both = [_read_outputs(older, older_index, older_current), _read_outputs(newer, newer_index, newer_current)]
+            both = [_read_outputs_of_folder(older, older_index, older_current), _read_outputs_of_folder(newer, newer_index, newer_current)]
             names = dict.fromkeys(name for frames in both for name in frames)
             merged = {name: _concatenate_frames([frames[name] for frames in both if name in frames]) for name in names}
             index = pd.concat([older_current, newer_current], ignore_index=True)
@@ -205,7 +209,7 @@ class DeliveryStore(StoredOutput):
             _remove_folder(newer)
 
 
-def _extract_keys(index: pd.DataFrame) -> dict[str, str]:
+def _map_deliveries_to_keys(index: pd.DataFrame) -> dict[str, str]:
     return dict(zip(index["delivery"], index["key"], strict=True))
 
 
@@ -221,26 +225,26 @@ def _concatenate_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if len(filled) > 1 else (filled or frames)[0]
 
 
-def _list_frame_files(path: Path, names: Callable[[str], bool]) -> list[Path]:
-    """List the files of the frames in a folder that `names` selects."""
-    return sorted(file for file in path.glob("*.parquet") if file.stem != _INDEX and names(file.stem))
+def _list_frame_files(path: Path, selects_frame: Callable[[str], bool]) -> list[Path]:
+    """List the files of the frames in a folder that `selects_frame` selects."""
+    return sorted(file for file in path.glob("*.parquet") if file.stem != _INDEX and selects_frame(file.stem))
 
 
 def _is_ascending(order: np.ndarray) -> bool:
     return bool((order[1:] >= order[:-1]).all())
 
 
-def _read_outputs(
+def _read_outputs_of_folder(
     path: Path,
     index: pd.DataFrame,
     outputs: pd.DataFrame,
-    names: Callable[[str], bool] = _select_every_frame,
-    columns: Callable[[str, str], bool] = _select_every_frame,
+    selects_frame: Callable[[str], bool] = _accept_every_name,
+    selects_column: Callable[[str, str], bool] = _accept_every_name,
 ) -> Frames:
     """Return the frames of one folder, with only the rows of `outputs`. `index` lists all outputs that the folder stores."""
     out: Frames = {}
-    for file in _list_frame_files(path, names):
-        frame = parquet.read_table(file, [c for c in pq.read_schema(file).names if c == DELIVERY or columns(file.stem, c)])
+    for file in _list_frame_files(path, selects_frame):
+        frame = parquet.read_table(file, [c for c in pq.read_schema(file).names if c == DELIVERY or selects_column(file.stem, c)])
         out[file.stem] = (
             frame if len(outputs) == len(index) else frame[frame[DELIVERY].isin(set(outputs["delivery"]))].reset_index(drop=True)
         )

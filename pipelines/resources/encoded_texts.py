@@ -19,7 +19,7 @@ _TEXT = pa.dictionary(pa.int32(), pa.string())
 _MAX_NUMBER = 2**62
 
 
-def encode_frame(frame: pd.DataFrame) -> pa.Table:
+def encode_texts_of_frame(frame: pd.DataFrame) -> pa.Table:
     """Convert a frame to an Arrow table in which texts are dictionary-encoded."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     return table.cast(pa.schema([(field.name, _TEXT if _is_text_type(field.type) else field.type) for field in table.schema]))
@@ -37,7 +37,7 @@ def concatenate_encoded_tables(tables: Sequence[pa.Table]) -> pd.DataFrame:
     return pa.concat_tables(tables).unify_dictionaries().to_pandas()
 
 
-def decode_frame(rows: pd.DataFrame) -> pd.DataFrame:
+def decode_texts_of_frame(rows: pd.DataFrame) -> pd.DataFrame:
     """Convert the categories of encoded rows to texts, and their numbers to integers. Other columns are unchanged."""
     return pd.DataFrame({name: _decode_column(column) for name, column in rows.items()}, index=rows.index)
 
@@ -69,16 +69,16 @@ def find_text_positions(texts: pd.Series, values: pd.Index) -> np.ndarray:
     return result.fill_null(-1).to_numpy()
 
 
-def is_text_in(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
+def are_texts_in(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
     """Return for each text whether it is in `others`. Unlike `isin`, this does not convert each of `others` to Python."""
     result = pc.is_in(pa.array(texts.astype("str")), value_set=pa.array(others.astype("str").array))
     return pd.Series(result.to_numpy(zero_copy_only=False), index=texts.index)
 
 
-def number_equal_rows(*parts: np.ndarray) -> np.ndarray:
-    """Number the rows in the order of first occurrence. Rows with equal integers (from -1) in all arrays `parts` get the same number."""
-    out, groups = np.zeros(len(parts[0]), dtype="int64"), 1
-    for part in parts:
+def number_equal_rows(*arrays: np.ndarray) -> np.ndarray:
+    """Number the rows in the order of first occurrence. Rows with equal integers (from -1) in all arrays `arrays` get the same number."""
+    out, groups = np.zeros(len(arrays[0]), dtype="int64"), 1
+    for part in arrays:
         size = int(part.max(initial=-1)) + 2
         if groups * size > _MAX_NUMBER:
             out = pd.factorize(out)[0]

@@ -30,7 +30,7 @@ storage:
 """
 
 
-def install_dagster(home: Home) -> Path:
+def install_dagster_settings(home: Home) -> Path:
     """Copy the shipped `dagster.yaml` into the home if it has none; return the folder (`DAGSTER_HOME`).
 
     If `HARMONIA_DAGSTER_URL` is set and the settings name no storage, PostgreSQL storage is added. Raises `HarmoniaError` if the settings

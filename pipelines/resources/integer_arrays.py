@@ -17,30 +17,30 @@ def concatenate_ranges(first: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.arange(int(counts.sum())) + np.repeat(first - before, counts)
 
 
-def compute_run_starts(sizes: np.ndarray) -> np.ndarray:
-    """Return the start of each of the consecutive runs with these `sizes`, followed by the end of the last run."""
+def compute_group_starts(sizes: np.ndarray) -> np.ndarray:
+    """Return the position at which each of several consecutive groups with these `sizes` starts, followed by the end of the last group."""
     return np.concatenate([[0], np.cumsum(sizes)]).astype("int64")
 
 
-def is_run_start(ordered: np.ndarray) -> np.ndarray:
+def is_first_of_equal_numbers(sorted_numbers: np.ndarray) -> np.ndarray:
     """Return for each of the sorted numbers whether it differs from the number before."""
-    out = np.ones(len(ordered), dtype=bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=out[1:])
+    out = np.ones(len(sorted_numbers), dtype=bool)
+    np.not_equal(sorted_numbers[1:], sorted_numbers[:-1], out=out[1:])
     return out
 
 
 def find_distinct_numbers(numbers: np.ndarray) -> np.ndarray:
     """Return the distinct numbers, sorted. `numpy.unique` hashes them, which takes several times as long if most are distinct."""
     ordered = np.sort(numbers)
-    return ordered[is_run_start(ordered)]
+    return ordered[is_first_of_equal_numbers(ordered)]
 
 
-def find_positions(wanted: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the position of each of `wanted` in the sorted `keys`, and whether `keys` has this number."""
-    if not len(keys):
-        return np.zeros(len(wanted), dtype="int64"), np.zeros(len(wanted), dtype=bool)
-    position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return position, keys[position] == wanted
+def find_positions(wanted_numbers: np.ndarray, sorted_numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the position of each of `wanted_numbers` in the sorted `sorted_numbers`, and whether `sorted_numbers` has this number."""
+    if not len(sorted_numbers):
+        return np.zeros(len(wanted_numbers), dtype="int64"), np.zeros(len(wanted_numbers), dtype=bool)
+    position = np.minimum(np.searchsorted(sorted_numbers, wanted_numbers), len(sorted_numbers) - 1)
+    return position, sorted_numbers[position] == wanted_numbers
 
 
 class CodeLookup:
@@ -49,7 +49,7 @@ class CodeLookup:
     def __init__(self, codes: np.ndarray, values: np.ndarray, reduction: np.ufunc = np.minimum) -> None:
         order = np.argsort(codes, kind="stable")
         codes, values = codes[order], np.asarray(values, dtype="float64")[order]
-        first = np.flatnonzero(is_run_start(codes))
+        first = np.flatnonzero(is_first_of_equal_numbers(codes))
         self._codes = codes[first]
         self._values = reduction.reduceat(values, first) if len(codes) else values
 
@@ -68,34 +68,38 @@ class RowIndexByOwner:
         order = np.argsort(owner, kind="stable")
         self._rows = order[np.searchsorted(owner[order], 0) :]
         self.sizes = np.bincount(owner[self._rows], minlength=size)
-        self._start = compute_run_starts(self.sizes)
+        self._start = compute_group_starts(self.sizes)
 
-    def find_rows_of_owners(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all rows of the owners `numbers`, as two arrays: the position of the owner in `numbers`, and the row."""
-        counts = self.sizes[numbers]
-        return np.repeat(np.arange(len(numbers)), counts), self._rows[concatenate_ranges(self._start[numbers], counts)]
+    def find_rows_of_owners(self, owner_numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return all rows of the owners `owner_numbers`, as two arrays: the position of the owner in `owner_numbers`, and the row."""
+        counts = self.sizes[owner_numbers]
+        return np.repeat(np.arange(len(owner_numbers)), counts), self._rows[concatenate_ranges(self._start[owner_numbers], counts)]
 
-    def find_row_at_position(self, numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Return, for each owner in `numbers`, the row at the position `places` (from 0) among its rows."""
-        return np.asarray(self._rows[self._start[numbers] + places])
+    def find_row_at_position(self, owner_numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Return, for each owner in `owner_numbers`, the row at the position `positions` (from 0) among its rows."""
+        return np.asarray(self._rows[self._start[owner_numbers] + positions])
 
-    def combine_rows(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Combine each row of the owner `a[n]` with each row of the owner `b[n]`. Return n, the row of `a[n]`, and the row of `b[n]`."""
-        position, left = self.find_rows_of_owners(a)
-        counts = self.sizes[b[position]]
-        return np.repeat(position, counts), np.repeat(left, counts), self._rows[concatenate_ranges(self._start[b[position]], counts)]
+    def combine_rows(self, first_owners: np.ndarray, second_owners: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Combine each row of the n-th of `first_owners` with each row of the n-th of `second_owners`. Return n and both rows."""
+        position, left = self.find_rows_of_owners(first_owners)
+        counts = self.sizes[second_owners[position]]
+        return (
+            np.repeat(position, counts),
+            np.repeat(left, counts),
+            self._rows[concatenate_ranges(self._start[second_owners[position]], counts)],
+        )
 
 
-def find_first_largest_rows(number: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Return the first row with the largest `value` of each run of equal numbers in the sorted `number`."""
-    if not len(number):
+def find_row_of_largest_value_per_group(group_numbers: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the first row with the largest value in each group. Rows of a group have the same number in the sorted `group_numbers`."""
+    if not len(group_numbers):
         return np.empty(0, dtype="int64")
-    new = is_run_start(number)
-    largest = np.maximum.reduceat(value, np.flatnonzero(new))
-    rows = np.flatnonzero(value == largest[np.cumsum(new) - 1])
-    return rows[is_run_start(number[rows])]
+    new = is_first_of_equal_numbers(group_numbers)
+    largest = np.maximum.reduceat(values, np.flatnonzero(new))
+    rows = np.flatnonzero(values == largest[np.cumsum(new) - 1])
+    return rows[is_first_of_equal_numbers(group_numbers[rows])]
 
 
-def compute_per_name(names: list[str] | np.ndarray, codes: np.ndarray, value: Callable[[str], float]) -> np.ndarray:
-    """Compute `value` for the name of each code. It is called once per name."""
-    return np.array([value(str(name)) for name in names], dtype="float64")[codes] if len(codes) else np.empty(0)
+def compute_once_per_name(names: list[str] | np.ndarray, codes: np.ndarray, compute_value: Callable[[str], float]) -> np.ndarray:
+    """Return `compute_value(name)` for the name of each code, computed once per name."""
+    return np.array([compute_value(str(name)) for name in names], dtype="float64")[codes] if len(codes) else np.empty(0)

@@ -56,11 +56,13 @@ class _CachedFrames(Frames):
 class Tables(Mapping[str, pd.DataFrame]):
     """Frames by name. They are in memory, or are read from a stage's folder on every access."""
 
-    def __init__(self, source: Frames | Path, without: Collection[str] = (), only: Mapping[str, Collection[str]] | None = None) -> None:
-        self._source, self._excluded, self._selected = source, without, only
+    def __init__(
+        self, source: Frames | Path, excluded_columns: Collection[str] = (), selected_columns: Mapping[str, Collection[str]] | None = None
+    ) -> None:
+        self._source, self._excluded, self._selected = source, excluded_columns, selected_columns
         folder = source.folder if isinstance(source, _CachedFrames) else source
         names = folder if isinstance(folder, dict) else sorted(path.stem for path in folder.glob("*.parquet"))
-        self._names = tuple(name for name in names if only is None or name in only)
+        self._names = tuple(name for name in names if selected_columns is None or name in selected_columns)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return the frame called `name`. Raises `KeyError` if there is no such frame."""
@@ -69,13 +71,13 @@ class Tables(Mapping[str, pd.DataFrame]):
         source = self._source
         columns = [str(column) for column in source[name]] if isinstance(source, dict) else parquet.list_columns(self._get_file(name))
         selected = columns if self._selected is None else self._selected[name]
-        return self.select(name, [column for column in columns if column in selected and column not in self._excluded])
+        return self.select_columns(name, [column for column in columns if column in selected and column not in self._excluded])
 
-    def select(self, name: str, columns: list[str]) -> pd.DataFrame:
+    def select_columns(self, name: str, columns: list[str]) -> pd.DataFrame:
         """Return some columns of the frame `name`."""
         return self._source[name][columns] if isinstance(self._source, dict) else parquet.read_table(self._get_file(name), columns)
 
-    def as_arrow(self, name: str, columns: Sequence[str]) -> pa.Table:
+    def select_columns_as_arrow(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Return some columns of the frame `name` as an Arrow table."""
         return (
             read_as_arrow(self._source, name, columns)
@@ -83,10 +85,10 @@ class Tables(Mapping[str, pd.DataFrame]):
             else pq.read_table(self._get_file(name), columns=list(columns))
         )
 
-    def read_encoded(self, name: str, columns: Sequence[str]) -> pa.Table:
+    def read_encoded_columns(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Return some columns of the frame `name`, with texts dictionary-encoded (`pipelines.resources.encoded_texts`)."""
         return (
-            encoded_texts.encode_frame(self._source[name][list(columns)])
+            encoded_texts.encode_texts_of_frame(self._source[name][list(columns)])
             if isinstance(self._source, dict)
             else encoded_texts.read_encoded_table(self._get_file(name), columns)
         )
@@ -103,7 +105,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         with pq.ParquetFile(self._get_file(name)) as file:
             batches = (pa.Table.from_batches([batch]) for batch in file.iter_batches(rows, columns=columns))
             for table in chain([first] if (first := next(batches, None)) else [file.read(columns)], batches):
-                yield parquet.to_frame(table)
+                yield parquet.convert_arrow_to_frame(table)
 
     def count_rows(self) -> dict[str, int]:
         """Return the number of rows of each frame."""
@@ -111,7 +113,7 @@ class Tables(Mapping[str, pd.DataFrame]):
             return {name: pq.read_metadata(self._get_file(name)).num_rows for name in self._names}
         return {name: len(self._source[name]) for name in self._names}
 
-    def scan(self, name: str) -> pd.DataFrame | ds.Dataset:
+    def open_for_duckdb(self, name: str) -> pd.DataFrame | ds.Dataset:
         """Return the frame `name`, with all its columns, in a form that DuckDB can query.
 
         A frame that is not in memory is not loaded completely.
@@ -140,12 +142,16 @@ class Tables(Mapping[str, pd.DataFrame]):
 
 def read_columns(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:
     """Return some columns of a frame of `tables`, whether the frame is in the lake or in memory."""
-    return tables.select(name, list(columns)) if isinstance(tables, Tables) else tables[name][list(columns)]
+    return tables.select_columns(name, list(columns)) if isinstance(tables, Tables) else tables[name][list(columns)]
 
 
 def read_as_arrow(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pa.Table:
     """Return some columns of a frame of `tables` as an Arrow table, whether the frame is in the lake or in memory."""
-    return tables.as_arrow(name, columns) if isinstance(tables, Tables) else parquet.to_arrow(name, tables[name][list(columns)])
+    return (
+        tables.select_columns_as_arrow(name, columns)
+        if isinstance(tables, Tables)
+        else parquet.convert_frame_to_arrow(name, tables[name][list(columns)])
+    )
 
 
 def read_matching_rows(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], **values: str) -> pd.DataFrame:
@@ -199,7 +205,7 @@ def read_version(folder: Path) -> DataVersion | None:
         return None
 
 
-def _split_frames_and_values(value: Any) -> tuple[Frames, dict[str, Any]]:
+def _split_dataclass_into_frames_and_values(value: Any) -> tuple[Frames, dict[str, Any]]:
     """Return the frames of a dataclass, by `field` or `field.key`, and its plain values, by field."""
     frames: Frames = {}
     plain: dict[str, Any] = {}
@@ -221,7 +227,7 @@ def _convert_to_json_value(value: Any) -> Any:
     return None if value is pd.NA else str(value)
 
 
-def pack_frames(value: Any) -> Frames:
+def convert_value_to_frames(value: Any) -> Frames:
     """Convert a stage's value to frames by name.
 
     A list of dataclasses becomes one frame per name over all of them, with the column `_item`.
@@ -229,11 +235,11 @@ def pack_frames(value: Any) -> Frames:
     if isinstance(value, Mapping):
         return dict(value)
     items = value if isinstance(value, Sequence) else [value]
-    parts = [_split_frames_and_values(item) for item in items]
+    parts = [_split_dataclass_into_frames_and_values(item) for item in items]
     rows = [
         {
             "plain": json.dumps(plain, default=_convert_to_json_value),
-            "dtypes": json.dumps({name: parquet.column_types(frame) for name, frame in frames.items()}),
+            "dtypes": json.dumps({name: parquet.list_column_types(frame) for name, frame in frames.items()}),
         }
         for frames, plain in parts
     ]
@@ -246,7 +252,7 @@ def pack_frames(value: Any) -> Frames:
 
 
 def _build_dataclass(dataclass_type: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
-    """Build a dataclass from its frames and plain values (see `_split_frames_and_values`)."""
+    """Build a dataclass from its frames and plain values (see `_split_dataclass_into_frames_and_values`)."""
     hints = get_type_hints(dataclass_type)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(dataclass_type):
@@ -261,8 +267,8 @@ def _build_dataclass(dataclass_type: Any, frames: Frames, plain: Mapping[str, An
     return dataclass_type(**values)
 
 
-def _sort_by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the rows sorted by item, and the position at which each item begins and the last item ends."""
+def _sort_rows_by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the rows sorted by item (one dataclass each), the position at which each item begins, and the end of the last item."""
     item_of_row = frame[ITEM_COLUMN].to_numpy()
     if not frame[ITEM_COLUMN].is_monotonic_increasing:
         order = np.argsort(item_of_row, kind="stable")
@@ -270,12 +276,12 @@ def _sort_by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.nda
     return frame, np.searchsorted(item_of_row, np.arange(items + 1))
 
 
-def unpack_frames(value_type: Any, frames: Frames) -> Any:
-    """Convert frames from `pack_frames` back to a value. value_type: `dict`, a dataclass, or `list[dataclass]`."""
+def convert_frames_to_value(value_type: Any, frames: Frames) -> Any:
+    """Convert frames from `convert_value_to_frames` back to a value. value_type: `dict`, a dataclass, or `list[dataclass]`."""
     if value_type is dict or get_origin(value_type) is dict:
         return frames
     item_type = get_args(value_type)[0] if get_origin(value_type) is list else value_type
-    by_name = {name: _sort_by_item(frame, len(frames[ITEMS_FRAME])) for name, frame in frames.items() if name != ITEMS_FRAME}
+    by_name = {name: _sort_rows_by_item(frame, len(frames[ITEMS_FRAME])) for name, frame in frames.items() if name != ITEMS_FRAME}
     values = []
     for i, row in enumerate(frames[ITEMS_FRAME].itertuples(index=False)):
         item_frames = {}
@@ -340,26 +346,26 @@ def read_tables(folder: Path) -> Frames:
     return {path.stem: parquet.read_table(path) for path in sorted(folder.glob("*.parquet"))}
 
 
-def open_output(value_type: Any, folder: Path) -> Any:
+def open_stored_output(value_type: Any, folder: Path) -> Any:
     """Return the output of type `value_type` that is stored in `folder`. Frames by name are `Tables`, which keep small frames in memory."""
     if isinstance(value_type, type) and issubclass(value_type, StoredOutput):
         return value_type(folder)
     if value_type is dict:
         return Tables(_CachedFrames(folder) if are_tables_small(folder) else folder)
-    return unpack_frames(value_type, read_tables(folder))
+    return convert_frames_to_value(value_type, read_tables(folder))
 
 
 class RunOutputs(Mapping[str, Any]):
     """The output of each asset, by its key joined with `/`. It is read from the lake on access."""
 
-    def __init__(self, root: Path, keys: Sequence[str], shapes: Mapping[str, Any]) -> None:
-        self._root, self._keys, self._shapes = root, tuple(keys), shapes
+    def __init__(self, root: Path, keys: Sequence[str], value_types: Mapping[str, Any]) -> None:
+        self._root, self._keys, self._shapes = root, tuple(keys), value_types
 
     def __getitem__(self, key: str) -> Any:
         """Return the output of the asset `key`. Raises `KeyError` if the asset is not part of the run."""
         if key not in self._keys:
             raise KeyError(key)
-        return open_output(self._shapes.get(key.rpartition("/")[2], dict), self._root / key)
+        return open_stored_output(self._shapes.get(key.rpartition("/")[2], dict), self._root / key)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)

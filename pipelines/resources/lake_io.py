@@ -18,8 +18,8 @@ from pipelines.resources.lake import (
     Tables,
     VersionedOutput,
     are_tables_small,
-    open_output,
-    pack_frames,
+    convert_value_to_frames,
+    open_stored_output,
     write_tables,
     write_version,
 )
@@ -32,8 +32,8 @@ class LakeIOManager(dg.IOManager):
     shapes: last part of an asset's key → type of its output, if that is not a dictionary of frames.
     """
 
-    def __init__(self, root: Path, shapes: Mapping[str, Any]):
-        self._root, self._shapes, self._cache = root, shapes, dict[tuple[str, ...], Any]()
+    def __init__(self, root: Path, value_types: Mapping[str, Any]):
+        self._root, self._shapes, self._cache = root, value_types, dict[tuple[str, ...], Any]()
         self._logs = root.parent / "logs"
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -53,7 +53,7 @@ class LakeIOManager(dg.IOManager):
                 self._cache[key] = obj
             context.add_output_metadata({"lake": dg.MetadataValue.path(str(folder))})
             return
-        frames = pack_frames(obj)
+        frames = convert_value_to_frames(obj)
         written = write_tables(folder, frames)
         if are_tables_small(folder):
             self._cache[key] = Tables(obj) if isinstance(obj, dict) else obj
@@ -71,7 +71,7 @@ class LakeIOManager(dg.IOManager):
         if key in self._cache:
             return self._cache[key]
         with redact_errors(f"{'/'.join(key)}: reading from the lake", self._logs):
-            value = open_output(self._shapes.get(key[-1], dict), folder)
+            value = open_stored_output(self._shapes.get(key[-1], dict), folder)
         if are_tables_small(folder):
             self._cache[key] = value
         return value

@@ -43,12 +43,12 @@ class BatchStream(ABC):
         """Yield the batches in order."""
 
 
-def column_types(frame: pd.DataFrame) -> dict[str, str]:
+def list_column_types(frame: pd.DataFrame) -> dict[str, str]:
     """Return the type of each column, as text."""
     return {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
 
 
-def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
+def convert_frame_to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
     """Convert a frame to an Arrow table.
 
     A canonical table (`name`) gets the declared schema, any other table the types of the frame; a column of mixed objects becomes text.
@@ -64,12 +64,12 @@ def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             mixed = list(frame.select_dtypes("object").columns)
             table = pa.Table.from_pandas(frame.astype(dict.fromkeys(mixed, "str")), preserve_index=False)
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), _DTYPES: json.dumps(column_types(frame)).encode()})
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), _DTYPES: json.dumps(list_column_types(frame)).encode()})
 
 
 def write_table(path: Path, rows: pd.DataFrame | pa.Table | BatchStream) -> None:
     """Write one table. The file has page checksums, since later runs use it again."""
-    parts = map(partial(to_arrow, path.stem), rows if isinstance(rows, BatchStream) else [rows])
+    parts = map(partial(convert_frame_to_arrow, path.stem), rows if isinstance(rows, BatchStream) else [rows])
     first = next(parts)
     with pq.ParquetWriter(path, first.schema, compression="zstd", compression_level=1, write_page_checksum=True) as writer:
         for part in chain([first], parts):
@@ -92,22 +92,22 @@ def read_table(path: Path | bytes, columns: list[str] | None = None) -> pd.DataF
     path: of the file, or its content. A Python file object cannot be passed, since Arrow then aborts some processes at exit (arrow#34314).
     """
     if columns != [] and isinstance(path, Path) and (file_metadata := pq.read_metadata(path)).num_rows > _CHUNKED_ROWS:
-        return to_frame(_read_contiguous(path, file_metadata.schema.to_arrow_schema(), columns))
-    return to_frame(pq.read_table(pa.BufferReader(path) if isinstance(path, bytes) else path, columns=columns))
+        return convert_arrow_to_frame(_read_contiguous(path, file_metadata.schema.to_arrow_schema(), columns))
+    return convert_arrow_to_frame(pq.read_table(pa.BufferReader(path) if isinstance(path, bytes) else path, columns=columns))
 
 
-def concatenate(tables: Sequence[pa.Table]) -> pd.DataFrame:
+def concatenate_arrow_tables(tables: Sequence[pa.Table]) -> pd.DataFrame:
     """Concatenate tables of the lake with the same columns to a frame. If all are empty, the result is the first."""
     filled = [table for table in tables if len(table)] or list(tables[:1])
     dtypes = [json.loads(table.schema.metadata[_DTYPES]) for table in filled]
     if any(t.schema != filled[0].schema or any(d[c] != dtypes[0][c] for c in t.column_names) for t, d in zip(filled, dtypes, strict=True)):
-        frames = [to_frame(table) for table in filled]
+        frames = [convert_arrow_to_frame(table) for table in filled]
         return pd.concat(frames, ignore_index=True)
     table = pa.concat_tables(filled)
     del filled, tables
     for index in range(table.num_columns):
         table = table.set_column(index, table.field(index), table.column(index).combine_chunks())
-    return to_frame(table)
+    return convert_arrow_to_frame(table)
 
 
 def _read_contiguous(path: Path, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
@@ -120,7 +120,7 @@ def _read_contiguous(path: Path, schema: pa.Schema, columns: list[str] | None) -
     return pa.table(arrays, schema=pa.schema(fields, metadata=schema.metadata))
 
 
-def to_frame(table: pa.Table) -> pd.DataFrame:
+def convert_arrow_to_frame(table: pa.Table) -> pd.DataFrame:
     """Convert an Arrow table to a frame with the types of the frame that was written."""
     dtypes = json.loads((table.schema.metadata or {})[_DTYPES])
     return table.to_pandas(date_as_object=False).astype({name: dtypes[name] for name in table.column_names})

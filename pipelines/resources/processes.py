@@ -23,10 +23,10 @@ T = TypeVar("T")
 _MIN_ROWS = 60_000  # with fewer rows, starting processes costs more than it saves
 
 
-def run_in_processes(work: Callable[[T], None], tasks: Iterable[T], rows: int) -> None:
-    """Run `work` on every task.
+def run_in_processes(function: Callable[[T], None], tasks: Iterable[T], rows: int) -> None:
+    """Run `function` on every task.
 
-    work: a module-level function. tasks: must be picklable; they may be generated while the first ones are running. rows: approximate
+    function: a module-level function. tasks: must be picklable; they may be generated while the first ones are running. rows: approximate
     number of rows of all tasks together. Raises the error of the first task that fails, and `HarmoniaError` if a process is killed.
     """
     processes = len(os.sched_getaffinity(0))
@@ -34,14 +34,14 @@ def run_in_processes(work: Callable[[T], None], tasks: Iterable[T], rows: int) -
         processes = min(processes, len(tasks))
     if processes < 2 or rows < _MIN_ROWS:
         for task in tasks:
-            work(task)
+            function(task)
         return
     release_free_memory()  # for the processes to use
     context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
-    context.set_forkserver_preload([work.__module__])
+    context.set_forkserver_preload([function.__module__])
     try:
         with ProcessPoolExecutor(processes, mp_context=context, initializer=_exit_when_parent_ends) as pool:
-            for _ in pool.map(work, tasks):
+            for _ in pool.map(function, tasks):
                 pass
     except BrokenProcessPool:
         raise HarmoniaError(

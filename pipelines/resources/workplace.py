@@ -58,7 +58,7 @@ class Workplace:
             environment.get("HARMONIA_WAREHOUSE_URL"),
         )
 
-    def environment(self) -> dict[str, str]:
+    def make_environment_variables(self) -> dict[str, str]:
         """Return the environment variables with which a Dagster process uses the same folders and databases."""
         urls = {"HARMONIA_REGISTRY_URL": self.registry_url or "", "HARMONIA_WAREHOUSE_URL": self.warehouse_url or ""}
         return {"HARMONIA_INBOX": str(self.inbox), "HARMONIA_HOME": str(self.home.root), **urls}
@@ -69,7 +69,7 @@ class Workplace:
 
         Raises `HarmoniaError` if the home was published with another registry, since a new one would assign new ids.
         """
-        if self.registry_url is None and self.home.published and not self.home.registry_file.exists():
+        if self.registry_url is None and self.home.has_published_run and not self.home.registry_file.exists():
             raise HarmoniaError(
                 f"home {self.home.root} was published with a registry that is not in it: name it with --registry-url (or "
                 "HARMONIA_REGISTRY_URL); if it is lost, restore a backup into an empty home"
@@ -81,7 +81,7 @@ class Workplace:
         """The folder of the logs of failures."""
         return self.home.root / "logs"
 
-    def prepare(self) -> Workplace:
+    def prepare_folders(self) -> Workplace:
         """Create the home, check the inbox, and return this workplace.
 
         Raises `HarmoniaError` with what to do if one of them cannot be used.

@@ -51,32 +51,32 @@ class ValidatedDeliveries:
     findings: pd.DataFrame
 
 
-def validate(institution: str, results: Mapping[str, ReadResult], partial: Collection[str] = ()) -> ValidatedDeliveries:
-    """Validate all deliveries of an institution together. `results` has each delivery as it was read, by name.
+def validate(institution: str, read_results: Mapping[str, ReadResult], incomplete_deliveries: Collection[str] = ()) -> ValidatedDeliveries:
+    """Validate all deliveries of an institution together. `read_results` has each delivery as it was read, by name.
 
-    `partial` names the deliveries that were not received completely. A record that is missing from such a delivery is not withdrawn. The
-    content of a delivery never raises an error. Raises `ValueError` for a name that is not the name of a delivery.
+    `incomplete_deliveries` names the deliveries that were not received completely. A record that is missing from such a delivery is not
+    withdrawn. The content of a delivery never raises an error. Raises `ValueError` for a name that is not the name of a delivery.
     """
-    deliveries = _make_delivery_frame(institution, results)
-    results = {d: results[d] for d in deliveries["delivery"]}
-    tables, set_aside, unknown_codes, cell_findings = validate_tables(institution, results, deliveries)
-    quarantined = _list_quarantined_rows(institution, results, set_aside)
-    files, incomplete = completeness.find_file_states(contracts.load(institution), results, tables, quarantined, unknown_codes)
-    states = [delivery_state(files[d].values(), received_completely=d not in partial) for d in deliveries["delivery"]]
+    deliveries = _make_delivery_frame(institution, read_results)
+    read_results = {d: read_results[d] for d in deliveries["delivery"]}
+    tables, set_aside, unknown_codes, cell_findings = validate_tables(institution, read_results, deliveries)
+    quarantined = _list_quarantined_rows(institution, read_results, set_aside)
+    files, incomplete = completeness.find_file_states(contracts.load(institution), read_results, tables, quarantined, unknown_codes)
+    states = [delivery_state(files[d].values(), received_completely=d not in incomplete_deliveries) for d in deliveries["delivery"]]
     return ValidatedDeliveries(
         institution=institution,
         deliveries=deliveries.assign(state=pd.Series(states, index=deliveries.index, dtype="str")),
-        files=_make_file_frame(results, files),
+        files=_make_file_frame(read_results, files),
         tables=tables,
         quarantined=quarantined,
-        structure=_concatenate_deliveries({d: r.structure for d, r in results.items()}, ("file", "part", "line", "kind")),
-        findings=_collect_findings(institution, results, cell_findings, quarantined, set_aside, tables, incomplete),
+        structure=_concatenate_deliveries({d: r.structure for d, r in read_results.items()}, ("file", "part", "line", "kind")),
+        findings=_collect_findings(institution, read_results, cell_findings, quarantined, set_aside, tables, incomplete),
     )
 
 
 def validate_tables(
-    institution: str, results: Mapping[str, ReadResult], deliveries: pd.DataFrame
-) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], list[completeness.UnknownCodes], Iterator[pd.DataFrame]]:
+    institution: str, read_results: Mapping[str, ReadResult], deliveries: pd.DataFrame
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], list[completeness.ColumnWithUnknownCodes], Iterator[pd.DataFrame]]:
     """Return the tables of valid rows, the tables of rows that are set aside, the columns with many unknown codes, and the findings, each
     with `table` and `_row`.
 
@@ -84,25 +84,26 @@ def validate_tables(
     together do not fit into memory.
     """
     contract = contracts.load(institution)
-    blanked_cells = redacted_rows.list_redacted_cells(results, deliveries)
+    redacted_cells = redacted_rows.list_redacted_cells(read_results, deliveries)
     tables: dict[str, pd.DataFrame] = {}
     hits_on_cells: dict[str, list[Hit]] = {}
     for table, spec in contract.tables.items():
-        frame, hits_on_cells[table] = _parse_table(spec, _concatenate_table(table, spec, results, deliveries))
-        tables[table] = redacted_rows.mark_redacted_cells(frame, blanked_cells)
+        frame, hits_on_cells[table] = _parse_table(spec, _concatenate_table(table, spec, read_results, deliveries))
+        tables[table] = redacted_rows.mark_redacted_cells(frame, redacted_cells)
     keyed_tables = keys.add_keys(contract, tables)
     unknown_codes = completeness.find_unknown_codes(contract, keyed_tables)
     replaced = {each.delivery for each in unknown_codes if each.is_list_replaced}
-    tables, set_aside = _split_valid_rows(contract, keyed_tables, replaced)
+    tables, set_aside = _separate_valid_rows(contract, keyed_tables, replaced)
     earlier = {
-        (table, rule, column): index for table, rule, column, index in redacted_rows.find_earlier_findings(results, deliveries, tables)
+        (table, rule, column): index
+        for table, rule, column, index in redacted_rows.find_findings_before_erasure(read_results, deliveries, tables)
     }
 
     def generate_findings() -> Iterator[pd.DataFrame]:
         for table, hits in hits_on_cells.items():
             for rule, column, index in hits:
                 located = redacted_rows.drop_findings_of_redacted_rows(
-                    _locate_findings(table, keyed_tables[table], rule, column, index), blanked_cells
+                    _locate_findings(table, keyed_tables[table], rule, column, index), redacted_cells
                 )
                 before_erasure = earlier.pop((table, rule, column), None)
                 yield (
@@ -111,20 +112,23 @@ def validate_tables(
                     else pd.concat([located, _locate_findings(table, tables[table], rule, column, before_erasure)])
                 )
         for table, frame in tables.items():
-            for hit in (*_find_model_faults(institution, table, frame), *relations.find_faults_within_table(contract.tables[table], frame)):
-                yield redacted_rows.drop_findings_of_redacted_rows(_locate_findings(table, frame, *hit), blanked_cells)
+            for hit in (
+                *_find_pandera_faults(institution, table, frame),
+                *relations.find_faults_within_table(contract.tables[table], frame),
+            ):
+                yield redacted_rows.drop_findings_of_redacted_rows(_locate_findings(table, frame, *hit), redacted_cells)
         for table, rule, column, index in relations.find_faults_between_tables(contract, tables):
-            yield redacted_rows.drop_findings_of_redacted_rows(_locate_findings(table, tables[table], rule, column, index), blanked_cells)
+            yield redacted_rows.drop_findings_of_redacted_rows(_locate_findings(table, tables[table], rule, column, index), redacted_cells)
         for (table, rule, column), index in earlier.items():
             yield _locate_findings(table, tables[table], rule, column, index)
 
     return tables, set_aside, unknown_codes, generate_findings()
 
 
-def _make_delivery_frame(institution: str, results: Mapping[str, ReadResult]) -> pd.DataFrame:
+def _make_delivery_frame(institution: str, read_results: Mapping[str, ReadResult]) -> pd.DataFrame:
     """Return the deliveries of an institution (`DELIVERY_COLUMNS`), without their state."""
     rows = []
-    for delivery in results:
+    for delivery in read_results:
         name = DeliveryName.parse(delivery)
         if name is None:
             raise ValueError(f"{institution} {delivery!r} is not a delivery name; expected e.g. 2013-Q2 or 2013-Q2_v2")
@@ -134,10 +138,10 @@ def _make_delivery_frame(institution: str, results: Mapping[str, ReadResult]) ->
     return frame.astype({"version": "int64"}).sort_values(["period", "version"], ignore_index=True)
 
 
-def _make_file_frame(results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+def _make_file_frame(read_results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """Return the files with their state and the number of rows that the reader counted. The row accounting must give the same number."""
     rows = [
-        (delivery, file, state, results[delivery].rows.get(file, 0))
+        (delivery, file, state, read_results[delivery].rows.get(file, 0))
         for delivery, file_states in states.items()
         for file, state in file_states.items()
     ]
@@ -151,14 +155,14 @@ def _concatenate_deliveries(frames: Mapping[str, pd.DataFrame], columns: Sequenc
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=[*columns, "delivery"], dtype="str")
 
 
-def _concatenate_table(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
+def _concatenate_table(table: str, spec: TableSpec, read_results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
     """Concatenate a table of all deliveries as text, and add `_delivery`, `_period`, `_version`.
 
     `_row` and `_parent` become unique over deliveries.
     """
     frames = []
     for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True):
-        frame = results[delivery].tables.get(table)
+        frame = read_results[delivery].tables.get(table)
         if frame is not None and len(frame):
             moved = {c: frame[c].astype("Int64") + row_numbers.compute_first_row_number(period, version) for c in ("_row", "_parent")}
             frames.append(frame.assign(**moved, _delivery=delivery, _period=period, _version=version))
@@ -182,7 +186,7 @@ def _parse_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list
         columns[f"{column.name}:text"] = text
         hits.extend(cells.find_broken_rules(column.name, parsed))
     if spec.person_kind:
-        hits = _drop_hits_of_legal_persons(spec, hits, columns[spec.person_kind] == "legal")
+        hits = _drop_findings_on_legal_persons(spec, hits, columns[spec.person_kind] == "legal")
     extra = {c: raw[c] for c in raw.columns if c not in columns and not c.startswith("_")}
     position: dict[str, pd.Series] = {"_file": raw["_file"].astype("str"), "_part": raw["_part"].astype("str")}
     position |= {c: raw[c].astype("Int64") for c in ("_line", "_row", "_parent")}
@@ -193,25 +197,27 @@ def _parse_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list
     return frame, hits
 
 
-def _drop_hits_of_legal_persons(spec: TableSpec, hits: list[Hit], legal: pd.Series) -> list[Hit]:
-    """Drop the findings that say what is unusual of a natural person only: an empty cell, and the spelling of a name.
+def _drop_findings_on_legal_persons(spec: TableSpec, hits: list[Hit], is_legal_person: pd.Series) -> list[Hit]:
+    """Drop findings that concern only natural persons (an empty cell, the spelling of a name) from the rows of legal persons.
 
-    legal: whether the person of each row is a legal one.
+    is_legal_person: whether the person of each row is a legal person.
     """
     columns = {column.name for column in spec.columns if column.describes_natural_person}
     rules = ("cell-empty", "cell-name-initial", "cell-name-capitals", "cell-name-several")
     kept = [
-        (rule, column, index[~legal[index].to_numpy()] if column in columns and rule in rules else index) for rule, column, index in hits
+        (rule, column, index[~is_legal_person[index].to_numpy()] if column in columns and rule in rules else index)
+        for rule, column, index in hits
     ]
     return [hit for hit in kept if len(hit[2])]
 
 
-def _split_valid_rows(
-    contract: Contract, tables: dict[str, pd.DataFrame], replaced: Collection[str]
+def _separate_valid_rows(
+    contract: Contract, tables: dict[str, pd.DataFrame], deliveries_with_replaced_code_list: Collection[str]
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     """Return the valid rows of each table, and the rows that are set aside (column `_aside`: the rule).
 
-    A row is set aside if its key cannot be read, or if it is in a delivery with a code list that the contract does not know (`replaced`).
+    A row is set aside if its key cannot be read, or if it is in a delivery with a code list that the contract does not know
+    (`deliveries_with_replaced_code_list`).
     """
     good: dict[str, pd.DataFrame] = {}
     bad: dict[str, pd.DataFrame] = {}
@@ -219,8 +225,8 @@ def _split_valid_rows(
         spec = contract.tables[table]
         can_read = pd.Series(True, index=frame.index)
         if spec.key:
-            can_read = keys.is_readable_key(keys.extract_key_parts(frame, spec, spec.key), spec)
-        is_good = can_read & ~frame["_delivery"].isin(replaced)
+            can_read = keys.are_keys_readable(keys.extract_key_parts(frame, spec, spec.key), spec)
+        is_good = can_read & ~frame["_delivery"].isin(deliveries_with_replaced_code_list)
         good[table] = frame if is_good.all() else frame[is_good].reset_index(drop=True)
         rule = can_read[~is_good].map({True: "file-codes-unknown", False: "cell-key-unreadable"})
         bad[table] = frame[~is_good].assign(_aside=rule.astype("str"))
@@ -248,9 +254,9 @@ def _locate_findings(table: str, frame: pd.DataFrame, rule: str, column: str | N
     )
 
 
-def _find_model_faults(institution: str, table: str, frame: pd.DataFrame) -> Iterator[Hit]:
-    """Yield the findings of the pandera model of a table."""
-    model = exports.load_models(institution)[table]
+def _find_pandera_faults(institution: str, table: str, frame: pd.DataFrame) -> Iterator[Hit]:
+    """Yield the findings of the pandera schema of a table."""
+    model = exports.load_pandera_models(institution)[table]
     try:
         model.validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as errors:
@@ -264,10 +270,10 @@ def _find_model_faults(institution: str, table: str, frame: pd.DataFrame) -> Ite
             yield str(rule), check.title, passed.index[~passed.fillna(True).astype(bool)]
 
 
-def _list_quarantined_rows(institution: str, results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _list_quarantined_rows(institution: str, read_results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """List the quarantined rows (`QUARANTINE_COLUMNS`): the rows that the reader could not read, and the rows that validation excluded."""
     columns = [c for c in QUARANTINE_COLUMNS if c not in ("institution", "delivery")]
-    parts = [_concatenate_deliveries({d: r.unreadable for d, r in results.items()}, columns)]
+    parts = [_concatenate_deliveries({d: r.unreadable for d, r in read_results.items()}, columns)]
     for table, frame in set_aside.items():
         if len(frame):
             location = {name: frame[f"_{name}"] for name in ("delivery", "file", "part", "line")}
@@ -282,7 +288,7 @@ def _list_quarantined_rows(institution: str, results: Mapping[str, ReadResult], 
 
 def _collect_findings(
     institution: str,
-    results: Mapping[str, ReadResult],
+    read_results: Mapping[str, ReadResult],
     cell_findings: Iterable[pd.DataFrame],
     quarantined: pd.DataFrame,
     set_aside: dict[str, pd.DataFrame],
@@ -298,13 +304,13 @@ def _collect_findings(
     for frame in cell_findings:
         remaining = frame[~frame["_row"].isin(rows_set_aside)].drop(columns=["_row", "table"])
         if len(remaining):
-            folded.append(findings.fold_findings(remaining))
+            folded.append(findings.combine_findings_on_cells_by_column(remaining))
     rows = pd.concat(folded[1:] or folded, ignore_index=True)
     location = list(_LOCATION_COLUMNS)
     rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*location, "rule"]]
-    of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
+    of_reading = [{**finding, "delivery": d} for d, result in read_results.items() for finding in result.findings]
     contract = contracts.load(institution)
-    of_files = (*structure.find_stray_rows(contract, results), *structure.find_wrong_origins(contract, results))
+    of_files = (*structure.find_stray_rows(contract, read_results), *structure.find_wrong_origins_of_files(contract, read_results))
     parts = [
         findings.build_findings([*of_reading, *incomplete]),
         findings.build_findings(of_files),
@@ -314,12 +320,12 @@ def _collect_findings(
     out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
     out = _add_record_keys(out, tables)
     out = _show_quarantined_rows(out, quarantined, location).assign(institution=institution)
-    return _add_column_position(out, results)[list(findings.COLUMNS)]
+    return _add_column_position(out, read_results)[list(findings.COLUMNS)]
 
 
-def _add_column_position(all_findings: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.DataFrame:
+def _add_column_position(all_findings: pd.DataFrame, read_results: Mapping[str, ReadResult]) -> pd.DataFrame:
     """Add to each finding on a field the position of its delivered column, so that the cell can be named."""
-    layout = _concatenate_deliveries({d: r.layout for d, r in results.items()}, ("file", "part", "field", "column"))
+    layout = _concatenate_deliveries({d: r.layout for d, r in read_results.items()}, ("file", "part", "field", "column"))
     key = ["delivery", "file", "part", "field"]
     places = layout.drop_duplicates(key).fillna({"part": ""}).set_index(key)["column"]
     wanted = pd.MultiIndex.from_frame(all_findings[key].fillna({"part": ""}))

@@ -122,8 +122,8 @@ def _parse_integer(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColu
 
 def _parse_code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
     if not spec.codes_from:
-        return _parse_by_codes(spec, spec.codes, text)
-    parts = [_parse_by_codes(spec, spec.codes_at(end.date()), rows) for end, rows in text.groupby(period_end)]
+        return _parse_with_code_list(spec, spec.codes, text)
+    parts = [_parse_with_code_list(spec, spec.codes_for_period_ending_on(end.date()), rows) for end, rows in text.groupby(period_end)]
 
     def joined(series: list[pd.Series]) -> pd.Series:
         return pd.concat(series).reindex(text.index)
@@ -132,10 +132,10 @@ def _parse_code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typ
         {name: joined([getattr(p, which)[name] for p in parts]) for name in getattr(parts[0], which)} if parts else {}
         for which in ("columns", "found")
     )
-    return TypedColumn(columns, found) if parts else _parse_by_codes(spec, spec.codes, text)
+    return TypedColumn(columns, found) if parts else _parse_with_code_list(spec, spec.codes, text)
 
 
-def _parse_by_codes(spec: ColumnSpec, code_list: Mapping[str, str | None], text: pd.Series) -> TypedColumn:
+def _parse_with_code_list(spec: ColumnSpec, code_list: Mapping[str, str | None], text: pd.Series) -> TypedColumn:
     """Parse the cells of a column by one code list. The first code with a meaning is the agreed one."""
     exact = text.map(code_list).astype("str")
     folded = dict(zip(_fold_text(pd.Series(list(code_list), dtype="str")), code_list.values(), strict=True))
@@ -187,11 +187,11 @@ def _parse_date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typ
     )
 
 
-def _parse_own_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
+def _parse_own_case_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
     return TypedColumn({spec.name: text}, {"cell-number-unreadable": text.notna() & ~case_numbers.contains_case_number(text)})
 
 
-def _parse_reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
+def _parse_referenced_case_numbers(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
     parsed = case_numbers.parse_case_numbers(text)
     first = parsed.drop_duplicates("row").set_index("row").reindex(text.index)
     implausible = parsed.loc[_are_case_numbers_implausible(parsed, text, period_end), "row"]
@@ -212,7 +212,7 @@ def _are_case_numbers_implausible(parsed: pd.DataFrame, text: pd.Series, period_
         (year > period_end.reindex(parsed["row"]).dt.year.reset_index(drop=True)) | (year < _OLDEST_REFERENCE)
     ).fillna(True)
     no_register = (parsed["register"] == "PP.?") & typed_in.str.contains(r"(?i)P\W*P\W*[04-9]\W+(?:nr\W*)?\d+\s*[/-]", regex=True, na=False)
-    no_region = parsed["region"].notna() & ~parsed["region"].isin(case_numbers.list_number_regions())
+    no_region = parsed["region"].notna() & ~parsed["region"].isin(case_numbers.list_regions_of_case_numbers())
     return (no_year | no_register | no_region).astype(bool)
 
 
@@ -250,20 +250,24 @@ def _parse_offence_words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typ
     return TypedColumn({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna(), "cell-words-spelling": spelled})
 
 
-def _make_code_list_parser(unknown: str, spelled: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]:
+def _make_code_list_parser(
+    unknown_rule: str, spelling_rule: str, list_name: str
+) -> Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]:
     def parse(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
-        code = code_lists.find_codes(name, text)["code"]
-        agreed = code if spec.agreed == "code" else code.map(code_lists.read_code_list(name).set_index("code")["label_sq"])
+        code = code_lists.find_codes(list_name, text)["code"]
+        agreed = code if spec.agreed == "code" else code.map(code_lists.read_code_list(list_name).set_index("code")["label_sq"])
         return TypedColumn(
             {spec.name: text},
-            {unknown: text.notna() & code.isna(), spelled: code.notna() & (text != agreed) & (spec.agreed != "any")},
+            {unknown_rule: text.notna() & code.isna(), spelling_rule: code.notna() & (text != agreed) & (spec.agreed != "any")},
         )
 
     return parse
 
 
-def _parse_sentence(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
-    return TypedColumn({spec.name: text}, {"cell-sentence-unreadable": text.notna() & sentences.parse_sentence_days(text).isna()})
+def _parse_prison_sentence_column(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
+    return TypedColumn(
+        {spec.name: text}, {"cell-sentence-unreadable": text.notna() & sentences.parse_prison_sentences_in_days(text).isna()}
+    )
 
 
 _BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]] = {
@@ -271,8 +275,8 @@ _BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]] =
     "integer": _parse_integer,
     "code": _parse_code,
     "date": _parse_date,
-    "number": _parse_own_number,
-    "reference": _parse_reference,
+    "number": _parse_own_case_number,
+    "reference": _parse_referenced_case_numbers,
     "personal_number": _parse_personal_number,
     "article": _parse_article,
     "offence_words": _parse_offence_words,
@@ -280,5 +284,5 @@ _BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]] =
     "country": _make_code_list_parser("cell-country-unknown", "cell-country-spelling", "countries"),
     "municipality": _make_code_list_parser("cell-place-unknown", "cell-place-spelling", "municipalities"),
     "seat": _make_code_list_parser("cell-place-unknown", "cell-place-spelling", "seats"),
-    "sentence": _parse_sentence,
+    "sentence": _parse_prison_sentence_column,
 }

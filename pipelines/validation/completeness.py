@@ -36,7 +36,7 @@ Sign = tuple[str, str, Finding | None]
 
 
 @dataclass(frozen=True)
-class UnknownCodes:
+class ColumnWithUnknownCodes:
     """A required column with many codes that no list of the contract has, in a file of a delivery: `unknown` of `filled` cells."""
 
     delivery: str
@@ -48,7 +48,7 @@ class UnknownCodes:
     @property
     def is_list_replaced(self) -> bool:
         """Whether the institution must have replaced the code list."""
-        return _exceeds_share(self.unknown, self.filled, _MIN_SHARE_OF_REPLACED_LIST)
+        return _are_lost_too_many(self.unknown, self.filled, _MIN_SHARE_OF_REPLACED_LIST)
 
     @property
     def finding(self) -> Finding:
@@ -56,25 +56,25 @@ class UnknownCodes:
         return {"rule": "file-codes-unknown", "field": self.field, "detail": f"{self.unknown} / {self.filled}"}
 
 
-def find_unknown_codes(contract: Contract, tables: Mapping[str, pd.DataFrame]) -> list[UnknownCodes]:
+def find_unknown_codes(contract: Contract, tables: Mapping[str, pd.DataFrame]) -> list[ColumnWithUnknownCodes]:
     """Find the required columns in which more than `_MAX_LOST_SHARE` of the codes are unknown. `tables` has all typed rows."""
-    columns_with_unknown_codes: list[UnknownCodes] = []
+    columns_with_unknown_codes: list[ColumnWithUnknownCodes] = []
     for name, spec in contract.tables.items():
         for column in (column for column in spec.columns if column.type == "code" and column.required):
             cells = tables[name][tables[name][f"{column.name}:given"].astype(bool)]
             shares = cells[column.name].isna().groupby([cells["_delivery"], cells["_file"]]).agg(["sum", "size"])
             for (delivery, file), unknown, filled in shares.itertuples(name=None):
-                if _exceeds_share(unknown, filled, _MAX_LOST_SHARE):
-                    columns_with_unknown_codes.append(UnknownCodes(delivery, file, column.name, unknown, filled))
+                if _are_lost_too_many(unknown, filled, _MAX_LOST_SHARE):
+                    columns_with_unknown_codes.append(ColumnWithUnknownCodes(delivery, file, column.name, unknown, filled))
     return columns_with_unknown_codes
 
 
 def find_file_states(
     contract: Contract,
-    results: Mapping[str, ReadResult],
+    read_results: Mapping[str, ReadResult],
     tables: Mapping[str, pd.DataFrame],
     quarantined: pd.DataFrame,
-    unknown_codes: Sequence[UnknownCodes] = (),
+    unknown_codes: Sequence[ColumnWithUnknownCodes] = (),
 ) -> tuple[dict[str, dict[str, str]], list[Finding]]:
     """Return the state of each file, by delivery, and a finding for each sign that a file lacks records.
 
@@ -83,16 +83,18 @@ def find_file_states(
     """
     states: dict[str, dict[str, str]] = {}
     findings: list[Finding] = []
-    rows_by_table = {name: _split_by_delivery(frame[["_delivery", "_key", "_case"]], "_delivery") for name, frame in tables.items()}
-    quarantined_rows_of = _split_by_delivery(quarantined[~quarantined["rule"].isin(_NO_RECORDS)], "delivery")
-    for delivery, result in results.items():
+    rows_by_table = {
+        name: _make_lookup_of_rows_by_delivery(frame[["_delivery", "_key", "_case"]], "_delivery") for name, frame in tables.items()
+    }
+    quarantined_rows_of = _make_lookup_of_rows_by_delivery(quarantined[~quarantined["rule"].isin(_NO_RECORDS)], "delivery")
+    for delivery, result in read_results.items():
         tables_of_delivery, quarantined_rows = (
             {name: rows_of(delivery) for name, rows_of in rows_by_table.items()},
             quarantined_rows_of(delivery),
         )
         states[delivery] = dict(result.files)
         signs = [(each.file, PARTIAL, each.finding) for each in unknown_codes if each.delivery == delivery]
-        for file, state, finding in (*_find_signs_of_loss(contract, result, tables_of_delivery, quarantined_rows), *signs):
+        for file, state, finding in (*_find_signs_of_missing_records(contract, result, tables_of_delivery, quarantined_rows), *signs):
             if states[delivery][file] != UNREADABLE:
                 states[delivery][file] = state
             if finding:
@@ -100,29 +102,29 @@ def find_file_states(
     return states, findings
 
 
-def _split_by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.DataFrame]:
+def _make_lookup_of_rows_by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.DataFrame]:
     """Return a function that returns the rows of `frame` for a delivery."""
     positions: dict[Hashable, Any] = dict(frame.groupby(column).indices)
     return lambda delivery: frame.iloc[positions.get(delivery, [])]
 
 
-def _find_signs_of_loss(
+def _find_signs_of_missing_records(
     contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame
 ) -> Iterator[Sign]:
     """Yield the signs that files lack records, for the files that could be opened."""
-    delivered = [(spec, find_delivered_name(spec, result)) for spec in contract.files]
+    delivered = [(spec, find_name_of_delivered_file(spec, result)) for spec in contract.files]
     opened = [(spec, file) for spec, file in delivered if file and result.files[file] in (COMPLETE, PARTIAL)]
     file_of = {table: file for spec, file in opened for table in spec.tables}
     without_records = False
     for spec, file in opened:
         rows = quarantined[quarantined["file"] == file]
-        absent = [name for name in spec.tables if tables[name].empty and _requires_rows(contract.tables[name], tables)]
+        absent = [name for name in spec.tables if tables[name].empty and _must_table_have_rows(contract.tables[name], tables)]
         if absent and not (len(rows) == 0 and _does_total_confirm_no_records(result, file)):
             nothing = all(tables[name].empty for name in spec.tables)
             without_records = True
             finding = {"rule": "file-no-records", "detail": ", ".join(absent), "origin": "consequence" if len(rows) else "cause"}
             yield file, UNREADABLE if nothing else PARTIAL, finding
-        elif _exceeds_share(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _MAX_LOST_SHARE):
+        elif _are_lost_too_many(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _MAX_LOST_SHARE):
             yield file, PARTIAL, {"rule": "file-rows-lost", "detail": f"{len(rows)}"}
         yield from _find_missing_lists(contract, spec, result, file, tables)
         if _lacks_required_column(contract, spec, result, file):
@@ -140,12 +142,12 @@ def _find_missing_lists(
     for name in spec.tables:
         parent, n = contract.tables[name].parent, lacking[name]
         records = len(tables[parent]) if parent else 0
-        if records and (n >= records or _exceeds_share(n, records, _MAX_LOST_SHARE)):
+        if records and (n >= records or _are_lost_too_many(n, records, _MAX_LOST_SHARE)):
             yield file, PARTIAL, {"rule": "json-list-missing", "field": name, "detail": f"{n} / {records}"}
 
 
 def _find_unmatched_cases(
-    contract: Contract, tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame, file_of: Mapping[str, str]
+    contract: Contract, tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame, file_by_table: Mapping[str, str]
 ) -> Iterator[Sign]:
     """Find cases to which only persons refer, and cases without persons, if both tables have records."""
     for name, spec in contract.tables.items():
@@ -155,28 +157,32 @@ def _find_unmatched_cases(
         of_parent = quarantined.loc[quarantined["table"] == parent, "record_key"]
         cases = set(tables[parent]["_key"].dropna()) | set(of_parent.dropna())
         cases_of_persons = set(tables[name]["_case"].dropna())
-        if parent in file_of and _exceeds_share(len(cases_of_persons - cases), len(cases_of_persons), _MAX_LOST_SHARE):
+        if parent in file_by_table and _are_lost_too_many(len(cases_of_persons - cases), len(cases_of_persons), _MAX_LOST_SHARE):
             yield (
-                file_of[parent],
+                file_by_table[parent],
                 PARTIAL,
                 {"rule": "file-records-missing", "detail": f"{len(cases_of_persons - cases)} / {len(cases_of_persons)}"},
             )
-        if name in file_of and _exceeds_share(len(cases - cases_of_persons), len(cases), _MAX_SHARE_WITHOUT_PERSONS):
-            yield file_of[name], PARTIAL, {"rule": "file-persons-missing", "detail": f"{len(cases - cases_of_persons)} / {len(cases)}"}
+        if name in file_by_table and _are_lost_too_many(len(cases - cases_of_persons), len(cases), _MAX_SHARE_WITHOUT_PERSONS):
+            yield (
+                file_by_table[name],
+                PARTIAL,
+                {"rule": "file-persons-missing", "detail": f"{len(cases - cases_of_persons)} / {len(cases)}"},
+            )
 
 
-def _requires_rows(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
+def _must_table_have_rows(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
     """Return whether a table must have rows. A table of records must; a dependent table must if its parent table has enough rows."""
     parent = tables[spec.parent] if spec.parent and not spec.entity else None
     return spec.required and (parent is None or len(parent) >= _MIN_LOST)
 
 
-def _exceeds_share(lost: int, total: int, share: float) -> bool:
-    """Return whether `lost` records are more than `share` of `total`."""
+def _are_lost_too_many(lost: int, total: int, share: float) -> bool:
+    """Return whether at least `_MIN_LOST` records, and more than the share `share` of all records, are lost."""
     return lost >= _MIN_LOST and lost > share * total
 
 
-def find_delivered_name(spec: FileSpec, result: ReadResult) -> str | None:
+def find_name_of_delivered_file(spec: FileSpec, result: ReadResult) -> str | None:
     """Return the name under which a declared file was delivered; None if the file was not delivered."""
     for name in (spec.name, *spec.alternatives):
         if name in result.files:

@@ -27,7 +27,7 @@ def join_key_parts(parts: pd.DataFrame) -> pd.Series:
     return out.astype("str")
 
 
-def is_readable_key(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
+def are_keys_readable(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
     """Return whether the key of each row can be read.
 
     Every part must have at least one letter or digit, and its start must match the declared pattern. So a number that is followed by a note
@@ -49,14 +49,14 @@ def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, p
     null.
     """
     out: dict[str, pd.DataFrame] = {}
-    for name, spec in order_parents_first(contract):
+    for name, spec in order_tables_parents_first(contract):
         if name not in tables:
             continue
         frame = tables[name].copy()
         frame["_key"] = join_key_parts(extract_key_parts(frame, spec, spec.key))
         record_of_parent = _look_up_parent_values(frame, spec, out, "_record")
-        via = join_key_parts(extract_key_parts(frame, spec, spec.via)) if spec.via else _make_nulls(frame)
-        parent_record = via.where(via.notna(), record_of_parent) if spec.parent else _make_nulls(frame)
+        via = join_key_parts(extract_key_parts(frame, spec, spec.via)) if spec.via else _make_null_column(frame)
+        parent_record = via.where(via.notna(), record_of_parent) if spec.parent else _make_null_column(frame)
         frame["_record"] = frame["_key"] if spec.entity else parent_record
         frame["_case"] = _find_case_keys(frame, spec, contract, parent_record, _look_up_parent_values(frame, spec, out, "_case"))
         out[name] = frame
@@ -67,7 +67,7 @@ def _look_up_parent_values(frame: pd.DataFrame, spec: TableSpec, tables: dict[st
     """Return `column` of the parent row of each row; null if a row has no parent row."""
     parent = tables.get(spec.parent or "")
     if parent is None:
-        return _make_nulls(frame)
+        return _make_null_column(frame)
     rows = parent[["_row", column]].dropna(subset=["_row"]).drop_duplicates("_row", keep="last").set_index("_row")[column]
     return frame["_parent"].map(rows).astype("str")
 
@@ -81,11 +81,11 @@ def _find_case_keys(
     if spec.parent and contract.tables[spec.parent].entity in ("case", "both"):
         return case_of_parent.where(case_of_parent.notna(), parent_record)
     prefix = spec.via[:-1]  # a nested person key starts with its case key
-    case_by_prefix = join_key_parts(extract_key_parts(frame, spec, prefix)) if prefix else _make_nulls(frame)
+    case_by_prefix = join_key_parts(extract_key_parts(frame, spec, prefix)) if prefix else _make_null_column(frame)
     return case_of_parent.where(case_of_parent.notna(), case_by_prefix)
 
 
-def order_parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:
+def order_tables_parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:
     """Return the tables of a contract, each after its parent table."""
     depth = {name: 0 for name, spec in contract.tables.items() if not spec.parent}
     while len(depth) < len(contract.tables):
@@ -105,5 +105,5 @@ def _convert_key_to_text(cells: pd.Series, spec: ColumnSpec) -> pd.Series:
     return text.where(text != "", None)
 
 
-def _make_nulls(frame: pd.DataFrame) -> pd.Series:
+def _make_null_column(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(None, index=frame.index, dtype="str")

@@ -17,7 +17,9 @@ from sources.readers.result import ReadResult
 _CELL_COLUMNS, _FINDING_COLUMNS = ["_row", "field", "content"], ["_row", "table", "field", "rule"]
 
 
-def _concatenate_results(results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: str, columns: list[str]) -> pd.DataFrame:
+def _concatenate_frames_of_deliveries(
+    results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: str, columns: list[str]
+) -> pd.DataFrame:
     """Concatenate the frame `name` of several results. `_row` becomes unique over deliveries."""
     parts = [
         frame.assign(_row=frame["_row"].astype("int64") + compute_first_row_number(period, version))
@@ -29,15 +31,15 @@ def _concatenate_results(results: Mapping[str, ReadResult], deliveries: pd.DataF
 
 def list_redacted_cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
     """Return the redacted cells of all deliveries. Columns: _row, field (null if the row had no filled cell), content."""
-    return _concatenate_results(results, deliveries, "blanked", _CELL_COLUMNS)
+    return _concatenate_frames_of_deliveries(results, deliveries, "blanked", _CELL_COLUMNS)
 
 
-def mark_redacted_cells(frame: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
+def mark_redacted_cells(frame: pd.DataFrame, redacted_cells: pd.DataFrame) -> pd.DataFrame:
     """Return the typed rows of a table with redacted cells marked as delivered, and with the hash of the original content.
 
-    frame: `_row`, `_content`, `name:given`. blanked_cells: from `list_redacted_cells`.
+    frame: `_row`, `_content`, `name:given`. redacted_cells: from `list_redacted_cells`.
     """
-    cells_of_table = blanked_cells[blanked_cells["_row"].isin(frame["_row"])]
+    cells_of_table = redacted_cells[redacted_cells["_row"].isin(frame["_row"])]
     if cells_of_table.empty:
         return frame
     out = frame.copy()
@@ -48,16 +50,16 @@ def mark_redacted_cells(frame: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.
     return out
 
 
-def drop_findings_of_redacted_rows(findings: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
-    """Return `findings` without those on redacted rows. blanked_cells: from `list_redacted_cells`."""
-    return findings[~findings["_row"].isin(blanked_cells["_row"])] if len(blanked_cells) else findings
+def drop_findings_of_redacted_rows(findings: pd.DataFrame, redacted_cells: pd.DataFrame) -> pd.DataFrame:
+    """Return `findings` without those on redacted rows. redacted_cells: from `list_redacted_cells`."""
+    return findings[~findings["_row"].isin(redacted_cells["_row"])] if len(redacted_cells) else findings
 
 
-def find_earlier_findings(
+def find_findings_before_erasure(
     results: Mapping[str, ReadResult], deliveries: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[tuple[str, str, str | None, pd.Index]]:
     """Yield the findings that redacted rows had before the erasure: table, rule, field, index of the rows."""
-    known = _concatenate_results(results, deliveries, "judged", _FINDING_COLUMNS)
+    known = _concatenate_frames_of_deliveries(results, deliveries, "judged", _FINDING_COLUMNS)
     for (table, rule, field), rows in known.fillna({"field": ""}).groupby(["table", "rule", "field"])["_row"]:
         frame = tables[str(table)]
         yield str(table), str(rule), str(field) or None, frame.index[frame["_row"].isin(rows)]

@@ -62,10 +62,10 @@ def find_faults_between_tables(contract: Contract, tables: dict[str, pd.DataFram
                 yield spec.parent, "cross-case-without-person", None, empty.index[empty]
     yield from _find_persons_before_case(contract, tables)
     for offence_columns in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
-        for rule, field, index in _find_article_word_faults(tables[offence_columns.table], offence_columns):
+        for rule, field, index in _find_faults_of_articles_and_words(tables[offence_columns.table], offence_columns):
             yield offence_columns.table, rule, field, index
         if offence_columns.law and not offence_columns.days:
-            early = _find_codes_not_yet_in_force(contract, tables, offence_columns)
+            early = _find_charges_under_later_code(contract, tables, offence_columns)
             if len(early):
                 yield offence_columns.table, "cell-article-not-in-force", offence_columns.article, early
 
@@ -85,7 +85,7 @@ def _find_days_of_cases(contract: Contract, tables: dict[str, pd.DataFrame], tab
     If only the month is known, it is the first day of the month.
     """
     cases = tables[_find_case_table(contract, table).name].drop_duplicates(["_delivery", "_key"], keep="last")
-    days = dates.first_day(cases[column], cases[f"{column}:precision"])
+    days = dates.find_first_possible_day(cases[column], cases[f"{column}:precision"])
     days = days.set_axis(pd.MultiIndex.from_frame(cases[["_delivery", "_key"]]))
     rows = tables[table]
     return pd.Series(days.reindex(pd.MultiIndex.from_frame(rows[["_delivery", "_case"]])).to_numpy(), index=rows.index)
@@ -96,12 +96,12 @@ def _find_persons_before_case(contract: Contract, tables: dict[str, pd.DataFrame
         for column in spec.columns:
             if column.not_before and len(tables[name]):
                 floor = _find_days_of_cases(contract, tables, name, column.not_before) - pd.Timedelta(days=column.not_before_days)
-                early = dates.last_day(tables[name][column.name], tables[name][f"{column.name}:precision"]) < floor
+                early = dates.find_last_possible_day(tables[name][column.name], tables[name][f"{column.name}:precision"]) < floor
                 if early.any():
                     yield name, "cross-before-case", column.name, early.index[early]
 
 
-def _find_codes_not_yet_in_force(contract: Contract, tables: dict[str, pd.DataFrame], offence_columns: OffenceColumns) -> pd.Index:
+def _find_charges_under_later_code(contract: Contract, tables: dict[str, pd.DataFrame], offence_columns: OffenceColumns) -> pd.Index:
     """Find the charges under a code that came into force after the case was opened, and therefore after the offence."""
     opened = next(
         (c.name for c in _find_case_table(contract, offence_columns.table).columns if c.type == "date" and c.event and c.required), None
@@ -116,7 +116,7 @@ def _find_codes_not_yet_in_force(contract: Contract, tables: dict[str, pd.DataFr
     return early.index[early]
 
 
-def _find_article_word_faults(frame: pd.DataFrame, offence_columns: OffenceColumns) -> Iterator[Hit]:
+def _find_faults_of_articles_and_words(frame: pd.DataFrame, offence_columns: OffenceColumns) -> Iterator[Hit]:
     if frame.empty:
         return
     classified = classify_offences(frame, offence_columns)

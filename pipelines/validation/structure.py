@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.validation.completeness import find_delivered_name
+from pipelines.validation.completeness import find_name_of_delivered_file
 from sources.completeness_states import COMPLETE, PARTIAL
 from sources.contract import Contract, DeliveryName
 from sources.readers.delivery import LETTERS_SHOWN
@@ -18,7 +18,7 @@ from sources.readers.result import ReadResult
 
 
 def find_stray_rows(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
-    """Yield the findings `file-blank-rows` and `file-total-row` by delivery, file and part. Each is located at the first such row."""
+    """Yield the findings `file-blank-rows` and `file-total-row` by delivery, file and part. It has the line of the first such row."""
     agreed = {file.name for file in contract.files if file.options.get("total") == "required"}
     for delivery, result in results.items():
         for (file, part), rows in result.structure.groupby(["file", "part"], dropna=False):
@@ -32,14 +32,14 @@ def find_stray_rows(contract: Contract, results: Mapping[str, ReadResult]) -> It
                 yield {**location, "line": total["line"].min(), "rule": "file-total-row"}
 
 
-def find_wrong_origins(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
+def find_wrong_origins_of_files(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
     """Yield the findings `file-origin-other` and `file-origin-missing` for each delivery and file.
 
-    They are on the fields that `origin` names in the options of a file."""
+    They are on the fields that the option `origin` of a file names."""
     for file in (file for file in contract.files if "origin" in file.options):
         origin = file.options["origin"]
         for delivery, result in results.items():
-            name, parsed = find_delivered_name(file, result), DeliveryName.parse(delivery)
+            name, parsed = find_name_of_delivered_file(file, result), DeliveryName.parse(delivery)
             if name is None or parsed is None or result.files[name] not in (COMPLETE, PARTIAL):
                 continue
             for field, agreed in {**origin.get("institution", {}), origin["period"]: parsed.period}.items():

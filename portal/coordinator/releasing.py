@@ -25,17 +25,17 @@ def build_release(folder: Path, day: str, action: str) -> dict[str, Any]:
     from harmonia.explorer.page import write_explorer_page as build_explorer
     from harmonia.release_source import collect_release_source
     from warehouse.disclosure import policy
-    from warehouse.releases.create import build, create
+    from warehouse.releases.create import build_release_files, create_and_check_release
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.from_environment()
     source, release_day = collect_release_source(workplace), date.fromisoformat(day)
     written = False
     if action == "create":
-        _, new_release, written = create(workplace, source, release_day)
+        _, new_release, written = create_and_check_release(workplace, source, release_day)
         build_explorer(open_release(workplace.home.releases, new_release.name), workplace.home.root / "explorer" / new_release.name)
     else:
-        new_release = build(policy.load_policy(workplace.home.root), source, workplace.home.releases, release_day)
+        new_release = build_release_files(policy.load_policy(workplace.home.root), source, workplace.home.releases, release_day)
     summary = summarise_release(new_release.files, new_release.name, source.tables["statistics"])
     return {**summary, "written": written, "overlapping": new_release.withheld}
 

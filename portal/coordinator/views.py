@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from harmonia.errors import HarmoniaError
 from harmonia.feedback import answers
-from harmonia.feedback.texts import texts
+from harmonia.feedback.texts import load_feedback_texts
 from harmonia.reports import transmission_register
 from portal.institution import board, notices
 from portal.jobs import Job, find_or_start_job
@@ -36,9 +36,9 @@ from sources import completeness_states, contract
 from sources.periods import quarters_of
 from warehouse.disclosure import policy, signature
 from warehouse.indicators.catalogue import catalogue
-from warehouse.releases.folder import is_day, sha256
+from warehouse.releases.folder import is_valid_release_name, sha256
 from warehouse.releases.folder import release_names as names
-from warehouse.releases.labels import category_label, label_of_code, status_text
+from warehouse.releases.labels import find_label_of_code, make_label_of_cell, make_text_of_figure_status
 from warehouse.releases.reading import open_release
 
 _MODULE = "portal.coordinator.releasing"
@@ -98,7 +98,7 @@ def countersigning(request: HttpRequest) -> HttpResponse:
         for one in _list_answers_to_countersign()
     ]
     year_on = timezone.localdate() + _VALIDITY
-    return render(request, "coordinator/answers.html", {"rows": rows, "until": year_on.isoformat(), "t": texts(language)})
+    return render(request, "coordinator/answers.html", {"rows": rows, "until": year_on.isoformat(), "t": load_feedback_texts(language)})
 
 
 def decide(request: HttpRequest) -> HttpResponse:
@@ -201,7 +201,7 @@ def _find_or_start_release_job(day: str, action: str, state: str) -> Job:
 
 def release(request: HttpRequest, day: str) -> HttpResponse:
     """Show the preview of the release of a day. While it is computed, htmx asks for the changing part of the page only."""
-    if not is_day(day):
+    if not is_valid_release_name(day):
         raise Http404
     state = _hash_inputs_of_preview()
     release_job = _find_or_start_release_job(day, "preview", state)
@@ -220,28 +220,33 @@ def _show_job_page(request: HttpRequest, content: dict[str, Any]) -> HttpRespons
     language, result = language_of(request), content["job"].result
     totals: dict[tuple[str, str], dict[str, Any]] = {}
     for row in sorted(result.get("totals", []), key=lambda one: (list(catalogue()).index(one["indicator"]), one["table"] != "total")):
-        row["note"] = status_text(row["status"], language, row["limit"]) if row["value"] is None else ""
-        name = catalogue()[row["indicator"]].title[language], category_label(row["table"], row["cell"], language)
+        row["note"] = make_text_of_figure_status(row["status"], language, row["limit"]) if row["value"] is None else ""
+        name = catalogue()[row["indicator"]].title[language], make_label_of_cell(row["table"], row["cell"], language)
         totals.setdefault(name, {})[row["period"]] = row
     revised = [
         {
             **row,
             "title": catalogue()[row["indicator"]].title[language],
-            "of_measure": label_of_code("measure", row["measure"], language),
-            "of_table": label_of_code("table", row["table"], language),
-            "of_cell": category_label(row["table"], row["cell"], language),
+            "of_measure": find_label_of_code("measure", row["measure"], language),
+            "of_table": find_label_of_code("table", row["table"], language),
+            "of_cell": make_label_of_cell(row["table"], row["cell"], language),
         }
         for row in result.get("rows", [])
     ]
     years = sorted({year for row in totals.values() for year in row})
-    content |= {"totals": totals, "years": years, "revised": revised, "all_offences": label_of_code("offence_group", "total", language)}
+    content |= {
+        "totals": totals,
+        "years": years,
+        "revised": revised,
+        "all_offences": find_label_of_code("offence_group", "total", language),
+    }
     return render(request, "coordinator/release.html", content)
 
 
 def preview(request: HttpRequest) -> HttpResponse:
     """Redirect to the preview of the chosen day."""
     day = request.POST.get("day", "")
-    if not is_day(day):
+    if not is_valid_release_name(day):
         add_notice(request, "error", portal_texts(language_of(request))["release_day"])
         return redirect("releases")
     state = _hash_inputs_of_preview()
@@ -253,7 +258,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 def create(request: HttpRequest, day: str) -> HttpResponse:
     """Create the release that the preview showed. Refused if warehouse, policy or releases changed since."""
-    if not is_day(day):
+    if not is_valid_release_name(day):
         raise Http404
     if request.POST.get("state") != _hash_inputs_of_preview():
         add_notice(request, "error", portal_texts(language_of(request))["release_changed"])
@@ -266,7 +271,7 @@ def create(request: HttpRequest, day: str) -> HttpResponse:
 def creation(request: HttpRequest, day: str, state: str) -> HttpResponse:
     """Show the creation of a release while it runs, and its result."""
     folder = settings.FOLDER / "releases" / f"{day}-create-{state}"
-    if not is_day(day) or not state.isalnum() or not folder.is_dir():
+    if not is_valid_release_name(day) or not state.isalnum() or not folder.is_dir():
         raise Http404
     release_job = _find_or_start_release_job(day, "create", state)
     is_htmx = bool(request.headers.get("HX-Request"))
@@ -279,7 +284,7 @@ def creation(request: HttpRequest, day: str, state: str) -> HttpResponse:
 def download_release(request: HttpRequest, day: str) -> HttpResponse:
     """Send the public part of a release as a ZIP file. Raises `Http404` if there is no such release."""
     releases_folder = workplace().home.releases
-    if not is_day(day) or day not in names(releases_folder):
+    if not is_valid_release_name(day) or day not in names(releases_folder):
         raise Http404
     opened = open_release(releases_folder, day)
     archive = io.BytesIO()
@@ -350,7 +355,7 @@ def mark_sent(request: HttpRequest) -> HttpResponse:
         return same_page
     try:
         report = transmission_register.SentReport(**fields, day=day.isoformat())
-        transmission_register.record_sent(workplace(), report, request.user.get_username())
+        transmission_register.record_sent_report(workplace(), report, request.user.get_username())
     except HarmoniaError:
         add_notice(request, "error", page_texts["form_incomplete"])
     else:

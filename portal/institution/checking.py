@@ -24,18 +24,18 @@ def check_upload(folder: Path, upload: str, home: str, institution: str, deliver
     """Check the files in the folder `upload`. Returns the state, counts, files and figures, and the number of records that count in each
     period."""
     from harmonia.feedback import report
-    from harmonia.trial import dry_run_folder
+    from harmonia.trial import check_folder_in_dry_run
     from sources import contract
     from sources.contract import DeliveryName
 
-    attempted = dry_run_folder(Path(upload), institution, delivery)
+    attempted = check_folder_in_dry_run(Path(upload), institution, delivery)
     findings = attempted.findings[attempted.findings["delivery"].fillna(delivery) == delivery]
     document = report.make_report(institution, delivery, attempted.files, findings, contract.load(institution).language)
     write_small_file(folder / FINDINGS, report.convert_to_json(document).encode("utf-8", "backslashreplace"), 0o600)
     name = DeliveryName.parse(delivery)
     return {
         "state": attempted.state,
-        "counts": document.counts,
+        "counts": document.finding_counts,
         "files": report.convert_rows_to_dicts(document.files),
         "figures": _compare_figures(attempted.figures, institution, name.period if name else delivery, Path(home)),
         "periods": {str(period): int(n) for period, n in attempted.figures.groupby("period")["n"].sum().items()},

@@ -24,7 +24,7 @@ from django.utils.http import urlencode
 from harmonia import signing
 from harmonia.errors import HarmoniaError
 from harmonia.feedback import answers, exchange, intake
-from harmonia.feedback.texts import make_visible, texts
+from harmonia.feedback.texts import load_feedback_texts, make_visible
 from harmonia.registry.ledger import read_deliveries
 from harmonia.registry.tables import Answer, Delivery
 from pipelines.failures import is_disk_full
@@ -160,7 +160,7 @@ def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpRespo
         "counts": counts,
         "table": table,
         "signed": signed,
-        "t": texts(language_of(request)),
+        "t": load_feedback_texts(language_of(request)),
         "submission": Submission.objects.filter(institution=institution, delivery=delivery, placed=True).first(),
         "may_sign": Role.HEAD in request.user.roles,
         "signed_figures": _list_signed_figures(institution, language_of(request)),
@@ -270,7 +270,7 @@ def _make_list_content(request: HttpRequest, table: Findings, newest: Mapping[st
         "kinds": KINDS,
         "query": urlencode(query),
         "rule_texts": {code: rules()[code].text[language] for code in (*dict(choices["rule"]), list_filter.rule) if code in rules()},
-        "t": texts(language),
+        "t": load_feedback_texts(language),
     }
 
 
@@ -332,7 +332,7 @@ def answer(request: HttpRequest, institution: str, delivery: str) -> HttpRespons
     every = request.POST.get("all", "")
     if every:
         chosen = table.list_names(_read_filter(request.POST), _find_answered_findings(newest, delivery))[:_MAX_ANSWERS]
-        seen = exchange.list_seen_answers(newest, _read_number(request.POST.get("answers_to", "")))
+        seen = exchange.list_seen_answer_numbers(newest, _read_number(request.POST.get("answers_to", "")))
         seen = {finding: seen.get(finding, 0) for finding in chosen}
     else:
         pairs = (text.partition(":") for text in request.POST.getlist("finding")[:_MAX_ANSWERS])

@@ -11,7 +11,7 @@ from math import cos, pi, sin
 
 import pandas as pd
 
-from harmonia.explain.chart import Drawing, draw
+from harmonia.explain.chart import Drawing, lay_out_waterfall
 from harmonia.explain.document import Step, Waterfall
 from sources import contract
 
@@ -23,7 +23,7 @@ _SIDE, _RADIUS = 360, 128
 
 def draw_waterfall(title: str, start: Step, steps: list[Step], end: str, verdict: str) -> Drawing:
     """Draw the match weight of a pair, from the prior odds to the sum."""
-    return draw(Waterfall(title, start, steps, end, threshold=0.0, verdict=verdict))
+    return lay_out_waterfall(Waterfall(title, start, steps, end, threshold=0.0, verdict=verdict))
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Graph:
 
 def make_graph(members: pd.DataFrame, links: pd.DataFrame, pair: pd.DataFrame) -> Graph:
     """Return the graph of a cluster. `members` has the columns institution, record_key and id. `links` has the columns of
-    `Desk.list_decisions_within`. `pair` is a frame of one row with the columns `PAIR`."""
+    `ReviewDesk.list_decisions_within`. `pair` is a frame of one row with the columns `PAIR`."""
     a, b = ((str(pair[f"institution_{s}"].iloc[0]), str(pair[f"key_{s}"].iloc[0])) for s in "ab")
     rows = [((str(i), str(k)), str(entity)) for i, k, entity in members[["institution", "record_key", "id"]].itertuples(index=False)]
     id_by_record = dict(rows)

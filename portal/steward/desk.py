@@ -10,25 +10,25 @@ from functools import lru_cache
 from threading import Lock, Thread
 
 from harmonia.explain.linkage import LinkageWeights
-from harmonia.review.desk import Desk
-from harmonia.review.published import last_published_run
+from harmonia.review.desk import ReviewDesk
+from harmonia.review.published import find_last_published_run
 from portal.services import registry, workplace
 
 _lock = Lock()
-_open: list[Desk] = []
+_open: list[ReviewDesk] = []
 
 
-def current_desk() -> Desk:
+def current_desk() -> ReviewDesk:
     """Return the desk of the newest run. Raises `HarmoniaError` if nothing was published yet."""
-    newest_run = last_published_run(workplace().home, registry())
+    newest_run = find_last_published_run(workplace().home, registry())
     with _lock:
         if not _open or (_open[0].published_run.run, _open[0].published_run.home.root) != (newest_run.run, newest_run.home.root):
-            _open[:] = [Desk(newest_run, registry())]
+            _open[:] = [ReviewDesk(newest_run, registry())]
             Thread(target=_load_previews, args=(_open[0],), daemon=True, name="previews").start()
         return _open[0]
 
 
-def _load_previews(desk: Desk) -> None:
+def _load_previews(desk: ReviewDesk) -> None:
     """Load what previews and pages of pairs need. A failure is reported by the page that needs it."""
     try:
         load_linkage_weights(desk)
@@ -38,6 +38,6 @@ def _load_previews(desk: Desk) -> None:
 
 
 @lru_cache(maxsize=1)
-def load_linkage_weights(desk: Desk) -> LinkageWeights:
+def load_linkage_weights(desk: ReviewDesk) -> LinkageWeights:
     """Return the match weights of pairs of persons, field by field."""
-    return LinkageWeights(desk.canonical, desk.published_run.table("links", "cases"), desk.decisions)
+    return LinkageWeights(desk.canonical, desk.published_run.read_lake_table("links", "cases"), desk.decisions)

@@ -18,8 +18,8 @@ from harmonia.explain.chart import Drawing
 from harmonia.explain.document import Step
 from harmonia.explain.labels import format_odds
 from harmonia.explain.linkage import PairWeight, select_pair_decisions
-from harmonia.review.desk import Desk
-from pipelines.linkage import load_model
+from harmonia.review.desk import ReviewDesk
+from pipelines.linkage import load_linkage_model
 from portal.steward import charts
 from portal.steward.desk import load_linkage_weights
 
@@ -36,7 +36,7 @@ class Evidence:
     picture: Drawing
 
 
-def explain_pair(desk: Desk, pair: pd.DataFrame, words: Mapping[str, Any], events: Mapping[str, str]) -> Evidence | None:
+def explain_pair(desk: ReviewDesk, pair: pd.DataFrame, words: Mapping[str, Any], events: Mapping[str, str]) -> Evidence | None:
     """Return the evidence on `pair`, or None if linkage has none. `pair` is a frame of one row with the columns `PAIR`. `words` has the
     texts of the steward's pages. `events` maps the code of an event to its label."""
     keys = _list_keys_of_pair(pair)
@@ -90,7 +90,7 @@ def _map_gaps_to_events() -> dict[str, tuple[str, str]]:
     """Return the kinds of evidence that measure the days between two events. Each is mapped to the codes of its events."""
     return {
         evidence.name.split(":")[0]: (_find_event_code(evidence.first), _find_event_code(evidence.second))
-        for evidence in load_model().evidence
+        for evidence in load_linkage_model().evidence
         if evidence.kind == "gap"
     }
 
@@ -100,7 +100,7 @@ def _find_event_code(place: str) -> str:
     return place.partition(".")[2].removeprefix("stay_")
 
 
-def find_reason_against_joining(desk: Desk, pair: pd.DataFrame, members: pd.DataFrame) -> str:
+def find_reason_against_joining(desk: ReviewDesk, pair: pd.DataFrame, members: pd.DataFrame) -> str:
     """Return why linkage did not join a pair whose weight is above zero. The result is a key of `words.apart`. `members` has the records
     of both clusters, with their ids."""
     if desk.find_state_of_pair(pair) == "different":

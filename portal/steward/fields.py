@@ -47,7 +47,7 @@ def load_code_labels(language: str) -> Labels:
 
 
 def compare_fields(rows: pd.DataFrame, entity: str, names: bool, labels: Labels, language: str) -> list[ComparedField]:
-    """Compare two records field by field. `rows` comes from `Desk.describe_all_records`.
+    """Compare two records field by field. `rows` comes from `ReviewDesk.describe_all_records`.
 
     A field that neither record has is left out, unless it is part of the name.
     """

@@ -18,8 +18,8 @@ from harmonia.errors import HarmoniaError
 from harmonia.review import deciding, estimating, exchange, sampling
 from harmonia.review.consequence import CELL, VerdictEffect
 from harmonia.review.describe import list_shown_fields
-from harmonia.review.desk import MAX_FOUND, Desk
-from harmonia.review.judgements import VERDICTS, combine_judgements, normalise_text, read_judgements
+from harmonia.review.desk import MAX_FOUND, ReviewDesk
+from harmonia.review.judgements import VERDICTS, combine_judgements, normalise_steward_or_reason, read_judgements
 from harmonia.review.pairs import PAIR, compute_pair_ids, make_pair
 from pipelines.linkage.constraints import are_judgements_contradicted
 from portal.services import record_action, registry
@@ -90,7 +90,7 @@ def _show_pair_page(request: HttpRequest, pair: str, number: int | None = None) 
     file_members = members
     if number is not None:
         file_members = pd.DataFrame([(r["institution"], r["key"], "") for r in content["records"]], columns=members.columns)
-    content["timeline"] = charts.make_timeline(desk.list_events(file_members, entity), _mark_case_files(desk, pair_row))
+    content["timeline"] = charts.make_timeline(desk.list_events(file_members, entity), _label_case_files_a_and_b(desk, pair_row))
     if number is None:
         decision = desk.find_decision(pair_row)
         content |= {
@@ -167,7 +167,7 @@ def decide(request: HttpRequest, pair: str) -> HttpResponse:
     return redirect("steward_pair", pair=following) if following else redirect("steward")
 
 
-def _show_result(request: HttpRequest, desk: Desk, pair_row: pd.DataFrame, verdict: str, is_new: bool) -> None:
+def _show_result(request: HttpRequest, desk: ReviewDesk, pair_row: pd.DataFrame, verdict: str, is_new: bool) -> None:
     """Show what the verdict does, in one line that names the pair."""
     texts, label = _load_steward_texts(request), _make_pair_label(request, pair_row)
 
@@ -265,7 +265,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _make_search_results(
-    desk: Desk, keys: pd.DataFrame, entity: str, origin: pd.DataFrame | None, named: bool, language: str
+    desk: ReviewDesk, keys: pd.DataFrame, entity: str, origin: pd.DataFrame | None, named: bool, language: str
 ) -> list[dict[str, Any]]:
     rows, labels = desk.describe_all_records(entity, named).reindex(pd.MultiIndex.from_frame(keys)).fillna(""), load_code_labels(language)
     results = []
@@ -341,14 +341,14 @@ def _find_steward_name(request: HttpRequest) -> str:
 def _read_reason(request: HttpRequest) -> str:
     """Return the reason in the request, and keep it for the rest of the session; empty if there is none."""
     try:
-        reason = normalise_text("why", request.POST.get("reason", ""))
+        reason = normalise_steward_or_reason("why", request.POST.get("reason", ""))
     except HarmoniaError:
         return ""
     request.session["names_reason"] = reason[:200]
     return reason[:200]
 
 
-def _find_pair(desk: Desk, text: str) -> pd.DataFrame:
+def _find_pair(desk: ReviewDesk, text: str) -> pd.DataFrame:
     """Return the pair that the page shows. Raises `Http404` if there is no such pair, or if one of its records is no longer delivered."""
     try:
         return desk.find_pair(text)
@@ -374,14 +374,14 @@ def _make_record_labels(pair: pd.DataFrame) -> list[dict[str, str]]:
     return [{"label": s.upper(), "institution": str(pair[f"institution_{s}"].iloc[0]), "key": str(pair[f"key_{s}"].iloc[0])} for s in "ab"]
 
 
-def _compare_fields_of_pair(desk: Desk, pair: pd.DataFrame, names: bool, labels: Labels, language: str) -> list[ComparedField]:
+def _compare_fields_of_pair(desk: ReviewDesk, pair: pd.DataFrame, names: bool, labels: Labels, language: str) -> list[ComparedField]:
     """Return every field that one of the records has, with differing letters marked."""
     keys = pd.MultiIndex.from_tuples([(r["institution"], r["key"]) for r in _make_record_labels(pair)])
     entity = str(pair["entity"].iloc[0])
     return compare_fields(desk.describe_all_records(entity, names).reindex(keys).fillna(""), entity, names, labels, language)
 
 
-def _mark_case_files(desk: Desk, pair: pd.DataFrame) -> dict[tuple[str, str], str]:
+def _label_case_files_a_and_b(desk: ReviewDesk, pair: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return the case files of both records with their marks, `a` and `b`."""
     entity, marks = str(pair["entity"].iloc[0]), {}
     for record in _make_record_labels(pair):
@@ -394,7 +394,7 @@ def _mark_case_files(desk: Desk, pair: pd.DataFrame) -> dict[tuple[str, str], st
     return marks
 
 
-def _find_queue_neighbours(desk: Desk, request: HttpRequest, name: str) -> dict[str, Any]:
+def _find_queue_neighbours(desk: ReviewDesk, request: HttpRequest, name: str) -> dict[str, Any]:
     """Return the pairs before and after this one in the queue. The first pair comes after the last one, and after a pair that is not in
     the queue."""
     waiting = desk.list_queue(_find_steward_name(request))["pair"].tolist()

@@ -30,7 +30,7 @@ class PersonalNumber:
     unchecked: int | None = None
 
     @property
-    def digits(self) -> int:
+    def digit_count(self) -> int:
         """The number of digits."""
         return len(self.weights) + 1
 
@@ -84,13 +84,13 @@ class StageSpec:
 @cache
 def country() -> Country:
     """Return the country. Raises `DeclarationError` if the file is invalid."""
-    return read_declaration(Country, domain_folder.path_of_part("country.yaml"))
+    return read_declaration(Country, domain_folder.find_path_in_domain("country.yaml"))
 
 
 @cache
 def stages() -> Mapping[Stage, StageSpec]:
     """Return the stages that the country has, in order. Raises `DeclarationError` if the file is invalid."""
-    path = domain_folder.path_of_part("stages.yaml")
+    path = domain_folder.find_path_in_domain("stages.yaml")
     stage_specs = {stage: convert_declaration(StageSpec, spec, path, stage) for stage, spec in read_yaml(path).items()}
     if not stage_specs or tuple(stage_specs) != tuple(stage for stage in STAGES if stage in stage_specs):
         raise make_value_error(path, "stages", ", ".join(stage_specs), f"they must be some of {', '.join(STAGES)}, in this order")

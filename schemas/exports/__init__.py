@@ -13,12 +13,12 @@ from importlib.util import find_spec
 import pandera.pandas as pa
 
 from schemas import domain_folder
-from schemas.exports.build import build_models
+from schemas.exports.build import build_pandera_models
 from sources import contract
 
 
 @cache
-def load_models(institution: str) -> dict[str, pa.DataFrameSchema]:
+def load_pandera_models(institution: str) -> dict[str, pa.DataFrameSchema]:
     """Return the models of an institution's tables.
 
     They are `MODELS` of `schemas/exports/<institution>.py` (built-in domain) or of `exports.py` in the institution's own folder; if there
@@ -28,4 +28,4 @@ def load_models(institution: str) -> dict[str, pa.DataFrameSchema]:
     for module in (*built_in, f"sources.{institution}.exports"):
         if find_spec(module):
             return dict(import_module(module).MODELS)
-    return build_models(contract.load(institution))
+    return build_pandera_models(contract.load(institution))

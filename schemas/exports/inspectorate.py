@@ -1,15 +1,15 @@
 """Rules between the cells of a row of the inspectorate's list of cases."""
 
-from schemas.exports.build import build_models, date_order_checks, date_required_check, value_required_check
+from schemas.exports.build import build_pandera_models, make_check_of_required_date, make_check_of_required_value, make_date_order_checks
 from sources.contract import load
 
-MODELS = build_models(
+MODELS = build_pandera_models(
     load("inspectorate"),
     {
         "lendet": [
-            *date_order_checks("Data e pranimit", "Data e dërgimit"),
-            date_required_check("Statusi", "sent", "Data e dërgimit"),
-            value_required_check("Statusi", ("sent",), "Nr. i prokurorisë"),
+            *make_date_order_checks("Data e pranimit", "Data e dërgimit"),
+            make_check_of_required_date("Statusi", "sent", "Data e dërgimit"),
+            make_check_of_required_value("Statusi", ("sent",), "Nr. i prokurorisë"),
         ]
     },
 )

@@ -32,7 +32,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         sex="Gjinia",
         citizenship="Shtetësia",
         register="ID",
-    ).assign(sentence_months=sentences.parse_sentence_months(rows["Dënimi"]).round().astype("Int64"))
+    ).assign(sentence_months=sentences.parse_prison_sentences_in_months(rows["Dënimi"]).round().astype("Int64"))
     charges = builders.build_key_columns(INSTITUTION, rows).assign(**classify_offences(rows, OFFENCES[0]).drop(columns="problem"))
     known = rows[rows["Statusi"].notna()]
     return {
@@ -41,15 +41,13 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "charges": [charges],
         "events": [
             builders.build_events(INSTITUTION, known, known["Statusi"], "Data e pranimit", entity="person", present=known["_key"].notna()),
-            builders.build_events(
-                INSTITUTION, rows, "released", "Data e lirimit", entity="person", outcome=_reasons_for_leaving_prison(rows)
-            ),
+            builders.build_events(INSTITUTION, rows, "released", "Data e lirimit", entity="person", outcome=_find_release_reasons(rows)),
         ],
         "references": [builders.build_references(INSTITUTION, rows, "Nr. i aktgjykimit", kind="court")],
     }
 
 
-def _reasons_for_leaving_prison(rows: pd.DataFrame) -> pd.Series:
+def _find_release_reasons(rows: pd.DataFrame) -> pd.Series:
     """Return the reason why each prisoner was released, as a code of the contract. The reason is `other` if the delivered wording is
     unknown.
 

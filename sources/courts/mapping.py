@@ -19,7 +19,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     files, people, charges, judgments = tables["lenda"], tables["i_pandehur"], tables["akuza"], tables["aktgjykimi"]
     records = builders.build_key_columns(INSTITUTION, files).assign(
         number=builders.normalise_own_case_numbers(files["nr"], "court"),
-        former_number=builders.find_former_number(INSTITUTION, files, "nr", "court"),
+        former_number=builders.find_former_case_number(INSTITUTION, files, "nr", "court"),
         seat=builders.find_code("seats", files["gjykata"]),
         period=files["_period"],
     )
@@ -35,7 +35,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         sex="gjinia",
         citizenship="shtetesia",
     )
-    sentences = _sentences_of_latest_judgment(tables["denimi"], judgments)
+    sentences = _select_sentences_of_latest_judgment(tables["denimi"], judgments)
     persons = _add_sentence_months(persons, sentences)
     person_charges = builders.build_key_columns(INSTITUTION, charges).assign(
         principal=(charges["kryesore"] == "true").where(charges["kryesore"].notna()),
@@ -54,27 +54,27 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "sentences": [
             builders.build_key_columns(INSTITUTION, sentences).assign(
                 kind=sentences["lloji"],
-                months=_months_of_imprisonment(sentences).where(sentences["lloji"] == "imprisonment"),
+                months=_find_months_of_imprisonment(sentences).where(sentences["lloji"] == "imprisonment"),
                 euros=sentences["eur"],
             )
         ],
-        "references": [_cited_numbers(tables["referenca"])],
+        "references": [_list_cited_case_numbers(tables["referenca"])],
     }
 
 
-def _cited_numbers(rows: pd.DataFrame) -> pd.DataFrame:
+def _list_cited_case_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     references = builders.build_references(INSTITUTION, rows, "numri", kind="prosecution")
     return references.assign(record_key=references["case_key"])
 
 
-def _sentences_of_latest_judgment(sentences: pd.DataFrame, judgments: pd.DataFrame) -> pd.DataFrame:
+def _select_sentences_of_latest_judgment(sentences: pd.DataFrame, judgments: pd.DataFrame) -> pd.DataFrame:
     """Return the sentences of the latest judgment in each delivered state of a defendant: this judgment decides within a court file."""
     defendant_state = ["_delivery", "_record"]
     latest = judgments.sort_values("data", kind="stable", na_position="first").drop_duplicates(defendant_state, keep="last")
     return sentences[sentences["_parent"].isin(latest["_row"])]
 
 
-def _months_of_imprisonment(sentences: pd.DataFrame) -> pd.Series:
+def _find_months_of_imprisonment(sentences: pd.DataFrame) -> pd.Series:
     return sentences["vjet"].fillna(0) * 12 + sentences["muaj"].fillna(0)
 
 
@@ -82,7 +82,7 @@ def _add_sentence_months(persons: pd.DataFrame, sentences: pd.DataFrame) -> pd.D
     """Return `persons` with `sentence_months`: the longest imprisonment in each delivered state of a defendant."""
     prison = sentences[sentences["lloji"] == "imprisonment"]
     months = pd.DataFrame(
-        {"delivery": prison["_delivery"], "record_key": prison["_record"], "sentence_months": _months_of_imprisonment(prison)}
+        {"delivery": prison["_delivery"], "record_key": prison["_record"], "sentence_months": _find_months_of_imprisonment(prison)}
     )
     longest = months.groupby(["delivery", "record_key"], as_index=False)["sentence_months"].max()
     return persons.merge(longest, how="left", on=["delivery", "record_key"])

@@ -19,7 +19,7 @@ def _build_smil_number(match: re.Match[str]) -> CaseNumber:
     return CaseNumber(KIND, f"{year}:{serial}", "SMIL", serial, year, None)
 
 
-def _build_without_register(serial: int, year: int) -> CaseNumber:
+def _build_number_without_register(serial: int, year: int) -> CaseNumber:
     return build_registered_number(KIND, "?", serial, year)
 
 
@@ -28,7 +28,7 @@ FORMS = (
         normal=f"(?P<register>PAKR|PKR|PK|PML|PN1|PN|P){BEHIND}",
         patterns=(rf"{START}(?P<register>P\.?A\.?K\.?R|P\.?K\.?R(?:\.?\s?P)?|P\.?K|PML(?:\.?\s?KZZ)?|PA\s?(?:II|I|1)|PN1|PN|P|\?){TAIL}",),
         build=_build_number,
-        bare=_build_without_register,
+        bare=_build_number_without_register,
         continues=True,
     ),
     NumberForm(

@@ -45,7 +45,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     events = [
         builders.build_events(INSTITUTION, cases, "reported", "Data_raportimit", entity="case", present=cases["_key"].notna()),
         builders.build_events(INSTITUTION, cases, "offence", "Data_e_vepres", entity="case"),
-        builders.build_events(INSTITUTION, cases, "sent", "Data_dergimit_PSH", entity="case", present=_is_sent(cases)),
+        builders.build_events(INSTITUTION, cases, "sent", "Data_dergimit_PSH", entity="case", present=_is_sent_to_prosecution(cases)),
         builders.build_events(INSTITUTION, persons[suspects], "arrested", "Data_arrestimit", entity="person"),
     ]
     return {
@@ -56,5 +56,5 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     }
 
 
-def _is_sent(cases: pd.DataFrame) -> pd.Series:
+def _is_sent_to_prosecution(cases: pd.DataFrame) -> pd.Series:
     return (cases["Statusi"] == "sent") | cases["Data_dergimit_PSH:given"]

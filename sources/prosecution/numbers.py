@@ -20,7 +20,7 @@ def _build_number(match: re.Match[str]) -> CaseNumber:
     return build_registered_number("prosecution", register, int(match["serial"]), full_year(match["year"]))
 
 
-def _build_without_register(serial: int, year: int) -> CaseNumber:
+def _build_number_without_register(serial: int, year: int) -> CaseNumber:
     return build_registered_number("prosecution", "PP.?", serial, year)
 
 
@@ -29,7 +29,7 @@ FORMS = (
         normal=rf"PP(?:\.(?P<roman>I{{1,3}}|\?)|(?P<letter>[SMNP])){BEHIND}",
         patterns=(rf"{START}P\.?\s?P(?:{GAP}(?P<roman>[IL1|]{{1,3}}|[2-9?])(?=[\s./\-_N]+\D*\d)|\.?(?P<letter>[SMNP]))?{TAIL}",),
         build=_build_number,
-        bare=_build_without_register,
+        bare=_build_number_without_register,
         continues=True,
     ),
 )

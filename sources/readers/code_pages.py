@@ -48,12 +48,12 @@ class CodePageChoice:
     others: tuple[str, ...] = ()
 
 
-def count_words(data: bytes) -> Counter[bytes]:
+def count_non_ascii_words(data: bytes) -> Counter[bytes]:
     """Count the words of a text that contain a byte above ASCII."""
     return Counter(word for word in _BYTES.findall(data) if len(word) <= _LONGEST and not word.isascii())
 
 
-def words_of_contract(contract: Contract) -> frozenset[str]:
+def non_ascii_words_of_contract(contract: Contract) -> frozenset[str]:
     """Return the case-folded words with a letter above ASCII in the contract or in a code list."""
     texts = [
         text
@@ -61,48 +61,50 @@ def words_of_contract(contract: Contract) -> frozenset[str]:
         for column in table.columns
         for text in (column.name, *column.aliases, *column.delivered_codes, *column.prefixes)
     ]
-    return _distinct_words(texts) | _code_list_words()
+    return _list_distinct_non_ascii_words(texts) | _non_ascii_words_of_code_lists()
 
 
 @cache
-def _country_letters() -> frozenset[str]:
+def _non_ascii_letters_of_country() -> frozenset[str]:
     """Return the letters of the country's languages beyond ASCII."""
     return frozenset(domain.country().letters)
 
 
 @cache
-def _code_list_words() -> frozenset[str]:
+def _non_ascii_words_of_code_lists() -> frozenset[str]:
     """Return the words with a letter above ASCII in the labels and aliases of the code lists."""
     texts: list[str] = []
     for name in _LISTS:
-        with domain_folder.path_of_part(f"codes/{name}.csv").open(encoding="utf-8", newline="") as file:
+        with domain_folder.find_path_in_domain(f"codes/{name}.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 texts += [row["label_sq"] or "", row["label_sr"] or "", row["aliases"] or ""]
-    return _distinct_words(texts)
+    return _list_distinct_non_ascii_words(texts)
 
 
-def _distinct_words(texts: Iterable[str]) -> frozenset[str]:
+def _list_distinct_non_ascii_words(texts: Iterable[str]) -> frozenset[str]:
     """Return the distinct case-folded words of texts that contain a letter above ASCII."""
     return frozenset(word for text in texts for word in re.findall(r"[^\W\d_]+", text.casefold()) if not word.isascii())
 
 
 def choose_code_page(
-    text_words: Counter[bytes], agreed: str, words: frozenset[str], words_of_other_files: Counter[bytes] | None = None
+    text_words: Counter[bytes], agreed_page: str, expected_words: frozenset[str], words_of_other_files: Counter[bytes] | None = None
 ) -> CodePageChoice:
     """Return the code page of a text that contains the words `text_words`. It is the agreed code page, unless these words, together with
-    the words of other files (`words_of_other_files`), clearly favour another. `words`: the words from `words_of_contract`."""
+    the words of other files (`words_of_other_files`), clearly favour another.
+    `expected_words`: the words from `non_ascii_words_of_contract`."""
     if not text_words:
-        return CodePageChoice(agreed)
-    pages = list(dict.fromkeys((agreed, *CANDIDATES)))
-    mine = {page: _penalty_of_code_page(text_words, page, words) for page in pages}
+        return CodePageChoice(agreed_page)
+    pages = list(dict.fromkeys((agreed_page, *CANDIDATES)))
+    mine = {page: _compute_penalty_of_code_page(text_words, page, expected_words) for page in pages}
     best = min(pages, key=lambda page: mine[page])
-    if mine[agreed] - mine[best] < MARGIN and words_of_other_files:
-        theirs = {page: _penalty_of_code_page(words_of_other_files, page, words) for page in pages}
+    if mine[agreed_page] - mine[best] < MARGIN and words_of_other_files:
+        theirs = {page: _compute_penalty_of_code_page(words_of_other_files, page, expected_words) for page in pages}
         mine = {page: mine[page] + theirs[page] for page in pages}
         best = min(pages, key=lambda page: mine[page])
-    if mine[agreed] - mine[best] < MARGIN:
+    if mine[agreed_page] - mine[best] < MARGIN:
         return CodePageChoice(
-            agreed, _code_pages_that_read_differently(text_words, agreed, [page for page in pages if mine[page] <= mine[agreed] - _RARE])
+            agreed_page,
+            _code_pages_that_read_differently(text_words, agreed_page, [page for page in pages if mine[page] <= mine[agreed_page] - _RARE]),
         )
     near = [page for page in pages if mine[page] - mine[best] < _RARE and page != best]
     return CodePageChoice(best, _code_pages_that_read_differently(text_words, best, near))
@@ -114,15 +116,18 @@ def _code_pages_that_read_differently(text_words: Counter[bytes], chosen_page: s
     return tuple(other for other in others if [word.decode(other, errors="replace") for word in text_words] != text)
 
 
-def _penalty_of_code_page(counted: Counter[bytes], page: str, words: frozenset[str]) -> float:
-    """Return the penalty of reading the words `counted` in a code page. A frequent word counts little more than a single one."""
-    return sum((1 + log10(n)) * penalty_of_decoded_word(word.decode(page, errors="replace"), words) for word, n in counted.items())
+def _compute_penalty_of_code_page(word_counts: Counter[bytes], page: str, expected_words: frozenset[str]) -> float:
+    """Return the penalty of reading the words `word_counts` in a code page. A frequent word counts little more than a single one."""
+    return sum(
+        (1 + log10(n)) * compute_penalty_of_decoded_word(word.decode(page, errors="replace"), expected_words)
+        for word, n in word_counts.items()
+    )
 
 
-def penalty_of_decoded_word(text: str, words: frozenset[str]) -> float:
+def compute_penalty_of_decoded_word(text: str, expected_words: frozenset[str]) -> float:
     """Return the penalty of a decoded word. The less plausible the word is, the higher is the penalty. It is negative for a word that was
     agreed with the institution."""
-    if text.casefold() in words:
+    if text.casefold() in expected_words:
         return -_WORD
     ascii_letters = [c for c in text if c.isascii()]
     foreign = [(at, c) for at, c in enumerate(text) if not c.isascii()]
@@ -137,7 +142,7 @@ def penalty_of_decoded_word(text: str, words: frozenset[str]) -> float:
         if c.isspace() or c == "\xad":
             continue
         if _is_letter(c):
-            total += 0 if c in _country_letters() else _RARE if c in _OTHER_LETTERS else FOREIGN
+            total += 0 if c in _non_ascii_letters_of_country() else _RARE if c in _OTHER_LETTERS else FOREIGN
             capital = c.isupper()
             total += _WORD * ((not capital and small == 0 and len(ascii_letters) > 1) or (capital and at > 0 and small > 0))
         elif c in _QUOTES:
@@ -147,7 +152,7 @@ def penalty_of_decoded_word(text: str, words: frozenset[str]) -> float:
     return total if ascii_letters else min(total, _NOISE)
 
 
-def choose_code_page_of_misread_text(text_words: Counter[bytes], words: frozenset[str], margin: float = MARGIN) -> CodePageChoice:
+def choose_code_page_of_misread_text(text_words: Counter[bytes], expected_words: frozenset[str], margin: float = MARGIN) -> CodePageChoice:
     """Decide whether words (as Latin-1 bytes) were written in the country's code page but read as Latin-1. Return the code page in which
     they are correct.
 
@@ -155,17 +160,20 @@ def choose_code_page_of_misread_text(text_words: Counter[bytes], words: frozense
     like a Serbian surname, or be an agreed word in the other code page.
     """
     page = domain.country().code_page
-    as_read, other = _penalty_of_code_page(text_words, LATIN_1, words), _penalty_of_code_page(text_words, page, words)
+    as_read, other = (
+        _compute_penalty_of_code_page(text_words, LATIN_1, expected_words),
+        _compute_penalty_of_code_page(text_words, page, expected_words),
+    )
     gain = as_read - other
-    proved = any(_proves_misreading(word.decode(LATIN_1), word.decode(page, "replace"), words) for word in text_words)
+    proved = any(_is_evidence_of_misreading(word.decode(LATIN_1), word.decode(page, "replace"), expected_words) for word in text_words)
     if proved and gain >= margin:
         return CodePageChoice(page)
     return CodePageChoice(LATIN_1, (page,) if gain >= (FOREIGN if proved else MARGIN) else ())
 
 
-def _proves_misreading(as_read: str, other: str, words: frozenset[str]) -> bool:
+def _is_evidence_of_misreading(as_read: str, other: str, expected_words: frozenset[str]) -> bool:
     """Return whether a word is implausible as delivered and plausible in the other code page."""
-    if (other.casefold() in words and as_read.casefold() not in words) or (
+    if (other.casefold() in expected_words and as_read.casefold() not in expected_words) or (
         _MISREAD_SURNAME_END.search(as_read) and _SURNAME_END.search(other)
     ):
         return True

@@ -39,10 +39,10 @@ _MAGIC = b"SQLite format 3\x00"
 Table = tuple[list[str], list[Sequence[Any]]]
 
 
-def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> FileReading:
+def read(file: SourceFile, spec: FileSpec, contract: Contract, other_contracts: Sequence[Contract] = ()) -> FileReading:
     """Read the tables of `spec` from an SQLite file or a dump. `_part` is the table's name as delivered, `_line` is null."""
     reading = FileReading(spec.name)
-    data = files.load_bytes(file, reading)
+    data = files.load_file_bytes(file, reading)
     if data is None:
         return reading
     if data.startswith(_MAGIC):
@@ -52,8 +52,8 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     elif file.name.endswith(".url"):
         return reading.mark_unreadable("db-url-not-landed")
     else:
-        files.quarantine_lines(reading, data, "file-wrong-form")
-        return reading.mark_unreadable("file-wrong-form", files.detect_type(data))
+        files.quarantine_all_lines(reading, data, "file-wrong-form")
+        return reading.mark_unreadable("file-wrong-form", files.detect_file_type(data))
     if tables is not None:
         _match_and_read_tables(tables, [contract.tables[t] for t in spec.tables], _choose_code_page(tables, contract), reading)
     return reading
@@ -70,7 +70,7 @@ def _choose_code_page(delivered_tables: dict[str, Table], contract: Contract) ->
     }
     odd = [cell for cell in cells if not is_valid_utf_8(cell)]
     return code_pages.choose_code_page(
-        code_pages.count_words(b"\n".join(odd)), domain.country().code_page, code_pages.words_of_contract(contract)
+        code_pages.count_non_ascii_words(b"\n".join(odd)), domain.country().code_page, code_pages.non_ascii_words_of_contract(contract)
     )
 
 
@@ -84,11 +84,11 @@ def _match_and_read_tables(
         for spec in specs:
             if spec.name in reading.tables:
                 continue
-            name = spec.name if exact else _find_table(spec, free)
+            name = spec.name if exact else _find_delivered_table(spec, free)
             if name in free:
                 if name != spec.name:
                     reading.add_finding("db-table-renamed", part=name, detail=spec.name)
-                _read_table(spec, name, free.pop(name), code_page, reading)
+                _read_delivered_table(spec, name, free.pop(name), code_page, reading)
     needed = [spec for spec in specs if spec.crosswalk is None]
     missing = [spec.name for spec in needed if spec.name not in reading.tables]
     for name in missing:
@@ -101,11 +101,11 @@ def _match_and_read_tables(
         reading.state = "partial"
 
 
-def _find_table(spec: TableSpec, unmatched_tables: dict[str, Table]) -> str:
+def _find_delivered_table(spec: TableSpec, unmatched_tables: dict[str, Table]) -> str:
     """Return the name of the delivered table that matches `spec`. This is the table with the same name up to spelling, or else the only
     table with most of the declared columns. Return an empty text if there is none."""
     for name in unmatched_tables:
-        if headers.fold_name(name) == headers.fold_name(spec.name):
+        if headers.normalise_name(name) == headers.normalise_name(spec.name):
             return name
     like = [
         name
@@ -115,11 +115,11 @@ def _find_table(spec: TableSpec, unmatched_tables: dict[str, Table]) -> str:
     return like[0] if len(like) == 1 else ""
 
 
-def _read_table(spec: TableSpec, name: str, table: Table, code_page: CodePageChoice, reading: FileReading) -> None:
+def _read_delivered_table(spec: TableSpec, name: str, table: Table, code_page: CodePageChoice, reading: FileReading) -> None:
     """Add the rows of a delivered table under the columns that `spec` declares."""
     columns, rows = table
     reading.rows += len(rows)
-    match = headers.match_header(columns, spec)
+    match = headers.match_header_to_columns(columns, spec)
     for finding in match.findings:
         reading.add_finding(part=name, **finding)
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
@@ -156,7 +156,7 @@ def _read_dump(data: bytes, reading: FileReading) -> dict[str, Table] | None:
         tables: dict[str, Table] = {str(t): ([str(c) for c in columns], []) for t, columns in head["tables"].items()}
         tables |= {str(t): ([], []) for t in head.get("others", [])}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        files.quarantine_lines(reading, data, "file-wrong-form")
+        files.quarantine_all_lines(reading, data, "file-wrong-form")
         reading.mark_unreadable("file-wrong-form", "dump")
         return None
     for i, line in enumerate(lines[1:], 2):

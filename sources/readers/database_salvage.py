@@ -52,24 +52,24 @@ def salvage_tables(file_bytes: bytes) -> tuple[dict[str, Table], list[tuple[int,
     seen: set[int] = set()
     out: dict[str, Table] = {}
     serial: dict[str, int | None] = {}
-    for _, record in sorted(_walk_pages(pages, 1, seen)):
+    for _, record in sorted(_walk_pages_of_table(pages, 1, seen)):
         if len(record) < 5 or record[0] != "table" or not isinstance(record[3], int) or not isinstance(record[4], str):
             continue
         name, columns = str(record[1]), _parse_columns(record[4])
         if name.startswith("sqlite_") or not columns:
             continue
         serial[name] = next((i for i, c in enumerate(columns) if c[1]), None)
-        found = dict(_walk_pages(pages, record[3], seen))
+        found = dict(_walk_pages_of_table(pages, record[3], seen))
         names = [c[0] for c in columns]
-        out[name] = (names, [_complete_row(found[rowid], rowid, len(names), serial[name]) for rowid in sorted(found)])
+        out[name] = (names, [_fill_up_row(found[rowid], rowid, len(names), serial[name]) for rowid in sorted(found)])
     unassigned = []
     for number in range(1, len(pages) + 1):
         if number not in seen and pages.page(number)[:1] == bytes([_LEAF]):
-            found = dict(_read_leaf(pages, number))
+            found = dict(_read_rows_of_leaf_page(pages, number))
             owners = {t for t, (names, _) in out.items() if found and all(len(r) == len(names) for r in found.values())}
             if len(owners) == 1:
                 owner = owners.pop()
-                out[owner][1].extend(_complete_row(found[rowid], rowid, len(out[owner][0]), serial[owner]) for rowid in sorted(found))
+                out[owner][1].extend(_fill_up_row(found[rowid], rowid, len(out[owner][0]), serial[owner]) for rowid in sorted(found))
             elif found:
                 unassigned.append((number, pages.page(number)))
     return out, unassigned
@@ -88,7 +88,7 @@ def _parse_columns(statement: str) -> list[tuple[str, bool]]:
     return out
 
 
-def _complete_row(record: Row, rowid: int, width: int, serial: int | None) -> Row:
+def _fill_up_row(record: Row, rowid: int, width: int, serial: int | None) -> Row:
     """Return a record with `width` cells; the column number `serial` gets the row number, which SQLite does not store in the record."""
     cells = list(record[:width]) + [None] * (width - len(record))
     if serial is not None and cells[serial] is None:
@@ -96,7 +96,7 @@ def _complete_row(record: Row, rowid: int, width: int, serial: int | None) -> Ro
     return tuple(cells)
 
 
-def _walk_pages(pages: _SqlitePages, root: int, seen: set[int], depth: int = 0) -> Iterator[tuple[int, Row]]:
+def _walk_pages_of_table(pages: _SqlitePages, root: int, seen: set[int], depth: int = 0) -> Iterator[tuple[int, Row]]:
     """Yield row number and record of every row under the page `root`, in file order. A page is visited once."""
     page = pages.page(root)
     if not page or root in seen or depth > _DEPTH:
@@ -104,15 +104,15 @@ def _walk_pages(pages: _SqlitePages, root: int, seen: set[int], depth: int = 0) 
     seen.add(root)
     start = _HEADER if root == 1 else 0
     if page[start] == _LEAF:
-        yield from _read_leaf(pages, root)
+        yield from _read_rows_of_leaf_page(pages, root)
     elif page[start] == _INTERIOR:
-        for offset in _cell_offsets(page, start, 12):
+        for offset in _find_cell_positions(page, start, 12):
             if offset + 4 <= len(page):
-                yield from _walk_pages(pages, struct.unpack(">I", page[offset : offset + 4])[0], seen, depth + 1)
-        yield from _walk_pages(pages, struct.unpack(">I", page[start + 8 : start + 12])[0], seen, depth + 1)
+                yield from _walk_pages_of_table(pages, struct.unpack(">I", page[offset : offset + 4])[0], seen, depth + 1)
+        yield from _walk_pages_of_table(pages, struct.unpack(">I", page[start + 8 : start + 12])[0], seen, depth + 1)
 
 
-def _cell_offsets(page: bytes, start: int, header: int) -> list[int]:
+def _find_cell_positions(page: bytes, start: int, header: int) -> list[int]:
     """Return the positions of the cells of a page. `header`: length of the page header, which begins at `start`."""
     count = struct.unpack(">H", page[start + 3 : start + 5])[0]
     at = start + header
@@ -120,23 +120,23 @@ def _cell_offsets(page: bytes, start: int, header: int) -> list[int]:
     return list(struct.unpack(f">{count}H", page[at : at + 2 * count]))
 
 
-def _read_leaf(pages: _SqlitePages, number: int) -> Iterator[tuple[int, Row]]:
+def _read_rows_of_leaf_page(pages: _SqlitePages, number: int) -> Iterator[tuple[int, Row]]:
     """Yield row number and record of every readable row of a leaf page."""
     page = pages.page(number)
     whole = len(pages.data) >= number * pages.size
     end = len(pages.data) - (number - 1) * pages.size
-    for offset in _cell_offsets(page, _HEADER if number == 1 else 0, 8):
+    for offset in _find_cell_positions(page, _HEADER if number == 1 else 0, 8):
         try:
-            length, at = _read_varint(page, offset)
-            rowid, at = _read_varint(page, at)
-            payload, stop = _read_payload(pages, page, at, length)
+            length, at = _read_variable_length_integer(page, offset)
+            rowid, at = _read_variable_length_integer(page, at)
+            payload, stop = _read_record_bytes(pages, page, at, length)
             if (whole or stop <= end) and 0 < length <= len(payload):
                 yield rowid, _decode_record(payload[:length], pages.encoding)
         except (IndexError, ValueError, struct.error):
             continue
 
 
-def _read_payload(pages: _SqlitePages, page: bytes, position: int, length: int) -> tuple[bytes, int]:
+def _read_record_bytes(pages: _SqlitePages, page: bytes, position: int, length: int) -> tuple[bytes, int]:
     """Return the bytes of a record, including those on overflow pages, and the position where its cell ends in the page."""
     usable = pages.usable
     if length <= usable - 35:
@@ -156,7 +156,7 @@ def _read_payload(pages: _SqlitePages, page: bytes, position: int, length: int) 
     return bytes(out), position + local + 4
 
 
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
+def _read_variable_length_integer(data: bytes, position: int) -> tuple[int, int]:
     """Return the variable-length integer at position `position`, and the position after it."""
     value = 0
     for i in range(9):
@@ -172,10 +172,10 @@ def _read_varint(data: bytes, position: int) -> tuple[int, int]:
 
 def _decode_record(payload: bytes, encoding: str) -> Row:
     """Return the values of a record. Raises `ValueError` if the bytes are no record."""
-    end, at = _read_varint(payload, 0)
+    end, at = _read_variable_length_integer(payload, 0)
     kinds = []
     while at < end:
-        kind, at = _read_varint(payload, at)
+        kind, at = _read_variable_length_integer(payload, at)
         kinds.append(kind)
     at = end
     row = []

@@ -46,7 +46,7 @@ class PhysicalLines:
     def _line_bytes(self) -> list[bytes]:
         return re.split(rb"\r\n|\r|\n", self.data)
 
-    def raw_lines(self, first: int, last: int) -> bytes:
+    def bytes_of_lines(self, first: int, last: int) -> bytes:
         """Return the bytes of the lines from `first` to before `last`, as received, without the last line ending."""
         same = len(self._line_bytes) - len(self.text) in (0, 1)
         lines = self._line_bytes[first:last] if same else [t.encode("utf-8", "replace") for t in self.text[first:last]]
@@ -64,11 +64,11 @@ def split_lines(text: str, data: bytes) -> PhysicalLines:
     return PhysicalLines(lines, ends, data)
 
 
-def split_record(text: str, delimiter: str, closed: bool = False) -> tuple[list[str], bool, bool]:
+def split_record(text: str, delimiter: str, ends_here: bool = False) -> tuple[list[str], bool, bool]:
     """Split one record into cells by RFC 4180. Also return whether its last quote is open, and whether it has a misplaced quote, which is
     read as text.
 
-    `closed`: the record ends here, so an unclosed quote is text too.
+    `ends_here`: the record ends here, so an unclosed quote is text too.
     """
     out: list[str] = []
     at, stray = 0, False
@@ -77,7 +77,7 @@ def split_record(text: str, delimiter: str, closed: bool = False) -> tuple[list[
             close = text.find('"', at + 1)
             while close != -1 and text.startswith('"', close + 1):
                 close = text.find('"', close + 2)
-            if close == -1 and not closed:
+            if close == -1 and not ends_here:
                 return out, True, stray
             if close != -1 and (close + 1 == len(text) or text.startswith(delimiter, close + 1)):
                 out.append(text[at + 1 : close].replace('""', '"'))
@@ -108,7 +108,7 @@ def choose_delimiter(lines: Sequence[str], declared: str, tables: Sequence[Table
 
 
 @dataclass(frozen=True)
-class Quoting:
+class QuotingStyle:
     """A way of quoting cells, by `name`, and the conversion of its lines to the quoting of RFC 4180, whose name is empty."""
 
     name: str = ""
@@ -126,27 +126,27 @@ class Quoting:
 
 _TEXT = "\ue000"
 _APOSTROPHE, _ESCAPED, _SPACED = "'", '\\"', ' "'
-RFC_4180 = Quoting()
+RFC_4180 = QuotingStyle()
 
 
-def choose_quoting(lines: Sequence[str], delimiter: str, tables: Sequence[TableSpec]) -> Quoting:
+def choose_quoting(lines: Sequence[str], delimiter: str, tables: Sequence[TableSpec]) -> QuotingStyle:
     """Return the quoting of RFC 4180, unless it breaks many lines and another quoting breaks hardly any."""
     some = [line for line in lines[:_MOST_QUOTED] if "'" in line or '"' in line]
     heads = [split_record(line, delimiter)[0] for line in lines[:_LINES_EXAMINED]]
     width = next((len(row) for row in heads if any(headers.is_header(row, table) for table in tables)), None)
 
-    def count_broken_lines(quoting: Quoting) -> int:
+    def count_broken_lines(quoting: QuotingStyle) -> int:
         read = (split_record(quoting.to_rfc_4180(line, delimiter), delimiter) for line in some)
         return sum(is_open or stray or len(row) != width for row, is_open, stray in read)
 
     as_agreed = count_broken_lines(RFC_4180) if width is not None else 0
     if as_agreed < _FEW_BROKEN:
         return RFC_4180
-    others = {count_broken_lines(quoting): quoting for quoting in map(Quoting, (_SPACED, _ESCAPED, _APOSTROPHE))}
+    others = {count_broken_lines(quoting): quoting for quoting in map(QuotingStyle, (_SPACED, _ESCAPED, _APOSTROPHE))}
     return others[min(others)] if min(others) * 10 <= as_agreed else RFC_4180
 
 
-def is_ambiguous_line(text: str, delimiter: str, row: Sequence[str]) -> bool:
+def has_ambiguous_quotes(text: str, delimiter: str, row: Sequence[str]) -> bool:
     """Return whether a line with a misplaced quote can be read in two ways. It can if its quotes form pairs, and if reading them as pairs
     gives other cells than `row`."""
     parts = text.split('"')
@@ -156,7 +156,7 @@ def is_ambiguous_line(text: str, delimiter: str, row: Sequence[str]) -> bool:
     return joined.split("\0") != [cell.replace('"', "") for cell in row]
 
 
-def _is_record(text: str, delimiter: str, width: int) -> bool:
+def _is_complete_record(text: str, delimiter: str, width: int) -> bool:
     """Return whether a line is clearly a complete record, so that it cannot be part of a quoted cell."""
     cells = text.split(delimiter)
     return len(cells) == width and '"' not in text and 2 * sum(map(bool, cells)) >= width
@@ -171,7 +171,7 @@ def _read_quoted_record(lines: PhysicalLines, i: int, delimiter: str, width: int
             reading.add_finding("row-quote-stray", line=i + 1)
         return row, i + 1
     for j in range(i + 1, min(i + _MOST_LINES, len(lines.text))):
-        if _is_record(lines.text[j], delimiter, width) or len(text) > _LONGEST:
+        if _is_complete_record(lines.text[j], delimiter, width) or len(text) > _LONGEST:
             break
         text += lines.ends[j - 1] + lines.text[j]
         row, is_open, stray = split_record(text, delimiter)
@@ -182,7 +182,7 @@ def _read_quoted_record(lines: PhysicalLines, i: int, delimiter: str, width: int
         if stray or len(row) >= width:
             break
     reading.add_finding("row-quote-stray", line=i + 1)
-    return split_record(lines.text[i], delimiter, closed=True)[0], i + 1
+    return split_record(lines.text[i], delimiter, ends_here=True)[0], i + 1
 
 
 def _join_split_record(lines: PhysicalLines, i: int, delimiter: str, width: int, usual: str) -> tuple[list[str], int] | None:
@@ -198,7 +198,7 @@ def _join_split_record(lines: PhysicalLines, i: int, delimiter: str, width: int,
     return None
 
 
-def _record_width(lines: PhysicalLines, delimiter: str, tables: Sequence[TableSpec]) -> int:
+def _find_usual_record_width(lines: PhysicalLines, delimiter: str, tables: Sequence[TableSpec]) -> int:
     """Return the number of cells of a record. It is the number of cells of the header or, if there is no header, of most lines. If most
     lines are wider than the header, it is their number of cells."""
     counts = Counter(t.count(delimiter) + 1 for t in lines.text if '"' not in t and t.strip(delimiter + " "))
@@ -232,7 +232,7 @@ def split_records(lines: PhysicalLines, delimiter: str, width: int, reading: Fil
     return rows, first, after
 
 
-def _repair_by_other_delimiter(delimiter: str) -> Callable[[list[str], int], tuple[list[str], str] | None]:
+def _make_repair_by_other_delimiter(delimiter: str) -> Callable[[list[str], int], tuple[list[str], str] | None]:
     """Return a function that splits a row of one cell by another delimiter than `delimiter`. The function returns the cells and the rule of
     the finding, or None if no delimiter gives `width` cells."""
 
@@ -261,7 +261,7 @@ def _remove_control_characters(text: str, reading: FileReading) -> str:
     return text.replace("\x00", "").rstrip("\x1a")
 
 
-def _report_dialect(lines: PhysicalLines, delimiter: str, spec: FileSpec, reading: FileReading) -> None:
+def _report_deviations_from_dialect(lines: PhysicalLines, delimiter: str, spec: FileSpec, reading: FileReading) -> None:
     """Report a delimiter and line endings other than the declared ones."""
     if delimiter != spec.options.get("delimiter", ";"):
         reading.add_finding("file-delimiter-assumed", detail=repr(delimiter))
@@ -271,20 +271,24 @@ def _report_dialect(lines: PhysicalLines, delimiter: str, spec: FileSpec, readin
 
 
 def read(
-    file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), evidence: EncodingEvidence = encoding.NO_EVIDENCE
+    file: SourceFile,
+    spec: FileSpec,
+    contract: Contract,
+    other_contracts: Sequence[Contract] = (),
+    evidence: EncodingEvidence = encoding.NO_EVIDENCE,
 ) -> FileReading:
     """Read a delimited file into the tables of `spec`. If the header is that of another delimited table of the contract, the rows are read
     into that table."""
     reading = FileReading(spec.name)
-    data = files.load_bytes(file, reading)
+    data = files.load_file_bytes(file, reading)
     if data is None:
         return reading
-    if files.detect_type(data) != "text":
-        files.quarantine_lines(reading, data, "file-wrong-form")
-        return reading.mark_unreadable("file-wrong-form", files.detect_type(data))
+    if files.detect_file_type(data) != "text":
+        files.quarantine_all_lines(reading, data, "file-wrong-form")
+        return reading.mark_unreadable("file-wrong-form", files.detect_file_type(data))
     beyond = files.describe_exceeded_limit(data)
     if beyond:
-        files.quarantine_lines(reading, data, "file-unsafe")
+        files.quarantine_all_lines(reading, data, "file-unsafe")
         return reading.mark_unreadable("file-unsafe", beyond)
     text, found = encoding.decode(data, spec.options.get("encoding", domain.country().code_page), evidence=evidence)
     for finding in found:
@@ -295,41 +299,43 @@ def read(
     delimiter = choose_delimiter(lines.text, spec.options.get("delimiter", ";"), tables)
     quoting = choose_quoting(lines.text, delimiter, tables)
     lines.text = [quoting.to_rfc_4180(line, delimiter) for line in lines.text] if quoting.name else lines.text
-    rows, first, after = split_records(lines, delimiter, _record_width(lines, delimiter, tables), reading)
+    rows, first, after = split_records(lines, delimiter, _find_usual_record_width(lines, delimiter, tables), reading)
     stray = {f["line"] for f in reading.findings if f["rule"] == "row-quote-stray"}
-    doubtful = [k for k, i in enumerate(first) if i + 1 in stray and is_ambiguous_line(lines.text[i], delimiter, rows[k])]
+    doubtful = [k for k, i in enumerate(first) if i + 1 in stray and has_ambiguous_quotes(lines.text[i], delimiter, rows[k])]
     rows = [[cell.replace(_TEXT, '"') for cell in row] for row in rows] if quoting.name else rows
     broken = bool(lines.ends) and lines.ends[-1] == ""
-    grid = tabular.Grid(
+    grid = tabular.CellGrid(
         cells=rows,
         lines=[i + 1 for i in first],
-        raw=lambda i: lines.raw_lines(first[i], after[i]),
+        raw=lambda i: lines.bytes_of_lines(first[i], after[i]),
         cut_at=len(rows) - 1 if broken else None,
         doubtful=frozenset(doubtful),
         earlier=spec.options.get("earlier"),
-        repair=_repair_by_other_delimiter(delimiter),
+        repair=_make_repair_by_other_delimiter(delimiter),
     )
     if not tabular.read_grid(grid, tables, reading):
-        return _quarantine_without_header(reading, data, rows, others)
-    _report_dialect(lines, delimiter, spec, reading)
+        return _quarantine_file_without_header(reading, data, rows, other_contracts)
+    _report_deviations_from_dialect(lines, delimiter, spec, reading)
     if quoting.name:
         reading.add_finding("file-quoting-assumed", detail=quoting.name)
-    _report_end_of_file(reading, broken, len(lines.text))
+    _report_incomplete_end_of_file(reading, broken, len(lines.text))
     if any(name not in spec.tables for name in reading.tables):
         reading.add_finding("file-table-assumed", detail=", ".join(sorted(reading.tables)))
     return reading
 
 
-def _quarantine_without_header(reading: FileReading, data: bytes, rows: list[list[str]], others: Sequence[Contract]) -> FileReading:
+def _quarantine_file_without_header(
+    reading: FileReading, data: bytes, rows: list[list[str]], other_contracts: Sequence[Contract]
+) -> FileReading:
     """Quarantine all lines of a file without a known header, and report the institution to whose table the header belongs, if any."""
     reading.findings.clear()
-    owner = files.find_institution_of_header(rows[:_LINES_EXAMINED], list(others))
+    owner = files.find_institution_with_header(rows[:_LINES_EXAMINED], list(other_contracts))
     rule = "file-foreign" if owner else "file-header-not-found"
-    files.quarantine_lines(reading, data, rule)
+    files.quarantine_all_lines(reading, data, rule)
     return reading.mark_unreadable(rule, owner)
 
 
-def _report_end_of_file(reading: FileReading, broken: bool, last: int) -> None:
+def _report_incomplete_end_of_file(reading: FileReading, broken: bool, last: int) -> None:
     """Report a file that ends in the middle of a record, or without a line ending (`broken`)."""
     if any(row["rule"] == "row-truncated" for row in reading.unreadable):
         reading.state = "partial"

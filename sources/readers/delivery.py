@@ -19,7 +19,7 @@ from sources.contract import Contract, FileSpec
 from sources.readers import code_pages, database, delimited, encoding, files, json_document, workbook, xml
 from sources.readers.encoding import EncodingEvidence
 from sources.readers.file_reading import FileReading, UnsafeFileError
-from sources.readers.headers import fold_name
+from sources.readers.headers import normalise_name
 from sources.readers.result import POSITION, ReadResult, SourceFile
 
 READERS: dict[str, Callable[..., FileReading]] = {
@@ -46,9 +46,9 @@ _SUFFIXES = {
 
 def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResult:
     """Read every file of a delivery by `contract`. Never raises: what cannot be read is a finding."""
-    others = [contracts.load(name) for name in contracts.institutions() if name != contract.institution]
+    other_contracts = [contracts.load(name) for name in contracts.institutions() if name != contract.institution]
     readings, taken = [], set()
-    found = {spec.name: _find_file(spec, delivered, contract) for spec in contract.files}
+    found = {spec.name: _find_delivered_file(spec, delivered, contract) for spec in contract.files}
     evidence = _gather_encoding_evidence([(spec, file) for spec in contract.files if (file := found[spec.name])], contract)
     for spec in contract.files:
         file = found[spec.name]
@@ -57,22 +57,22 @@ def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResul
             readings[-1].add_finding("file-missing")
             continue
         taken.add(file.name)
-        reading = _read_file(file, spec, contract, others, evidence[spec.name])
+        reading = _read_file(file, spec, contract, other_contracts, evidence[spec.name])
         if file.name not in (spec.name, *spec.alternatives):
             reading.add_finding("file-name-assumed", detail=f"{spec.name}")
-        readings.append(_rename_reading(reading, file.name))
+        readings.append(_replace_declared_file_name(reading, file.name))
     pointers = {n for spec in contract.files for n in spec.alternatives if n.endswith(".url")}
     for file in delivered:
         if file.name in pointers - taken:  # its dump was landed with it and has been read instead
             readings.append(FileReading(file.name))
         elif file.name not in taken:
-            readings.append(_read_undeclared_file(file, others))
+            readings.append(_read_undeclared_file(file, other_contracts))
     result = combine_readings(readings, contract)
-    _empty_long_cells(result)
+    _clear_overlong_cells(result)
     return result
 
 
-def _find_file(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -> SourceFile | None:
+def _find_delivered_file(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -> SourceFile | None:
     """Return the delivered file for a declared file: by name, by name up to letter case, or a file whose name contains the declared name.
     Return None if there is none."""
     names = [spec.name, *spec.alternatives]
@@ -83,13 +83,13 @@ def _find_file(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contra
     declared = {n for f in contract.files for n in (f.name, *f.alternatives)}
     free = [f for f in delivered if f.name not in declared and not _LEFTOVER.search(f.name)]
     same = [f for f in free if f.name.casefold() in {n.casefold() for n in names}]
-    stem = fold_name(PurePath(spec.name).stem)
-    alike = [f for f in free if stem in fold_name(PurePath(f.name).stem) and PurePath(f.name).suffix.lower() in _SUFFIXES[spec.reader]]
+    stem = normalise_name(PurePath(spec.name).stem)
+    alike = [f for f in free if stem in normalise_name(PurePath(f.name).stem) and PurePath(f.name).suffix.lower() in _SUFFIXES[spec.reader]]
     candidates = same or alike
     return min(candidates, key=lambda f: f.name) if candidates else None
 
 
-def _rename_reading(reading: FileReading, name: str) -> FileReading:
+def _replace_declared_file_name(reading: FileReading, name: str) -> FileReading:
     """Put the name of the delivered file in place of the declared name in everything that was read from the file."""
     if reading.file != name:
         for row in (*reading.structure, *reading.unreadable, *reading.findings, *reading.layout):
@@ -101,9 +101,9 @@ def _rename_reading(reading: FileReading, name: str) -> FileReading:
 
 def _gather_encoding_evidence(found: Sequence[tuple[FileSpec, SourceFile]], contract: Contract) -> dict[str, EncodingEvidence]:
     """Return, by declared file, the evidence for its encoding: agreed words, and the words of the other delimited files of the delivery."""
-    agreed = code_pages.words_of_contract(contract)
+    agreed = code_pages.non_ascii_words_of_contract(contract)
     text = (
-        {spec.name: files.load_bytes(file, FileReading(spec.name)) for spec, file in found if spec.reader == "delimited"}
+        {spec.name: files.load_file_bytes(file, FileReading(spec.name)) for spec, file in found if spec.reader == "delimited"}
         if len(found) > 1
         else {}
     )
@@ -112,11 +112,13 @@ def _gather_encoding_evidence(found: Sequence[tuple[FileSpec, SourceFile]], cont
     return {name: EncodingEvidence(agreed, sum(more, Counter())) for name, more in beside.items()}
 
 
-def _read_file(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract], evidence: EncodingEvidence) -> FileReading:
+def _read_file(
+    file: SourceFile, spec: FileSpec, contract: Contract, other_contracts: Sequence[Contract], evidence: EncodingEvidence
+) -> FileReading:
     """Read one file. An unexpected error makes the file unreadable, and the finding reveals none of its content."""
     more = {"evidence": evidence} if spec.reader in _TEXT_READERS else {}
     try:
-        return READERS[spec.reader](file, spec, contract, others, **more)
+        return READERS[spec.reader](file, spec, contract, other_contracts, **more)
     except UnsafeFileError as error:
         return FileReading(spec.name).mark_unreadable("file-unsafe", str(error))
     except MemoryError:
@@ -125,7 +127,7 @@ def _read_file(file: SourceFile, spec: FileSpec, contract: Contract, others: Seq
         return FileReading(spec.name).mark_unreadable("file-failed", type(error).__name__)
 
 
-def _read_undeclared_file(file: SourceFile, others: Sequence[Contract]) -> FileReading:
+def _read_undeclared_file(file: SourceFile, other_contracts: Sequence[Contract]) -> FileReading:
     """Classify a file that the contract does not name: a leftover of copying, a file of another institution, or undeclared."""
     reading = FileReading(file.name)
     if _LEFTOVER.search(file.name):
@@ -133,18 +135,24 @@ def _read_undeclared_file(file: SourceFile, others: Sequence[Contract]) -> FileR
         reading.add_finding("file-leftover")
         return reading
     owner = next(
-        (c.institution for c in others for f in c.files if file.name.casefold() in {n.casefold() for n in (f.name, *f.alternatives)}), None
+        (
+            c.institution
+            for c in other_contracts
+            for f in c.files
+            if file.name.casefold() in {n.casefold() for n in (f.name, *f.alternatives)}
+        ),
+        None,
     )
     if owner is None:
         reading.state = "undeclared"
         reading.add_finding("file-undeclared")
         return reading
-    data = files.load_bytes(file, reading)
+    data = files.load_file_bytes(file, reading)
     reading.state = "foreign"
     reading.findings.clear()
     reading.add_finding("file-foreign", detail=owner)
     if data is not None:
-        files.quarantine_lines(reading, data, "file-foreign")
+        files.quarantine_all_lines(reading, data, "file-foreign")
     return reading
 
 
@@ -168,9 +176,9 @@ def combine_readings(readings: Sequence[FileReading], contract: Contract) -> Rea
             result.tables[name] = _add_missing_columns(pd.concat(parts, ignore_index=True), declared)
         else:
             result.tables[name] = _add_missing_columns(pd.DataFrame(columns=declared), declared)
-    _repair_encoding(result, EncodingEvidence(code_pages.words_of_contract(contract)))
-    _number_rows(result)
-    _link_parents(result, contract)
+    _repair_encoding(result, EncodingEvidence(code_pages.non_ascii_words_of_contract(contract)))
+    _number_unnumbered_rows(result)
+    _link_rows_to_parent_rows(result, contract)
     result.structure = _make_typed_frame([r for p in readings for r in p.structure], result.structure)
     result.unreadable = _make_typed_frame([r for p in readings for r in p.unreadable], result.unreadable)
     result.layout = _make_typed_frame([r for p in readings for r in p.layout], result.layout)
@@ -205,13 +213,13 @@ def _repair_encoding(result: ReadResult, evidence: EncodingEvidence) -> None:
     second such finding."""
     filled = {name: frame for name, frame in result.tables.items() if len(frame)}
     columns = {name: [c for c in frame.columns if c not in POSITION] for name, frame in filled.items()}
-    repaired, found = encoding.repair_cells(filled, columns, evidence)
+    repaired, found = encoding.repair_encoding_of_cells(filled, columns, evidence)
     result.tables |= repaired
     undecided = {f.get("file") for f in result.findings if f["rule"] == encoding.UNDECIDED}
     result.findings += [f for f in found if f["rule"] != encoding.UNDECIDED or f["file"] not in undecided]
 
 
-def _empty_long_cells(result: ReadResult) -> None:
+def _clear_overlong_cells(result: ReadResult) -> None:
     """Empty cells that are longer than any real value, with a finding for each: comparing such texts with all others would take hours."""
     for name, frame in result.tables.items():
         for column in (c for c in frame.columns if c not in POSITION):
@@ -224,7 +232,7 @@ def _empty_long_cells(result: ReadResult) -> None:
                 result.tables[name] = frame = frame.assign(**{column: frame[column].mask(frame.index.isin(long))})
 
 
-def _number_rows(result: ReadResult) -> None:
+def _number_unnumbered_rows(result: ReadResult) -> None:
     """Give numbers to the rows without `_row`, counting on from the largest number in the delivery."""
     start = 0
     for frame in result.tables.values():
@@ -237,7 +245,7 @@ def _number_rows(result: ReadResult) -> None:
         start += n
 
 
-def _link_parents(result: ReadResult, contract: Contract) -> None:
+def _link_rows_to_parent_rows(result: ReadResult, contract: Contract) -> None:
     """Fill in `_parent` for tables that are not nested: the parent of a row is the last row of the parent table with the key that the row
     cites."""
     for name, spec in contract.tables.items():
@@ -247,12 +255,12 @@ def _link_parents(result: ReadResult, contract: Contract) -> None:
         keys = contract.tables[spec.parent].key
         if not len(parent) or not len(child) or len(keys) != len(spec.via):
             continue
-        rows = pd.Series(parent["_row"].array, index=_join_columns(parent, keys))
+        rows = pd.Series(parent["_row"].array, index=_join_key_columns(parent, keys))
         rows = rows[rows.index.notna() & ~rows.index.duplicated(keep="last")]
-        child["_parent"] = _join_columns(child, spec.via).map(rows).astype("Int64")
+        child["_parent"] = _join_key_columns(child, spec.via).map(rows).astype("Int64")
 
 
-def _join_columns(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series[Any]:
+def _join_key_columns(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series[Any]:
     """Return key columns joined by `/` as one text; null if a part is missing."""
     out = frame[columns[0]].str.strip()
     for column in columns[1:]:

@@ -72,7 +72,7 @@ def dump_postgres(url: str) -> bytes:
     return write_dump(rows, present)
 
 
-def dump_or_failure_reason(url: str) -> bytes | str:
+def try_to_dump_postgres(url: str) -> bytes | str:
     """Return the dump. If it could not be made, return the reason as text."""
     try:
         return dump_postgres(url)
@@ -90,8 +90,8 @@ def write_dump(rows: dict[str, Rows], columns: dict[str, list[str]]) -> bytes:
     }
     lines = [json.dumps(head, ensure_ascii=False, sort_keys=False)]
     for table in TABLES:
-        plain = [[_json_compatible_value(v) for v in row] for row in rows.get(table, [])]
-        lines += [json.dumps([table, *row], ensure_ascii=False) for row in sorted(plain, key=_sort_key)]
+        plain = [[_convert_to_json_value(v) for v in row] for row in rows.get(table, [])]
+        lines += [json.dumps([table, *row], ensure_ascii=False) for row in sorted(plain, key=_build_row_sort_key)]
     return ("\n".join(lines) + "\n").encode("utf-8")
 
 
@@ -131,7 +131,7 @@ def _fetch_rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str],
     return found, bytes_left
 
 
-def _json_compatible_value(value: Any) -> str | int | float | None:
+def _convert_to_json_value(value: Any) -> str | int | float | None:
     """Convert a value for JSON. Integers stay unchanged, dates get the ISO form, booleans become 1 and 0, and anything else becomes
     text."""
     if isinstance(value, bool):
@@ -149,6 +149,6 @@ def _json_compatible_value(value: Any) -> str | int | float | None:
     return str(value)
 
 
-def _sort_key(row: Sequence[Any]) -> tuple[tuple[int, float, str], ...]:
+def _build_row_sort_key(row: Sequence[Any]) -> tuple[tuple[int, float, str], ...]:
     """Return a key that sorts rows by their values, numbers before texts."""
     return tuple((0, float(v), "") if isinstance(v, (int, float)) else (1, 0.0, v or "") for v in row)

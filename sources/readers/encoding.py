@@ -63,7 +63,7 @@ def decode(
         return text, [finding for finding in found if finding["rule"] != "file-byte-order-mark"]
     for mark, encoding in _BOMS:
         if file_bytes.startswith(mark):
-            return _decode_after_mark(file_bytes[len(mark) :], encoding, declared, evidence)
+            return _decode_after_byte_order_mark(file_bytes[len(mark) :], encoding, declared, evidence)
     wide = _detect_utf_16(file_bytes)
     if wide:
         return file_bytes.decode(wide, errors="replace"), [{"rule": "file-encoding-assumed", "detail": wide}]
@@ -89,7 +89,7 @@ def count_eight_bit_words(data: bytes) -> Counter[bytes]:
         return Counter()
     if any(data.startswith(mark) for mark, _ in _BOMS) or _detect_utf_16(data) or data.isascii() or is_valid_utf_8(data):
         return Counter()
-    return code_pages.count_words(data)
+    return code_pages.count_non_ascii_words(data)
 
 
 def _decode_misread_text_again(text: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
@@ -99,8 +99,8 @@ def _decode_misread_text_again(text: str, evidence: EncodingEvidence) -> tuple[s
         return text, []
     choice = _choose_code_page_of_misread_texts([text], evidence)
     if choice.page != code_pages.LATIN_1:
-        return _decode_again(text, choice.page), [{"rule": "file-text-misread", "detail": choice.page}]
-    return text, [_undecided_finding(choice)] if choice.others else []
+        return _decode_misread_text(text, choice.page), [{"rule": "file-text-misread", "detail": choice.page}]
+    return text, [_make_finding_of_undecided_code_page(choice)] if choice.others else []
 
 
 def _choose_code_page_of_misread_texts(
@@ -108,23 +108,23 @@ def _choose_code_page_of_misread_texts(
 ) -> CodePageChoice:
     """Return the code page in which texts that were delivered as Latin-1 were written. Letters that were encoded twice are ignored."""
     data = "\n".join(_TWICE_RE.sub(" ", text) for text in texts).encode("latin-1")
-    return code_pages.choose_code_page_of_misread_text(code_pages.count_words(data), evidence.words, margin)
+    return code_pages.choose_code_page_of_misread_text(code_pages.count_non_ascii_words(data), evidence.words, margin)
 
 
-def _decode_again(text: str, page: str) -> str:
+def _decode_misread_text(text: str, page: str) -> str:
     """Return `text`, which was read as Latin-1, decoded in `page` instead. Letters that were encoded twice stay as they are."""
     parts = _TWICE_APART.split(text)
-    parts[::2] = [part.translate(_decoding_table(page)) for part in parts[::2]]
+    parts[::2] = [part.translate(_characters_by_byte(page)) for part in parts[::2]]
     return "".join(parts)
 
 
 @cache
-def _decoding_table(page: str) -> dict[int, str]:
+def _characters_by_byte(page: str) -> dict[int, str]:
     """Return the character in the code page `page` of each byte above ASCII."""
     return {byte: bytes([byte]).decode(page, errors="replace") for byte in range(0x80, 0x100)}
 
 
-def _undecided_finding(choice: CodePageChoice) -> Finding:
+def _make_finding_of_undecided_code_page(choice: CodePageChoice) -> Finding:
     """Return the finding which says that several code pages are equally likely."""
     return {"rule": UNDECIDED, "detail": " / ".join((choice.page, *choice.others))}
 
@@ -137,7 +137,7 @@ def _are_same_encoding(first: str, second: str) -> bool:
         return False
 
 
-def _decode_after_mark(data: bytes, encoding: str, declared: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
+def _decode_after_byte_order_mark(data: bytes, encoding: str, declared: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
     """Decode the bytes after a byte order mark of `encoding`. Return the text and the findings."""
     if encoding == "utf-8":
         text, found = decode(data, "utf-8", evidence=evidence)
@@ -180,8 +180,8 @@ def is_valid_utf_8(line: bytes) -> bool:
 def _choose_code_page(data: bytes, declared: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
     """Return the most likely code page of bytes that are not UTF-8, and a finding if the words do not decide between several."""
     own = declared if not _are_same_encoding(declared, "utf-8") and _is_text_encoding(declared) else domain.country().code_page
-    choice = code_pages.choose_code_page(code_pages.count_words(data), own, evidence.words, evidence.beside)
-    return choice.page, [_undecided_finding(choice)] if choice.others else []
+    choice = code_pages.choose_code_page(code_pages.count_non_ascii_words(data), own, evidence.words, evidence.beside)
+    return choice.page, [_make_finding_of_undecided_code_page(choice)] if choice.others else []
 
 
 def _decode_by_line(data: bytes, declared: str, hint: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
@@ -215,23 +215,23 @@ def _misdecode_character(character: str, encoding: str) -> str:
     return "".join(b.decode(encoding, errors="ignore") or b.decode("latin-1") for b in (bytes([x]) for x in character.encode("utf-8")))
 
 
-def _letters_by_misdecoded_text(characters: str) -> dict[str, str]:
+def _map_misdecoded_texts_to_letters(characters: str) -> dict[str, str]:
     """Return the characters by the sequence that each becomes if its UTF-8 bytes are read in an 8-bit encoding."""
     return {_misdecode_character(c, e): c for c in characters if not c.isascii() for e in ("latin-1", "windows-1252", "windows-1250")}
 
 
-def _pattern_of_alternatives(sequences: dict[str, str]) -> str:
+def _build_pattern_of_alternatives(sequences: dict[str, str]) -> str:
     """Return a pattern that matches any of the sequences, longer ones first."""
     return "|".join(re.escape(s) for s in sorted(sequences, key=len, reverse=True))
 
 
-_LATIN_TWICE = _letters_by_misdecoded_text(_LETTERS + _MARKS)
-_CYRILLIC_TWICE = _letters_by_misdecoded_text(
+_LATIN_TWICE = _map_misdecoded_texts_to_letters(_LETTERS + _MARKS)
+_CYRILLIC_TWICE = _map_misdecoded_texts_to_letters(
     _CYRILLIC
 )  # two of its letters can be a Serbian name in Latin script (ĐŠ): only runs of three count
-_TWICE_RE = re.compile(f"{_pattern_of_alternatives(_LATIN_TWICE)}|(?:{_pattern_of_alternatives(_CYRILLIC_TWICE)}){{3,}}")
+_TWICE_RE = re.compile(f"{_build_pattern_of_alternatives(_LATIN_TWICE)}|(?:{_build_pattern_of_alternatives(_CYRILLIC_TWICE)}){{3,}}")
 _TWICE_APART = re.compile(f"({_TWICE_RE.pattern})")
-_CYRILLIC_RE = re.compile(_pattern_of_alternatives(_CYRILLIC_TWICE))
+_CYRILLIC_RE = re.compile(_build_pattern_of_alternatives(_CYRILLIC_TWICE))
 
 
 def repair_text_encoded_twice(text: str) -> str:
@@ -244,13 +244,13 @@ def repair_text_encoded_twice(text: str) -> str:
     return text
 
 
-def _texts_beyond_ascii(cells: pd.Series) -> Iterable[str]:
+def _list_non_ascii_texts(cells: pd.Series) -> Iterable[str]:
     """Return the distinct texts that contain a character outside ASCII."""
     unique: Iterable[str] = cells[cells.str.contains(_BEYOND_ASCII, regex=True, na=False)].unique()
     return unique
 
 
-def repair_cells(
+def repair_encoding_of_cells(
     frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], evidence: EncodingEvidence = NO_EVIDENCE
 ) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
     """Repair the cells of the `columns` of each frame that were encoded twice or misread as Latin-1. Return the frames, and findings with
@@ -262,14 +262,14 @@ def repair_cells(
         v: repair_text_encoded_twice(v)
         for name, frame in frames.items()
         for c in columns[name]
-        for v in _texts_beyond_ascii(frame[c])
+        for v in _list_non_ascii_texts(frame[c])
         if _TWICE_RE.search(v)
     }
     out, found = _replace_texts(frames, columns, twice, ("cell-text-encoded-twice", "file-text-encoded-twice"))
-    texts = {v for name, frame in out.items() for c in columns[name] for v in _texts_beyond_ascii(frame[c])}
+    texts = {v for name, frame in out.items() for c in columns[name] for v in _list_non_ascii_texts(frame[c])}
     pages, doubt = _choose_code_pages_of_misread_texts(texts, evidence)
     out, more = _replace_texts(
-        out, columns, {v: _decode_again(v, page) for v, page in pages.items()}, ("cell-text-misread", "file-text-misread")
+        out, columns, {v: _decode_misread_text(v, page) for v, page in pages.items()}, ("cell-text-misread", "file-text-misread")
     )
     named = sorted({file for frame in out.values() for file in frame["_file"].dropna()} if doubt else ())
     return out, [*found, *more, *({**finding, "file": file} for file in named for finding in doubt)]
@@ -285,7 +285,7 @@ def _choose_code_pages_of_misread_texts(texts: set[str], evidence: EncodingEvide
         pages = {text: _choose_code_page_of_misread_texts([text], evidence, code_pages.FOREIGN).page for text in latin}
         return {text: page for text, page in pages.items() if page != code_pages.LATIN_1}, []
     choice = _choose_code_page_of_misread_texts(latin, evidence)
-    doubt = [_undecided_finding(choice)] if choice.others else []
+    doubt = [_make_finding_of_undecided_code_page(choice)] if choice.others else []
     return ({} if choice.page == code_pages.LATIN_1 else dict.fromkeys(latin, choice.page)), doubt
 
 

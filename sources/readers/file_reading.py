@@ -88,10 +88,10 @@ def make_null_column(row_count: int) -> Any:
     return pd.array([None] * row_count, dtype="str")
 
 
-def read_key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> str | None:
+def read_key_part(column: ColumnSpec, value: str | None, is_complete: bool = True) -> str | None:
     """Return the text of one part of a record key. Return None if the part cannot be read.
 
-    `whole=False`: the cell may have been truncated, so it counts only if its pattern shows that it is complete.
+    `is_complete=False`: the cell may have been truncated, so it counts only if its pattern shows that it is complete.
     """
     text = (value or "").strip()
     if not text or len(text) > _LONGEST_KEY:
@@ -103,17 +103,17 @@ def read_key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> 
     if column.pattern and not re.search(column.pattern, text):
         return None
     open_ended = column.pattern is None or re.search(column.pattern, text + "0") is not None
-    return None if open_ended and not whole else text
+    return None if open_ended and not is_complete else text
 
 
-def record_key(table: TableSpec, cells: Mapping[str, str | None], cut_after: str | None = None) -> str | None:
+def build_record_key(table: TableSpec, cells: Mapping[str, str | None], truncated_column: str | None = None) -> str | None:
     """Return the record key that `cells` (column -> text) contain, its parts joined by `/`. Return None if a part is missing or unreadable.
 
-    `cut_after`: the column in whose cell the row was truncated.
+    `truncated_column`: the column in whose cell the row was truncated.
     """
     parts = []
     for name in table.key:
-        part = read_key_part(table.column(name), cells.get(name), whole=name != cut_after)
+        part = read_key_part(table.column(name), cells.get(name), is_complete=name != truncated_column)
         if part is None:
             return None
         parts.append(part)

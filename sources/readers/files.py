@@ -27,12 +27,12 @@ _MAGIC = (
 )
 
 
-def detect_type(data: bytes) -> str:
+def detect_file_type(data: bytes) -> str:
     """Return the type of a file by its first bytes: zip, sqlite, ole2, pdf, …; else `text`."""
     return next((name for magic, name in _MAGIC if data.startswith(magic)), "text")
 
 
-def load_bytes(file: SourceFile, reading: FileReading) -> bytes | None:
+def load_file_bytes(file: SourceFile, reading: FileReading) -> bytes | None:
     """Return the bytes of a file. Return None, with a finding, if they are absent, empty, too many or cannot be read."""
     try:
         if file.path.is_dir() or not file.path.exists():
@@ -57,7 +57,7 @@ def describe_exceeded_limit(data: bytes) -> str | None:
     return next((f"> {MOST[what]:,} {what}" for what, n in found.items() if n > MOST[what]), None)
 
 
-def find_institution_of_header(names: list[list[str]], contracts: list[Contract]) -> str | None:
+def find_institution_with_header(names: list[list[str]], contracts: list[Contract]) -> str | None:
     """Return the institution that has a table with one of the rows `names` as header, or None."""
     for contract in contracts:
         for table in contract.tables.values():
@@ -66,9 +66,9 @@ def find_institution_of_header(names: list[list[str]], contracts: list[Contract]
     return None
 
 
-def quarantine_lines(reading: FileReading, data: bytes, rule: str) -> None:
+def quarantine_all_lines(reading: FileReading, data: bytes, rule: str) -> None:
     """Quarantine every physical line of a file with its bytes. A file that is not text, or exceeds the limits, is one row."""
-    if detect_type(data) != "text" or b"\x00" in data[:4096] or describe_exceeded_limit(data):
+    if detect_file_type(data) != "text" or b"\x00" in data[:4096] or describe_exceeded_limit(data):
         lines = [data[: 1 << 20]]
     else:
         lines = data.split(b"\n")

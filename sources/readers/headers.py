@@ -22,11 +22,11 @@ _MOST_EXTRA = 100  # undeclared columns that are read; the file keeps the rest
 _MOST_NAMES = 500
 _SAME_WORD = {"numri": "nr", "numer": "nr", "no": "nr", "num": "nr", "datat": "data", "datum": "data"}
 
-Fits = Callable[[int, str], bool]
+FitsColumn = Callable[[int, str], bool]
 
 
 @lru_cache(maxsize=65536)
-def fold_name(name: str) -> str:
+def normalise_name(name: str) -> str:
     """Return a name without case, diacritics and punctuation: its words in lower-case ASCII, separated by one space."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return " ".join(_SAME_WORD.get(w, w) for w in re.findall(r"[a-z]+|[0-9]+", plain))
@@ -48,7 +48,7 @@ class HeaderMatch:
         return {**self.columns, **self.extra}
 
 
-def similarity(first: str, second: str) -> float:
+def compute_name_similarity(first: str, second: str) -> float:
     """Return the similarity of two folded names from 0 to 100; it is high if one name contains all words of the other."""
     if not first or not second:
         return 0.0
@@ -59,8 +59,8 @@ def similarity(first: str, second: str) -> float:
 
 def count_named_columns(cells: Sequence[str | None], table: TableSpec) -> int:
     """Return how many declared columns of `table` the cells of a row name, up to spelling."""
-    delivered = {fold_name(c) for c in cells if c}
-    return sum(1 for c in table.columns if fold_name(c.name) in delivered or any(fold_name(a) in delivered for a in c.aliases))
+    delivered = {normalise_name(c) for c in cells if c}
+    return sum(1 for c in table.columns if normalise_name(c.name) in delivered or any(normalise_name(a) in delivered for a in c.aliases))
 
 
 def is_header(cells: Sequence[str | None], table: TableSpec) -> bool:
@@ -70,27 +70,29 @@ def is_header(cells: Sequence[str | None], table: TableSpec) -> bool:
 
 def resembles_header(cells: Sequence[str | None], table: TableSpec) -> bool:
     """Return whether a row resembles a header of `table`: most declared columns have a similar name in the row."""
-    delivered = {name for c in cells if c and len(c) < 60 and re.search("[a-z]", name := fold_name(c))}  # numbers are not names
+    delivered = {name for c in cells if c and len(c) < 60 and re.search("[a-z]", name := normalise_name(c))}  # numbers are not names
     if len(delivered) < 3:
         return False
-    alike = sum(1 for c in table.columns if any(similarity(fold_name(c.name), d) >= SIMILAR for d in delivered))
+    alike = sum(1 for c in table.columns if any(compute_name_similarity(normalise_name(c.name), d) >= SIMILAR for d in delivered))
     return alike >= 0.6 * len(table.columns)
 
 
-def match_header(cells: Sequence[str | None], table: TableSpec, fits: Fits | None = None, by_position: bool = True) -> HeaderMatch:
+def match_header_to_columns(
+    cells: Sequence[str | None], table: TableSpec, fits_column: FitsColumn | None = None, by_position: bool = True
+) -> HeaderMatch:
     """Find the declared columns of `table` among the delivered names `cells`.
 
-    Exact names are matched first, then other spellings and aliases, then similar names, then names in the right position. `fits(position,
-    column)` tells whether the cells below could be values of the column: this is evidence if the name gives none. `by_position=False`: the
-    format has no order of columns, so only names decide. All but exact matches are findings.
+    Exact names are matched first, then other spellings and aliases, then similar names, then names in the right position.
+    `fits_column(position, column)` tells whether the cells below could be values of the column: this is evidence if the name gives none.
+    `by_position=False`: the format has no order of columns, so only names decide. All but exact matches are findings.
     """
     out = HeaderMatch()
     names = [(c or "").strip() for c in cells]
     open_columns = {c.name: i for i, c in enumerate(table.columns)}
-    aliases = {fold_name(a): c.name for c in table.columns for a in c.aliases}
-    folded = {fold_name(c): c for c in open_columns}
+    aliases = {normalise_name(a): c.name for c in table.columns for a in c.aliases}
+    folded = {normalise_name(c): c for c in open_columns}
 
-    def claim(position: int, column: str, rule: str | None, detail: str = "") -> None:
+    def assign_column(position: int, column: str, rule: str | None, detail: str = "") -> None:
         out.columns[position] = column
         del open_columns[column]
         if rule:
@@ -98,34 +100,39 @@ def match_header(cells: Sequence[str | None], table: TableSpec, fits: Fits | Non
 
     for exact in (True, False):
         for i, name in enumerate(names):
-            column = name if exact else folded.get(fold_name(name)) or aliases.get(fold_name(name))
+            column = name if exact else folded.get(normalise_name(name)) or aliases.get(normalise_name(name))
             if i not in out.columns and column in open_columns:
-                claim(i, column, None if exact else "file-column-renamed")
-    _match_similar_names(names, table, open_columns, out, claim, by_position)
+                assign_column(i, column, None if exact else "file-column-renamed")
+    _match_similar_names(names, table, open_columns, out, assign_column, by_position)
     if by_position:
-        _match_by_position(names, table, open_columns, out, claim, fits)
-    _keep_unmatched_names(names, open_columns, out)
+        _match_by_position(names, table, open_columns, out, assign_column, fits_column)
+    _record_unmatched_names_and_columns(names, open_columns, out)
     ordered = [c.name for c in table.columns if c.name in out.columns.values()]
     if [out.columns[i] for i in sorted(out.columns)] != ordered:
         out.findings.append({"rule": "file-column-order"})
     return out
 
 
-def _unmatched_positions(names: list[str], match: HeaderMatch) -> list[int]:
+def _list_unmatched_positions(names: list[str], match: HeaderMatch) -> list[int]:
     """Return the positions of the names that are not matched yet."""
     return [i for i in range(len(names)) if i not in match.columns]
 
 
 def _match_similar_names(
-    names: list[str], table: TableSpec, open_columns: dict[str, int], match: HeaderMatch, claim: Callable[..., None], by_position: bool
+    names: list[str],
+    table: TableSpec,
+    open_columns: dict[str, int],
+    match: HeaderMatch,
+    assign_column: Callable[..., None],
+    by_position: bool,
 ) -> None:
     """Match names to columns with a similar name, the most similar pairs first. A name in its declared position needs less similarity.
     Nothing is done if there are very many names."""
     if len(names) > _MOST_NAMES:
         return
     pairs = [
-        (similarity(fold_name(names[i]), fold_name(column)) + (10 if i == place else 0), -i, column, i, place)
-        for i in _unmatched_positions(names, match)
+        (compute_name_similarity(normalise_name(names[i]), normalise_name(column)) + (10 if i == place else 0), -i, column, i, place)
+        for i in _list_unmatched_positions(names, match)
         for column, place in open_columns.items()
     ]
     for score, _, column, i, place in sorted(pairs, key=lambda p: (-p[0], -p[1], p[2])):
@@ -134,7 +141,7 @@ def _match_similar_names(
         if score >= SIMILAR + (10 if i == place else 0) or (
             by_position and score >= NEAR and _is_in_declared_order(i, place, table, match)
         ):
-            claim(i, column, "file-column-renamed")
+            assign_column(i, column, "file-column-renamed")
 
 
 def _is_in_declared_order(position: int, place: int, table: TableSpec, match: HeaderMatch) -> bool:
@@ -146,22 +153,27 @@ def _is_in_declared_order(position: int, place: int, table: TableSpec, match: He
 
 
 def _match_by_position(
-    names: list[str], table: TableSpec, open_columns: dict[str, int], match: HeaderMatch, claim: Callable[..., None], fits: Fits | None
+    names: list[str],
+    table: TableSpec,
+    open_columns: dict[str, int],
+    match: HeaderMatch,
+    assign_column: Callable[..., None],
+    fits_column: FitsColumn | None,
 ) -> None:
     """Match a column with an unknown name by position, if as many columns are delivered as declared, its neighbours are in order, and the
     values fit."""
     if len(names) != len(table.columns):
         return
-    for i in _unmatched_positions(names, match):
+    for i in _list_unmatched_positions(names, match):
         column = table.columns[i].name
-        if column in open_columns and _is_in_declared_order(i, i, table, match) and (fits is None or fits(i, column)):
-            claim(i, column, "file-column-by-position", names[i] or str(i + 1))
+        if column in open_columns and _is_in_declared_order(i, i, table, match) and (fits_column is None or fits_column(i, column)):
+            assign_column(i, column, "file-column-by-position", names[i] or str(i + 1))
 
 
-def _keep_unmatched_names(names: list[str], open_columns: dict[str, int], match: HeaderMatch) -> None:
+def _record_unmatched_names_and_columns(names: list[str], open_columns: dict[str, int], match: HeaderMatch) -> None:
     """Give unmatched names a separate column, up to a limit, and record declared columns without a name as missing."""
     used = {*match.columns.values(), *open_columns}
-    further = _unmatched_positions(names, match)
+    further = _list_unmatched_positions(names, match)
     for i in further[:_MOST_EXTRA]:
         base = names[i].lstrip("_") or f"column {i + 1}"
         name, n = names[i] or base, 1
@@ -192,8 +204,11 @@ def do_values_contradict_column(values: Sequence[str], column: ColumnSpec) -> bo
     if not filled:
         return None
     if column.codes:
-        known, begun = {fold_name(code) for code in column.delivered_codes}, tuple(fold_name(prefix) for prefix in column.prefixes)
-        fitting = sum((name := fold_name(v)) in known or (bool(begun) and name.startswith(begun)) for v in filled)
+        known, begun = (
+            {normalise_name(code) for code in column.delivered_codes},
+            tuple(normalise_name(prefix) for prefix in column.prefixes),
+        )
+        fitting = sum((name := normalise_name(v)) in known or (bool(begun) and name.startswith(begun)) for v in filled)
     elif (pattern := column.pattern or _TYPE_PATTERNS.get(column.type)) is not None:
         fitting = sum(
             re.search(pattern, v) is not None if column.pattern else re.fullmatch(pattern, v, re.DOTALL) is not None for v in filled

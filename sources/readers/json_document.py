@@ -22,7 +22,7 @@ from typing import Any
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import encoding, files, headers
 from sources.readers.encoding import EncodingEvidence
-from sources.readers.file_reading import FileReading, record_key
+from sources.readers.file_reading import FileReading, build_record_key
 from sources.readers.nested import DEEPEST, NestedRows
 from sources.readers.result import SourceFile
 from sources.readers.tabular import TOTAL, shows_missing_records
@@ -65,10 +65,10 @@ class _JsonRows(NestedRows):
         """Return the line of a position in the text."""
         return bisect_right(self.breaks, position - 1) + 1
 
-    def table_of_array(self, name: str) -> str | None:
+    def find_table_of_array(self, name: str) -> str | None:
         """Return the declared table whose rows are in an array called `name`, up to spelling; None if there is none."""
         if name not in self.names:
-            alike = (table for table in self.tables if headers.fold_name(table) == headers.fold_name(name))
+            alike = (table for table in self.tables if headers.normalise_name(table) == headers.normalise_name(name))
             self.names[name] = name if name in self.tables else next(alike, None)
         return self.names[name]
 
@@ -79,9 +79,9 @@ class _JsonRows(NestedRows):
         line = self.line_at(record.at)
         own = self.add_row(table, row, line, parent)
         self._add_fields(record, table, "", row, own, reading)
-        delivered = {self.table_of_array(name) for name, value in record.items() if value is not None}
+        delivered = {self.find_table_of_array(name) for name, value in record.items() if value is not None}
         lists = (name for (of, name), kind in self.kinds.items() if of == table and kind == _LIST)
-        key = record_key(self.specs[table], row)
+        key = build_record_key(self.specs[table], row)
         self.lacking += [(name, line, key) for name in lists if name not in delivered]
         if key:
             for found in reading.findings[first:]:  # those on the record and on what is nested in it
@@ -93,47 +93,49 @@ class _JsonRows(NestedRows):
         """Add the fields of an object to `row` (number `row_number`) under their names, with the prefix `name_prefix` for fields of an
         inner object. Arrays of declared tables become separate rows."""
         for name, value in record.repeated:
-            nested = self.table_of_array(name)
+            nested = self.find_table_of_array(name)
             if nested and isinstance(value, _JsonArray):
                 reading.add_finding("json-list-repeated", line=self.line_at(record.at), field=name, detail=table)
                 self.add_array(value, nested, row_number, reading)
             else:
-                self.note_finding("json-field-repeated", table, name_prefix + name, self.line_at(record.at))
+                self.record_finding("json-field-repeated", table, name_prefix + name, self.line_at(record.at))
         for name, value in record.items():
-            nested = self.table_of_array(name)
-            agreed = self._agreed_json_kind(table, name_prefix + name)
+            nested = self.find_table_of_array(name)
+            agreed = self._declared_json_kind(table, name_prefix + name)
             if nested and isinstance(value, _JsonArray):
                 self.add_array(value, nested, row_number, reading)
-            elif value is not None and agreed not in (None, _json_kind_of_value(value)):
+            elif value is not None and agreed not in (None, _find_json_kind_of_value(value)):
                 line = self.lines[table][-1]  # of the whole record, by which its key is found
                 reading.add_finding(
-                    "json-value-kind", line=line, field=name_prefix + name, detail=f"{_json_kind_of_value(value)} ≠ {agreed}"
+                    "json-value-kind", line=line, field=name_prefix + name, detail=f"{_find_json_kind_of_value(value)} ≠ {agreed}"
                 )
             elif isinstance(value, _JsonObject):
                 self._add_fields(value, table, f"{name_prefix}{name}.", row, row_number, reading)
             elif value is not None or agreed in (None, _VALUE):
-                row[name_prefix + name] = _as_text(value)
+                row[name_prefix + name] = _convert_value_to_text(value)
 
-    def _agreed_json_kind(self, table: str, name: str) -> str | None:
+    def _declared_json_kind(self, table: str, name: str) -> str | None:
         """Return the kind of value that the contract declares under a name in a record of `table`: a list, an object or a single value.
         Return None if it declares nothing."""
-        return self.kinds.get((table, name)) or self.kinds.get((table, self.table_of_array(name) or ""))
+        return self.kinds.get((table, name)) or self.kinds.get((table, self.find_table_of_array(name) or ""))
 
     def add_array(self, values: _JsonArray, table: str, parent: int | None, reading: FileReading) -> None:
         """Add the objects of an array as rows of `table`. Anything else in the array is no record and is quarantined."""
         if all(isinstance(value, _JsonObject) for value in values):
             positions: Iterator[int] = iter(())
         else:
-            positions = _value_positions(self.text, values.at)
+            positions = _find_value_positions(self.text, values.at)
         for value in values:
             at = next(positions, values.at)
             if isinstance(value, _JsonObject):
                 self.add_record(value, table, parent, reading)
             else:
                 reading.rows += 1
-                reading.quarantine_row("json-record-no-object", _as_text(value).encode("utf-8", "replace"), self.line_at(at), table=table)
+                reading.quarantine_row(
+                    "json-record-no-object", _convert_value_to_text(value).encode("utf-8", "replace"), self.line_at(at), table=table
+                )
 
-    def report_lacking_arrays(self, reading: FileReading) -> None:
+    def report_missing_arrays(self, reading: FileReading) -> None:
         """Report the arrays that are absent from records. If no record has an array, a table is missing, and the file is partial."""
         records = {name: len(self.rows.get(of, ())) for (of, name), kind in self.kinds.items() if kind == _LIST}
         missing = {name for name, n in Counter(name for name, *_ in self.lacking).items() if n == records[name]}
@@ -145,12 +147,12 @@ class _JsonRows(NestedRows):
                 reading.add_finding("json-list-absent", line=line, record_key=key, field=name)
 
 
-def _json_kind_of_value(value: Any) -> str:
+def _find_json_kind_of_value(value: Any) -> str:
     """Return the kind of a value: a list, an object or a single value."""
     return _LIST if isinstance(value, list) else _OBJECT if isinstance(value, dict) else _VALUE
 
 
-def _as_text(value: Any) -> str:
+def _convert_value_to_text(value: Any) -> str:
     """Return a value as text: as written, or `true` and `false`; null is empty; a list is JSON."""
     if value is None:
         return ""
@@ -160,7 +162,11 @@ def _as_text(value: Any) -> str:
 
 
 def read(
-    file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), evidence: EncodingEvidence = encoding.NO_EVIDENCE
+    file: SourceFile,
+    spec: FileSpec,
+    contract: Contract,
+    other_contracts: Sequence[Contract] = (),
+    evidence: EncodingEvidence = encoding.NO_EVIDENCE,
 ) -> FileReading:
     """Read the arrays of declared tables. Columns: the fields of an object, those of inner objects as `inner.field`, and keys of
     enclosing rows.
@@ -169,41 +175,41 @@ def read(
     table.column of an enclosing row).
     """
     reading = FileReading(spec.name)
-    data = files.load_bytes(file, reading)
+    data = files.load_file_bytes(file, reading)
     if data is None:
         return reading
-    if files.detect_type(data) != "text":
-        files.quarantine_lines(reading, data, "file-wrong-form")
-        return reading.mark_unreadable("file-wrong-form", files.detect_type(data))
+    if files.detect_file_type(data) != "text":
+        files.quarantine_all_lines(reading, data, "file-wrong-form")
+        return reading.mark_unreadable("file-wrong-form", files.detect_file_type(data))
     text, found = encoding.decode(data, spec.options.get("encoding", "utf-8"), None, evidence)
     text = text.lstrip("\ufeff")
     if text.lstrip()[:1] not in ("{", "["):
-        files.quarantine_lines(reading, data, "file-wrong-form")
+        files.quarantine_all_lines(reading, data, "file-wrong-form")
         return reading.mark_unreadable("file-wrong-form", "text")
     for finding in found:
         reading.add_finding(**finding)
-    if limit := _exceeded_limit(text):
+    if limit := _describe_exceeded_limit(text):
         return reading.mark_unreadable("json-unsafe", limit)
     breaks = [m.start() for m in re.finditer(r"\r(?!\n)|\n", text)]
-    rows = _JsonRows(text=text, tables=spec.tables, breaks=breaks, specs=contract.tables, kinds=_agreed_json_kinds(spec, contract))
+    rows = _JsonRows(text=text, tables=spec.tables, breaks=breaks, specs=contract.tables, kinds=_list_declared_json_kinds(spec, contract))
     try:
         document = _decode_document(text)
     except (ValueError, RecursionError) as error:
-        files.quarantine_lines(reading, data, "json-broken")
+        files.quarantine_all_lines(reading, data, "json-broken")
         reading.state = "unreadable"
         reading.add_finding("json-broken", line=rows.line_at(error.pos) if isinstance(error, json.JSONDecodeError) else None)
         return reading
-    _collect_rows(document, rows, spec.options.get("declared", {}), reading)
+    _collect_rows_of_document(document, rows, spec.options.get("declared", {}), reading)
     if not rows.count and not reading.unreadable and not _has_outermost_array(document, rows):
         reading.findings.clear()
-        files.quarantine_lines(reading, data, "file-header-not-found")
+        files.quarantine_all_lines(reading, data, "file-header-not-found")
         return reading.mark_unreadable("file-header-not-found")
-    rows.report_lacking_arrays(reading)
+    rows.report_missing_arrays(reading)
     rows.add_to_reading(reading, contract, spec.options.get("keys", {}))
     return reading
 
 
-def _agreed_json_kinds(spec: FileSpec, contract: Contract) -> dict[tuple[str, str], str]:
+def _list_declared_json_kinds(spec: FileSpec, contract: Contract) -> dict[tuple[str, str], str]:
     """Return the kind of each field that the contract declares, by table and name. Dependent tables are arrays; an object contains columns
     as fields; other columns are single values."""
     kinds: dict[tuple[str, str], str] = {}
@@ -218,7 +224,7 @@ def _agreed_json_kinds(spec: FileSpec, contract: Contract) -> dict[tuple[str, st
     return kinds
 
 
-def _exceeded_limit(text: str) -> str | None:
+def _describe_exceeded_limit(text: str) -> str | None:
     """Return the limit that a document exceeds: it has too many values or is nested too deeply. None if it can be decoded."""
     if text.count(",") + text.count("[") + text.count("{") > _MOST_VALUES:
         return f"> {_MOST_VALUES:,} values"
@@ -238,26 +244,26 @@ def _decode_document(text: str) -> Any:
         found = (match for match in _CONSTANT.finditer(text) if match[1])
         raise json.JSONDecodeError(f"{name} is no JSON", text, next(found).start())
 
-    return _make_decoder(refuse_constant).decode(text)
+    return _make_decoder_with_positions(refuse_constant).decode(text)
 
 
-def _make_decoder(parse_constant: Callable[[str], Any]) -> Any:
+def _make_decoder_with_positions(parse_constant: Callable[[str], Any]) -> Any:
     """Make a decoder that gives objects and arrays their positions."""
     decoder: Any = json.JSONDecoder(object_pairs_hook=_make_object, parse_int=str, parse_float=str, parse_constant=parse_constant)
     parse_object, parse_array = decoder.parse_object, decoder.parse_array
 
-    def placed_object(start: tuple[str, int], *more: Any) -> tuple[Any, int]:
+    def parse_object_with_position(start: tuple[str, int], *more: Any) -> tuple[Any, int]:
         found, end = parse_object(start, *more)
         found.at = start[1] - 1
         return found, end
 
-    def placed_array(start: tuple[str, int], *more: Any) -> tuple[Any, int]:
+    def parse_array_with_position(start: tuple[str, int], *more: Any) -> tuple[Any, int]:
         values, end = parse_array(start, *more)
         found = _JsonArray(values)
         found.at = start[1] - 1
         return found, end
 
-    decoder.parse_object, decoder.parse_array = placed_object, placed_array
+    decoder.parse_object, decoder.parse_array = parse_object_with_position, parse_array_with_position
     decoder.scan_once = json.scanner.py_make_scanner(decoder)  # type: ignore[attr-defined]
     return decoder
 
@@ -271,7 +277,7 @@ def _make_object(pairs: list[tuple[str, Any]]) -> _JsonObject:
     return found
 
 
-def _value_positions(text: str, position: int) -> Iterator[int]:
+def _find_value_positions(text: str, position: int) -> Iterator[int]:
     """Yield the positions of the values of the array at position `position` of a well-formed document."""
     decoder = json.JSONDecoder()
     while True:
@@ -283,7 +289,7 @@ def _value_positions(text: str, position: int) -> Iterator[int]:
         position = decoder.raw_decode(text, start)[1] - 1
 
 
-def _collect_rows(document: Any, rows: _JsonRows, declared: Mapping[str, Sequence[str]], reading: FileReading) -> None:
+def _collect_rows_of_document(document: Any, rows: _JsonRows, declared: Mapping[str, Sequence[str]], reading: FileReading) -> None:
     """Add the rows and the metadata of a document, which is an object with the outermost array, or that array alone."""
     outermost = rows.tables[0]
     if isinstance(document, _JsonArray):
@@ -291,36 +297,36 @@ def _collect_rows(document: Any, rows: _JsonRows, declared: Mapping[str, Sequenc
         rows.add_array(document, outermost, None, reading)
         return
     fields = [*document.repeated, *document.items()]
-    lists = [value for name, value in fields if rows.table_of_array(name) == outermost and isinstance(value, _JsonArray)]
+    lists = [value for name, value in fields if rows.find_table_of_array(name) == outermost and isinstance(value, _JsonArray)]
     if len(lists) > 1:
         reading.add_finding(
             "json-list-repeated", line=rows.line_at(max(values.at for values in lists)), field=outermost, detail=str(len(lists))
         )
         reading.state = "partial"
     for name, value in document.repeated:
-        if rows.table_of_array(name) != outermost or not isinstance(value, _JsonArray):
-            rows.note_finding("json-field-repeated", _DOCUMENT, name, rows.line_at(document.at))
+        if rows.find_table_of_array(name) != outermost or not isinstance(value, _JsonArray):
+            rows.record_finding("json-field-repeated", _DOCUMENT, name, rows.line_at(document.at))
     for values in lists:
         rows.add_array(values, outermost, None, reading)
     for name, value in document.items():
-        table = rows.table_of_array(name)
+        table = rows.find_table_of_array(name)
         if table == outermost and isinstance(value, _JsonArray):
             if name != table:
                 reading.add_finding("file-column-renamed", line=rows.line_at(value.at), field=table, detail=name)
-        elif TOTAL.match(headers.fold_name(name)) and str(value).isdecimal():
-            _check_total(int(value), len(rows.rows.get(outermost, ())), rows.line_at(document.at), reading)
+        elif TOTAL.match(headers.normalise_name(name)) and str(value).isdecimal():
+            _check_stated_record_count(int(value), len(rows.rows.get(outermost, ())), rows.line_at(document.at), reading)
         elif table == outermost or (name in declared and value is not None and not isinstance(value, _JsonObject)):
-            detail = f"{_json_kind_of_value(value)} ≠ {_LIST if table else _OBJECT}"
+            detail = f"{_find_json_kind_of_value(value)} ≠ {_LIST if table else _OBJECT}"
             reading.add_finding("json-value-kind", line=rows.line_at(document.at), field=name, detail=detail)
         elif name in declared and isinstance(value, _JsonObject):
-            reading.declared |= {key: _as_text(value[key]) for key in declared[name] if value.get(key) is not None}
+            reading.declared |= {key: _convert_value_to_text(value[key]) for key in declared[name] if value.get(key) is not None}
             for key in (key for key in value if key not in declared[name]):
                 reading.add_finding("file-column-extra", line=rows.line_at(value.at), field=f"{name}.{key}", detail=_DOCUMENT)
         elif name not in declared:
             reading.add_finding("file-column-extra", line=rows.line_at(document.at), field=name, detail=_DOCUMENT)
 
 
-def _check_total(stated: int, records: int, line: int, reading: FileReading) -> None:
+def _check_stated_record_count(stated: int, records: int, line: int, reading: FileReading) -> None:
     """Record the number of records that a document states, and compare it with those that it has."""
     reading.rows += 1
     reading.record_structural_row(line, "total")
@@ -332,4 +338,4 @@ def _check_total(stated: int, records: int, line: int, reading: FileReading) -> 
 
 def _has_outermost_array(document: Any, rows: _JsonRows) -> bool:
     """Return whether the document is an object that contains the outermost array. The array may be empty."""
-    return isinstance(document, _JsonObject) and any(rows.table_of_array(name) == rows.tables[0] for name in document)
+    return isinstance(document, _JsonObject) and any(rows.find_table_of_array(name) == rows.tables[0] for name in document)

@@ -31,7 +31,7 @@ class NestedRows:
     notes: dict[tuple[str, str, str], int] = field(default_factory=dict)  # rule, table, name -> first line
     count: int = 0
 
-    def note_finding(self, rule: str, table: str, name: str, line: int) -> None:
+    def record_finding(self, rule: str, table: str, name: str, line: int) -> None:
         """Record a finding about `name` in `table`. Only the first line is kept."""
         self.notes.setdefault((rule, table, name), line)
 
@@ -51,16 +51,16 @@ class NestedRows:
         for (rule, table, name), line in self.notes.items():
             reading.add_finding(rule, line=line, field=name, detail=table)
         reading.rows += self.count
-        around: dict[int, tuple[str, int, int | None]] = {}  # row number -> table, position in it, parent
+        table_and_parent_by_row: dict[int, tuple[str, int, int | None]] = {}  # row number -> table, position in it, parent
         frames: dict[str, pd.DataFrame] = {}
         for table, delivered in self.rows.items():
-            around |= {own: (table, i, self.parents[table][i]) for i, own in enumerate(self.ids[table])}
+            table_and_parent_by_row |= {own: (table, i, self.parents[table][i]) for i, own in enumerate(self.ids[table])}
             frames[table] = self._make_frame(delivered, table, keys.get(table, {}), contract, reading)
         for table, frame in frames.items():
             for column, source in keys.get(table, {}).items():
                 of, name = source.split(".", 1)
                 values = list(frames[of][name]) if of in frames else []
-                places = [_find_ancestor(around, parent, of) for parent in self.parents[table]]
+                places = [_find_enclosing_row(table_and_parent_by_row, parent, of) for parent in self.parents[table]]
                 frame[column] = pd.array([None if i is None else values[i] for i in places], dtype="str")
             frame["_part"] = make_null_column(len(frame))
             frame["_line"] = pd.array(self.lines[table], dtype="Int64")
@@ -76,7 +76,7 @@ class NestedRows:
         names = list(dict.fromkeys(name for row in delivered for name in row))
         declared = contract.tables[table]
         part = replace(declared, columns=tuple(c for c in declared.columns if c.name not in keys))
-        match = headers.match_header(names, part, by_position=False)
+        match = headers.match_header_to_columns(names, part, by_position=False)
         optional = {c.name for c in part.columns if not c.required}
         for finding in match.findings:
             absent = finding["rule"] == "file-column-missing" and finding["field"] in optional
@@ -88,11 +88,11 @@ class NestedRows:
         return frame
 
 
-def _find_ancestor(around: Mapping[int, tuple[str, int, int | None]], row: int | None, table: str) -> int | None:
-    """Return the position of the row of `table` that encloses the row number `row`. Return None if no row of `table` encloses it. `around`:
-    table, position and parent of each row."""
+def _find_enclosing_row(table_and_parent_by_row: Mapping[int, tuple[str, int, int | None]], row: int | None, table: str) -> int | None:
+    """Return the position of the row of `table` that encloses the row number `row`. Return None if no row of `table` encloses it.
+    `table_and_parent_by_row`: by row number, the table of the row, its position in the table, and the number of its parent row."""
     while row is not None:
-        of, place, parent = around[row]
+        of, place, parent = table_and_parent_by_row[row]
         if of == table:
             return place
         row = parent

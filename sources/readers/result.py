@@ -68,7 +68,7 @@ class ReadResult:
         return delivery_state(self.files.values())
 
 
-def accounting(result: ReadResult) -> pd.DataFrame:
+def count_rows_by_file(result: ReadResult) -> pd.DataFrame:
     """Return the row accounting by file. Columns: file, rows_read, data, structural, unreadable.
 
     In XML a row is an element of a declared table, in a database a table row. `rows_read` is counted while reading, and equals the sum of

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sources.contract import TableSpec
 from sources.readers import headers
-from sources.readers.file_reading import FileReading, make_null_column, make_text_frame, read_key_part, record_key
+from sources.readers.file_reading import FileReading, build_record_key, make_null_column, make_text_frame, read_key_part
 
 TOTAL = re.compile(r"(gjithsej|totali?|gjithsejt|shuma|ukupno|svega|sum[ae]?|grand total)\b")
 _MISSING_SHARE = 0.1  # share of the records that a total line counts
@@ -24,7 +24,7 @@ _MOST_FILLED_IN_NO_RECORD = 2  # a row with so few filled cells is not a record
 
 
 @dataclass
-class Grid:
+class CellGrid:
     """The rows of one file or sheet as delivered.
 
     `cells` has the cells of each row (rows may differ in length), `lines` the physical line on which each row begins. `raw(i)` returns the
@@ -43,7 +43,7 @@ class Grid:
 
 
 @dataclass
-class Block:
+class TableBlock:
     """The rows under one header. `header` is the row of the header, or None if the rows have no header; `ranges` has the first row and the
     row after the last below each occurrence of the header. The counts `data` and `broken`, and the rows `totals`, are filled while the rows
     are read."""
@@ -64,7 +64,7 @@ def is_blank(row: Sequence[str]) -> bool:
     return not any(c and not c.isspace() for c in row)
 
 
-def find_header_rows(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int, TableSpec]]:
+def find_header_rows(grid: CellGrid, tables: Sequence[TableSpec]) -> list[tuple[int, TableSpec]]:
     """Return the rows that are headers, in order, each with the table whose columns the row names best."""
     names = {c.name for t in tables for c in t.columns}
     found = []
@@ -79,31 +79,31 @@ def find_header_rows(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int,
     for i, row in enumerate(grid.cells[:_HEADER_SEARCH_ROWS]):
         for table in tables:
             if headers.resembles_header(row, table):
-                return [(j, table) for j in range(i, len(grid.cells)) if _name_same_columns(grid.cells[j], row)]
+                return [(j, table) for j in range(i, len(grid.cells)) if _do_rows_name_same_columns(grid.cells[j], row)]
     return []
 
 
-def _name_same_columns(row: Sequence[str], other: Sequence[str]) -> bool:
+def _do_rows_name_same_columns(row: Sequence[str], other: Sequence[str]) -> bool:
     """Return whether two header rows name the same columns."""
     return (
         len(row) == len(other)
         and row[0].strip() == other[0].strip()
-        and list(map(headers.fold_name, row)) == list(map(headers.fold_name, other))
+        and list(map(headers.normalise_name, row)) == list(map(headers.normalise_name, other))
     )
 
 
 def looks_like_data_row(row: Sequence[str], table: TableSpec) -> bool:
     """Whether a row without a header has the declared number of columns and a readable key in the declared position."""
     names = [c.name for c in table.columns]
-    return len(row) == len(names) and record_key(table, dict(zip(names, row, strict=True))) is not None
+    return len(row) == len(names) and build_record_key(table, dict(zip(names, row, strict=True))) is not None
 
 
-def read_grid(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) -> bool:
+def read_grid(grid: CellGrid, tables: Sequence[TableSpec], reading: FileReading) -> bool:
     """Read all rows of a grid into `reading`. Return False, without reading anything, if the grid has neither a header nor a row of any
     table."""
-    before, end = len(reading.structure), find_earlier_table(grid)
+    before, end = len(reading.structure), find_start_of_earlier_period(grid)
     now = replace(grid, cells=grid.cells[:end]) if end < len(grid.cells) else grid
-    blocks = _find_blocks(now, tables, reading)
+    blocks = _divide_grid_into_blocks(now, tables, reading)
     if not blocks:
         return False
     reading.rows += len(grid.cells)
@@ -112,20 +112,21 @@ def read_grid(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) -> 
         places = sorted(block.match.columns.items())
         reading.layout += [{"file": reading.file, "part": grid.part, "field": name, "column": at + 1} for at, name in places]
         _read_block(now, block, reading)
-    _check_totals(now, blocks, reading)
+    _check_total_lines(now, blocks, reading)
     _record_earlier_rows_as_structure(grid, end, tables, reading)
     reading.structure[before:] = sorted(reading.structure[before:], key=lambda row: row["line"])
     return True
 
 
-def find_earlier_table(grid: Grid) -> int:
-    """Return the row at which the table of an earlier period begins (`Grid.earlier`), including the blank rows above that table. Return the
-    number of rows if there is no such table."""
-    says = headers.fold_name(grid.earlier) if grid.earlier else None
+def find_start_of_earlier_period(grid: CellGrid) -> int:
+    """Return the row at which the table of an earlier period begins (`CellGrid.earlier`), including the blank rows above that table.
+
+    Return the number of rows if there is no such table."""
+    says = headers.normalise_name(grid.earlier) if grid.earlier else None
     here = (
         i
         for i, row in enumerate(grid.cells)
-        if says and _count_filled(row) <= _MOST_FILLED_IN_NO_RECORD and says in map(headers.fold_name, row)
+        if says and _count_filled_cells(row) <= _MOST_FILLED_IN_NO_RECORD and says in map(headers.normalise_name, row)
     )
     end = next(here, len(grid.cells))
     while end < len(grid.cells) and end and is_blank(grid.cells[end - 1]):
@@ -133,7 +134,7 @@ def find_earlier_table(grid: Grid) -> int:
     return end
 
 
-def _record_earlier_rows_as_structure(grid: Grid, end: int, tables: Sequence[TableSpec], reading: FileReading) -> None:
+def _record_earlier_rows_as_structure(grid: CellGrid, end: int, tables: Sequence[TableSpec], reading: FileReading) -> None:
     """Record the rows from `end` on as structural: they are the table of an earlier period and not data of this delivery. The total of that
     table is checked against its own rows."""
     rows = range(end, len(grid.cells))
@@ -141,20 +142,20 @@ def _record_earlier_rows_as_structure(grid: Grid, end: int, tables: Sequence[Tab
         reading.record_structural_row(grid.lines[i], "earlier", grid.part)
     totals = [i for i in rows if _is_total_line(grid.cells[i])]
     heads = {i for i in rows if any(headers.is_header(grid.cells[i], table) for table in tables)}
-    records = sum(_count_filled(grid.cells[i]) > _MOST_FILLED_IN_NO_RECORD for i in rows if i not in heads and i not in totals)
+    records = sum(_count_filled_cells(grid.cells[i]) > _MOST_FILLED_IN_NO_RECORD for i in rows if i not in heads and i not in totals)
     for i in totals:
-        _check_total(grid, i, {records}, records, reading)
+        _check_total_line(grid, i, {records}, records, reading)
     if rows:
         first = next(i for i in rows if not is_blank(grid.cells[i]))
         reading.add_finding("sheet-earlier-period", part=grid.part, line=grid.lines[first], detail=str(records))
 
 
-def _find_blocks(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) -> list[Block]:
+def _divide_grid_into_blocks(grid: CellGrid, tables: Sequence[TableSpec], reading: FileReading) -> list[TableBlock]:
     """Return a block for each distinct header of a grid. The rows below a repeated header are added to the block of the first one."""
     found = find_header_rows(grid, tables)
     if not found:
-        return _block_without_header(grid, tables, reading)
-    blocks: dict[tuple[str, ...], Block] = {}
+        return _make_block_without_header(grid, tables, reading)
+    blocks: dict[tuple[str, ...], TableBlock] = {}
     for n, (i, table) in enumerate(found):
         last = found[n + 1][0] if n + 1 < len(found) else len(grid.cells)
         cells = [c.strip() for c in grid.cells[i]]
@@ -172,7 +173,7 @@ def _find_blocks(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) 
     return list(blocks.values())
 
 
-def _match_header(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) -> Block:
+def _match_header(grid: CellGrid, i: int, last: int, cells: list[str], table: TableSpec) -> TableBlock:
     """Return the block of the header in row `i`, with the rows up to `last`.
 
     If nearly all rows are wider or narrower than the header, the cells of the rows show which column name is missing or surplus. If the
@@ -183,42 +184,46 @@ def _match_header(grid: Grid, i: int, last: int, cells: list[str], table: TableS
     usual = int(widths.mode().iloc[-1]) if len(widths) else len(cells)
     common = (widths == usual).mean()
 
-    def values(position: int) -> list[str]:
+    def list_values_below(position: int) -> list[str]:
         return [r[position] for r in below[:_HEADER_SEARCH_ROWS] if position < len(r) == usual]
 
-    def contradicts(position: int, column: str) -> bool | None:
-        return headers.do_values_contradict_column(values(position), table.column(column))
+    def do_values_contradict(position: int, column: str) -> bool | None:
+        return headers.do_values_contradict_column(list_values_below(position), table.column(column))
 
-    def fits(position: int, column: str) -> bool:
-        return not contradicts(position, column)
+    def do_values_fit(position: int, column: str) -> bool:
+        return not do_values_contradict(position, column)
 
     def is_confirmed_by_cells(match: headers.HeaderMatch) -> bool:
         """Return whether the cells confirm the matched names: no column contradicts its cells, and the cells of one of the last two columns
         can be checked and fit."""
-        said = {k: contradicts(k, name) for k, name in match.columns.items()}
-        return not match.missing and True not in said.values() and any(said[k] is False for k in sorted(said)[-2:])
+        contradictions = {k: do_values_contradict(k, name) for k, name in match.columns.items()}
+        return (
+            not match.missing
+            and True not in contradictions.values()
+            and any(contradictions[k] is False for k in sorted(contradictions)[-2:])
+        )
 
-    match = headers.match_header(cells, table, fits)
+    match = headers.match_header_to_columns(cells, table, do_values_fit)
     alike = len(grid.cells[i]) == usual  # with the empty cells at its end the header is as wide as the rows
     if usual > len(cells):
         if all(is_blank(r[len(cells) :]) for r in below if len(r) == usual):
             both = (len(cells), usual) if common > 0.5 and not match.missing else (len(cells),)
-            return Block(i, table, match, len(cells), (usual,) if alike else both)
-        wider = headers.match_header(cells + [""] * (usual - len(cells)), table, fits)
+            return TableBlock(i, table, match, len(cells), (usual,) if alike else both)
+        wider = headers.match_header_to_columns(cells + [""] * (usual - len(cells)), table, do_values_fit)
         if alike or (common > _NEARLY_ALL and is_confirmed_by_cells(wider)):
-            return Block(i, table, wider, usual, (usual,))
+            return TableBlock(i, table, wider, usual, (usual,))
     elif 1 < usual < len(cells) and len(widths) > 2 and common > _NEARLY_ALL:
         shorter = [cells[:usual]] if usual < len(cells) - 1 else [cells[:k] + cells[k + 1 :] for k in reversed(range(len(cells)))]
-        matches = [headers.match_header(names, table, fits) for names in shorter]
+        matches = [headers.match_header_to_columns(names, table, do_values_fit) for names in shorter]
         nameless = not cells[-1] or "" in cells
         best = next((m for m in matches if (nameless and not m.missing and not m.extra) or is_confirmed_by_cells(m)), None)
         if best is not None:
             best.findings.append({"rule": "file-header-longer", "detail": f"{len(cells)} ≠ {usual}"})
-            return Block(i, table, best, usual, (usual,))
-    return Block(i, table, match, len(cells), (len(cells),))
+            return TableBlock(i, table, best, usual, (usual,))
+    return TableBlock(i, table, match, len(cells), (len(cells),))
 
 
-def _block_without_header(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) -> list[Block]:
+def _make_block_without_header(grid: CellGrid, tables: Sequence[TableSpec], reading: FileReading) -> list[TableBlock]:
     """Return a block with all rows of a grid that has no header, if at least half of the first rows look like rows of one table. Columns
     are then taken by position."""
     rows = [(i, r) for i, r in enumerate(grid.cells[:_HEADER_SEARCH_ROWS]) if not is_blank(r)]
@@ -228,21 +233,27 @@ def _block_without_header(grid: Grid, tables: Sequence[TableSpec], reading: File
             if table.header:
                 reading.add_finding("file-header-missing", part=grid.part, line=grid.lines[like[0]])
             names = [c.name for c in table.columns]
-            return [Block(None, table, headers.match_header(names, table), len(names), (len(names),), [(0, len(grid.cells))])]
+            return [
+                TableBlock(None, table, headers.match_header_to_columns(names, table), len(names), (len(names),), [(0, len(grid.cells))])
+            ]
     return []
 
 
-def _read_rows_above_header(grid: Grid, block: Block, reading: FileReading) -> None:
+def _read_rows_above_header(grid: CellGrid, block: TableBlock, reading: FileReading) -> None:
     """Read the rows above the first header: titles and blank rows, or data rows that sorting moved there."""
     if block.header is None:
         return
-    above = Block(None, block.table, block.match, block.width, block.regular)
+    above = TableBlock(None, block.table, block.match, block.width, block.regular)
     names = block.match.columns
     titles, rows = 0, []
     for i in range(block.header):
         row = grid.cells[i]
         cells = {name: row[k] for k, name in names.items() if k < len(row)}
-        if _has_regular_width(row, block) and _count_filled(row) > _MOST_FILLED_IN_NO_RECORD and record_key(block.table, cells) is not None:
+        if (
+            _has_regular_width(row, block)
+            and _count_filled_cells(row) > _MOST_FILLED_IN_NO_RECORD
+            and build_record_key(block.table, cells) is not None
+        ):
             rows.append(i)
         else:
             reading.record_structural_row(grid.lines[i], "blank" if is_blank(row) else "title", grid.part)
@@ -254,7 +265,7 @@ def _read_rows_above_header(grid: Grid, block: Block, reading: FileReading) -> N
         block.totals += above.totals
 
 
-def _read_block(grid: Grid, block: Block, reading: FileReading) -> None:
+def _read_block(grid: CellGrid, block: TableBlock, reading: FileReading) -> None:
     """Read the rows of a block. Rows with an irregular number of cells are repaired or set aside."""
     index: list[int] = []
     rows: list[list[str]] = []
@@ -269,7 +280,7 @@ def _read_block(grid: Grid, block: Block, reading: FileReading) -> None:
     _add_rows(grid, block, index, rows, reading)
 
 
-def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]], reading: FileReading) -> None:
+def _add_rows(grid: CellGrid, block: TableBlock, index: list[int], rows: list[list[str]], reading: FileReading) -> None:
     """Add rows with the right number of cells to the table of the block. Rows that are no records are left out. `index` has the number of
     each row in the grid."""
     if not rows:
@@ -278,7 +289,7 @@ def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]],
     frame = make_text_frame({name: columns[k] for k, name in sorted(block.match.names.items())})
     for name in block.match.missing:
         frame[name] = make_null_column(len(frame))
-    odd = _record_rows_that_are_no_records(grid, block, index, rows, frame, reading)
+    odd = _set_aside_rows_that_are_no_records(grid, block, index, rows, frame, reading)
     keep = [n for n in range(len(rows)) if n not in odd]
     frame = frame.iloc[keep] if len(keep) < len(frame) else frame
     frame = frame.assign(_part=pd.array([grid.part] * len(frame), dtype="str"))
@@ -288,8 +299,8 @@ def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]],
         reading.add_rows(block.table.name, frame)
 
 
-def _record_rows_that_are_no_records(
-    grid: Grid, block: Block, index: list[int], rows: list[list[str]], frame: pd.DataFrame, reading: FileReading
+def _set_aside_rows_that_are_no_records(
+    grid: CellGrid, block: TableBlock, index: list[int], rows: list[list[str]], frame: pd.DataFrame, reading: FileReading
 ) -> set[int]:
     """Return the positions in `rows` of blank rows, totals, and rows with too few cells for a record, and record or quarantine these rows.
     Only rows without a readable key are examined."""
@@ -305,7 +316,7 @@ def _record_rows_that_are_no_records(
             reading.record_structural_row(line, "blank", grid.part)
         elif _is_total_line(row):
             block.totals.append(index[n])
-        elif _count_filled(row) <= _MOST_FILLED_IN_NO_RECORD:
+        elif _count_filled_cells(row) <= _MOST_FILLED_IN_NO_RECORD:
             block.broken += 1
             reading.quarantine_row("row-garbage", grid.raw(index[n]), line, grid.part)
         else:
@@ -314,7 +325,7 @@ def _record_rows_that_are_no_records(
     return odd
 
 
-def _count_filled(row: Sequence[str]) -> int:
+def _count_filled_cells(row: Sequence[str]) -> int:
     """Return the number of cells that are not blank."""
     return sum(1 for c in row if c and not c.isspace())
 
@@ -322,10 +333,10 @@ def _count_filled(row: Sequence[str]) -> int:
 def _is_total_line(row: Sequence[str]) -> bool:
     """Return whether a row is a total line: at most three filled cells, of which one of the first two begins with a word for a total."""
     filled = [c for c in row if c and not c.isspace()]
-    return bool(filled) and len(filled) <= 3 and any(TOTAL.match(headers.fold_name(c)) for c in filled[:2])
+    return bool(filled) and len(filled) <= 3 and any(TOTAL.match(headers.normalise_name(c)) for c in filled[:2])
 
 
-def _repair_irregular_row(grid: Grid, block: Block, i: int, reading: FileReading) -> list[str] | None:
+def _repair_irregular_row(grid: CellGrid, block: TableBlock, i: int, reading: FileReading) -> list[str] | None:
     """Return the cells of row `i`, which has an irregular number of cells, after repair. Return None if the row is blank, a total, or
     quarantined here."""
     row, line, width = grid.cells[i], grid.lines[i], block.width
@@ -346,12 +357,12 @@ def _repair_irregular_row(grid: Grid, block: Block, i: int, reading: FileReading
     return None
 
 
-def _has_regular_width(row: Sequence[str], block: Block) -> bool:
+def _has_regular_width(row: Sequence[str], block: TableBlock) -> bool:
     """Return whether a row has an accepted number of cells, and cells past the width of the block are blank."""
     return len(row) in block.regular and (len(row) == block.width or is_blank(row[block.width :]))
 
 
-def _has_surplus_at_end(row: list[str], block: Block) -> bool:
+def _has_surplus_at_end(row: list[str], block: TableBlock) -> bool:
     """Return whether the surplus cells of a row are the empty ones at its end: in any other alignment, some cell would not fit."""
     width, more = block.width, len(row) - block.width
     own = row[:width]
@@ -360,7 +371,7 @@ def _has_surplus_at_end(row: list[str], block: Block) -> bool:
     return not _has_misfitting_cell(own, block) and all(_has_misfitting_cell(other, block) for other in others if other != own)
 
 
-def _has_misfitting_cell(cells: list[str], block: Block) -> bool:
+def _has_misfitting_cell(cells: list[str], block: TableBlock) -> bool:
     """Return whether some cell of a row does not fit its column: the cell has another format, or is empty where a value is required."""
     columns = ((cells[k], block.table.column(name)) for k, name in block.match.columns.items())
     return any(
@@ -369,13 +380,13 @@ def _has_misfitting_cell(cells: list[str], block: Block) -> bool:
     )
 
 
-def _quarantine_row(grid: Grid, block: Block, i: int, reading: FileReading) -> None:
+def _quarantine_row(grid: CellGrid, block: TableBlock, i: int, reading: FileReading) -> None:
     """Quarantine row `i` under the rule that tells what is wrong with the row, with its record key if the key can be read."""
     row, width = grid.cells[i], max(block.regular)
     names = block.match.columns
     cells = {name: row[k] for k, name in names.items() if k < len(row)}
     cut = names.get(len(row) - 1) if len(row) < width else None
-    key = record_key(block.table, cells, cut_after=cut)
+    key = build_record_key(block.table, cells, truncated_column=cut)
     keys_lost = all(read_key_part(block.table.column(c), cells.get(c)) is None for c in block.table.key)
     truncated = i == grid.cut_at
     rule = (
@@ -393,19 +404,19 @@ def shows_missing_records(stated_total: int, found_records: int) -> bool:
     return stated_total - found_records > max(1, _MISSING_SHARE * stated_total)
 
 
-def _check_totals(grid: Grid, blocks: list[Block], reading: FileReading) -> None:
+def _check_total_lines(grid: CellGrid, blocks: list[TableBlock], reading: FileReading) -> None:
     """Check each total line against the rows of its block and the rows of all blocks, counted both with and without broken rows."""
     data, broken = sum(b.data for b in blocks), sum(b.broken for b in blocks)
     for block in blocks:
         right = {data, data + broken, block.data, block.data + block.broken}
         for i in sorted(block.totals):
             reading.record_structural_row(grid.lines[i], "total", grid.part)
-            wrong = _check_total(grid, i, right, data + broken, reading)
+            wrong = _check_total_line(grid, i, right, data + broken, reading)
             if wrong is not None and shows_missing_records(wrong, max(right)):
                 reading.state = "partial"
 
 
-def _check_total(grid: Grid, i: int, right: set[int], rows: int, reading: FileReading) -> int | None:
+def _check_total_line(grid: CellGrid, i: int, right: set[int], rows: int, reading: FileReading) -> int | None:
     """Check the total line in row `i`. If none of its numbers is in `right`, return the number that it states, otherwise None. `rows`: the
     number of rows that the finding shows."""
     stated = [int(n) for n in _NUMBER.findall(" ".join(grid.cells[i]))]

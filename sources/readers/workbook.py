@@ -37,7 +37,7 @@ class Sheet(NamedTuple):
     lines: Sequence[int]
 
 
-def cell_text(value: Any) -> str:
+def convert_cell_to_text(value: Any) -> str:
     """Return the value of a cell as text: dates in ISO form, integers as digits, text unchanged."""
     if value is None:
         return ""
@@ -69,7 +69,7 @@ def _read_by_calamine(workbook_bytes: bytes, overlays: dict[str, Overlay]) -> li
             continue
         overlay = overlays.get(raw.name)
         overlaid = [row for row, _ in (*overlay.errors, *overlay.formulas)] if overlay else []  # calamine returns these as empty
-        rows = _drop_trailing_blank_rows([[cell_text(v) for v in row] for row in raw.rows], max(overlaid, default=-1) + 1)
+        rows = _drop_trailing_blank_rows([[convert_cell_to_text(v) for v in row] for row in raw.rows], max(overlaid, default=-1) + 1)
         out.append(Sheet(raw.name, raw.visible, rows, range(1, len(rows) + 1)))
     return out
 
@@ -97,7 +97,7 @@ def _make_sheet(name: str, visible: bool, rows: Iterable[tuple[int, Sequence[Any
     kept: dict[int, list[str]] = {}
     for line, row in rows:
         if line < _MOST_BLANK or row.count(None) + row.count("") < len(row):
-            cells = [cell_text(v) for v in row]
+            cells = [convert_cell_to_text(v) for v in row]
             last = max((k + 1 for k, v in enumerate(cells) if v), default=0)
             if line < _MOST_BLANK or not tabular.is_blank(cells):
                 kept[line] = cells[:last]
@@ -114,24 +114,24 @@ def _drop_trailing_blank_rows(rows: list[list[str]], minimum_rows: int = 0) -> l
     return rows[:last]
 
 
-def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> FileReading:
+def read(file: SourceFile, spec: FileSpec, contract: Contract, other_contracts: Sequence[Contract] = ()) -> FileReading:
     """Read the table of `spec` from all visible sheets that have its header. `_part` is the name of the sheet, `_line` the row of the
     sheet."""
     reading = FileReading(spec.name)
-    data = files.load_bytes(file, reading)
+    data = files.load_file_bytes(file, reading)
     if data is None:
         return reading
-    kind = workbook_parts.workbook_type(data)
+    kind = workbook_parts.detect_workbook_type(data)
     if kind == "damaged":
         rebuilt = workbook_parts.rebuild_damaged_zip(data)
         if rebuilt:
-            data, kind = rebuilt, workbook_parts.workbook_type(rebuilt)
+            data, kind = rebuilt, workbook_parts.detect_workbook_type(rebuilt)
             reading.state = "partial"
             reading.add_finding("file-damaged")
     if kind in ("unsafe", "encrypted"):
         return reading.mark_unreadable(f"file-{kind}")
     if kind not in ("xlsx", "xls"):
-        files.quarantine_lines(reading, data, "file-wrong-form")
+        files.quarantine_all_lines(reading, data, "file-wrong-form")
         return reading.mark_unreadable("file-wrong-form", kind)
     sheets = read_sheets(data, kind, reading)
     if sheets is None:
@@ -140,13 +140,13 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         return reading.mark_unreadable("file-unsafe")
     if kind != "xlsx":
         reading.add_finding("file-form-assumed", detail=kind)
-    if workbook_parts.counts_from_1904(data):
+    if workbook_parts.counts_days_from_1904(data):
         reading.add_finding("workbook-dates-1904")
     tables = [contract.tables[t] for t in spec.tables]
     sheets.sort(key=lambda sheet: sheet.name == spec.options.get("sheet"))  # last, so that its rows prevail over those of a copy
     took = sum([_read_sheet(sheet, tables, spec, reading) for sheet in sheets])
     if not took:
-        _quarantine_all_sheets(sheets, reading, others)
+        _quarantine_all_sheets(sheets, reading, other_contracts)
     return reading
 
 
@@ -167,9 +167,9 @@ def read_sheets(workbook_bytes: bytes, kind: str, reading: FileReading) -> list[
     return sheets
 
 
-def _quarantine_all_sheets(sheets: list[Sheet], reading: FileReading, others: Sequence[Contract]) -> None:
+def _quarantine_all_sheets(sheets: list[Sheet], reading: FileReading, other_contracts: Sequence[Contract]) -> None:
     """Quarantine all rows of a workbook of which no sheet has the agreed columns."""
-    owner = files.find_institution_of_header([r for sheet in sheets for r in sheet.rows[:50]], list(others))
+    owner = files.find_institution_with_header([r for sheet in sheets for r in sheet.rows[:50]], list(other_contracts))
     rule = "file-foreign" if owner else "file-header-not-found"
     reading.structure.clear()
     reading.findings.clear()
@@ -185,14 +185,14 @@ def _read_sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, readi
     name, rows = sheet.name, sheet.rows
     if not sheet.visible:
         reading.add_finding("sheet-hidden", part=name)
-        return _record_as_structure(sheet, reading)
+        return _record_sheet_as_structural(sheet, reading)
     if not rows:
         return False
-    grid = tabular.Grid(rows, sheet.lines, lambda i: "\t".join(rows[i]).encode("utf-8", "replace"), part=name)
+    grid = tabular.CellGrid(rows, sheet.lines, lambda i: "\t".join(rows[i]).encode("utf-8", "replace"), part=name)
     grid.earlier = spec.options.get("earlier")
     if not tabular.read_grid(grid, tables, reading):
         return _classify_sheet_without_header(sheet, tables, reading)
-    _name_fields_of_findings(sheet, reading)
+    _add_column_names_to_findings(sheet, reading)
     declared = spec.options.get("sheet")
     if declared and declared != name:
         reading.add_finding("sheet-name", part=name, detail=declared)
@@ -205,7 +205,7 @@ def _report_missing_total(part: str, reading: FileReading) -> None:
     """Report that no total line was read (it is absent, or a formula without a stored value), so that nothing confirms that the sheet is
     complete."""
     unread = (str(f.get("value")) for f in reading.findings if f["rule"] == "cell-formula-unread" and f.get("part") == part)
-    if any(tabular.TOTAL.search(headers.fold_name(formula)) for formula in unread):
+    if any(tabular.TOTAL.search(headers.normalise_name(formula)) for formula in unread):
         reading.add_finding("file-total-unreadable", part=part)
         return
     reading.state = "partial"
@@ -218,7 +218,7 @@ def _classify_sheet_without_header(sheet: Sheet, tables: Sequence[TableSpec], re
     filled = pd.Series([sum(1 for c in row if c and not c.isspace()) for row in sheet.rows], dtype="int64")
     if filled[filled > 0].median() * 2 < min(len(t.columns) for t in tables):
         reading.add_finding("sheet-no-data", part=sheet.name)
-        return _record_as_structure(sheet, reading)
+        return _record_sheet_as_structural(sheet, reading)
     reading.state = "partial"
     reading.add_finding("file-header-not-found", part=sheet.name)
     _quarantine_sheet(sheet, "file-header-not-found", reading)
@@ -234,7 +234,7 @@ def _quarantine_sheet(sheet: Sheet, rule: str, reading: FileReading) -> None:
         reading.unreadable.append({"file": reading.file, "rule": rule, "raw": raw, **where})
 
 
-def _record_as_structure(sheet: Sheet, reading: FileReading) -> bool:
+def _record_sheet_as_structural(sheet: Sheet, reading: FileReading) -> bool:
     """Record the rows of a sheet as structural, since they are not data. Return False, since no data was read."""
     reading.rows += len(sheet.rows)
     for line, row in zip(sheet.lines, sheet.rows, strict=True):
@@ -253,21 +253,25 @@ def _apply_overlay(sheet: Sheet, overlay: Overlay, reading: FileReading) -> None
         if rows[place[row]][column]:
             cached += 1
             continue
-        value = workbook_parts.joined_literals(formula)
+        value = workbook_parts.evaluate_joined_literals(formula)
         rows[place[row]][column] = value or ""
         rule = "cell-formula-unread" if value is None else "cell-formula-evaluated"
-        reading.add_finding(rule, part=sheet.name, line=row + 1, value=f"={formula}", detail=workbook_parts.cell_reference(row, column))
+        reading.add_finding(
+            rule, part=sheet.name, line=row + 1, value=f"={formula}", detail=workbook_parts.write_cell_reference(row, column)
+        )
     if cached:
         reading.add_finding("sheet-formulas", part=sheet.name, detail=str(cached))
     for (row, column), error in overlay.errors.items():
         if row in place and column < width:
-            reading.add_finding("cell-error", part=sheet.name, line=row + 1, value=error, detail=workbook_parts.cell_reference(row, column))
+            reading.add_finding(
+                "cell-error", part=sheet.name, line=row + 1, value=error, detail=workbook_parts.write_cell_reference(row, column)
+            )
     _fill_merged_cells(sheet, overlay, place, reading)
     if overlay.hidden_rows:
         reading.add_finding("rows-hidden", part=sheet.name, detail=", ".join(map(str, overlay.hidden_rows[:20])))
 
 
-def _name_fields_of_findings(sheet: Sheet, reading: FileReading) -> None:
+def _add_column_names_to_findings(sheet: Sheet, reading: FileReading) -> None:
     """Set the field of each finding on a single cell to the name of the column in the delivered header. The `detail` of such a finding is a
     cell reference."""
     heads = [row["line"] for row in reading.structure if row["part"] == sheet.name and row["kind"] == "header"]
@@ -289,4 +293,4 @@ def _fill_merged_cells(sheet: Sheet, overlay: Overlay, place: dict[int, int], re
             row = rows[place[line]] if line in place else []
             if row and not row[left] and not tabular.is_blank(row):
                 row[left] = rows[place[top]][left]
-                reading.add_finding("cell-merged", part=sheet.name, line=line + 1, detail=workbook_parts.cell_reference(line, left))
+                reading.add_finding("cell-merged", part=sheet.name, line=line + 1, detail=workbook_parts.write_cell_reference(line, left))

@@ -49,10 +49,10 @@ class Overlay:
     damaged: bool = False
 
 
-def workbook_type(workbook_bytes: bytes) -> str:
+def detect_workbook_type(workbook_bytes: bytes) -> str:
     """Return `xlsx` or `xls`, or why the bytes are no workbook: `encrypted`, `unsafe`, `damaged`, `zip`, or the file type by its first
     bytes."""
-    first = files.detect_type(workbook_bytes)
+    first = files.detect_file_type(workbook_bytes)
     if first == "ole2":
         return "encrypted" if "EncryptedPackage".encode("utf-16-le") in workbook_bytes else "xls"
     if first != "zip":
@@ -63,7 +63,7 @@ def workbook_type(workbook_bytes: bytes) -> str:
             if any(part.flag_bits & 1 for part in parts):
                 return "encrypted"
             large = len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_BYTES
-            if large or not all(_is_safe(archive, part) for part in parts):
+            if large or not all(_is_zip_part_safe(archive, part) for part in parts):
                 return "unsafe"
             names = {part.filename for part in parts}
             if len({name.lower() for name in names}) < len(parts):  # programs differ in which of two parts they read
@@ -73,7 +73,7 @@ def workbook_type(workbook_bytes: bytes) -> str:
     return "xlsx" if "xl/workbook.xml" in names else "zip"
 
 
-def _is_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+def _is_zip_part_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
     """Return whether a part of the zip unpacks within the limits and to its stated size, and declares no entities."""
     if part.file_size > 8 << 20 and part.file_size > _MOST_RATIO * max(part.compress_size, 1):
         return False
@@ -94,7 +94,7 @@ def rebuild_damaged_zip(workbook_bytes: bytes) -> bytes | None:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         names: set[str] = set()
         while at != -1 and len(names) < _MOST_PARTS:
-            name, content, after = _read_part(workbook_bytes, at, _MOST_BYTES - total)
+            name, content, after = _read_zip_part(workbook_bytes, at, _MOST_BYTES - total)
             if content is not None and name and name not in names:
                 archive.writestr(name, content)
                 names.add(name)
@@ -103,7 +103,7 @@ def rebuild_damaged_zip(workbook_bytes: bytes) -> bytes | None:
     return out.getvalue() if "xl/workbook.xml" in names else None
 
 
-def _read_part(data: bytes, position: int, maximum_bytes: int) -> tuple[str, bytes | None, int]:
+def _read_zip_part(data: bytes, position: int, maximum_bytes: int) -> tuple[str, bytes | None, int]:
     """Return the name of the part whose local header is at position `position`, its content (None if it is incomplete or larger than
     `maximum_bytes` bytes), and the position where the part ends."""
     header = data[position : position + 30]
@@ -132,7 +132,7 @@ def read_overlays(workbook_bytes: bytes) -> dict[str, Overlay]:
     out: dict[str, Overlay] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(workbook_bytes)) as archive:
-            for name, path in _sheet_paths(archive).items():
+            for name, path in _find_sheet_paths(archive).items():
                 xml = archive.read(path)
                 try:
                     out[name] = _read_overlay(xml)
@@ -150,9 +150,9 @@ def _require_well_formed(xml: bytes) -> None:
         element.clear()
 
 
-def counts_from_1904(workbook_bytes: bytes) -> bool:
+def counts_days_from_1904(workbook_bytes: bytes) -> bool:
     """Return whether a workbook (xlsx or xls) counts days from 1904. The libraries convert its dates without reporting it."""
-    if files.detect_type(workbook_bytes) == "ole2":
+    if files.detect_file_type(workbook_bytes) == "ole2":
         return _read_date_system(workbook_bytes) == 1
     try:
         with zipfile.ZipFile(io.BytesIO(workbook_bytes)) as archive:
@@ -179,17 +179,17 @@ def _parse_xml(xml: bytes) -> etree._Element:
     return etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False))
 
 
-def _local_name(element: etree._Element) -> str:
+def _remove_namespace(element: etree._Element) -> str:
     """Return the name of an element without its namespace."""
     return etree.QName(element).localname
 
 
-def _sheet_paths(archive: zipfile.ZipFile) -> dict[str, str]:
+def _find_sheet_paths(archive: zipfile.ZipFile) -> dict[str, str]:
     """Return the path in the zip of each sheet by its name."""
     targets = {r.get("Id"): r.get("Target", "") for r in _parse_xml(archive.read("xl/_rels/workbook.xml.rels")).iter(etree.Element)}
     out = {}
     for sheet in _parse_xml(archive.read("xl/workbook.xml")).iter(etree.Element):
-        target = targets.get(sheet.get(_REL)) if _local_name(sheet) == "sheet" else None
+        target = targets.get(sheet.get(_REL)) if _remove_namespace(sheet) == "sheet" else None
         if target:
             path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join("xl", target))
             if path in archive.namelist():
@@ -197,7 +197,7 @@ def _sheet_paths(archive: zipfile.ZipFile) -> dict[str, str]:
     return out
 
 
-def _parse_reference(reference: str | None) -> tuple[int, int] | None:
+def _parse_cell_reference(reference: str | None) -> tuple[int, int] | None:
     """Return row and column (from 0) of a cell reference such as `M2`; None for any other text."""
     match = _REFERENCE.fullmatch(reference or "")
     if not match:
@@ -208,7 +208,7 @@ def _parse_reference(reference: str | None) -> tuple[int, int] | None:
     return int(match[2]) - 1, column - 1
 
 
-def cell_reference(row: int, column: int) -> str:
+def write_cell_reference(row: int, column: int) -> str:
     """Return the reference of a cell, such as `M2`. `row` and `column` count from 0."""
     letters = ""
     column += 1
@@ -223,17 +223,17 @@ def _read_overlay(xml: bytes) -> Overlay:
     out = Overlay()
     rows = [int(n) for n in re.findall(rb"<(?:\w+:)?row [^>]*?r=\"(\d{1,7})\"", xml)]
     letters = set(re.findall(rb"<(?:\w+:)?c [^>]*?r=\"([A-Z]{1,3})\d", xml))
-    columns = [p[1] + 1 for letter in letters if (p := _parse_reference(letter.decode() + "1"))]
+    columns = [p[1] + 1 for letter in letters if (p := _parse_cell_reference(letter.decode() + "1"))]
     out.area = max(rows, default=0) * max(columns, default=0)
     if not _NOTEWORTHY.search(xml):
         return out
     for _, element in etree.iterparse(io.BytesIO(xml), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False):
-        name = _local_name(element)
+        name = _remove_namespace(element)
         if name == "c":
-            _read_cell(element, out)
+            _add_cell_to_overlay(element, out)
         elif name == "mergeCell":
             first, _, last = element.get("ref", "").partition(":")
-            start, stop = _parse_reference(first), _parse_reference(last)
+            start, stop = _parse_cell_reference(first), _parse_cell_reference(last)
             if start and stop:
                 out.merged.append((*start, *stop))
         elif name == "row":
@@ -243,19 +243,19 @@ def _read_overlay(xml: bytes) -> Overlay:
     return out
 
 
-def _read_cell(cell: etree._Element, overlay: Overlay) -> None:
+def _add_cell_to_overlay(cell: etree._Element, overlay: Overlay) -> None:
     """Add the formula and the error of a cell to the overlay."""
-    at = _parse_reference(cell.get("r"))
+    at = _parse_cell_reference(cell.get("r"))
     if at is None:
         return
     for child in cell:
-        if _local_name(child) == "f":
+        if _remove_namespace(child) == "f":
             overlay.formulas[at] = child.text or ""
-        elif _local_name(child) == "v" and cell.get("t") == "e":
+        elif _remove_namespace(child) == "v" and cell.get("t") == "e":
             overlay.errors[at] = child.text or ""
 
 
-def joined_literals(formula: str) -> str | None:
+def evaluate_joined_literals(formula: str) -> str | None:
     """Return the text of a formula that only joins literals (`CONCATENATE(8," muaj")`, `8&" muaj"`); None for any other formula."""
     match = re.fullmatch(r"\s*(?:_xlfn\.)?CONCAT(?:ENATE)?\((.*)\)\s*", formula, re.DOTALL | re.IGNORECASE)
     body, separators = (match[1], ",;") if match else (formula, "&")

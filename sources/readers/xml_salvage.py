@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from sources.contract import Contract, TableSpec
-from sources.readers.file_reading import FileReading, UnsafeFileError, read_key_part, record_key
-from sources.readers.xml_text import LineNumbers, parser_options, replace_comments_by_spaces
+from sources.readers.file_reading import FileReading, UnsafeFileError, build_record_key, read_key_part
+from sources.readers.xml_text import LineNumbers, replace_comments_by_spaces, safe_xml_parser_options
 
 if TYPE_CHECKING:
     from sources.readers.xml import XmlRows
@@ -36,10 +36,10 @@ def salvage_records(text: str, rows: XmlRows, contract: Contract, reading: FileR
     starts = [m.start() for m in re.finditer(rf"<{_NAME}{re.escape(top)}(?=[\s>/])", text)]
     done = len(rows.rows.get(top, []))
     wrapper, root_end = _find_root_tags(text, starts[0] if starts else len(text), rows)
-    before = _end_of_record(text, starts[done - 1], len(text), top) if 0 < done <= len(starts) else root_end
+    before = _find_end_of_record(text, starts[done - 1], len(text), top) if 0 < done <= len(starts) else root_end
     for n in range(done, len(starts)):
-        _quarantine_between(text, before, starts[n], line_numbers, rows, reading)
-        before = _end_of_record(text, starts[n], starts[n + 1] if n + 1 < len(starts) else len(text), top)
+        _quarantine_text_between_records(text, before, starts[n], line_numbers, rows, reading)
+        before = _find_end_of_record(text, starts[n], starts[n + 1] if n + 1 < len(starts) else len(text), top)
         fragment, line = text[starts[n] : before], line_numbers.line_at(starts[n])
         element = _parse_fragment(wrapper, fragment)
         if element is not None:
@@ -48,12 +48,12 @@ def salvage_records(text: str, rows: XmlRows, contract: Contract, reading: FileR
             _quarantine_record(fragment, line, rows, contract, reading, top)
             if len(reading.unreadable) > _MOST_BROKEN:
                 raise UnsafeFileError(f"> {_MOST_BROKEN:,} broken records")
-    _quarantine_between(text, before, len(text), line_numbers, rows, reading)
+    _quarantine_text_between_records(text, before, len(text), line_numbers, rows, reading)
     if len(reading.unreadable) == aside and re.search(rf"</{_NAME}{re.escape(rows.layout.root)}\s*>\s*$", text):
         reading.state = before_state
 
 
-def _end_of_record(text: str, start: int, limit: int, top: str) -> int:
+def _find_end_of_record(text: str, start: int, limit: int, top: str) -> int:
     """Return the position where the record that starts at `start` ends. It ends after its end tag or, if that is absent, where the next
     record begins (`limit`)."""
     close = re.compile(rf"</{_NAME}{re.escape(top)}\s*>").search(text, start, limit)
@@ -73,7 +73,7 @@ def _find_root_tags(text: str, end_of_search: int, rows: XmlRows) -> tuple[tuple
 
 def _parse_fragment(wrapper: tuple[str, str], fragment: str) -> etree._Element | None:
     """Return the first element in `fragment`, parsed between the tags of `wrapper`; None if it is not well-formed."""
-    parser = etree.XMLParser(**parser_options())
+    parser = etree.XMLParser(**safe_xml_parser_options())
     try:
         root = etree.fromstring((wrapper[0] + fragment + wrapper[1]).encode("utf-8", "replace"), parser)
     except (etree.XMLSyntaxError, ValueError):
@@ -89,8 +89,8 @@ def _read_attributes(tag: str) -> dict[str, str]:
 def _quarantine_record(fragment: str, line: int, rows: XmlRows, contract: Contract, reading: FileReading, top: str) -> None:
     """Quarantine a broken record: one row for the record, and one for each nested row whose start tag and key can be read."""
     table = contract.tables[top]
-    around = _read_attributes(fragment[: fragment.find(">") + 1 or len(fragment)].split("<", 2)[1])
-    own = record_key(table, {c: around.get(c) for c in table.key})
+    record_attributes = _read_attributes(fragment[: fragment.find(">") + 1 or len(fragment)].split("<", 2)[1])
+    own = build_record_key(table, {c: record_attributes.get(c) for c in table.key})
     keyed = {name: spec for name, spec in contract.tables.items() if name != top and spec.key and name in rows.layout.elements}
     tags = list(re.finditer(rf"<{_NAME}({'|'.join(map(re.escape, keyed))})(?=[\s>/])[^<>]*>", fragment)) if keyed else []
     first, line_numbers = tags[0].start() if tags else len(fragment), LineNumbers(fragment)
@@ -98,7 +98,7 @@ def _quarantine_record(fragment: str, line: int, rows: XmlRows, contract: Contra
     reading.quarantine_row("row-xml-broken", fragment[:first].encode(), line, table=top, record_key=own)
     for i, tag in enumerate(tags):
         spec = keyed[tag[1]]
-        key = _record_key_of_nested_row(spec, _read_attributes(tag[0]), around, rows.layout.elements[tag[1]], contract)
+        key = _build_record_key_of_nested_row(spec, _read_attributes(tag[0]), record_attributes, rows.layout.elements[tag[1]], contract)
         if key is None:
             continue
         end = tags[i + 1].start() if i + 1 < len(tags) else len(fragment)
@@ -107,7 +107,7 @@ def _quarantine_record(fragment: str, line: int, rows: XmlRows, contract: Contra
         reading.quarantine_row("row-xml-broken", fragment[tag.start() : end].encode(), at, table=spec.name, record_key=key)
 
 
-def _record_key_of_nested_row(
+def _build_record_key_of_nested_row(
     spec: TableSpec, row_attributes: dict[str, str], record_attributes: dict[str, str], element: Any, contract: Contract
 ) -> str | None:
     """Return the record key of a nested row from its attributes (`row_attributes`) and those of the record (`record_attributes`); None if
@@ -123,7 +123,9 @@ def _record_key_of_nested_row(
     return "/".join(parts)
 
 
-def _quarantine_between(text: str, start: int, end: int, line_numbers: LineNumbers, rows: XmlRows, reading: FileReading) -> None:
+def _quarantine_text_between_records(
+    text: str, start: int, end: int, line_numbers: LineNumbers, rows: XmlRows, reading: FileReading
+) -> None:
     """Quarantine text between records, unless it is whitespace, the XML declaration, or a tag of the root."""
     between = text[start:end]
     rest = re.sub(rf"</?{_NAME}{re.escape(rows.layout.root)}(?:\s[^<>]*)?>|<\?xml[^<>]*\?>", "", between)

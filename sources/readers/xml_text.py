@@ -32,7 +32,7 @@ def make_xml_safe(text: str, reading: FileReading) -> str:
     first = re.search(r"<[A-Za-z_]", text)
     if not start or (first and first.start() < start.start()):
         return text
-    end = _end_of_document_type(text, start.end())
+    end = _find_end_of_document_type(text, start.end())
     line_numbers = LineNumbers(text)
     reading.add_finding("xml-doctype", line=line_numbers.line_at(start.start()))
     text = text[: start.start()] + _REST_OF_LINE.sub(lambda m: " " * len(m[0]), text[start.start() : end]) + text[end:]
@@ -79,7 +79,7 @@ def find_comments_and_cdata(text: str, kinds: Sequence[tuple[str, str]] = (("<!-
     return out
 
 
-def _end_of_document_type(text: str, position: int) -> int:
+def _find_end_of_document_type(text: str, position: int) -> int:
     """Return the end of the document type declaration that began before `position`. If the declaration is not closed, return the start of
     the root element."""
     depth, pos = 0, position
@@ -97,7 +97,7 @@ def _end_of_document_type(text: str, position: int) -> int:
     return root.start() if root else len(text)
 
 
-def parser_options() -> dict[str, Any]:
+def safe_xml_parser_options() -> dict[str, Any]:
     """Return the options of every parser: it expands, loads and fetches nothing and keeps all limits."""
     return {
         "resolve_entities": False,
@@ -118,7 +118,7 @@ def replace_comments_by_spaces(text: str) -> str:
     return "".join([*out, text[done:]])
 
 
-def set_encoding_to_utf_8(text: str, found: Sequence[Mapping[str, Any]], reading: FileReading) -> str:
+def declare_encoding_utf_8(text: str, found: Sequence[Mapping[str, Any]], reading: FileReading) -> str:
     """Return the text with `utf-8` as its declared encoding, since it is decoded already. A wrong declaration is reported."""
     match = _DECLARATION.match(text.lstrip())
     if match:

@@ -25,7 +25,7 @@ from random import Random
 
 from sources.simulator import register_life
 from sources.simulator.answers import write_simulation_mark
-from sources.simulator.defects import Defect, Spoiler
+from sources.simulator.defects import Defect, DefectMaker
 from sources.simulator.deliveries import INSTITUTIONS, Delivery, build_deliveries
 from sources.simulator.life import build_world
 from sources.simulator.model import World
@@ -40,7 +40,7 @@ from sources.simulator.write_courts import write_courts
 from sources.simulator.write_domain import write_domain
 from sources.simulator.write_police import write_police
 from sources.simulator.write_prosecution import write_prosecution
-from sources.simulator.write_returns import write_returns
+from sources.simulator.write_returns import write_yardstick_returns
 from sources.simulator.write_strays import write_stray_files, write_wrong_content
 from sources.simulator.write_victims import write_social_work, write_victim_protection
 from sources.simulator.write_workbooks import write_corrections, write_inspectorate
@@ -100,29 +100,29 @@ def simulate(
 
     Raises `ValueError` if `out` exists and is not empty (nothing is overwritten), or if an argument is out of range.
     """
-    chosen = choose_settings(seed, start, years, cases_per_year, noise, register_life.check_kinds(life), cadence)
+    chosen = choose_settings(seed, start, years, cases_per_year, noise, register_life.check_register_life_kinds(life), cadence)
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is there and not empty: choose another folder or remove it first; the simulator overwrites nothing")
     world = build_world(chosen)
     deliveries = build_deliveries(world, Random(f"deliveries {seed}"), chosen.cadence)
-    register_life.renumber_prosecution(chosen, world, deliveries)
-    spoiler = Spoiler(chosen)
+    register_life.renumber_prosecution_records(chosen, world, deliveries)
+    defect_maker = DefectMaker(chosen)
     if chosen.factor:
-        spoil_records(world, deliveries, spoiler)
-        deliveries = make_noisy_deliveries(world, deliveries, spoiler)
-    deliveries = register_life.change_delivered_files(chosen, deliveries)
-    register_life.record_events_as_defects(deliveries, spoiler)
-    cases, defects = len(world.cases), spoiler.found
+        spoil_records(world, deliveries, defect_maker)
+        deliveries = make_noisy_deliveries(world, deliveries, defect_maker)
+    deliveries = register_life.change_workbooks_and_code_pages(chosen, deliveries)
+    register_life.record_register_life_as_defects(deliveries, defect_maker)
+    cases, defects = len(world.cases), defect_maker.found
     if victims:
-        more, found, own = _make_victim_deliveries(chosen, world)
+        more, found, own = _make_victim_institution_deliveries(chosen, world)
         deliveries, defects, cases = [*deliveries, *more], [*defects, *found], cases + own
     for delivery in deliveries:
         if not delivery.missing:
             _write_delivery(out / "inbox", delivery)
     history = write_truth(out / "truth", world, deliveries, defects, victims)
     if returns:
-        write_returns(out / "inbox", history, range(start, start + years))
+        write_yardstick_returns(out / "inbox", history, range(start, start + years))
     write_simulation_mark(out, chosen, victims)
     domain = write_domain(out / "domain", chosen)
     persons = {state.person.person.person_id for state in history.states if state.person}
@@ -130,7 +130,7 @@ def simulate(
     return SimulationReport(out / "inbox", out / "truth", came, cases, len(persons), len(history.states), len(defects), domain)
 
 
-def _make_victim_deliveries(chosen: Settings, world: World) -> tuple[list[Delivery], list[Defect], int]:
+def _make_victim_institution_deliveries(chosen: Settings, world: World) -> tuple[list[Delivery], list[Defect], int]:
     """Return the deliveries of the victim protection office and of the centres, their defects, and the number of matters that only they
     know."""
     victims = VictimFileMaker(chosen, world).make_victim_world()
@@ -139,11 +139,11 @@ def _make_victim_deliveries(chosen: Settings, world: World) -> tuple[list[Delive
     for i, person in enumerate(victims.persons, len(world.persons) + 1):
         person.person_id = f"P{i:07d}"
     deliveries = build_victim_deliveries(world, victims, Random(f"victim deliveries {chosen.seed}"), chosen.cadence)
-    spoiler = Spoiler(chosen, "victim defects")
+    defect_maker = DefectMaker(chosen, "victim defects")
     if chosen.factor:
-        spoil_victim_records(world, victims, deliveries, spoiler)
-        deliveries = make_noisy_victim_deliveries(world, victims, deliveries, spoiler, world.mistakes)
-    return deliveries, spoiler.found, len(victims.cases)
+        spoil_victim_records(world, victims, deliveries, defect_maker)
+        deliveries = make_noisy_victim_deliveries(world, victims, deliveries, defect_maker, world.mistakes)
+    return deliveries, defect_maker.found, len(victims.cases)
 
 
 def _write_delivery(inbox: Path, delivery: Delivery) -> None:

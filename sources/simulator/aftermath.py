@@ -8,24 +8,26 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
-from sources.simulator.codes import find_seat, make_offence, read_places
-from sources.simulator.model import Case, Charge, CourtFile, Defendant, Judgment, Party, Person, ProsecutionFile, Stay
+from sources.simulator.codes import find_court_seat, make_offence, read_places
+from sources.simulator.model import Case, Charge, CourtFile, Defendant, Judgment, Party, Person, PrisonStay, ProsecutionFile
 from sources.simulator.settings import Settings
 
 CUSTODY = {"trafficking": 0.6, "slavery": 0.6, "facilitating_prostitution": 0.35, "withholding_identity_papers": 0.3, "prostitution": 0.0}
 RELEASES = ("Përfundim i paraburgimit", "Vendim i gjykatës", "Arrest shtëpiak")
 
 
-def try_and_sentence(rng: Random, settings: Settings, case: Case, pp: ProsecutionFile, indicted: list[Party], day: date) -> None:
+def simulate_trial(
+    rng: Random, settings: Settings, case: Case, prosecution_file: ProsecutionFile, indicted: list[Party], day: date
+) -> None:
     """Add the court file on an indictment of the day `day`, its judgments and sentences. A few indictments never arrive at the court."""
     if rng.random() < 0.025:
         return
     received = day + timedelta(days=rng.randrange(2, 30))
-    serious = pp.register == "I"
+    serious = prosecution_file.register == "I"
     municipality = read_places()["municipalities"][case.municipality]
     branch = "" if serious or rng.random() < 0.3 else municipality[1]
-    language = "sr" if pp.seat == "Mitrovicë" and rng.random() < 0.55 else "sq"
-    file = CourtFile("PKR" if serious else "P", pp.seat, branch, language, received, pp)
+    language = "sr" if prosecution_file.seat == "Mitrovicë" and rng.random() < 0.55 else "sq"
+    file = CourtFile("PKR" if serious else "P", prosecution_file.seat, branch, language, received, prosecution_file)
     for seq, party in enumerate(indicted, 1):
         charges = [Charge(c.offence, None, c.principal, received) for c in party.charges if c.until is None and c.since <= day]
         file.defendants.append(Defendant(party.person, seq, charges))
@@ -44,7 +46,7 @@ def _renumber_court_file(rng: Random, case: Case, file: CourtFile) -> CourtFile:
     """Let a court file go on under a new number, mostly with its first day of receipt, while the old entry stays. This is a defect of
     the register. Return the new file."""
     moved = file.received + timedelta(days=rng.randrange(8, 80))
-    new = CourtFile(file.register, file.seat, file.branch, file.language, moved, file.pp, former=file)
+    new = CourtFile(file.register, file.seat, file.branch, file.language, moved, file.prosecution_file, former=file)
     if rng.random() < 0.7:
         new.received, new.since = file.received, moved
     new.defendants = [Defendant(d.person, d.seq, d.charges) for d in file.defendants]
@@ -57,7 +59,7 @@ def _judge_defendant(rng: Random, file: CourtFile, defendant: Defendant, day: da
     """Add the judgment on a defendant. About a third are appealed, and some appeals end in a new judgment in the same file."""
     if rng.random() < 0.05 and defendant.charges[0].offence.kind == "trafficking":
         _convict_of_other_offence(defendant, day)
-    first = Judgment(_draw_outcome(rng), day)
+    first = Judgment(_draw_judgment_kind(rng), day)
     first.sentences = _draw_sentences(rng, first.kind, defendant)
     defendant.judgments.append(first)
     if rng.random() < 0.62:
@@ -67,7 +69,7 @@ def _judge_defendant(rng: Random, file: CourtFile, defendant: Defendant, day: da
     if rng.random() < 0.65:
         first.final = decided
         return
-    second = Judgment(_draw_outcome(rng), decided)
+    second = Judgment(_draw_judgment_kind(rng), decided)
     second.sentences = _draw_sentences(rng, second.kind, defendant)
     second.final = decided + timedelta(days=rng.randrange(0, 45)) if rng.random() < 0.9 else None
     defendant.judgments.append(second)
@@ -86,7 +88,7 @@ def _convict_of_other_offence(defendant: Defendant, day: date) -> None:
     ]
 
 
-def _draw_outcome(rng: Random) -> str:
+def _draw_judgment_kind(rng: Random) -> str:
     return rng.choices(("DEN", "LIR", "REF"), (60, 27, 13))[0]
 
 
@@ -109,7 +111,7 @@ def _draw_sentences(rng: Random, kind: str, defendant: Defendant) -> list[tuple[
 # -- detention and prison -------------------------------------------------------------------------------------------------------------
 
 
-def add_stays(rng: Random, case: Case, counter: list[int]) -> None:
+def add_prison_stays(rng: Random, case: Case, counter: list[int]) -> None:
     """Add the stays of the matter's suspects: detention after the arrest, prison after a final sentence. `counter` numbers the
     commitments."""
     arrests: dict[int, tuple[Person, date]] = {}
@@ -137,7 +139,7 @@ def add_stays(rng: Random, case: Case, counter: list[int]) -> None:
             _add_imprisonment(rng, case, court, defendant, judgment, counter)
 
 
-def _find_court(case: Case, person: Person) -> CourtFile | None:
+def _find_court_file_of_person(case: Case, person: Person) -> CourtFile | None:
     return next((file for file in reversed(case.courts) if any(d.person is person for d in file.defendants)), None)
 
 
@@ -146,10 +148,20 @@ def _add_detention(
 ) -> None:
     counter[0] += 1
     charge = case.police[0].offence if case.police else case.prosecution[0].parties[0].charges[0].offence
-    seat = find_seat(case.municipality)
+    seat = find_court_seat(case.municipality)
     facility = "QK Lipjan" if person.sex == "F" else read_places()["detention"][seat]
     admitted = arrested + timedelta(days=rng.randrange(0, 4))
-    stay = Stay(person, "P", facility, seat, charge, case.offence_day, admitted, court=_find_court(case, person), commitment=counter[0])
+    stay = PrisonStay(
+        person,
+        "P",
+        facility,
+        seat,
+        charge,
+        case.offence_day,
+        admitted,
+        court=_find_court_file_of_person(case, person),
+        commitment=counter[0],
+    )
     judgment = served[2] if served else None
     if judgment and judgment.final and (judgment.final - admitted).days < 900 and rng.random() < 0.45:
         stay.released = max(judgment.final + timedelta(days=rng.randrange(0, 25)), admitted + timedelta(days=5))
@@ -158,7 +170,7 @@ def _add_detention(
         length = rng.randrange(25, 190)
         limit = (judgment.final - admitted).days if judgment and judgment.final else 9999
         stay.released, stay.reason = admitted + timedelta(days=max(4, min(length, limit - 1))), rng.choice(RELEASES)
-    case.stays += _split_by_transfers(rng, stay)
+    case.stays += _split_stay_at_transfers(rng, stay)
 
 
 def _add_imprisonment(rng: Random, case: Case, court: CourtFile, defendant: Defendant, judgment: Judgment, counter: list[int]) -> None:
@@ -176,16 +188,16 @@ def _add_imprisonment(rng: Random, case: Case, court: CourtFile, defendant: Defe
     charges = [charge for charge in defendant.charges if charge.until is None]
     principal = next((charge for charge in charges if charge.principal), charges[0])
     facility = "QK Lipjan" if person.sex == "F" else "QK Smrekonicë" if months <= 24 and rng.random() < 0.6 else "QK Dubravë"
-    stay = Stay(
+    stay = PrisonStay(
         person, "D", facility, court.seat, principal.offence, case.offence_day, admitted, months, court=court, commitment=commitment
     )
     left = max(20, int(months * 30.4 * rng.uniform(0.65, 1.0)) - (200 if held else 0))
     stay.released = admitted + timedelta(days=left)
     stay.reason = "Vuajtja e dënimit" if rng.random() < 0.6 else "Lirim me kusht"
-    case.stays += _split_by_transfers(rng, stay)
+    case.stays += _split_stay_at_transfers(rng, stay)
 
 
-def _split_by_transfers(rng: Random, stay: Stay) -> list[Stay]:
+def _split_stay_at_transfers(rng: Random, stay: PrisonStay) -> list[PrisonStay]:
     """Return the stay as rows of the register.
 
     A person who was moved between facilities has a row for each, with the day of admission there.
@@ -197,7 +209,7 @@ def _split_by_transfers(rng: Random, stay: Stay) -> list[Stay]:
         moved = last.admitted + timedelta(days=rng.randrange(8, (last.released - last.admitted).days - 8))
         choices = ("QP Lipjan", "QK Lipjan") if stay.person.sex == "F" else tuple(read_places()["facilities"])
         facility = rng.choice([name for name in choices if name != last.facility])
-        new = Stay(stay.person, stay.status, facility, stay.seat, stay.offence, stay.offence_day, moved, stay.months)
+        new = PrisonStay(stay.person, stay.status, facility, stay.seat, stay.offence, stay.offence_day, moved, stay.months)
         new.released, new.reason, new.court, new.commitment = last.released, last.reason, stay.court, stay.commitment
         last.released, last.reason = moved, f"Transferim në {facility}"
         rows.append(new)

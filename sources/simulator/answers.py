@@ -19,18 +19,18 @@ MARK = "simulated.json"
 
 def write_simulation_mark(folder: Path, chosen: Settings, victims: bool = False) -> None:
     """Write `<folder>/simulated.json`: the settings of the set, and the checksum of its true identities."""
-    said = {name: getattr(chosen, name) for name in ("seed", "start", "years", "cases_per_year", "noise")}
-    said |= {"victims": True} if victims else {}
-    said |= {"life": sorted(chosen.life)} if chosen.life else {}
-    said |= {"cadence": dict(chosen.cadence)} if chosen.cadence != CADENCE else {}
-    (folder / MARK).write_text(json.dumps({**said, "records": _compute_checksum_of_identities(folder)}, indent=1) + "\n", encoding="utf-8")
+    mark = {name: getattr(chosen, name) for name in ("seed", "start", "years", "cases_per_year", "noise")}
+    mark |= {"victims": True} if victims else {}
+    mark |= {"life": sorted(chosen.life)} if chosen.life else {}
+    mark |= {"cadence": dict(chosen.cadence)} if chosen.cadence != CADENCE else {}
+    (folder / MARK).write_text(json.dumps({**mark, "records": _compute_checksum_of_identities(folder)}, indent=1) + "\n", encoding="utf-8")
 
 
 def is_simulated_set(folder: Path) -> bool:
     """Return whether `simulate` wrote `folder`: it has deliveries, true identities, and the mark with the checksum of these."""
     try:
-        said = json.loads((folder / MARK).read_text(encoding="utf-8"))
-        return (folder / "inbox").is_dir() and isinstance(said, dict) and said.get("records") == _compute_checksum_of_identities(folder)
+        mark = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        return (folder / "inbox").is_dir() and isinstance(mark, dict) and mark.get("records") == _compute_checksum_of_identities(folder)
     except (OSError, ValueError):
         return False
 
@@ -39,7 +39,7 @@ def _compute_checksum_of_identities(folder: Path) -> str:
     return sha256((folder / "truth" / "records.csv").read_bytes()).hexdigest()
 
 
-def read_persons(folder: Path) -> pd.DataFrame:
+def read_true_person_ids(folder: Path) -> pd.DataFrame:
     """Return the true person of every person record of the set in `folder`. Columns: institution, record_key, person_id."""
     records = pd.read_csv(folder / "truth" / "records.csv", dtype="str")
     known = records[records["entity"] == "person"].dropna(subset=["person_id"]).drop_duplicates(["institution", "record_key"])

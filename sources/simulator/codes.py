@@ -55,7 +55,7 @@ ARTICLES: dict[str, tuple[str | None, str | None, str | None]] = {
 OTHER_KINDS = tuple(kind for kind in ARTICLES if kind not in GROUPS)
 
 
-def find_code_in_force(day: date) -> str:
+def find_criminal_code_in_force(day: date) -> str:
     """The criminal code in force on `day` (docs/reference/counting-rules.md: KPK2003 to the end of 2012, KPRK2019 from 2019-04-14)."""
     return [law for law, since in CODES if since <= day][-1]
 
@@ -97,14 +97,14 @@ def make_offence(kind: str, day: date, paragraph: str = "1") -> Offence:
     """Return the offence of a kind under the law in force on the day on which it was committed."""
     if kind == "prostitution":
         return Offence(kind, MINOR_OFFENCES, "4", "1")
-    law = find_code_in_force(day)
+    law = find_criminal_code_in_force(day)
     article = ARTICLES[kind][[name for name, _ in CODES].index(law)]
     if article is None:
         return make_offence("threat", day, paragraph)
     return Offence(kind, law, article, paragraph)
 
 
-def rank_seriousness(group: str) -> int:
+def rank_offence_group_by_seriousness(group: str) -> int:
     """Return the rank of an offence group, 0 for the most serious."""
     return GROUPS.index(group)
 
@@ -114,7 +114,7 @@ def find_most_serious_group(groups: Any) -> str:
     return min(groups, key=GROUPS.index, default="other")
 
 
-def find_counted_form(group: str, form: str | None) -> str:
+def find_counted_form_of_exploitation(group: str, form: str | None) -> str:
     """Return the form of exploitation under which an offence counts (docs/reference/counting-rules.md, "Form"): fixed for some groups,
     that of the case for others."""
     if group in ("trafficking", "withholding_identity_papers"):
@@ -145,7 +145,7 @@ def read_words() -> dict[str, Any]:
     return _read_data_file("words.yaml")
 
 
-def find_seat(municipality: str) -> str:
+def find_court_seat(municipality: str) -> str:
     """Return the seat of court and prosecution for a municipality: the seat of its branch, or its own seat
     (docs/reference/sources-of-facts.md, Territory)."""
     return read_places()["regions"][read_places()["municipalities"][municipality][0]][0]

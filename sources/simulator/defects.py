@@ -37,12 +37,12 @@ class Defect:
 @dataclass(slots=True)
 class WrongValue:
     """What a defect puts in place of a value: the content of the cell (`value`), and what a reader without correction reads from it
-    (`said`: the changed entries of the record's `said`).
+    (`values_as_read`: the changed entries of the record's `values_as_read`).
     """
 
     kind: str
     value: Any
-    said: Cells = field(default_factory=dict)
+    values_as_read: Cells = field(default_factory=dict)
     note: str = ""
 
 
@@ -58,7 +58,7 @@ class _DefectDecision:
     wrong: WrongValue | None
 
 
-class Spoiler:
+class DefectMaker:
     """Applies defects to cells. Its state is the random generator and the decisions made so far; `found` collects the defects."""
 
     def __init__(self, settings: Settings, stream: str = "defects") -> None:
@@ -73,7 +73,15 @@ class Spoiler:
         return self.rng.random() * 100 < rate * self.settings.factor
 
     def spoil_cell(
-        self, institution: str, delivery: str, key: str, cells: Cells, said: Cells, name: str, choices: list[DefectChoice], label: str = ""
+        self,
+        institution: str,
+        delivery: str,
+        key: str,
+        cells: Cells,
+        values_as_read: Cells,
+        name: str,
+        choices: list[DefectChoice],
+        label: str = "",
     ) -> None:
         """Decide on the cell `name` of `cells`, and apply at most one of `choices` (rate per hundred, function that makes the defect).
         An earlier decision on the same value holds. An empty cell gets no defect.
@@ -98,7 +106,7 @@ class Spoiler:
                 self.log_defect(institution, delivery, key, kept.wrong.kind, label or name, value, kept.wrong.value, kept.wrong.note)
         if kept.wrong is not None:
             cells[name] = kept.wrong.value
-            said.update(kept.wrong.said)
+            values_as_read.update(kept.wrong.values_as_read)
 
     def recall_decision(self, institution: str, key: str, label: str, true: Any, decide: Callable[[Any], WrongValue]) -> Any:
         """Return what was decided for several fields of a record at once, or let `decide` decide if nothing was decided before. Return
@@ -114,8 +122,8 @@ class Spoiler:
                 kept.wrong = None
         return kept.wrong.value if kept.wrong is not None else None
 
-    def is_first_time(self, institution: str, key: str, label: str) -> bool:
-        """Return whether the last call of `recall` for this value made the decision."""
+    def was_decided_by_last_call(self, institution: str, key: str, label: str) -> bool:
+        """Return whether the last call of `recall_decision` for this value made the decision."""
         return (institution, key, label) in self._new
 
     def _draw_defect(self, value: Any, choices: list[DefectChoice]) -> WrongValue | None:
@@ -131,10 +139,10 @@ class Spoiler:
         self, institution: str, delivery: str, key: str, kind: str, name: str = "", true: Any = "", delivered: Any = "", note: str = ""
     ) -> None:
         """Record a defect for `defects.csv`."""
-        self.found.append(Defect(institution, delivery, key, kind, name, show_value(true), show_value(delivered), note))
+        self.found.append(Defect(institution, delivery, key, kind, name, write_defect_value(true), write_defect_value(delivered), note))
 
 
-def show_value(value: Any) -> str:
+def write_defect_value(value: Any) -> str:
     """Return a value as `defects.csv` shows it."""
     if isinstance(value, datetime | date):
         return value.strftime("%d.%m.%Y")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
-from sources.simulator.defects import Spoiler
+from sources.simulator.defects import DefectMaker
 from sources.simulator.deliveries import Delivery
 from sources.simulator.records import CaseRecord
 from sources.simulator.write_police import CASES, GARBAGE, PERSONS
@@ -61,38 +61,38 @@ def can_have_fault(fault: str, delivery: Delivery) -> bool:
 NEEDS_ROWS = {"truncated", "illformed", "cut_row", "quoted_newline", "formula", "column_blank"}
 
 
-def add_fault(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") -> None:
+def add_fault(delivery: Delivery, fault: str, defect_maker: DefectMaker, note: str = "") -> None:
     """Add a fault to a delivery: its files will be written with it, and what can no longer be read is marked in its records."""
     delivery.faults.add(fault)
     kind = {"wrong_total": "file_wrong_total"}.get(fault, f"file_{fault}")
-    spoiler.log_defect(delivery.institution, delivery.name, "", kind, note=note)
+    defect_maker.log_defect(delivery.institution, delivery.name, "", kind, note=note)
     if fault in ("wrong_total",):
         delivery.faults.add("total_row" if delivery.institution == "corrections" else "total_line")
     effect = _EFFECTS.get(fault)
     if effect:
-        effect(delivery, spoiler)
+        effect(delivery, defect_maker)
 
 
 def copy_record_of_delivery(delivery: Delivery, i: int) -> CaseRecord:
     """Replace record number `i` of a delivery by a copy, so that changes do not affect other versions, and return the copy."""
     record = delivery.records[i]
-    copied = replace(record, cells=dict(record.cells), said=dict(record.said), lost_persons=set(record.lost_persons))
+    copied = replace(record, cells=dict(record.cells), values_as_read=dict(record.values_as_read), lost_persons=set(record.lost_persons))
     copied.persons = [replace(entry, cells=copied.cells if entry.cells is record.cells else dict(entry.cells)) for entry in record.persons]
     delivery.records[i] = copied
     return copied
 
 
-def _truncate_file(delivery: Delivery, spoiler: Spoiler) -> None:
+def _truncate_file(delivery: Delivery, defect_maker: DefectMaker) -> None:
     """Truncate a file: the police's file of cases in the middle of a row, the courts' file in a record, the database so that nothing can
     be read."""
     if delivery.institution == "prosecution":
         delivery.read = "none"
         return
     delivery.read = "part"
-    at = max(1, int(len(delivery.records) * spoiler.rng.uniform(0.5, 0.9)))
+    at = max(1, int(len(delivery.records) * defect_maker.rng.uniform(0.5, 0.9)))
     broken = copy_record_of_delivery(delivery, at)
     broken.unread = True
-    spoiler.log_defect(delivery.institution, delivery.name, broken.key, "row_cut", note="file cut in this row")
+    defect_maker.log_defect(delivery.institution, delivery.name, broken.key, "row_cut", note="file cut in this row")
     if delivery.institution == "courts":
         del delivery.records[at + 1 :]
         return
@@ -100,54 +100,56 @@ def _truncate_file(delivery: Delivery, spoiler: Spoiler) -> None:
         copy_record_of_delivery(delivery, i).absent = True
 
 
-def _break_xml(delivery: Delivery, spoiler: Spoiler) -> None:
+def _break_xml(delivery: Delivery, defect_maker: DefectMaker) -> None:
     """Make an XML file ill-formed from some record on."""
     delivery.read = "part"
-    at = max(1, int(len(delivery.records) * spoiler.rng.uniform(0.5, 0.9)))
+    at = max(1, int(len(delivery.records) * defect_maker.rng.uniform(0.5, 0.9)))
     copy_record_of_delivery(delivery, at).unread = True
-    spoiler.log_defect(delivery.institution, delivery.name, delivery.records[at].key, "row_cut", note="not well-formed from this record on")
+    defect_maker.log_defect(
+        delivery.institution, delivery.name, delivery.records[at].key, "row_cut", note="not well-formed from this record on"
+    )
     for i in range(at + 1, len(delivery.records)):
         copy_record_of_delivery(delivery, i).doubtful = True
 
 
-def _make_delivery_unreadable(delivery: Delivery, _: Spoiler) -> None:
+def _make_delivery_unreadable(delivery: Delivery, _: DefectMaker) -> None:
     delivery.read = "none"
 
 
-def _cut_person_rows(delivery: Delivery, spoiler: Spoiler) -> None:
+def _cut_off_person_rows(delivery: Delivery, defect_maker: DefectMaker) -> None:
     """Let two rows of persons end after the surname. Their keys can still be read."""
-    for i in sorted(spoiler.rng.sample(range(len(delivery.records)), 2)):
+    for i in sorted(defect_maker.rng.sample(range(len(delivery.records)), 2)):
         record = copy_record_of_delivery(delivery, i)
-        entry = spoiler.rng.choice(record.persons)
+        entry = defect_maker.rng.choice(record.persons)
         record.lost_persons.add(entry.key)
         whole = [entry.cells[name] for name in PERSONS]
-        spoiler.log_defect("police", delivery.name, entry.key, "row_cut", "", ";".join(whole), ";".join(whole[:4]), "cannot be parsed")
+        defect_maker.log_defect("police", delivery.name, entry.key, "row_cut", "", ";".join(whole), ";".join(whole[:4]), "cannot be parsed")
 
 
-def _break_quoted_lines(delivery: Delivery, spoiler: Spoiler) -> None:
+def _break_quoted_lines(delivery: Delivery, defect_maker: DefectMaker) -> None:
     spaced = [i for i, record in enumerate(delivery.records) if " " in record.cells[CASES[4]]]
-    for i in sorted(spoiler.rng.sample(spaced, min(3, len(spaced)))):
+    for i in sorted(defect_maker.rng.sample(spaced, min(3, len(spaced)))):
         record = copy_record_of_delivery(delivery, i)
         station = record.cells["Stacioni"]
         record.cells["Stacioni"] = station.replace(" ", "\n", 1)
-        spoiler.log_defect("police", delivery.name, record.key, "quoted_line_break", "Stacioni", station, record.cells["Stacioni"])
+        defect_maker.log_defect("police", delivery.name, record.key, "quoted_line_break", "Stacioni", station, record.cells["Stacioni"])
 
 
-def _log_garbage_lines(delivery: Delivery, spoiler: Spoiler) -> None:
+def _log_garbage_lines(delivery: Delivery, defect_maker: DefectMaker) -> None:
     """Record the lines that are no records."""
     for line in GARBAGE:
         text = line.format(page=2)
-        spoiler.log_defect("police", delivery.name, "", "garbage_line", "", "", text, "no record; to be kept as quarantined")
+        defect_maker.log_defect("police", delivery.name, "", "garbage_line", "", "", text, "no record; to be kept as quarantined")
 
 
-def _replace_sentences_by_formulas(delivery: Delivery, spoiler: Spoiler) -> None:
+def _replace_sentences_by_formulas(delivery: Delivery, defect_maker: DefectMaker) -> None:
     """Replace some sentences by formulas without a stored value."""
     serving = [i for i, record in enumerate(delivery.records) if record.cells["Dënimi"].endswith(("muaj", "vjet", "vit"))]
-    for i in sorted(spoiler.rng.sample(serving, min(4, len(serving)))):
+    for i in sorted(defect_maker.rng.sample(serving, min(4, len(serving)))):
         record = copy_record_of_delivery(delivery, i)
         before = record.cells["Dënimi"]
         record.cells["Dënimi"] = f'=CONCATENATE({_count_months_of_sentence(before)}," muaj")'
-        spoiler.log_defect("corrections", delivery.name, record.key, "formula_in_cell", "Dënimi", before, record.cells["Dënimi"])
+        defect_maker.log_defect("corrections", delivery.name, record.key, "formula_in_cell", "Dënimi", before, record.cells["Dënimi"])
 
 
 def _count_months_of_sentence(sentence: str) -> int:
@@ -164,17 +166,17 @@ _EFFECTS = {
     "illformed": _break_xml,
     "empty": _make_delivery_unreadable,
     "wrong_content": _make_delivery_unreadable,
-    "cut_row": _cut_person_rows,
+    "cut_row": _cut_off_person_rows,
     "quoted_newline": _break_quoted_lines,
     "garbage_lines": _log_garbage_lines,
     "formula": _replace_sentences_by_formulas,
 }
 
 
-def spread_faults(rng: Random, deliveries: list[Delivery], wanted: list[str], spoiler: Spoiler) -> None:
+def distribute_faults(rng: Random, deliveries: list[Delivery], wanted: list[str], defect_maker: DefectMaker) -> None:
     """Add each of the faults `wanted` to a delivery that can have it, preferring those with the fewest faults."""
     for fault in wanted:
         candidates = [delivery for delivery in deliveries if fault not in delivery.faults and can_have_fault(fault, delivery)]
         if candidates:
             fewest = min(len(delivery.faults) for delivery in candidates)
-            add_fault(rng.choice([delivery for delivery in candidates if len(delivery.faults) == fewest]), fault, spoiler)
+            add_fault(rng.choice([delivery for delivery in candidates if len(delivery.faults) == fewest]), fault, defect_maker)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sources.simulator.codes import find_counted_form, find_most_serious_group, rank_seriousness
+from sources.simulator.codes import find_counted_form_of_exploitation, find_most_serious_group, rank_offence_group_by_seriousness
 from sources.simulator.record_statuses import RecordHistory
 from sources.simulator.records import PersonRecord
 
@@ -86,15 +86,15 @@ def collect_known_persons(history: RecordHistory) -> dict[str, KnownPerson]:
     for key, state in history.accepted.items():
         if key[1] != "person" or state.person is None:
             continue
-        said, person = state.person.said, state.person.person
+        values_as_read, person = state.person.values_as_read, state.person.person
         if person.unknown:
             continue
         entry = known[person.person_id]
-        if said["sex"]:
+        if values_as_read["sex"]:
             entry.sex = "male" if person.sex == "M" else "female"
-        if said["citizenship"]:
+        if values_as_read["citizenship"]:
             entry.citizenship_group = "domestic" if person.citizenship == "XKX" else "foreign"
-        born = said["born"]
+        born = values_as_read["born"]
         whole_date = isinstance(born, date) and ((born.month, born.day) != (1, 1) or born == person.born)
         if whole_date:
             entry.born = person.born
@@ -103,15 +103,15 @@ def collect_known_persons(history: RecordHistory) -> dict[str, KnownPerson]:
     return known
 
 
-def collect_known_forms(history: RecordHistory) -> dict[str, str]:
+def find_forms_of_exploitation_of_cases(history: RecordHistory) -> dict[str, str]:
     """Return the form of each case for which a charge of the prosecution, or else a record of the police, states one."""
     forms: dict[str, str] = {}
     for record in history.list_counted_cases("police"):
-        if record.said["form"]:
+        if record.values_as_read["form"]:
             forms[record.case_id] = record.true["form"]
     for person, record, _ in history.list_counted_persons("prosecution"):
         for part in person.charges:
-            if part.true["form"] and part.said["form"]:
+            if part.true["form"] and part.values_as_read["form"]:
                 forms[record.case_id] = part.true["form"]
     return forms
 
@@ -146,7 +146,7 @@ class _EventCollector:
         for (indicator, case_id, person), (day, groups) in self.found.items():
             group = find_most_serious_group(groups)
             stated = (indicator, case_id, person) in self.form_stated
-            form = find_counted_form(group, self.forms.get(case_id)) if stated else self.forms.get(case_id, "unknown")
+            form = find_counted_form_of_exploitation(group, self.forms.get(case_id)) if stated else self.forms.get(case_id, "unknown")
             if not person:
                 result.append(Event(indicator, case_id, "", day, group, form))
                 continue
@@ -160,23 +160,23 @@ class _EventCollector:
 def list_true_events(history: RecordHistory) -> list[Event]:
     """Return every counted event, one for each case, or for each case and person, of an indicator; a victim is identified only once
     ever. Sorted by indicator, day, case, person."""
-    collected = _EventCollector(collect_known_forms(history), collect_known_persons(history))
-    _collect_registration_events(history, collected)
-    _collect_prosecution_events(history, collected)
-    _collect_court_events(history, collected)
+    collector = _EventCollector(find_forms_of_exploitation_of_cases(history), collect_known_persons(history))
+    _collect_registration_events(history, collector)
+    _collect_prosecution_events(history, collector)
+    _collect_court_events(history, collector)
     for person, record, _ in history.list_counted_persons("corrections"):
         indicator = "persons_admitted_sentence" if record.true["status"] == "D" else "persons_detained"
-        collected.add_event(indicator, record.case_id, person, record.true["registered"], [record.true["group"]])
+        collector.add_event(indicator, record.case_id, person, record.true["registered"], [record.true["group"]])
     order = {name: i for i, name in enumerate(INDICATORS)}
-    found = sorted(collected.list_events(), key=lambda event: (order[event.indicator], event.day, event.case_id, event.person))
-    return _keep_first_identifications(found)
+    found = sorted(collector.list_events(), key=lambda event: (order[event.indicator], event.day, event.case_id, event.person))
+    return _keep_first_identification_of_victims(found)
 
 
-def _keep_first_identifications(found: list[Event]) -> list[Event]:
+def _keep_first_identification_of_victims(events: list[Event]) -> list[Event]:
     """Keep only the first identification of each victim; other events are unchanged."""
     seen: set[str] = set()
     result = []
-    for event in found:
+    for event in events:
         if event.indicator == "victims_identified":
             if event.person in seen:
                 continue
@@ -185,7 +185,7 @@ def _keep_first_identifications(found: list[Event]) -> list[Event]:
     return result
 
 
-def _collect_registration_events(history: RecordHistory, collected: _EventCollector) -> None:
+def _collect_registration_events(history: RecordHistory, collector: _EventCollector) -> None:
     """Collect the events of police and inspectorate. Persons have the earliest report date of the case."""
     reported: dict[str, date] = {}
     groups: dict[str, list[str]] = defaultdict(list)
@@ -195,24 +195,24 @@ def _collect_registration_events(history: RecordHistory, collected: _EventCollec
             reported[case_id] = min(reported.get(case_id, true["registered"]), true["registered"])
             groups[case_id].append(true["group"])
             police = institution == "police"
-            collected.add_event("cases_registered", case_id, None, true["registered"], [true["group"]], police)
-            collected.add_event("cases_referred", case_id, None, true["sent"], [true["group"]], police)
+            collector.add_event("cases_registered", case_id, None, true["registered"], [true["group"]], police)
+            collector.add_event("cases_referred", case_id, None, true["sent"], [true["group"]], police)
     for institution in ("police", "inspectorate"):
         for person, record, _ in history.list_counted_persons(institution):
             case_id, role, police = record.case_id, person.true["role"], institution == "police"
             if role == "suspect":
-                collected.add_event("suspects_registered", case_id, person, reported.get(case_id), groups[case_id], police)
+                collector.add_event("suspects_registered", case_id, person, reported.get(case_id), groups[case_id], police)
                 arrested = person.true["arrested"]
-                collected.add_event("persons_arrested", case_id, person, arrested, groups[case_id] or [record.true["group"]], police)
+                collector.add_event("persons_arrested", case_id, person, arrested, groups[case_id] or [record.true["group"]], police)
             elif role == "victim":
-                collected.add_event("victims_identified", case_id, person, reported.get(case_id), groups[case_id], police)
+                collector.add_event("victims_identified", case_id, person, reported.get(case_id), groups[case_id], police)
 
 
-def _list_charged_groups(person: PersonRecord) -> list[str]:
+def _list_charged_offence_groups(person: PersonRecord) -> list[str]:
     return [part.true["group"] for part in person.charges]
 
 
-def _collect_prosecution_events(history: RecordHistory, collected: _EventCollector) -> None:
+def _collect_prosecution_events(history: RecordHistory, collector: _EventCollector) -> None:
     """Collect the events of the prosecution. Persons have the earliest day on which any file of the case was received."""
     received: dict[str, date] = {}
     for record in history.list_counted_cases("prosecution"):
@@ -220,12 +220,12 @@ def _collect_prosecution_events(history: RecordHistory, collected: _EventCollect
     charges: dict[str, list[str]] = defaultdict(list)
     defendants = [row for row in history.list_counted_persons("prosecution") if row[0].true["role"] == "suspect"]
     for person, record, _ in defendants:
-        charges[record.case_id] += _list_charged_groups(person)
+        charges[record.case_id] += _list_charged_offence_groups(person)
     dismissed: dict[str, date] = {}
     indicted: set[str] = set()
     for record in history.list_counted_cases("prosecution"):
         case_id = record.case_id
-        collected.add_event("cases_received_prosecution", case_id, None, record.true["registered"], charges[case_id], True)
+        collector.add_event("cases_received_prosecution", case_id, None, record.true["registered"], charges[case_id], True)
         for part in record.decisions:
             if part.true["kind"] == "HUD":
                 dismissed[case_id] = max(dismissed.get(case_id, part.true["day"]), part.true["day"])
@@ -233,22 +233,26 @@ def _collect_prosecution_events(history: RecordHistory, collected: _EventCollect
                 indicted.add(case_id)
     for case_id, day in dismissed.items():
         if case_id not in indicted:
-            collected.add_event("cases_dismissed", case_id, None, day, charges[case_id], True)
+            collector.add_event("cases_dismissed", case_id, None, day, charges[case_id], True)
     for person, record, case in defendants:
-        collected.add_event("persons_reported", record.case_id, person, received.get(record.case_id), _list_charged_groups(person), True)
+        collector.add_event(
+            "persons_reported", record.case_id, person, received.get(record.case_id), _list_charged_offence_groups(person), True
+        )
         for part in case.decisions if case else []:
             if part.true["kind"] == "AKT" and person.key in part.true["covers"]:
-                collected.add_event("persons_indicted", record.case_id, person, part.true["day"], _list_charged_groups(person), True)
+                collector.add_event(
+                    "persons_indicted", record.case_id, person, part.true["day"], _list_charged_offence_groups(person), True
+                )
     # A person in two files of a case counts under the most serious charge in either, also where only one of them was indicted.
     all_charges: dict[tuple[str, str], list[str]] = defaultdict(list)
     for person, record, _ in defendants:
-        all_charges[record.case_id, person.person.person_id] += _list_charged_groups(person)
-    for (indicator, case_id, person_id), (day, _) in list(collected.found.items()):
+        all_charges[record.case_id, person.person.person_id] += _list_charged_offence_groups(person)
+    for (indicator, case_id, person_id), (day, _) in list(collector.found.items()):
         if indicator in ("persons_reported", "persons_indicted"):
-            collected.found[indicator, case_id, person_id] = (day, all_charges[case_id, person_id])
+            collector.found[indicator, case_id, person_id] = (day, all_charges[case_id, person_id])
 
 
-def _collect_court_events(history: RecordHistory, collected: _EventCollector) -> None:
+def _collect_court_events(history: RecordHistory, collector: _EventCollector) -> None:
     """Collect the events of the courts. Within a file the latest judgment decides; among the files of a case a conviction takes
     precedence, and the earliest counts."""
     persons = history.list_counted_persons("courts")
@@ -257,31 +261,31 @@ def _collect_court_events(history: RecordHistory, collected: _EventCollector) ->
     outcomes: dict[tuple[str, str], list[tuple[dict[str, Any], PersonRecord]]] = defaultdict(list)
     for person, record, _ in persons:
         key = (record.case_id, person.person.person_id)
-        charges[record.case_id] += _list_charged_groups(person)
-        own[key] += _list_charged_groups(person)
+        charges[record.case_id] += _list_charged_offence_groups(person)
+        own[key] += _list_charged_offence_groups(person)
         if person.judgments:
             outcomes[key].append((max((part.true for part in person.judgments), key=lambda true: true["day"]), person))
     for record in history.list_counted_cases("courts"):
-        collected.add_event("cases_received_court", record.case_id, None, record.true["registered"], charges[record.case_id])
+        collector.add_event("cases_received_court", record.case_id, None, record.true["registered"], charges[record.case_id])
     for (case_id, person_id), latest in outcomes.items():
         convictions = [pair for pair in latest if pair[0]["kind"] == "DEN"]
         for judgment, person in convictions or latest:
             indicator = "persons_convicted" if convictions else "persons_acquitted"
-            collected.add_event(indicator, case_id, person, judgment["day"], own[case_id, person_id])
+            collector.add_event(indicator, case_id, person, judgment["day"], own[case_id, person_id])
             if convictions:
-                collected.add_event("persons_convicted_final", case_id, person, judgment["final"], own[case_id, person_id])
+                collector.add_event("persons_convicted_final", case_id, person, judgment["final"], own[case_id, person_id])
 
 
-def keep_most_serious_in_period(found: list[Event]) -> list[Event]:
-    """Keep, of several events of a person in one period, the one with the most serious offence, then the earliest. `found`: the events
+def keep_most_serious_offence_per_period(events: list[Event]) -> list[Event]:
+    """Keep, of several events of a person in one period, the one with the most serious offence, then the earliest. `events`: the events
     of one indicator and period."""
     kept: dict[str, Event] = {}
     result = []
-    for event in found:
+    for event in events:
         if not event.person:
             result.append(event)
-        elif event.person not in kept or (rank_seriousness(event.group), event.day) < (
-            rank_seriousness(kept[event.person].group),
+        elif event.person not in kept or (rank_offence_group_by_seriousness(event.group), event.day) < (
+            rank_offence_group_by_seriousness(kept[event.person].group),
             kept[event.person].day,
         ):
             kept[event.person] = event

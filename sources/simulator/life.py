@@ -10,7 +10,7 @@ from bisect import bisect_right
 from datetime import date, timedelta
 from random import Random
 
-from sources.simulator.aftermath import add_stays
+from sources.simulator.aftermath import add_prison_stays
 from sources.simulator.codes import OTHER_KINDS, make_offence, read_places, read_words
 from sources.simulator.model import (
     Case,
@@ -24,7 +24,7 @@ from sources.simulator.model import (
 from sources.simulator.numbering import assign_all_numbers
 from sources.simulator.people import PersonMaker
 from sources.simulator.prosecutor import Prosecutor
-from sources.simulator.register_life import change_world
+from sources.simulator.register_life import apply_register_life
 from sources.simulator.settings import Settings
 
 KINDS = (
@@ -65,7 +65,7 @@ class CaseMaker:
             for _ in range(self.settings.cases_per_year)
         ]
         cases = [self.make_case(day) for day in sorted(days)]
-        change_world(self.settings, cases, self.people)
+        apply_register_life(self.settings, cases, self.people)
         assign_all_numbers(cases, self.people.persons, self.settings, rng)
         return World(cases, self.people.persons, start, self.settings.years)
 
@@ -91,14 +91,14 @@ class CaseMaker:
             form = "slavery_servitude" if kind == "slavery" else "sexual"
         case = Case(opened, offence_day, kind, form, self.people.draw_municipality())
         if way == "inspectorate":
-            self._simulate_inspectorate_case(case)
+            self._simulate_case_of_inspectorate(case)
         else:
             suspects, victims = self._draw_suspects(case), self._draw_victims(case)
             if way == "police":
-                self._simulate_police_case(case, suspects, victims)
+                self._simulate_case_of_police(case, suspects, victims)
             else:
                 self.prosecutor.decide_on_file(case, self.prosecutor.receive_report(case, opened, "TJ", None, suspects, victims), opened)
-        add_stays(rng, case, self._commitments)
+        add_prison_stays(rng, case, self._commitments)
         for stay in case.stays:
             self._free[id(stay.person)] = max(self._free.get(id(stay.person), stay.admitted), stay.released or date.max)
         return case
@@ -160,7 +160,7 @@ class CaseMaker:
 
     # -- police and inspectorate ----------------------------------------------------------------------------------------------------
 
-    def _draw_station(self, region: str, municipality: str) -> str:
+    def _draw_police_station(self, region: str, municipality: str) -> str:
         kind = self.rng.random()
         if kind < 0.25:
             return f"DHTQNJ {region}"
@@ -176,7 +176,7 @@ class CaseMaker:
             region,
             reported,
             case.offence_day,
-            self._draw_station(region, case.municipality),
+            self._draw_police_station(region, case.municipality),
             case.municipality,
             charge,
             case.form,
@@ -194,7 +194,7 @@ class CaseMaker:
         case.police.append(file)
         return file
 
-    def _simulate_police_case(self, case: Case, suspects: list[Person], victims: list[Person]) -> None:
+    def _simulate_case_of_police(self, case: Case, suspects: list[Person], victims: list[Person]) -> None:
         rng, odds = self.rng, self.settings
         file = self._open_police_file(case, case.opened, suspects, victims)
         if rng.random() < 0.85:
@@ -215,17 +215,17 @@ class CaseMaker:
             case.lost = True
             return
         received = file.sent + timedelta(days=rng.randrange(1, 18))
-        charged = [person for person in suspects if rng.random() < 0.94] or suspects[:1]
-        pp = self.prosecutor.receive_report(case, received, "PK", file, charged, victims)
+        charged_offence = [person for person in suspects if rng.random() < 0.94] or suspects[:1]
+        prosecution_file = self.prosecutor.receive_report(case, received, "PK", file, charged_offence, victims)
         for each in case.police:
             if each.sent is not None:
-                each.pp, each.pp_known = pp, received + timedelta(days=rng.randrange(0, 12))
+                each.prosecution_file, each.pp_known = prosecution_file, received + timedelta(days=rng.randrange(0, 12))
         joined = (
-            self._report_matter_again(case, pp, suspects)
+            self._report_matter_again(case, prosecution_file, suspects)
             if rng.random() < 0.05 and odds.may_have_several_files(case.opened)
-            else pp.received
+            else prosecution_file.received
         )
-        self.prosecutor.decide_on_file(case, pp, joined)
+        self.prosecutor.decide_on_file(case, prosecution_file, joined)
 
     def _register_matter_twice(self, case: Case, file: PoliceFile, suspects: list[Person], victims: list[Person]) -> None:
         """Let another police station register the same matter again some days later, which is a defect of the register."""
@@ -250,7 +250,7 @@ class CaseMaker:
             region,
             file.reported,
             file.offence_day,
-            self._draw_station(region, file.municipality),
+            self._draw_police_station(region, file.municipality),
             file.municipality,
             file.offence,
             file.form,
@@ -263,10 +263,10 @@ class CaseMaker:
     def _merge_police_files(self, case: Case, file: PoliceFile, suspects: list[Person]) -> None:
         rng = self.rng
         reported = case.opened + timedelta(days=rng.randrange(4, 45))
-        second = self._open_police_file(case, reported, self._draw_second_suspects(suspects, reported), [])
+        second = self._open_police_file(case, reported, self._draw_suspects_of_second_file(suspects, reported), [])
         second.merged_into, second.merged_on = file, reported + timedelta(days=rng.randrange(5, 90))
 
-    def _draw_second_suspects(self, suspects: list[Person], day: date) -> list[Person]:
+    def _draw_suspects_of_second_file(self, suspects: list[Person], day: date) -> list[Person]:
         """Return the suspects of a second file on the matter: some suspects of the first file, and sometimes a new one."""
         rng = self.rng
         same = [person for person in suspects if rng.random() < 0.6] or [rng.choice(suspects)]
@@ -280,12 +280,12 @@ class CaseMaker:
         sent = reported + timedelta(days=rng.randrange(3, 30))
         received = sent + timedelta(days=rng.randrange(1, 12))
         joined = received + timedelta(days=rng.randrange(10, 60))
-        second = self._open_police_file(case, reported, self._draw_second_suspects(suspects, reported), [])
+        second = self._open_police_file(case, reported, self._draw_suspects_of_second_file(suspects, reported), [])
         second.sent = sent
         self.prosecutor.join_files(case, host, second, received, joined)
         return joined
 
-    def _simulate_inspectorate_case(self, case: Case) -> None:
+    def _simulate_case_of_inspectorate(self, case: Case) -> None:
         rng = self.rng
         officer = self.people.make_resident("M" if rng.random() < 0.86 else "F", case.opened, 23, 58, case.municipality)
         unit = "Policia Kufitare" if rng.random() < 0.25 else f"Stacioni Policor {case.municipality}"
@@ -302,9 +302,9 @@ class CaseMaker:
             case.lost = True
             return
         received = file.sent + timedelta(days=rng.randrange(1, 15))
-        pp = self.prosecutor.receive_report(case, received, "IPK", file, [officer], self._draw_victims(case))
-        file.pp, file.pp_known = pp, received + timedelta(days=rng.randrange(0, 12))
-        self.prosecutor.decide_on_file(case, pp, received)
+        prosecution_file = self.prosecutor.receive_report(case, received, "IPK", file, [officer], self._draw_victims(case))
+        file.prosecution_file, file.pp_known = prosecution_file, received + timedelta(days=rng.randrange(0, 12))
+        self.prosecutor.decide_on_file(case, prosecution_file, received)
 
 
 def build_world(settings: Settings) -> World:

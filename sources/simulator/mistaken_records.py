@@ -19,11 +19,11 @@ from sources.simulator.model import (
     Person,
     PoliceFile,
     PolicePerson,
+    PrisonStay,
     ProsecutionFile,
-    Stay,
     World,
 )
-from sources.simulator.people import draw_stranger
+from sources.simulator.people import draw_person_outside_world
 from sources.simulator.records import CaseRecord
 
 
@@ -36,36 +36,39 @@ def make_mistaken_record(rng: Random, world: World, delivery: Delivery) -> CaseR
     municipality = rng.choice(list(read_places()["municipalities"]))
     case = Case(day, day - timedelta(days=rng.randrange(1, 30)), "trafficking", "sexual", municipality)
     case.case_id = f"W{world.mistakes - 1:06d}"
-    charged = make_offence(case.kind, case.offence_day)
+    charged_offence = make_offence(case.kind, case.offence_day)
     seat = read_places()["regions"][read_places()["municipalities"][municipality][0]][0]
     if delivery.institution == "police":
         return _make_police_record(case, person, day, period)
     if delivery.institution == "corrections":
-        stay = Stay(person, "P", read_places()["detention"][seat], seat, charged, case.offence_day, day)
+        stay = PrisonStay(person, "P", read_places()["detention"][seat], seat, charged_offence, case.offence_day, day)
         stay.register_id = f"P-{19000 + world.mistakes}"
         return register_records.make_stay_record(case, stay, last_day(period))
-    pp = ProsecutionFile("I", seat, day, "TJ", None, statuses=[(day, "HET")])
-    pp.number, pp.file_id = f"PP.I.nr.{900 + world.mistakes + max(0, len(world.cases) // 2)}/{day.year}", 900 + world.mistakes
-    charge = Charge(charged, "sexual", True, day, charge_id=8900 + world.mistakes)
+    prosecution_file = ProsecutionFile("I", seat, day, "TJ", None, statuses=[(day, "HET")])
+    prosecution_file.number, prosecution_file.file_id = (
+        f"PP.I.nr.{900 + world.mistakes + max(0, len(world.cases) // 2)}/{day.year}",
+        900 + world.mistakes,
+    )
+    charge = Charge(charged_offence, "sexual", True, day, charge_id=8900 + world.mistakes)
     if delivery.institution == "prosecution":
-        pp.parties = [Party(person, "D", day, [charge], 4900 + world.mistakes)]
-        return register_records.prosecution_record(case, pp, last_day(period))
-    court = CourtFile("PKR", seat, "", "sq", day, pp, [Defendant(person, 1, [charge])])
+        prosecution_file.parties = [Party(person, "D", day, [charge], 4900 + world.mistakes)]
+        return register_records.prosecution_record(case, prosecution_file, last_day(period))
+    court = CourtFile("PKR", seat, "", "sq", day, prosecution_file, [Defendant(person, 1, [charge])])
     court.number = f"PKR.nr.{900 + world.mistakes + len(world.cases)}/{day.year}"
     return register_records.make_court_record(case, court, last_day(period))
 
 
 def _make_police_record(case: Case, person: Person, day: date, period: str) -> CaseRecord:
     region = read_places()["municipalities"][case.municipality][0]
-    charged = make_offence(case.kind, case.offence_day)
-    file = PoliceFile(region, day, case.offence_day, f"Stacioni Policor {case.municipality}", case.municipality, charged, case.form)
+    charged_offence = make_offence(case.kind, case.offence_day)
+    file = PoliceFile(region, day, case.offence_day, f"Stacioni Policor {case.municipality}", case.municipality, charged_offence, case.form)
     file.people = [PolicePerson(person, "S", day, None, 1)]
     file.number = f"{day.year}-{region}-{99000 + int(case.case_id[1:])}"
     return register_records.make_police_record(case, file, last_day(period))
 
 
 def _make_person(rng: Random, world: World) -> Person:
-    person = draw_stranger(rng, "M", range(1955, 1985))
+    person = draw_person_outside_world(rng, "M", range(1955, 1985))
     world.persons.append(person)
     person.person_id = f"P{len(world.persons):07d}"
     return person

@@ -70,7 +70,7 @@ class PoliceFile:
     cancelled: date | None = None
     reopened: date | None = None
     numbered_by_position: bool = False  # `Nr_rendor` is the position in the list, whichever person is there
-    pp: ProsecutionFile | None = None
+    prosecution_file: ProsecutionFile | None = None
     pp_known: date | None = None
     number: str = ""
 
@@ -87,7 +87,7 @@ class InspectorateFile:
     offence_day: date
     sent: date | None = None
     closed: date | None = None
-    pp: ProsecutionFile | None = None
+    prosecution_file: ProsecutionFile | None = None
     pp_known: date | None = None
     number: str = ""
 
@@ -144,8 +144,8 @@ class ProsecutionFile:
     number: str = ""
     file_id: int = 0
 
-    def defendants(self, day: date) -> list[Party]:
-        """Defendants in the file on a day."""
+    def list_defendants_on(self, day: date) -> list[Party]:
+        """Return the defendants in the file on a day."""
         return [party for party in self.parties if party.role == "D" and party.since <= day]
 
 
@@ -180,7 +180,7 @@ class CourtFile:
     branch: str
     language: str
     received: date
-    pp: ProsecutionFile
+    prosecution_file: ProsecutionFile
     defendants: list[Defendant] = field(default_factory=list)
     until: date | None = None
     former: CourtFile | None = None
@@ -200,7 +200,7 @@ class CourtFile:
 
 
 @dataclass(slots=True, eq=False)
-class Stay:
+class PrisonStay:
     """A row of the prisons' register: detained (`P`) or serving a sentence (`D`) in one facility."""
 
     person: Person
@@ -232,7 +232,7 @@ class Case:
     inspectorate: list[InspectorateFile] = field(default_factory=list)
     prosecution: list[ProsecutionFile] = field(default_factory=list)
     courts: list[CourtFile] = field(default_factory=list)
-    stays: list[Stay] = field(default_factory=list)
+    stays: list[PrisonStay] = field(default_factory=list)
     case_id: str = ""
 
 

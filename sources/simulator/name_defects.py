@@ -11,7 +11,7 @@ from typing import Any
 
 from sources.simulator import spelling
 from sources.simulator.codes import read_names
-from sources.simulator.defects import Spoiler, WrongValue
+from sources.simulator.defects import DefectMaker, WrongValue
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Person
 from sources.simulator.records import CaseRecord, PersonRecord
@@ -29,12 +29,12 @@ FIELDS: dict[str, tuple[str, str, str, str]] = {
 SLAVIC = ("Serbian", "Bosniak")
 
 
-def spoil_names(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, strangers: list[Person]) -> None:
+def spoil_names(defect_maker: DefectMaker, delivery: Delivery, record: CaseRecord, entry: PersonRecord, strangers: list[Person]) -> None:
     """Make defects in the names and the number of one person record, in place. `strangers`: other persons with a personal number."""
     given_field, surname_field, parent_field, number_field = FIELDS[record.institution]
     person = entry.person
     before = {"given": person.given, "surname": person.surname, "parent": person.parent}
-    kind, after = _recall_changed_names(spoiler, record, entry, before)
+    kind, after = _recall_changed_names(defect_maker, record, entry, before)
     cells = entry.cells
     if surname_field:
         cells[given_field], cells[surname_field] = after["given"], after["surname"]
@@ -46,30 +46,32 @@ def spoil_names(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry:
         cells[given_field], cells[surname_field] = after["surname"], after["given"]
     if parent_field:
         cells[parent_field] = after["parent"]
-    _log_name_defects(spoiler, delivery, record, entry, kind, before)
+    _log_name_defects(defect_maker, delivery, record, entry, kind, before)
     if parent_field:
         missing = (6.3, lambda value: WrongValue("parent_missing", None if record.institution == "prosecution" else ""))
-        spoiler.spoil_cell(record.institution, delivery.name, entry.key, cells, entry.said, parent_field, [missing])
-    _spoil_number(spoiler, delivery, record, entry, number_field, strangers)
+        defect_maker.spoil_cell(record.institution, delivery.name, entry.key, cells, entry.values_as_read, parent_field, [missing])
+    _spoil_number(defect_maker, delivery, record, entry, number_field, strangers)
 
 
 _MEMORY = "name_memory"
 
 
-def _recall_changed_names(spoiler: Spoiler, record: CaseRecord, entry: PersonRecord, before: dict[str, str]) -> tuple[str, dict[str, str]]:
+def _recall_changed_names(
+    defect_maker: DefectMaker, record: CaseRecord, entry: PersonRecord, before: dict[str, str]
+) -> tuple[str, dict[str, str]]:
     """Return the kind of defect, and the names as this register has them. They are decided once for a record, like every defect."""
 
-    def decide(_: Any) -> WrongValue:
-        kind, after = _draw_name_defect(spoiler, record, entry.person, dict(before))
+    def decide_name_defect(_: Any) -> WrongValue:
+        kind, after = _draw_name_defect(defect_maker, record, entry.person, dict(before))
         return WrongValue(kind, (kind, after))
 
-    known = spoiler.recall_decision(record.institution, entry.slot or entry.key, _MEMORY, None, decide)
+    known = defect_maker.recall_decision(record.institution, entry.slot or entry.key, _MEMORY, None, decide_name_defect)
     return known if known is not None else ("", before)
 
 
-def _draw_name_defect(spoiler: Spoiler, record: CaseRecord, person: Person, after: dict[str, str]) -> tuple[str, dict[str, str]]:
+def _draw_name_defect(defect_maker: DefectMaker, record: CaseRecord, person: Person, after: dict[str, str]) -> tuple[str, dict[str, str]]:
     """Draw a defect of the names. Return its kind (empty: none) and the changed names."""
-    rng, happens, place = spoiler.rng, spoiler.draw_whether_happens, record.institution
+    rng, happens, place = defect_maker.rng, defect_maker.draw_whether_happens, record.institution
     slavic = person.community in SLAVIC or person.citizenship in ("SRB", "MNE", "MKD")
     which = rng.choice(("given", "surname"))
     if place == "courts" and record.cells["gjuha"] == "sr" and happens(62):
@@ -100,7 +102,7 @@ def _draw_name_defect(spoiler: Spoiler, record: CaseRecord, person: Person, afte
         return "name_initial", {**after, "given": after["given"][0] + "."}
     if any(spelling.remove_diacritics(value) != value for value in after.values()) and happens(4):
         return _change_all_names("name_diacritics", after, spelling.remove_diacritics)
-    if spoiler.settings.noise == "hard":
+    if defect_maker.settings.noise == "hard":
         if person.nickname and rng.random() < 0.15:
             return "name_nickname", {**after, "given": person.nickname}
         if rng.random() < 0.02 and any(spelling.misdecode_name(value) != value for value in after.values()):
@@ -115,10 +117,10 @@ def _change_all_names(kind: str, after: dict[str, str], change: Any) -> tuple[st
 
 
 def _log_name_defects(
-    spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, kind: str, before: dict[str, str]
+    defect_maker: DefectMaker, delivery: Delivery, record: CaseRecord, entry: PersonRecord, kind: str, before: dict[str, str]
 ) -> None:
     """Record the defect in `defects.csv`, a row for each field that differs, if the record is delivered for the first time."""
-    if not kind or not spoiler.is_first_time(record.institution, entry.slot or entry.key, _MEMORY):
+    if not kind or not defect_maker.was_decided_by_last_call(record.institution, entry.slot or entry.key, _MEMORY):
         return
     given_field, surname_field, parent_field, _ = FIELDS[record.institution]
     true = {given_field: before["given"], surname_field: before["surname"]}
@@ -128,18 +130,18 @@ def _log_name_defects(
         true[parent_field] = before["parent"]
     for name, value in true.items():
         if entry.cells[name] != value:
-            spoiler.log_defect(record.institution, delivery.name, entry.key, kind, name, value, entry.cells[name])
+            defect_maker.log_defect(record.institution, delivery.name, entry.key, kind, name, value, entry.cells[name])
 
 
 def _spoil_number(
-    spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, name: str, strangers: list[Person]
+    defect_maker: DefectMaker, delivery: Delivery, record: CaseRecord, entry: PersonRecord, name: str, strangers: list[Person]
 ) -> None:
     """Make a defect in the personal number."""
-    rng, person = spoiler.rng, entry.person
+    rng, person = defect_maker.rng, entry.person
     empty = None if record.institution == "prosecution" else ""
     workbook = record.institution in ("inspectorate", "corrections")
 
-    def other(_: str) -> WrongValue | None:
+    def choose_number_of_stranger(_: str) -> WrongValue | None:
         stranger = rng.choice(strangers)
         if not stranger.number or stranger is person:
             return None
@@ -151,7 +153,7 @@ def _spoil_number(
         (2.7, lambda value: WrongValue("pn_typing_error", spelling.add_error_to_personal_number(rng, value))),
         (1.9, lambda value: WrongValue("pn_as_float", int(value) if workbook else f"{int(value)}.0" if value[0] != "0" else f"{value}.0")),
         (1.0, lambda value: WrongValue("pn_with_spaces", spelling.add_spaces_to_number(rng, value))),
-        (0.6, other),
+        (0.6, choose_number_of_stranger),
         (20.0 if person.number.startswith("0") else 0.0, lambda value: WrongValue("pn_leading_zero_lost", value[1:])),
     ]
-    spoiler.spoil_cell(record.institution, delivery.name, entry.key, entry.cells, entry.said, name, choices)
+    defect_maker.spoil_cell(record.institution, delivery.name, entry.key, entry.cells, entry.values_as_read, name, choices)

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sources.simulator.defects import Spoiler
+from sources.simulator.defects import DefectMaker
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Case, CourtFile, Person, PoliceFile, World
 from sources.simulator.name_defects import spoil_names
 from sources.simulator.value_defects import CaseDefects, spoil_event_days, spoil_person
 
 
-def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) -> None:
+def spoil_records(world: World, deliveries: list[Delivery], defect_maker: DefectMaker) -> None:
     """Make defects in the cells of every record, in place. `deliveries`: in order of quarter."""
     numbers = {
         "police": [file.number for case in world.cases for file in case.police],
         "prosecution": [file.number for case in world.cases for file in case.prosecution],
         "courts": [file.cited for case in world.cases for file in case.courts],
     }
-    cases = CaseDefects(spoiler, numbers)
+    cases = CaseDefects(defect_maker, numbers)
     strangers = [person for person in world.persons if person.number]
     known = count_files_of_persons(world)
     repeats = _find_cases_under_two_numbers(world)
@@ -29,14 +29,14 @@ def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) ->
         for record in delivery.records:
             if record.key in repeats:
                 kind, name, true = repeats.pop(record.key)
-                spoiler.log_defect(delivery.institution, delivery.name, record.key, kind, name, true, record.key)
-            cases.spoil_case(delivery, record, record.charged)
+                defect_maker.log_defect(delivery.institution, delivery.name, record.key, kind, name, true, record.key)
+            cases.spoil_case(delivery, record, record.charged_offence)
             for entry in record.persons:
                 if entry.person.unknown:
                     continue
-                spoil_names(spoiler, delivery, record, entry, strangers)
-                spoil_person(spoiler, delivery, entry, record.institution, known[entry.person.person_id])
-                spoil_event_days(spoiler, delivery, record, entry)
+                spoil_names(defect_maker, delivery, record, entry, strangers)
+                spoil_person(defect_maker, delivery, entry, record.institution, known[entry.person.person_id])
+                spoil_event_days(defect_maker, delivery, record, entry)
 
 
 def count_files_of_persons(world: World) -> Counter[str]:

@@ -22,7 +22,7 @@ def compute_check_digit(first_nine: str) -> str:
     return "0" if rest >= 10 else str(rest)
 
 
-def draw_stranger(rng: Random, sex: str, born: range) -> Person:
+def draw_person_outside_world(rng: Random, sex: str, born: range) -> Person:
     """Draw an Albanian resident, born in one of the years `born`, outside the simulated world: The person has no id, and the personal
     number is not reserved.
     """

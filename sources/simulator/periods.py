@@ -10,7 +10,7 @@ from datetime import date
 from sources.periods import Cadence, periods_between
 
 
-def name_quarter(day: date) -> str:
+def find_quarter_of_day(day: date) -> str:
     """Return the quarter of a day: `2013-Q2`."""
     return f"{day.year}-Q{(day.month + 2) // 3}"
 

@@ -11,13 +11,13 @@ from datetime import date
 
 from sources.periods import first_day, last_day
 from sources.simulator.model import Case, World
-from sources.simulator.periods import list_quarters, name_quarter
+from sources.simulator.periods import find_quarter_of_day, list_quarters
 from sources.simulator.record_statuses import RecordHistory
 
 Row = list[str]
 
 
-def _find_earliest_days(pairs: list[tuple[str, date | None]]) -> dict[str, date | None]:
+def _find_earliest_day_of_cases(pairs: list[tuple[str, date | None]]) -> dict[str, date | None]:
     """Return the earliest day of each case. The day is None if the case is there and the event is not."""
     found: dict[str, date | None] = {}
     for case_id, day in pairs:
@@ -33,14 +33,14 @@ def build_reconciliation_rows(world: World, history: RecordHistory) -> list[Row]
     cases = {case.case_id: case for case in world.cases}
     rows: list[Row] = []
     for sender, source in (("police", "PK"), ("inspectorate", "IPK")):
-        sent = _find_earliest_days([(record.case_id, record.true["sent"]) for record in history.list_counted_cases(sender)])
-        received = _find_earliest_days(
+        sent = _find_earliest_day_of_cases([(record.case_id, record.true["sent"]) for record in history.list_counted_cases(sender)])
+        received = _find_earliest_day_of_cases(
             [(r.case_id, r.true["registered"]) for r in history.list_counted_cases("prosecution") if r.true["source"] == source]
         )
         for case_id in sorted({*sent, *received}):
             if case_id not in received and sent[case_id] is None:
                 continue
-            why = _explain_not_received(cases[case_id], first, last)
+            why = _explain_why_case_was_not_received(cases[case_id], first, last)
             rows.append(
                 _build_reconciliation_row(f"{sender}_prosecution", case_id, "", sent, received, why, f"no {sender} delivery holds the case")
             )
@@ -61,7 +61,7 @@ def _build_reconciliation_row(
 ) -> Row:
     key = key or case_id
     day = upstream.get(key) or downstream.get(key)
-    period = name_quarter(day) if day else ""
+    period = find_quarter_of_day(day) if day else ""
     if key in upstream and key in downstream:
         return [step, period, case_id, person, "matched", ""]
     if key in upstream:
@@ -69,7 +69,7 @@ def _build_reconciliation_row(
     return [step, period, case_id, person, "missing_upstream", no_upstream]
 
 
-def _explain_not_received(case: Case, first: date, last: date) -> str:
+def _explain_why_case_was_not_received(case: Case, first: date, last: date) -> str:
     if not case.prosecution:
         return "lost"
     return _describe_time_of_event(
@@ -84,13 +84,13 @@ def _describe_time_of_event(day: date, first: date, last: date, verb: str, other
 
 
 def _reconcile_courts(history: RecordHistory, cases: dict[str, Case], first: date, last: date) -> list[Row]:
-    indicted = _find_earliest_days(
+    indicted = _find_earliest_day_of_cases(
         [
             (record.case_id, min((p.true["day"] for p in record.decisions if p.true["kind"] == "AKT"), default=None))
             for record in history.list_counted_cases("prosecution")
         ]
     )
-    received = _find_earliest_days([(record.case_id, record.true["registered"]) for record in history.list_counted_cases("courts")])
+    received = _find_earliest_day_of_cases([(record.case_id, record.true["registered"]) for record in history.list_counted_cases("courts")])
     rows = []
     for case_id in sorted({*indicted, *received}):
         if case_id not in received and indicted[case_id] is None:

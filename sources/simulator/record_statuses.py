@@ -19,7 +19,7 @@ Key = tuple[str, str, str]  # institution, entity, record key
 
 
 @dataclass(slots=True, eq=False)
-class RecordState:
+class DeliveredRecordState:
     """A record as a delivery contains it. `person` is None for a case record."""
 
     delivery: Delivery
@@ -40,8 +40,8 @@ class RecordState:
 class RecordHistory:
     """All delivered states of all records with their status (`states`), and the accepted state of each record by key (`accepted`)."""
 
-    states: list[RecordState] = field(default_factory=list)
-    accepted: dict[Key, RecordState] = field(default_factory=dict)
+    states: list[DeliveredRecordState] = field(default_factory=list)
+    accepted: dict[Key, DeliveredRecordState] = field(default_factory=dict)
 
     def list_counted_cases(self, institution: str) -> list[CaseRecord]:
         """Return the accepted case records of an institution that count, that is, those that are not cancelled."""
@@ -64,14 +64,14 @@ class RecordHistory:
         return found
 
 
-def _list_delivered_states(delivery: Delivery) -> Iterator[RecordState]:
+def _list_delivered_states(delivery: Delivery) -> Iterator[DeliveredRecordState]:
     """Yield the states that a delivery contains."""
     for record in delivery.records:
         if not record.absent:
-            yield RecordState(delivery, record, None, not record.unread)
+            yield DeliveredRecordState(delivery, record, None, not record.unread)
         for person in record.persons:
             lost = person.key in record.lost_persons or (record.unread and record.institution == "courts")
-            yield RecordState(delivery, record, person, not lost)
+            yield DeliveredRecordState(delivery, record, person, not lost)
 
 
 def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
@@ -79,9 +79,9 @@ def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
     result = RecordHistory()
     usable = [delivery for delivery in deliveries if not delivery.missing and delivery.read != "none"]
     usable.sort(key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
-    before: dict[Key, RecordState] = {}
+    before: dict[Key, DeliveredRecordState] = {}
     for _, versions in groupby(usable, key=lambda delivery: (delivery.institution, delivery.period)):
-        quarter: dict[Key, RecordState] = {}
+        quarter: dict[Key, DeliveredRecordState] = {}
         for delivery in versions:
             present = set()
             for state in _list_delivered_states(delivery):
@@ -101,13 +101,13 @@ def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
                 before[key].status = "superseded"
             before[key] = state
             state.status = "accepted"
-        _supersede_persons_absent_from_list(before, quarter)
+        _supersede_persons_absent_from_latest_list(before, quarter)
     _supersede_replaced_files(before, usable)
     result.accepted = before
     return result
 
 
-def _supersede_persons_absent_from_list(before: dict[Key, RecordState], quarter: dict[Key, RecordState]) -> None:
+def _supersede_persons_absent_from_latest_list(before: dict[Key, DeliveredRecordState], quarter: dict[Key, DeliveredRecordState]) -> None:
     """Supersede the persons at positions that the latest list of their case lacks.
 
     A file that is cut is that of cases (`faults`): the list of persons beside it is whole.
@@ -119,7 +119,7 @@ def _supersede_persons_absent_from_list(before: dict[Key, RecordState], quarter:
             before.pop(key).status = "superseded"
 
 
-def _supersede_replaced_files(accepted: dict[Key, RecordState], usable: list[Delivery]) -> None:
+def _supersede_replaced_files(accepted: dict[Key, DeliveredRecordState], usable: list[Delivery]) -> None:
     """Supersede the files, with all their parties, whose old id is in the crosswalk of the latest delivery of a period."""
     counting = {(delivery.institution, delivery.period): delivery for delivery in usable}
     new_of = {str(old): str(new) for delivery in counting.values() for table, old, new in delivery.crosswalk if table == "lenda"}

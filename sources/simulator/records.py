@@ -1,8 +1,9 @@
 """A record of a simulated delivery: true values, written values, and the values that a reader gets without correction.
 
-`true` has the typed values of the world, `cells` the delivered cells by column, and `said` the meaning of these cells without any
-correction, from which `as_reported` is counted. Without defects `said` equals `true`. Belongs here: the data structure. Does not belong
-here: how records come about (`register_records.py`).
+`true` has the typed values of the world, `cells` the delivered cells by column, and `values_as_read` the values that a reader gets from
+these cells without any correction; figures as reported are counted from them. Without defects `values_as_read` equals `true`.
+
+Belongs here: the data structure. Does not belong here: how records come about (`register_records.py`).
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ Cells = dict[str, Any]
 
 
 @dataclass(slots=True, eq=False)
-class Part:
+class RecordPart:
     """A row inside a record: a charge, a decision, a judgment. `key` names it if it has a number."""
 
     key: str
     true: Cells
     cells: Cells
-    said: Cells
+    values_as_read: Cells
 
 
 @dataclass(slots=True, eq=False)
@@ -36,9 +37,9 @@ class PersonRecord:
     person: Person
     true: Cells
     cells: Cells
-    said: Cells
-    charges: list[Part] = field(default_factory=list)
-    judgments: list[Part] = field(default_factory=list)
+    values_as_read: Cells
+    charges: list[RecordPart] = field(default_factory=list)
+    judgments: list[RecordPart] = field(default_factory=list)
     slot: str = ""
 
 
@@ -52,11 +53,11 @@ class CaseRecord:
     as_of: date
     true: Cells
     cells: Cells
-    said: Cells
+    values_as_read: Cells
     persons: list[PersonRecord] = field(default_factory=list)
-    decisions: list[Part] = field(default_factory=list)
-    entries: list[Part] = field(default_factory=list)  # of a victim's file: statuses, services, stays, hearings
-    charged: Offence | None = None  # the offence that the record itself names
+    decisions: list[RecordPart] = field(default_factory=list)
+    entries: list[RecordPart] = field(default_factory=list)  # of a victim's file: statuses, services, stays, hearings
+    charged_offence: Offence | None = None  # the offence that the record itself names
     upstream: str = ""  # the number that it rightly refers to
     lost_persons: set[str] = field(default_factory=set)  # keys of persons whose rows cannot be read in this delivery
     lost_entries: set[str] = field(default_factory=set)  # keys of entries that this delivery lacks or whose rows cannot be read in it

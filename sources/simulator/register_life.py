@@ -15,8 +15,8 @@ from random import Random
 
 from sources.periods import first_day, last_day
 from sources.simulator import register_records
-from sources.simulator.codes import find_seat, make_offence, read_places
-from sources.simulator.defects import Spoiler
+from sources.simulator.codes import find_court_seat, make_offence, read_places
+from sources.simulator.defects import DefectMaker
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import (
     Case,
@@ -33,7 +33,7 @@ from sources.simulator.model import (
 )
 from sources.simulator.new_codes import replace_codes
 from sources.simulator.people import PersonMaker
-from sources.simulator.periods import name_quarter
+from sources.simulator.periods import find_quarter_of_day
 from sources.simulator.prosecutor import Prosecutor
 from sources.simulator.records import CaseRecord
 from sources.simulator.settings import Settings
@@ -68,7 +68,7 @@ FILES = {
 }
 
 
-def check_kinds(kinds: Collection[str]) -> frozenset[str]:
+def check_register_life_kinds(kinds: Collection[str]) -> frozenset[str]:
     """Return the kinds asked for; `all` means every kind but those of `NOT_AS_AGREED`. Raises `ValueError` for an unknown one."""
     if odd := sorted(set(kinds) - {*KINDS, "all"}):
         raise ValueError(f"register life {odd[0]!r} is unknown; the kinds are all, {', '.join(KINDS)}")
@@ -76,7 +76,7 @@ def check_kinds(kinds: Collection[str]) -> frozenset[str]:
     return frozenset(every | set(kinds) - {"all"})
 
 
-def change_world(settings: Settings, cases: list[Case], people: PersonMaker) -> None:
+def apply_register_life(settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Apply the kinds in `settings.life` to the files of a world before they are numbered. New matters are added to `cases`."""
     for kind, change in _CHANGES.items():
         if kind in settings.life:
@@ -105,10 +105,12 @@ def _add_unknown_persons(rng: Random, settings: Settings, cases: list[Case], peo
             role = "S" if rng.random() < 0.8 else "V"
             entry = PolicePerson(_make_unknown_person(rng, people), role, file.reported, seq=len(file.people) + 1)
             file.people.append(entry)
-            if role == "S" and file.pp and file.pp.merged_into is None and rng.random() < 0.7:
-                first = file.pp.parties[0].charges[0]
-                charge = Charge(first.offence, first.form, True, file.pp.received)
-                file.pp.parties.append(Party(_make_unknown_person(rng, people), "D", file.pp.received, [charge]))
+            if role == "S" and file.prosecution_file and file.prosecution_file.merged_into is None and rng.random() < 0.7:
+                first = file.prosecution_file.parties[0].charges[0]
+                charge = Charge(first.offence, first.form, True, file.prosecution_file.received)
+                file.prosecution_file.parties.append(
+                    Party(_make_unknown_person(rng, people), "D", file.prosecution_file.received, [charge])
+                )
 
 
 def _make_unknown_person(rng: Random, people: PersonMaker) -> Person:
@@ -128,19 +130,21 @@ def _add_cancelled_records(rng: Random, settings: Settings, cases: list[Case], p
     for n in range(share * 2):
         opened = begin + timedelta(days=rng.randrange(settings.years * 365 - 30))
         case = Case(opened, opened - timedelta(days=rng.randrange(1, 40)), "trafficking", "sexual", people.draw_municipality())
-        person, charged = (
+        person, charged_offence = (
             people.make_resident(rng.choice("MF"), opened, municipality=case.municipality),
             make_offence("trafficking", case.offence_day),
         )
         cancelled = opened + timedelta(days=rng.randrange(1, 200))
         if n % 2:
-            pp = ProsecutionFile("I", find_seat(case.municipality), opened, "TJ", None, statuses=[(opened, "HET"), (cancelled, "ANULUAR")])
-            pp.parties = [Party(person, "D", opened, [Charge(charged, "sexual", True, opened)])]
-            case.prosecution.append(pp)
+            prosecution_file = ProsecutionFile(
+                "I", find_court_seat(case.municipality), opened, "TJ", None, statuses=[(opened, "HET"), (cancelled, "ANULUAR")]
+            )
+            prosecution_file.parties = [Party(person, "D", opened, [Charge(charged_offence, "sexual", True, opened)])]
+            case.prosecution.append(prosecution_file)
         else:
             region = read_places()["municipalities"][case.municipality][0]
             station = f"Stacioni Policor {case.municipality}"
-            file = PoliceFile(region, opened, case.offence_day, station, case.municipality, charged, case.form, cancelled=cancelled)
+            file = PoliceFile(region, opened, case.offence_day, station, case.municipality, charged_offence, case.form, cancelled=cancelled)
             file.people = [PolicePerson(person, "S", opened, opened if rng.random() < 0.5 else None, 1)]
             case.police.append(file)
         cases.append(case)
@@ -153,19 +157,24 @@ def _register_matters_again(rng: Random, settings: Settings, cases: list[Case]) 
         if not settings.may_have_several_files(case.opened):
             continue
         if rng.random() < 0.02:
-            twin = replace(file, sent=None, closed=None, pp=None, pp_known=None)
+            twin = replace(file, sent=None, closed=None, prosecution_file=None, pp_known=None)
             twin.people = [PolicePerson(p.person, p.role, p.since, p.arrested, p.seq) for p in file.people]
             twin.cancelled = file.reported + timedelta(days=rng.randrange(1, 120))
             case.police.append(twin)
-        elif file.pp and len(case.prosecution) == 1 and rng.random() < 0.02:
-            pp = file.pp
-            cancelled = pp.received + timedelta(days=rng.randrange(1, 120))
+        elif file.prosecution_file and len(case.prosecution) == 1 and rng.random() < 0.02:
+            prosecution_file = file.prosecution_file
+            cancelled = prosecution_file.received + timedelta(days=rng.randrange(1, 120))
             copy = ProsecutionFile(
-                pp.register, pp.seat, pp.received, pp.source, pp.sender, statuses=[(pp.received, "HET"), (cancelled, "ANULUAR")]
+                prosecution_file.register,
+                prosecution_file.seat,
+                prosecution_file.received,
+                prosecution_file.source,
+                prosecution_file.sender,
+                statuses=[(prosecution_file.received, "HET"), (cancelled, "ANULUAR")],
             )
-            for party in pp.parties:
-                charges = [Charge(c.offence, c.form, c.principal, pp.received) for c in party.charges[:1]]
-                copy.parties.append(Party(party.person, party.role, pp.received, charges))
+            for party in prosecution_file.parties:
+                charges = [Charge(c.offence, c.form, c.principal, prosecution_file.received) for c in party.charges[:1]]
+                copy.parties.append(Party(party.person, party.role, prosecution_file.received, charges))
             case.prosecution.append(copy)
 
 
@@ -182,23 +191,27 @@ def _reopen_cases(rng: Random, settings: Settings, cases: list[Case], people: Pe
                 of_role = {
                     role: [entry.person for entry in file.people if entry.role == role and not entry.person.unknown] for role in "SV"
                 }
-                file.pp = prosecutor.receive_report(case, received, "PK", file, of_role["S"], of_role["V"])
+                file.prosecution_file = prosecutor.receive_report(case, received, "PK", file, of_role["S"], of_role["V"])
                 file.pp_known = received + timedelta(days=rng.randrange(0, 12))
-                prosecutor.decide_on_file(case, file.pp, received)
+                prosecutor.decide_on_file(case, file.prosecution_file, received)
         elif len(case.prosecution) == 1 and case.prosecution[0].statuses[-1][1] == "HUD" and rng.random() < 0.35:
-            pp = case.prosecution[0]
-            day = pp.statuses[-1][0] + timedelta(days=rng.randrange(95, 300))
-            pp.statuses.append((day, "HET"))
-            pp.decisions.append(Decision("FILL", day))
+            prosecution_file = case.prosecution[0]
+            day = prosecution_file.statuses[-1][0] + timedelta(days=rng.randrange(95, 300))
+            prosecution_file.statuses.append((day, "HET"))
+            prosecution_file.decisions.append(Decision("FILL", day))
             if rng.random() < 0.6:
-                prosecutor.apply_outcome(case, pp, rng.choice(("AKT", "AKT", "HUD")), day + timedelta(days=rng.randrange(20, 200)))
+                prosecutor.apply_outcome(
+                    case, prosecution_file, rng.choice(("AKT", "AKT", "HUD")), day + timedelta(days=rng.randrange(20, 200))
+                )
 
 
 def _change_person_lists(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Change lists in which `Nr_rendor` is the position of a person: in a later quarter a person is added anywhere in the list, or a
     person entered by mistake is taken out."""
     for case, file in _list_unchanged_police_files(cases):
-        later = sorted(day for day in register_records.list_police_change_days(file) if name_quarter(day) != name_quarter(file.reported))
+        later = sorted(
+            day for day in register_records.list_police_change_days(file) if find_quarter_of_day(day) != find_quarter_of_day(file.reported)
+        )
         if not later or file.reopened or rng.random() >= 0.3:
             continue
         file.numbered_by_position = True
@@ -226,7 +239,9 @@ def _close_court(rng: Random, settings: Settings, cases: list[Case], people: Per
             if file.seat != closed or file.until or file.former or file.entered >= day or not waits:
                 continue
             received = day if rng.random() < 0.5 else file.received
-            new = CourtFile(file.register, other, "", file.language, received, file.pp, former=file, since=day, taken_over=True)
+            new = CourtFile(
+                file.register, other, "", file.language, received, file.prosecution_file, former=file, since=day, taken_over=True
+            )
             new.defendants = [Defendant(d.person, d.seq, d.charges, d.judgments, d.replaces) for d in file.defendants]
             file.until = day - timedelta(days=1)
             case.courts.append(new)
@@ -248,7 +263,7 @@ _CHANGES = {
 # -- the prosecution's new system -----------------------------------------------------------------------------------------------------
 
 
-def renumber_prosecution(settings: Settings, world: World, deliveries: list[Delivery]) -> None:
+def renumber_prosecution_records(settings: Settings, world: World, deliveries: list[Delivery]) -> None:
     """Give new ids to all records of the prosecution from the middle of the simulated years on. Changes the deliveries in place."""
     if "new_ids" not in settings.life:
         return
@@ -317,14 +332,14 @@ class _IdAssigner:
             if part.cells["pala_id"] is not None:
                 part.cells["pala_id"] = self.assign_new_id("pala", part.cells["pala_id"])
             covers = frozenset(str(self.assign_new_id("pala", int(key))) for key in part.true["covers"])
-            part.true["covers"] = part.said["covers"] = covers
+            part.true["covers"] = part.values_as_read["covers"] = covers
         return rows
 
 
 # -- whole files ----------------------------------------------------------------------------------------------------------------------
 
 
-def change_delivered_files(settings: Settings, deliveries: list[Delivery]) -> list[Delivery]:
+def change_workbooks_and_code_pages(settings: Settings, deliveries: list[Delivery]) -> list[Delivery]:
     """Change the workbooks and code pages of some deliveries, as the settings ask, and deliver some years again. Return all deliveries."""
     rng = Random(f"life files {settings.seed} {settings.noise}")
     if "workbooks" in settings.life:
@@ -379,9 +394,9 @@ def _deliver_quarters_again(rng: Random, deliveries: list[Delivery]) -> list[Del
 # -- what is recorded of it ------------------------------------------------------------------------------------------------------------
 
 
-def record_events_as_defects(deliveries: list[Delivery], spoiler: Spoiler) -> None:
+def record_register_life_as_defects(deliveries: list[Delivery], defect_maker: DefectMaker) -> None:
     """Record each event for `defects.csv` in the delivery that first shows it."""
-    if not spoiler.settings.life:
+    if not defect_maker.settings.life:
         return
     seen: set[tuple[str, str]] = set()
     people: dict[str, str] = {}
@@ -389,23 +404,23 @@ def record_events_as_defects(deliveries: list[Delivery], spoiler: Spoiler) -> No
     for delivery in sorted(deliveries, key=lambda d: (d.institution, d.period, d.version)):
         for fault, kind in FILES.items():
             if fault in delivery.faults:
-                spoiler.log_defect(delivery.institution, delivery.name, "", kind)
+                defect_maker.log_defect(delivery.institution, delivery.name, "", kind)
         listed |= {str(old) for table, old, _ in delivery.crosswalk if table == "lenda"}
         for record in delivery.records:
-            for kind in _list_event_kinds(record, listed):
+            for kind in _list_register_life_kinds_of_record(record, listed):
                 if (kind, record.key) not in seen:
                     seen.add((kind, record.key))
-                    spoiler.log_defect(delivery.institution, delivery.name, record.key, kind)
+                    defect_maker.log_defect(delivery.institution, delivery.name, record.key, kind)
             for person in record.persons:
                 if person.person.unknown and ("unknown_person", person.key) not in seen:
                     seen.add(("unknown_person", person.key))
-                    spoiler.log_defect(delivery.institution, delivery.name, person.key, "unknown_person")
+                    defect_maker.log_defect(delivery.institution, delivery.name, person.key, "unknown_person")
                 if record.numbered_by_position and people.setdefault(person.key, person.person.person_id) != person.person.person_id:
                     people[person.key] = person.person.person_id
-                    spoiler.log_defect(delivery.institution, delivery.name, person.key, "place_names_another_person")
+                    defect_maker.log_defect(delivery.institution, delivery.name, person.key, "place_names_another_person")
 
 
-def _list_event_kinds(record: CaseRecord, listed: Collection[str]) -> Iterator[str]:
+def _list_register_life_kinds_of_record(record: CaseRecord, listed: Collection[str]) -> Iterator[str]:
     if record.cancelled:
         yield "record_cancelled"
     if record.reopened:

@@ -11,9 +11,9 @@ from typing import Any
 
 from sources.periods import Cadence, last_day, period_containing
 from sources.simulator.codes import FORM_CODES, Offence, read_places, read_words
-from sources.simulator.model import Case, Charge, CourtFile, InspectorateFile, Party, Person, PoliceFile, ProsecutionFile, Stay
-from sources.simulator.periods import name_quarter
-from sources.simulator.records import CaseRecord, Part, PersonRecord
+from sources.simulator.model import Case, Charge, CourtFile, InspectorateFile, Party, Person, PoliceFile, PrisonStay, ProsecutionFile
+from sources.simulator.periods import find_quarter_of_day
+from sources.simulator.records import CaseRecord, PersonRecord, RecordPart
 
 ROLES = {"S": ("suspect", "I dyshuar"), "V": ("victim", "Viktimë"), "W": ("witness", "Dëshmitar")}
 
@@ -37,13 +37,13 @@ def write_sentence_in_words(months: int) -> str:
     return " e ".join(parts + ([f"{rest} muaj"] if rest else []))
 
 
-def _make_offence_values(charged: Offence) -> dict[str, Any]:
-    return {"law": charged.law, "article": charged.article, "group": charged.group}
+def _make_offence_values(charged_offence: Offence) -> dict[str, Any]:
+    return {"law": charged_offence.law, "article": charged_offence.article, "group": charged_offence.group}
 
 
-def write_code_as_typed(charged: Offence) -> str:
+def write_criminal_code_as_typed(charged_offence: Offence) -> str:
     """Return the name of the code that an article usually is typed with: `KPRK` alone can be either code of the Republic."""
-    return "KPRK" if charged.law == "KPRK2012" else charged.law
+    return "KPRK" if charged_offence.law == "KPRK2012" else charged_offence.law
 
 
 def _make_person_values(person: Person) -> dict[str, Any]:
@@ -56,8 +56,8 @@ def _find_country_name(person: Person) -> str:
     return "" if person.unknown else read_places()["countries"][person.citizenship][0]
 
 
-def _find_offence_words(charged: Offence) -> str:
-    return read_words()["offences"][charged.kind][0]
+def _find_offence_words(charged_offence: Offence) -> str:
+    return read_words()["offences"][charged_offence.kind][0]
 
 
 # -- police ---------------------------------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def make_police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
     cancelled = file.cancelled is not None and file.cancelled <= as_of
     if cancelled:
         status = "Anuluar"
-    known = file.pp.number if file.pp and file.pp_known and file.pp_known <= as_of else ""
+    known = file.prosecution_file.number if file.prosecution_file and file.pp_known and file.pp_known <= as_of else ""
     true = {
         "registered": file.reported,
         "sent": sent,
@@ -106,8 +106,8 @@ def make_police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
         "Statusi": status,
         "Nr_PP": known,
     }
-    said = {**true, "law": write_code_as_typed(file.offence), "words": file.offence.group}
-    record = CaseRecord("police", file.number, case.case_id, as_of, true, cells, said, charged=file.offence)
+    values_as_read = {**true, "law": write_criminal_code_as_typed(file.offence), "words": file.offence.group}
+    record = CaseRecord("police", file.number, case.case_id, as_of, true, cells, values_as_read, charged_offence=file.offence)
     record.numbered_by_position, record.cancelled = file.numbered_by_position, cancelled
     record.reopened = file.reopened is not None and file.reopened <= as_of
     listed = [entry for entry in file.people if entry.since <= as_of and (entry.left is None or entry.left > as_of)]
@@ -149,7 +149,7 @@ def make_inspectorate_record(case: Case, file: InspectorateFile, as_of: date) ->
     """Return the inspectorate's record on a day: one row, which is both case and person."""
     sent = file.sent if file.sent and file.sent <= as_of else None
     closed = file.closed and file.closed <= as_of
-    known = file.pp.number if file.pp and file.pp_known and file.pp_known <= as_of else ""
+    known = file.prosecution_file.number if file.prosecution_file and file.pp_known and file.pp_known <= as_of else ""
     true = {"registered": file.received, "sent": sent, "offence_day": file.offence_day, "form": None, **_make_offence_values(file.offence)}
     cells = {
         "Nr. i lëndës": file.number,
@@ -163,13 +163,13 @@ def make_inspectorate_record(case: Case, file: InspectorateFile, as_of: date) ->
         "Nr. i prokurorisë": known,
         "Data e dërgimit": sent,
     }
-    said = {
+    values_as_read = {
         **true,
-        "law": write_code_as_typed(file.offence),
+        "law": write_criminal_code_as_typed(file.offence),
         "words": file.offence.group,
         "offence_day": None,
     }  # the sheet has no day of the offence
-    record = CaseRecord("inspectorate", file.number, case.case_id, as_of, true, cells, said, charged=file.offence)
+    record = CaseRecord("inspectorate", file.number, case.case_id, as_of, true, cells, values_as_read, charged_offence=file.offence)
     person_true = {"role": "suspect", "arrested": None, **_make_person_values(file.officer)}
     # Nor sex, birth date or citizenship of the officer.
     person_said = {**person_true, "sex": None, "born": None, "citizenship": None}
@@ -186,7 +186,7 @@ def list_prosecution_change_days(file: ProsecutionFile) -> list[date]:
     return days + [charge.since for party in file.parties for charge in party.charges] + [party.since for party in file.parties]
 
 
-def _is_in_file(charge: Charge, as_of: date) -> bool:
+def _is_charge_in_file(charge: Charge, as_of: date) -> bool:
     return charge.since <= as_of and (charge.until is None or charge.until > as_of)
 
 
@@ -212,16 +212,16 @@ def prosecution_record(case: Case, file: ProsecutionFile, as_of: date, cadence: 
         "statusi": status,
         "data_statusit": write_iso_day(since),
     }
-    said = {**true, "offence_day": None}
-    record = CaseRecord("prosecution", str(file.file_id), case.case_id, as_of, true, cells, said, upstream=sender or "")
+    values_as_read = {**true, "offence_day": None}
+    record = CaseRecord("prosecution", str(file.file_id), case.case_id, as_of, true, cells, values_as_read, upstream=sender or "")
     record.cancelled = status == "ANULUAR"
     record.reopened = any(code == "HUD" and day < since for day, code in file.statuses)
     record.persons = [_make_party_record(file, party, as_of) for party in file.parties if party.since <= as_of]
     for decision in file.decisions:
         if decision.day > as_of:
             continue
-        until = max(last_day(name_quarter(decision.day)), last_day(period_containing(decision.day, cadence)))
-        covered = [decision.party] if decision.party else file.defendants(until)
+        until = max(last_day(find_quarter_of_day(decision.day)), last_day(period_containing(decision.day, cadence)))
+        covered = [decision.party] if decision.party else file.list_defendants_on(until)
         part_true = {"kind": decision.kind, "day": decision.day, "covers": frozenset(str(party.party_id) for party in covered)}
         part_cells = {
             "vendimi_id": decision.decision_id,
@@ -231,7 +231,7 @@ def prosecution_record(case: Case, file: ProsecutionFile, as_of: date, cadence: 
             "data": write_iso_day(decision.day),
             "nr_aktakuzes": decision.indictment,
         }
-        record.decisions.append(Part(str(decision.decision_id), part_true, part_cells, dict(part_true)))
+        record.decisions.append(RecordPart(str(decision.decision_id), part_true, part_cells, dict(part_true)))
     return record
 
 
@@ -251,11 +251,11 @@ def _make_party_record(file: ProsecutionFile, party: Party, as_of: date) -> Pers
         "komuna": person.municipality or None,
     }
     entry = PersonRecord(str(party.party_id), person, person_true, person_cells, dict(person_true))
-    entry.charges = [_make_charge_part(charge, party.party_id) for charge in party.charges if _is_in_file(charge, as_of)]
+    entry.charges = [_make_charge_part(charge, party.party_id) for charge in party.charges if _is_charge_in_file(charge, as_of)]
     return entry
 
 
-def _make_charge_part(charge: Charge, party_id: int) -> Part:
+def _make_charge_part(charge: Charge, party_id: int) -> RecordPart:
     true = {"form": charge.form, "principal": charge.principal, **_make_offence_values(charge.offence)}
     cells = {
         "akuza_id": charge.charge_id,
@@ -266,7 +266,7 @@ def _make_charge_part(charge: Charge, party_id: int) -> Part:
         "forma": FORM_CODES[charge.form] if charge.form else None,
         "kryesore": int(charge.principal),
     }
-    return Part(str(charge.charge_id), true, cells, {**true, "words": None})
+    return RecordPart(str(charge.charge_id), true, cells, {**true, "words": None})
 
 
 # -- courts ---------------------------------------------------------------------------------------------------------------------------
@@ -291,10 +291,10 @@ def make_court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
         "dega": file.branch,
         "gjuha": file.language,
         "pranuar": write_iso_day(file.received),
-        "referenca": file.pp.number,
+        "referenca": file.prosecution_file.number,
     }
-    said = {**true, "offence_day": None}
-    record = CaseRecord("courts", file.number, case.case_id, as_of, true, cells, said, upstream=file.pp.number)
+    values_as_read = {**true, "offence_day": None}
+    record = CaseRecord("courts", file.number, case.case_id, as_of, true, cells, values_as_read, upstream=file.prosecution_file.number)
     for defendant in file.defendants:
         person = defendant.person
         person_true = {"role": "suspect", "arrested": None, **_make_person_values(person)}
@@ -310,7 +310,7 @@ def make_court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
         }
         entry = PersonRecord(f"{file.number}/{defendant.seq}", person, person_true, person_cells, dict(person_true))
         for charge in defendant.charges:
-            if _is_in_file(charge, as_of):
+            if _is_charge_in_file(charge, as_of):
                 charge_cells = {
                     "ligji": charge.offence.law,
                     "neni": charge.offence.article,
@@ -318,7 +318,7 @@ def make_court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
                     "kryesore": "po" if charge.principal else "jo",
                 }
                 charge_true = {"form": None, "principal": charge.principal, **_make_offence_values(charge.offence)}
-                entry.charges.append(Part("", charge_true, charge_cells, {**charge_true, "words": None}))
+                entry.charges.append(RecordPart("", charge_true, charge_cells, {**charge_true, "words": None}))
         given = [judgment for judgment in defendant.judgments if judgment.day <= as_of]
         for judgment in given[-1:] if defendant.replaces else given:
             final = judgment.final if judgment.final and judgment.final <= as_of else None
@@ -330,7 +330,7 @@ def make_court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
                 "forme_prere": write_iso_day(final),
                 "denimet": judgment.sentences,
             }
-            entry.judgments.append(Part("", part_true, part_cells, dict(part_true)))
+            entry.judgments.append(RecordPart("", part_true, part_cells, dict(part_true)))
         record.persons.append(entry)
     return record
 
@@ -338,7 +338,7 @@ def make_court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
 # -- corrections ----------------------------------------------------------------------------------------------------------------------
 
 
-def list_stay_change_days(stay: Stay) -> list[date]:
+def list_stay_change_days(stay: PrisonStay) -> list[date]:
     """Return the days on which the row of a stay changed."""
     days = [stay.admitted, stay.released or stay.admitted]
     if stay.court and stay.admitted <= stay.court.entered <= (stay.released or date.max):
@@ -346,7 +346,7 @@ def list_stay_change_days(stay: Stay) -> list[date]:
     return [day for day in days if day <= (stay.released or date.max)]
 
 
-def make_stay_record(case: Case, stay: Stay, as_of: date) -> CaseRecord:
+def make_stay_record(case: Case, stay: PrisonStay, as_of: date) -> CaseRecord:
     """Return the row of a stay in the prisons' register on a day, which is both case and person."""
     as_of_row = min(as_of, stay.released or as_of)
     released = stay.released if stay.released and stay.released <= as_of else None
@@ -380,8 +380,8 @@ def make_stay_record(case: Case, stay: Stay, as_of: date) -> CaseRecord:
         "Arsyeja e lirimit": stay.reason if released else "",
     }
     key = f"{stay.register_id}/{stay.admitted.isoformat()}"
-    said = {**true, "law": write_code_as_typed(stay.offence), "words": None, "offence_day": None}
-    record = CaseRecord("corrections", key, case.case_id, as_of, true, cells, said, charged=stay.offence, upstream=court)
+    values_as_read = {**true, "law": write_criminal_code_as_typed(stay.offence), "words": None, "offence_day": None}
+    record = CaseRecord("corrections", key, case.case_id, as_of, true, cells, values_as_read, charged_offence=stay.offence, upstream=court)
     person_true = {"role": "suspect", "arrested": None, **_make_person_values(person)}
     record.persons.append(PersonRecord(key, person, person_true, cells, dict(person_true)))
     return record

@@ -210,18 +210,18 @@ def replace_digit_of_case_number(rng: Random, number: str) -> str:
 # -- articles -------------------------------------------------------------------------------------------------------------------------
 
 
-def vary_article(rng: Random, charged: Offence, with_words: bool = False) -> tuple[str, str | None]:
+def vary_article(rng: Random, charged_offence: Offence, with_words: bool = False) -> tuple[str, str | None]:
     """Return an article as it is typed, and the code that this text names (`KPRK` can be either code of the Republic; None: no code)."""
-    if charged.law == MINOR_OFFENCES:
+    if charged_offence.law == MINOR_OFFENCES:
         ways = ("neni 4 LRQP", "Ligji 03/L-142, neni 4", "4 L.03/L-142", "neni 4 i Ligjit 03/L-142")
         return rng.choice(ways), MINOR_OFFENCES
-    code = "KPK" if charged.law == "KPK2003" else "KPRK"
-    named = "KPK2003" if charged.law == "KPK2003" else "KPRK"
-    a, p = charged.article, charged.paragraph
+    code = "KPK" if charged_offence.law == "KPK2003" else "KPRK"
+    named = "KPK2003" if charged_offence.law == "KPK2003" else "KPRK"
+    a, p = charged_offence.article, charged_offence.paragraph
     bare = [a, f"neni {a}", f"{a}/{p}", f"nen. {a}/{p}", f"Neni {a}, paragrafi {p}", f"{a}.{p}"]
     full = [f"neni {a} {code}", f"{a} {code}", f"neni {a} par.{p} {code}"]
     if with_words:
-        bare += [f"{read_words()['offences'][charged.kind][0]}, neni {a}"] * 2
+        bare += [f"{read_words()['offences'][charged_offence.kind][0]}, neni {a}"] * 2
     way = rng.randrange(len(bare) + len(full))
     return (bare[way], None) if way < len(bare) else (full[way - len(bare)], named)
 
@@ -234,7 +234,7 @@ def swap_day_and_month(day: date) -> date | None:
     return day.replace(day=day.month, month=day.day) if day.day <= 12 and day.day != day.month else None
 
 
-def write_day(day: date, form: str) -> str:
+def write_day_in_format(day: date, form: str) -> str:
     """Return a day as text in the format `dotted`, `iso` or `short` (two digits of the year)."""
     return day.strftime({"dotted": "%d.%m.%Y", "iso": "%Y-%m-%d", "short": "%d.%m.%y"}[form])
 

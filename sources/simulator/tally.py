@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import product
 
 from sources.simulator.codes import AGE_GROUPS, CITIZENSHIP_GROUPS, FORMS, GROUPS, SEXES
-from sources.simulator.happened import CASE_INDICATORS, Event, keep_most_serious_in_period
-from sources.simulator.periods import name_quarter
+from sources.simulator.happened import CASE_INDICATORS, Event, keep_most_serious_offence_per_period
+from sources.simulator.periods import find_quarter_of_day
 
 DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
 VALUES: dict[str, tuple[str, ...]] = {
@@ -49,19 +49,19 @@ SOURCES_OF = {
 Cell = tuple[str, ...]  # values of DIMENSIONS, `total` where a row does not break down
 
 
-def _group_events_by_period(found: Iterable[Event]) -> dict[tuple[str, str], list[Event]]:
+def _group_events_by_period(events: Iterable[Event]) -> dict[tuple[str, str], list[Event]]:
     """Return the events by indicator and period (year or quarter)."""
     periods: dict[tuple[str, str], list[Event]] = defaultdict(list)
-    for event in found:
+    for event in events:
         periods[event.indicator, str(event.day.year)].append(event)
-        periods[event.indicator, name_quarter(event.day)].append(event)
+        periods[event.indicator, find_quarter_of_day(event.day)].append(event)
     return periods
 
 
-def _count_events_by_cell(found: Iterable[Event], combinations: Iterable[tuple[str, ...]]) -> Counter[Cell]:
+def _count_events_by_cell(events: Iterable[Event], combinations: Iterable[tuple[str, ...]]) -> Counter[Cell]:
     """Count the events by the values of each of the combinations of dimensions; a dimension outside the combination is `total`."""
     counts: Counter[Cell] = Counter()
-    for event in found:
+    for event in events:
         values = (event.group, event.form, event.sex or "", event.age_group or "", event.citizenship_group or "")
         for names in combinations:
             counts[tuple(value if name in names else "total" for name, value in zip(DIMENSIONS, values, strict=True))] += 1
@@ -92,8 +92,8 @@ def build_statistics_rows(
             within = [quarter_ for quarter_ in periods if quarter_.startswith(period)]
             silent = all((institution, each) in missing for institution in sources[indicator] for each in within)
             events = as_reported[indicator, period]
-            left = _count_events_by_cell(keep_most_serious_in_period(events) if indicator in repeated else events, fits)
-            right = _count_events_by_cell(keep_most_serious_in_period(true[indicator, period]), fits)
+            left = _count_events_by_cell(keep_most_serious_offence_per_period(events) if indicator in repeated else events, fits)
+            right = _count_events_by_cell(keep_most_serious_offence_per_period(true[indicator, period]), fits)
             for names in fits:
                 for values in product(*(VALUES[name] for name in names)):
                     chosen = dict(zip(names, values, strict=True))

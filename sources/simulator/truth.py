@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sources.periods import quarters_of
-from sources.simulator.codes import find_counted_form, find_most_serious_group
+from sources.simulator.codes import find_counted_form_of_exploitation, find_most_serious_group
 from sources.simulator.defects import Defect
 from sources.simulator.deliveries import INSTITUTIONS, Delivery
 from sources.simulator.happened import list_true_events
@@ -66,7 +66,7 @@ def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects:
     _write_cases(folder, history)
     _write_persons(folder, history)
     _write_defects(folder, defects)
-    _write_arrivals(folder, deliveries)
+    _write_arrival_days(folder, deliveries)
     return history
 
 
@@ -86,7 +86,7 @@ def _write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> 
         writer.writerows(rows)
 
 
-def _find_case_group(record: CaseRecord) -> str:
+def _find_offence_group_of_case(record: CaseRecord) -> str:
     if "group" in record.true:
         return record.true["group"]
     return find_most_serious_group(
@@ -94,23 +94,23 @@ def _find_case_group(record: CaseRecord) -> str:
     )
 
 
-def _find_case_form(record: CaseRecord, group: str) -> str:
+def _find_form_of_exploitation_of_case(record: CaseRecord, group: str) -> str:
     """Return the form of a case. Only police, prosecution and the institutions for victims state one; for others it is empty."""
     if record.institution in ("police", *BOTH):
-        return find_counted_form(group, record.true["form"])
+        return find_counted_form_of_exploitation(group, record.true["form"])
     if record.institution != "prosecution":
         return ""
     forms = [part.true["form"] for person in record.persons for part in person.charges if part.true["form"]]
-    return find_counted_form(group, forms[0] if forms else None)
+    return find_counted_form_of_exploitation(group, forms[0] if forms else None)
 
 
 def _write_cases(folder: Path, history: RecordHistory) -> None:
     rows = []
     for institution in (*INSTITUTIONS, *BOTH):
         for record in history.list_all_accepted_cases(institution):
-            group = _find_case_group(record)
+            group = _find_offence_group_of_case(record)
             opened = record.true["registered"].isoformat()
-            form = _find_case_form(record, group)
+            form = _find_form_of_exploitation_of_case(record, group)
             rows.append([institution, record.key, record.case_id, opened, group, form, record.upstream, record.as_of.isoformat()])
     columns = ["institution", "record_key", "case_id", "opened", "offence_group", "form", "upstream", "state_as_of"]
     _write_csv(folder / "cases.csv", columns, rows)
@@ -152,7 +152,7 @@ def _write_defects(folder: Path, defects: list[Defect]) -> None:
     (folder / "defect_counts.json").write_text(text, encoding="utf-8")
 
 
-def _write_arrivals(folder: Path, deliveries: list[Delivery]) -> None:
+def _write_arrival_days(folder: Path, deliveries: list[Delivery]) -> None:
     came = sorted((d for d in deliveries if not d.missing), key=lambda d: (d.arrived, d.institution, d.version))
     rows = [[i, d.arrived.isoformat(), d.institution, d.name, d.note] for i, d in enumerate(came, 1)]
     _write_csv(folder / "arrivals.csv", ["seq", "arrived", "institution", "delivery", "note"], rows)

@@ -16,9 +16,9 @@ from typing import Any
 from sources.periods import first_day, last_day
 from sources.simulator import spelling
 from sources.simulator.codes import ARTICLES, CODES, GROUPS, MINOR_OFFENCES, Offence, read_places, read_words
-from sources.simulator.defects import DefectChoice, Spoiler, WrongValue
+from sources.simulator.defects import DefectChoice, DefectMaker, WrongValue
 from sources.simulator.deliveries import Delivery
-from sources.simulator.records import CaseRecord, Part, PersonRecord
+from sources.simulator.records import CaseRecord, PersonRecord, RecordPart
 
 BORN = {"police": "Data_lindjes", "prosecution": "datelindja", "courts": "datelindja", "corrections": "Data e lindjes"}
 SEX = {"police": "Gjinia", "prosecution": "gjinia", "courts": "gjinia", "corrections": "Gjinia"}
@@ -34,19 +34,19 @@ def _find_date_format(institution: str) -> str:
 # -- persons --------------------------------------------------------------------------------------------------------------------------
 
 
-def spoil_person(spoiler: Spoiler, delivery: Delivery, entry: PersonRecord, institution: str, files_of_person: int) -> None:
+def spoil_person(defect_maker: DefectMaker, delivery: Delivery, entry: PersonRecord, institution: str, files_of_person: int) -> None:
     """Make defects in the birth date, sex, citizenship and home of a person record, in place. `files_of_person`: number of files of
     the world that the person is in."""
     if institution == "inspectorate":
         return
-    rng, person = spoiler.rng, entry.person
+    rng, person = defect_maker.rng, entry.person
     form = _find_date_format(institution)
     empty = None if institution == "prosecution" else ""
 
-    def spoil(name: str, choices: list[DefectChoice]) -> None:
-        spoiler.spoil_cell(institution, delivery.name, entry.key, entry.cells, entry.said, name, choices)
+    def spoil_field(name: str, choices: list[DefectChoice]) -> None:
+        defect_maker.spoil_cell(institution, delivery.name, entry.key, entry.cells, entry.values_as_read, name, choices)
 
-    spoil(BORN[institution], _list_birth_date_defects(rng, person.born, form, institution))
+    spoil_field(BORN[institution], _list_birth_date_defects(rng, person.born, form, institution))
     other = {"M": "F", "F": "M"}[person.sex]
     numbers = institution == "prosecution"
     wrong = ("1" if other == "M" else "2") if numbers else other
@@ -59,12 +59,12 @@ def spoil_person(spoiler: Spoiler, delivery: Delivery, entry: PersonRecord, inst
         ),
         (0.0 if numbers else 4.0, lambda _: WrongValue("sex_spelling", rng.choice(read_words()["sex"][person.sex][1:]))),
     ]
-    spoil(SEX[institution], sexes)
+    spoil_field(SEX[institution], sexes)
     countries = read_places()["countries"][person.citizenship]
     spelled = [name for name in countries if name != entry.cells[COUNTRY[institution]]]
     if institution in ("prosecution", "courts"):
         spelled = [*CODES_OF_KOSOVO] if person.citizenship == "XKX" else [name for name in countries if len(name) == 2]
-    spoil(
+    spoil_field(
         COUNTRY[institution],
         [
             (2.0, lambda _: WrongValue("citizenship_missing", empty, {"citizenship": None})),
@@ -72,7 +72,7 @@ def spoil_person(spoiler: Spoiler, delivery: Delivery, entry: PersonRecord, inst
         ],
     )
     if institution in ("police", "prosecution"):
-        spoil("Komuna_banimit" if institution == "police" else "komuna", _list_place_defects(rng))
+        spoil_field("Komuna_banimit" if institution == "police" else "komuna", _list_place_defects(rng))
 
 
 def _list_birth_date_defects(rng: Random, born: date, form: str, institution: str) -> list[DefectChoice]:
@@ -81,7 +81,7 @@ def _list_birth_date_defects(rng: Random, born: date, form: str, institution: st
     empty = None if institution == "prosecution" else ""
 
     def write_birth_date(day: date) -> Any:
-        return day if workbook else spelling.write_day(day, form)
+        return day if workbook else spelling.write_day_in_format(day, form)
 
     def make_typing_error(_: Any) -> WrongValue | None:
         day = born + timedelta(days=rng.choice((-365, -10, -1, 1, 10, 365)))
@@ -103,7 +103,7 @@ def _list_birth_date_defects(rng: Random, born: date, form: str, institution: st
             lambda _: WrongValue("dob_impossible", spelling.write_impossible_day(born.replace(month=2, day=1), form), {"born": born.year}),
         ),
         (0.7, lambda _: WrongValue("dob_in_future", write_birth_date(later), {"born": None})),
-        (0.5, lambda _: WrongValue("dob_two_digit_year", spelling.write_day(born, "short"))),
+        (0.5, lambda _: WrongValue("dob_two_digit_year", spelling.write_day_in_format(born, "short"))),
         (1.3 if form == "dotted" else 0.0, lambda _: WrongValue("dob_year_only", str(born.year), {"born": born.year})),
     ]
 
@@ -137,7 +137,7 @@ def _list_reference_defects(
     def cite_two_cases(value: str) -> WrongValue | None:
         return WrongValue("two_references", f"{value}{rng.choice((', ', ' dhe ', '; '))}{rng.choice(others)}") if others else None
 
-    def spelled(value: str) -> WrongValue | None:
+    def vary_spelling(value: str) -> WrongValue | None:
         text = write(rng, value)
         return WrongValue("reference_spelling", text) if text != value else None
 
@@ -146,40 +146,40 @@ def _list_reference_defects(
         (1.6, lambda value: WrongValue("reference_to_nothing", spelling.replace_digit_of_case_number(rng, write(rng, value)))),
         (0.8, cite_another_case),
         (1.0 if hard else 0.0, cite_two_cases),
-        (56.0, spelled),
+        (56.0, vary_spelling),
     ]
 
 
-def _find_offence_under_wrong_code(rng: Random, charged: Offence) -> Offence | None:
+def _find_same_offence_in_other_code(rng: Random, charged_offence: Offence) -> Offence | None:
     """Return the same offence under a code that was not in force, which is the code before or after.
 
     Return None if there is no such code.
     """
     laws = [name for name, _ in CODES]
-    if charged.law == MINOR_OFFENCES or charged.kind not in ARTICLES or charged.kind not in GROUPS:
+    if charged_offence.law == MINOR_OFFENCES or charged_offence.kind not in ARTICLES or charged_offence.kind not in GROUPS:
         return None
-    at = laws.index(charged.law)
+    at = laws.index(charged_offence.law)
     other = rng.choice([i for i in (at - 1, at + 1) if 0 <= i < len(laws)])
-    found = ARTICLES[charged.kind][other]
-    return Offence(charged.kind, laws[other], found, charged.paragraph) if found else None
+    found = ARTICLES[charged_offence.kind][other]
+    return Offence(charged_offence.kind, laws[other], found, charged_offence.paragraph) if found else None
 
 
-def _list_article_defects(rng: Random, charged: Offence, with_words: bool) -> list[DefectChoice]:
+def _list_article_defects(rng: Random, charged_offence: Offence, with_words: bool) -> list[DefectChoice]:
     """Return the defects of an article that is typed as text."""
 
-    def spelled(_: Any) -> WrongValue:
-        text, law = spelling.vary_article(rng, charged, with_words)
-        said: dict[str, Any] = {"law": law}
-        if text.startswith(read_words()["offences"][charged.kind][0]):
-            said["words"] = charged.group
-        return WrongValue("article_spelling", text, said)
+    def vary_spelling(_: Any) -> WrongValue:
+        text, law = spelling.vary_article(rng, charged_offence, with_words)
+        values_as_read: dict[str, Any] = {"law": law}
+        if text.startswith(read_words()["offences"][charged_offence.kind][0]):
+            values_as_read["words"] = charged_offence.group
+        return WrongValue("article_spelling", text, values_as_read)
 
     def make_unknown_value(_: Any) -> WrongValue:
         text, law, article = rng.choice((("KPRK", "KPRK", None), ("neni ??", None, None), ("999", None, "999")))
         return WrongValue("article_unknown", text, {"law": law, "article": article}, "the words or other stages tell")
 
     def choose_code_not_in_force(_: Any) -> WrongValue | None:
-        other = _find_offence_under_wrong_code(rng, charged)
+        other = _find_same_offence_in_other_code(rng, charged_offence)
         if other is None:
             return None
         text = f"{other.article}/{other.paragraph}" if rng.random() < 0.6 else other.typed_text()
@@ -187,7 +187,7 @@ def _list_article_defects(rng: Random, charged: Offence, with_words: bool) -> li
         return WrongValue("article_of_code_not_in_force", text, {"law": named, "article": other.article})
 
     rare = 0.0 if with_words else 1.1
-    return [(rare, make_unknown_value), (rare, choose_code_not_in_force), (50.0, spelled)]
+    return [(rare, make_unknown_value), (rare, choose_code_not_in_force), (50.0, vary_spelling)]
 
 
 # -- days of events -------------------------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def _list_event_day_defects(
     rng: Random, day: date, key: str, form: str, period: str, earliest: date | None, rate: float = 0.35
 ) -> list[DefectChoice]:
     """Return the defects of the day of an event. `earliest`: a day in the same record before which the event cannot lie; `key`: the name
-    of the day in `said`."""
+    of the day in `values_as_read`."""
     end = last_day(period)
 
     def is_defect_visible(other: date | None) -> bool:
@@ -206,7 +206,7 @@ def _list_event_day_defects(
     def swap_day_and_month_of_value(_: Any) -> WrongValue | None:
         other = spelling.swap_day_and_month(day)
         return (
-            WrongValue("date_day_month_swapped", spelling.write_day(other, form), {key: other})
+            WrongValue("date_day_month_swapped", spelling.write_day_in_format(other, form), {key: other})
             if other and is_defect_visible(other)
             else None
         )
@@ -221,18 +221,18 @@ def _list_event_day_defects(
 
     def make_future_day(_: Any) -> WrongValue:
         other = date(day.year + 10, day.month, min(day.day, 28))
-        return WrongValue("date_in_future", spelling.write_day(other, form), {key: other})
+        return WrongValue("date_in_future", spelling.write_day_in_format(other, form), {key: other})
 
-    def before(_: Any) -> WrongValue | None:
+    def make_day_before_earliest(_: Any) -> WrongValue | None:
         other = date(day.year - 1, day.month, min(day.day, 28))
-        return WrongValue("date_wrong_order", spelling.write_day(other, form), {key: other}) if is_defect_visible(other) else None
+        return WrongValue("date_wrong_order", spelling.write_day_in_format(other, form), {key: other}) if is_defect_visible(other) else None
 
     return [
         (rate, make_future_day),
         (rate, make_impossible_day),
         (rate * 4, swap_day_and_month_of_value),  # most exchanges do not show, and are left out
-        (rate, lambda _: WrongValue("date_two_digit_year", spelling.write_day(day, "short"))),
-        (rate / 2, before),
+        (rate, lambda _: WrongValue("date_two_digit_year", spelling.write_day_in_format(day, "short"))),
+        (rate / 2, make_day_before_earliest),
     ]
 
 
@@ -242,17 +242,17 @@ def _list_event_day_defects(
 class CaseDefects:
     """Makes defects in the cells of case records. `numbers`: case numbers by institution, to which a wrong reference may point."""
 
-    def __init__(self, spoiler: Spoiler, numbers: dict[str, list[str]]) -> None:
-        self.spoiler, self.numbers = spoiler, numbers
-        self.hard = spoiler.settings.noise == "hard"
+    def __init__(self, defect_maker: DefectMaker, numbers: dict[str, list[str]]) -> None:
+        self.defect_maker, self.numbers = defect_maker, numbers
+        self.hard = defect_maker.settings.noise == "hard"
 
-    def spoil_case(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
-        """Make defects in a case record's own cells, in place. `charged`: the offence of the record, if it has one."""
-        getattr(self, "_spoil_" + record.institution)(delivery, record, charged)
+    def spoil_case(self, delivery: Delivery, record: CaseRecord, charged_offence: Offence | None) -> None:
+        """Make defects in a case record's own cells, in place. `charged_offence`: the offence of the record, if it has one."""
+        getattr(self, "_spoil_" + record.institution)(delivery, record, charged_offence)
 
     def _spoil_cell(self, delivery: Delivery, record: CaseRecord, name: str, choices: list[DefectChoice]) -> None:
         """Make at most one of the defects `choices` in the cell `name`."""
-        self.spoiler.spoil_cell(record.institution, delivery.name, record.key, record.cells, record.said, name, choices)
+        self.defect_maker.spoil_cell(record.institution, delivery.name, record.key, record.cells, record.values_as_read, name, choices)
 
     def _spoil_day(self, delivery: Delivery, record: CaseRecord, name: str, key: str, earliest: date | None, rate: float = 0.35) -> None:
         """Make a defect in the cell `name`, which has the day `key` of the record."""
@@ -260,30 +260,32 @@ class CaseDefects:
         if day:
             form = _find_date_format(record.institution)
             self._spoil_cell(
-                delivery, record, name, _list_event_day_defects(self.spoiler.rng, day, key, form, delivery.period, earliest, rate)
+                delivery, record, name, _list_event_day_defects(self.defect_maker.rng, day, key, form, delivery.period, earliest, rate)
             )
 
-    def _spoil_police(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
-        rng, true = self.spoiler.rng, record.true
-        assert charged is not None
+    def _spoil_police(self, delivery: Delivery, record: CaseRecord, charged_offence: Offence | None) -> None:
+        rng, true = self.defect_maker.rng, record.true
+        assert charged_offence is not None
         self._spoil_day(delivery, record, "Data_raportimit", "registered", true["offence_day"])
         self._spoil_day(delivery, record, "Data_dergimit_PSH", "sent", true["registered"], 0.8)
         offence_day = _list_event_day_defects(rng, true["offence_day"], "offence_day", "dotted", delivery.period, None, 0.3)
         missing: DefectChoice = (4.0, lambda _: WrongValue("date_missing", "", {"offence_day": None}))
         self._spoil_cell(delivery, record, "Data_e_vepres", [missing, *offence_day])
         self._spoil_cell(delivery, record, "Komuna", _list_place_defects(rng))
-        self._spoil_cell(delivery, record, "Neni", _list_article_defects(rng, charged, with_words=False))
-        spelled = read_words()["offences"][charged.kind][1:]
+        self._spoil_cell(delivery, record, "Neni", _list_article_defects(rng, charged_offence, with_words=False))
+        spelled = read_words()["offences"][charged_offence.kind][1:]
 
         def make_words_disagree(_: Any) -> WrongValue:
-            group = rng.choice([name for name in ("trafficking", "facilitating_prostitution", "prostitution") if name != charged.group])
+            group = rng.choice(
+                [name for name in ("trafficking", "facilitating_prostitution", "prostitution") if name != charged_offence.group]
+            )
             return WrongValue("words_disagree_with_article", read_words()["offences"][group][0], {"words": group})
 
         choices: list[DefectChoice] = [
             (2.2, make_words_disagree),
             (38.0, lambda _: WrongValue("words_spelling", rng.choice(spelled)) if spelled else None),
         ]
-        if not self._is_article_misread(record):
+        if not self._would_article_be_misread(record):
             self._spoil_cell(delivery, record, "Vepra_penale", choices)
         form_words = read_words()["forms"].get(true["form"] or "", [""])[1:]
         forms: list[DefectChoice] = [
@@ -297,27 +299,27 @@ class CaseDefects:
         )
 
     @staticmethod
-    def _is_article_misread(record: CaseRecord) -> bool:
+    def _would_article_be_misread(record: CaseRecord) -> bool:
         """Return whether a reader would not get the true article.
 
         If so, the words stay unchanged, since article or words must tell the offence.
         """
-        return record.said["article"] != record.true["article"]
+        return record.values_as_read["article"] != record.true["article"]
 
-    def _spoil_inspectorate(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
-        rng = self.spoiler.rng
-        assert charged is not None
-        plain = read_words()["offences"][charged.kind][0]
+    def _spoil_inspectorate(self, delivery: Delivery, record: CaseRecord, charged_offence: Offence | None) -> None:
+        rng = self.defect_maker.rng
+        assert charged_offence is not None
+        plain = read_words()["offences"][charged_offence.kind][0]
 
-        def spelled(_: Any) -> WrongValue:
-            text, law = spelling.vary_article(rng, charged)
+        def vary_spelling(_: Any) -> WrongValue:
+            text, law = spelling.vary_article(rng, charged_offence)
             way = rng.randrange(3)
-            if way == 0 and charged.law != MINOR_OFFENCES:
+            if way == 0 and charged_offence.law != MINOR_OFFENCES:
                 return WrongValue("article_spelling", plain.upper(), {"law": None, "article": None})
             joined = f"{plain} - {text}" if way == 1 else f"{text} {plain}"
             return WrongValue("article_spelling", joined, {"law": law})
 
-        self._spoil_cell(delivery, record, "Vepra e dyshuar", [(50.0, spelled)])
+        self._spoil_cell(delivery, record, "Vepra e dyshuar", [(50.0, vary_spelling)])
         for name, key, earliest in (("Data e pranimit", "registered", None), ("Data e dërgimit", "sent", record.true["registered"])):
             self._spoil_day(delivery, record, name, key, earliest, 0.5)
         others = self.numbers["prosecution"]
@@ -328,8 +330,8 @@ class CaseDefects:
             _list_reference_defects(rng, others, spelling.vary_prosecution_number, "", 8.0, self.hard),
         )
 
-    def _spoil_prosecution(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
-        rng, true = self.spoiler.rng, record.true
+    def _spoil_prosecution(self, delivery: Delivery, record: CaseRecord, charged_offence: Offence | None) -> None:
+        rng, true = self.defect_maker.rng, record.true
         self._spoil_day(delivery, record, "data_pranimit", "registered", true["offence_day"], 0.4)
         if true["source"] == "PK":
             self._spoil_cell(delivery, record, "burimi", [(2.0, lambda _: WrongValue("source_wrong", "TJ", {"source": "TJ"}))])
@@ -343,33 +345,37 @@ class CaseDefects:
 
     def _spoil_charges(self, delivery: Delivery, entry: PersonRecord) -> None:
         """Make defects in the charges of a party: code and article, form, and which charge is the principal one."""
-        rng = self.spoiler.rng
+        rng = self.defect_maker.rng
         for part in entry.charges:
             field = {"article": f"{part.cells['ligji']} {part.cells['neni']}"}
-            said: dict[str, Any] = {}
+            values_as_read: dict[str, Any] = {}
             choices = _list_charge_defects(rng, part)
-            self.spoiler.spoil_cell("prosecution", delivery.name, entry.key, field, said, "article", choices, f"akuza {part.key}")
-            if said:
+            self.defect_maker.spoil_cell(
+                "prosecution", delivery.name, entry.key, field, values_as_read, "article", choices, f"akuza {part.key}"
+            )
+            if values_as_read:
                 part.cells["ligji"], part.cells["neni"] = field["article"].split(" ")
-                part.said.update(said)
+                part.values_as_read.update(values_as_read)
             forms: list[DefectChoice] = [(14.0, lambda _: WrongValue("form_missing", None, {"form": None}))]
-            self.spoiler.spoil_cell(
-                "prosecution", delivery.name, entry.key, part.cells, part.said, "forma", forms, f"akuza.forma {part.key}"
+            self.defect_maker.spoil_cell(
+                "prosecution", delivery.name, entry.key, part.cells, part.values_as_read, "forma", forms, f"akuza.forma {part.key}"
             )
         if len(entry.charges) > 1:
             flags = {"flags": " ".join(str(part.cells["kryesore"]) for part in entry.charges)}
             flipped: list[DefectChoice] = [
                 (14.0, lambda value: WrongValue("principal_flag_on_lesser_charge", " ".join(reversed(value.split(" ")))))
             ]
-            self.spoiler.spoil_cell("prosecution", delivery.name, entry.key, flags, {}, "flags", flipped, "akuza.kryesore")
+            self.defect_maker.spoil_cell("prosecution", delivery.name, entry.key, flags, {}, "flags", flipped, "akuza.kryesore")
             for part, flag in zip(entry.charges, flags["flags"].split(" "), strict=True):
                 part.cells["kryesore"] = int(flag)
 
-    def _spoil_courts(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
-        rng, true = self.spoiler.rng, record.true
+    def _spoil_courts(self, delivery: Delivery, record: CaseRecord, charged_offence: Offence | None) -> None:
+        rng, true = self.defect_maker.rng, record.true
         day = true["registered"]
         self._spoil_day(delivery, record, "pranuar", "registered", true["offence_day"], 0.1)
-        self._spoil_cell(delivery, record, "pranuar", [(0.4, lambda _: WrongValue("date_other_format", spelling.write_day(day, "dotted")))])
+        self._spoil_cell(
+            delivery, record, "pranuar", [(0.4, lambda _: WrongValue("date_other_format", spelling.write_day_in_format(day, "dotted")))]
+        )
         others = self.numbers["prosecution"]
         self._spoil_cell(
             delivery, record, "referenca", _list_reference_defects(rng, others, spelling.vary_prosecution_number, "", 0.5, self.hard)
@@ -379,34 +385,36 @@ class CaseDefects:
         for entry in record.persons:
             for i, part in enumerate(entry.charges):
                 field = {"article": f"{part.cells['ligji']} {part.cells['neni']}"}
-                said: dict[str, Any] = {}
+                values_as_read: dict[str, Any] = {}
                 label = f"akuza {i} {field['article']}"
-                self.spoiler.spoil_cell("courts", delivery.name, entry.key, field, said, "article", _list_charge_defects(rng, part), label)
-                if said:
+                self.defect_maker.spoil_cell(
+                    "courts", delivery.name, entry.key, field, values_as_read, "article", _list_charge_defects(rng, part), label
+                )
+                if values_as_read:
                     part.cells["ligji"], part.cells["neni"] = field["article"].split(" ")
-                    part.said.update(said)
+                    part.values_as_read.update(values_as_read)
             for part in entry.judgments:
                 self._spoil_judgment(delivery, entry, part, true["registered"])
 
-    def _spoil_judgment(self, delivery: Delivery, entry: PersonRecord, part: Part, received: date) -> None:
+    def _spoil_judgment(self, delivery: Delivery, entry: PersonRecord, part: RecordPart, received: date) -> None:
         """Make defects in the days of a judgment."""
-        rng, day = self.spoiler.rng, part.true["day"]
+        rng, day = self.defect_maker.rng, part.true["day"]
         label = f"aktgjykimi {day}"
         choices = _list_event_day_defects(rng, day, "day", "iso", delivery.period, received, 0.25)
         choices.append((1.0, lambda value: WrongValue("date_with_time", f"{value}T00:00:00")))
-        choices.append((0.5, lambda _: WrongValue("date_other_format", spelling.write_day(day, "dotted"))))
-        self.spoiler.spoil_cell("courts", delivery.name, entry.key, part.cells, part.said, "data", choices, label)
+        choices.append((0.5, lambda _: WrongValue("date_other_format", spelling.write_day_in_format(day, "dotted"))))
+        self.defect_maker.spoil_cell("courts", delivery.name, entry.key, part.cells, part.values_as_read, "data", choices, label)
         final = part.true["final"]
         if final:
             choices = _list_event_day_defects(rng, final, "final", "iso", delivery.period, day, 0.2)
-            self.spoiler.spoil_cell(
-                "courts", delivery.name, entry.key, part.cells, part.said, "forme_prere", choices, label + " forme_prere"
+            self.defect_maker.spoil_cell(
+                "courts", delivery.name, entry.key, part.cells, part.values_as_read, "forme_prere", choices, label + " forme_prere"
             )
 
-    def _spoil_corrections(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
-        rng = self.spoiler.rng
-        assert charged is not None
-        self._spoil_cell(delivery, record, "Vepra", _list_article_defects(rng, charged, with_words=True))
+    def _spoil_corrections(self, delivery: Delivery, record: CaseRecord, charged_offence: Offence | None) -> None:
+        rng = self.defect_maker.rng
+        assert charged_offence is not None
+        self._spoil_cell(delivery, record, "Vepra", _list_article_defects(rng, charged_offence, with_words=True))
         others = self.numbers["courts"]
         self._spoil_cell(
             delivery, record, "Nr. i aktgjykimit", _list_reference_defects(rng, others, spelling.vary_court_number, "", 19.0, self.hard)
@@ -415,18 +423,20 @@ class CaseDefects:
             self._spoil_cell(delivery, record, "Gjykata", [(3.0, _list_place_defects(rng)[0][1])])
 
 
-def spoil_event_days(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord) -> None:
+def spoil_event_days(defect_maker: DefectMaker, delivery: Delivery, record: CaseRecord, entry: PersonRecord) -> None:
     """Make defects in the day of an arrest, which is the only event of a person row."""
     arrested = entry.true["arrested"]
     if record.institution == "police" and arrested:
-        choices = _list_event_day_defects(spoiler.rng, arrested, "arrested", "dotted", delivery.period, record.true["registered"], 0.35)
-        spoiler.spoil_cell("police", delivery.name, entry.key, entry.cells, entry.said, "Data_arrestimit", choices)
+        choices = _list_event_day_defects(
+            defect_maker.rng, arrested, "arrested", "dotted", delivery.period, record.true["registered"], 0.35
+        )
+        defect_maker.spoil_cell("police", delivery.name, entry.key, entry.cells, entry.values_as_read, "Data_arrestimit", choices)
 
 
-def _list_charge_defects(rng: Random, part: Part) -> list[DefectChoice]:
+def _list_charge_defects(rng: Random, part: RecordPart) -> list[DefectChoice]:
     """Return the defects of the code and article of a charge."""
     law, article, group = part.true["law"], part.true["article"], part.true["group"]
-    charged = Offence(group, law, article, "1")
+    charged_offence = Offence(group, law, article, "1")
 
     def make_unknown_value(_: Any) -> WrongValue:
         bad_law, bad_article = rng.choice((("KPPK", article), ("KP", article), (law, "999")))
@@ -435,7 +445,7 @@ def _list_charge_defects(rng: Random, part: Part) -> list[DefectChoice]:
         )
 
     def choose_code_not_in_force(_: Any) -> WrongValue | None:
-        other = _find_offence_under_wrong_code(rng, charged)
+        other = _find_same_offence_in_other_code(rng, charged_offence)
         if other is None:
             return None
         return WrongValue("article_of_code_not_in_force", f"{other.law} {other.article}", {"law": other.law, "article": other.article})

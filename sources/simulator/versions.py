@@ -13,7 +13,7 @@ from random import Random
 
 from sources.periods import MONTHS
 from sources.simulator import faults
-from sources.simulator.defects import Spoiler
+from sources.simulator.defects import DefectMaker
 from sources.simulator.deliveries import INSTITUTIONS, Delivery
 from sources.simulator.mistaken_records import make_mistaken_record
 from sources.simulator.model import World
@@ -21,36 +21,36 @@ from sources.simulator.model import World
 BLOCK = 24  # months: the span of the samples, to which the numbers of faults refer
 
 
-def make_noisy_deliveries(world: World, deliveries: list[Delivery], spoiler: Spoiler) -> list[Delivery]:
+def make_noisy_deliveries(world: World, deliveries: list[Delivery], defect_maker: DefectMaker) -> list[Delivery]:
     """Return all deliveries of a noisy set: the first versions with their faults, and the corrections that followed."""
-    rng = Random(f"versions {spoiler.settings.seed} {spoiler.settings.noise}")
-    hard = spoiler.settings.noise == "hard"
-    _mark_missing_deliveries(rng, deliveries, spoiler, hard)
+    rng = Random(f"versions {defect_maker.settings.seed} {defect_maker.settings.noise}")
+    hard = defect_maker.settings.noise == "hard"
+    _mark_missing_deliveries(rng, deliveries, defect_maker, hard)
     result: list[Delivery] = []
     for institution in INSTITUTIONS:
         own = [delivery for delivery in deliveries if delivery.institution == institution]
-        size = BLOCK // MONTHS[spoiler.settings.cadence[institution]]
+        size = BLOCK // MONTHS[defect_maker.settings.cadence[institution]]
         for start in range(0, len(own), size):
             block = own[start : start + size]
             share = len(block) / size
             result += block
-            result += _make_corrections(rng, world, institution, block, spoiler, hard)
+            result += _make_corrections(rng, world, institution, block, defect_maker, hard)
             wanted = list(faults.FAULTS[institution]) * (2 if hard else 1) + (list(faults.HARD[institution]) if hard else [])
             rng.shuffle(wanted)
             everything = [delivery for delivery in result if delivery.institution == institution and delivery.period >= block[0].period]
-            faults.spread_faults(rng, everything, wanted[: ceil(len(wanted) * share)], spoiler)
+            faults.distribute_faults(rng, everything, wanted[: ceil(len(wanted) * share)], defect_maker)
             if institution == "corrections":
-                result += _deliver_same_bytes_again(rng, everything, spoiler, 2 if hard else 1)
+                result += _deliver_same_bytes_again(rng, everything, defect_maker, 2 if hard else 1)
     _delay_deliveries(rng, result, hard)
     return result
 
 
-def _mark_missing_deliveries(rng: Random, deliveries: list[Delivery], spoiler: Spoiler, hard: bool) -> None:
+def _mark_missing_deliveries(rng: Random, deliveries: list[Delivery], defect_maker: DefectMaker, hard: bool) -> None:
     """Mark some deliveries as missing: now and then one of the inspectorate, with `hard` noise also one of a large institution."""
     losers = ["inspectorate"] + (["police", "corrections"] if hard else [])
     for institution in losers:
         own = [delivery for delivery in deliveries if delivery.institution == institution]
-        size = BLOCK // MONTHS[spoiler.settings.cadence[institution]]
+        size = BLOCK // MONTHS[defect_maker.settings.cadence[institution]]
         for start in range(0, len(own), size):
             block = own[start : start + size]
             if len(block) < 3:
@@ -58,9 +58,9 @@ def _mark_missing_deliveries(rng: Random, deliveries: list[Delivery], spoiler: S
             delivery = rng.choice(block[1:-1])
             delivery.missing = True
             note = f"never delivered; {len(delivery.records)} records of it are seen again only if they change later"
-            spoiler.log_defect(institution, delivery.name, "", "delivery_missing", note=note)
+            defect_maker.log_defect(institution, delivery.name, "", "delivery_missing", note=note)
             for record in delivery.records:
-                spoiler.log_defect(institution, delivery.name, record.key, "row_lost", note="not delivered")
+                defect_maker.log_defect(institution, delivery.name, record.key, "row_lost", note="not delivered")
 
 
 def _make_next_version(rng: Random, delivery: Delivery) -> Delivery:
@@ -71,7 +71,9 @@ def _make_next_version(rng: Random, delivery: Delivery) -> Delivery:
     return new
 
 
-def _make_corrections(rng: Random, world: World, institution: str, block: list[Delivery], spoiler: Spoiler, hard: bool) -> list[Delivery]:
+def _make_corrections(
+    rng: Random, world: World, institution: str, block: list[Delivery], defect_maker: DefectMaker, hard: bool
+) -> list[Delivery]:
     """Return corrected versions of deliveries in a block of two years: one after each faulty first version, one that withdraws a
     record, and with `hard` noise faulty corrections."""
     free = [delivery for delivery in block if not delivery.missing and len(delivery.records) >= (1 if institution == "inspectorate" else 4)]
@@ -81,29 +83,29 @@ def _make_corrections(rng: Random, world: World, institution: str, block: list[D
         if free:
             faulty = free.pop()
             made.append(_make_next_version(rng, faulty))
-            faults.add_fault(faulty, fault, spoiler, "version 1 of the quarter")
+            faults.add_fault(faulty, fault, defect_maker, "version 1 of the quarter")
     if institution != "inspectorate":
         again = bool(made) and rng.random() < 0.5  # a correction that is itself corrected: `_v3`
         if again or free:
-            made.append(_withdraw_mistaken_record(rng, world, made[-1] if again else free.pop(), spoiler))
+            made.append(_withdraw_mistaken_record(rng, world, made[-1] if again else free.pop(), defect_maker))
     if hard:
         if free and institution != "inspectorate":
-            made += _withdraw_real_record(rng, free.pop(), spoiler)
+            made += _withdraw_real_record(rng, free.pop(), defect_maker)
         if free:
-            made.append(_make_faulty_correction(rng, institution, free.pop(), spoiler))
+            made.append(_make_faulty_correction(rng, institution, free.pop(), defect_maker))
     return made
 
 
-def _withdraw_mistaken_record(rng: Random, world: World, first: Delivery, spoiler: Spoiler) -> Delivery:
+def _withdraw_mistaken_record(rng: Random, world: World, first: Delivery, defect_maker: DefectMaker) -> Delivery:
     """Add a record that was registered in error to a delivery, and return the next version, which lacks it."""
     second = _make_next_version(rng, first)
     record = make_mistaken_record(rng, world, first)
     first.records = [*first.records, record]
-    spoiler.log_defect(first.institution, first.name, record.key, "record_withdrawn_later")
+    defect_maker.log_defect(first.institution, first.name, record.key, "record_withdrawn_later")
     return second
 
 
-def _withdraw_real_record(rng: Random, first: Delivery, spoiler: Spoiler) -> list[Delivery]:
+def _withdraw_real_record(rng: Random, first: Delivery, defect_maker: DefectMaker) -> list[Delivery]:
     """Return a next version that lacks a record with an earlier state; that state counts again. Return an empty list if there is no such
     record."""
     before = [i for i, record in enumerate(first.records) if record.true["registered"] < first.exported.date() - timedelta(days=130)]
@@ -111,26 +113,26 @@ def _withdraw_real_record(rng: Random, first: Delivery, spoiler: Spoiler) -> lis
         return []
     second = _make_next_version(rng, first)
     record = second.records.pop(rng.choice(before))
-    spoiler.log_defect(first.institution, first.name, record.key, "record_withdrawn_later", note="a real record")
+    defect_maker.log_defect(first.institution, first.name, record.key, "record_withdrawn_later", note="a real record")
     return [second]
 
 
-def _make_faulty_correction(rng: Random, institution: str, first: Delivery, spoiler: Spoiler) -> Delivery:
+def _make_faulty_correction(rng: Random, institution: str, first: Delivery, defect_maker: DefectMaker) -> Delivery:
     """Return a correction that cannot be read at all and replaces nothing, or that can be read in part and withdraws nothing
     (counting-rules.md)."""
     second = _make_next_version(rng, first)
     part = institution in ("police", "courts") and len(second.records) >= 4
-    faults.add_fault(second, "truncated" if part else "wrong_content", spoiler)
+    faults.add_fault(second, "truncated" if part else "wrong_content", defect_maker)
     return second
 
 
-def _deliver_same_bytes_again(rng: Random, own: list[Delivery], spoiler: Spoiler, times: int) -> list[Delivery]:
+def _deliver_same_bytes_again(rng: Random, own: list[Delivery], defect_maker: DefectMaker, times: int) -> list[Delivery]:
     """Return next versions with the same bytes as their predecessors, which nevertheless count as separate deliveries."""
     latest = {delivery.period: delivery for delivery in sorted(own, key=lambda delivery: delivery.version)}
     candidates = [delivery for delivery in latest.values() if not delivery.missing and delivery.read == "full"]
     made = []
     for delivery in rng.sample(candidates, min(times, len(candidates))):
-        spoiler.log_defect(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
+        defect_maker.log_defect(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
         second = _make_next_version(rng, delivery)
         second.twin, second.faults = delivery, set(delivery.faults)
         made.append(second)

@@ -16,12 +16,12 @@ from typing import Any
 from sources.periods import first_day, last_day
 from sources.simulator import spelling
 from sources.simulator.codes import read_places
-from sources.simulator.defects import DefectChoice, Spoiler, WrongValue
+from sources.simulator.defects import DefectChoice, DefectMaker, WrongValue
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Person, World
 from sources.simulator.name_defects import spoil_names
 from sources.simulator.noise import count_files_of_persons
-from sources.simulator.records import CaseRecord, Cells, Part, PersonRecord
+from sources.simulator.records import CaseRecord, Cells, PersonRecord, RecordPart
 from sources.simulator.value_defects import CODES_OF_KOSOVO
 from sources.simulator.victim_files import QPS, ZMNV, VictimWorld
 from sources.simulator.victim_records import write_day_with_slashes, write_moment_in_utc
@@ -35,7 +35,7 @@ UNKNOWN = {
 }
 
 
-def spoil_victim_records(world: World, victims: VictimWorld, deliveries: list[Delivery], spoiler: Spoiler) -> None:
+def spoil_victim_records(world: World, victims: VictimWorld, deliveries: list[Delivery], defect_maker: DefectMaker) -> None:
     """Make defects in the cells of every record and entry of both institutions, in place. `deliveries`: in order of arrival of their
     states."""
     numbers = {
@@ -46,47 +46,52 @@ def spoil_victim_records(world: World, victims: VictimWorld, deliveries: list[De
         QPS: [file.number for file in victims.files if file.institution == QPS],
     }
     strangers = [person for person in [*world.persons, *victims.persons] if person.number]
-    known = count_files_of_persons(world)
-    known.update(file.person.person_id for file in victims.files)
+    files_by_person = count_files_of_persons(world)
+    files_by_person.update(file.person.person_id for file in victims.files)
     repeats = {file.number: file.again.number for file in victims.files if file.again}
     late = {file.number: file for file in victims.files if file.entered > file.opened}
     for delivery in deliveries:
         for record in delivery.records:
             key = "nr_zmnv" if record.institution == ZMNV else "Nr_QPS"
             if record.key in repeats:
-                spoiler.log_defect(
+                defect_maker.log_defect(
                     delivery.institution, delivery.name, record.key, "victim_registered_twice", key, repeats.pop(record.key), record.key
                 )
             if record.key in late:
                 file = late.pop(record.key)
-                spoiler.log_defect(
+                defect_maker.log_defect(
                     delivery.institution, delivery.name, record.key, "late_entry", key, file.opened, file.entered, "entered a month late"
                 )
-            _RecordDefects(spoiler, delivery, record, numbers, known).spoil_record(strangers)
+            _RecordDefects(defect_maker, delivery, record, numbers, files_by_person).spoil_record(strangers)
 
 
 class _RecordDefects:
-    """Makes the defects of one record of one delivery. `known`: number of files of the world that each person is in."""
+    """Makes the defects of one record of one delivery. `files_by_person`: number of files of the world that each person is in."""
 
     def __init__(
-        self, spoiler: Spoiler, delivery: Delivery, record: CaseRecord, numbers: dict[str, list[str]], known: Counter[str]
+        self,
+        defect_maker: DefectMaker,
+        delivery: Delivery,
+        record: CaseRecord,
+        numbers: dict[str, list[str]],
+        files_by_person: Counter[str],
     ) -> None:
-        self.spoiler, self.rng = spoiler, spoiler.rng
-        self.delivery, self.record, self.numbers, self.known = delivery, record, numbers, known
+        self.defect_maker, self.rng = defect_maker, defect_maker.rng
+        self.delivery, self.record, self.numbers, self.files_by_person = delivery, record, numbers, files_by_person
         self.zmnv = record.institution == ZMNV
 
     def spoil_record(self, strangers: list[Person]) -> None:
         """Make the defects of the record, its person and its entries."""
         for entry in self.record.persons:
-            spoil_names(self.spoiler, self.delivery, self.record, entry, strangers)
+            spoil_names(self.defect_maker, self.delivery, self.record, entry, strangers)
             self._spoil_person(entry)
         self._spoil_file()
         for part in self.record.entries:
             self._spoil_entry(part)
 
-    def _spoil_cell(self, key: str, cells: Cells, said: Cells, name: str, choices: list[DefectChoice], label: str = "") -> None:
+    def _spoil_cell(self, key: str, cells: Cells, values_as_read: Cells, name: str, choices: list[DefectChoice], label: str = "") -> None:
         """Make at most one of the defects `choices` in the cell `name`."""
-        self.spoiler.spoil_cell(self.record.institution, self.delivery.name, key, cells, said, name, choices, label)
+        self.defect_maker.spoil_cell(self.record.institution, self.delivery.name, key, cells, values_as_read, name, choices, label)
 
     def _write_day(self, day: date) -> str:
         """Return a day as the institution writes it."""
@@ -98,12 +103,12 @@ class _RecordDefects:
         rng, person, zmnv = self.rng, entry.person, self.zmnv
         born, sex, country = ("datelindja", "gjinia", "shtetesia") if zmnv else ("Datelindja", "Gjinia", "Shtetesia")
 
-        def on(name: str, choices: list[DefectChoice]) -> None:
-            self._spoil_cell(entry.key, entry.cells, entry.said, name, choices)
+        def spoil_field(name: str, choices: list[DefectChoice]) -> None:
+            self._spoil_cell(entry.key, entry.cells, entry.values_as_read, name, choices)
 
-        on(born, self._list_birth_date_defects(person.born))
+        spoil_field(born, self._list_birth_date_defects(person.born))
         other = {"M": "F", "F": "M"}[person.sex]
-        on(
+        spoil_field(
             sex,
             [
                 (1.6, lambda _: WrongValue("sex_missing", "", {"sex": None})),
@@ -114,7 +119,7 @@ class _RecordDefects:
                     ),
                 ),
                 (
-                    1.0 if self.known[person.person_id] > 2 else 0.0,
+                    1.0 if self.files_by_person[person.person_id] > 2 else 0.0,
                     lambda _: WrongValue("sex_wrong", other, {"sex": other}, "no evidence but other records of the person"),
                 ),
             ],
@@ -123,7 +128,7 @@ class _RecordDefects:
         spelled = [name for name in names if name != entry.cells[country]]
         if zmnv:
             spelled = [*CODES_OF_KOSOVO] if person.citizenship == "XKX" else [name for name in names if len(name) == 2]
-        on(
+        spoil_field(
             country,
             [
                 (2.0, lambda _: WrongValue("citizenship_missing", "", {"citizenship": None})),
@@ -159,7 +164,10 @@ class _RecordDefects:
             (0.9, lambda _: WrongValue("dob_in_future", write_birth_date(later), {"born": None})),
             (0.6, lambda _: WrongValue("dob_two_digit_year", short)),
             (0.0 if zmnv else 1.6, lambda _: WrongValue("dob_year_only", str(born.year), {"born": born.year})),
-            (0.3 if self.spoiler.settings.noise == "hard" and len(serial) == 5 else 0.0, lambda _: WrongValue("dob_serial_number", serial)),
+            (
+                0.3 if self.defect_maker.settings.noise == "hard" and len(serial) == 5 else 0.0,
+                lambda _: WrongValue("dob_serial_number", serial),
+            ),
         ]
 
     # -- the file ---------------------------------------------------------------------------------------------------------------------
@@ -167,33 +175,33 @@ class _RecordDefects:
     def _spoil_file(self) -> None:
         record, zmnv = self.record, self.zmnv
 
-        def on(name: str, choices: list[DefectChoice], label: str = "") -> None:
-            self._spoil_cell(record.key, record.cells, record.said, name, choices, label)
+        def spoil_field(name: str, choices: list[DefectChoice], label: str = "") -> None:
+            self._spoil_cell(record.key, record.cells, record.values_as_read, name, choices, label)
 
         offence, form = ("vepra", "forma") if zmnv else ("Vepra", "Forma")
-        on(offence, [self._make_unknown_code_defect("offence", 1.5, {"group": None}), *self._list_spelling_defects(4.0)])
-        on(
+        spoil_field(offence, [self._make_unknown_code_defect("offence", 1.5, {"group": None}), *self._list_spelling_defects(4.0)])
+        spoil_field(
             form,
             [(4.0, lambda _: WrongValue("form_missing", "", {"form": None})), self._make_unknown_code_defect("form", 5.0, {"form": None})],
         )
         self._spoil_day(
             record.key,
             record.cells,
-            record.said,
+            record.values_as_read,
             "referimi.data" if zmnv else "Data_e_referimit",
             "referred",
             record.true["referred"],
             None,
         )
         if not zmnv:
-            on("Statusi", [self._make_unknown_code_defect("status", 1.0, {"status": None}), *self._list_spelling_defects(2.0)])
+            spoil_field("Statusi", [self._make_unknown_code_defect("status", 1.0, {"status": None}), *self._list_spelling_defects(2.0)])
         fields = (
             (("nr_policise", "police"), ("nr_pp", "prosecution"), ("nr_qps", QPS))
             if zmnv
             else (("Nr_policise", "police"), ("Nr_PP", "prosecution"), ("Nr_ZMNV", ZMNV))
         )
         for name, kind in fields:
-            on(name, self._list_reference_defects(kind))
+            spoil_field(name, self._list_reference_defects(kind))
 
     def _list_reference_defects(self, kind: str) -> list[DefectChoice]:
         rng = self.rng
@@ -205,7 +213,7 @@ class _RecordDefects:
             QPS: vary_centre_number,
         }[kind]
 
-        def spelled(value: str) -> WrongValue | None:
+        def vary_spelling(value: str) -> WrongValue | None:
             text = write(rng, value)
             return WrongValue("reference_spelling", text) if text != value else None
 
@@ -214,51 +222,51 @@ class _RecordDefects:
             (16.0, lambda _: WrongValue("reference_missing", "")),
             (0.9, lambda value: WrongValue("reference_to_nothing", spelling.replace_digit_of_case_number(rng, write(rng, value)))),
             (0.8, lambda _: WrongValue("reference_to_another_case", write(rng, rng.choice(others))) if others else None),
-            (50.0, spelled),
+            (50.0, vary_spelling),
         ]
 
-    def _make_unknown_code_defect(self, what: str, rate: float, said: Cells) -> DefectChoice:
+    def _make_unknown_code_defect(self, what: str, rate: float, values_as_read: Cells) -> DefectChoice:
         """Return the defect that puts an unknown code in place of a code of the list `what`."""
         rng = self.rng
-        return rate, lambda _: WrongValue("code_unknown", rng.choice(UNKNOWN[what]), said)
+        return rate, lambda _: WrongValue("code_unknown", rng.choice(UNKNOWN[what]), values_as_read)
 
     def _list_spelling_defects(self, rate: float) -> list[DefectChoice]:
         """Return the other spellings of a code (upper case, missing diacritics, spaces), which only occur at the centres, where codes
         are typed."""
         rng = self.rng
 
-        def spelled(value: str) -> WrongValue | None:
+        def vary_spelling(value: str) -> WrongValue | None:
             text = rng.choice((value.upper(), value.lower(), f"{value} ", spelling.remove_diacritics(value)))
             return WrongValue("code_spelling", text) if text != value else None
 
-        return [] if self.zmnv else [(rate, spelled)]
+        return [] if self.zmnv else [(rate, vary_spelling)]
 
     # -- entries ----------------------------------------------------------------------------------------------------------------------
 
-    def _spoil_entry(self, part: Part) -> None:
+    def _spoil_entry(self, part: RecordPart) -> None:
         record, true, kind = self.record, part.true, part.true["entry"]
         key = record.key if self.zmnv else part.key
         label = f"{'seancat' if kind == 'hearing' else 'statusi' if kind == 'status' else 'sherbimet'}/{part.key}." if self.zmnv else ""
 
-        def on(name: str, choices: list[DefectChoice]) -> None:
-            self._spoil_cell(key, part.cells, part.said, name, choices, f"{label}{name}")
+        def spoil_field(name: str, choices: list[DefectChoice]) -> None:
+            self._spoil_cell(key, part.cells, part.values_as_read, name, choices, f"{label}{name}")
 
         if kind == "status":
             if true["kind"] != "presumed":
-                on("lloji", [self._make_unknown_code_defect("status", 2.0, {"kind": None})])
+                spoil_field("lloji", [self._make_unknown_code_defect("status", 2.0, {"kind": None})])
             return
         if kind == "hearing":
-            on("nr_gjykates", self._list_reference_defects("courts"))
+            spoil_field("nr_gjykates", self._list_reference_defects("courts"))
             words_ = {True: "po", False: "jo"}
             choices: list[DefectChoice] = [
                 (3.0, lambda value: WrongValue("attendance_as_text", words_[value])),
                 (3.0, lambda _: WrongValue("attendance_missing", None, {"attended": None})),
             ]
-            on("mbrojtesi_i_pranishem", choices)
+            spoil_field("mbrojtesi_i_pranishem", choices)
         else:
             shelter = kind == "stay"
             # A stay whose kind cannot be read is one by its shelter.
-            on(
+            spoil_field(
                 "lloji" if self.zmnv else "Lloji",
                 [
                     self._make_unknown_code_defect(record.institution, 2.0, {"kind": "shelter" if shelter else None}),
@@ -267,11 +275,13 @@ class _RecordDefects:
             )
             if shelter:
                 rng = self.rng
-                on("Strehimorja", [(6.0, lambda v: WrongValue("shelter_spelling", rng.choice((v.replace("-", " "), f"Strehimorja {v}"))))])
+                spoil_field(
+                    "Strehimorja", [(6.0, lambda v: WrongValue("shelter_spelling", rng.choice((v.replace("-", " "), f"Strehimorja {v}"))))]
+                )
         self._spoil_day(
             key,
             part.cells,
-            part.said,
+            part.values_as_read,
             "data" if self.zmnv else "Prej",
             "day",
             true["day"],
@@ -280,10 +290,10 @@ class _RecordDefects:
         )
 
     def _spoil_day(
-        self, key: str, cells: Cells, said: Cells, name: str, meaning: str, day: date, earliest: date | None, label: str = ""
+        self, key: str, cells: Cells, values_as_read: Cells, name: str, meaning: str, day: date, earliest: date | None, label: str = ""
     ) -> None:
-        """Make a defect in the cell `name`, which has the day `day`. `meaning`: its name in `said`; `earliest`: a day of the same file
-        before which it cannot lie."""
+        """Make a defect in the cell `name`, which has the day `day`. `meaning`: its name in `values_as_read`; `earliest`: a day of the
+        same file before which it cannot lie."""
         rng, period = self.rng, self.delivery.period
         end = last_day(period)
         new = first_day(period) <= day <= end  # of an older one nobody could tell the day
@@ -308,7 +318,7 @@ class _RecordDefects:
             (0.5, make_wrong_year),
             (1.4, lambda _: WrongValue("date_other_format", rng.choice(formats))),
         ]
-        self._spoil_cell(key, cells, said, name, choices, label)
+        self._spoil_cell(key, cells, values_as_read, name, choices, label)
 
 
 def vary_zmnv_number(rng: Random, number: str) -> str:

@@ -16,10 +16,10 @@ from random import Random
 
 from sources.periods import MONTHS, Cadence, first_day, last_day, period_containing
 from sources.simulator.codes import read_places
-from sources.simulator.defects import Spoiler
+from sources.simulator.defects import DefectMaker
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Case, Person, World
-from sources.simulator.people import draw_stranger
+from sources.simulator.people import draw_person_outside_world
 from sources.simulator.periods import list_simulated_periods
 from sources.simulator.records import CaseRecord
 from sources.simulator.victim_files import BOTH, QPS, ZMNV, VictimFile, VictimWorld
@@ -62,21 +62,21 @@ def build_victim_deliveries(world: World, victims: VictimWorld, rng: Random, cad
 
 
 def make_noisy_victim_deliveries(
-    world: World, victims: VictimWorld, deliveries: list[Delivery], spoiler: Spoiler, next_case: int
+    world: World, victims: VictimWorld, deliveries: list[Delivery], defect_maker: DefectMaker, next_case: int
 ) -> list[Delivery]:
     """Return all deliveries of a noisy set: the first versions with their faults, and the corrections that followed. `next_case`: number
     of the next case of a mistaken file."""
-    rng = Random(f"victim versions {spoiler.settings.seed} {spoiler.settings.noise}")
-    hard = spoiler.settings.noise == "hard"
+    rng = Random(f"victim versions {defect_maker.settings.seed} {defect_maker.settings.noise}")
+    hard = defect_maker.settings.noise == "hard"
     result = list(deliveries)
     for institution in BOTH:
         own = [delivery for delivery in deliveries if delivery.institution == institution]
-        size = YEARS * 12 // MONTHS[spoiler.settings.cadence[institution]]
+        size = YEARS * 12 // MONTHS[defect_maker.settings.cadence[institution]]
         for start in range(0, len(own), size):
             block = own[start : start + size]
             share = len(block) / size
             if institution == QPS or hard:
-                _mark_missing_delivery(rng, block, spoiler)
+                _mark_missing_delivery(rng, block, defect_maker)
             free = [delivery for delivery in block if not delivery.missing and len(delivery.records) >= 4]
             rng.shuffle(free)
             made: list[Delivery] = []
@@ -84,18 +84,18 @@ def make_noisy_victim_deliveries(
                 if free:
                     faulty = free.pop()
                     made.append(_make_next_version(rng, faulty))
-                    _add_fault(faulty, fault, spoiler, "version 1 of the period")
+                    _add_fault(faulty, fault, defect_maker, "version 1 of the period")
             if free:
-                made.append(_withdraw_mistaken_file(rng, world, victims, free.pop(), spoiler, next_case))
+                made.append(_withdraw_mistaken_file(rng, world, victims, free.pop(), defect_maker, next_case))
                 next_case += 1
             wanted = list(FAULTS[institution]) * (2 if hard else 1) + (list(HARD[institution]) if hard else [])
             rng.shuffle(wanted)
             for fault in wanted[: ceil(len(wanted) * share)]:
                 fits = [delivery for delivery in [*block, *made] if _can_have_fault(fault, delivery)]
                 if fits:
-                    _add_fault(rng.choice(fits), fault, spoiler)
+                    _add_fault(rng.choice(fits), fault, defect_maker)
             if free:
-                made.append(_deliver_same_bytes_again(rng, free.pop(), spoiler))
+                made.append(_deliver_same_bytes_again(rng, free.pop(), defect_maker))
             result += made
     for delivery in rng.sample(result, max(1, len(result) // 12)):
         if (
@@ -110,15 +110,15 @@ def make_noisy_victim_deliveries(
     return result
 
 
-def _mark_missing_delivery(rng: Random, block: list[Delivery], spoiler: Spoiler) -> None:
+def _mark_missing_delivery(rng: Random, block: list[Delivery], defect_maker: DefectMaker) -> None:
     if len(block) < 3:
         return
     delivery = rng.choice(block[1:-1])
     delivery.missing = True
     note = f"never delivered; {len(delivery.records)} files of it are seen again only if they change later"
-    spoiler.log_defect(delivery.institution, delivery.name, "", "delivery_missing", note=note)
+    defect_maker.log_defect(delivery.institution, delivery.name, "", "delivery_missing", note=note)
     for record in delivery.records:
-        spoiler.log_defect(delivery.institution, delivery.name, record.key, "row_lost", note="not delivered")
+        defect_maker.log_defect(delivery.institution, delivery.name, record.key, "row_lost", note="not delivered")
 
 
 def _make_next_version(rng: Random, delivery: Delivery) -> Delivery:
@@ -128,15 +128,17 @@ def _make_next_version(rng: Random, delivery: Delivery) -> Delivery:
     return new
 
 
-def _deliver_same_bytes_again(rng: Random, delivery: Delivery, spoiler: Spoiler) -> Delivery:
+def _deliver_same_bytes_again(rng: Random, delivery: Delivery, defect_maker: DefectMaker) -> Delivery:
     """Return a next version with the same bytes."""
-    spoiler.log_defect(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
+    defect_maker.log_defect(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
     second = _make_next_version(rng, delivery)
     second.twin, second.faults = delivery, set(delivery.faults)
     return second
 
 
-def _withdraw_mistaken_file(rng: Random, world: World, victims: VictimWorld, first: Delivery, spoiler: Spoiler, case: int) -> Delivery:
+def _withdraw_mistaken_file(
+    rng: Random, world: World, victims: VictimWorld, first: Delivery, defect_maker: DefectMaker, case: int
+) -> Delivery:
     """Add a file that was opened in error and belongs to no case to a delivery, and return the next version, which lacks it."""
     second = _make_next_version(rng, first)
     day = first_day(first.period) + timedelta(days=rng.randrange(1, 25))
@@ -160,12 +162,12 @@ def _withdraw_mistaken_file(rng: Random, world: World, victims: VictimWorld, fir
     )
     file.number = f"ZM-PR-{day.year}-{9000 + case % 900}" if zmnv else f"QPS/01/{9000 + case % 900}"
     first.records = [*first.records, make_victim_record(file, last_day(first.period))]
-    spoiler.log_defect(first.institution, first.name, file.number, "record_withdrawn_later")
+    defect_maker.log_defect(first.institution, first.name, file.number, "record_withdrawn_later")
     return second
 
 
 def _make_person(rng: Random, victims: VictimWorld, serial: int) -> Person:
-    person = draw_stranger(rng, "F", range(1970, 1995))
+    person = draw_person_outside_world(rng, "F", range(1970, 1995))
     person.person_id = f"P{serial + len(victims.persons):07d}"
     victims.persons.append(person)
     return person
@@ -182,12 +184,12 @@ def _can_have_fault(fault: str, delivery: Delivery) -> bool:
     return len(delivery.records) >= 4 * (fault in ("cut_row", "quoted_newline"))
 
 
-def _add_fault(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") -> None:
+def _add_fault(delivery: Delivery, fault: str, defect_maker: DefectMaker, note: str = "") -> None:
     """Add a fault to a delivery, and mark what can no longer be read because of it."""
     delivery.faults.add(fault)
     if fault == "wrong_total":
         delivery.faults.add("total_line")
-    spoiler.log_defect(delivery.institution, delivery.name, "", f"file_{fault}", note=note)
+    defect_maker.log_defect(delivery.institution, delivery.name, "", f"file_{fault}", note=note)
     effect = {
         "illformed": _break_json,
         "truncated": _truncate_services_file,
@@ -195,7 +197,7 @@ def _add_fault(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "")
         "quoted_newline": _break_quoted_lines,
     }.get(fault)
     if effect:
-        effect(delivery, spoiler)
+        effect(delivery, defect_maker)
 
 
 def _copy_record_of_delivery(delivery: Delivery, i: int) -> CaseRecord:
@@ -207,42 +209,42 @@ def _copy_record_of_delivery(delivery: Delivery, i: int) -> CaseRecord:
     return copied
 
 
-def _break_json(delivery: Delivery, _: Spoiler) -> None:
+def _break_json(delivery: Delivery, _: DefectMaker) -> None:
     """Mark the delivery as unreadable: a JSON document that is not well-formed cannot be read at all."""
     delivery.read = "none"
 
 
-def _truncate_services_file(delivery: Delivery, spoiler: Spoiler) -> None:
+def _truncate_services_file(delivery: Delivery, defect_maker: DefectMaker) -> None:
     """Truncate `sherbimet.csv` in the middle of a row: this row cannot be read, and those after it are absent."""
     rows = [(i, part.key) for i, record in enumerate(delivery.records) for part in record.entries]
     delivery.read = "part" if rows else "full"
-    at = int(len(rows) * spoiler.rng.uniform(0.5, 0.9))
+    at = int(len(rows) * defect_maker.rng.uniform(0.5, 0.9))
     for i, key in rows[at:]:
         record = _copy_record_of_delivery(delivery, i)
         record.lost_entries.add(key)
         if key == rows[at][1]:
             record.cut_entry = key
     if rows:
-        spoiler.log_defect(delivery.institution, delivery.name, rows[at][1], "row_cut", note="file cut in this row")
+        defect_maker.log_defect(delivery.institution, delivery.name, rows[at][1], "row_cut", note="file cut in this row")
 
 
-def _cut_person_and_service_rows(delivery: Delivery, spoiler: Spoiler) -> None:
+def _cut_person_and_service_rows(delivery: Delivery, defect_maker: DefectMaker) -> None:
     """Let a row of persons and a row of services end too early. Their keys can still be read."""
-    i, j = spoiler.rng.sample(range(len(delivery.records)), 2)
+    i, j = defect_maker.rng.sample(range(len(delivery.records)), 2)
     record = _copy_record_of_delivery(delivery, i)
     record.unread = True
     record.lost_persons = {person.key for person in record.persons}
-    spoiler.log_defect(delivery.institution, delivery.name, record.key, "row_cut", note="cannot be parsed")
+    defect_maker.log_defect(delivery.institution, delivery.name, record.key, "row_cut", note="cannot be parsed")
     other = _copy_record_of_delivery(delivery, j)
     if other.entries:
-        part = spoiler.rng.choice(other.entries)
+        part = defect_maker.rng.choice(other.entries)
         other.lost_entries.add(part.key)
         other.short_entries.add(part.key)
-        spoiler.log_defect(delivery.institution, delivery.name, part.key, "row_cut", note="cannot be parsed")
+        defect_maker.log_defect(delivery.institution, delivery.name, part.key, "row_cut", note="cannot be parsed")
 
 
-def _break_quoted_lines(delivery: Delivery, spoiler: Spoiler) -> None:
-    for i in sorted(spoiler.rng.sample(range(len(delivery.records)), 2)):
+def _break_quoted_lines(delivery: Delivery, defect_maker: DefectMaker) -> None:
+    for i in sorted(defect_maker.rng.sample(range(len(delivery.records)), 2)):
         record = _copy_record_of_delivery(delivery, i)
         record.cells["Shenim"] = "Vizitë në shtëpi,\nbisedë me familjen"
-        spoiler.log_defect(delivery.institution, delivery.name, record.key, "quoted_line_break", "Shenim", "", record.cells["Shenim"])
+        defect_maker.log_defect(delivery.institution, delivery.name, record.key, "quoted_line_break", "Shenim", "", record.cells["Shenim"])

@@ -98,7 +98,7 @@ class VictimFile:
             days += [day for day in (self.claim.requested, self.claim.decided) if day]
         return [max(day, self.entered) for day in days]
 
-    def cites_number_of(self, what: str, as_of: date) -> bool:
+    def cites_number_of_institution(self, what: str, as_of: date) -> bool:
         """Return whether the file cites `what` (`police`, `prosecution`, `other`) on a day."""
         since = self.cites_since.get(what)
         return since is not None and max(since, self.entered) <= as_of

@@ -11,7 +11,7 @@ from collections import defaultdict
 from datetime import date
 from random import Random
 
-from sources.simulator.codes import find_counted_form, read_places
+from sources.simulator.codes import find_counted_form_of_exploitation, read_places
 from sources.simulator.life import FORMS, YEARS_BEFORE
 from sources.simulator.model import Case, Person, PoliceFile, ProsecutionFile, World
 from sources.simulator.people import PersonMaker
@@ -72,7 +72,7 @@ class VictimFileMaker:
     ) -> list[VictimFile]:
         """Open the files of a victim in a matter that the police or the prosecution know."""
         rng = self.rng
-        files = [self._open_file(which, case, person, since) for which in self._draw_institutions()]
+        files = [self._open_file(which, case, person, since) for which in self._draw_institutions_that_help()]
         for file in files:
             if police is not None:
                 file.police = police
@@ -87,7 +87,7 @@ class VictimFileMaker:
             self._open_second_file(rng.choice(files))
         return files
 
-    def _draw_institutions(self) -> tuple[str, ...]:
+    def _draw_institutions_that_help(self) -> tuple[str, ...]:
         return self.rng.choices((BOTH, (ZMNV,), (QPS,)), (52, 24, 24))[0]
 
     def _add_unknown_victim(self, day: date) -> None:
@@ -113,7 +113,7 @@ class VictimFileMaker:
             add_days(day, -rng.randrange(1, 90)), add_days(day, -rng.randrange(90, 200)), kind, form, self.people.draw_municipality()
         )
         self.cases.append(case)
-        files = [self._open_file(which, case, person, day) for which in self._draw_institutions()]
+        files = [self._open_file(which, case, person, day) for which in self._draw_institutions_that_help()]
         for file in files:
             file.referred_by = rng.choice(UNKNOWN_TO_POLICE[file.institution])
         self._make_files_cite_each_other(files, always=True)
@@ -147,7 +147,7 @@ class VictimFileMaker:
         opened = add_days(referred, rng.choices((0, 1, 2, 4), (55, 20, 15, 10))[0])
         by = rng.choices([name for name, _ in REFERRED_BY[institution]], [weight for _, weight in REFERRED_BY[institution]])[0]
         group = case.kind if case.kind in GROUPS_OF_FILES else "other"
-        form = find_counted_form(group, case.form)
+        form = find_counted_form_of_exploitation(group, case.form)
         entered = add_days(opened, rng.randrange(28, 45)) if self.noisy and rng.random() < ENTERED_LATE else opened
         file = VictimFile(
             institution, person, case, office, seat, opened, referred, by, group, None if form == "unknown" else form, entered

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sources.simulator.codes import FORM_CODES, read_places
 from sources.simulator.model import Person
-from sources.simulator.records import CaseRecord, Part, PersonRecord
+from sources.simulator.records import CaseRecord, PersonRecord, RecordPart
 from sources.simulator.victim_files import ZMNV, VictimFile
 
 KOSOVO = ZoneInfo("Europe/Belgrade")
@@ -71,9 +71,9 @@ def _make_person_values(person: Person) -> dict[str, Any]:
 
 def _find_cited_numbers(file: VictimFile, as_of: date) -> tuple[str, str, str]:
     """Return the numbers that the file cites of the police, the prosecution and the other institution's file; empty if not known yet."""
-    police = file.police.number if file.police and file.cites_number_of("police", as_of) else ""
-    prosecution = file.prosecution.number if file.prosecution and file.cites_number_of("prosecution", as_of) else ""
-    other = file.other.number if file.other and file.cites_number_of("other", as_of) else ""
+    police = file.police.number if file.police and file.cites_number_of_institution("police", as_of) else ""
+    prosecution = file.prosecution.number if file.prosecution and file.cites_number_of_institution("prosecution", as_of) else ""
+    other = file.other.number if file.other and file.cites_number_of_institution("other", as_of) else ""
     return police, prosecution, other
 
 
@@ -113,10 +113,12 @@ def _fill_zmnv_record(file: VictimFile, as_of: date, record: CaseRecord) -> None
     record.persons.append(PersonRecord(file.number, person, _make_person_values(person), cells, _make_person_values(person)))
     for i, (day, code) in enumerate([pair for pair in file.statuses if pair[0] <= as_of] or file.statuses[:1], 1):
         true = {"entry": "status", "kind": code, "day": day}
-        record.entries.append(Part(str(i), true, {"lloji": STATUSES[code][0], "data": write_moment_in_utc(day)}, dict(true)))
+        record.entries.append(RecordPart(str(i), true, {"lloji": STATUSES[code][0], "data": write_moment_in_utc(day)}, dict(true)))
     for i, service in enumerate([each for each in file.services if each.day <= as_of], 1):
         true = {"entry": "service", "kind": service.kind, "day": service.day}
-        record.entries.append(Part(str(i), true, {"id": i, "lloji": service.kind, "data": write_moment_in_utc(service.day)}, dict(true)))
+        record.entries.append(
+            RecordPart(str(i), true, {"id": i, "lloji": service.kind, "data": write_moment_in_utc(service.day)}, dict(true))
+        )
     for i, hearing in enumerate([each for each in file.hearings if each.day <= as_of], 1):
         true = {"entry": "hearing", "kind": "hearing", "day": hearing.day, "attended": hearing.attended}
         cells = {
@@ -126,7 +128,7 @@ def _fill_zmnv_record(file: VictimFile, as_of: date, record: CaseRecord) -> None
             "data": f"{hearing.day.isoformat()}T{hearing.hour:02d}:30:00Z",
             "mbrojtesi_i_pranishem": hearing.attended,
         }
-        record.entries.append(Part(str(i), true, cells, dict(true)))
+        record.entries.append(RecordPart(str(i), true, cells, dict(true)))
 
 
 def _fill_centre_record(file: VictimFile, as_of: date, record: CaseRecord) -> None:
@@ -185,5 +187,5 @@ def _fill_centre_record(file: VictimFile, as_of: date, record: CaseRecord) -> No
     for i, (day, true, cells) in enumerate(sorted(rows, key=lambda row: row[0]), 1):
         if day <= as_of:
             record.entries.append(
-                Part(f"{file.number}/{i}", true, {"Nr_QPS": file.number, "Nr_rendor": str(i), **cells, "Shenim": ""}, dict(true))
+                RecordPart(f"{file.number}/{i}", true, {"Nr_QPS": file.number, "Nr_rendor": str(i), **cells, "Shenim": ""}, dict(true))
             )

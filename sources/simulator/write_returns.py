@@ -17,7 +17,7 @@ from sources.simulator.reported import group_reported_events_by_institution
 COLUMNS = ("institution", "indicator", "period", "offence_group", "unit", "value", "source")
 
 
-def write_returns(inbox: Path, history: RecordHistory, years: range) -> None:
+def write_yardstick_returns(inbox: Path, history: RecordHistory, years: range) -> None:
     """Write `<inbox>/yardsticks/<year>/returns.csv` for each year."""
     counted: Counter[tuple[str, str, str, str, str]] = Counter()
     for institution, events in group_reported_events_by_institution(history).items():

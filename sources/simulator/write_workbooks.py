@@ -91,7 +91,7 @@ def write_inspectorate(folder: Path, delivery: Delivery) -> None:
         row += 1
     sheet.cell(row, 1, f"Gjithsej: {len(shown) + (1 if 'wrong_total' in faults else 0)}")
     if "last_year" in faults:
-        _write_last_year(sheet, row + 2, delivery)
+        _write_rows_of_last_year(sheet, row + 2, delivery)
     if "hidden_sheet" in faults:
         hidden = book.create_sheet("Fletë2")
         hidden.sheet_state = "hidden"
@@ -100,7 +100,7 @@ def write_inspectorate(folder: Path, delivery: Delivery) -> None:
     _save_workbook_reproducibly(book, path, delivery.exported)
 
 
-def _write_last_year(sheet: Worksheet, row: int, delivery: Delivery) -> None:
+def _write_rows_of_last_year(sheet: Worksheet, row: int, delivery: Delivery) -> None:
     """Write the rows of the same quarter of last year for comparison, as they were delivered then."""
     sheet.cell(row, 1, "Viti i kaluar")
     _write_row(sheet, row + 1, list(INSPECTORATE))

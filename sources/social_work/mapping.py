@@ -51,9 +51,9 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
             builders.build_events(
                 INSTITUTION, files[files["Statusi"].notna()], files["Statusi"].dropna(), "Data_e_statusit", entity="person"
             ),
-            _entry_events(services, "assisted", "Prej", present=services["_key"].notna(), outcome=services["Lloji"]),
-            _entry_events(sheltered, "sheltered", "Prej", present=sheltered["_key"].notna()),
-            _entry_events(sheltered, "left_shelter", "Deri"),
+            _convert_entries_to_events(services, "assisted", "Prej", present=services["_key"].notna(), outcome=services["Lloji"]),
+            _convert_entries_to_events(sheltered, "sheltered", "Prej", present=sheltered["_key"].notna()),
+            _convert_entries_to_events(sheltered, "left_shelter", "Deri"),
         ],
         "references": [
             builders.build_references(INSTITUTION, files, "Nr_policise", kind="police"),
@@ -63,7 +63,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     }
 
 
-def _entry_events(
+def _convert_entries_to_events(
     rows: pd.DataFrame, event: str, column: str, present: pd.Series | None = None, outcome: pd.Series | None = None
 ) -> pd.DataFrame:
     """Convert services or stays to events. The number of an entry identifies it in its case file."""

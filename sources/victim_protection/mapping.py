@@ -40,7 +40,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         residence="viktima.vendbanimi",
         year_of_impossible_day=False,
     )
-    people["victim_status"] = _current_statuses(statuses, files)
+    people["victim_status"] = _select_current_statuses(statuses, files)
     known = files["_key"].notna()
     stated = statuses[statuses["lloji"].notna()]
     attended = hearings[hearings["mbrojtesi_i_pranishem"] == "true"]
@@ -52,9 +52,9 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
             builders.build_events(
                 INSTITUTION, files, "referred", "referimi.data", entity="person", present=known, outcome=files["referimi.nga"]
             ),
-            _entry_events(stated, stated["lloji"], _entry_positions(stated)),
-            _entry_events(services, "assisted", _entry_ids(services), outcome=services["lloji"]),
-            _entry_events(attended, "represented", _entry_ids(attended)),
+            _convert_entries_to_events(stated, stated["lloji"], _find_positions_of_entries(stated)),
+            _convert_entries_to_events(services, "assisted", _identify_entries(services), outcome=services["lloji"]),
+            _convert_entries_to_events(attended, "represented", _identify_entries(attended)),
         ],
         "references": [
             builders.build_references(INSTITUTION, files, "nr_policise", kind="police"),
@@ -65,23 +65,25 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     }
 
 
-def _entry_events(rows: pd.DataFrame, event: pd.Series | str, entry: pd.Series, outcome: pd.Series | None = None) -> pd.DataFrame:
+def _convert_entries_to_events(
+    rows: pd.DataFrame, event: pd.Series | str, entry: pd.Series, outcome: pd.Series | None = None
+) -> pd.DataFrame:
     """Convert the entries of an array in a case file to events, each on its day. entry: what identifies the entry in its file."""
     present = rows["_record"].notna()
     return builders.build_events(INSTITUTION, rows, event, "data", entity="person", present=present, outcome=outcome, entry=entry)
 
 
-def _entry_ids(rows: pd.DataFrame) -> pd.Series:
+def _identify_entries(rows: pd.DataFrame) -> pd.Series:
     """Return what identifies each entry in its case file: its id, else its position."""
-    return rows["id"].astype("str").where(rows["id"].notna(), _entry_positions(rows))
+    return rows["id"].astype("str").where(rows["id"].notna(), _find_positions_of_entries(rows))
 
 
-def _entry_positions(rows: pd.DataFrame) -> pd.Series:
+def _find_positions_of_entries(rows: pd.DataFrame) -> pd.Series:
     """Return the position of each entry in its case file, as text. It identifies the entry, since entries are added but never removed."""
     return "#" + (rows.groupby(["_delivery", "_parent"], dropna=False).cumcount() + 1).astype("str")
 
 
-def _current_statuses(statuses: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
+def _select_current_statuses(statuses: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
     """Return the current status of the victim in each case file: the status with the latest day.
 
     An entry with an impossible or missing day is sorted by the day of the entry before it.

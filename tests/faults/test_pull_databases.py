@@ -17,7 +17,7 @@ from pull_world import PullWorld, mariadb, secret, silent_server
 from reader_world import PERSONAT, PSH, RASTET, cells, police, psh, read
 
 from pipelines.pull.database import SERVERS, Database, DatabaseTable, TableSource
-from pipelines.pull.pulling import Limits
+from pipelines.pull.pulling import PullLimits
 from sources import contract
 
 TODAY = date(2013, 7, 20)  # the second quarter of 2013 has ended, and was due
@@ -166,7 +166,7 @@ def test_a_view_that_never_ends_is_stopped(world: PullWorld, server: Server, dat
         db.execute("ALTER TABLE psh.vendimi RENAME TO v")
         db.execute("CREATE VIEW psh.vendimi AS SELECT v.* FROM psh.v, (SELECT pg_sleep(60)) AS wait")
     declare(world, server, database)
-    assert world.results(today=TODAY, limits=Limits(seconds=3)) == [("prosecution", None, "failed", "pull-deadline")]
+    assert world.results(today=TODAY, limits=PullLimits(seconds=3)) == [("prosecution", None, "failed", "pull-deadline")]
 
 
 def test_rows_without_end_stop_at_the_bound(world: PullWorld, server: Server, database: str) -> None:
@@ -201,7 +201,7 @@ def test_a_database_that_accepts_and_never_answers(world: PullWorld, tmp_path: P
     with silent_server() as port:
         for kind in ("postgresql", "mariadb", "sqlserver", "oracle"):
             world.declare("prosecution", kind=kind, host="127.0.0.1", port=port, database="psh", user="x", password=password)
-            assert world.results(today=TODAY, limits=Limits(seconds=3)) == [("prosecution", None, "failed", "pull-deadline")]
+            assert world.results(today=TODAY, limits=PullLimits(seconds=3)) == [("prosecution", None, "failed", "pull-deadline")]
 
 
 @pytest.fixture(scope="module")

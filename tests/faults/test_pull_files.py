@@ -15,7 +15,7 @@ import pytest
 from pull_world import Authority, PullWorld, Sshd, https, keygen, s3, secret, silent_server, sshd
 
 from pipelines.pull.errors import PullError
-from pipelines.pull.pulling import Limits
+from pipelines.pull.pulling import PullLimits
 from pipelines.pull.share import Share
 
 BOTH = {"rastet.csv": b"rastet.csv one\r\n", "personat.csv": b"personat.csv one\r\n"}
@@ -200,7 +200,7 @@ def test_a_server_that_accepts_and_never_answers_ends_at_the_deadline(
         }[kind]
         world.declare("police", **keys)
         begin = time.monotonic()
-        found = world.results(limits=Limits(seconds=3))
+        found = world.results(limits=PullLimits(seconds=3))
         assert time.monotonic() - begin < 15
     assert found == [("police", None, "failed", "pull-deadline"), ("inspectorate", "2013-Q2", "pulled", "2013-Q2")]
 

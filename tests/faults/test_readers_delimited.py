@@ -329,7 +329,7 @@ def test_a_title_in_a_row_as_wide_as_the_table_is_no_record() -> None:
     table = TableSpec("t", (ColumnSpec("A", key=True), ColumnSpec("B"), ColumnSpec("C")), key=("A",))
     reading = FileReading("f.csv")
     cells = [["Raport", "", ""], ["", "", ""], ["A", "B", "C"], ["1", "2", "3"]]
-    assert tabular.read_grid(tabular.Grid(cells, [1, 2, 3, 4], lambda i: b""), [table], reading)
+    assert tabular.read_grid(tabular.CellGrid(cells, [1, 2, 3, 4], lambda i: b""), [table], reading)
     assert [row["kind"] for row in reading.structure] == ["title", "blank", "header"]
     assert reading.data_rows() == 1
 

@@ -16,8 +16,8 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from reader_world import LENDET, SHKK, cells, deliver, lendet, read, rules, shkk
 
 from sources.readers import workbook
-from sources.readers.workbook import cell_text
-from sources.readers.workbook_parts import counts_from_1904, joined_literals
+from sources.readers.workbook import convert_cell_to_text
+from sources.readers.workbook_parts import counts_days_from_1904, evaluate_joined_literals
 
 Change = Callable[[Any], None]
 
@@ -95,7 +95,7 @@ def test_an_old_workbook_says_its_date_system_in_a_record(mode: int | None, so: 
     record = lambda kind, *words: b"".join(n.to_bytes(2, "little") for n in (kind, 2 * len(words), *words))  # noqa: E731
     records = [record(0x0809, 0x0600, 0x0005, 0, 0, 0, 0, 0, 0), record(0x0042, 0x04B0)]
     records += [] if mode is None else [record(0x0022, mode)]
-    assert counts_from_1904(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\0") + b"".join([*records, record(0x000A)])) is so
+    assert counts_days_from_1904(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\0") + b"".join([*records, record(0x000A)])) is so
 
 
 def test_each_facility_is_a_part_and_lines_are_rows_of_the_sheet(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_each_facility_is_a_part_and_lines_are_rows_of_the_sheet(tmp_path: Path)
     [(1234567890.0, "1234567890"), ("1440509416.0", "1440509416.0"), (1.5, "1.5"), (True, "1"), ("  Gashi ", "  Gashi "), (None, "")],
 )
 def test_a_number_is_digits_and_text_is_text(value: object, text: str) -> None:
-    assert cell_text(value) == text
+    assert convert_cell_to_text(value) == text
 
 
 @pytest.mark.parametrize("state", ["hidden", "veryHidden"])
@@ -198,7 +198,7 @@ def test_formulas_without_a_stored_value(tmp_path: Path) -> None:
     ],
 )
 def test_only_joined_literals_are_evaluated(formula: str, value: str | None) -> None:
-    assert joined_literals(formula) == value
+    assert evaluate_joined_literals(formula) == value
 
 
 def test_error_cells_and_hidden_rows_are_said(tmp_path: Path) -> None:

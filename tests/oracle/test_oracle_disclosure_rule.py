@@ -9,8 +9,8 @@ from itertools import combinations_with_replacement, product
 import numpy as np
 import pytest
 
-from warehouse.disclosure.merging_rule import MergingRule, separately_published_causes
-from warehouse.disclosure.published_tables import PublishedTable, can_revise_total_alone, minimum_count_of_sex_age
+from warehouse.disclosure.merging_rule import MergingRule, select_separately_published_causes
+from warehouse.disclosure.published_tables import PublishedTable, can_revise_total_without_its_parts, find_minimum_count_of_sex_age_table
 
 THRESHOLD, KNOWN, FLOOR = 5, 3, 6
 Table = tuple[int, ...]
@@ -90,7 +90,7 @@ def test_the_least_count_of_sex_by_age_is_as_the_page_says():
             total = int(rng.integers(10, 45))
             first, second = (int(rng.integers(5, total - 4)) for _ in range(2))
             years.append(((first, total - first), (second, total - second)))
-        assert minimum_count_of_sex_age(THRESHOLD, KNOWN, years) == least_of(years), years
+        assert find_minimum_count_of_sex_age_table(THRESHOLD, KNOWN, years) == least_of(years), years
 
 
 def goes_ahead(new: int, old: int, pairs: list[tuple[int, int]]) -> bool:
@@ -108,7 +108,7 @@ def test_a_total_goes_ahead_of_its_parts_as_the_page_says():
         pairs = [(int(own), int(rest)) for own, rest in rng.integers(FLOOR, 14, (int(rng.integers(1, 3)), 2))]
         old, new = sum(pairs[-1]), int(rng.integers(2 * FLOOR, 28))
         total = [PublishedTable("published", (("total", value),)) for value in (new, old)]
-        seen[found := can_revise_total_alone(total[0], total[1], pairs, FLOOR, 5)] += 1
+        seen[found := can_revise_total_without_its_parts(total[0], total[1], pairs, FLOOR, 5)] += 1
         assert found == goes_ahead(new, old, pairs), (new, old, pairs)
     assert min(seen.values()) > 100
 
@@ -123,4 +123,4 @@ def test_the_causes_of_a_bridge_are_apart_as_the_page_says():
             large = all(abs(counts[n]) >= FLOOR for n in order[:p])
             if large and FLOOR <= abs(sum(others)) <= (FLOOR - 1) * (len(others) - 1):
                 apart = set(order[:p])
-        assert {n for n, own in enumerate(separately_published_causes(np.array([counts]), FLOOR)[0]) if own} == apart, counts
+        assert {n for n, own in enumerate(select_separately_published_causes(np.array([counts]), FLOOR)[0]) if own} == apart, counts

@@ -82,7 +82,7 @@ def _check_explained(warehouse: Path) -> None:
         rows = home.query(f"SELECT indicator, period FROM statistics WHERE indicator IN {INDICATORS} AND {whole}")
         assert len(rows) >= len(INDICATORS) * 5
         for indicator, period in rows.itertuples(index=False):
-            explain_figure(home, parse_figure(home, f"{indicator} {period}"), names=False)
+            explain_figure(home, parse_figure(home, f"{indicator} {period}"), show_names=False)
 
 
 @pytest.mark.parametrize("year", SETS)

@@ -40,10 +40,10 @@ MAPPING = """OFFENCES = ()
 def to_canonical(tables):
     return {}
 """
-MODELS = """from schemas.exports.build import build_models
+MODELS = """from schemas.exports.build import build_pandera_models
 from sources.contract import load
 
-MODELS = build_models(load("customs"))
+MODELS = build_pandera_models(load("customs"))
 """
 FIRST = "what,offence,number\ncases,,7\ncases,trafficking,3\narrests,,many\nseizures,,2\n"
 CORRECTED = "what,offence,number\ncases,,8\n"

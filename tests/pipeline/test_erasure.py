@@ -21,7 +21,7 @@ from harmonia.operations.backup.create import backup
 from harmonia.operations.backup.restore import restore
 from harmonia.operations.backup.verify import verify_home
 from harmonia.operations.erasure import search
-from harmonia.operations.erasure.person import Person, find_person
+from harmonia.operations.erasure.person import PersonToErase, find_person
 from harmonia.registry import open_registry
 from harmonia.review.judgements import read_judgements
 from pipelines.progress import SilentListener
@@ -38,7 +38,7 @@ class Erased:
     """A home in which a person was erased, and what there was before."""
 
     place: Workplace
-    person: Person
+    person: PersonToErase
     before: published.Tables
     named: list[str]  # files that named the person
     releases: dict[str, bytes]

@@ -14,7 +14,7 @@ from postgres_world import Server, running
 
 from harmonia.operations.backup.verify import verify_home
 from harmonia.operations.erasure import databases, search
-from harmonia.operations.erasure.person import Person, find_person
+from harmonia.operations.erasure.person import PersonToErase, find_person
 from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -29,7 +29,7 @@ class Erased:
 
     server: Server
     place: Workplace
-    person: Person
+    person: PersonToErase
     before: list[str]
     code: int
     said: str

@@ -15,7 +15,7 @@ from pipeline_world import Ran, published
 from typer.testing import CliRunner
 
 from harmonia.cli.main import app
-from harmonia.feedback.texts import texts
+from harmonia.feedback.texts import load_feedback_texts
 from harmonia.feedback.workbook import COLUMNS, HEADER
 from pipelines.checks.delivery_tolerances import CHECK
 from pipelines.progress import SilentListener
@@ -31,9 +31,9 @@ def fill(path: Path, out: Path, verdict: str) -> int:
     book, n = openpyxl.load_workbook(path), 0
     for sheet in book:
         head = [cell.value for cell in sheet[HEADER + 1]] if sheet.max_row > HEADER else []
-        language = next((tongue for tongue in ("sq", "sr") if texts(tongue)["answer"] in head), None)
+        language = next((tongue for tongue in ("sq", "sr") if load_feedback_texts(tongue)["answer"] in head), None)
         for row in range(HEADER + 2, sheet.max_row + 1) if language else ():
-            words = texts(str(language))
+            words = load_feedback_texts(str(language))
             for name, value in (("answer", words["answers"][verdict]), ("reason", "sipas dosjes"), ("person", "Drita")):
                 sheet.cell(row, list(COLUMNS).index(name) + 1).value = value
             n += 1

@@ -11,13 +11,21 @@ import pytest
 from pipeline_world import Ran
 
 from harmonia.registry.stability import find_records_in_changed_clusters
-from pipelines.linkage import LinkageResult, common_statistics, cross_component, incremental, link, linkage_tasks, load_model
-from pipelines.linkage.blocking import block_persons
-from pipelines.linkage.common_statistics import count_files_and_persons, find_early_history
-from pipelines.linkage.decisions import build_decision_records, count_compared_pairs, replace_rows_by_record_keys
-from pipelines.linkage.drift import count_levels_reached
-from pipelines.linkage.solving import SolvedLinkage, decide_in_alternating_rounds, estimate_common_statistics
-from pipelines.linkage.standardise import build_features, read_columns
+from pipelines.linkage import (
+    LinkageResult,
+    common_statistics,
+    cross_component,
+    incremental,
+    link_records,
+    linkage_tasks,
+    load_linkage_model,
+)
+from pipelines.linkage.blocking import find_person_pairs_by_blocking
+from pipelines.linkage.common_statistics import count_case_files_and_persons, find_early_part_of_history
+from pipelines.linkage.decisions import build_decision_records, count_compared_pairs, replace_row_numbers_by_record_keys
+from pipelines.linkage.drift import count_comparison_levels_of_linked_records
+from pipelines.linkage.solving import DetailedLinkageResult, estimate_common_statistics, link_in_alternating_rounds
+from pipelines.linkage.standardise import build_linkage_records, read_linkage_columns
 from schemas.canonical import TABLES
 
 Tables = dict[str, pd.DataFrame]
@@ -55,81 +63,83 @@ def test_batches_in_any_order_end_as_without_memory(tables: Tables, tmp_path: Pa
     order = random.Random(seed).sample(sorted(pairs), len(pairs))
     for n in (len(order) // 3, 2 * len(order) // 3, len(order) - 1, len(order)):
         part = held_by(tables, set(order[:n]))
-        assert_same(link(part, memory=tmp_path / "memory"), link(part))
-    assert_same(link(tables, memory=tmp_path / "memory"), link(tables))
+        assert_same(link_records(part, memory_folder=tmp_path / "memory"), link_records(part))
+    assert_same(link_records(tables, memory_folder=tmp_path / "memory"), link_records(tables))
 
 
 def test_what_nobody_touched_is_not_decided_again(tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = link(tables, memory=tmp_path / "memory")
+    first = link_records(tables, memory_folder=tmp_path / "memory")
     with monkeypatch.context() as patched:
-        patched.setattr(cross_component, "PersonPairs", None)  # nor are pairs across components weighed again
-        again = link(tables, memory=tmp_path / "memory")
+        patched.setattr(cross_component, "ComparedPersonPairs", None)  # nor are pairs across components weighed again
+        again = link_records(tables, memory_folder=tmp_path / "memory")
     assert again.statistics["components_decided"] == 0
     assert_same(again, first)
-    assert_same(again, link(tables))
+    assert_same(again, link_records(tables))
 
 
 @pytest.fixture
-def undivided(tables: Tables) -> SolvedLinkage:
+def undivided(tables: Tables) -> DetailedLinkageResult:
     """What the engine finds that looks at all records together, by what is common to the large history."""
-    held = read_columns(tables)
-    marked = find_early_history(held)
+    held = read_linkage_columns(tables)
+    marked = find_early_part_of_history(held)
     assert marked is not None
-    model = load_model()
+    model = load_linkage_model()
     shared = estimate_common_statistics(marked.take_early_rows(held), model)
-    records = replace(build_features(tables), counts=shared.counts)
-    return decide_in_alternating_rounds(records, block_persons(records.persons), model, None, shared)[0]
+    records = replace(build_linkage_records(tables), counts=shared.counts)
+    return link_in_alternating_rounds(records, find_person_pairs_by_blocking(records.persons), model, None, shared)[0]
 
 
-def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undivided: SolvedLinkage) -> None:
-    linked, records = link(tables), undivided.records
+def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undivided: DetailedLinkageResult) -> None:
+    linked, records = link_records(tables), undivided.records
     for frame, cluster, other in (
         (records.persons, undivided.persons.cluster, linked.persons),
         (records.files, undivided.cases.cluster, linked.cases),
     ):
         assert find_records_in_changed_clusters(frame[["institution", "record_key"]].assign(cluster=cluster), other).empty
-    assert count_files_and_persons(records)["persons"] == len(records.persons)
+    assert count_case_files_and_persons(records)["persons"] == len(records.persons)
 
 
-def test_decision_records_within_and_across_components_are_those_of_the_undivided_records(tables: Tables, undivided: SolvedLinkage) -> None:
-    whole = replace_rows_by_record_keys(
-        build_decision_records(undivided.records, undivided.people, undivided.cases, undivided.persons), undivided.records
+def test_decision_records_within_and_across_components_are_those_of_the_undivided_records(
+    tables: Tables, undivided: DetailedLinkageResult
+) -> None:
+    whole = replace_row_numbers_by_record_keys(
+        build_decision_records(undivided.records, undivided.person_pairs, undivided.cases, undivided.persons), undivided.records
     )
-    linked = link(tables)
+    linked = link_records(tables)
     pd.testing.assert_frame_equal(whole, linked.decisions)
     assert (
-        count_compared_pairs(undivided.people, undivided.cases, undivided.persons)["case_pairs_in_doubt"]
+        count_compared_pairs(undivided.person_pairs, undivided.cases, undivided.persons)["case_pairs_in_doubt"]
         == linked.statistics["case_pairs_in_doubt"]
     )
 
 
 def test_tasks_handed_over_in_a_folder_end_as_those_worked_on_here(tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = link(tables)
+    here = link_records(tables)
     monkeypatch.setattr(linkage_tasks, "MIN_ROWS_FOR_PROCESSES", 0)
     monkeypatch.setattr(incremental, "BATCH_RECORDS", 100)
     (tmp_path / ".memory.tasks" / "0").mkdir(parents=True)  # of a run that was killed
-    assert_same(link(tables, memory=tmp_path / "memory"), here)
+    assert_same(link_records(tables, memory_folder=tmp_path / "memory"), here)
     assert [path.name for path in tmp_path.iterdir()] == ["memory"]
 
 
 def test_the_levels_that_persons_reach_are_those_of_comparing_again(tables: Tables) -> None:
-    linked = link(tables)
-    again = count_levels_reached(tables, linked.persons, load_model())
+    linked = link_records(tables)
+    again = count_comparison_levels_of_linked_records(tables, linked.persons, load_linkage_model())
     pd.testing.assert_frame_equal(linked.reached, again)
     assert len(again)
 
 
 def test_a_judgement_is_decided_on_and_taken_back(tables: Tables, tmp_path: Path) -> None:
-    before = link(tables, memory=tmp_path / "memory")
+    before = link_records(tables, memory_folder=tmp_path / "memory")
     joined = before.decisions[(before.decisions["entity"] == "person") & (before.decisions["decision"] == "joined")].head(1)
     said = joined[["entity", "institution_a", "key_a", "institution_b", "key_b"]].assign(verdict="different")
-    actual = link(tables, judgements=said, memory=tmp_path / "memory")
+    actual = link_records(tables, judgements=said, memory_folder=tmp_path / "memory")
     assert actual.judged["outcome"].tolist() == ["holds"]
-    assert_same(actual, link(tables, judgements=said))
-    assert_same(link(tables, memory=tmp_path / "memory"), before)
+    assert_same(actual, link_records(tables, judgements=said))
+    assert_same(link_records(tables, memory_folder=tmp_path / "memory"), before)
 
 
 def test_a_damaged_memory_is_as_good_as_none(tables: Tables, tmp_path: Path) -> None:
-    whole = link(tables, memory=tmp_path / "memory")
+    whole = link_records(tables, memory_folder=tmp_path / "memory")
     (tmp_path / "memory" / "pairs.parquet").write_bytes(b"PAR1 and nothing else")
-    assert_same(link(tables, memory=tmp_path / "memory"), whole)
+    assert_same(link_records(tables, memory_folder=tmp_path / "memory"), whole)

@@ -32,7 +32,7 @@ def failing(place: Workplace, truth: Path, monkeypatch: pytest.MonkeyPatch) -> s
 
     (place.home.lake / "statistics").rename(place.home.lake / "statistics before")  # else nothing is counted again
     with monkeypatch.context() as patched, pytest.raises(HarmoniaError) as failed:
-        patched.setattr(statistics, "open_counting_models", stumbles)
+        patched.setattr(statistics, "open_database_of_counting_models", stumbles)
         run_everything(place, SilentListener())
     return str(failed.value)
 

@@ -14,7 +14,7 @@ from harmonia.cli.main import app
 from pipelines import schedules
 from pipelines.definitions import build_definitions
 from pipelines.jobs import HARMONISE_EVERYTHING
-from pipelines.pull.configuration import get_installation_file
+from pipelines.pull.configuration import get_installation_pull_file
 from pipelines.resources.workplace import Workplace
 
 PULLED = dg.AssetKey(["police", "pulled"])
@@ -47,7 +47,7 @@ def test_a_source_is_an_asset_before_landing_with_a_schedule(world: PullWorld) -
     times = {one.name: one.cron_schedule for one in found.schedules or ()}
     assert times["pull_police_schedule"] == "0 5 * * 1-5"
     assert PULLED not in found.resolve_job_def(HARMONISE_EVERYTHING).asset_layer.executable_asset_keys
-    get_installation_file(world.home).unlink()
+    get_installation_pull_file(world.home).unlink()
     assert {one.job_name for one in definitions(world).schedules or ()} == {one.name for one in schedules.JOBS}
 
 
@@ -75,7 +75,7 @@ def test_a_pull_that_fails_is_a_failed_run_with_the_way_out(world: PullWorld, tm
 
 
 def test_an_installation_file_that_is_broken_does_not_stop_runs(world: PullWorld) -> None:
-    get_installation_file(world.home).write_text("police: [")
+    get_installation_pull_file(world.home).write_text("police: [")
     found = definitions(world)
     assert found.resolve_job_def(HARMONISE_EVERYTHING)
     with dg.DagsterInstance.ephemeral() as instance:

@@ -15,7 +15,7 @@ from harmonia.cli.main import app
 from harmonia.review.consequence import VerdictPreviews
 from harmonia.review.judgements import enter_judgements, read_judgements
 from harmonia.review.pairs import PAIR
-from harmonia.review.published import last_published_run, open_home_registry
+from harmonia.review.published import find_last_published_run, open_home_registry
 from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -44,7 +44,7 @@ def _enter(place: Workplace, pair: pd.DataFrame, verdict: str) -> None:
 
 def _predicted(place: Workplace, pair: pd.DataFrame, verdict: str) -> pd.DataFrame:
     registry = open_home_registry(place)
-    consequences = VerdictPreviews(last_published_run(place.home, registry), registry)
+    consequences = VerdictPreviews(find_last_published_run(place.home, registry), registry)
     try:
         return consequences.preview_verdict(pair, verdict, STEWARD["steward"]).figures
     finally:
@@ -56,7 +56,7 @@ def _pairs(place: Workplace, size: int) -> pd.DataFrame:
     """The pairs nearest to doubt, half of them joined and half of them refused, with the verdict against the machine."""
     registry = open_home_registry(place)
     try:
-        pairs = last_published_run(place.home, registry).read_decisions()
+        pairs = find_last_published_run(place.home, registry).read_decisions()
     finally:
         registry.close()
     pairs = pairs.assign(verdict=pairs["decision"].map({"joined": "different", "refused": "same"}), doubt=pairs["weight"].abs())
@@ -95,7 +95,7 @@ def test_a_preview_names_the_clusters_and_changes_nothing(ran: Ran, tmp_path: Pa
     pair = _pairs(place, 1)
     registry = open_home_registry(place)
     before = {path: path.stat().st_mtime_ns for path in place.home.root.rglob("*") if path.is_file() and "registry" not in path.name}
-    consequences = VerdictPreviews(last_published_run(place.home, registry), registry)
+    consequences = VerdictPreviews(find_last_published_run(place.home, registry), registry)
     try:
         found = consequences.preview_verdict(pair, str(pair["verdict"].iloc[0]), "s. steward")
         assert read_judgements(registry).empty

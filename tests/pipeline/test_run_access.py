@@ -9,7 +9,7 @@ from pipeline_world import Ran
 
 from warehouse.indicators.catalogue import catalogue
 from warehouse.reading import open_publication
-from warehouse.star.figures import figures_sql
+from warehouse.star.figures import make_sql_of_indicator_figures
 from warehouse.stores import ANALYSTS, IDENTITY, STORES, WAREHOUSE
 
 
@@ -37,7 +37,7 @@ def test_no_record_key_is_left_where_analysts_read(ran: Ran) -> None:
 def test_the_sql_of_every_indicator_gives_analysts_the_same_figures(ran: Ran) -> None:
     """Over coarse days and pseudonyms: an indicator counts by quarter, and which of several events counts is in their places."""
     home = ran.place.home.root
-    asked = [figures_sql(one) for one in catalogue().values() if one.sql]
+    asked = [make_sql_of_indicator_figures(one) for one in catalogue().values() if one.sql]
     with open_publication(home, WAREHOUSE) as exact, open_publication(home, ANALYSTS) as coarse:
         for sql in asked:
             assert Counter(coarse.execute(sql).fetchall()) == Counter(exact.execute(sql).fetchall())

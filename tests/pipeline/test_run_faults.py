@@ -89,8 +89,8 @@ def quotes_behind(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("place", "breaks", "said"),
     [
-        ((pipeline_wide, "find_bridge_gaps"), quotes, "check bridge_adds_up failed: ValueError at"),
-        ((lake_io, "pack_frames"), quotes, "landing: writing to the lake failed: ValueError at"),
+        ((pipeline_wide, "find_bridges_that_do_not_add_up"), quotes, "check bridge_adds_up failed: ValueError at"),
+        ((lake_io, "convert_value_to_frames"), quotes, "landing: writing to the lake failed: ValueError at"),
         pytest.param((publication, "publish_stores"), quotes_behind, "the server refuses", marks=pytest.mark.slow),
     ],
     ids=["check", "lake", "behind"],

@@ -18,8 +18,8 @@ from personal_world import _inside, taken_out, texts
 from typer.testing import CliRunner
 
 from harmonia.cli.main import app
-from harmonia.review.desk import Desk
-from harmonia.review.published import last_published_run, open_home_registry
+from harmonia.review.desk import ReviewDesk
+from harmonia.review.published import find_last_published_run, open_home_registry
 from pipelines.progress import SilentListener
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -139,8 +139,8 @@ def _open_texts(home: Path) -> dict[str, str]:
 def _desk(place: Workplace) -> dict[str, str]:
     """What the pages of a steward show of every record: its days, one by one and in a line."""
     registry = open_home_registry(place)
-    run = last_published_run(place.home, registry)
-    desk = Desk(run, registry)
+    run = find_last_published_run(place.home, registry)
+    desk = ReviewDesk(run, registry)
     clusters = run.read_clusters()
     said = {}
     for entity in ("case", "person"):

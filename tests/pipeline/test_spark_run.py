@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
-from pipelines.linkage import common_statistics, link
+from pipelines.linkage import common_statistics, link_records
 from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import COLUMNS_READ
 from pipelines.progress import SilentListener
@@ -36,7 +36,7 @@ def deliveries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def in_process(deliveries: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    place = Workplace.from_paths(deliveries, tmp_path_factory.mktemp("run") / "home").prepare()
+    place = Workplace.from_paths(deliveries, tmp_path_factory.mktemp("run") / "home").prepare_folders()
     return Ran(place, run_everything(place, SilentListener()))
 
 
@@ -47,7 +47,7 @@ def figures(place: Workplace) -> set[tuple[object, ...]]:
 
 def test_figures_are_equal_to_the_row(deliveries: Path, in_process: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARMONIA_SPARK", "local[2]")
-    place = Workplace.from_paths(deliveries, tmp_path / "home").prepare()
+    place = Workplace.from_paths(deliveries, tmp_path / "home").prepare_folders()
     values = run_everything(place, SilentListener()).values
     assert figures(place)
     assert figures(place) ^ figures(in_process.place) == set()
@@ -58,9 +58,9 @@ def test_a_large_history_is_decided_alike_with_memory_and_without(in_process: Ra
     monkeypatch.setattr(common_statistics, "FIRST_STEP", 150)  # the little history of the tests counts as large
     tables = {name: in_process.outcome.values["canonical"][name] for name in COLUMNS_READ}
     before = {name: frame[frame["delivery"] < frame["delivery"].max()] for name, frame in tables.items()}
-    link(before, memory=tmp_path / "memory")
-    found = link(tables, memory=tmp_path / "memory", spark=SplinkOnSpark.for_master("local[2]"))
-    expected = link(tables)
+    link_records(before, memory_folder=tmp_path / "memory")
+    found = link_records(tables, memory_folder=tmp_path / "memory", spark=SplinkOnSpark.for_master("local[2]"))
+    expected = link_records(tables)
     pd.testing.assert_frame_equal(found.persons, expected.persons)
     pd.testing.assert_frame_equal(found.cases, expected.cases)
     pd.testing.assert_frame_equal(found.decisions, expected.decisions)

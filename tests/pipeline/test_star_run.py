@@ -19,7 +19,7 @@ from pipelines.run import run_everything
 from warehouse import postgres, tables
 from warehouse.document import DOCS
 from warehouse.indicators.catalogue import catalogue
-from warehouse.star.figures import CELL, figures_sql
+from warehouse.star.figures import CELL, make_sql_of_indicator_figures
 from warehouse.stores import arrange_stores
 
 COOKBOOK = (DOCS / "how-to" / "cookbook.md").read_text("utf-8")
@@ -39,9 +39,9 @@ def test_both_databases_answer_alike(ran: Ran, tmp_path: Path) -> None:
         with postgres.prepared_publication(url, arrange_stores(published, persons, b"k" * 32)) as commit:
             commit()
         with psycopg.connect(url, options="-c search_path=warehouse") as connection:
-            asked = [figures_sql(one) for one in catalogue().values() if one.sql]
+            asked = [make_sql_of_indicator_figures(one) for one in catalogue().values() if one.sql]
             asked += QUERIES.values()
-            asked += [f"SELECT * FROM {view.name}" for view in tables.declared_views(tables.WAREHOUSE)]
+            asked += [f"SELECT * FROM {view.name}" for view in tables.list_declared_views(tables.WAREHOUSE)]
             for sql in asked:
                 assert rows(connection.execute(sql.encode()).fetchall()) == rows(embedded.execute(sql).fetchall()), sql
 

@@ -19,8 +19,8 @@ from pipelines.progress import SilentListener
 from pipelines.resources.lake import read_version
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
-from warehouse.publish import publication_numbers
-from warehouse.reading import current_folder
+from warehouse.publish import list_publication_numbers
+from warehouse.reading import find_folder_of_current_publication
 
 DONE = ("police/current", "canonical", "record_status", "links", "identities", "findings", "statistics", "scorecard")
 
@@ -41,16 +41,16 @@ def place(few: Ran, tmp_path: Path) -> Workplace:
 
 @pytest.mark.slow
 def test_nothing_is_done_again_where_nothing_changed(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, published = written(place), current_folder(place.home.root)
+    before, published = written(place), find_folder_of_current_publication(place.home.root)
     assert all(read_version(place.home.lake / name) for name in DONE)
     run_everything(place, SilentListener())
     assert written(place) == before
-    assert current_folder(place.home.root) == published
+    assert find_folder_of_current_publication(place.home.root) == published
     shutil.rmtree(place.home.lake / "statistics")  # the lake may be deleted
     run_everything(place, SilentListener())
     after = written(place)
     assert {name for name in DONE if after[name] != before[name]} == {"statistics"}
-    monkeypatch.setattr(versions.code_digest, "digest_code", lambda *_: "another program")
+    monkeypatch.setattr(versions.code_digest, "hash_code_and_libraries", lambda *_: "another program")
     run_everything(place, SilentListener())
     assert all(written(place)[name] != after[name] for name in DONE)
 
@@ -88,7 +88,7 @@ def test_where_nothing_changed_a_run_only_lands_and_records(place: Workplace) ->
     outcome = run_everything(place, listener)
     assert outcome.unchanged
     assert listener.steps == ["landing", "warehouse"]
-    assert len(publication_numbers(place.home.root / "published")) == 1  # the one before may hold what was erased since
+    assert len(list_publication_numbers(place.home.root / "published")) == 1  # the one before may hold what was erased since
     with duckdb.connect(str(place.home.warehouse), read_only=True) as warehouse:
         published = warehouse.sql("FROM statistics").fetchall()
     assert len(outcome.values["statistics"]["statistics"]) == len(published)

@@ -126,7 +126,7 @@ def test_what_simulated_institutions_count_themselves_is_what_we_report(place: W
 @pytest.mark.slow
 def test_analysts_see_the_same_and_an_institution_its_own(place: Workplace) -> None:
     query = "SELECT * FROM yardstick ORDER BY ALL"
-    assert rows(place.home.analysts, query) == rows(place.home.warehouse, query)
+    assert rows(place.home.analysts_warehouse, query) == rows(place.home.warehouse, query)
     page = (place.home.root / "scorecards" / "courts" / "scorecard.html").read_text("utf-8")
     assert page.count("Annual report") == 4
 

@@ -61,16 +61,16 @@ def _clean(world: World) -> Any:
 
 
 def test_a_delivery_is_checked_and_submitted_with_a_receipt(world: World) -> None:
-    from harmonia.feedback.texts import texts
-    from harmonia.trial import dry_run_folder
+    from harmonia.feedback.texts import load_feedback_texts
+    from harmonia.trial import check_folder_in_dry_run
     from portal.institution.models import Submission
 
     client, source = world.client("clerk", "police", "sr"), world.later / "police" / "2013-Q4"
     page = upload(client, source)
-    trial = dry_run_folder(source, "police", "2013-Q4")
+    trial = check_folder_in_dry_run(source, "police", "2013-Q4")
     asks = trial.findings[(trial.findings["severity"] != "info") & (trial.findings["origin"] == "cause")]
     assert f"<strong>{len(asks)}</strong>" in page, "as many findings as `harmonia check` has"
-    assert texts("sr")["severity_one"]["warning"] in page, "in the clerk's language"
+    assert load_feedback_texts("sr")["severity_one"]["warning"] in page, "in the clerk's language"
     assert "Šta bi se brojalo" in page and "2013-Q3" in page and "2012-Q4" in page
     assert not (world.place.inbox / "police" / "2013-Q4").exists(), "nothing is submitted yet"
     token = newest().token

@@ -188,7 +188,7 @@ def test_a_refused_answer_waits_again_and_a_countersigned_one_does_not_say_that_
 
 def fill_row(path: Path, finding: str, **cells: str) -> dict[str, str]:
     """Fill cells of the row of a finding in an English workbook; return what its answer was."""
-    from harmonia.feedback.texts import texts
+    from harmonia.feedback.texts import load_feedback_texts
     from harmonia.feedback.workbook import ANSWERS, COLUMNS
 
     book, at = openpyxl.load_workbook(path), {name: n for n, name in enumerate(COLUMNS)}
@@ -197,7 +197,7 @@ def fill_row(path: Path, finding: str, **cells: str) -> dict[str, str]:
             if len(row) > at["id"] and row[at["id"]].value == finding:
                 before = {name: row[at[name]].value or "" for name in ANSWERS}
                 for name, value in cells.items():
-                    row[at[name]].value = texts("en")["answers"][value] if name == "answer" else value
+                    row[at[name]].value = load_feedback_texts("en")["answers"][value] if name == "answer" else value
                 book.save(path)
                 return before
     raise AssertionError(finding)
@@ -247,7 +247,7 @@ def test_the_head_reads_what_the_signature_does(world: World) -> None:
 
 
 def test_the_workbook_goes_out_and_comes_back_with_its_refusals(world: World, clerk: Any, tmp_path: Path) -> None:
-    from harmonia.feedback.texts import texts
+    from harmonia.feedback.texts import load_feedback_texts
 
     sent = clerk.post("/police/deliveries/2013-Q2/workbook")
     content = b"".join(sent.streaming_content)
@@ -255,7 +255,7 @@ def test_the_workbook_goes_out_and_comes_back_with_its_refusals(world: World, cl
     path = tmp_path / "findings.xlsx"
     path.write_bytes(content)
     book = openpyxl.load_workbook(path)
-    labels, filled = texts("en"), 0
+    labels, filled = load_feedback_texts("en"), 0
     for sheet in book.worksheets:
         head = next((row for row in sheet.iter_rows(max_row=12) if labels["answer"] in [cell.value for cell in row]), None)
         for row in sheet.iter_rows(min_row=head[0].row + 1) if head else ():

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from portal_world import World
 
-from harmonia.trial import dry_run_folder
+from harmonia.trial import check_folder_in_dry_run
 from pipelines.harmonisation.stage import harmonise
-from pipelines.record_status import resolve_statuses
+from pipelines.record_status import resolve_record_statuses
 from pipelines.validation import validate
 from portal.institution.checking import check_upload
 from sources.readers.result import SourceFile
@@ -51,7 +51,7 @@ def test_the_coordinators_board_shows_months_in_their_quarters(world: World) -> 
 
 
 def test_figures_are_those_of_months(inbox: Path) -> None:
-    figures = dry_run_folder(inbox / MONTH, INSTITUTION, MONTH).figures
+    figures = check_folder_in_dry_run(inbox / MONTH, INSTITUTION, MONTH).figures
     own = figures[figures["indicator"] == "victims_referred"]
     expected = referred(inbox / MONTH)
     assert expected and dict(zip(own["period"], own["n"], strict=True)) == expected
@@ -62,7 +62,7 @@ def test_an_upload_is_compared_with_the_month_before_and_the_year_before(inbox: 
     read = {path.name: read_delivery(INSTITUTION, [SourceFile(one.name, one) for one in sorted(path.iterdir())]) for path in earlier}
     lake = tmp_path / "home" / "lake" / "canonical"
     lake.mkdir(parents=True)
-    for name, rows in harmonise(INSTITUTION, resolve_statuses(validate(INSTITUTION, read)).tables).items():
+    for name, rows in harmonise(INSTITUTION, resolve_record_statuses(validate(INSTITUTION, read)).tables).items():
         pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), lake / f"{name}.parquet")
     result = check_upload(tmp_path, str(inbox / MONTH), str(tmp_path / "home"), INSTITUTION, MONTH)
     (shown,) = (one for one in result["figures"] if one["title"]["en"] == "Victims referred")

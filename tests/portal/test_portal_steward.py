@@ -57,7 +57,7 @@ def _decide(client: Any, pair: str, verdict: str, why: str = "two sentences", **
 
 
 def _names(world: World) -> set[str]:
-    with duckdb.connect(str(world.place.home.identity), read_only=True) as identity:
+    with duckdb.connect(str(world.place.home.identity_store), read_only=True) as identity:
         rows = identity.execute("SELECT coalesce(full_name, surname), personal_number FROM persons").fetchall()
     return {text for row in rows for text in row if text and len(text) > 6}
 
@@ -256,7 +256,7 @@ def test_names_are_hidden_until_a_reason_is_given_and_the_look_is_recorded(world
 
 def test_a_search_by_name_needs_a_reason_and_leads_to_a_pair(world: World) -> None:
     client, (pair, row) = world.client("steward"), _across()
-    with duckdb.connect(str(world.place.home.identity), read_only=True) as identity:
+    with duckdb.connect(str(world.place.home.identity_store), read_only=True) as identity:
         name = identity.execute(
             "SELECT coalesce(full_name, given_name || ' ' || surname) FROM persons WHERE institution = ? AND record_key = ?",
             [row["institution_a"].iloc[0], row["key_a"].iloc[0]],

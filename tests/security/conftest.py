@@ -20,7 +20,7 @@ from warehouse.server import access as access
 def justice(request: pytest.FixtureRequest) -> Iterator[Published]:
     with running(request.param) as server:
         url = server.new_database(DATABASE)
-        access.apply_access(url)
+        access.apply_access_matrix_to_server(url)
         stores = made("one", ROWS)
         with postgres.prepared_publication(url, stores) as commit:
             commit()

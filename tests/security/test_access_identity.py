@@ -29,7 +29,7 @@ def ask(connection: psycopg.Connection, kind: str, subject: str | None, reason: 
 
 
 def logged(justice: Published) -> int:
-    return len(access.logged_requests(justice.owner))
+    return len(access.read_request_log(justice.owner))
 
 
 def test_a_request_shows_what_it_names_and_is_logged(justice: Published, steward: psycopg.Connection) -> None:
@@ -47,7 +47,7 @@ def test_a_request_shows_what_it_names_and_is_logged(justice: Published, steward
     assert crosswalk == [("police", "KEY-police-004", pseudonym)]
     everything = steward.execute(READ, (ask(steward, "all", None),)).fetchall()
     assert len(everything) == len(justice.stores["identity"]["persons"])
-    found = access.logged_requests(justice.owner).iloc[before:]
+    found = access.read_request_log(justice.owner).iloc[before:]
     assert list(found["kind"]) == ["person", "case", "record", "pseudonym", "all"]
     assert set(found["login"]) == {"login_steward"}
     assert found["reason"].iloc[1] == "another"
@@ -89,7 +89,7 @@ def test_a_request_is_of_one_login_and_for_a_while(justice: Published, steward: 
             second.execute(READ, (ticket,))
         second.execute("SET ROLE steward")
         ask(second, "case", "C-1")
-    assert access.logged_requests(justice.owner)["login"].iloc[-1] == other
+    assert access.read_request_log(justice.owner)["login"].iloc[-1] == other
     with psycopg.connect(justice.owner) as owner:
         owner.execute("UPDATE audit.identity_requests SET at = at - interval '16 minutes' WHERE ticket = %s", (ticket,))
     with pytest.raises(errors.InsufficientPrivilege, match="older than 15 minutes"):
@@ -119,8 +119,8 @@ def test_publishing_and_a_new_version_leave_log_and_access_as_they_are(justice: 
                     owner.execute("COMMENT ON SCHEMA warehouse IS 'form 0, access 0'")
             with postgres.prepared_publication(justice.owner, justice.stores) as commit:
                 commit()
-            assert access.server_differences(justice.owner) == []
-            assert access.logged_requests(justice.owner)["reason"].iloc[-1] == "before publishing"
+            assert access.find_differences_of_server(justice.owner) == []
+            assert access.read_request_log(justice.owner)["reason"].iloc[-1] == "before publishing"
             rows = connection.execute("SELECT count(*) FROM warehouse.lineage").fetchone()
             assert rows == (len(justice.stores["warehouse"]["lineage"]),)
 
@@ -132,7 +132,7 @@ def test_a_publisher_without_powers_publishes_into_roles_that_an_administrator_m
     url = justice.server.new_database("second", publisher)
     with postgres.prepared_publication(url, made()) as commit:
         commit()
-    assert access.server_differences(url) == []
+    assert access.find_differences_of_server(url) == []
     with psycopg.connect(url) as owner:
         published = owner.execute("SELECT count(*) FROM warehouse.statistics").fetchone()
     assert published != (0,)
@@ -153,6 +153,6 @@ def test_apply_brings_the_grants_back(justice: Published) -> None:
     for change, found in changes.items():
         with psycopg.connect(justice.owner) as owner:
             owner.execute(change.encode())
-        assert [line for line in access.server_differences(justice.owner) if line.startswith(found)], change
-    assert access.apply_access(justice.owner)[0] == []
-    assert access.server_differences(justice.owner) == []
+        assert [line for line in access.find_differences_of_server(justice.owner) if line.startswith(found)], change
+    assert access.apply_access_matrix_to_server(justice.owner)[0] == []
+    assert access.find_differences_of_server(justice.owner) == []

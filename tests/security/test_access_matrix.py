@@ -15,8 +15,8 @@ from sqlalchemy import Table
 
 from warehouse import tables
 from warehouse.access.matrix import SCHEMAS, Role, roles
-from warehouse.access.visible_rows import visible_tables
-from warehouse.loading import rows_as_frame
+from warehouse.access.visible_rows import select_rows_visible_to_role
+from warehouse.loading import convert_rows_to_frame
 from warehouse.stores import ANALYSTS, IDENTITY, STORES
 
 READ = ("all", "own")
@@ -36,7 +36,7 @@ def values(connection: psycopg.Connection, schema: str, table: str, column: str)
 def expected(justice: Published, role: Role) -> dict[tuple[str, str], Counter[object]]:
     """(table, column) -> the values that the role should read."""
     out = {}
-    for name, frame in visible_tables(role, justice.stores).items():
+    for name, frame in select_rows_visible_to_role(role, justice.stores).items():
         table = STORES[role.store].tables[name]
         held = pa.Table.from_pandas(tables.conform_frame(table, frame), schema=tables.arrow_schema(table), preserve_index=False)
         out |= {(name, column): Counter(held[column].to_pylist()) for column in held.column_names}
@@ -47,10 +47,10 @@ def in_views(justice: Published, role: Role) -> dict[tuple[str, str], Counter[ob
     """The same of the views, as DuckDB answers them over the store's tables; whoever reads one reads it whole."""
     metadata, out = STORES[role.store], {}
     with duckdb.connect() as other:
-        for table in tables.stored_tables(metadata):
-            frame = tables.conform_frame(table, rows_as_frame(justice.stores[role.store][table.name]))
+        for table in tables.list_declared_tables_except_views(metadata):
+            frame = tables.conform_frame(table, convert_rows_to_frame(justice.stores[role.store][table.name]))
             other.register(table.name, pa.Table.from_pandas(frame, schema=tables.arrow_schema(table), preserve_index=False))
-        for view in tables.declared_views(metadata) if "all" in role.rows.values() else ():
+        for view in tables.list_declared_views(metadata) if "all" in role.rows.values() else ():
             rows = other.execute(f'CREATE VIEW "{view.name}" AS {view.info["view"]}').execute(f'FROM "{view.name}"').fetchall()
             if role.visible_rows(role.store, view) == "all":
                 out |= {(view.name, column): Counter(row[n] for row in rows) for n, column in enumerate(view.columns.keys())}

@@ -251,19 +251,19 @@ def known(cursor: psycopg.Cursor, statements: str) -> LogHead | None:
 )
 def test_a_tampered_server_is_reported(cursor: psycopg.Cursor, statements: str, message: str) -> None:
     head = known(cursor, statements)
-    found = access.find_differences(cursor, (), head)
+    found = access.list_differences_from_declaration(cursor, (), head)
     assert [line for line in found if line.startswith(message)], found
 
 
 def test_a_server_as_declared_is_reported_as_such(cursor: psycopg.Cursor) -> None:
-    assert access.find_differences(cursor) == []
+    assert access.list_differences_from_declaration(cursor) == []
     cursor.execute("CREATE ROLE ana LOGIN CONNECTION LIMIT 10 IN ROLE analyst; GRANT CONNECT ON DATABASE justice TO ana")
     cursor.execute("ALTER ROLE ana IN DATABASE justice SET search_path = analysts")
     cursor.execute("CREATE ROLE administrator LOGIN SUPERUSER")
-    assert access.find_differences(cursor, ["administrator"], known(cursor, ASKED + "SELECT 1")) == []
+    assert access.list_differences_from_declaration(cursor, ["administrator"], known(cursor, ASKED + "SELECT 1")) == []
 
 
 def test_the_comparison_leaves_nothing_behind(justice: Published, cursor: psycopg.Cursor) -> None:
     before = cursor.execute("SELECT count(*) FROM pg_class").fetchone()
-    access.server_differences(justice.owner)
+    access.find_differences_of_server(justice.owner)
     assert cursor.execute("SELECT count(*) FROM pg_class").fetchone() == before

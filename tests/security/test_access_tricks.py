@@ -14,10 +14,10 @@ from store_world import SECRET_NAME, SECRET_NUMBER
 
 from sources.contract import institutions
 from warehouse import tables
-from warehouse.access.grants import row_secured_tables
+from warehouse.access.grants import list_tables_with_row_security
 from warehouse.access.matrix import SCHEMAS, Role, roles
 
-OWN = [table.name for table in row_secured_tables()]
+OWN = [table.name for table in list_tables_with_row_security()]
 CATALOG = (
     "SELECT * FROM pg_stats",
     "SELECT * FROM pg_stats_ext",

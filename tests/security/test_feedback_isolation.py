@@ -19,7 +19,7 @@ from pipelines.run import run_everything
 from sources.contract import institutions
 from sources.simulator import simulate
 from warehouse import tables
-from warehouse.access.matrix import OWN, role_by_name
+from warehouse.access.matrix import OWN, find_role_by_name
 from warehouse.reading import open_publication
 from warehouse.stores import WAREHOUSE
 
@@ -45,9 +45,9 @@ PERIODS = "period"
 
 def read(institution: str, home: Path) -> dict[str, pd.DataFrame]:
     """Table -> what the institution's role reads of its own rows, in the order of its values."""
-    reader = role_by_name(f"institution_{institution}")
+    reader = find_role_by_name(f"institution_{institution}")
     assert reader is not None
-    own = [table for table in tables.stored_tables(tables.WAREHOUSE) if reader.visible_rows(WAREHOUSE, table) == OWN]
+    own = [table for table in tables.list_declared_tables_except_views(tables.WAREHOUSE) if reader.visible_rows(WAREHOUSE, table) == OWN]
     out = {}
     with open_publication(home) as connection:
         for table in own:

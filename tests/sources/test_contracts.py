@@ -18,7 +18,7 @@ CANONICAL = {
     *canonical.SEXES,
     *canonical.FORMS,
     *canonical.EVENTS,
-    *contract.institution_of_number_kind(),
+    *contract.institution_by_case_number_kind(),
     contract.OTHER,
     *institutions(),
     *("convicted", "acquitted", "rejected", "transfer", "true", "false", "sq", "sr"),

@@ -14,7 +14,7 @@ import pytest
 from reader_world import deliver, read
 
 from sources import contract
-from sources.readers.result import POSITION, ReadResult, accounting
+from sources.readers.result import POSITION, ReadResult, count_rows_by_file
 
 HERE = Path(__file__).parent
 
@@ -27,7 +27,7 @@ def _plain(result: ReadResult) -> dict[str, Any]:
         "state": result.state,
         "files": result.files,
         "declared": result.declared,
-        "accounting": rows(accounting(result)),
+        "accounting": rows(count_rows_by_file(result)),
         "findings": result.findings,
         "structure": rows(result.structure),
         "tables": {name: rows(frame) for name, frame in result.tables.items()},

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from sources import contract
-from sources.readers.file_reading import record_key
-from sources.readers.result import ReadResult, SourceFile, accounting
+from sources.readers.file_reading import build_record_key
+from sources.readers.result import ReadResult, SourceFile, count_rows_by_file
 from sources.reading import read_delivery
 
 SETS = ("sample-2012", "sample-2018")
@@ -28,7 +28,7 @@ def _results(root: Path) -> dict[tuple[str, str], ReadResult]:
 @pytest.mark.parametrize("name", SETS)
 def test_every_physical_row_is_accounted_for(name: str, shared: Path) -> None:
     for place, result in _results(shared / "deliveries" / name).items():
-        book = accounting(result)
+        book = count_rows_by_file(result)
         assert (book["rows_read"] == book["data"] + book["structural"] + book["unreadable"]).all(), place
 
 
@@ -40,7 +40,7 @@ def test_no_record_of_the_truth_is_lost(name: str, shared: Path) -> None:
         for table, spec in contract.load(institution).tables.items():
             entities = ("case", "person") if spec.entity == "both" else (spec.entity,)
             rows = result.tables[table][list(spec.key)].astype(object).to_dict("records") if spec.entity else []
-            keys = {record_key(spec, row) for row in rows}
+            keys = {build_record_key(spec, row) for row in rows}
             lost = set(result.unreadable.loc[result.unreadable["table"] == table, "record_key"].dropna())
             read |= {(institution, e, delivery, k) for e in entities for k in keys}
             aside |= {(institution, e, delivery, k) for e in entities for k in lost}

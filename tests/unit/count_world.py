@@ -9,7 +9,7 @@ import pandas as pd
 
 from schemas import canonical
 from sources.contract import institutions
-from warehouse.count import CountInputs, open_counting_models
+from warehouse.count import CountInputs, open_database_of_counting_models
 
 ROLES = {"police": "suspect", "inspectorate": "suspect", "prosecution": "defendant", "courts": "defendant", "corrections": "prisoner"}
 ROLES |= {"victim_protection": "victim", "social_work": "victim"}
@@ -115,7 +115,7 @@ class World:
 
     def model(self, *names: str) -> pd.DataFrame:
         """A model of the counting of these records, or several joined by the columns that they share."""
-        with open_counting_models(self.inputs()) as models:
+        with open_database_of_counting_models(self.inputs()) as models:
             found = [models.read_frame(name) for name in names]
         return reduce(pd.merge, found)
 

@@ -44,7 +44,7 @@ def judged(institution: str, deliveries: dict[str, Rows]) -> ValidatedDeliveries
 
 def standing(institution: str, deliveries: dict[str, Rows]) -> RecordStatuses:
     """The accepted records of the deliveries."""
-    return current.resolve_statuses(judged(institution, deliveries))
+    return current.resolve_record_statuses(judged(institution, deliveries))
 
 
 def canonical(institution: str, deliveries: dict[str, Rows]) -> Canonical:

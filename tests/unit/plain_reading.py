@@ -23,8 +23,8 @@ from lxml import etree
 
 from sources.simulator.codes import FORM_CODES, read_places
 from sources.simulator.model import Person
-from sources.simulator.record_statuses import RecordHistory, RecordState
-from sources.simulator.records import CaseRecord, Part, PersonRecord
+from sources.simulator.record_statuses import DeliveredRecordState, RecordHistory
+from sources.simulator.records import CaseRecord, PersonRecord, RecordPart
 
 FORMS = {code: form for form, code in FORM_CODES.items()}
 COUNTRIES = {spelling.lower(): code for code, spellings in read_places()["countries"].items() for spelling in [code, *spellings]}
@@ -182,12 +182,12 @@ def _prosecution(folder: Path) -> Iterator[CaseRecord]:
         cases[row["lenda_id"]].persons.append(persons[row["pala_id"]])
     for row in tables["akuza"]:
         said = {"law": row["ligji"], "article": row["neni"], "form": FORMS.get(row["forma"]), "words": None}
-        persons[row["pala_id"]].charges.append(Part("", {}, {}, said))
+        persons[row["pala_id"]].charges.append(RecordPart("", {}, {}, said))
     for row in tables["vendimi"]:
         case = cases[row["lenda_id"]]
-        everyone = {person.key for person in case.persons if person.said["role"] == "suspect"}
+        everyone = {person.key for person in case.persons if person.values_as_read["role"] == "suspect"}
         covers = {str(row["pala_id"])} if row["pala_id"] else everyone
-        case.decisions.append(Part("", {}, {}, {"kind": row["lloji"], "day": day(row["data"]), "covers": covers}))
+        case.decisions.append(RecordPart("", {}, {}, {"kind": row["lloji"], "day": day(row["data"]), "covers": covers}))
     yield from cases.values()
 
 
@@ -203,10 +203,10 @@ def _courts(folder: Path) -> Iterator[CaseRecord]:
             person = _person(f"{case.key}/{defendant.get('id')}", "suspect", about)
             for charge in defendant.iter(name + "akuza"):
                 said = {"law": charge.get("ligji"), "article": charge.get("neni"), "form": None, "words": None}
-                person.charges.append(Part("", {}, {}, said))
+                person.charges.append(RecordPart("", {}, {}, said))
             for judgment in defendant.iter(name + "aktgjykimi"):
                 said = {"kind": judgment.get("lloji"), "day": day(judgment.get("data")), "final": day(judgment.get("forme_prere"))}
-                person.judgments.append(Part("", {}, {}, said))
+                person.judgments.append(RecordPart("", {}, {}, said))
             case.persons.append(person)
         yield case
 
@@ -254,5 +254,5 @@ def read_accepted(folder: Path) -> tuple[RecordHistory, set[tuple[str, str, str]
                         case.case_id = row["case_id"]
                         if person is not None:
                             person.person.person_id = row["person_id"]
-                        history.accepted[institution, entity, key] = RecordState(None, case, person, True)  # type: ignore[arg-type]
+                        history.accepted[institution, entity, key] = DeliveredRecordState(None, case, person, True)  # type: ignore[arg-type]
     return history, due.keys() - history.accepted.keys()

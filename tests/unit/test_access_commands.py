@@ -40,7 +40,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def url(server: Server) -> str:
     url = server.new_database("justice")
-    access.apply_access(url)
+    access.apply_access_matrix_to_server(url)
     with postgres.prepared_publication(url, made("one")) as commit:
         commit()
     return url
@@ -55,7 +55,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_of_the_matrix_is_of_this_version() -> None:
-    assert document.PAGE.read_text("utf-8") == document.access_matrix_page(), "run: python -m warehouse.access.document"
+    assert document.PAGE.read_text("utf-8") == document.render_access_matrix_page(), "run: python -m warehouse.access.document"
 
 
 def test_show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,12 @@ from pipelines.resources import lake
 from warehouse import tables
 from warehouse.analysts import ANALYSTS, COARSE, IDS, describe_replacement_for_analysts, is_altered_for_analysts
 from warehouse.count import compute_published_tables
-from warehouse.loading import rows_as_frame
+from warehouse.loading import convert_rows_to_frame
 from warehouse.stores import arrange_stores
 
-SPEAKING = [table for table in tables.stored_tables(tables.WAREHOUSE) if {*IDS, "record_key"} & set(table.columns.keys())]
+SPEAKING = [
+    table for table in tables.list_declared_tables_except_views(tables.WAREHOUSE) if {*IDS, "record_key"} & set(table.columns.keys())
+]
 """Tables with a row for a record, a case or a person."""
 COUNTED = {"bridge_records.sign", "fact_sentence.months", "fact_sentence.euros", "fact_stay.months"}
 COUNTED |= {f"fact_case.{name}" for name in ("files", "suspects", "victims", "defendants")}
@@ -25,7 +27,7 @@ COUNTED |= {f"fact_case.{name}" for name in ("files", "suspects", "victims", "de
 
 def seen(published: dict[str, pd.DataFrame], key: bytes = bytes(32)) -> dict[str, pd.DataFrame]:
     rows = arrange_stores(published, tables.conform_frame(tables.PERSONS, pd.DataFrame()), key)["analysts"]
-    return {name: tables.conform_frame(ANALYSTS.tables[name], rows_as_frame(rows[name])) for name in rows}
+    return {name: tables.conform_frame(ANALYSTS.tables[name], convert_rows_to_frame(rows[name])) for name in rows}
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,6 @@ def test_rows_that_lie_in_the_lake_are_seen_as_those_that_are_held(
 ) -> None:
     lake.write_tables(tmp_path, exact)
     there = lake.Tables(tmp_path)
-    again = seen({name: there.scan(name) for name in there})  # type: ignore[misc]
+    again = seen({name: there.open_for_duckdb(name) for name in there})  # type: ignore[misc]
     for name, frame in coarse.items():
         pd.testing.assert_frame_equal(again[name], frame)

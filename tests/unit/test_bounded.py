@@ -10,7 +10,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from pipelines.resources import bounded
-from pipelines.resources.bounded import Bounds, ExceededError
+from pipelines.resources.bounded import Bounds, LimitExceededError
 
 FEW = Bounds(seconds=1, memory=64, patience=1.2)
 
@@ -49,7 +49,7 @@ def test_what_does_not_end_well_is_ended_and_the_others_are_done(task: str, reas
     ended = done[task].ended
     assert ended is not None
     assert (ended.reason, ended.detail) == (reason, detail)
-    with pytest.raises(ExceededError):
+    with pytest.raises(LimitExceededError):
         bounded.run_bounded_task(work, task, FEW)
 
 

@@ -34,7 +34,7 @@ def test_a_record_occurs_once_per_entity() -> None:
         ],
         columns=["entity", "record_key", "status"],
     )
-    assert institutions.count_ambiguous_records(lineage) == 1
+    assert institutions.count_records_with_several_accepted_states(lineage) == 1
 
 
 def _found(rule: str, count: int, **more: str) -> pd.DataFrame:
@@ -42,30 +42,32 @@ def _found(rule: str, count: int, **more: str) -> pd.DataFrame:
 
 
 def test_a_rule_is_broken_beyond_its_tolerance_with_its_own_severity() -> None:
-    few = delivery_tolerances.evaluate_delivery("police", "2013-Q1", "complete", _found("cell-missing", 5), 100)
+    few = delivery_tolerances.evaluate_tolerances_of_delivery("police", "2013-Q1", "complete", _found("cell-missing", 5), 100)
     assert (few.passed, few.partition) == (True, "2013-Q1")
-    many = delivery_tolerances.evaluate_delivery("police", "2013-Q1", "complete", _found("cell-missing", 6), 100)
+    many = delivery_tolerances.evaluate_tolerances_of_delivery("police", "2013-Q1", "complete", _found("cell-missing", 6), 100)
     assert (many.passed, many.severity.value) == (False, "WARN")
-    grave = delivery_tolerances.evaluate_delivery("police", "2013-Q1", "complete", _found("row-cut", 3), 100)
+    grave = delivery_tolerances.evaluate_tolerances_of_delivery("police", "2013-Q1", "complete", _found("row-cut", 3), 100)
     assert (grave.passed, grave.severity.value) == (False, "ERROR")
 
 
 def test_one_finding_on_many_cells_counts_as_many() -> None:
-    actual = delivery_tolerances.compare_with_tolerances(_found("cell-code-unknown", 1, detail="1200: 2-1201"), 10_000)
+    actual = delivery_tolerances.compare_findings_with_tolerances(_found("cell-code-unknown", 1, detail="1200: 2-1201"), 10_000)
     assert actual[["findings", "broken"]].to_numpy().tolist() == [[1200, True]]
 
 
 def test_one_fault_of_a_whole_file_is_too_many_and_consequences_and_what_is_permitted_count_for_nothing() -> None:
-    assert not delivery_tolerances.evaluate_delivery("police", "2013-Q1", "complete", _found("file-truncated", 1), 100).passed
-    assert delivery_tolerances.evaluate_delivery(
+    assert not delivery_tolerances.evaluate_tolerances_of_delivery("police", "2013-Q1", "complete", _found("file-truncated", 1), 100).passed
+    assert delivery_tolerances.evaluate_tolerances_of_delivery(
         "police", "2013-Q1", "complete", _found("cell-missing", 50, origin="consequence"), 100
     ).passed
-    assert delivery_tolerances.evaluate_delivery("police", "2013-Q1", "complete", _found("cell-code-spelling", 100), 100).passed
-    assert delivery_tolerances.evaluate_delivery(
+    assert delivery_tolerances.evaluate_tolerances_of_delivery(
+        "police", "2013-Q1", "complete", _found("cell-code-spelling", 100), 100
+    ).passed
+    assert delivery_tolerances.evaluate_tolerances_of_delivery(
         "police", "2013-Q1", "complete", _found("cell-missing", 50).assign(state="accepted_as_is"), 100
     ).passed
     assert "Not applicable" in str(
-        delivery_tolerances.evaluate_delivery("police", "2013-Q1", "complete", _found("cell-missing", 0), 0).description
+        delivery_tolerances.evaluate_tolerances_of_delivery("police", "2013-Q1", "complete", _found("cell-missing", 0), 0).description
     )
 
 
@@ -74,7 +76,7 @@ def test_bytes_that_changed_or_went_are_seen(tmp_path: Path) -> None:
     for name, content in ((kept, b"a"), (changed, b"other")):
         (tmp_path / name[:2]).mkdir(exist_ok=True)
         (tmp_path / name[:2] / name).write_bytes(content)
-    assert pipeline_wide.find_damaged_hashes([kept, changed, gone], tmp_path) == [changed, gone]
+    assert pipeline_wide.find_hashes_of_damaged_files([kept, changed, gone], tmp_path) == [changed, gone]
 
 
 def test_a_record_lost_between_the_stages_is_seen() -> None:
@@ -119,4 +121,4 @@ def test_a_bridge_that_does_not_reach_is_seen() -> None:
         ]
     )
     bridge = pd.DataFrame({"indicator": ["a", "a"], "period": ["2013", "2013"], "n": [-3, 1]})
-    assert pipeline_wide.find_bridge_gaps(statistics, bridge)["indicator"].tolist() == ["b"]
+    assert pipeline_wide.find_bridges_that_do_not_add_up(statistics, bridge)["indicator"].tolist() == ["b"]

@@ -64,7 +64,7 @@ def test_the_environment_names_the_places(tmp_path: Path) -> None:
     place = Workplace.from_environment({"HARMONIA_INBOX": str(tmp_path / "in"), "HARMONIA_HOME": str(tmp_path / "home")})
     assert (place.inbox, place.home.root) == (tmp_path / "in", tmp_path / "home")
     assert place.registry == f"sqlite:///{tmp_path}/home/registry.sqlite"
-    assert Workplace.from_environment(place.environment()) == place
+    assert Workplace.from_environment(place.make_environment_variables()) == place
 
 
 def test_the_defaults_lie_in_the_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_an_unexpected_error_names_its_log_in_the_home_of_the_command(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("HARMONIA_HOME", raising=False)
-    monkeypatch.setattr("pipelines.resources.instance.install_dagster", lambda _: 1 / 0)
+    monkeypatch.setattr("pipelines.resources.instance.install_dagster_settings", lambda _: 1 / 0)
     assert run_main(monkeypatch, "init", "--home", str(tmp_path)) == 1
     (log,) = (tmp_path / "logs").iterdir()
     assert f"details are in {log}" in " ".join(capsys.readouterr().err.split())

@@ -18,8 +18,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _digest(*patterns: str, libraries: tuple[str, ...] = ("pandas",)) -> str:
-    code_digest.digest_code.cache_clear()
-    return code_digest.digest_code(patterns, libraries)
+    code_digest.hash_code_and_libraries.cache_clear()
+    return code_digest.hash_code_and_libraries(patterns, libraries)
 
 
 @pytest.mark.parametrize(

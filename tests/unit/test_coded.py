@@ -20,7 +20,7 @@ def test_a_table_is_coded_alike_whether_it_is_held_or_in_the_lake(tmp_path: Path
     lake.write_tables(tmp_path / "stage", {"found": _frame(), "none": _frame().iloc[:0]})
     for tables in (Tables(tmp_path / "stage"), Tables({"found": _frame(), "none": _frame().iloc[:0]})):
         made = encoded_texts.concatenate_encoded_tables(
-            [tables.read_encoded("found", ["key", "line"]), tables.read_encoded("none", ["key", "line"])]
+            [tables.read_encoded_columns("found", ["key", "line"]), tables.read_encoded_columns("none", ["key", "line"])]
         )
         assert list(made) == ["key", "line"]
         assert made["key"].astype("str").tolist() == _frame()["key"].tolist()
@@ -54,16 +54,16 @@ def test_a_table_is_read_some_rows_at_a_time_in_order(tmp_path: Path, rows: int)
 def test_a_text_is_among_others_as_isin_says() -> None:
     texts = pd.Series(["a", None, "b", "c"], index=[3, 1, 4, 5], dtype="str")
     for others in (pd.Series(["b", "a", "x"], dtype="str"), pd.Series([None, "c"], dtype="str"), pd.Series([], dtype="str"), pd.Index([])):
-        pd.testing.assert_series_equal(encoded_texts.is_text_in(texts, others), texts.isin(others))
-        pd.testing.assert_series_equal(encoded_texts.is_text_in(texts.iloc[:0], others), texts.iloc[:0].isin(others))
+        pd.testing.assert_series_equal(encoded_texts.are_texts_in(texts, others), texts.isin(others))
+        pd.testing.assert_series_equal(encoded_texts.are_texts_in(texts.iloc[:0], others), texts.iloc[:0].isin(others))
 
 
 def test_coded_rows_become_plain_again() -> None:
     texts, numbers = pd.Series(["a", None, "b"], dtype="str"), pd.Series([1, None, 3], dtype="Int64")
     frame = pd.DataFrame({"text": texts, "nothing": pd.Series([None] * 3, dtype="str"), "line": numbers})
-    back = encoded_texts.decode_frame(encoded_texts.concatenate_encoded_tables([encoded_texts.encode_frame(frame)]))
+    back = encoded_texts.decode_texts_of_frame(encoded_texts.concatenate_encoded_tables([encoded_texts.encode_texts_of_frame(frame)]))
     pd.testing.assert_frame_equal(back, frame)
-    pd.testing.assert_frame_equal(encoded_texts.decode_frame(frame), frame)
+    pd.testing.assert_frame_equal(encoded_texts.decode_texts_of_frame(frame), frame)
 
 
 def test_places_are_those_of_an_index() -> None:

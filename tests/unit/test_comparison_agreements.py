@@ -24,7 +24,7 @@ def written(folder: Path, sender: str, **entry: object) -> Path:
 def test_as_shipped_nothing_is_allowed() -> None:
     assert load_agreements().cells.empty
     asked = pd.DataFrame([(s, r, role, status) for s in institutions() for r in institutions() for role in ROLES for status in STATUSES])
-    assert not load_agreements().allows(asked.set_axis(list(COLUMNS), axis=1)).any()
+    assert not load_agreements().are_allowed(asked.set_axis(list(COLUMNS), axis=1)).any()
 
 
 def test_an_agreement_allows_the_cells_that_it_lists_and_no_other(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harmonia.comparison.agreements import make_matrix_allowing_all
 from harmonia.comparison.collect import collect_evidence
-from harmonia.comparison.duplicates import _find_files_with_common_person, find_duplicate_registrations
+from harmonia.comparison.duplicates import _find_case_files_with_common_person, find_duplicate_registrations
 from harmonia.comparison.permitted import select_permitted_evidence
 from schemas import canonical
 from sources.contract import institutions
@@ -177,6 +177,6 @@ def test_a_crowd_of_one_name_is_nobody_and_hides_no_other():
         rows = [("courts", f"{name}-{n}", name, name) for name, size in sizes.items() for n in range(size)]
         return pd.DataFrame(rows, columns=["institution", "case_key", "identifier", "name"])
 
-    few = _find_files_with_common_person(named({"a": 2, "b": 3}))
+    few = _find_case_files_with_common_person(named({"a": 2, "b": 3}))
     assert len(few) == 2 + 6
-    pd.testing.assert_frame_equal(_find_files_with_common_person(named({"crowd": 20_000, "a": 2, "b": 3})), few)
+    pd.testing.assert_frame_equal(_find_case_files_with_common_person(named({"crowd": 20_000, "a": 2, "b": 3})), few)

@@ -10,7 +10,7 @@ import pytest
 
 from harmonia.comparison.agreements import AgreementMatrix, make_matrix_allowing_all
 from harmonia.comparison.evidence import EVIDENCE
-from harmonia.comparison.permitted import RULES, make_findings, select_permitted_evidence, select_restricted_evidence
+from harmonia.comparison.permitted import RULES, make_comparison_findings, select_permitted_evidence, select_restricted_evidence
 from schemas.findings import rules
 
 NOTHING = AgreementMatrix.from_rows([])
@@ -70,7 +70,7 @@ def test_all_versions_of_a_quarter_are_reported_the_same() -> None:
     names = ["2013-Q1", "2013-Q2", "2013-Q2_v2"]
     deliveries = pd.DataFrame({"institution": "police", "delivery": names, "period": [n[:7] for n in names]})
     lineage = pd.DataFrame(columns=["institution", "delivery", "record_key", "file", "part", "line", "status"], dtype="str")
-    found = make_findings(rows, deliveries, lineage)
+    found = make_comparison_findings(rows, deliveries, lineage)
     assert found["delivery"].tolist() == ["2013-Q2", "2013-Q2_v2"]
     assert found["value"].isna().all() and found["detail"].isna().all()
 

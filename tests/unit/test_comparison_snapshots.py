@@ -14,7 +14,7 @@ import pytest
 from harmonia.comparison import snapshots
 from harmonia.comparison.agreements import make_matrix_allowing_all
 from harmonia.comparison.evidence import EVIDENCE
-from harmonia.comparison.permitted import make_findings, select_permitted_evidence
+from harmonia.comparison.permitted import make_comparison_findings, select_permitted_evidence
 from harmonia.feedback.finding_states import determine_finding_states
 from harmonia.registry import Registry, open_registry
 from harmonia.registry.ledger import now
@@ -44,13 +44,13 @@ def differs(*keys: str) -> pd.DataFrame:
 def states(registry: Registry, there: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """What the police read after a run in which the comparison would find `found`: delivery, record_key, rule, state."""
     early = pd.DataFrame(columns=["institution", "delivery"], dtype="str")
-    snapshots.save_missing_snapshots(registry, snapshots.find_current_quarters(there, early), lambda: found)
+    snapshots.save_missing_evidence_snapshots(registry, snapshots.find_current_quarters(there, early), lambda: found)
     parts = [
         select_permitted_evidence(e.drop(columns="period"), make_matrix_allowing_all()).assign(period=p)
-        for p, e in snapshots.load_snapshots(registry).groupby("period")
+        for p, e in snapshots.load_evidence_snapshots(registry).groupby("period")
     ]
     rows = pd.concat(parts, ignore_index=True)
-    lived = determine_finding_states(make_findings(rows, there, LINEAGE), there)
+    lived = determine_finding_states(make_comparison_findings(rows, there, LINEAGE), there)
     return lived[["delivery", "record_key", "rule", "state"]]
 
 
@@ -83,19 +83,19 @@ def test_a_quarter_that_had_not_ended_opens_no_round(registry: Registry) -> None
 
 def test_what_is_kept_is_what_was_found(registry: Registry) -> None:
     found = differs("a", "0012", "2013-PR-00001/2")
-    snapshots.save_missing_snapshots(registry, snapshots.find_current_quarters(deliveries("2013-Q2"), deliveries()), lambda: found)
-    kept = snapshots.load_snapshots(registry).drop(columns="period")
+    snapshots.save_missing_evidence_snapshots(registry, snapshots.find_current_quarters(deliveries("2013-Q2"), deliveries()), lambda: found)
+    kept = snapshots.load_evidence_snapshots(registry).drop(columns="period")
     pd.testing.assert_frame_equal(kept, found.astype(kept.dtypes.to_dict()))
 
 
 def test_the_next_run_does_not_gather_again(registry: Registry) -> None:
     there = snapshots.find_current_quarters(deliveries("2013-Q2"), deliveries())
-    assert snapshots.save_missing_snapshots(registry, there, lambda: differs("a")) == 1
+    assert snapshots.save_missing_evidence_snapshots(registry, there, lambda: differs("a")) == 1
 
     def never() -> pd.DataFrame:
         raise AssertionError("gathered twice")
 
-    assert snapshots.save_missing_snapshots(registry, there, never) == 0
+    assert snapshots.save_missing_evidence_snapshots(registry, there, never) == 0
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -105,5 +105,5 @@ def test_a_round_that_an_earlier_version_kept_is_read(registry: Registry, packed
     text = base64.b64encode(zlib.compress(said.encode(), 1)).decode() if packed else said
     with registry.write() as session:
         session.add(ComparisonSnapshot(institution="police", period="2013-Q2", at=now(), evidence=text))
-    kept = snapshots.load_snapshots(registry).drop(columns="period")
+    kept = snapshots.load_evidence_snapshots(registry).drop(columns="period")
     pd.testing.assert_frame_equal(kept, found.astype(kept.dtypes.to_dict()))

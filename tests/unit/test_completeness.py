@@ -205,7 +205,7 @@ def test_a_document_twice_in_one_file_is_complete_and_cut_the_second_time_partia
 
 def test_a_delivery_that_was_not_received_whole_is_partial(tmp_path: Path) -> None:
     deliver("courts", tmp_path)
-    found = validate("courts", {"2013-Q2": read("courts", tmp_path)}, partial=["2013-Q2"])
+    found = validate("courts", {"2013-Q2": read("courts", tmp_path)}, incomplete_deliveries=["2013-Q2"])
     assert found.deliveries["state"][0] == "partial"
 
 

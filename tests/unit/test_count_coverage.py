@@ -11,8 +11,13 @@ from count_world import World
 
 from sources import contract
 from sources.periods import Cadence
-from warehouse.count import open_counting_models
-from warehouse.count.coverage import count_quarantined_rows, incomplete_deliveries, period_coverage, published_periods
+from warehouse.count import open_database_of_counting_models
+from warehouse.count.coverage import (
+    compute_coverage_of_periods,
+    count_quarantined_rows,
+    list_deliveries_that_figures_lack,
+    list_years_and_quarters_with_deliveries,
+)
 from warehouse.indicators import indicators
 
 
@@ -22,11 +27,13 @@ def deliveries(*rows: tuple[str, str, int, str]) -> pd.DataFrame:
 
 
 def state(frame: pd.DataFrame, institution: str, period: str) -> str:
-    return period_coverage(frame).set_index(["institution", "period"])["state"].loc[institution, period]
+    return compute_coverage_of_periods(frame).set_index(["institution", "period"])["state"].loc[institution, period]
 
 
 def test_published_are_the_years_and_quarters_for_which_a_delivery_came() -> None:
-    assert published_periods(deliveries(("police", "2013-Q2", 1, "complete"), ("courts", "2012-Q4", 1, "unreadable"))) == [
+    assert list_years_and_quarters_with_deliveries(
+        deliveries(("police", "2013-Q2", 1, "complete"), ("courts", "2012-Q4", 1, "unreadable"))
+    ) == [
         "2012",
         "2013",
         "2012-Q4",
@@ -73,7 +80,7 @@ def test_a_quarter_is_covered_by_the_periods_of_the_cadence(
     declared["courts"] = replace(declared["courts"], cadence=cadence)
     monkeypatch.setattr(contract, "load", declared.__getitem__)
     frame = deliveries(("police", "2013-Q2", 1, "complete"), *(("courts", period, 1, one) for period, one in delivered.items()))
-    assert {"2013", "2013-Q2"} <= set(published_periods(frame))
+    assert {"2013", "2013-Q2"} <= set(list_years_and_quarters_with_deliveries(frame))
     assert (state(frame, "courts", "2013-Q2"), state(frame, "courts", "2013")) == states
     assert state(frame, "police", "2013-Q2") == "complete"
 
@@ -84,16 +91,20 @@ def test_a_delivery_that_was_not_due_is_not_missing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(contract, "load", declared.__getitem__)
     quarters = [("police", f"2013-Q{q}", 1, "complete") for q in (1, 2, 3, 4)]
     frame = deliveries(*quarters, ("police", "2012-Q4", 1, "complete"), ("inspectorate", "2013-Q2", 1, "complete"))
-    covered = period_coverage(frame)
+    covered = compute_coverage_of_periods(frame)
     own = covered[covered["institution"] == "inspectorate"]
     assert own[["period", "state"]].to_numpy().tolist() == [["2013", "partial"], ["2013-Q2", "complete"], ["2013-Q3", "missing"]]
-    found = incomplete_deliveries(dict(indicators()), covered, published_periods(frame)).set_index(["indicator", "period"])
+    found = list_deliveries_that_figures_lack(dict(indicators()), covered, list_years_and_quarters_with_deliveries(frame)).set_index(
+        ["indicator", "period"]
+    )
     missing = found["missing"]["cases_registered"]
     assert missing[["2013", "2013-Q3"]].tolist() == ["inspectorate 2013-Q3 missing"] * 2
     assert missing[["2012-Q4", "2013-Q1", "2013-Q2", "2013-Q4"]].isna().all()
     courts = replace(declared["courts"], delivers_from=date(2014, 1, 1))
     declared["courts"] = courts  # nobody had to deliver what the figure counts: it is null all the same, and says why
-    found = incomplete_deliveries(dict(indicators()), period_coverage(frame), ["2013-Q1"]).set_index(["indicator", "period"])
+    found = list_deliveries_that_figures_lack(dict(indicators()), compute_coverage_of_periods(frame), ["2013-Q1"]).set_index(
+        ["indicator", "period"]
+    )
     assert found.loc[("persons_convicted", "2013-Q1"), ["missing", "silent"]].tolist() == ["courts 2013-Q1 missing", True]
 
 
@@ -117,7 +128,9 @@ def test_the_state_of_a_year_follows_from_its_quarters(quarters: list[str], year
 def test_a_figure_is_incomplete_in_quarter_and_year_by_a_delivery_read_in_part_and_null_where_nothing_was_read() -> None:
     quarters = [(name, f"2013-Q{q}", 1, "complete") for name in ("police", "courts") for q in (1, 2, 3)]
     frame = deliveries(*quarters, ("police", "2013-Q4", 1, "partial"), ("courts", "2013-Q4", 1, "unreadable"))
-    found = incomplete_deliveries(dict(indicators()), period_coverage(frame), published_periods(frame)).set_index(["indicator", "period"])
+    found = list_deliveries_that_figures_lack(
+        dict(indicators()), compute_coverage_of_periods(frame), list_years_and_quarters_with_deliveries(frame)
+    ).set_index(["indicator", "period"])
     for period in ("2013", "2013-Q4"):
         assert found.loc[("persons_arrested", period), "missing"] == "police 2013-Q4 partial"
         assert found.loc[("persons_convicted", period), "missing"] == "courts 2013-Q4 unreadable"
@@ -130,7 +143,9 @@ def test_a_figure_is_incomplete_in_quarter_and_year_by_a_delivery_read_in_part_a
 
 def test_a_figure_names_what_is_missing_behind_it() -> None:
     frame = deliveries(*(("police", f"2013-Q{q}", 1, "complete") for q in (1, 2, 3, 4)), ("inspectorate", "2013-Q1", 1, "complete"))
-    found = incomplete_deliveries(dict(indicators()), period_coverage(frame), published_periods(frame)).set_index(["indicator", "period"])
+    found = list_deliveries_that_figures_lack(
+        dict(indicators()), compute_coverage_of_periods(frame), list_years_and_quarters_with_deliveries(frame)
+    ).set_index(["indicator", "period"])
     assert pd.isna(found.loc[("cases_registered", "2013-Q1"), "missing"])
     absent = ", ".join(f"inspectorate 2013-Q{q} missing" for q in (2, 3, 4))
     assert found.loc[("cases_registered", "2013"), "missing"] == absent
@@ -157,7 +172,7 @@ def test_lineage_names_case_and_person_of_every_state_and_of_quarantined_rows_by
     inputs = world.inputs()
     lost = {"institution": "courts", "entity": "person", "record_key": "PKR.nr.1/2013/2", "delivery": "2013-Q1", "status": "quarantined"}
     lineage = pd.concat([inputs.lineage, pd.DataFrame([lost])], ignore_index=True)
-    with open_counting_models(replace(inputs, lineage=lineage)) as models:
+    with open_database_of_counting_models(replace(inputs, lineage=lineage)) as models:
         found = models.read_frame("lineage").set_index("record_key")
     assert found["case_id"].to_dict() == {
         "PKR.nr.1/2013": "c",

@@ -11,7 +11,12 @@ from volume import examples
 
 from warehouse.count.date_habits import DateEntryHabits, estimate_date_entry_habits
 from warehouse.count.dates import METHODS
-from warehouse.count.periods import period_end, period_middle, period_start, quarter_of
+from warehouse.count.periods import (
+    find_first_day_of_periods,
+    find_last_day_of_periods,
+    find_middle_day_of_periods,
+    find_quarter_of_each_day,
+)
 
 
 def row_of(world: World, event: str, key: str = "A") -> pd.Series:
@@ -263,7 +268,7 @@ def test_every_event_gets_a_day_that_is_not_after_its_delivery(dates: list[tuple
     events = world.model("event")
     shown = world.model("event_day", "dated_event")
     assert events["day"].notna().all()
-    assert (shown["day"] <= period_end(shown["first_same_period"])).all()
+    assert (shown["day"] <= find_last_day_of_periods(shown["first_same_period"])).all()
     assert set(events["method"]) <= set(METHODS)
     assert (events["day"] == events["day"].dt.normalize()).all()
 
@@ -272,10 +277,10 @@ def test_every_event_gets_a_day_that_is_not_after_its_delivery(dates: list[tuple
 @given(days)
 def test_a_quarter_holds_its_days(date: object) -> None:
     day = pd.Series([pd.Timestamp(str(date))])
-    period = quarter_of(day)
-    assert (period_start(period) <= day).all()
-    assert (day <= period_end(period)).all()
-    assert (quarter_of(period_middle(period)) == period).all()
+    period = find_quarter_of_each_day(day)
+    assert (find_first_day_of_periods(period) <= day).all()
+    assert (day <= find_last_day_of_periods(period)).all()
+    assert (find_quarter_of_each_day(find_middle_day_of_periods(period)) == period).all()
 
 
 @pytest.mark.parametrize(("referred", "day", "method"), [("2003-04-09", "2013-04-09", "year"), ("2012-09-20", "2012-09-20", "delivered")])

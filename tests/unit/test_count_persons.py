@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from count_world import World
 
-from warehouse.count import open_counting_models
+from warehouse.count import open_database_of_counting_models
 
 
 def person(world: World) -> pd.Series:
@@ -63,13 +63,13 @@ def test_the_best_supported_birth_date(born: tuple[str | None, ...], best: str) 
 )
 def test_age_group(day: str, born: str | None, group: str) -> None:
     date, year = born if born and len(born) == 10 else None, int(born[:4]) if born else None
-    with open_counting_models(World().inputs()) as models:
+    with open_database_of_counting_models(World().inputs()) as models:
         found = models.connection.execute("SELECT age_group_on(?::DATE, ?::INT, ?::DATE)", [date, year, day]).fetchall()
     assert found == [(group,)]
 
 
 def test_citizenship_is_domestic_or_foreign() -> None:
     countries = {"XXF": "foreign", "XKX": "domestic", "ALB": "foreign", None: "unknown"}
-    with open_counting_models(World().inputs()) as models:
+    with open_database_of_counting_models(World().inputs()) as models:
         for country, group in countries.items():
             assert models.connection.execute("SELECT citizenship_group_of(?::VARCHAR)", [country]).fetchall() == [(group,)]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from count_world import World
 
-from warehouse.count.reconciliation_steps import person_reconciliation_steps, reconciliation_steps
+from warehouse.count.reconciliation_steps import list_person_comparisons_between_institutions, list_reconciliation_steps
 from warehouse.tables import WAREHOUSE
 
 
@@ -77,5 +77,5 @@ def test_persons_finally_sentenced_to_imprisonment_are_looked_for_in_the_registe
 
 
 def test_the_dictionary_names_every_step() -> None:
-    declared = {step.name for step in reconciliation_steps()} | {step.step for step in person_reconciliation_steps()}
+    declared = {step.name for step in list_reconciliation_steps()} | {step.step for step in list_person_comparisons_between_institutions()}
     assert set(str(WAREHOUSE.tables["reconciliation"].c.step.comment).split(", ")) == declared

@@ -10,7 +10,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from warehouse.count import table_models
-from warehouse.count.table_models import Models, TableModel, model_of_sql, sql_models
+from warehouse.count.table_models import TableModel, TableModelDatabase, make_table_model_from_query, read_sql_models
 
 
 @pytest.fixture
@@ -25,21 +25,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_statement_that_is_no_query_is_refused_with_its_line() -> None:
     with pytest.raises(HarmoniaError, match=r"the statement of broken, line 2: .*correct it"):
-        model_of_sql("broken", "SELECT 1 AS one\nFRON nothing")
+        make_table_model_from_query("broken", "SELECT 1 AS one\nFRON nothing")
 
 
 def test_a_model_that_duckdb_cannot_run_is_refused_with_its_file(folder: Path) -> None:
     wrong = TableModel("fact_case", frozenset(), "SELECT absent FROM range(3)")
     with duckdb.connect() as connection, pytest.raises(HarmoniaError, match=r"facts/fact_case\.sql: .*absent.*correct it"):
-        Models(connection, {"fact_case": wrong}).run("fact_case")
+        TableModelDatabase(connection, {"fact_case": wrong}).run("fact_case")
 
 
 def test_a_model_without_a_published_column_is_refused(folder: Path) -> None:
     renamed = TableModel("fact_case", frozenset(), "SELECT range AS number FROM range(3)")
     schema = pa.schema([("number", pa.int64()), ("case_id", pa.string())])
     with duckdb.connect() as connection, pytest.raises(HarmoniaError, match=r"fact_case\.sql: gives no case_id, .*tables\.py"):
-        list(Models(connection, {"fact_case": renamed}).read_batches("fact_case", schema))
+        list(TableModelDatabase(connection, {"fact_case": renamed}).read_batches("fact_case", schema))
 
 
 def test_every_model_is_read_as_one_query() -> None:
-    assert all(model.sql for model in sql_models().values())
+    assert all(model.sql for model in read_sql_models().values())

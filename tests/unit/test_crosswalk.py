@@ -13,8 +13,8 @@ from linkage_world import background, person
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from pipelines.assets.linkage import _assign_person_ids
-from pipelines.crosswalk import add_old_keys, find_replaced_records
-from pipelines.linkage import link
+from pipelines.crosswalk import add_rows_for_old_keys, find_replaced_records
+from pipelines.linkage import link_records
 
 ANNA, BEN, CARL = (person(n) for n in (201, 202, 203))
 
@@ -120,8 +120,8 @@ def test_cases_and_persons_keep_their_ids_over_the_change(complete: bool, tmp_pa
     ids = []
     try:
         for state in (before, tables):
-            linked = link(state)
-            cases = assign_ids(registry, "case", add_old_keys(linked.cases, state["successors"], "case"))
+            linked = link_records(state)
+            cases = assign_ids(registry, "case", add_rows_for_old_keys(linked.cases, state["successors"], "case"))
             people = _assign_person_ids(linked, state["successors"], lambda partition: assign_ids(registry, "person", partition))
             both = [cases, people.rename(columns={"person_id": "entity_id"})]
             ids.append(pd.concat(both).query("institution == 'prosecution'").set_index("record_key")["entity_id"])

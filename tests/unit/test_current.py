@@ -52,7 +52,7 @@ def delivery(name: str, keys: list[int], state: str = "complete", broken: list[i
 
 
 def resolve(*deliveries) -> RecordStatuses:
-    return current.resolve_statuses(validate("police", dict(deliveries)))
+    return current.resolve_record_statuses(validate("police", dict(deliveries)))
 
 
 def statuses(*deliveries) -> dict[tuple[str, int], str]:
@@ -121,7 +121,7 @@ def test_rows_that_do_not_add_up_stop_the_run_and_name_the_file():
     broken = validate("police", dict([delivery("2013-Q1", [1, 2])]))
     broken.files["read"] = 3
     with pytest.raises(HarmoniaError, match=r"2013-Q1 rastet\.csv"):
-        current.resolve_statuses(broken)
+        current.resolve_record_statuses(broken)
 
 
 names = st.sampled_from(["2013-Q1", "2013-Q1_v2", "2013-Q1_v3", "2013-Q2", "2013-Q2_v2", "2013-Q3"])

@@ -20,7 +20,7 @@ from harmonia.errors import HarmoniaError
 from pipelines.checks.delivery_tolerances import make_deadline_cron
 from schemas import canonical
 from schemas.yaml_declarations import read_yaml
-from sources import contract
+from sources import contract, number_forms
 from sources.periods import Cadence
 
 POLICE = contract.SOURCES / "police" / "contract.yaml"
@@ -96,7 +96,8 @@ KEY = ("tables", "rastet", "columns", "Nr_rastit")
             lambda raw: raw.update(delivers_from=date(2014, 1, 1), delivers_until=date(2013, 1, 1)),
             "delivers_until is '2013-01-01': it must not be earlier than delivers_from",
         ),
-        (at("compared", value={"number": "Nr"}), "compared is 'Nr': it must be a column of a table"),
+        (at("compared", value={"telephone": "Nr_rastit"}), "compared is 'telephone': it must be one of number, reference"),
+        (at("compared", value={"number": "Nr"}), r"compared\.number is 'Nr': it must be a column of a table"),
         (at("units", "table", value="stacionet"), r"units\.table is 'stacionet'"),
         (at("tables", "personat", "header", value="perhaps"), r"tables\.personat\.header is 'perhaps'"),
         (
@@ -122,7 +123,15 @@ def test_an_indicator_that_does_not_exist_counts_nothing(monkeypatch: pytest.Mon
     with pytest.raises(
         HarmoniaError, match=r"contract\.yaml: counts_in is 'cases_registerd': it must be an indicator: one of cases_registered"
     ):
-        declarations.check_counts_in(["cases_registered"])
+        declarations.check_indicators_named_by_contracts(["cases_registered"])
+
+
+def test_a_column_of_own_numbers_needs_their_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(number_forms, "number_forms", dict)
+    with pytest.raises(
+        HarmoniaError, match=r"tables\.rastet\.columns\.Nr_rastit\.type is 'number': it needs `cited_as` and the file .*numbers\.py"
+    ):
+        number_forms.check_columns_of_own_numbers()
 
 
 @pytest.mark.parametrize(("text", "said"), [("a: [", "line 2: is not YAML"), ("- a", "a contract is a mapping"), ("", "the file is None")])
@@ -171,7 +180,7 @@ def test_no_institution_is_named_outside_its_folder() -> None:
 def test_an_institution_that_no_indicator_counts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contract, "institutions", lambda: ("police", "customs"))
     with pytest.raises(HarmoniaError, match=r"sources/customs: no indicator counts it: list indicators under `counts_in`"):
-        declarations.check_coverage(["police"])
+        declarations.check_institutions_are_counted(["police"])
 
 
 @pytest.mark.parametrize(

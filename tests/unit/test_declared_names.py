@@ -8,7 +8,7 @@ import pandas as pd
 from count_world import World
 
 from schemas.findings import complete_columns
-from warehouse.count import open_counting_models
+from warehouse.count import open_database_of_counting_models
 from warehouse.count.neutral_names import OTHER_UNITS
 
 LINEAGE = pd.DataFrame(
@@ -36,7 +36,7 @@ FINDINGS = pd.DataFrame(
 def test_what_the_contract_does_not_name_is_numbered_within_its_delivery():
     rest = {"entity": "case", "record_key": "1", "line": 1, "status": "accepted"}
     found = complete_columns(FINDINGS.assign(rule="file-missing")).assign(state="new")
-    with open_counting_models(replace(World().inputs(), lineage=LINEAGE.assign(**rest), findings=found)) as models:
+    with open_database_of_counting_models(replace(World().inputs(), lineage=LINEAGE.assign(**rest), findings=found)) as models:
         out = {name: models.read_frame(name) for name in ("lineage", "findings")}
     assert sorted(out["lineage"]["file"]) == [
         "SHKK.xlsx",
@@ -59,7 +59,7 @@ def test_a_unit_that_few_records_bear_is_one_of_the_others():
     rows += [("police", "2013-Q1", "x", None)]
     records = pd.DataFrame(rows, columns=["institution", "delivery", "record_key", "unit"])
     records = records.assign(entity="case", file="f", part=None, line=1, status="accepted")
-    with open_counting_models(replace(World(("2013-Q1", "2013-Q2")).inputs(), lineage=records)) as models:
+    with open_database_of_counting_models(replace(World(("2013-Q1", "2013-Q2")).inputs(), lineage=records)) as models:
         units = models.read_frame("delivered_record").set_index("record")["unit"]
     assert units.to_dict() == {
         **{f"{q}-{n}": "Stacioni Lipjan" for q in (1, 2) for n in range(3)},

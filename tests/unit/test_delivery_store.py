@@ -30,8 +30,8 @@ def test_deliveries_are_loaded_in_the_order_of_the_deliveries(tmp_path: Path) ->
 def test_only_what_is_new_or_changed_is_missing(tmp_path: Path) -> None:
     store = DeliveryStore(tmp_path / "s")
     store.add_outputs({"2012-Q1": "k", "2012-Q2": "k"}, _rows("2012-Q1", "a"))
-    assert store.find_missing({"2012-Q1": "k", "2012-Q2": "k"}) == []
-    assert store.find_missing({"2012-Q1": "k", "2012-Q2": "other", "2012-Q3": "k"}) == ["2012-Q2", "2012-Q3"]
+    assert store.find_missing_outputs({"2012-Q1": "k", "2012-Q2": "k"}) == []
+    assert store.find_missing_outputs({"2012-Q1": "k", "2012-Q2": "other", "2012-Q3": "k"}) == ["2012-Q2", "2012-Q3"]
 
 
 def test_a_changed_delivery_replaces_its_rows(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_columns_that_one_delivery_alone_has_are_null_elsewhere(tmp_path: Path) 
     store.set_current_outputs({"2012-Q1": "k", "2012-Q2": "k"})
     found = store.load_frames()["cases"]
     assert found["more"].isna().tolist() == [True, False]
-    assert store.load_frames(columns=lambda _, c: c == "value")["cases"].columns.tolist() == ["value"]
+    assert store.load_frames(selects_column=lambda _, c: c == "value")["cases"].columns.tolist() == ["value"]
 
 
 def test_a_frame_comes_back_as_it_lies_in_the_same_order(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_lake_that_lost_a_folder_says_so(tmp_path: Path) -> None:
     store.add_outputs({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
     store.set_current_outputs({"2012-Q1": "k"})
     shutil.rmtree(next(p for p in (tmp_path / "s").iterdir() if p.is_dir()))
-    assert store.find_missing({"2012-Q1": "k"}) == ["2012-Q1"]
+    assert store.find_missing_outputs({"2012-Q1": "k"}) == ["2012-Q1"]
     with pytest.raises(FileNotFoundError, match="run everything"):
         store.load_frames()
 

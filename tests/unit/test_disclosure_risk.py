@@ -12,7 +12,7 @@ from benchmarks import disclosure_replay
 from benchmarks.disclosure_attack import attack, release_population, simulated_programme
 from benchmarks.disclosure_populations import World
 from warehouse.disclosure_risk import enumeration, integer_programme
-from warehouse.disclosure_risk.intruder import IntruderKnowledge, TableName
+from warehouse.disclosure_risk.intruder import IntruderKnowledge, ObservedTableName
 
 VICTIMS = "victims_identified"
 CELLS = {"total": ("total",), "offence_group": ("trafficking", "other"), "sex": ("female", "male", "unknown")}
@@ -46,22 +46,25 @@ def year(total: int, day: str = "2014-06-30", own: int | None = None, of: str = 
 
 def test_a_single_hole_is_closed_by_the_total():
     known = outsider(cube(*year(50), ("sex", "2013", "female", 30, "2014-06-30"), ("sex", "2013", "unknown", 7, "2014-06-30")))
-    truth = {TableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 3, "unknown": 7}}
-    learnt = integer_programme.find_disclosures(known, truth, [VICTIMS])
+    truth = {ObservedTableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 3, "unknown": 7}}
+    learnt = integer_programme.find_disclosures_by_integer_programme(known, truth, [VICTIMS])
     assert ("male", 1, "public") in {(one.cell, one.possible_values, one.intruder) for one in learnt}
 
 
 def test_a_remainder_of_three_is_too_small_for_one_who_knows_three():
     known = outsider(cube(*year(43, own=33), ("sex", "2013", "female", 30, "2014-06-30"), ("sex", "2013", "male+unknown", 3, "2014-06-30")))
-    truth = {TableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 3, "unknown": 0}}
-    for learnt in (integer_programme.find_disclosures(known, truth, [VICTIMS]), enumeration.find_disclosures(known, truth)):
+    truth = {ObservedTableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 3, "unknown": 0}}
+    for learnt in (
+        integer_programme.find_disclosures_by_integer_programme(known, truth, [VICTIMS]),
+        enumeration.find_disclosures_by_enumeration(known, truth),
+    ):
         assert {one.intruder for one in learnt} == {"knows"}
 
 
 def test_revised_breakdowns_give_a_difference_away():
     first = cube(*year(50, "2014-06-30", 40))
     second = cube(*year(52, "2014-12-31", 42))
-    learnt = integer_programme.find_disclosures(outsider(first, second), {}, [VICTIMS])
+    learnt = integer_programme.find_disclosures_by_integer_programme(outsider(first, second), {}, [VICTIMS])
     assert {(one.cell, one.intruder) for one in learnt} == {("total", "difference"), ("trafficking", "difference")}
 
 
@@ -69,9 +72,9 @@ def test_one_who_knows_the_rule_learns_what_a_fixed_remainder_tells():
     """Joined only where male is 1 to 4: a rule that keeps no other table beside them leaves two values to one who knows three."""
     known = outsider(cube(*year(43, own=33), ("sex", "2013", "female", 27, "2014-06-30"), ("sex", "2013", "male+unknown", 6, "2014-06-30")))
     naive = IntruderKnowledge(**{**known.__dict__, "publication_numbers": lambda table, cells, tables: (tables[:, 1] < 5).astype(int)})
-    truth = {TableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 27, "male": 3, "unknown": 3}}
-    assert {one.cell for one in enumeration.find_disclosures(known, truth)} == set()
-    assert ("male", "knows") in {(one.cell, one.intruder) for one in enumeration.find_disclosures(naive, truth)}
+    truth = {ObservedTableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 27, "male": 3, "unknown": 3}}
+    assert {one.cell for one in enumeration.find_disclosures_by_enumeration(known, truth)} == set()
+    assert ("male", "knows") in {(one.cell, one.intruder) for one in enumeration.find_disclosures_by_enumeration(naive, truth)}
 
 
 def test_tables_by_year_undo_a_crossed_window():
@@ -81,7 +84,9 @@ def test_tables_by_year_undo_a_crossed_window():
     rows += [("sex", of, cell, n, day) for of in ("2012", "2013", "2014") for cell, n in (("female", 20), ("male+unknown", 10))]
     known = outsider(cube(*rows, *(("sex_age_group", "2012/2014", cell, value, day) for cell, value in shown.items())))
     counts = {**dict.fromkeys(CELLS["sex_age_group"], 9), **shown, "female|unknown": 2}
-    learnt = integer_programme.find_disclosures(known, {TableName(VICTIMS, "harmonised", "sex_age_group", "2012/2014"): counts}, [VICTIMS])
+    learnt = integer_programme.find_disclosures_by_integer_programme(
+        known, {ObservedTableName(VICTIMS, "harmonised", "sex_age_group", "2012/2014"): counts}, [VICTIMS]
+    )
     assert ("female|unknown", 1) in {(one.cell, one.possible_values) for one in learnt}
 
 
@@ -130,7 +135,7 @@ def test_a_second_solver_finds_the_same_bounds():
 def test_one_who_reruns_a_program_that_answers_to_a_test_learns_what_the_test_hides():
     """A table that is not printed where men are few: of those that are not, men are few."""
     known = outsider(cube(*year(43, own=33), ("sex", "2013", "", None, "2014-06-30")))
-    truth = {TableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 1, "unknown": 2}}
+    truth = {ObservedTableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 1, "unknown": 2}}
     learnt = disclosure_replay.find_disclosures(known, truth, lambda name, counts: bool(counts[1] in (1, 2)))
     assert {(one.cell, one.possible_values, one.intruder) for one in learnt} >= {("male", 2, "public"), ("male", 2, "knows")}
     assert disclosure_replay.find_disclosures(known, truth, lambda name, counts: bool(counts[1] < 5 or counts[2] < 5)) == []
@@ -153,18 +158,18 @@ def test_a_small_cause_follows_from_the_totals_beside_it(steps, lines):
     reported = cube(("total", "2013", "total", 40 - sum(steps.values()), "2014-06-30")).assign(measure="as_reported")
     known = outsider(pd.concat([cube(*year(40)), reported]))
 
-    def named(table: TableName, cells: tuple[str, ...], tables: np.ndarray) -> np.ndarray:
+    def named(table: ObservedTableName, cells: tuple[str, ...], tables: np.ndarray) -> np.ndarray:
         return np.array([tuple(0 if n == 0 else 1 + (abs(n) >= 5) for n in row) for row in tables.tolist()]) @ [1, 3, 9]
 
     lines_of_bridge = bridge(*lines or [("merged", None, "not_broken_down")])
     knowing = IntruderKnowledge(**{**known.__dict__, "publication_numbers": named, "bridge": lines_of_bridge})
-    learnt = enumeration.find_bridge_disclosures(knowing, {TableName(VICTIMS, "harmonised", "bridge", "2013"): steps})
+    learnt = enumeration.find_bridge_disclosures(knowing, {ObservedTableName(VICTIMS, "harmonised", "bridge", "2013"): steps})
     assert {(one.cell, one.possible_values) for one in learnt if one.intruder == "public"} >= {("merged", 1)}
 
 
 def test_replay_weighs_the_worlds_that_print_alike():
     known = outsider(cube(*year(43, own=33), ("sex", "2013", "female", 27, "2014-06-30"), ("sex", "2013", "male+unknown", 6, "2014-06-30")))
-    truth = {TableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 27, "male": 4, "unknown": 2}}
+    truth = {ObservedTableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 27, "male": 4, "unknown": 2}}
     (world,) = disclosure_replay.candidate_tables(known, truth)
     assert len(world.rows) == 7
     assert set(disclosure_replay.best_guesses(world, np.array([0.8, 0.19, 0.01]))) == {"male", "unknown"}

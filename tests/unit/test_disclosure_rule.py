@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from warehouse.disclosure import merging_rule as module
-from warehouse.disclosure.merging_rule import MAX_UNCAPPED_TOTAL, MergingRule, all_tables_of_total, separately_published_causes
-from warehouse.disclosure.published_tables import minimum_count_of_sex_age, publish_year_as_reported, publish_year_by_offence
+from warehouse.disclosure.merging_rule import MAX_UNCAPPED_TOTAL, MergingRule, list_tables_with_total, select_separately_published_causes
+from warehouse.disclosure.published_tables import find_minimum_count_of_sex_age_table, publish_year_as_reported, publish_year_by_offence
 
 RULES = [MergingRule(2), MergingRule(3), MergingRule(3, unknown_position=2), MergingRule(4), MergingRule(4, unknown_position=3)]
 
@@ -57,7 +57,7 @@ def test_nobody_learns_by_knowing_the_rule_whatever_the_categories(rule, total):
 @pytest.mark.parametrize("rule", RULES)
 def test_what_is_left_whole_is_safe_too(rule):
     for total in range(rule.minimum_total, MAX_UNCAPPED_TOTAL + 1, 1 if rule.category_count < 4 else 7):
-        tables = all_tables_of_total(total, rule.category_count)
+        tables = list_tables_with_total(total, rule.category_count)
         left = tables[rule.grouping_numbers(tables) == len(rule.groupings) - 1]
         if len(left):
             assert module._is_grouping_safe(rule, rule.groupings[-1], left).all(), f"{rule} {total}"
@@ -66,7 +66,7 @@ def test_what_is_left_whole_is_safe_too(rule):
 @pytest.mark.parametrize("rule", RULES)
 def test_every_block_holds_the_threshold(rule):
     for total in (6, 17, 33):
-        for table in all_tables_of_total(total, rule.category_count)[:: 1 if rule.category_count < 4 else 5]:
+        for table in list_tables_with_total(total, rule.category_count)[:: 1 if rule.category_count < 4 else 5]:
             for block in rule.grouping(tuple(table.tolist())):
                 value = int(table[list(block)].sum())
                 assert value >= rule.threshold or (block == (rule.unknown_position,) and value == 0)
@@ -87,7 +87,7 @@ def test_a_large_table_of_four_categories_too(rule, total):
 
 
 def assert_capped(rule: MergingRule, total: int) -> None:
-    tables = all_tables_of_total(total, rule.category_count)
+    tables = list_tables_with_total(total, rule.category_count)
     assert (rule.grouping_numbers(tables) == decided_whole(rule, tables)).all()
 
 
@@ -95,7 +95,7 @@ def decided_whole(rule: MergingRule, tables: np.ndarray) -> np.ndarray:
     chosen = np.full(len(tables), len(rule.groupings) - 1)
     free = np.ones(len(tables), dtype=bool)
     for n, grouping in enumerate(rule.groupings[:-1]):
-        rows = np.flatnonzero(free & module._blocks_reach_threshold(rule, grouping, tables))
+        rows = np.flatnonzero(free & module._are_merged_categories_large_enough(rule, grouping, tables))
         if len(rows):
             safe = rows[module._is_grouping_safe(rule, grouping, tables[rows])]
             chosen[safe], free[safe] = n, False
@@ -130,7 +130,7 @@ def test_a_small_figure_that_is_public_already_is_printed_where_ours_is_the_same
 def test_figures_of_others_do_not_make_large_totals_slow():
     """What is decided grows with the total, not with its square: 20,000 cases a year took 19 minutes and 9 GB."""
     rule = MergingRule(3, external_bounds=((0, 27, 27), (2, 4, 4)))
-    codes, _ = module._groupings_of_small_tables(rule, 3000)
+    codes, _ = module._find_groupings_of_tables_with_small_count(rule, 3000)
     assert len(codes) <= 3 * rule.threshold * 3001
     assert published_blocks(rule, (2969, 27, 4)) == (((0,), 2969), ((1,), 27), ((2,), 4)), "4 is public already"
     assert published_blocks(rule, (2970, 29, 1)) == (((0,), 2970), ((1, 2), 30))
@@ -196,7 +196,7 @@ YEARS = [((20, 9), (17, 12)), ((12, 6), (6, 12)), ((15, 5), (11, 9))]
 def test_nobody_learns_from_sex_by_age(years):
     """Every way to fill the years between their margins; everyone who knows up to three persons of any of them."""
     yearly = [[(x, a - x, c - x, b - c + x) for x in range(max(0, c - b), min(a, c) + 1)] for (a, b), (c, _) in years]
-    least = minimum_count_of_sex_age(5, 3, years)
+    least = find_minimum_count_of_sex_age_table(5, 3, years)
     worlds = np.array([(*sum(world, ()), *map(sum, zip(*world, strict=True))) for world in product(*yearly)])
     hidden = worlds[(worlds[:, -4:].min(axis=1) < least) if least else np.ones(len(worlds), dtype=bool)]
     cells = range(4 * len(years), 4 * len(years) + 4)
@@ -205,8 +205,8 @@ def test_nobody_learns_from_sex_by_age(years):
 
 def test_sex_by_age_is_printed_where_every_cell_is_large_enough():
     """Years that differ leave few tables with a small cell: six are asked for then."""
-    assert minimum_count_of_sex_age(5, 3, [((40, 20), (35, 25))]) == 5
-    assert minimum_count_of_sex_age(5, 3, [((30, 10), (20, 20)), ((10, 20), (20, 10))]) == 6
+    assert find_minimum_count_of_sex_age_table(5, 3, [((40, 20), (35, 25))]) == 5
+    assert find_minimum_count_of_sex_age_table(5, 3, [((30, 10), (20, 20)), ((10, 20), (20, 10))]) == 6
 
 
 FOUR = [t for t in product(range(15), repeat=4) if sum(t) in (6, 7, 11, 15, 19)]
@@ -214,14 +214,14 @@ MIXED = [t for t in product(range(-8, 9), repeat=4) if sum(t) in (6, 7, 11, 15, 
 
 
 @pytest.mark.parametrize(
-    ("tables", "mixed"), [(FOUR, False), (MIXED, True), (all_tables_of_total(21, 6), False)], ids=["four", "mixed", "six"]
+    ("tables", "mixed"), [(FOUR, False), (MIXED, True), (list_tables_with_total(21, 6), False)], ids=["four", "mixed", "six"]
 )
 def test_nobody_learns_the_causes_of_a_difference(tables, mixed):
     """Every bridge of four or six causes with some differences; also where causes only take away, to one who knows three records."""
     tables = np.array(tables)
     size = tables.shape[1]
     found: dict[object, list[tuple[int, ...]]] = {}
-    for table, own in zip(tables.tolist(), separately_published_causes(tables, 6).tolist(), strict=True):
+    for table, own in zip(tables.tolist(), select_separately_published_causes(tables, 6).tolist(), strict=True):
         assert not any(alone and abs(n) < 6 for n, alone in zip(table, own, strict=True))
         found.setdefault((sum(table), tuple(n if alone else None for n, alone in zip(table, own, strict=True))), []).append(tuple(table))
     for (total, printed), alike in found.items():

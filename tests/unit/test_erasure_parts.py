@@ -17,7 +17,7 @@ from harmonia.home import Home
 from harmonia.operations.erasure import link_constraints, reading, redaction, search
 from harmonia.operations.erasure.birth_dates import substitute_birth_date
 from harmonia.operations.erasure.orders import check_executor, list_orders, place_order
-from harmonia.operations.erasure.person import Person
+from harmonia.operations.erasure.person import PersonToErase
 from harmonia.operations.erasure.rows import redact_delivery
 from harmonia.registry import open_registry, seal
 from harmonia.registry.identity import assign_ids
@@ -70,8 +70,8 @@ def delivered(folder: Path) -> Path:
     return folder
 
 
-def person() -> Person:
-    return Person(
+def person() -> PersonToErase:
+    return PersonToErase(
         "P1",
         frozenset({("police", "2013-PR-00001/1")}),
         lambda substitute_birth: substitute_birth_date(substitute_birth, []),
@@ -110,7 +110,9 @@ def test_emptied_rows_are_found_wrong_in_what_they_were_and_name_nobody(tmp_path
 def test_a_delivery_without_the_person_is_left_alone(tmp_path: Path) -> None:
     folder = delivered(tmp_path / "delivery")
     result = read_delivery("police", [SourceFile(path.name, path) for path in sorted(folder.iterdir())])
-    nobody = Person("P2", frozenset({("police", "2013-PR-00009/1")}), lambda substitute_birth: substitute_birth, frozenset({"9999999999"}))
+    nobody = PersonToErase(
+        "P2", frozenset({("police", "2013-PR-00009/1")}), lambda substitute_birth: substitute_birth, frozenset({"9999999999"})
+    )
     assert redact_delivery("police", DeliveryName("2013-Q1", 1), result, nobody) is None
 
 
@@ -195,19 +197,19 @@ def test_bytes_that_a_killed_erasure_left_go_with_the_next_landing(tmp_path: Pat
     delivered(tmp_path / "inbox" / "police" / "2013-Q1")
     home = Home(tmp_path / "home").create()
     registry = open_registry(home.registry_url)
-    land_deliveries(tmp_path / "inbox", home, registry, settle=0)
+    land_deliveries(tmp_path / "inbox", home, registry, settle_seconds=0)
     assign_ids(registry, "person", partition(a=1))
     order = place_order(registry, "P0000001", "A. Officer", "decision 12/2014")
     nothing = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
     redaction.record_redactions(registry, home, order, "B. Engineer", tuple(redaction.find_receipts(registry, home, person())), nothing)
-    other = Person(
+    other = PersonToErase(
         "P2", frozenset({("police", "2013-PR-00001/2")}), lambda substitute_birth: substitute_birth, names=frozenset({("drita", "gashi")})
     )
     with monkeypatch.context() as killed:
         killed.setattr(LandingStore, "remove_bytes", lambda *_: None)
         redaction.record_redactions(registry, home, order, "B. Engineer", tuple(redaction.find_receipts(registry, home, other)), nothing)
     assert search.find_files_naming_person(home.landing, other)
-    land_deliveries(tmp_path / "inbox", home, registry, settle=0)
+    land_deliveries(tmp_path / "inbox", home, registry, settle_seconds=0)
     assert [search.find_files_naming_person(home.landing, one) for one in (person(), other)] == [[], []]
     (one,) = list_landed_deliveries(registry, home)
     assert one.reading is not None

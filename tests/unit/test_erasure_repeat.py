@@ -14,7 +14,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.operations.backup.create import backup
 from harmonia.operations.backup.restore import restore
 from harmonia.operations.erasure import orders
-from harmonia.operations.erasure.repeat import repeat_orders
+from harmonia.operations.erasure.repeat import repeat_erasure_orders
 from harmonia.registry import Registry, open_registry
 from harmonia.registry.identity import assign_ids
 from harmonia.registry.ledger import now
@@ -49,7 +49,7 @@ def lost(tmp_path: Path) -> Workplace:
 
 
 def harmonia(place: Workplace, *words: object) -> tuple[int, str]:
-    said = CliRunner().invoke(app, [*map(str, words)], env=place.environment())
+    said = CliRunner().invoke(app, [*map(str, words)], env=place.make_environment_variables())
     return said.exit_code, said.output
 
 
@@ -58,7 +58,7 @@ def test_the_order_is_entered_again_once_and_tells_records_that_are_not_there_ye
     assert (code, "order 1 of the backup: 2 of 3 records are known here; order 1 (P0000001)" in said) == (1, True)
     registry = open_registry(lost.registry)
     link(registry, RECORDS)  # as a run does
-    (again,) = repeat_orders(registry, tmp_path / "later")
+    (again,) = repeat_erasure_orders(registry, tmp_path / "later")
     assert (again.known_records, again.records, again.new_orders) == (3, 3, {})
     listed = orders.list_orders(registry)
     assert listed[["person", "ordered by", "ground", "executed"]].to_numpy().tolist() == [
@@ -71,14 +71,14 @@ def test_the_order_is_entered_again_once_and_tells_records_that_are_not_there_ye
 def test_where_the_records_are_of_two_persons_here_each_gets_an_order(lost: Workplace, tmp_path: Path) -> None:
     registry = open_registry(lost.registry)
     ids = link(registry, [("police", "a", 1), ("courts", "b", 2), ("police", "c", 3), ("corrections", "d", 2)])
-    (done,) = repeat_orders(registry, tmp_path / "later")
+    (done,) = repeat_erasure_orders(registry, tmp_path / "later")
     registry.close()
     assert sorted(done.new_orders.values()) == sorted({ids[0], ids[1]})
 
 
 def test_who_gave_the_order_does_not_carry_it_out(lost: Workplace, tmp_path: Path) -> None:
     registry = open_registry(lost.registry)
-    repeat_orders(registry, tmp_path / "later")
+    repeat_erasure_orders(registry, tmp_path / "later")
     with pytest.raises(HarmoniaError, match="a different user"):
         orders.check_executor(orders.get_order(registry, 1), "a. officer")
     registry.close()
@@ -88,7 +88,7 @@ def test_a_home_that_knows_the_order_gets_none(lost: Workplace, tmp_path: Path) 
     place = Workplace.from_paths(tmp_path, tmp_path / "another")
     restore(tmp_path / "later", place)
     registry = open_registry(place.registry)
-    assert [one.new_orders for one in repeat_orders(registry, tmp_path / "later")] == [{}]
+    assert [one.new_orders for one in repeat_erasure_orders(registry, tmp_path / "later")] == [{}]
     registry.close()
 
 
@@ -96,11 +96,11 @@ def test_a_backup_is_only_read_and_a_damaged_one_refused(lost: Workplace, tmp_pa
     kept = tmp_path / "later" / "registry.sqlite"
     before = kept.read_bytes()
     registry = open_registry(lost.registry)
-    repeat_orders(registry, tmp_path / "later")
+    repeat_erasure_orders(registry, tmp_path / "later")
     assert (kept.read_bytes(), kept.with_name("registry.sqlite-wal").exists()) == (before, False)
     kept.write_bytes(before + b"x")
     with pytest.raises(HarmoniaError, match="was changed"):
-        repeat_orders(registry, tmp_path / "later")
+        repeat_erasure_orders(registry, tmp_path / "later")
     with pytest.raises(HarmoniaError, match="not a backup"):
-        repeat_orders(registry, tmp_path)
+        repeat_erasure_orders(registry, tmp_path)
     registry.close()

@@ -19,8 +19,8 @@ from harmonia.explain.figures import explain_figure
 from harmonia.explain.published import PublishedHome, open_home
 from harmonia.home import Home
 from pipelines.resources.workplace import Workplace
-from warehouse.count import CountInputs, open_counting_models
-from warehouse.tables import WAREHOUSE, stored_tables
+from warehouse.count import CountInputs, open_database_of_counting_models
+from warehouse.tables import WAREHOUSE, list_declared_tables_except_views
 
 DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
 
@@ -47,10 +47,10 @@ class _Counted(PublishedHome):
 
     def __init__(self, inputs: CountInputs) -> None:
         self._inputs, self._warehouse = inputs, duckdb.connect()
-        with open_counting_models(inputs) as models:
+        with open_database_of_counting_models(inputs) as models:
             self._rows, tables = (
                 models.read_frame("indicator_row"),
-                {one.name: models.read_published_frame(one) for one in stored_tables(WAREHOUSE)},
+                {one.name: models.read_published_frame(one) for one in list_declared_tables_except_views(WAREHOUSE)},
             )
         for name, frame in tables.items():
             self._warehouse.register(f"{name}_rows", frame)
@@ -73,7 +73,7 @@ def explain_all(home: PublishedHome) -> int:
     rows = home.query(f"SELECT * FROM statistics WHERE length(period) = 7 AND {whole} AND {one_way} AND as_reported <> harmonised")
     for row in rows.to_dict("records"):
         words = [row["indicator"], row["period"], *(f"{d}={row[d]}" for d in DIMENSIONS)]
-        explain_figure(home, parse_figure(home, " ".join(words)), names=False)
+        explain_figure(home, parse_figure(home, " ".join(words)), show_names=False)
     return len(rows)
 
 
@@ -158,16 +158,16 @@ def test_records_that_do_not_add_up_are_never_shown(home: Home, monkeypatch: pyt
         rows = published.read_indicator_rows("cases_registered").iloc[1:]  # a lake of another run
         monkeypatch.setattr(published, "read_indicator_rows", lambda _: rows)
         with pytest.raises(HarmoniaError, match="different runs"):
-            explain_figure(published, figure, names=False)
+            explain_figure(published, figure, show_names=False)
 
 
 def test_the_order_of_records_does_not_depend_on_the_order_in_the_lake(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_home(Workplace.from_paths(None, home.root)) as published:
         figure = parse_figure(published, "cases_registered 2013-Q1")
-        document = explain_figure(published, figure, names=False)
+        document = explain_figure(published, figure, show_names=False)
         rows = published.read_indicator_rows("cases_registered")
         monkeypatch.setattr(published, "read_indicator_rows", lambda _: rows.iloc[::-1].reset_index(drop=True))
-        assert explain_figure(published, figure, names=False) == document
+        assert explain_figure(published, figure, show_names=False) == document
     units = next(section.blocks[0] for section in document.sections if section.title == "The units counted")
     records = [row[-1][0] for row in units.rows]
     assert len(records) > 1
@@ -177,7 +177,7 @@ def test_the_order_of_records_does_not_depend_on_the_order_in_the_lake(home: Hom
 def test_an_unknown_figure_is_reported_from_zero() -> None:
     world = World(("2013-Q1",)).case("police", "a", "C1", reported="2013-01-05").missing("courts", "2013-Q1")
     home = _Counted(world.inputs())
-    document = explain_figure(home, parse_figure(home, "persons_convicted 2013-Q1"), names=False)
+    document = explain_figure(home, parse_figure(home, "persons_convicted 2013-Q1"), show_names=False)
     assert ("as reported", "unknown") in document.facts
     assert any("not 0" in text.text for text in document.summary)
 
@@ -241,7 +241,7 @@ def test_a_file_with_services_counts_once_in_each_period(victims: _Counted) -> N
         ("social_work", "date_corrected"): 1,
         ("victim_protection", "other_institution"): -1,
     }
-    page = explain_figure(victims, parse_figure(victims, "victims_assisted 2013-Q1"), names=False)
+    page = explain_figure(victims, parse_figure(victims, "victims_assisted 2013-Q1"), show_names=False)
     assert "its own date is in another period" in str(page.sections)
 
 
@@ -251,4 +251,4 @@ def test_every_figure_of_victims_adds_up_by_its_records(victims: _Counted) -> No
     assert len(rows) > 20
     for row in rows.to_dict("records"):
         words = " ".join([row["indicator"], row["period"], *(f"{d}={row[d]}" for d in DIMENSIONS)])
-        explain_figure(victims, parse_figure(victims, words), names=False)
+        explain_figure(victims, parse_figure(victims, words), show_names=False)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harmonia.explain.chart import WIDTH, draw
-from harmonia.explain.console import print_document
+from harmonia.explain.chart import WIDTH, lay_out_waterfall
+from harmonia.explain.console import print_explanation
 from harmonia.explain.document import Column, Explanation, MatchWeight, Section, Step, Table, Text, Waterfall
 from harmonia.explain.labels import format_odds, make_letter_label
 from harmonia.explain.links import select_spanning_links
@@ -29,7 +29,7 @@ def test_the_heaviest_links_that_join_carry_the_group() -> None:
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=12), st.floats(-20, 5))
 def test_a_waterfall_stays_inside_its_picture_and_ends_at_its_sum(amounts: list[float], start: float) -> None:
     chart = Waterfall("t", Step("start", start), [Step(f"s{n}", a) for n, a in enumerate(amounts)], "sum")
-    drawing = draw(chart)
+    drawing = lay_out_waterfall(chart)
     assert len(drawing.bars) == len(amounts) + 2
     assert all(bar.x >= drawing.labels and bar.x + bar.width <= WIDTH for bar in drawing.bars)
     assert drawing.bars[-1].amount == f"{start + sum(amounts):+.1f}" == chart.format_amount(chart.total)
@@ -58,7 +58,7 @@ def test_text_holds_no_colour_and_no_box_lines_where_it_is_piped() -> None:
     table = Table(
         "t", [Column("a"), Column("b", number=True)], [["x", MatchWeight(-3.0)], [("one", "two"), None]], highlighted=frozenset({0})
     )
-    print_document(Console(file=out, width=100), Explanation("Title", [("a", "b")], [Text("lead", "good")], [Section("s", [table])]))
+    print_explanation(Console(file=out, width=100), Explanation("Title", [("a", "b")], [Text("lead", "good")], [Section("s", [table])]))
     assert "\x1b" not in out.getvalue()
     assert out.getvalue().isascii()
 

@@ -53,10 +53,12 @@ def audits(home: Home) -> list[tuple[str, str]]:
 def test_weights_are_those_that_the_run_decided_on(home: Home) -> None:
     with open_home(Workplace.from_paths(None, home.root)) as published:
         rows = [
-            d for d in select_pair_decisions(published.decisions, "person", list(published.linkage._rows), inside=True) if d.weight > -100
+            d
+            for d in select_pair_decisions(published.decisions, "person", list(published.linkage_weights._rows), inside=True)
+            if d.weight > -100
         ]
-        weighed = published.linkage.weigh_pairs([(d.a, d.b) for d in rows])
-        assert published.linkage.matches_last_run
+        weighed = published.linkage_weights.weigh_pairs([(d.a, d.b) for d in rows])
+        assert published.linkage_weights.matches_last_run
     assert len(rows) > 5
     assert [w.total for w in weighed] == pytest.approx([d.weight for d in rows], abs=0.006)
 

@@ -107,10 +107,10 @@ def test_the_territory_and_its_footnote_are_a_setting(home, tmp_path, monkeypatc
     monkeypatch.setenv(territory.NOTE_VARIABLE, "no")
     _, data = catalogue.publish_export(home / "releases", "sdmx", None, "en", tmp_path / "out")
     assert 'REF_AREA="XKX"' in data.read_text("utf-8")
-    assert territory.territory_name("en") == "Kosovo"
+    assert territory.make_territory_name("en") == "Kosovo"
     monkeypatch.setenv(territory.CODE_VARIABLE, "KS")
     with pytest.raises(HarmoniaError, match="XK, XKX"):
-        territory.territory_code()
+        territory.find_territory_code()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -141,25 +141,25 @@ def test_what_no_source_knows_is_listed_with_who_would():
 def test_full_figures_need_a_recipient_and_an_approval_of_just_that(workplace, tmp_path):
     key, out, signed_file = workplace.home.root.parent / "coordinator.pem", tmp_path / "out", tmp_path / "approval.json"
     with pytest.raises(HarmoniaError, match="--recipient"):
-        catalogue.transmit_export(workplace, "glotip", None, "en", out, None, None)
+        catalogue.write_full_export(workplace, "glotip", None, "en", out, None, None)
     with pytest.raises(HarmoniaError, match="harmonia export approve"):
-        catalogue.transmit_export(workplace, "glotip", None, "en", out, "UNODC", None)
-    sent = catalogue.requested_transmission(workplace.home.releases, "glotip", None, "UNODC")
+        catalogue.write_full_export(workplace, "glotip", None, "en", out, "UNODC", None)
+    sent = catalogue.make_transmission_to_approve(workplace.home.releases, "glotip", None, "UNODC")
     transmission_approval.write_approval(workplace.home.root, key, sent, "A Coordinator", "2015-04-01", signed_file)
     with pytest.raises(HarmoniaError, match="something else"):
-        catalogue.transmit_export(workplace, "glotip", None, "en", out, "somebody", signed_file)
+        catalogue.write_full_export(workplace, "glotip", None, "en", out, "somebody", signed_file)
     signed_file.write_text(signed_file.read_text("utf-8").replace("2015-04-01", "2015-04-02"), "utf-8")
     with pytest.raises(HarmoniaError, match="changed since"):
-        catalogue.transmit_export(workplace, "glotip", None, "en", out, "UNODC", signed_file)
+        catalogue.write_full_export(workplace, "glotip", None, "en", out, "UNODC", signed_file)
     assert not out.exists()
 
 
 def test_full_figures_are_marked_private_and_logged(workplace, tmp_path):
-    sent = catalogue.requested_transmission(workplace.home.releases, "eurostat", None, "Eurostat")
+    sent = catalogue.make_transmission_to_approve(workplace.home.releases, "eurostat", None, "Eurostat")
     transmission_approval.write_approval(
         workplace.home.root, workplace.home.root.parent / "coordinator.pem", sent, "A Coordinator", "2015-04-01", tmp_path / "a.json"
     )
-    (path,) = catalogue.transmit_export(workplace, "eurostat", None, "en", tmp_path / "out", "Eurostat", tmp_path / "a.json")
+    (path,) = catalogue.write_full_export(workplace, "eurostat", None, "en", tmp_path / "out", "Eurostat", tmp_path / "a.json")
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     found = figures(path)
     foreign = found[(found["Category"] == "Foreign citizens") & found["Question"].str.startswith("Victims")]
@@ -174,11 +174,11 @@ def test_full_figures_are_marked_private_and_logged(workplace, tmp_path):
 def test_victims_one_by_one_are_never_public(workplace, tmp_path):
     with pytest.raises(HarmoniaError, match="never public"):
         catalogue.publish_export(workplace.home.releases, "htcds", None, "en", tmp_path / "out")
-    sent = catalogue.requested_transmission(workplace.home.releases, "htcds", None, "IOM")
+    sent = catalogue.make_transmission_to_approve(workplace.home.releases, "htcds", None, "IOM")
     transmission_approval.write_approval(
         workplace.home.root, workplace.home.root.parent / "coordinator.pem", sent, "A Coordinator", "2015-04-01", tmp_path / "a.json"
     )
-    (path,) = catalogue.transmit_export(workplace, "htcds", None, "en", tmp_path / "out", "IOM", tmp_path / "a.json")
+    (path,) = catalogue.write_full_export(workplace, "htcds", None, "en", tmp_path / "out", "IOM", tmp_path / "a.json")
     found = pd.read_csv(io.BytesIO(path.read_bytes()))
     assert found["gender"].value_counts().to_dict() == {"Feminine": 20, "Masculine": 12}
     assert found["meansOfControl"].isna().all(), "no source delivers it"

@@ -93,9 +93,9 @@ def test_an_answer_given_after_the_workbook_was_made_is_not_replaced(registry: R
     found = lived()
     answers.enter_answers(registry, answer(found, "announced"))
     newest = answers.read_current_answers(registry, "police")
-    made_before = exchange.list_seen_answers(newest, 0)
+    made_before = exchange.list_seen_answer_numbers(newest, 0)
     assert not answers.enter_answers(registry, answer(found, "no_error"), made_before).any()
-    made_after = exchange.list_seen_answers(newest, max(one.id for one in newest.values()))
+    made_after = exchange.list_seen_answer_numbers(newest, max(one.id for one in newest.values()))
     assert answers.enter_answers(registry, answer(found, "no_error"), made_after).all()
 
 

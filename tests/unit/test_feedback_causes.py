@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.record_status import resolve_statuses
+from pipelines.record_status import resolve_record_statuses
 from pipelines.units import find_language_of_unit
 from pipelines.validation import validate
 from schemas.findings import rules
@@ -32,7 +32,7 @@ def deliver(folder: Path, change: Callable[[Rows], Rows], rows: int = 60) -> pd.
     changed = change([f"{PERSONS};Data_arrestimit".split(";"), *body])
     (where / "personat.csv").write_bytes("\r\n".join([*(";".join(row) for row in changed), ""]).encode("cp1250"))
     read = read_delivery("police", [SourceFile(path.name, path) for path in sorted(where.iterdir())])
-    found = resolve_statuses(validate("police", {"2012-Q2": read})).findings
+    found = resolve_record_statuses(validate("police", {"2012-Q2": read})).findings
     return found[found["severity"] != "info"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from harmonia.feedback.console import render_check_result
-from harmonia.feedback.texts import texts
+from harmonia.feedback.texts import load_feedback_texts
 from schemas import findings
 from schemas.findings import LANGUAGES, rules
 
@@ -39,7 +39,7 @@ def test_a_finding_is_reported_with_line_record_field_and_what_to_do(language: s
 def test_the_most_serious_comes_first_and_every_finding_has_its_row() -> None:
     rows = [row("cell-missing", line=n) for n in range(1000, 1040)]
     text = shown(*rows, row("cell-date-future"), row("cell-key-unreadable"))
-    titles = [text.index(texts("en")["severities"][severity]) for severity in ("reject", "error", "warning")]
+    titles = [text.index(load_feedback_texts("en")["severities"][severity]) for severity in ("reject", "error", "warning")]
     assert titles == sorted(titles)
     assert all(str(n) in text for n in range(1000, 1040))
 
@@ -48,7 +48,7 @@ def test_what_the_form_permits_is_one_line() -> None:
     text = shown(*(row("cell-reference-spelling", line=n) for n in range(1000, 1040)))
     assert "40" in text
     assert "1007" not in text
-    assert texts("en")["none"] in text
+    assert load_feedback_texts("en")["none"] in text
 
 
 def test_delivered_values_and_control_characters_do_not_reach_the_terminal() -> None:
@@ -60,4 +60,4 @@ def test_delivered_values_and_control_characters_do_not_reach_the_terminal() -> 
 
 
 def test_nothing_found_says_so() -> None:
-    assert texts("sq")["none"] in shown(language="sq")
+    assert load_feedback_texts("sq")["none"] in shown(language="sq")

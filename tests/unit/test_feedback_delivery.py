@@ -13,7 +13,7 @@ from harmonia.feedback.figures import find_affected_figures, find_most_affected_
 from harmonia.feedback.finding_states import determine_finding_states
 from harmonia.feedback.trend import list_delivery_trends
 from pipelines.harmonisation.stage import harmonise
-from pipelines.record_status import RecordStatuses, resolve_statuses
+from pipelines.record_status import RecordStatuses, resolve_record_statuses
 from pipelines.validation import validate
 from schemas import findings
 from sources.readers.result import SourceFile
@@ -45,7 +45,7 @@ def taken(*folders: Path) -> RecordStatuses:
     read = {}
     for folder in folders:
         read[folder.name] = read_delivery("police", [SourceFile(path.name, path) for path in sorted(folder.iterdir())])
-    return resolve_statuses(validate("police", read))
+    return resolve_record_statuses(validate("police", read))
 
 
 def lived(current: RecordStatuses) -> pd.DataFrame:
@@ -118,7 +118,7 @@ def test_what_was_landed_nowhere_is_reported_all_the_same(tmp_path: Path) -> Non
     }
     page = (said.parent / "findings.en.html").read_text("utf-8")
     assert "2013-Q4/rastet.csv" in page and "<h1>What could not be ingested</h1>" in page
-    assert "folder named after the quarter" in page and "as a new version" not in page
+    assert "folder named after the period" in page and "as a new version" not in page
     write_reports_on_not_landed(tmp_path, found.iloc[3:], {("police", "2013-Q1")})
     assert not said.parent.exists()
     write_reports_on_not_landed(tmp_path, found.iloc[:0], set())  # an inbox in order

@@ -16,7 +16,7 @@ import pytest
 from harmonia.errors import HarmoniaError
 from harmonia.feedback import intake, report, workbook
 from harmonia.feedback.finding_states import determine_finding_states
-from harmonia.feedback.texts import texts
+from harmonia.feedback.texts import load_feedback_texts
 from harmonia.feedback.write import write_feedback
 from schemas import findings
 from sources import contract
@@ -59,7 +59,7 @@ def answer(
     sheet = book["SP Pejë"]
     head = [cell.value for cell in sheet[workbook.HEADER + 1]]
     for name, value in (("answer", said), ("reason", reason), ("person", person)):
-        sheet.cell(row, head.index(texts("sq")[name]) + 1).value = value
+        sheet.cell(row, head.index(load_feedback_texts("sq")[name]) + 1).value = value
 
 
 def judged(path: Path, found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
@@ -84,7 +84,7 @@ def test_what_the_form_permits_is_folded_and_units_have_sheets_in_their_language
     permitted = lived(5, rule="cell-reference-spelling", severity="info")
     book = made(pd.concat([plain, north, permitted], ignore_index=True))
     assert book.sheetnames == ["Udhëzime", "SP Pejë", "Stacioni Policor Mitrovicë e Ve", "Informata", "About"]
-    assert texts("sr")["answer"] in [cell.value for cell in book["Stacioni Policor Mitrovicë e Ve"][workbook.HEADER + 1]]
+    assert load_feedback_texts("sr")["answer"] in [cell.value for cell in book["Stacioni Policor Mitrovicë e Ve"][workbook.HEADER + 1]]
     assert [row[2] for row in book["Informata"].iter_rows(values_only=True)][3] == "5"
 
 
@@ -94,7 +94,7 @@ def test_a_report_read_from_its_json_makes_the_same_workbook() -> None:
     said = report.make_report("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14), figures=moved_figures)
     again = report.read_report_from_json(report.convert_to_json(said), "sq")
     assert workbook.write_workbook(again, KEY) == workbook.write_workbook(said, KEY)
-    assert again.affected == said.affected != {}
+    assert again.figures_by_finding == said.figures_by_finding != {}
 
 
 def test_the_portals_workbook_has_earlier_answers_and_the_language_of_its_reader(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_portals_workbook_has_earlier_answers_and_the_language_of_its_reader
     said = report.read_report_from_json(
         report.convert_to_json(report.make_report("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14))), "en"
     )
-    given = workbook.GivenAnswers({found["finding"][1]: ("no_error", "by the file", "Drita")}, 7)
+    given = workbook.EarlierAnswers({found["finding"][1]: ("no_error", "by the file", "Drita")}, 7)
     path = tmp_path / "findings.xlsx"
     path.write_bytes(workbook.write_workbook(said, KEY, given))
     taken = intake.read_workbook(path)
@@ -110,7 +110,7 @@ def test_the_portals_workbook_has_earlier_answers_and_the_language_of_its_reader
     assert taken.rows.set_index("id").loc[found["finding"][1], list(workbook.ANSWERS)].tolist() == ["Not an error", "by the file", "Drita"]
     assert (taken.rows["answer"] == "").sum() == 2
     cover = [cell for row in openpyxl.load_workbook(path).worksheets[0].iter_rows(values_only=True) for cell in row]
-    assert texts("en")["send_portal"] in cover and texts("en")["send"] not in cover
+    assert load_feedback_texts("en")["send_portal"] in cover and load_feedback_texts("en")["send"] not in cover
     path.write_bytes(workbook.write_workbook(said, KEY))
     assert intake.read_workbook(path).latest is None, "a workbook given out with the report"
 
@@ -120,8 +120,8 @@ def test_the_cover_counts_information_as_its_sheet_and_a_foreign_file_by_its_own
     foreign = lived(1, rule="file-foreign", detail="courts", unit=None)
     book = made(pd.concat([permitted, foreign], ignore_index=True))
     counted = dict(row[:2] for row in book.worksheets[0].iter_rows(values_only=True))
-    assert counted[texts("sq")["severities"]["info"]] == "5"
-    row = next(book[texts("sq")["throughout"]].iter_rows(min_row=FIRST, values_only=True))
+    assert counted[load_feedback_texts("sq")["severities"]["info"]] == "5"
+    row = next(book[load_feedback_texts("sq")["throughout"]].iter_rows(min_row=FIRST, values_only=True))
     assert row[list(workbook.COLUMNS).index("detail")] == contract.load("courts").publisher["sq"]
 
 

@@ -105,32 +105,32 @@ def test_what_the_form_permits_is_one_line_for_each_rule_and_column() -> None:
     assert ">300</td>" in shown
     assert shown.count("2012-PR-") == 0
     assert len(json.loads(report.convert_to_json(said))["findings"]) == 300
-    assert texts.texts("en")["none"] in shown
+    assert texts.load_feedback_texts("en")["none"] in shown
 
 
 def test_what_only_the_institution_can_check_is_listed_one_by_one_and_is_no_fault() -> None:
     of_it = found(*(row(n, "check-birth-date", field="Data_lindjes", value=None) for n in range(30)))
     said = report.make_report("police", "2012-Q4", files(), of_it, "en")
-    assert (said.counts["to_check"], said.counts["info"]) == (30, 0)
+    assert (said.finding_counts["to_check"], said.finding_counts["info"]) == (30, 0)
     shown = page.render_pages(said)["findings.html"]
     assert all(f"2012-PR-{n:05}" in shown for n in range(30))
-    assert texts.texts("en")["to_check_note"] in shown
+    assert texts.load_feedback_texts("en")["to_check_note"] in shown
 
 
 def test_consequences_stand_apart_from_causes() -> None:
     of_it = found(row(1), row(2, "cross-parent-missing"))
     said = report.make_report("police", "2012-Q4", files(), of_it, "en")
-    assert (said.counts["error"], said.counts["consequences"]) == (1, 1)
+    assert (said.finding_counts["error"], said.finding_counts["consequences"]) == (1, 1)
     shown = page.render_pages(said)["findings.html"]
-    assert shown.index(texts.texts("en")["consequences_note"]) < shown.index("2012-PR-00002")
-    assert shown.index("2012-PR-00001") < shown.index(texts.texts("en")["consequences_note"])
+    assert shown.index(texts.load_feedback_texts("en")["consequences_note"]) < shown.index("2012-PR-00002")
+    assert shown.index("2012-PR-00001") < shown.index(texts.load_feedback_texts("en")["consequences_note"])
 
 
 def test_what_was_fixed_is_reported_and_counts_as_nothing_else() -> None:
     of_it = pd.concat([found(row(1)), found(row(2), state="fixed")], ignore_index=True)
     said = report.make_report("police", "2012-Q4", files(), of_it, "en")
-    assert (said.counts["error"], said.counts["fixed"]) == (1, 1)
-    assert texts.texts("en")["fixed"] in page.render_pages(said)["findings.html"]
+    assert (said.finding_counts["error"], said.finding_counts["fixed"]) == (1, 1)
+    assert texts.load_feedback_texts("en")["fixed"] in page.render_pages(said)["findings.html"]
 
 
 @pytest.mark.parametrize("value", NASTY)
@@ -168,7 +168,7 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 
 
 def test_counts_that_do_not_add_up_are_marked() -> None:
-    words = texts.texts("en")["adds_up_not"]
+    words = texts.load_feedback_texts("en")["adds_up_not"]
     good = report.make_report("police", "2012-Q4", files(read=3, accepted=2, structural=1), found(), "en")
     bad = report.make_report("police", "2012-Q4", files(read=3, accepted=2), found(), "en")
     assert words not in page.render_pages(good)["findings.html"]
@@ -213,7 +213,9 @@ def test_a_receipt_is_there_before_anything_was_read(tmp_path: Path) -> None:
     said = json.loads(paths[0].read_text("utf-8"))
     jsonschema.validate(said, SCHEMA)
     assert (said["state"], said["counts"], said["report"]) == ("received", None, None)
-    assert texts.texts("sq")["receipt"]["received_state"] in (tmp_path / "feedback/police/2012-Q4/receipt.html").read_text("utf-8")
+    assert texts.load_feedback_texts("sq")["receipt"]["received_state"] in (tmp_path / "feedback/police/2012-Q4/receipt.html").read_text(
+        "utf-8"
+    )
 
 
 def test_after_its_day_only_the_receipt_is_left(tmp_path: Path) -> None:
@@ -228,7 +230,7 @@ def test_deadline_and_way_of_sending_are_said(tmp_path: Path) -> None:
     folder = written(tmp_path, found(row(1)), received=date(2013, 1, 14))
     shown = (folder / "findings.html").read_text("utf-8")
     assert "13.02.2013" in shown
-    assert texts.texts("sq")["send"] in shown
+    assert texts.load_feedback_texts("sq")["send"] in shown
 
 
 def test_the_letter_says_what_moves_what_is_overdue_and_how_it_went() -> None:
@@ -245,7 +247,7 @@ def test_the_letter_says_what_moves_what_is_overdue_and_how_it_went() -> None:
 def test_what_is_no_error_does_not_come_again_and_is_counted() -> None:
     of_it = found(row(1), row(2)).assign(answer=["no_error", None], state=["accepted_as_is", "new"])
     said = report.make_report("police", "2012-Q4", files(), of_it, "en")
-    assert (said.counts["no_error"], said.counts["error"]) == (1, 1)
+    assert (said.finding_counts["no_error"], said.finding_counts["error"]) == (1, 1)
     assert "2012-PR-00001" not in page.render_pages(said)["findings.html"] + report.convert_to_json(said)
 
 
@@ -282,4 +284,4 @@ def test_the_words_are_there_in_every_language() -> None:
             return {path} | {key for name, value in words.items() for key in keys(value, f"{path}.{name}")}
         return {f"{path}[{len(words)}]"} if isinstance(words, list) else {path}
 
-    assert keys(texts.texts("sq")) == keys(texts.texts("sr")) == keys(texts.texts("en"))
+    assert keys(texts.load_feedback_texts("sq")) == keys(texts.load_feedback_texts("sr")) == keys(texts.load_feedback_texts("en"))

@@ -10,9 +10,9 @@ from pipelines.resources.integer_arrays import (
     RowIndexByOwner,
     concatenate_ranges,
     find_distinct_numbers,
-    find_first_largest_rows,
     find_positions,
-    is_run_start,
+    find_row_of_largest_value_per_group,
+    is_first_of_equal_numbers,
 )
 
 
@@ -23,7 +23,7 @@ def test_each_number_once_in_order(numbers: list[int], once: list[int]) -> None:
 
 @pytest.mark.parametrize(("ordered", "new"), [([1, 1, 2], [True, False, True]), ([4], [True]), ([], [])])
 def test_where_each_run_of_equal_numbers_begins(ordered: list[int], new: list[bool]) -> None:
-    assert is_run_start(np.array(ordered, dtype="int64")).tolist() == new
+    assert is_first_of_equal_numbers(np.array(ordered, dtype="int64")).tolist() == new
 
 
 def test_one_range_after_the_other() -> None:
@@ -51,4 +51,4 @@ def test_lookups() -> None:
     ("number", "value", "rows"), [([0, 0, 4, 4, 4], [1.0, 2.0, 3.0, 5.0, 5.0], [1, 3]), ([7], [-np.inf], [0]), ([], [], [])]
 )
 def test_of_each_number_the_first_row_with_the_largest_value(number: list[int], value: list[float], rows: list[int]) -> None:
-    assert find_first_largest_rows(np.array(number, dtype="int64"), np.array(value, dtype="float64")).tolist() == rows
+    assert find_row_of_largest_value_per_group(np.array(number, dtype="int64"), np.array(value, dtype="float64")).tolist() == rows

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from volume import examples
 
 from pipelines.harmonisation import code_lists
-from pipelines.harmonisation.code_lists import NAMED_LISTS, find_codes, list_names, read_code_list
+from pipelines.harmonisation.code_lists import NAMED_LISTS, find_codes, list_names_by_code, read_code_list
 from schemas.canonical import FOREIGN, FORMS, OFFENCE_GROUPS, SEXES
 
 COMMON = ["code", "valid_from", "valid_to", "label_sq", "label_sr", "label_en", "aliases"]
@@ -28,7 +28,7 @@ def test_a_list_has_its_columns_and_every_name_finds_its_own_code(name: str) -> 
     assert list(rows.columns)[: len(COMMON)] == COMMON
     assert rows["code"].is_unique
     assert (rows[["label_sq", "label_sr", "label_en"]] != "").all(axis=None)
-    pairs = [(code, text) for code, texts in list_names(name).items() for text in texts]
+    pairs = [(code, text) for code, texts in list_names_by_code(name).items() for text in texts]
     out = find_codes(name, pd.Series([text for _, text in pairs]))
     assert out["code"].tolist() == [code for code, _ in pairs]
 

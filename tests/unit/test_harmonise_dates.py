@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonisation.dates import COLUMNS, PROBLEMS, first_day, last_day, parse_dates
+from pipelines.harmonisation.dates import COLUMNS, PROBLEMS, find_first_possible_day, find_last_possible_day, parse_dates
 
 DAY = pd.Timestamp("2012-09-03")
 
@@ -85,8 +85,8 @@ def test_a_month_that_is_none_and_a_day_where_a_month_is_permitted() -> None:
 
 def test_a_month_can_mean_each_of_its_days() -> None:
     days, precision = pd.Series(pd.to_datetime(["2012-02-15", "2012-02-15", None])), pd.Series(["month", "day", None])
-    assert first_day(days, precision).tolist()[:2] == [pd.Timestamp("2012-02-01"), pd.Timestamp("2012-02-15")]
-    assert last_day(days, precision).tolist()[:2] == [pd.Timestamp("2012-02-29"), pd.Timestamp("2012-02-15")]
+    assert find_first_possible_day(days, precision).tolist()[:2] == [pd.Timestamp("2012-02-01"), pd.Timestamp("2012-02-15")]
+    assert find_last_possible_day(days, precision).tolist()[:2] == [pd.Timestamp("2012-02-29"), pd.Timestamp("2012-02-15")]
 
 
 def test_two_digit_years_are_not_after_the_latest_day() -> None:

@@ -41,8 +41,8 @@ def before() -> pd.DataFrame:
 @pytest.fixture
 def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "codes"
-    shutil.copytree(domain_folder.path_of_part("codes"), folder)
-    monkeypatch.setattr(domain_folder, "path_of_part", lambda part: tmp_path / part)
+    shutil.copytree(domain_folder.find_path_in_domain("codes"), folder)
+    monkeypatch.setattr(domain_folder, "find_path_in_domain", lambda part: tmp_path / part)
     clear()
     yield folder
     clear()
@@ -77,13 +77,13 @@ def everything() -> pd.DataFrame:
 
 
 def test_all_kinds_of_laws_together_change_no_article(before: pd.DataFrame, lists: Path) -> None:
-    by_number = inputs.offence_groups_by_article_number()
+    by_number = inputs.map_article_numbers_to_offence_groups()
     add(lists, *ADDED.values())
     table = (lists / "offences.csv").read_text("utf-8")
     (lists / "offences.csv").write_text(table.replace("KPRK2019:165", f"KPRK2019:165|{LISTED}"), "utf-8")
     clear()
     pd.testing.assert_frame_equal(everything(), before)
-    assert inputs.offence_groups_by_article_number() == by_number
+    assert inputs.map_article_numbers_to_offence_groups() == by_number
 
 
 @pytest.mark.parametrize("kind", ADDED)

@@ -76,8 +76,8 @@ def test_no_number_no_row(text: str) -> None:
 
 def test_a_number_without_a_label_is_of_the_kind_that_the_caller_knows() -> None:
     assert found("34/2013") == [("other", "34/2013")]
-    assert found("34/2013", bare="prosecution") == [("prosecution", "PP.?.nr.34/2013")]
-    assert found("34/2013", bare="court") == [("court", "?.nr.34/2013")]
+    assert found("34/2013", kind_without_label="prosecution") == [("prosecution", "PP.?.nr.34/2013")]
+    assert found("34/2013", kind_without_label="court") == [("court", "?.nr.34/2013")]
 
 
 def test_parts_of_a_number_and_the_index_of_its_text() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonisation.sentences import parse_sentence_days, parse_sentence_months
+from pipelines.harmonisation.sentences import parse_prison_sentences_in_days, parse_prison_sentences_in_months
 
 
 @pytest.mark.parametrize(
@@ -25,20 +25,20 @@ from pipelines.harmonisation.sentences import parse_sentence_days, parse_sentenc
     ],
 )
 def test_months(months: float, texts: str) -> None:
-    assert parse_sentence_months(pd.Series(texts.split("|"))).round(6).tolist() == [months] * len(texts.split("|"))
+    assert parse_prison_sentences_in_months(pd.Series(texts.split("|"))).round(6).tolist() == [months] * len(texts.split("|"))
 
 
 def test_days_and_weeks() -> None:
-    assert parse_sentence_days(pd.Series(["60 ditë", "30 dana", "2 javë"])).tolist() == [60.0, 30.0, 14.0]
+    assert parse_prison_sentences_in_days(pd.Series(["60 ditë", "30 dana", "2 javë"])).tolist() == [60.0, 30.0, 14.0]
 
 
 @pytest.mark.parametrize("text", ["", "vjet", "84", "i përjetshëm", "2500 euro"])
 def test_no_length_of_time(text: str) -> None:
-    assert parse_sentence_days(pd.Series([text])).isna().all()
+    assert parse_prison_sentences_in_days(pd.Series([text])).isna().all()
 
 
 @settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.none() | st.text(max_size=20) | st.from_regex(r"[0-9]{1,3} (vjet|muaj|dite) ?", fullmatch=True), max_size=5))
 def test_any_text_gives_a_length_or_none(texts: list[str | None]) -> None:
-    out = parse_sentence_days(pd.Series(texts, dtype="str"))
+    out = parse_prison_sentences_in_days(pd.Series(texts, dtype="str"))
     assert (out.dropna() >= 0).all()

@@ -14,13 +14,13 @@ from test_star_build import world
 from harmonia.errors import HarmoniaError
 from warehouse import tables
 from warehouse.count import compute_published_tables
-from warehouse.count.changed_rules import compare_figures_by_rules, require_new_versions, rules_changed_without_new_version
+from warehouse.count.changed_rules import compare_figures_by_rules, find_rules_changed_without_new_version, require_new_versions
 from warehouse.indicators import catalogue as module
 from warehouse.indicators import indicators
 from warehouse.indicators.catalogue import catalogue, check_definitions, load_definition
 from warehouse.publish import build_store_file
-from warehouse.star.figures import CELL, indicator_figures
-from warehouse.tables import frame_to_arrow
+from warehouse.star.figures import CELL, compute_indicator_figures
+from warehouse.tables import convert_frame_to_arrow
 
 NEWCOMER = """
 indicator: victims_of_the_union
@@ -78,8 +78,8 @@ def test_a_new_indicator_is_one_file(tmp_path: Path, built: dict[str, pd.DataFra
     one = catalogue(folder)["victims_of_the_union"]
     with duckdb.connect() as connection:
         for name, frame in built.items():
-            connection.register(name, frame_to_arrow(tables.WAREHOUSE.tables[name], frame))
-        found = indicator_figures(connection, [one])
+            connection.register(name, convert_frame_to_arrow(tables.WAREHOUSE.tables[name], frame))
+        found = compute_indicator_figures(connection, [one])
     assert total(found, "victims_of_the_union", "2013")["harmonised"] == 0  # Croatia joined on 1 July
     assert set(found["sex"]) == {"total", "male", "female", "unknown"}
 
@@ -148,12 +148,12 @@ def test_a_changed_rule_needs_a_new_version_and_shows_its_effect(
     path = tmp_path / f"{name}.yaml"
     path.write_text(yaml.safe_dump(raw), "utf-8")
     now = load_definition(path)
-    assert rules_changed_without_new_version({before.code: before}, {now.code: now}) == [name]
+    assert find_rules_changed_without_new_version({before.code: before}, {now.code: now}) == [name]
     with pytest.raises(HarmoniaError, match=f"harmonia indicator diff {name}"):
         require_new_versions({before.code: before}, {now.code: now})
     path.write_text(yaml.safe_dump(raw | {"version": 2}), "utf-8")
     require_new_versions({before.code: before}, {now.code: load_definition(path)})
-    build_store_file(tmp_path / "warehouse.duckdb", tables.stored_tables(tables.WAREHOUSE), built)
+    build_store_file(tmp_path / "warehouse.duckdb", tables.list_declared_tables_except_views(tables.WAREHOUSE), built)
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
         found = compare_figures_by_rules(connection, before, now)
     year = total(found, name, "2013")

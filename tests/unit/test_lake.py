@@ -35,7 +35,9 @@ def _frame() -> pd.DataFrame:
 
 def test_a_number_of_numpy_comes_back_as_a_number_and_nothing_as_nothing() -> None:
     found = [{"line": np.int64(465), "column": pd.NA}]
-    back = lake.unpack_frames(list[Judged], lake.pack_frames([Judged("2013-Q1", {"rastet": _frame()}, _frame(), {"x": found})]))  # type: ignore[dict-item]
+    back = lake.convert_frames_to_value(
+        list[Judged], lake.convert_value_to_frames([Judged("2013-Q1", {"rastet": _frame()}, _frame(), {"x": found})])
+    )  # type: ignore[dict-item]
     assert back[0].files["x"] == [{"line": 465, "column": None}]
 
 
@@ -49,8 +51,8 @@ def test_deliveries_come_back_one_by_one_with_their_own_columns(tmp_path: Path) 
     aside = pd.DataFrame({"line": pd.Series([7], dtype="Int64"), "raw": [b"\xff;cut"]})
     first = Judged("2013-Q1", {"rastet": _frame()}, aside, {"rastet.csv": "complete"})
     second = Judged("2013-Q2", {"rastet": _frame().assign(more="x")}, aside.iloc[:0])
-    lake.write_tables(tmp_path / "v", lake.pack_frames([first, second]))
-    back = lake.unpack_frames(list[Judged], lake.read_tables(tmp_path / "v"))
+    lake.write_tables(tmp_path / "v", lake.convert_value_to_frames([first, second]))
+    back = lake.convert_frames_to_value(list[Judged], lake.read_tables(tmp_path / "v"))
     assert [b.name for b in back] == ["2013-Q1", "2013-Q2"]
     assert back[0].files == {"rastet.csv": "complete"}
     assert "more" not in back[0].tables["rastet"]
@@ -60,13 +62,13 @@ def test_deliveries_come_back_one_by_one_with_their_own_columns(tmp_path: Path) 
 
 
 def test_no_delivery_at_all_is_an_empty_list(tmp_path: Path) -> None:
-    lake.write_tables(tmp_path / "v", lake.pack_frames([]))
-    assert lake.unpack_frames(list[Judged], lake.read_tables(tmp_path / "v")) == []
+    lake.write_tables(tmp_path / "v", lake.convert_value_to_frames([]))
+    assert lake.convert_frames_to_value(list[Judged], lake.read_tables(tmp_path / "v")) == []
 
 
 def test_one_dataclass_comes_back(tmp_path: Path) -> None:
-    lake.write_tables(tmp_path / "c", lake.pack_frames(Judged("x", {}, _frame())))
-    back = lake.unpack_frames(Judged, lake.read_tables(tmp_path / "c"))
+    lake.write_tables(tmp_path / "c", lake.convert_value_to_frames(Judged("x", {}, _frame())))
+    back = lake.convert_frames_to_value(Judged, lake.read_tables(tmp_path / "c"))
     assert (back.name, back.tables) == ("x", {})
     pd.testing.assert_frame_equal(back.aside, _frame())
 
@@ -127,5 +129,5 @@ def test_a_value_of_many_cells_is_not_held_however_small_its_files(tmp_path: Pat
     assert lake.are_tables_small(tmp_path)
     monkeypatch.setattr(lake, "MAX_SMALL_CELLS", 104)
     assert not lake.are_tables_small(tmp_path)
-    back = lake.open_output(dict, tmp_path)
+    back = lake.open_stored_output(dict, tmp_path)
     pd.testing.assert_frame_equal(back["many"], frames["many"])

@@ -34,7 +34,7 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server()
-    monkeypatch.setattr(database, "request_dump", server)
+    monkeypatch.setattr(database, "request_database_dump", server)
     monkeypatch.setenv("PSH_URL", SECRET)
     return server
 

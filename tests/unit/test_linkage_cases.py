@@ -6,10 +6,14 @@ import pandas as pd
 import pytest
 from linkage_world import World, background, person, together
 
-from pipelines.linkage import link, load_model, solve_linkage
-from pipelines.linkage.certain_pairs import find_certain_pairs
-from pipelines.linkage.references import do_files_cite_different_numbers, find_citations, find_uninformative_numbers
-from pipelines.linkage.standardise import build_features, find_stay_starts, remove_impossible_days
+from pipelines.linkage import compute_detailed_linkage_result, link_records, load_linkage_model
+from pipelines.linkage.certain_pairs import find_certain_case_file_pairs
+from pipelines.linkage.references import (
+    do_case_files_cite_different_numbers,
+    find_citations_between_case_files,
+    find_uninformative_case_numbers,
+)
+from pipelines.linkage.standardise import build_linkage_records, find_stay_starts, remove_impossible_days
 
 POLICE, PROSECUTION, COURT = "2013-PZ-00777", "1777", "PKR.nr.777/2013"
 WHO = 701
@@ -20,7 +24,7 @@ def police(world: World, persons: list, key: str = POLICE, *, cites: list | None
 
 
 def test_the_background_is_linked_as_it_cites():
-    linked = link(background(20).tables)
+    linked = link_records(background(20).tables)
     assert linked.cases["cluster"].nunique() == 20
     assert linked.persons["cluster"].nunique() == 40
 
@@ -29,7 +33,7 @@ def test_a_reference_links_without_persons():
     world = background(30)
     police(world, [], cites=[("prosecution", "PP.I.nr.777/2013")])
     world.file("prosecution", PROSECUTION, [], own="PP.I.nr.777/2013", days={"received": "2013-03-09"})
-    assert together(link(world.tables), POLICE, PROSECUTION, entity="case")
+    assert together(link_records(world.tables), POLICE, PROSECUTION, entity="case")
 
 
 def test_a_reference_that_a_later_state_no_longer_holds_still_links():
@@ -37,14 +41,14 @@ def test_a_reference_that_a_later_state_no_longer_holds_still_links():
     police(world, [], cites=[("prosecution", "PP.I.nr.777/2013")], delivery="2013-Q1", status="superseded")
     police(world, [])
     world.file("prosecution", PROSECUTION, [], own="PP.I.nr.777/2013", days={"received": "2013-03-09"})
-    assert together(link(world.tables), POLICE, PROSECUTION, entity="case")
+    assert together(link_records(world.tables), POLICE, PROSECUTION, entity="case")
 
 
 def test_a_reference_without_register_links():
     world = background(30)
     police(world, [], cites=[("prosecution", "PP.?.nr.777/2013")])
     world.file("prosecution", PROSECUTION, [], own="PP.II.nr.777/2013", days={"received": "2013-03-09"})
-    assert together(link(world.tables), POLICE, PROSECUTION, entity="case")
+    assert together(link_records(world.tables), POLICE, PROSECUTION, entity="case")
 
 
 @pytest.mark.parametrize("whose", ["person", "seat"])
@@ -55,7 +59,7 @@ def test_a_number_with_several_bearers_means_the_one_with_the_person_or_the_seat
     for key, seat in (("1771", "gjilan"), (PROSECUTION, "peje"), ("1779", "ferizaj")):
         mine = who if key == PROSECUTION else []
         world.file("prosecution", key, mine, own="PP.I.nr.777/2013", seat=seat, days={"received": "2013-03-07"})
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, POLICE, PROSECUTION, entity="case")
     assert not together(linked, POLICE, "1771", entity="case")
     assert not together(linked, POLICE, "1779", entity="case")
@@ -66,7 +70,7 @@ def test_a_reference_to_another_case_is_outweighed_by_the_persons():
     people = [person(WHO), person(WHO + 1)]
     police(world, people, cites=[("prosecution", "PP.I.nr.5/2012")], seat="peje")
     world.file("prosecution", PROSECUTION, people, own="PP.I.nr.777/2013", seat="peje", days={"received": "2013-03-09"})
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, POLICE, PROSECUTION, entity="case")
     assert not together(linked, POLICE, "1005", entity="case")
 
@@ -75,8 +79,8 @@ def test_a_number_one_digit_off_links_with_the_person():
     world = background(30)
     police(world, [person(WHO)], cites=[("prosecution", "PP.I.nr.877/2013")])
     world.file("prosecution", PROSECUTION, [person(WHO)], own="PP.I.nr.777/2013", days={"received": "2013-03-09"})
-    assert together(link(world.tables), POLICE, PROSECUTION, entity="case")
-    found = find_citations(build_features(world.tables))
+    assert together(link_records(world.tables), POLICE, PROSECUTION, entity="case")
+    found = find_citations_between_case_files(build_linkage_records(world.tables))
     assert found["near"].sum() == 1
 
 
@@ -85,7 +89,7 @@ def test_prisoners_who_cite_one_undelivered_number_are_one_case():
     for n in range(3):
         cites = [("court", "PKR.nr.777/2011")]
         world.file("corrections", f"P-{n}/2013-04-0{n + 1}", [person(WHO + n, register_id=f"P-{n}")], cites=cites, seat="peje")
-    assert together(link(world.tables), *[f"P-{n}/2013-04-0{n + 1}" for n in range(3)], entity="case")
+    assert together(link_records(world.tables), *[f"P-{n}/2013-04-0{n + 1}" for n in range(3)], entity="case")
 
 
 def test_a_case_registered_twice_is_one():
@@ -93,7 +97,7 @@ def test_a_case_registered_twice_is_one():
     people = [person(WHO), person(WHO + 1)]
     for key, day in ((POLICE, "2013-03-01"), ("2013-GJ-00321", "2013-03-08")):
         world.file("police", key, people, own=key, days={"reported": day, "offence": "2013-02-11"})
-    assert together(link(world.tables), POLICE, "2013-GJ-00321", entity="case")
+    assert together(link_records(world.tables), POLICE, "2013-GJ-00321", entity="case")
 
 
 def test_a_repeated_offenders_cases_stay_two():
@@ -101,7 +105,7 @@ def test_a_repeated_offenders_cases_stay_two():
     known = person(WHO)
     world.matter(60, [known, person(WHO + 1)])
     world.matter(200, [known, person(WHO + 2)])
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, "2012-PZ-00060/1", "2012-PZ-00200/1")
     assert not together(linked, "2012-PZ-00060", "2012-PZ-00200", entity="case")
     assert not together(linked, "1060", "PKR.nr.200/2012", entity="case")
@@ -116,7 +120,7 @@ def test_merged_and_separated_files_stay_one_case():
     )
     world.file("prosecution", "1778", [second], own="PP.I.nr.778/2013", cites=[("police", POLICE)], days={"received": "2013-05-02"})
     world.file("prosecution", "1779", [], own="PP.I.nr.779/2013", merged_into="PP.I.nr.777/2013", days={"received": "2013-03-20"})
-    assert together(link(world.tables), POLICE, PROSECUTION, "1778", "1779", entity="case")
+    assert together(link_records(world.tables), POLICE, PROSECUTION, "1778", "1779", entity="case")
 
 
 @pytest.mark.parametrize("named", ["PP.I.nr.778/2013", "PP.I.nr.777/2013", "PP.I.nr.779/2013"])
@@ -127,7 +131,7 @@ def test_a_merger_means_the_file_with_its_persons(named):
     for key, own, who in ((PROSECUTION, "777", [first, *merged]), ("1778", "778", [second])):
         world.file("prosecution", key, who, own=f"PP.I.nr.{own}/2013", days={"received": "2013-03-09"})
     world.file("prosecution", "1801", merged, own="PP.I.nr.801/2013", merged_into=named, days={"received": "2013-03-20"})
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, PROSECUTION, "1801", entity="case")
     assert not together(linked, "1778", "1801", entity="case")
 
@@ -138,7 +142,7 @@ def test_a_person_of_two_files_goes_with_the_right_merger():
     for key, own, who in ((PROSECUTION, "777", [merged]), ("1778", "778", [merged, second])):
         world.file("prosecution", key, who, own=f"PP.I.nr.{own}/2013", days={"received": "2013-03-09"})
     world.file("prosecution", "1801", [merged], own="PP.I.nr.801/2013", merged_into="PP.I.nr.777/2013", days={"received": "2013-03-20"})
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, PROSECUTION, "1801", entity="case")
     assert not together(linked, "1778", "1801", entity="case")
 
@@ -149,7 +153,7 @@ def test_a_party_separated_on_the_day_a_file_came_is_one_case():
     days, separated = {"received": "2013-03-09"}, {"separated": "2013-05-02"}
     world.file("prosecution", PROSECUTION, who, own="PP.I.nr.777/2013", days=days, person_days=separated)
     world.file("prosecution", "1778", who, own="PP.I.nr.778/2013", days={"received": "2013-05-02"})
-    assert together(link(world.tables), PROSECUTION, "1778", entity="case")
+    assert together(link_records(world.tables), PROSECUTION, "1778", entity="case")
 
 
 def test_a_prisoner_without_reference_goes_to_the_case_with_seat_and_days():
@@ -161,7 +165,7 @@ def test_a_prisoner_without_reference_goes_to_the_case_with_seat_and_days():
     key = f"P-9/{(final + pd.Timedelta(days=30)).date()}"
     days = {"imprisoned": str((final + pd.Timedelta(days=30)).date())}
     world.file("corrections", key, [person(WHO, register_id="P-9")], seat="peje", person_days=days, delivery="2016-Q4")
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, key, "PKR.nr.250/2012", entity="case")
     assert not together(linked, key, "PKR.nr.60/2012", entity="case")
 
@@ -198,9 +202,9 @@ def test_a_number_that_everybody_cites_and_many_bear_says_nothing():
     for n in range(70):
         police(world, [], key=f"2013-PR-{n:05d}", cites=[("prosecution", "PP.I.nr.1/2013")])
         world.file("prosecution", f"{3000 + n}", [], own="PP.I.nr.1/2013")
-    records = build_features(world.tables)
-    assert find_uninformative_numbers(records).tolist() == ["PP.I.nr.1/2013"]
-    assert link(world.tables).statistics["numbers_refused"] == 1
+    records = build_linkage_records(world.tables)
+    assert find_uninformative_case_numbers(records).tolist() == ["PP.I.nr.1/2013"]
+    assert link_records(world.tables).statistics["numbers_refused"] == 1
 
 
 def test_windows_are_read_off_the_data():
@@ -213,7 +217,7 @@ def test_windows_are_read_off_the_data():
         slow.file(
             "prosecution", f"{1000 + n}", who, own=f"PP.I.nr.{n}/2012", cites=[("police", key)], days={"received": late}, delivery="2013-Q4"
         )
-    decided = link(slow.tables).decisions
+    decided = link_records(slow.tables).decisions
     sent = decided[(decided["entity"] == "case") & (decided["decision"] == "joined")]["reasons"].str.extract(r"sent_received ([+-][\d.]+)")[
         0
     ]
@@ -221,7 +225,7 @@ def test_windows_are_read_off_the_data():
 
 
 def test_model_has_evidence_for_every_pair_of_neighbours():
-    between = {e.between for e in load_model().evidence}
+    between = {e.between for e in load_linkage_model().evidence}
     assert {"police-prosecution", "prosecution-courts", "courts-corrections", "police-corrections", "inspectorate-prosecution"} <= between
 
 
@@ -233,7 +237,7 @@ def test_stays_begun_together_are_one_case_where_nothing_else_is_known():
     world = background(30)
     for n, day in enumerate(["2013-03-02", "2013-03-03", "2013-03-20"]):
         stay(world, f"P-{n}", person(WHO + n), day)
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, "P-0", "P-1", entity="case")
     assert not together(linked, "P-0", "P-2", entity="case")
 
@@ -243,23 +247,23 @@ def test_a_stay_begun_with_one_of_a_police_file_is_not_of_that_case_where_the_fi
     police(world, [person(WHO), person(WHO + 1)], seat="peje")
     stay(world, "P-0", person(WHO), "2013-03-02")
     stay(world, "P-9", person(WHO + 9), "2013-03-02")
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, POLICE, "P-0", entity="case")
     assert not together(linked, POLICE, "P-9", entity="case")
 
 
 def bits(world: World, kind: str) -> dict[frozenset[str], float]:
     """What pairs of files weigh by `kind` of evidence, by their keys."""
-    solved = solve_linkage(world.tables)
+    solved = compute_detailed_linkage_result(world.tables)
     key, pairs = solved.records.files["record_key"], solved.cases.pairs
     return {frozenset((key[a], key[b])): found for a, b, found in zip(pairs["a"], pairs["b"], pairs[kind], strict=True)}
 
 
 def surely_two(world: World) -> set[frozenset[str]]:
     """Pairs of files that are taken for two cases of one person."""
-    solved = solve_linkage(world.tables)
+    solved = compute_detailed_linkage_result(world.tables)
     key = solved.records.files["record_key"]
-    again = find_certain_pairs(solved.records, solved.cases.pairs).again
+    again = find_certain_case_file_pairs(solved.records, solved.cases.pairs).again
     return {frozenset((key[a], key[b])) for a, b in zip(again["a"], again["b"], strict=True)}
 
 
@@ -287,7 +291,7 @@ def test_a_number_without_register_agrees_with_those_of_its_serial_and_year(othe
     world = World()
     for key, number in (("PKR.nr.1/2015", "PP.?.nr.23/2014"), ("PKR.nr.2/2015", other)):
         world.file("courts", key, [], own=key, cites=[("prosecution", number)])
-    assert do_files_cite_different_numbers(build_features(world.tables), pd.DataFrame({"a": [0], "b": [1]})).tolist() == [apart]
+    assert do_case_files_cite_different_numbers(build_linkage_records(world.tables), pd.DataFrame({"a": [0], "b": [1]})).tolist() == [apart]
 
 
 def test_of_two_numbers_that_a_stay_names_the_one_with_the_person_counts():
@@ -297,7 +301,7 @@ def test_of_two_numbers_that_a_stay_names_the_one_with_the_person_counts():
     cites = [("court", "PKR.nr.60/2012"), ("court", "PKR.nr.67/2012")]
     days = {"imprisoned": "2013-11-20"}
     world.file("corrections", "P-7", [person(WHO, register_id="P-7")], seat="peje", cites=cites, person_days=days)
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, "P-7", "PKR.nr.60/2012", entity="case")
     assert not together(linked, "PKR.nr.60/2012", "PKR.nr.67/2012", entity="case")
     assert bits(world, "weight")[frozenset(("P-7", "PKR.nr.67/2012"))] < 0

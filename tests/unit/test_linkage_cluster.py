@@ -52,8 +52,8 @@ def test_a_veto_keeps_whole_groups_apart():
 def test_two_groups_with_files_of_one_institution_need_more():
     spine = np.array([0, 1, 0, -1])
     weights = {(0, 1): 9.0, (2, 3): 9.0, (1, 3): 4.0}
-    assert len(set(groups(4, weights, JoiningRules(0.7, occupied=0.0), spine=spine))) == 1
-    assert len(set(groups(4, weights, JoiningRules(0.7, occupied=6.0), spine=spine))) == 2
+    assert len(set(groups(4, weights, JoiningRules(0.7, occupied=0.0), kind_of_member=spine))) == 1
+    assert len(set(groups(4, weights, JoiningRules(0.7, occupied=6.0), kind_of_member=spine))) == 2
 
 
 def test_members_without_pairs_stay_alone():

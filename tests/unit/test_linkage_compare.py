@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from pipelines.linkage.compare import FieldValues, ValuePairs, are_equal, are_similar, are_within_edits, find_levels_of_pairs
-from pipelines.linkage.model import Field, Level
+from pipelines.linkage.compare import FieldValues, ValuePairs, are_equal, are_similar, are_within_edits, find_levels_of_value_pairs
+from pipelines.linkage.model import ComparedField, ComparisonLevel
 
 TEXTS = st.lists(st.text(alphabet="abcë 019", min_size=1, max_size=12), min_size=1, max_size=12)
 
@@ -40,7 +40,11 @@ def test_likeness_is_that_of_pairs_held_side_by_side(texts: list[str], least: fl
 @pytest.mark.parametrize("tests", list(itertools.permutations(["equal", "edits", "jaro_winkler"])))
 def test_the_first_test_that_holds_wins_and_sees_no_pair_that_another_took(tests: tuple[str, ...]) -> None:
     args: dict[str, dict[str, float]] = {"equal": {}, "edits": {"most": 1, "length": 1}, "jaro_winkler": {"least": 0.9}}
-    field = Field("name", ("name",), (*(Level(test, test, 0.3, 0.1, args[test]) for test in tests), Level("else", "else", 0.1, 0.7)))
+    field = ComparedField(
+        "name",
+        ("name",),
+        (*(ComparisonLevel(test, test, 0.3, 0.1, args[test]) for test in tests), ComparisonLevel("else", "else", 0.1, 0.7)),
+    )
     sides, pairs = every_pair(["agim", "agimi", "agmi", "besa", "besart", "besarta", "b"])
     holds = {
         "equal": lambda a, b: a == b,
@@ -48,4 +52,4 @@ def test_the_first_test_that_holds_wins_and_sees_no_pair_that_another_took(tests
         "jaro_winkler": lambda a, b: JaroWinkler.similarity(a, b) >= 0.9,
     }
     expected = [next((n for n, test in enumerate(tests) if holds[test](a, b)), len(tests)) for a, b in pairs]
-    assert find_levels_of_pairs(field, sides).tolist() == expected
+    assert find_levels_of_value_pairs(field, sides).tolist() == expected

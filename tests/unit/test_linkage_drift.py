@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.linkage.drift import DRIFT_COLUMNS, compute_expected_shares, count_levels_reached, measure_drift
-from pipelines.linkage.model import Model, load_model
+from pipelines.linkage.drift import DRIFT_COLUMNS, compute_expected_shares, count_comparison_levels_of_linked_records, measure_drift
+from pipelines.linkage.model import LinkageModel, load_linkage_model
 from schemas.canonical import TABLES, conform
 
 NAMES = ("arben", "besnik", "driton", "elira", "fatmir", "gezim", "hana", "ilir")
@@ -38,14 +38,14 @@ def _two_institutions(persons: int, shift: pd.Timedelta) -> tuple[dict[str, pd.D
     return {name: conform(name, both if name == "person_records" else pd.DataFrame()) for name in TABLES}, clusters
 
 
-def _trained(canonical: dict[str, pd.DataFrame], clusters: pd.DataFrame) -> Model:
-    model = load_model()
-    return replace(model, expected=compute_expected_shares([count_levels_reached(canonical, clusters, model)], model))
+def _trained(canonical: dict[str, pd.DataFrame], clusters: pd.DataFrame) -> LinkageModel:
+    model = load_linkage_model()
+    return replace(model, expected=compute_expected_shares([count_comparison_levels_of_linked_records(canonical, clusters, model)], model))
 
 
 def test_every_record_counts_once_for_a_field_that_it_and_another_know() -> None:
     canonical, clusters = _two_institutions(60, pd.Timedelta(0))
-    counted = count_levels_reached(canonical, clusters, load_model())
+    counted = count_comparison_levels_of_linked_records(canonical, clusters, load_linkage_model())
     given = counted[(counted["field"] == "given") & (counted["institution"] == "police")]
     assert given.set_index("period")["n"].to_dict() == {"2013-Q4": 30.0, "2014-Q1": 30.0}
     assert set(given["level"]) == {"equal"}
@@ -55,7 +55,7 @@ def test_every_record_counts_once_for_a_field_that_it_and_another_know() -> None
 def test_what_is_as_it_was_trained_does_not_alarm() -> None:
     canonical, clusters = _two_institutions(120, pd.Timedelta(0))
     model = _trained(canonical, clusters)
-    found = measure_drift(count_levels_reached(canonical, clusters, model), model)
+    found = measure_drift(count_comparison_levels_of_linked_records(canonical, clusters, model), model)
     assert tuple(found.columns) == DRIFT_COLUMNS
     assert len(found)
     assert not found["alarm"].any()
@@ -64,7 +64,7 @@ def test_what_is_as_it_was_trained_does_not_alarm() -> None:
 def test_a_quarter_with_shifted_birth_dates_alarms_there_and_in_that_field() -> None:
     model = _trained(*_two_institutions(120, pd.Timedelta(0)))
     canonical, clusters = _two_institutions(120, pd.Timedelta(1, "D"))
-    alarms = measure_drift(count_levels_reached(canonical, clusters, model), model).query("alarm")
+    alarms = measure_drift(count_comparison_levels_of_linked_records(canonical, clusters, model), model).query("alarm")
     assert set(alarms["period"]) == {"2014-Q1"}
     assert set(alarms["field"]) == {"birth"}
     assert "police" in set(alarms["institution"])
@@ -72,19 +72,19 @@ def test_a_quarter_with_shifted_birth_dates_alarms_there_and_in_that_field() -> 
 
 @pytest.mark.parametrize("records", [1, 19])
 def test_a_handful_of_records_never_alarms(records: int) -> None:
-    model = replace(load_model(), expected={"police": {"sex": (0.99, 0.01)}})
+    model = replace(load_linkage_model(), expected={"police": {"sex": (0.99, 0.01)}})
     counted = pd.DataFrame({"institution": ["police"], "period": "2014-Q1", "field": "sex", "level": "different", "n": [float(records)]})
     assert not measure_drift(counted, model)["alarm"].any()
 
 
 def test_a_model_that_expects_nothing_says_nothing() -> None:
     canonical, clusters = _two_institutions(60, pd.Timedelta(1, "D"))
-    model = replace(load_model(), expected={})
-    assert measure_drift(count_levels_reached(canonical, clusters, model), model).empty
+    model = replace(load_linkage_model(), expected={})
+    assert measure_drift(count_comparison_levels_of_linked_records(canonical, clusters, model), model).empty
 
 
 def test_nothing_linked_is_nothing_to_compare() -> None:
     canonical, clusters = _two_institutions(10, pd.Timedelta(0))
     apart = clusters.assign(cluster=range(len(clusters)))
-    assert measure_drift(count_levels_reached(canonical, apart, load_model()), load_model()).empty
-    assert measure_drift(count_levels_reached({}, clusters.iloc[:0], load_model()), load_model()).empty
+    assert measure_drift(count_comparison_levels_of_linked_records(canonical, apart, load_linkage_model()), load_linkage_model()).empty
+    assert measure_drift(count_comparison_levels_of_linked_records({}, clusters.iloc[:0], load_linkage_model()), load_linkage_model()).empty

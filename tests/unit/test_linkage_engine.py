@@ -11,21 +11,21 @@ import pytest
 from benchmarks import linkage_estimate as estimating
 from benchmarks.linkage_estimate import AS_COUNTED, Estimated, across, estimate, sample
 from pipelines.linkage.blocking import BlockingKey, group_records_by_blocking_keys
-from pipelines.linkage.compare import compare_field, read_column_values
-from pipelines.linkage.encoded_values import Comparer, encode_values
-from pipelines.linkage.model import Field, Level
-from pipelines.linkage.score import Scorer, find_close_pairs
+from pipelines.linkage.compare import compare_field_values, read_column_values
+from pipelines.linkage.encoded_values import FieldComparer, encode_values
+from pipelines.linkage.model import ComparedField, ComparisonLevel
+from pipelines.linkage.score import PairScorer, find_pairs_above_weight
 
-NAME = Field(
+NAME = ComparedField(
     "name",
     ("name",),
     (
-        Level("equal", "equal", 0.9, 0.01, {}, 1.0),
-        Level("near", "jaro_winkler", 0.08, 0.02, {"least": 0.85}),
-        Level("else", "else", 0.02, 0.97),
+        ComparisonLevel("equal", "equal", 0.9, 0.01, {}, 1.0),
+        ComparisonLevel("near", "jaro_winkler", 0.08, 0.02, {"least": 0.85}),
+        ComparisonLevel("else", "else", 0.02, 0.97),
     ),
 )
-TOWN = Field("town", ("town",), (Level("equal", "equal", 0.9, 0.3), Level("else", "else", 0.1, 0.7)))
+TOWN = ComparedField("town", ("town",), (ComparisonLevel("equal", "equal", 0.9, 0.3), ComparisonLevel("else", "else", 0.1, 0.7)))
 KEYS = (BlockingKey("town", "town"), BlockingKey("names", "string_split(name, ' ')", several=True))
 
 
@@ -55,7 +55,7 @@ def test_of_two_files_only_pairs_across_are_candidates() -> None:
 
 
 def test_a_value_that_too_many_share_is_refused_and_reported() -> None:
-    limited = group_records_by_blocking_keys(records(), KEYS, most=2)
+    limited = group_records_by_blocking_keys(records(), KEYS, max_rows=2)
     pairs = {pair for left, right in limited.groups.generate_pairs() for pair in zip(left.tolist(), right.tolist(), strict=True)}
     report = limited.report.set_index("key")
     assert report.loc["town", "refused_values"] == 1
@@ -70,8 +70,8 @@ def test_levels_are_those_of_comparing_one_by_one(table: int, monkeypatch: pytes
     frame = records()
     left, right = (np.array(side) for side in zip(*itertools.product(range(len(frame)), repeat=2), strict=True))
     encoded = encode_values(frame, NAME.columns)
-    got = Comparer(NAME, encoded.values).find_levels_of_codes(encoded.codes[left], encoded.codes[right])
-    expected = compare_field(NAME, read_column_values(frame, NAME.columns, left), read_column_values(frame, NAME.columns, right))
+    got = FieldComparer(NAME, encoded.values).find_levels_of_codes(encoded.codes[left], encoded.codes[right])
+    expected = compare_field_values(NAME, read_column_values(frame, NAME.columns, left), read_column_values(frame, NAME.columns, right))
     np.testing.assert_array_equal(got, expected)
 
 
@@ -87,8 +87,8 @@ def test_weight_is_odds_and_bits_and_a_frequent_name_weighs_less() -> None:
 
 def weighed(frame: pd.DataFrame, keys: tuple[BlockingKey, ...], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     fields = Estimated((NAME, TOWN), 0.0)
-    return find_close_pairs(
-        Scorer.for_persons(frame, fields, AS_COUNTED), group_records_by_blocking_keys(frame, keys).groups.generate_pairs(), least
+    return find_pairs_above_weight(
+        PairScorer.make_for_persons(frame, fields, AS_COUNTED), group_records_by_blocking_keys(frame, keys).groups.generate_pairs(), least
     )
 
 
@@ -108,7 +108,7 @@ def test_shares_are_found_without_truth() -> None:
         wrong = draw.random(len(people)) < 0.1
         second.loc[wrong, column] = second.loc[wrong, column] + "x"
     frame = pd.concat([people, second], ignore_index=True).astype("str")
-    fields = tuple(Field(c, (c,), TOWN.levels) for c in people)
+    fields = tuple(ComparedField(c, (c,), TOWN.levels) for c in people)
     found_ = estimate(frame, (BlockingKey("a", "name || '|' || born"), BlockingKey("b", "town || '|' || trade")), fields)
     for field in found_.fields:
         assert field.levels[0].m == pytest.approx(0.9, abs=0.05), field.name
@@ -135,7 +135,10 @@ def test_of_two_files_people_of_one_household_are_not_taken_for_one_person():
     people = pd.DataFrame({"given": draw.integers(0, 60, 900).astype(str), "surname": home.astype(str), "street": home.astype(str)})
     people = people.assign(born=draw.integers(0, 400, 900).astype(str))
     frame = pd.concat([people.assign(file=0), people.sample(frac=0.9, random_state=1).assign(file=1)], ignore_index=True)
-    fields = tuple(Field(c, (c,), (Level("equal", "equal", 0.9, 0.1), Level("else", "else", 0.1, 0.9))) for c in people.columns)
+    fields = tuple(
+        ComparedField(c, (c,), (ComparisonLevel("equal", "equal", 0.9, 0.1), ComparisonLevel("else", "else", 0.1, 0.9)))
+        for c in people.columns
+    )
     found = estimate(frame, (BlockingKey("home", "street"), BlockingKey("who", "given || '|' || born")), fields, source="file")
     shares = {field.name: field.levels[0].m for field in found.fields}
     assert min(shares.values()) > 0.95

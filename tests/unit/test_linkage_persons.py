@@ -7,11 +7,16 @@ import pandas as pd
 import pytest
 from linkage_world import background, number, person, together
 
-from pipelines.linkage import LinkageResult, link, load_model
-from pipelines.linkage.blocking import MAX_RECORDS_PER_VALUE, MAX_RECORDS_WITHOUT_FURTHER, block_persons, group_records_by_blocking_keys
-from pipelines.linkage.compare import compare_field
+from pipelines.linkage import LinkageResult, link_records, load_linkage_model
+from pipelines.linkage.blocking import (
+    MAX_RECORDS_PER_VALUE,
+    MAX_RECORDS_WITHOUT_FURTHER,
+    find_person_pairs_by_blocking,
+    group_records_by_blocking_keys,
+)
+from pipelines.linkage.compare import compare_field_values
 from pipelines.linkage.score import compute_likelihoods, compute_token_frequencies, encode_persons
-from pipelines.linkage.standardise import build_features, resolve_name_order
+from pipelines.linkage.standardise import build_linkage_records, resolve_name_order
 
 WHO = 501
 NO_NUMBER = {"personal_number": None, "number_valid": None}
@@ -70,7 +75,7 @@ def linked_pairs() -> LinkageResult:
         for k, record in enumerate(two):
             day = f"2013-{1 + (n + 6 * k) % 12:02d}-15"
             world.file("police", f"{name} {k}", [record], seat=["peje", "gjilan"][k], days={"reported": day})
-    return link(world.tables)
+    return link_records(world.tables)
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -102,7 +107,7 @@ def test_a_number_belonging_to_somebody_else_does_not_part_what_all_else_joins()
     wrong = {**known, "personal_number": number(6)}
     world.matter(90, [known], seat="peje")
     world.rows["person_records"][-1].update(wrong)
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, "2012-PZ-00090/1", "1090/1", "PKR.nr.90/2012/1")
 
 
@@ -113,14 +118,14 @@ def test_a_record_without_number_bridges_no_two_numbers():
     world = background(20)
     for n, record in enumerate((first, bare, second)):
         world.file("police", f"2013-PR-{n:05d}", [record], seat=["peje", "gjilan", "ferizaj"][n])
-    assert not together(link(world.tables), "2013-PR-00000/1", "2013-PR-00002/1")
+    assert not together(link_records(world.tables), "2013-PR-00000/1", "2013-PR-00002/1")
 
 
 @pytest.mark.parametrize("role", ["suspect", "victim"])
 def test_two_records_in_one_file_are_two_persons_whatever_their_roles(role: str):
     world = background(20)
     world.file("police", "2013-PR-00001", [person(WHO), person(WHO, role=role)], own="2013-PR-00001")
-    assert not together(link(world.tables), "2013-PR-00001/1", "2013-PR-00001/2")
+    assert not together(link_records(world.tables), "2013-PR-00001/1", "2013-PR-00001/2")
 
 
 def test_nameless_persons_of_one_sex_citizenship_and_year_are_not_joined_within_a_case_either():
@@ -129,7 +134,7 @@ def test_nameless_persons_of_one_sex_citizenship_and_year_are_not_joined_within_
     suspect, victim = nameless | {"role": "suspect"}, nameless | {"role": "victim"}
     world.file("police", "2013-PR-00001", [suspect, victim], own="2013-PR-00001", cites=[("prosecution", "PP.I.nr.900/2013")])
     world.file("prosecution", "1900", [nameless | {"role": "defendant"}], own="PP.I.nr.900/2013", cites=[("police", "2013-PR-00001")])
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, "2013-PR-00001", "1900", entity="case")
     clusters = linked.persons.set_index("record_key")["cluster"]
     assert clusters[["2013-PR-00001/1", "2013-PR-00001/2", "1900/1"]].is_unique
@@ -140,7 +145,7 @@ def test_unknown_and_legal_persons_are_linked_to_nobody_and_leave_their_file():
     same = person(WHO, kind="legal")  # even where everything agrees
     world.file("police", "2013-PR-00001", [dict.fromkeys(person(1)) | {"role": "suspect", "kind": "unknown"}, same], own="2013-PR-00001")
     world.rows["case_records"].pop()
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert not linked.persons["record_key"].str.startswith("2013-PR-00001").any()
     assert "2013-PR-00001" in set(linked.cases["record_key"])
 
@@ -151,7 +156,7 @@ def test_foreigners_of_one_country_with_usual_names_are_not_one():
     name = {"given_skeleton": "elena", "surname_skeleton": "popescu", "citizenship": "MDA", "sex": "female", "role": "victim"}
     for n in range(12):
         world.file("police", f"2013-PR-{n:05d}", [person(n, **nothing, **name)], own=f"2013-PR-{n:05d}")
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert linked.persons[linked.persons["record_key"].str.startswith("2013-PR")]["cluster"].nunique() == 12
 
 
@@ -160,7 +165,7 @@ def test_a_record_that_names_nobody_is_a_person_of_its_own():
     nobody = dict.fromkeys(person(1)) | {"role": "suspect"}
     world.file("police", "2013-PR-00001", [nobody], own="2013-PR-00001", cites=[("prosecution", "PP.I.nr.900/2013")])
     world.file("prosecution", "1900", [dict(nobody)], own="PP.I.nr.900/2013", cites=[("police", "2013-PR-00001")])
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert together(linked, "2013-PR-00001", "1900", entity="case")
     assert not together(linked, "2013-PR-00001/1", "1900/1")
 
@@ -169,7 +174,7 @@ def test_a_name_that_thousands_bear_is_refused_and_said():
     size = 3_000
     persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": "agim", "birth_year": 1980.0}, index=range(size))
     persons = persons.assign(number=None, birth_date=pd.NaT, register_id=None)
-    blocked = block_persons(persons)
+    blocked = find_person_pairs_by_blocking(persons)
     assert len(blocked.left) == 0
     refused = blocked.report.set_index("key")
     assert refused.loc["two_names", "refused_pairs"] == size * (size - 1) // 2
@@ -179,7 +184,7 @@ def test_a_name_that_thousands_bear_is_refused_and_said():
 @pytest.mark.parametrize("surname", ["ksrtati", "hoxha"])
 def test_a_mistyped_or_changed_surname_without_birth_date_is_still_compared(surname):
     names = pd.DataFrame({"given": "skender", "surname": ["kastrati", surname], "parent": "bekim"})
-    blocked = block_persons(names.assign(number=None, birth_date=pd.NaT, birth_year=np.nan, register_id=None))
+    blocked = find_person_pairs_by_blocking(names.assign(number=None, birth_date=pd.NaT, birth_year=np.nan, register_id=None))
     assert list(zip(blocked.left, blocked.right, strict=True)) == [(0, 1)]
 
 
@@ -187,9 +192,9 @@ def test_of_a_common_value_those_are_compared_that_agree_further():
     size = MAX_RECORDS_WITHOUT_FURTHER + 30
     persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": None, "birth_year": None}, index=range(size))
     persons = persons.assign(number=None, birth_date=pd.NaT, register_id=None, municipality=[f"town {n // 2}" for n in range(size)])
-    blocked = block_persons(persons)
+    blocked = find_person_pairs_by_blocking(persons)
     assert [(a, b) for a, b in zip(blocked.left, blocked.right, strict=True)] == [(n, n + 1) for n in range(0, size, 2)]
-    few = block_persons(persons.head(MAX_RECORDS_WITHOUT_FURTHER))
+    few = find_person_pairs_by_blocking(persons.head(MAX_RECORDS_WITHOUT_FURTHER))
     assert len(few.left) == MAX_RECORDS_WITHOUT_FURTHER * (MAX_RECORDS_WITHOUT_FURTHER - 1) // 2
 
 
@@ -205,8 +210,8 @@ def test_what_was_refused_before_and_now_is_not_is_said():
 
 def test_missing_weighs_nothing():
     world = background(5)
-    records = build_features(world.tables)
-    model = load_model()
+    records = build_linkage_records(world.tables)
+    model = load_linkage_model()
     found = compute_likelihoods(
         records.persons, np.array([0]), np.array([1]), model, compute_token_frequencies(encode_persons(records.persons, model), model)
     )
@@ -218,11 +223,11 @@ def test_a_frequent_name_weighs_less_than_a_rare_one():
     world = background()
     for n, name in enumerate(["gashi"] * 60 + ["rrustemaj"] * 2):
         world.file("police", f"2013-PR-{n:05d}", [person(600 + n, given_skeleton="agim", surname_skeleton=name)], own=f"2013-PR-{n:05d}")
-    records = build_features(world.tables)
+    records = build_linkage_records(world.tables)
     rows = {key: n for n, key in enumerate(records.persons["record_key"])}
     left = np.array([rows["2013-PR-00000/1"], rows["2013-PR-00060/1"]])
     right = np.array([rows["2013-PR-00001/1"], rows["2013-PR-00061/1"]])
-    model = load_model()
+    model = load_linkage_model()
     bits = compute_likelihoods(
         records.persons, left, right, model, compute_token_frequencies(encode_persons(records.persons, model), model)
     ).bits["surname"]
@@ -231,7 +236,7 @@ def test_a_frequent_name_weighs_less_than_a_rare_one():
 
 def test_it_does_not_matter_which_of_two_records_comes_first():
     names = [("zuri", "fisnik"), ("fisnik", "zuri"), ("fisnik", "salihu zuri"), ("lira", "gashi"), ("ilir", "gashi"), ("a", "zuri")]
-    persons, model = build_features(background().tables).persons, load_model()
+    persons, model = build_linkage_records(background().tables).persons, load_linkage_model()
     persons.loc[: len(names) - 1, ["given", "surname"]] = names
     left, right = np.triu_indices(len(names), 1)
     one, other = (
@@ -254,9 +259,9 @@ def test_it_does_not_matter_which_of_two_records_comes_first():
     ],
 )
 def test_levels_of_birth_dates(a, b, level):
-    field = next(f for f in load_model().fields if f.name == "birth")
+    field = next(f for f in load_linkage_model().fields if f.name == "birth")
     years = [np.array([float(t[:4]) if t else np.nan]) for t in (a, b)]
-    found = compare_field(field, [np.array([a], dtype=object), years[0]], [np.array([b], dtype=object), years[1]])[0]
+    found = compare_field_values(field, [np.array([a], dtype=object), years[0]], [np.array([b], dtype=object), years[1]])[0]
     assert (field.levels[found].name if found >= 0 else None) == level
 
 
@@ -272,6 +277,6 @@ def test_levels_of_birth_dates(a, b, level):
     ],
 )
 def test_levels_of_given_names(a, b, level):
-    field = next(f for f in load_model().fields if f.name == "given")
-    found = compare_field(field, [np.array([a], dtype=object)], [np.array([b], dtype=object)])[0]
+    field = next(f for f in load_linkage_model().fields if f.name == "given")
+    found = compare_field_values(field, [np.array([a], dtype=object)], [np.array([b], dtype=object)])[0]
     assert field.levels[found].name == level

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 from linkage_world import World, background, number, person
 
-from harmonia.comparison.duplicates import find_reassigned_positions
+from harmonia.comparison.duplicates import find_reassigned_list_positions
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
-from harmonia.review.following import follow_moved_persons
+from harmonia.review.following import update_keys_of_moved_persons
 from pipelines.assets.linkage import _assign_person_ids
 from pipelines.crosswalk import SUCCESSOR_COLUMNS
-from pipelines.linkage import link, load_model
-from pipelines.linkage.list_positions import find_listed_persons
-from pipelines.linkage.standardise import read_columns
+from pipelines.linkage import link_records, load_linkage_model
+from pipelines.linkage.list_positions import find_keys_of_listed_persons
+from pipelines.linkage.standardise import read_linkage_columns
 
 FILE = "2014-PR-00412"
 ANNA, BEN, CARL, DINA = (person(n) for n in (101, 102, 103, 104))
@@ -40,7 +40,7 @@ def lists(*states: tuple[str, list[dict[str, Any]]], world: World | None = None)
 
 def keys(world: World) -> dict[tuple[str, int], str]:
     """(delivery, place) -> key of the person, of the lists in which something moved."""
-    found = find_listed_persons(read_columns(world.tables)["person_records"], load_model())
+    found = find_keys_of_listed_persons(read_linkage_columns(world.tables)["person_records"], load_linkage_model())
     return {(r.delivery, int(r.record_key.rsplit("/")[-1])): r.person_key for r in found.itertuples()}
 
 
@@ -87,7 +87,7 @@ def test_the_persons_of_a_place_are_linked_each_to_their_own() -> None:
     world = lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA]), world=background(20))
     world.file("prosecution", "1900", [ANNA], own="PP.I.nr.900/2014", cites=[("police", FILE)])
     world.file("prosecution", "1901", [CARL], own="PP.I.nr.901/2014", cites=[("police", FILE)])
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     clusters = linked.persons.set_index("record_key")["cluster"]
     assert clusters[f"{FILE}/2"] == clusters["1900/1"]
     assert clusters[f"{FILE}/1"] == clusters["1901/1"]
@@ -98,7 +98,7 @@ def test_an_unknown_person_at_a_place_who_gets_a_name_later_is_no_other_persons_
     nobody = {**dict.fromkeys(person(1)), "kind": "unknown"}
     world = lists(("2014-Q1", [nobody, ANNA]), ("2014-Q2", [BEN, ANNA]), world=background(20))
     assert keys(world) == {}
-    assert {f"{FILE}/1", f"{FILE}/2"} <= set(link(world.tables).persons["record_key"])
+    assert {f"{FILE}/1", f"{FILE}/2"} <= set(link_records(world.tables).persons["record_key"])
 
 
 def test_a_person_keeps_the_id_when_the_place_changes_hands(tmp_path) -> None:
@@ -110,7 +110,7 @@ def test_a_person_keeps_the_id_when_the_place_changes_hands(tmp_path) -> None:
             [("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA, BEN])],
             [("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA, BEN]), ("2014-Q3", [ANNA, DINA])],
         ):
-            linked = link(lists(*states).tables)
+            linked = link_records(lists(*states).tables)
             found = _assign_person_ids(
                 linked, pd.DataFrame(columns=SUCCESSOR_COLUMNS), lambda partition: assign_ids(registry, "person", partition)
             )
@@ -125,20 +125,20 @@ def test_a_person_keeps_the_id_when_the_place_changes_hands(tmp_path) -> None:
 
 
 def test_a_judgement_stays_with_the_person() -> None:
-    places = find_listed_persons(
-        read_columns(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA])).tables)["person_records"], load_model()
+    places = find_keys_of_listed_persons(
+        read_linkage_columns(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA])).tables)["person_records"], load_linkage_model()
     )
     received = {("police", "2014-Q1"): day(4), ("police", "2014-Q2"): day(7)}
     pair = {"entity": "person", "institution_a": "police", "key_a": f"{FILE}/1", "institution_b": "courts", "key_b": "K/1"}
     said = pd.DataFrame([{**pair, "decided_at": at} for at in (day(5), day(8))])
-    assert follow_moved_persons(said, places, received)["key_a"].tolist() == [f"{FILE}/2", f"{FILE}/1"]
-    assert follow_moved_persons(said, places, received)["key_b"].tolist() == ["K/1", "K/1"]
+    assert update_keys_of_moved_persons(said, places, received)["key_a"].tolist() == [f"{FILE}/2", f"{FILE}/1"]
+    assert update_keys_of_moved_persons(said, places, received)["key_b"].tolist() == ["K/1", "K/1"]
 
 
 def test_another_person_at_a_place_is_a_finding_of_the_delivery_that_brings_it() -> None:
-    places = find_listed_persons(
-        read_columns(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [ANNA, CARL, BEN])).tables)["person_records"], load_model()
+    places = find_keys_of_listed_persons(
+        read_linkage_columns(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [ANNA, CARL, BEN])).tables)["person_records"], load_linkage_model()
     )
     deliveries = pd.DataFrame({"institution": "police", "delivery": ["2014-Q1", "2014-Q2"], "period": ["2014-Q1", "2014-Q2"], "version": 1})
-    found = find_reassigned_positions(places, deliveries)
+    found = find_reassigned_list_positions(places, deliveries)
     assert found[["delivery", "record_key", "field", "detail"]].to_numpy().tolist() == [["2014-Q2", f"{FILE}/2", "Nr_rendor", "2014-Q1"]]

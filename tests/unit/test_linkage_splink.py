@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.linkage.blocking import block_persons, group_records_by_blocking_keys
+from pipelines.linkage.blocking import find_person_pairs_by_blocking, group_records_by_blocking_keys
 from pipelines.linkage.compare import MISSING_LEVEL
-from pipelines.linkage.model import Model, load_model
+from pipelines.linkage.model import LinkageModel, load_linkage_model
 from pipelines.linkage.score import compute_likelihoods, compute_token_frequencies, encode_persons
 from pipelines.linkage.splink_export import (
     EXCHANGED_COMPARISON,
@@ -19,7 +19,7 @@ from pipelines.linkage.splink_export import (
     build_splink_records,
     build_splink_settings,
     build_term_frequencies,
-    map_gamma_to_levels,
+    map_splink_gammas_to_levels,
 )
 
 PERSONS = 150
@@ -51,10 +51,10 @@ def some_persons() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
+def predicted() -> tuple[pd.DataFrame, pd.DataFrame, LinkageModel]:
     """Every pair of `some_persons` as Splink weighs it, and the persons."""
     splink = pytest.importorskip("splink")
-    persons, model = some_persons(), load_model()
+    persons, model = some_persons(), load_linkage_model()
     settings = json.loads(json.dumps(build_splink_settings(model, len(persons))))
     api = splink.DuckDBAPI()
     linker = splink.Linker(
@@ -69,7 +69,7 @@ def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
     return found.sort_values([f"{UNIQUE_ID}_l", f"{UNIQUE_ID}_r"], ignore_index=True), persons, model
 
 
-def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:
+def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataFrame, pd.DataFrame, LinkageModel]) -> None:
     splink, persons, model = predicted
     left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
     ours = compute_likelihoods(persons, left, right, model, compute_token_frequencies(encode_persons(persons, model), model))
@@ -80,7 +80,7 @@ def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataF
     np.testing.assert_allclose(theirs[straight], ours.weight[straight], atol=1e-6, rtol=0)
 
 
-def test_splink_gives_every_field_the_same_bits(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:
+def test_splink_gives_every_field_the_same_bits(predicted: tuple[pd.DataFrame, pd.DataFrame, LinkageModel]) -> None:
     splink, persons, model = predicted
     left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
     ours = compute_likelihoods(persons, left, right, model, compute_token_frequencies(encode_persons(persons, model), model))
@@ -89,7 +89,7 @@ def test_splink_gives_every_field_the_same_bits(predicted: tuple[pd.DataFrame, p
         parts = [c for c in (f"mw_{field.name}", f"mw_tf_adj_{field.name}") if c in splink]
         np.testing.assert_allclose(splink[parts].sum(axis=1)[straight], ours.bits[field.name][straight], atol=1e-6, err_msg=field.name)
         gamma = splink[f"gamma_{field.name}"].to_numpy("int64")
-        assert (map_gamma_to_levels(field, model)[gamma] == ours.levels[field.name])[straight].all()
+        assert (map_splink_gammas_to_levels(field, model)[gamma] == ours.levels[field.name])[straight].all()
         reached = set(ours.levels[field.name][straight]) - {MISSING_LEVEL}
         assert reached == set(range(len(field.levels))), f"{field.name}: the pairs reach levels {sorted(reached)} only"
 
@@ -102,8 +102,8 @@ def test_every_test_that_a_model_may_name_has_its_sql() -> None:
 
 def test_the_exported_blocking_rule_gives_the_same_pairs() -> None:
     splink = pytest.importorskip("splink")
-    persons, model = pd.concat([some_persons()] * 2, ignore_index=True), load_model()  # values so common that they are narrowed
-    blocks, ours = group_records_by_blocking_keys(persons).groups, block_persons(persons)
+    persons, model = pd.concat([some_persons()] * 2, ignore_index=True), load_linkage_model()  # values so common that they are narrowed
+    blocks, ours = group_records_by_blocking_keys(persons).groups, find_person_pairs_by_blocking(persons)
     api = splink.DuckDBAPI()
     linker = splink.Linker(
         api.register(build_splink_records(persons, model, blocks)), build_splink_settings(model, len(persons)), log_level=None
@@ -117,7 +117,7 @@ def test_the_exported_blocking_rule_gives_the_same_pairs() -> None:
 
 def test_a_name_counts_in_the_known_citizenship_where_the_other_is_missing() -> None:
     """Common among the citizens of one country, rare over all: of little weight too where one record does not tell its citizenship."""
-    persons, model = pd.concat([some_persons()] * 3, ignore_index=True), load_model()
+    persons, model = pd.concat([some_persons()] * 3, ignore_index=True), load_linkage_model()
     persons.loc[:19, ["given", "citizenship"]] = ["natalia", "MDA"]
     persons.loc[19, "citizenship"] = None
     known = compute_token_frequencies(encode_persons(persons, model), model)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from pipelines.linkage import training
-from pipelines.linkage.model import Field, load_model
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.model import ComparedField, load_linkage_model
+from pipelines.linkage.standardise import LinkageRecords
 from pipelines.linkage.training import LabelledPairs, train_model
 from schemas.canonical import TABLES, conform
 
@@ -30,11 +30,11 @@ def _canonical() -> dict[str, pd.DataFrame]:
     return {name: conform(name, both if name == "person_records" else pd.DataFrame()) for name in TABLES}
 
 
-def _share_equal(fields: tuple[Field, ...]) -> float:
+def _share_equal(fields: tuple[ComparedField, ...]) -> float:
     return next(field for field in fields if field.name == "given").levels[0].m
 
 
-def _rows(records: Records, numbers: range) -> np.ndarray:
+def _rows(records: LinkageRecords, numbers: range) -> np.ndarray:
     """Rows of both records of the persons named."""
     row = pd.Series(np.arange(len(records.persons)), index=records.persons["institution"] + " " + records.persons["record_key"])
     return np.array([[row[f"police {n}/1"], row[f"prosecution {n}/1"]] for n in numbers])
@@ -46,7 +46,7 @@ def _fewer_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pairs_judged_same_are_learned_from_and_those_judged_apart_are_not() -> None:
-    sets, start = [_canonical()], load_model()
+    sets, start = [_canonical()], load_linkage_model()
     everyone, late = range(PERSONS), range(PERSONS // 2, PERSONS)
     same = train_model(sets, start, lambda _, records: LabelledPairs(_rows(records, everyone), NONE))
     apart = train_model(sets, start, lambda _, records: LabelledPairs(_rows(records, everyone), _rows(records, late)[:, ::-1]))
@@ -55,11 +55,11 @@ def test_pairs_judged_same_are_learned_from_and_those_judged_apart_are_not() -> 
 
 
 def test_a_complete_truth_replaces_the_other_pairs() -> None:
-    sets, start = [_canonical()], load_model()
+    sets, start = [_canonical()], load_linkage_model()
     halved = train_model(sets, start, lambda _, records: LabelledPairs(_rows(records, range(PERSONS // 2)), NONE, complete=True))
     assert _share_equal(halved.fields) > 0.9
 
 
 def test_no_label_is_as_no_labels() -> None:
-    sets, start = [_canonical()], load_model()
+    sets, start = [_canonical()], load_linkage_model()
     assert train_model(sets, start, lambda _, __: LabelledPairs(NONE, NONE)).fields == train_model(sets, start).fields

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from linkage_world import World, background, person, together
 
-from pipelines.linkage import link, load_model, solve_linkage
+from pipelines.linkage import compute_detailed_linkage_result, link_records, load_linkage_model
 
 OFFICE, CENTRE, POLICE = "ZM-PZ-2012-0007", "QPS/05/117", "2012-PZ-00777"
 WHO = 701
@@ -28,7 +28,7 @@ def police(world: World, persons: list, days: dict[str, str]) -> None:
 
 def bits(world: World, kind: str, *keys: str) -> float:
     """What the pair of files with these keys weighs by `kind` of evidence."""
-    solved = solve_linkage(world.tables)
+    solved = compute_detailed_linkage_result(world.tables)
     key, pairs = solved.records.files["record_key"], solved.cases.pairs
     found = [pairs[kind].iloc[n] for n, (a, b) in enumerate(zip(pairs["a"], pairs["b"], strict=True)) if {key[a], key[b]} == set(keys)]
     return float(found[0])
@@ -48,7 +48,7 @@ def test_a_cited_file_that_names_the_victim_or_nobody_is_of_her_case():
         police(world, named, {"reported": DAY})
         file_of(world, WHO, DAY, cites=[("police", POLICE)])
         assert bits(world, "persons", POLICE, OFFICE) >= 0
-        assert together(link(world.tables), POLICE, OFFICE, entity="case")
+        assert together(link_records(world.tables), POLICE, OFFICE, entity="case")
 
 
 def test_the_file_of_another_victim_is_cited_in_error():
@@ -56,14 +56,14 @@ def test_the_file_of_another_victim_is_cited_in_error():
     file_of(world, WHO, DAY, cites=[("social_work", CENTRE)])
     file_of(world, WHO + 1, "2013-06-01", key=CENTRE)
     assert bits(world, "persons", OFFICE, CENTRE) < -5
-    assert not together(link(world.tables), OFFICE, CENTRE, entity="case")
+    assert not together(link_records(world.tables), OFFICE, CENTRE, entity="case")
 
 
 def test_the_file_of_another_institution_on_the_same_victim_is_of_her_case():
     world = background(30)
     file_of(world, WHO, DAY, cites=[("social_work", CENTRE)])
     file_of(world, WHO, "2012-03-04", key=CENTRE)
-    assert together(link(world.tables), OFFICE, CENTRE, entity="case")
+    assert together(link_records(world.tables), OFFICE, CENTRE, entity="case")
 
 
 def test_a_file_that_cites_no_case_is_rather_a_matter_of_its_own():
@@ -86,13 +86,13 @@ def test_a_file_opened_long_after_the_case_without_citation_is_another_matter(kn
     world = background(30)
     police(world, [victim(WHO)], {known: DAY})
     file_of(world, WHO, "2013-03-20")
-    linked = link(world.tables)
+    linked = link_records(world.tables)
     assert not together(linked, POLICE, OFFICE, entity="case")
     assert together(linked, f"{POLICE}/1", OFFICE)
 
 
 def test_days_offence_and_form_are_evidence_between_all_files_of_a_victim():
-    found = {(evidence.between, evidence.name.split(":")[0]) for evidence in load_model().evidence}
+    found = {(evidence.between, evidence.name.split(":")[0]) for evidence in load_linkage_model().evidence}
     for victims in ("victim_protection", "social_work"):
         for other in ("police", "prosecution"):
             assert {(f"{other}-{victims}", "group"), (f"{other}-{victims}", "form")} <= found
@@ -101,6 +101,6 @@ def test_days_offence_and_form_are_evidence_between_all_files_of_a_victim():
 def test_the_day_of_support_is_a_day_of_the_file():
     world = background(3)
     file_of(world, WHO, DAY)
-    files = solve_linkage(world.tables).records.files.set_index("record_key")
+    files = compute_detailed_linkage_result(world.tables).records.files.set_index("record_key")
     assert files.loc[OFFICE, "supported"] == pd.Timestamp(DAY)
     assert files["supported"].notna().sum() == 1

@@ -16,7 +16,7 @@ from pipelines.asset_helpers import WRITER_POOL, redact_stage_errors
 from pipelines.checks import delivery_tolerances
 from pipelines.definitions import list_assets
 from pipelines.resources import lake
-from pipelines.resources.instance import URL_SETTING, install_dagster
+from pipelines.resources.instance import URL_SETTING, install_dagster_settings
 from pipelines.resources.workplace import Workplace
 from pipelines.run import _open_instance
 from sources.contract import institutions
@@ -112,10 +112,10 @@ def test_the_history_goes_to_postgresql_where_the_environment_says_so(tmp_path, 
     home = Home(tmp_path / "home")
     monkeypatch.setenv(URL_SETTING, url)
     with pytest.raises(HarmoniaError, match=r"postgresql\+psycopg2://"):
-        install_dagster(home)
+        install_dagster_settings(home)
     monkeypatch.setenv(URL_SETTING, url.replace("postgresql:", "postgresql+psycopg2:"))
-    install_dagster(home)
-    install_dagster(home)  # twice adds nothing
+    install_dagster_settings(home)
+    install_dagster_settings(home)  # twice adds nothing
     settings = (home.dagster / "dagster.yaml").read_text("utf-8")
     assert settings.count("storage:") == 1
     assert url not in settings
@@ -130,7 +130,7 @@ def test_the_history_goes_to_postgresql_where_the_environment_says_so(tmp_path, 
         assert connection.execute("SELECT count(*) FROM runs WHERE status = 'SUCCESS'").fetchone() == (1,)
     monkeypatch.delenv(URL_SETTING)
     with pytest.raises(HarmoniaError, match=f"{URL_SETTING} names: set it"):
-        install_dagster(home)
+        install_dagster_settings(home)
 
 
 def test_the_shipped_settings_are_understood_and_say_nothing_to_anybody():

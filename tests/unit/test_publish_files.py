@@ -15,8 +15,14 @@ from warehouse import publish as module
 from warehouse import tables
 from warehouse.count import compute_published_tables
 from warehouse.publish import publish_stores
-from warehouse.reading import current_folder, open_publication
-from warehouse.stores import Stores, arrange_stores, identified_persons, pseudonym_key, pseudonyms_of
+from warehouse.reading import find_folder_of_current_publication, open_publication
+from warehouse.stores import (
+    Stores,
+    arrange_stores,
+    compute_pseudonyms_of_record_keys,
+    make_persons_table_of_identity_store,
+    read_pseudonym_key,
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +30,9 @@ def published() -> Stores:
     world = World(("2013-Q1",)).case("police", "2013-PR-00001", "c", reported=None, group="other")
     world.person("police", "2013-PR-00001/1", "p", file="2013-PR-00001", full_name="Invented Name", personal_number="1234567892")
     inputs = world.inputs()
-    return arrange_stores(compute_published_tables(inputs), identified_persons(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
+    return arrange_stores(
+        compute_published_tables(inputs), make_persons_table_of_identity_store(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32
+    )
 
 
 def held(folder: Path) -> dict[str, bytes]:
@@ -85,7 +93,7 @@ def test_what_is_confidential_can_be_read_by_its_owner_alone(published: Stores, 
         "published/1/identity.duckdb": 0o600,
     }
     assert not mode(tmp_path / "analysts.duckdb") & 0o007
-    pseudonym_key(tmp_path)
+    read_pseudonym_key(tmp_path)
     assert mode(tmp_path / "pseudonym.key") == 0o600
 
 
@@ -118,12 +126,12 @@ def test_what_a_killed_run_left_goes(published: Stores, tmp_path: Path) -> None:
 
 
 def test_the_pointer_names_three_files_of_one_publishing_and_the_plain_names_are_the_same_files(published: Stores, tmp_path: Path) -> None:
-    assert current_folder(tmp_path) == tmp_path
+    assert find_folder_of_current_publication(tmp_path) == tmp_path
     for number in (1, 2, 3):
         publish_stores(published, tmp_path)
-        assert current_folder(tmp_path).name == str(number)
+        assert find_folder_of_current_publication(tmp_path).name == str(number)
         for name in ("warehouse", "analysts", "identity"):
-            assert (tmp_path / f"{name}.duckdb").samefile(current_folder(tmp_path) / f"{name}.duckdb")
+            assert (tmp_path / f"{name}.duckdb").samefile(find_folder_of_current_publication(tmp_path) / f"{name}.duckdb")
     assert sorted(path.name for path in (tmp_path / "published").iterdir()) == ["2", "3", "current"]
 
 
@@ -151,7 +159,7 @@ def test_a_reader_gets_a_clear_error_where_nothing_is_or_another_version_publish
     with pytest.raises(HarmoniaError, match="nothing is published there"), open_publication(tmp_path):
         pass
     publish_stores(published, tmp_path)
-    with duckdb.connect(str(current_folder(tmp_path) / "warehouse.duckdb")) as connection:
+    with duckdb.connect(str(find_folder_of_current_publication(tmp_path) / "warehouse.duckdb")) as connection:
         connection.execute("ALTER TABLE coverage DROP COLUMN state")
     with pytest.raises(HarmoniaError, match=r"another version of Harmonia: it lacks coverage\.state"), open_publication(tmp_path):
         pass
@@ -177,21 +185,21 @@ def test_a_reader_of_the_old_file_is_not_disturbed(published: Stores, tmp_path: 
 def test_a_damaged_key_of_the_pseudonyms_is_reported(tmp_path: Path) -> None:
     (tmp_path / "pseudonym.key").write_bytes(b"short")
     with pytest.raises(HarmoniaError, match=r"pseudonym\.key: has 5 bytes"):
-        pseudonym_key(tmp_path)
+        read_pseudonym_key(tmp_path)
 
 
 def test_the_key_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARMONIA_PSEUDONYM_KEY", str(tmp_path / "elsewhere"))
     with pytest.raises(HarmoniaError, match=r"elsewhere: .*HARMONIA_PSEUDONYM_KEY is missing"):
-        pseudonym_key(tmp_path)
+        read_pseudonym_key(tmp_path)
     (tmp_path / "elsewhere").write_bytes(b"e" * 32)
-    assert pseudonym_key(tmp_path) == b"e" * 32
+    assert read_pseudonym_key(tmp_path) == b"e" * 32
     assert not (tmp_path / "pseudonym.key").exists()
 
 
 def test_pseudonyms_differ_by_institution_and_by_key_and_keep_nulls() -> None:
     keys = pd.Series(["1", "1", None])
-    made = pseudonyms_of(pd.Series(["courts", "police", "police"]), keys, b"k" * 32)
+    made = compute_pseudonyms_of_record_keys(pd.Series(["courts", "police", "police"]), keys, b"k" * 32)
     assert made[0] != made[1]
     assert pd.isna(made[2])
-    assert made[0] != pseudonyms_of(pd.Series(["courts"]), pd.Series(["1"]), b"x" * 32)[0]
+    assert made[0] != compute_pseudonyms_of_record_keys(pd.Series(["courts"]), pd.Series(["1"]), b"x" * 32)[0]

@@ -24,7 +24,7 @@ def test_publishing_code_reaches_nothing_but_the_public_part_of_a_release():
         "import duckdb",
         "from warehouse.releases import confidential",
         "from warehouse.releases.confidential import open_confidential_part",
-        "from warehouse.releases.exact import exact_counts",
+        "from warehouse.releases.exact import count_exact_figures",
         "from warehouse.count import count",
         "import pandas as pd\npd.read_parquet(path)",
         "def f(home):\n    return home.warehouse",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.pull.errors import PullError
-from pipelines.pull.table_files import convert_value_to_text, write_delimited, write_sqlite
+from pipelines.pull.table_files import convert_value_to_text, write_delimited_file, write_sqlite_file
 from sources.contract import ColumnSpec, TableSpec
 
 TABLE = TableSpec("rastet", (ColumnSpec("Nr"), ColumnSpec("Dita", type="date")))
@@ -43,17 +43,17 @@ def test_a_value_is_text_as_the_institution_writes_it(value: Any, column: Column
 
 def test_delimited_text_in_the_declared_dialect(tmp_path: Path) -> None:
     rows = [[("a;b", date(2013, 1, 2))], [('say "ç"', None)]]
-    write_delimited(TABLE, iter(rows), FORM, tmp_path / "x.csv", 1 << 20)
+    write_delimited_file(TABLE, iter(rows), FORM, tmp_path / "x.csv", 1 << 20)
     assert (tmp_path / "x.csv").read_bytes() == 'Nr;Dita\r\n"a;b";02.01.2013\r\n"say ""ç""";\r\n'.encode("windows-1250")
-    write_delimited(TABLE, iter([[("Ђ", None)]]), FORM, tmp_path / "y.csv", 1 << 20)
+    write_delimited_file(TABLE, iter([[("Ђ", None)]]), FORM, tmp_path / "y.csv", 1 << 20)
     assert (tmp_path / "y.csv").read_bytes() == "Nr;Dita\r\nЂ;\r\n".encode()
-    write_delimited(TABLE, iter([[("x" * 900_000, None)]] * 3), {"encoding": "utf-8-sig"}, tmp_path / "z.csv", 4 << 20)
+    write_delimited_file(TABLE, iter([[("x" * 900_000, None)]] * 3), {"encoding": "utf-8-sig"}, tmp_path / "z.csv", 4 << 20)
     assert (tmp_path / "z.csv").read_bytes().count(b"\xef\xbb\xbf") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.csv", "y.csv", "z.csv"]
 
 
 def test_the_same_rows_are_the_same_sqlite_bytes(tmp_path: Path) -> None:
-    hashes = {write_sqlite([(TABLE, iter([[(n, None) for n in range(1000)]]))], tmp_path / name, 1 << 20) for name in ("a", "b")}
+    hashes = {write_sqlite_file([(TABLE, iter([[(n, None) for n in range(1000)]]))], tmp_path / name, 1 << 20) for name in ("a", "b")}
     assert len(hashes) == 1
     with sqlite3.connect(tmp_path / "a") as db:
         assert db.execute("SELECT count(*), typeof(max(Nr)), max(Nr) FROM rastet").fetchone() == (1000, "text", "999")
@@ -62,4 +62,4 @@ def test_the_same_rows_are_the_same_sqlite_bytes(tmp_path: Path) -> None:
 
 def test_more_than_the_bound_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(PullError, match="pull-too-large"):
-        write_sqlite([(TABLE, iter([[("x" * 1000, None)]] * 5000))], tmp_path / "a", 1 << 20)
+        write_sqlite_file([(TABLE, iter([[("x" * 1000, None)]] * 5000))], tmp_path / "a", 1 << 20)

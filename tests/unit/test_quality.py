@@ -14,7 +14,7 @@ from pipelines.checks.quality import get_newest_quality_state
 from schemas.findings import DIMENSIONS, LANGUAGES
 from schemas.findings import complete_columns as findings_of
 from sources.contract import institutions
-from warehouse.count import CountInputs, open_counting_models
+from warehouse.count import CountInputs, open_database_of_counting_models
 
 PERIODS = ["2013-Q1", "2013-Q2", "2013-Q3"]
 
@@ -38,7 +38,7 @@ def findings(*rows: tuple[str, str | None, str, str]) -> pd.DataFrame:
 
 
 def quality(inputs: CountInputs) -> pd.DataFrame:
-    with open_counting_models(inputs) as models:
+    with open_database_of_counting_models(inputs) as models:
         return models.read_frame("quality")
 
 

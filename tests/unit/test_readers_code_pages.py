@@ -13,7 +13,7 @@ from sources import contract
 from sources.readers import code_pages, encoding
 from sources.readers.encoding import EncodingEvidence
 
-AGREED = code_pages.words_of_contract(contract.load("police"))
+AGREED = code_pages.non_ascii_words_of_contract(contract.load("police"))
 
 
 def to_latin_1(clean: str) -> str:
@@ -97,7 +97,7 @@ def test_a_misread_cell_among_sound_ones_is_corrected_and_reported(clean: str) -
     given = pd.DataFrame({"a": ["Đorđe", to_latin_1(clean), "Thérèse"], "_file": "x", "_part": "t", "_line": [1, 2, 3]}).astype(
         {"a": "str"}
     )
-    better, found = encoding.repair_cells({"t": given}, {"t": ["a"]}, EncodingEvidence(AGREED))
+    better, found = encoding.repair_encoding_of_cells({"t": given}, {"t": ["a"]}, EncodingEvidence(AGREED))
     assert better["t"]["a"].tolist() == ["Đorđe", clean, "Thérèse"]
     actual = {"rule": "cell-text-misread", "file": "x", "part": "t", "line": 2, "field": "a", "value": to_latin_1(clean)}
     assert found == [actual]

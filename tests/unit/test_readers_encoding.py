@@ -62,7 +62,7 @@ def test_right_text_is_left_alone(text: str) -> None:
 
 def test_repair_says_where_and_keeps_what_was_delivered() -> None:
     frame = pd.DataFrame({"a": ["Pejë", "PejÃ«", None], "_file": "f", "_part": ["x", "x", "x"], "_line": [1, 2, 3]}).astype({"a": "str"})
-    better, found = encoding.repair_cells({"t": frame}, {"t": ["a"]})
+    better, found = encoding.repair_encoding_of_cells({"t": frame}, {"t": ["a"]})
     assert better["t"]["a"].tolist()[:2] == ["Pejë", "Pejë"]
     assert found == [{"rule": "cell-text-encoded-twice", "file": "f", "field": "a", "part": "x", "line": 2, "value": "PejÃ«"}]
 
@@ -70,7 +70,7 @@ def test_repair_says_where_and_keeps_what_was_delivered() -> None:
 @pytest.mark.parametrize(("lines", "line"), [(["1", "2", "3"], 2), ([1.0, 2.0, 3.0], 2), ([None, None, None], None)])
 def test_a_finding_names_its_line_as_a_number_whatever_holds_it(lines: list[object], line: int | None) -> None:
     frame = pd.DataFrame({"a": ["Pejë", "PejÃ«", None], "_file": "f", "_part": ["x", "x", "x"]}, dtype="str").assign(_line=lines)
-    _, found = encoding.repair_cells({"t": frame}, {"t": ["a"]})
+    _, found = encoding.repair_encoding_of_cells({"t": frame}, {"t": ["a"]})
     assert [one["line"] for one in found] == [line]
     beside = {"rule": "file-byte-undefined", "line": 1}  # as other findings of the file say it
     assert complete_columns(pd.DataFrame([beside, *found]))["line"].dtype == "Int64"

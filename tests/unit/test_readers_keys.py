@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sources import contract
-from sources.readers.file_reading import read_key_part, record_key
+from sources.readers.file_reading import build_record_key, read_key_part
 
 PERSONAT = contract.load("police").tables["personat"]
 REGISTER = contract.load("corrections").tables["te_burgosurit"]
@@ -27,8 +27,8 @@ def test_a_case_number_of_fixed_length_is_whole_or_no_key(value: str | None, who
 
 
 def test_a_running_number_may_have_lost_digits() -> None:
-    assert read_key_part(PERSONAT.column("Nr_rendor"), "1", whole=True) == "1"
-    assert read_key_part(PERSONAT.column("Nr_rendor"), "1", whole=False) is None
+    assert read_key_part(PERSONAT.column("Nr_rendor"), "1", is_complete=True) == "1"
+    assert read_key_part(PERSONAT.column("Nr_rendor"), "1", is_complete=False) is None
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_a_running_number_may_have_lost_digits() -> None:
     ],
 )
 def test_a_day_in_a_key_is_an_iso_date(day: str | None, key: str | None) -> None:
-    assert record_key(REGISTER, {"ID": "P-00001", "Data e pranimit": day}) == key
+    assert build_record_key(REGISTER, {"ID": "P-00001", "Data e pranimit": day}) == key
 
 
 def test_parts_are_joined_in_declared_order() -> None:
-    assert record_key(DEFENDANT, {"id": "2", "lenda_nr": "PKR.nr.12/2013"}) == "PKR.nr.12/2013/2"
+    assert build_record_key(DEFENDANT, {"id": "2", "lenda_nr": "PKR.nr.12/2013"}) == "PKR.nr.12/2013/2"

@@ -28,7 +28,7 @@ def test_records_and_their_lines(rows: list[list[str]]) -> None:
     assert found == [list("uvwxyz"), *rows]
     assert first[1:] == after[:-1]
     assert after[-1] == len(lines.text)
-    raw = b"\n".join(lines.raw_lines(a, b) for a, b in zip(first, after, strict=True))
+    raw = b"\n".join(lines.bytes_of_lines(a, b) for a, b in zip(first, after, strict=True))
     assert raw.replace(b"\r", b"\n").count(b"\n") == len(lines.text) - 1
 
 

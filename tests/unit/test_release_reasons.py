@@ -7,9 +7,9 @@ import pytest
 
 from tests.release_world import VERSIONS, signed, source, units
 from warehouse.disclosure import policy
-from warehouse.releases.diff import exact_differences
-from warehouse.releases.exact import counts_to_frame, exact_counts
-from warehouse.releases.reasons import Snapshot, record_keys, units_counted_differently
+from warehouse.releases.diff import find_exact_differences
+from warehouse.releases.exact import convert_counts_to_frame, count_exact_figures
+from warehouse.releases.reasons import ReleaseSnapshot, find_units_counted_differently, list_records_of_changed_units
 
 VICTIMS = "victims_identified"
 PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"]
@@ -20,9 +20,9 @@ def record(unit: dict, delivery: str = "2013-Q1", **ids: str) -> dict:
     return {"institution": "police", "entity": "person", "record_key": f"R{unit['person_id']}", "delivery": delivery, **own}
 
 
-def snapshot(counted: list[dict], records: list[dict], judged: list[tuple] = (), **versions) -> Snapshot:
+def snapshot(counted: list[dict], records: list[dict], judged: list[tuple] = (), **versions) -> ReleaseSnapshot:
     made = source(counted, [2013])
-    return Snapshot(
+    return ReleaseSnapshot(
         made.tables["counted"], pd.DataFrame(records), pd.DataFrame(judged, columns=PAIR).astype("str"), {**VERSIONS, **versions}
     )
 
@@ -33,8 +33,8 @@ def ten():
     return counted, [record(unit) for unit in counted]
 
 
-def reasons(old: Snapshot, new: Snapshot) -> list[str]:
-    return units_counted_differently(old, new)["reason"].tolist()
+def reasons(old: ReleaseSnapshot, new: ReleaseSnapshot) -> list[str]:
+    return find_units_counted_differently(old, new)["reason"].tolist()
 
 
 def test_a_record_delivered_for_the_first_time(ten):
@@ -76,8 +76,8 @@ def test_every_difference_of_a_figure_adds_up_over_its_reasons(tmp_path, ten):
     later = [*counted[1:], *new_units]
     after = [*[record(u, "2013-Q1_v2") for u in counted[1:]], *[record(u, "2013-Q2") for u in new_units]]
     old, new = snapshot(counted, records), snapshot(later, after)
-    frames = [counts_to_frame(programme, exact_counts(programme, source(c, [2013]).tables)) for c in (counted, later)]
-    found = exact_differences(programme, old, new, *frames)
+    frames = [convert_counts_to_frame(programme, count_exact_figures(programme, source(c, [2013]).tables)) for c in (counted, later)]
+    found = find_exact_differences(programme, old, new, *frames)
     mine = found[(found["measure"] == "harmonised") & (found["indicator"] == VICTIMS)]
     assert mine["reason"].notna().all()
     total = mine[mine["table"] == "total"]
@@ -89,7 +89,9 @@ def test_every_difference_of_a_figure_adds_up_over_its_reasons(tmp_path, ten):
 def test_the_records_behind_a_change_are_named(ten):
     counted, records = ten
     old, new = snapshot(counted[:9], records[:9]), snapshot(counted, records)
-    assert record_keys(units_counted_differently(old, new), old, new)["record_key"].tolist() == [records[9]["record_key"]]
+    assert list_records_of_changed_units(find_units_counted_differently(old, new), old, new)["record_key"].tolist() == [
+        records[9]["record_key"]
+    ]
 
 
 def _programme(tmp_path):

@@ -12,11 +12,11 @@ from harmonia.errors import HarmoniaError
 from tests.release_world import release, reported, signed, source, units
 from warehouse.count import meanings_of_bridge_causes
 from warehouse.disclosure import policy
-from warehouse.disclosure_risk.intruder import Disclosure, TableName
+from warehouse.disclosure_risk.intruder import Disclosure, ObservedTableName
 from warehouse.indicators import indicators
 from warehouse.releases import folder, recount
-from warehouse.releases.reading import label_of_code, open_release, status_text
-from warehouse.releases.release_text import release_text
+from warehouse.releases.reading import find_label_of_code, make_text_of_figure_status, open_release
+from warehouse.releases.release_text import render_release_as_text
 
 VICTIMS = "victims_identified"
 OTHER = {"offence_group": "other"}
@@ -76,7 +76,7 @@ def test_a_small_year_says_fewer_than_and_nothing_else(home):
     cube = open_release(home / "releases").cube
     mine = cube[cube["indicator"] == VICTIMS]
     assert mine[["table", "status", "limit"]].values.tolist() == [["total", "fewer_than", 6]]
-    assert status_text("fewer_than", "en", 6) == "Fewer than 6"
+    assert make_text_of_figure_status("fewer_than", "en", 6) == "Fewer than 6"
 
 
 def test_no_delivery_is_not_zero(home):
@@ -110,7 +110,7 @@ def test_a_changed_older_release_is_found_even_with_its_sums_put_right(home):
     manifest = old / "public" / "manifest.json"
     manifest.write_bytes(manifest.read_bytes().replace(b"A Coordinator", b"Another One"))
     (old / "SHA256SUMS").write_bytes(
-        folder.checksum_file_content(
+        folder.make_checksum_file(
             {p.relative_to(old).as_posix(): p.read_bytes() for p in old.rglob("*") if p.is_file() and p.name != "SHA256SUMS"}
         )
     )
@@ -132,12 +132,12 @@ def test_a_release_that_counts_earlier_records_prints_each_form_by_its_name(home
 def test_the_recount_finds_exchanged_categories(home):
     release(home, "2014-03-31", source(world(), [2013]))
     made = release(home, "2014-09-30", source(world(), [2013]))
-    files = {day: folder.verified_files(home / "releases" / day) for day in folder.release_names(home / "releases")}
-    assert recount.recount_mismatches(made.name, files) == []
+    files = {day: folder.read_verified_files(home / "releases" / day) for day in folder.release_names(home / "releases")}
+    assert recount.find_mismatches_of_release(made.name, files) == []
     cube = pd.read_parquet(io.BytesIO(files[made.name]["public/cube.parquet"]))
     cube["cell"] = cube["cell"].replace({"female": "male", "male": "female"})
     files[made.name] = {**files[made.name], "public/cube.parquet": folder.as_parquet(cube)}
-    assert sorted(recount.recount_mismatches(made.name, files)) == [
+    assert sorted(recount.find_mismatches_of_release(made.name, files)) == [
         "victims_identified harmonised sex 2013 female: 9, counted 20",
         "victims_identified harmonised sex 2013 male: 20, counted 9",
     ]
@@ -149,7 +149,7 @@ def test_a_release_of_the_first_format_is_refused_with_the_way_out(home):
     manifest = where / "public" / "manifest.json"
     manifest.write_bytes(manifest.read_bytes().replace(b'"format": 2', b'"format": 1'))
     (where / "SHA256SUMS").write_bytes(
-        folder.checksum_file_content(
+        folder.make_checksum_file(
             {p.relative_to(where).as_posix(): p.read_bytes() for p in where.rglob("*") if p.is_file() and p.name != "SHA256SUMS"}
         )
     )
@@ -192,15 +192,15 @@ def test_an_unknown_language_is_refused(home):
     release(home, "2014-03-31", source(world(), [2013]))
     opened = open_release(home / "releases")
     with pytest.raises(HarmoniaError, match="language 'fr' is not known"):
-        release_text(opened, "fr")
-    assert "Viktima të identifikuara | 2013 | Gjithsej në vit" in release_text(opened, "sq")
+        render_release_as_text(opened, "fr")
+    assert "Viktima të identifikuara | 2013 | Gjithsej në vit" in render_release_as_text(opened, "sq")
 
 
 def test_words_in_three_languages(home):
-    assert label_of_code("sex", "male+unknown", "en") == "Male or sex not known"
-    assert label_of_code("sex", "male+unknown", "sq") == "Meshkuj ose gjinia e panjohur"
+    assert find_label_of_code("sex", "male+unknown", "en") == "Male or sex not known"
+    assert find_label_of_code("sex", "male+unknown", "sq") == "Meshkuj ose gjinia e panjohur"
     with pytest.raises(HarmoniaError, match="language 'de' is not known: one of sq, sr, en"):
-        label_of_code("sex", "male", "de")
+        find_label_of_code("sex", "male", "de")
 
 
 def test_a_revised_total_is_published_with_its_reason_and_no_number_of_records(home):
@@ -264,8 +264,8 @@ def test_a_stricter_policy_is_not_held_up_by_what_was_printed_before(tmp_path):
 
 def test_a_release_that_cannot_be_made_safe_is_refused(home, monkeypatch):
     """Nothing is printed otherwise because of a test: the release is refused."""
-    learnt = Disclosure(TableName(VICTIMS, "harmonised", "total", "2013"), "total", 1, "public", "an attack")
-    monkeypatch.setattr("warehouse.disclosure_risk.enumeration.find_disclosures", lambda *_: [learnt])
+    learnt = Disclosure(ObservedTableName(VICTIMS, "harmonised", "total", "2013"), "total", 1, "public", "an attack")
+    monkeypatch.setattr("warehouse.disclosure_risk.enumeration.find_disclosures_by_enumeration", lambda *_: [learnt])
     with pytest.raises(HarmoniaError, match=r"2014-03-31 is refused: victims_identified 2013 would disclose .* Wait for more records"):
         release(home, "2014-03-31", source(world(), [2013]))
     assert folder.release_names(home / "releases") == []

@@ -13,7 +13,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.reports import joint, own_figures
 from harmonia.reports.page import render_page
 from harmonia.reports.texts import LANGUAGES, load_texts
-from harmonia.reports.transmission_register import SentReport, list_reports, record_sent
+from harmonia.reports.transmission_register import SentReport, list_reports, record_sent_report
 from pipelines.resources.workplace import Workplace
 from sources.contract import institutions, load
 from tests.release_world import FEW, release, signed, source, units
@@ -217,12 +217,12 @@ def test_the_same_release_gives_the_same_page(released):
 
 def test_the_register_says_what_is_due_sent_and_late(home, released):
     workplace = Workplace.from_paths(None, home)
-    record_sent(workplace, SentReport("government", "", "2013", "Office of the Prime Minister", "2014-03-10"))
+    record_sent_report(workplace, SentReport("government", "", "2013", "Office of the Prime Minister", "2014-03-10"))
     listed, before = list_reports(workplace, released, date(2014, 3, 20))
     found = {(one.audience, one.institution, one.period): one.state(date(2014, 3, 20)) for one in listed}
     assert before == []
     with pytest.raises(HarmoniaError, match="--institution"):
-        record_sent(workplace, SentReport("institution", "", "2013", "nobody", "2014-03-10"))
+        record_sent_report(workplace, SentReport("institution", "", "2013", "nobody", "2014-03-10"))
     assert found["government", "", "2013"] == "sent"
     assert found["public", "", "2013"] == "due"
     assert found["coordinator", "", "2013"] == "late"

@@ -26,7 +26,7 @@ def place(tmp_path: Path) -> Workplace:
     (inbox / "rastet.csv").write_text("x", "utf-8")
     place = Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
     registry = open_registry(place.home.create() and place.registry)
-    land_deliveries(place.inbox, place.home, registry, settle=0)
+    land_deliveries(place.inbox, place.home, registry, settle_seconds=0)
     registry.close()
     folder = place.home.feedback / "police" / "2013-Q1"
     folder.mkdir(parents=True)

@@ -203,5 +203,7 @@ def test_judgements_hold_in_the_next_run_and_those_after(typed, home):
     for _ in range(2):
         registry = open_registry(Home(home).registry_url)
         make_home(home, 26, combine_judgements(read_judgements(registry)))
-        clusters = PublishedRun(Home(home), 1, "").table("identities", "persons").set_index(["institution", "record_key"])["person_id"]
+        clusters = (
+            PublishedRun(Home(home), 1, "").read_lake_table("identities", "persons").set_index(["institution", "record_key"])["person_id"]
+        )
         assert clusters[joined["institution_a"], joined["key_a"]] != clusters[joined["institution_b"], joined["key_b"]]

@@ -15,9 +15,9 @@ from review_world import canonical
 from volume import examples
 
 from harmonia.review.pairs import PAIR, make_pair
-from pipelines.linkage import link, load_model
+from pipelines.linkage import link_records, load_linkage_model
 from pipelines.linkage.cluster import JoiningRules, build_weighted_pairs, form_clusters_by_agglomeration
-from pipelines.linkage.constraints import Constraints, are_judgements_contradicted
+from pipelines.linkage.constraints import ClusterConstraints, are_judgements_contradicted
 
 
 def judgements(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -30,11 +30,11 @@ def clustered(linked_frame: pd.DataFrame) -> dict[tuple[str, str], int]:
     return {(i, k): int(c) for i, k, c in linked_frame.itertuples(index=False, name=None)}
 
 
-def constraints(same: list[tuple[int, int]], apart: list[tuple[int, int]]) -> Constraints:
-    return Constraints(np.array(same, dtype="int64").reshape(-1, 2), np.array(apart, dtype="int64").reshape(-1, 2))
+def constraints(same: list[tuple[int, int]], apart: list[tuple[int, int]]) -> ClusterConstraints:
+    return ClusterConstraints(np.array(same, dtype="int64").reshape(-1, 2), np.array(apart, dtype="int64").reshape(-1, 2))
 
 
-def groups(size: int, weights: dict[tuple[int, int], float], decided: Constraints) -> list[int]:
+def groups(size: int, weights: dict[tuple[int, int], float], decided: ClusterConstraints) -> list[int]:
     left, right = (np.array([pair[n] for pair in weights], dtype="int64") for n in (0, 1))
     pairs = build_weighted_pairs(left, right, np.array(list(weights.values()), dtype="float64"))
     return form_clusters_by_agglomeration(size, pairs, JoiningRules(0.7), constraints=decided).tolist()
@@ -80,7 +80,7 @@ def test_what_does_not_clash_can_be_obeyed_all_together(rows):
 
 def test_judgements_on_persons_and_cases_take_effect_and_are_reported():
     tables = canonical(12)
-    free = link(tables)
+    free = link_records(tables)
     persons, cases = clustered(free.persons), clustered(free.cases)
     assert persons["police", "2013-PR-00001/1"] == persons["prosecution", "5001"]
     assert cases["police", "2013-PR-00001"] != cases["police", "2013-PR-00002"]
@@ -94,7 +94,7 @@ def test_judgements_on_persons_and_cases_take_effect_and_are_reported():
         ],
         ignore_index=True,
     )
-    bound = link(tables, judgements=said)
+    bound = link_records(tables, judgements=said)
     persons, cases = clustered(bound.persons), clustered(bound.cases)
     assert persons["police", "2013-PR-00001/1"] != persons["prosecution", "5001"]
     assert cases["police", "2013-PR-00001"] == cases["police", "2013-PR-00002"]
@@ -108,7 +108,7 @@ def test_same_against_a_hard_rule_takes_effect_and_is_reported():
     twin = tables["person_records"].iloc[[0]].assign(record_key="2013-PR-00000/2")
     tables["person_records"] = pd.concat([tables["person_records"], twin], ignore_index=True)
     said = judgements(("same", "2013-PR-00000/1", "2013-PR-00000/2"))
-    linked = link(tables, judgements=said)
+    linked = link_records(tables, judgements=said)
     persons = clustered(linked.persons)
     assert persons["police", "2013-PR-00000/1"] == persons["police", "2013-PR-00000/2"]
     assert linked.judged["outcome"].tolist() == ["against_rule"]
@@ -128,12 +128,12 @@ def test_judgements_half_against_the_machine_hold_with_another_model(benchmark, 
     from pipelines.linkage.candidates import list_candidate_pairs
 
     tables = canonical(48)
-    free = link(tables)
+    free = link_records(tables)
     clusters = pd.concat([free.cases.assign(entity="case"), free.persons.assign(entity="person")], ignore_index=True)
     said = benchmark.judged(list_decided_pairs(list_candidate_pairs(tables)[0], clusters), clusters, 40, seed=3)
     assert len(said) >= 30
     assert said["against"].sum() >= len(said) // 2 - 2
-    for model in (load_model(), benchmark.perturbed(load_model(), seed=1)):
-        linked = link(tables, model, said)
+    for model in (load_linkage_model(), benchmark.perturbed(load_linkage_model(), seed=1)):
+        linked = link_records(tables, model, said)
         assert benchmark.broken(linked, said, tmp_path) == 0
         assert set(linked.judged["outcome"]) == {"holds"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harmonia.review.influence import count_influence
+from harmonia.review.influence import estimate_influence_on_figures
 from harmonia.review.pairs import PAIR
 
 CASES = pd.DataFrame(
@@ -48,7 +48,7 @@ ROWS = pd.DataFrame(
 
 def measured(entity: str, a: str, b: str, joined: bool, where: str = "police") -> tuple[int, int]:
     pair = pd.DataFrame([(entity, "police", a, where, b)], columns=PAIR).assign(joined=joined)
-    found = count_influence(pair, ROWS, CASES, PERSONS).iloc[0]
+    found = estimate_influence_on_figures(pair, ROWS, CASES, PERSONS).iloc[0]
     return int(found["moves"]), int(found["touched"])
 
 
@@ -69,9 +69,9 @@ def test_the_other_records_of_a_cluster_count_with_it():
     together = PERSONS.replace({"person_id": {"P2": "P1"}})
     rows = ROWS.assign(person_id=ROWS["person_id"].replace({"P2": "P1"}))
     pair = pd.DataFrame([("person", "police", "c1/1", "prosecution", "q1")], columns=PAIR).assign(joined=True)
-    assert count_influence(pair, rows, CASES, together)["moves"].tolist() == [4]
+    assert estimate_influence_on_figures(pair, rows, CASES, together)["moves"].tolist() == [4]
 
 
 def test_many_pairs_at_once_are_measured_as_each_alone():
     every = pd.DataFrame([("person", "police", "c1/1", "police", other) for other in ("c2/1", "c3/1", "c4/1")], columns=PAIR)
-    assert count_influence(every.assign(joined=False), ROWS, CASES, PERSONS)["moves"].tolist() == [4, 2, 0]
+    assert estimate_influence_on_figures(every.assign(joined=False), ROWS, CASES, PERSONS)["moves"].tolist() == [4, 2, 0]

@@ -10,7 +10,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry, open_registry
-from harmonia.review.judgements import combine_judgements, enter_judgements, normalise_text, read_judgements
+from harmonia.review.judgements import combine_judgements, enter_judgements, normalise_steward_or_reason, read_judgements
 from harmonia.review.pairs import PAIR, compute_pair_ids, make_pair, order_pairs, parse_pair
 
 
@@ -156,5 +156,5 @@ def test_stewards_entering_at_once_on_a_server_lose_nothing(tmp_path):
 @pytest.mark.parametrize("value", ["", "  \n", "a" * 101, "Ana\u202e"])
 def test_a_steward_has_a_name_that_can_be_shown(value):
     with pytest.raises(HarmoniaError, match="steward"):
-        normalise_text("steward", value)
-    assert normalise_text("steward", " Ana  K. ") == "Ana K."
+        normalise_steward_or_reason("steward", value)
+    assert normalise_steward_or_reason("steward", " Ana  K. ") == "Ana K."

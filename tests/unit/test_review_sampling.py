@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from volume import examples
 
 from harmonia.review.estimating import estimate_accuracy
-from harmonia.review.strata import allocate_draws, draw_pairs, stratify_pairs
+from harmonia.review.strata import allocate_sample_to_strata, draw_stratified_sample_of_pairs, stratify_pairs
 
 
 def pairs(seed: int = 0, joined: int = 900, refused: int = 3000, wrong: float = 0.02) -> pd.DataFrame:
@@ -41,21 +41,21 @@ def test_every_pair_is_in_one_stratum():
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 5000), st.floats(0.004, 0.5)), min_size=1, max_size=8), st.integers(1, 600))
 def test_as_many_are_drawn_as_were_asked_for(strata, size):
     frame = pd.DataFrame(strata, columns=["joined", "pairs", "doubt"]).assign(entity="case")
-    drawn = allocate_draws(frame, size)
+    drawn = allocate_sample_to_strata(frame, size)
     assert drawn.sum() == min(size, frame["pairs"].sum())
     assert (drawn <= frame["pairs"]).all()
     assert (drawn >= 0).all()
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():
-    first, second, other = (draw_pairs(pairs(), 200, seed)[0]["key"].tolist() for seed in (1, 1, 2))
+    first, second, other = (draw_stratified_sample_of_pairs(pairs(), 200, seed)[0]["key"].tolist() for seed in (1, 1, 2))
     assert first == second
     assert first != other
     assert len(set(first)) == 200
 
 
 def test_the_order_of_a_sample_tells_nothing():
-    taken, _ = draw_pairs(pairs(), 200, 1)
+    taken, _ = draw_stratified_sample_of_pairs(pairs(), 200, 1)
     assert not taken["stratum"].is_monotonic_increasing
     assert (taken["stratum"] != taken["stratum"].shift()).sum() > 50
 
@@ -63,7 +63,7 @@ def test_the_order_of_a_sample_tells_nothing():
 def test_probabilities_are_those_of_the_draw():
     population = pairs(joined=60, refused=200)
     stratum = stratify_pairs(population)["stratum"]
-    times = pd.concat([draw_pairs(population, 60, seed)[0] for seed in range(60)])
+    times = pd.concat([draw_stratified_sample_of_pairs(population, 60, seed)[0] for seed in range(60)])
     seen = times["key"].value_counts().reindex(population["key"], fill_value=0) / 60
     given = times.groupby("stratum")["probability"].first()
     assert seen.groupby(stratum.to_numpy()).mean().to_dict() == pytest.approx(given.to_dict())
@@ -77,14 +77,14 @@ def test_intervals_hold_the_truth_as_often_as_they_say(wrong):
     truth = {"precision": right.sum() / population["joined"].sum(), "recall": right.sum() / population["true"].sum()}
     held = dict.fromkeys(truth, 0)
     for seed in range(40):
-        for row in estimate_accuracy(labels(*draw_pairs(population, 300, seed))).itertuples():
+        for row in estimate_accuracy(labels(*draw_stratified_sample_of_pairs(population, 300, seed))).itertuples():
             held[row.measure] += row.low <= truth[row.measure] + 1e-12 and truth[row.measure] <= row.high + 1e-12
     assert min(held.values()) >= 36
 
 
 def test_a_sample_of_everything_is_the_truth_without_an_interval():
     population = pairs(joined=50, refused=80, wrong=0.1)
-    found = estimate_accuracy(labels(*draw_pairs(population, 1000, 1))).set_index("measure")
+    found = estimate_accuracy(labels(*draw_stratified_sample_of_pairs(population, 1000, 1))).set_index("measure")
     right = (population["joined"] & population["true"]).sum()
     assert found.loc["precision", ["estimate", "low", "high"]].tolist() == pytest.approx([right / 50] * 3)
     assert found.loc["recall", ["estimate", "low", "high"]].tolist() == pytest.approx([right / population["true"].sum()] * 3)

@@ -20,7 +20,7 @@ from harmonia.review import workbook
 from harmonia.review.exchange import ImportedJudgements, export_pairs, import_judgements
 from harmonia.review.judgements import combine_judgements, read_judgements
 from harmonia.review.pairs import PAIR
-from harmonia.review.published import PublishedRun, last_published_run, open_home_registry
+from harmonia.review.published import PublishedRun, find_last_published_run, open_home_registry
 from harmonia.review.queue import list_doubtful_pairs
 from pipelines.resources.workplace import Workplace
 
@@ -48,7 +48,7 @@ def world(made: tuple[Path, Path], tmp_path: Path) -> tuple[Home, Path]:
 
 def look(home: Home) -> tuple[PublishedRun, object]:
     registry = open_home_registry(Workplace.from_paths(None, home.root))
-    return last_published_run(home, registry), registry
+    return find_last_published_run(home, registry), registry
 
 
 def taken(home: Home, path: Path) -> ImportedJudgements:

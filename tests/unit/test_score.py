@@ -11,8 +11,8 @@ from count_world import World
 from harmonia.errors import HarmoniaError
 from warehouse.count import compute_published_tables
 from warehouse.publish import publish_stores
-from warehouse.score import STRATEGY, pairwise_accuracy, record_differences, score_warehouse
-from warehouse.stores import arrange_stores, identified_persons
+from warehouse.score import STRATEGY, compare_records_with_truth, compute_pairwise_accuracy, score_warehouse
+from warehouse.stores import arrange_stores, make_persons_table_of_identity_store
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world.case("police", "B", "ours2", reported="2013-01-06", group="other")
     world.person("police", "A/1", "p", file="A", sex="male").person("police", "B/1", "p", file="B")
     inputs, folder = world.inputs(), tmp_path_factory.mktemp("home")
-    stores = arrange_stores(compute_published_tables(inputs), identified_persons(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
+    stores = arrange_stores(
+        compute_published_tables(inputs), make_persons_table_of_identity_store(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32
+    )
     publish_stores(stores, folder)
     return folder
 
@@ -75,13 +77,13 @@ def test_one_good_line_of_a_record_delivered_twice_is_enough() -> None:
     key = {"institution": "police", "entity": "case", "record_key": "A", "delivery": "2013-Q1"}
     lineage = pd.DataFrame([{**key, "status": "superseded"}, {**key, "status": "accepted"}])
     true = pd.DataFrame([{**key, "expected_status": "accepted", "alt_status": None}])
-    missing, wrong, extra = record_differences(lineage, true)
+    missing, wrong, extra = compare_records_with_truth(lineage, true)
     assert (len(missing), len(wrong), len(extra)) == (0, 0, 0)
 
 
 def test_pairwise_figures() -> None:
     ours, true = pd.Series(["a", "a", "a", "b"]), pd.Series(["x", "x", "y", "y"])
-    assert pairwise_accuracy(ours, true) == {"precision": 1 / 3, "recall": 1 / 2, "f1": pytest.approx(0.4)}
+    assert compute_pairwise_accuracy(ours, true) == {"precision": 1 / 3, "recall": 1 / 2, "f1": pytest.approx(0.4)}
 
 
 def test_the_strategy_has_sixteen_figures() -> None:

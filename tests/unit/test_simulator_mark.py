@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harmonia.errors import HarmoniaError
-from harmonia.training import collect_from_simulated
+from harmonia.training import collect_training_data_from_simulated_sets
 from sources.simulator import answers, simulate
 
 
@@ -30,7 +30,7 @@ def test_deliveries_with_a_truth_that_the_simulator_did_not_write_do_not_train(m
     if mark is not None:
         (tmp_path / answers.MARK).write_text(mark)
     with pytest.raises(HarmoniaError, match="is not an unchanged simulated set"):
-        collect_from_simulated([tmp_path])
+        collect_training_data_from_simulated_sets([tmp_path])
 
 
 def test_the_mark_of_one_set_does_not_serve_another_truth(made: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from test_star_build import world
 
 from warehouse import tables
 from warehouse.count import compute_published_tables
-from warehouse.document import DOCS, generated_pages
+from warehouse.document import DOCS, render_generated_pages
 from warehouse.publish import build_store_file
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, arrange_stores
 
@@ -30,9 +30,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("path", list(generated_pages()), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", list(render_generated_pages()), ids=lambda path: path.name)
 def test_the_generated_pages_are_those_in_docs(path: Path) -> None:
-    assert path.read_text("utf-8") == generated_pages()[path], "run `python -m warehouse.document`"
+    assert path.read_text("utf-8") == render_generated_pages()[path], "run `python -m warehouse.document`"
 
 
 def test_every_table_view_and_column_is_explained() -> None:

@@ -22,7 +22,7 @@ def test_an_institution_is_whole(institution):
         assert find_spec(module), f"{module} is missing"
     assert any(find_spec(module) for module in (f"schemas.exports.{institution}", f"sources.{institution}.exports"))
     declared = contract.load(institution)
-    assert set(exports.load_models(institution)) == set(declared.tables)
+    assert set(exports.load_pandera_models(institution)) == set(declared.tables)
     assert {t for f in declared.files for t in f.tables} == set(declared.tables)
     offences = import_module(f"sources.{institution}.mapping").OFFENCES
     assert all(where.table in declared.tables for where in offences)

@@ -109,7 +109,9 @@ def test_a_correction_that_lacks_many_records_is_one_warning(kept: int, told: bo
 def test_a_delivery_that_was_not_received_whole_withdraws_nothing():
 
     whole, rest = read("prosecution", {"lenda": [CASE, {**CASE, "lenda_id": "8"}]}), read("prosecution", {"lenda": [CASE]})
-    found = current.resolve_statuses(validate("prosecution", {"2013-Q2": whole, "2013-Q2_v2": rest}, partial={"2013-Q2_v2"}))
+    found = current.resolve_record_statuses(
+        validate("prosecution", {"2013-Q2": whole, "2013-Q2_v2": rest}, incomplete_deliveries={"2013-Q2_v2"})
+    )
     assert not found.lineage["status"].eq("withdrawn").any()
     assert "cross-partial-withdraws-nothing" in rules(found)
 

@@ -58,7 +58,7 @@ def test_white_space_is_reported_once_a_column_with_its_number_and_first_rows() 
             "rule": "cell-white-space",
         }
     ).astype({"line": "Int64"})
-    combined = findings.complete_columns(findings.combine_by_column(cells))
+    combined = findings.complete_columns(findings.combine_findings_by_file_and_column(cells))
     assert combined[["file", "field", "detail"]].to_numpy().tolist() == [
         ["a.csv", "Emri", "7: 2, 3, 4, 5, 6 …"],
         ["b.csv", "Emri", "1: k7"],
@@ -74,7 +74,7 @@ def test_white_space_is_reported_once_a_column_with_its_number_and_first_rows() 
 def test_information_on_very_many_cells_is_reported_of_their_column(rule: str, number: int, expected: int) -> None:
     rows = {"line": range(number), "record_key": "k", "field": "Shtetesia", "rule": rule}
     cells = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, **rows}).astype({"line": "Int64"})
-    found = findings.complete_columns(findings.fold_findings(cells))
+    found = findings.complete_columns(findings.combine_findings_on_cells_by_column(cells))
     assert len(found) == expected
     assert sum(n for n, _ in findings.list_cells_and_rows(found)) == number
 
@@ -89,7 +89,7 @@ def test_an_error_in_very_many_cells_with_one_text_is_reported_once_with_all_the
     lines = [*range(2, 700), *range(800, 1103)]
     cells = pd.concat([unknown_codes(range(2, 1103)).query("line < 700 or line >= 800"), unknown_codes(range(700, 703), "Y")])
     records = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, "line": range(2, 2000)}).astype({"line": "Int64"})
-    combined = findings.combine_by_value(cells, records)
+    combined = findings.combine_findings_with_same_text(cells, records)
     one = combined[combined["value"] == "X"]
     assert one[["line", "record_key"]].isna().all(axis=None)
     assert one["detail"].tolist() == ["1001: 2-699, 800-1102"]
@@ -101,7 +101,7 @@ def test_an_error_in_very_many_cells_with_one_text_is_reported_once_with_all_the
 @pytest.mark.parametrize(("cells", "records"), [(1000, 2000), (1001, 0)])
 def test_errors_in_fewer_cells_or_in_rows_that_are_no_records_are_reported_one_by_one(cells: int, records: int) -> None:
     known = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, "line": range(records)}).astype({"line": "Int64"})
-    assert len(findings.combine_by_value(unknown_codes(range(cells)), known)) == cells
+    assert len(findings.combine_findings_with_same_text(unknown_codes(range(cells)), known)) == cells
 
 
 def test_of_many_lines_the_first_are_shown() -> None:

@@ -47,7 +47,7 @@ def holds(url: str, stores: Stores) -> bool:
     """Every row of every store, nulls and empty text apart, quotes and line breaks kept."""
 
     def given(schema: str, table: Table) -> pa.Table:
-        return tables.frame_to_arrow(table, tables.conform_frame(table, loading.rows_as_frame(stores[schema][table.name])))
+        return tables.convert_frame_to_arrow(table, tables.conform_frame(table, loading.convert_rows_to_frame(stores[schema][table.name])))
 
     def ordered(rows: pa.Table) -> pa.Table:
         return rows.sort_by([(name, "ascending") for name in rows.column_names])
@@ -64,7 +64,7 @@ def test_rows_that_are_not_held_are_copied_some_at_a_time(url: str, tmp_path: Pa
     monkeypatch.setattr(loading, "BATCH", 4)  # of fifteen rows a table
     held = made("one")
     for name, frame in held["warehouse"].items():
-        write_table(tmp_path / f"{name}.parquet", tables.frame_to_arrow(tables.WAREHOUSE.tables[name], frame))
+        write_table(tmp_path / f"{name}.parquet", tables.convert_frame_to_arrow(tables.WAREHOUSE.tables[name], frame))
     swapped = {name: open_dataset([tmp_path / f"{name}.parquet"]) for name in held["warehouse"]}
     publish(url, arrange_stores(swapped, held["identity"]["persons"], KEY))
     assert holds(url, held)
@@ -153,4 +153,4 @@ def test_a_server_that_does_not_answer_is_one_line_without_the_password() -> Non
 @pytest.mark.parametrize("url", ["sqlite:///x.db", "nonsense", "postgresql+"])
 def test_what_is_no_url_is_said_so(url: str) -> None:
     with pytest.raises(HarmoniaError, match="is invalid"):
-        postgres.displayed_url(url)
+        postgres.remove_password_from_url(url)

@@ -47,7 +47,7 @@ def file(tmp_path: Path, *lines: str, header: str = HEADER) -> Path:
 
 def test_gaps_are_those_of_a_plain_recomputation() -> None:
     figures = statistics()
-    gaps, uncompared = yardsticks.compare_file(yardsticks.read_yardstick_file(EXAMPLE), figures)
+    gaps, uncompared = yardsticks.compare_yardsticks_with_statistics(yardsticks.read_yardstick_file(EXAMPLE), figures)
     assert uncompared.empty
     plain = {
         (row["indicator"], row["period"], row["offence_group"]): int(row["as_reported"])
@@ -70,7 +70,7 @@ def test_gaps_are_those_of_a_plain_recomputation() -> None:
 
 def test_an_indicator_of_several_institutions_is_compared_with_the_sum_of_one_source(tmp_path: Path) -> None:
     lines = ["police,cases_registered,2013,,case,100,Report", "inspectorate,cases_registered,2013,total,case,7,Report"]
-    gaps, uncompared = yardsticks.compare_file(
+    gaps, uncompared = yardsticks.compare_yardsticks_with_statistics(
         yardsticks.read_yardstick_file(file(tmp_path, *lines, "police,cases_registered,2012,,case,90,Press")), statistics()
     )
     assert gaps["published"].tolist() == [107]
@@ -97,19 +97,23 @@ def test_an_indicator_of_several_institutions_is_compared_with_the_sum_of_one_so
     ],
 )
 def test_what_cannot_be_compared_is_reported_with_what_to_do(tmp_path: Path, line: str, why: str) -> None:
-    gaps, uncompared = yardsticks.compare_file(yardsticks.read_yardstick_file(file(tmp_path, line)), statistics())
+    gaps, uncompared = yardsticks.compare_yardsticks_with_statistics(yardsticks.read_yardstick_file(file(tmp_path, line)), statistics())
     assert gaps.empty and why in uncompared["why"][0] and uncompared["line"].tolist() == [2]
 
 
 def test_twice_and_nothing_read_is_reported(tmp_path: Path) -> None:
     line, other = "police,persons_arrested,2013,total,person,5,R", "police,persons_arrested,2013,total,person,6,R"
-    gaps, uncompared = yardsticks.compare_file(yardsticks.read_yardstick_file(file(tmp_path, line, line, line)), statistics())
+    gaps, uncompared = yardsticks.compare_yardsticks_with_statistics(
+        yardsticks.read_yardstick_file(file(tmp_path, line, line, line)), statistics()
+    )
     assert gaps["published"].tolist() == [5] and gaps["line"].tolist() == [2]
     assert uncompared["line"].tolist() == [3, 4] and uncompared["why"].str.contains("repeats an earlier line").all()
-    gaps, uncompared = yardsticks.compare_file(yardsticks.read_yardstick_file(file(tmp_path, line, line, other)), statistics())
+    gaps, uncompared = yardsticks.compare_yardsticks_with_statistics(
+        yardsticks.read_yardstick_file(file(tmp_path, line, line, other)), statistics()
+    )
     assert gaps.empty and uncompared["line"].tolist() == [2, 3, 4] and uncompared["why"].str.contains("different values").all()
     unread = statistics().assign(as_reported=pd.NA)
-    _, uncompared = yardsticks.compare_file(yardsticks.read_yardstick_file(file(tmp_path, line)), unread)
+    _, uncompared = yardsticks.compare_yardsticks_with_statistics(yardsticks.read_yardstick_file(file(tmp_path, line)), unread)
     assert "nothing could be read" in uncompared["why"][0]
 
 
@@ -144,9 +148,9 @@ COVERED = pd.DataFrame(
 
 def of_run(tmp_path: Path, *lines: str, header: str = HEADER) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table and the problems that a run makes of one file."""
-    found = yardsticks.read_landed_files([("yardsticks/2013/figures.csv", file(tmp_path, *lines, header=header))])
+    found = yardsticks.read_landed_yardstick_files([("yardsticks/2013/figures.csv", file(tmp_path, *lines, header=header))])
     given = (found, statistics().assign(harmonised=5), OWN, COVERED)
-    return yardsticks.build_published_table(*given), yardsticks.find_lines_with_problems(*given)
+    return yardsticks.build_yardstick_table(*given), yardsticks.find_yardstick_lines_with_problems(*given)
 
 
 def test_in_a_run_each_institution_is_compared_with_its_own_records(tmp_path: Path) -> None:
@@ -201,9 +205,9 @@ def test_a_damaged_file_costs_its_own_figures_only(tmp_path: Path, header: str, 
     bad = tmp_path / "bad"
     bad.mkdir()
     files = [("yardsticks/2013/a.csv", file(bad, header=header)), ("yardsticks/2013/b.csv", EXAMPLE)]
-    found = yardsticks.read_landed_files(files)
+    found = yardsticks.read_landed_yardstick_files(files)
     assert found["file"].value_counts().to_dict() == {"yardsticks/2013/a.csv": 1, "yardsticks/2013/b.csv": 7}
-    problems = yardsticks.find_lines_with_problems(found, statistics().assign(harmonised=5), OWN, COVERED)
+    problems = yardsticks.find_yardstick_lines_with_problems(found, statistics().assign(harmonised=5), OWN, COVERED)
     assert problems.loc[0, ["file", "rule"]].tolist() == ["yardsticks/2013/a.csv", "yardstick-form"]
     assert problems["line"][0] == line and "Arben" not in problems["why"][0]
 
@@ -231,7 +235,7 @@ def test_the_simulator_adds_returns_and_changes_nothing_else(tmp_path: Path) -> 
     lines = yardsticks.read_yardstick_file(tmp_path / "with" / added)
     assert set(lines["institution"]) == {"police", "inspectorate", "prosecution", "courts", "corrections"}
     assert (
-        yardsticks.find_lines_with_problems(
+        yardsticks.find_yardstick_lines_with_problems(
             lines.reindex(columns=list(yardsticks.LINE_COLUMNS)).assign(kind="published"), statistics().assign(harmonised=5), OWN, COVERED
         )["rule"]
         .isin(["yardstick-no-figure", "yardstick-nothing-read"])
@@ -299,6 +303,6 @@ def test_the_newest_version_of_a_returned_figure_is_current(tmp_path: Path) -> N
     )
     found = returned_counts.select_current_counts(declared, {"counts": rows})
     assert found[["delivery", "indicator", "offence_group", "value"]].values.tolist() == [["2013-Q1_v2", "cases_registered", "total", 7]]
-    lines = yardsticks.convert_returned_counts(found)
+    lines = yardsticks.convert_counts_of_returns_to_yardsticks(found)
     assert lines[["file", "line", "unit", "value", "kind"]].values.tolist() == [["customs/2013-Q1_v2", 2, "case", "7", "return"]]
     assert returned_counts.select_current_counts(declared, {"counts": rows.iloc[:0]}).empty

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Table
 
 from warehouse import tables
-from warehouse.access.grants import is_view, row_secured_tables
+from warehouse.access.grants import is_view, list_tables_with_row_security
 from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, roles
 from warehouse.analysts import PSEUDONYM, describe_replacement_for_analysts
 from warehouse.stores import ANALYSTS, WAREHOUSE
@@ -30,7 +30,7 @@ describes. Only the owner of the tables can write; there is no role for the publ
 """
 
 
-def access_matrix_rows() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
+def make_rows_of_access_matrix() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
     """Return the columns and rows of the matrix.
 
     Columns: the names of the roles; those of institutions are combined to `institution`. Rows: schema, table, and for each role which rows
@@ -45,10 +45,10 @@ def access_matrix_rows() -> tuple[list[str], list[tuple[str, Table, list[str]]]]
     return list(by_name), rows
 
 
-def access_matrix_page() -> str:
+def render_access_matrix_page() -> str:
     """Return the page as Markdown."""
-    names, rows = access_matrix_rows()
-    row_secured = {table.name for table in row_secured_tables()}
+    names, rows = make_rows_of_access_matrix()
+    row_secured = {table.name for table in list_tables_with_row_security()}
     lines = [_HEAD]
     for schema in SCHEMAS:
         lines += [f"## {schema}\n", f"| table | class | {' | '.join(names)} | columns |", "|---" * (len(names) + 3) + "|"]
@@ -59,7 +59,7 @@ def access_matrix_page() -> str:
                 forms = {c.name: describe_replacement_for_analysts(table, c) for c in table.columns if table.info["altered"]}
                 marks = {name: "**" if form == PSEUDONYM else "*" for name, form in forms.items() if form}
             else:
-                linked = tables.linked_columns(table) if OWN in visible else set()
+                linked = tables.find_columns_depending_on_linkage(table) if OWN in visible else set()
                 marks = {**dict.fromkeys(linked, "*"), **dict.fromkeys(tables.key_columns(table), "**")}
             columns = ", ".join(f"{marks.get(c.name, '')}{c.name}{marks.get(c.name, '')}" for c in table.columns)
             cells = [
@@ -74,4 +74,4 @@ def access_matrix_page() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(access_matrix_page(), "utf-8")
+    PAGE.write_text(render_access_matrix_page(), "utf-8")

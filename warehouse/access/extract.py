@@ -10,8 +10,8 @@ from pathlib import Path
 
 from harmonia.errors import HarmoniaError, convert_storage_errors
 from warehouse import tables
-from warehouse.access.matrix import ALL, Role, role_by_name, roles
-from warehouse.access.visible_rows import visible_tables
+from warehouse.access.matrix import ALL, Role, find_role_by_name, roles
+from warehouse.access.visible_rows import select_rows_visible_to_role
 from warehouse.publish import build_store_file
 from warehouse.reading import open_publication
 from warehouse.stores import STORES
@@ -19,7 +19,7 @@ from warehouse.stores import STORES
 
 def find_role(name: str) -> Role:
     """Return the role called `name`. Raises `HarmoniaError` if there is none."""
-    declared = role_by_name(name)
+    declared = find_role_by_name(name)
     if declared is None:
         raise HarmoniaError(
             f"there is no role {name}: {', '.join(existing.name for existing in roles())}; the public has no role, see releases"
@@ -27,7 +27,7 @@ def find_role(name: str) -> Role:
     return declared
 
 
-def extract_visible_tables(home: Path, role: Role, target: Path) -> dict[str, int]:
+def write_visible_tables_to_file(home: Path, role: Role, target: Path) -> dict[str, int]:
     """Write what the role `role` may see of a published home to the new file `target`, which only its owner can read.
 
     Returns the number of rows of each table.
@@ -37,14 +37,14 @@ def extract_visible_tables(home: Path, role: Role, target: Path) -> dict[str, in
     if target.exists():
         raise HarmoniaError(f"{target} already exists: remove it, or name another file")
     with open_publication(home, role.store) as connection:
-        stored = {table.name: connection.table(table.name).df() for table in tables.stored_tables(STORES[role.store])}
-    frames = visible_tables(role, {role.store: stored})
+        stored = {table.name: connection.table(table.name).df() for table in tables.list_declared_tables_except_views(STORES[role.store])}
+    frames = select_rows_visible_to_role(role, {role.store: stored})
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        views = [view for view in tables.declared_views(STORES[role.store]) if role.visible_rows(role.store, view) == ALL]
+        views = [view for view in tables.list_declared_views(STORES[role.store]) if role.visible_rows(role.store, view) == ALL]
         build_store_file(
             temporary,
-            [*(tables.table_with_columns(STORES[role.store].tables[name], frame.columns) for name, frame in frames.items()), *views],
+            [*(tables.copy_table_with_columns(STORES[role.store].tables[name], frame.columns) for name, frame in frames.items()), *views],
             frames,
         )
         with convert_storage_errors(target):

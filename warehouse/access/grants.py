@@ -45,12 +45,12 @@ def is_view(schema: str, table: Table) -> bool:
     return "view" in table.info or (schema == ANALYSTS and not table.info["altered"])
 
 
-def stored_tables(schema: str) -> list[Table]:
+def list_tables_except_views(schema: str) -> list[Table]:
     """Return the tables of a schema that store rows, which are all tables except views."""
     return [table for table in SCHEMAS[schema].sorted_tables if not is_view(schema, table)]
 
 
-def readable_tables() -> Iterator[tuple[Role, str, Table, str]]:
+def iterate_tables_readable_by_roles() -> Iterator[tuple[Role, str, Table, str]]:
     """Yield every table that a role may read: role, schema, table, and which rows of it."""
     for role in roles():
         for schema, metadata in SCHEMAS.items():
@@ -60,11 +60,11 @@ def readable_tables() -> Iterator[tuple[Role, str, Table, str]]:
                     yield role, schema, table, rows
 
 
-def matrix_grants(existing: Collection[str]) -> list[Grant]:
+def derive_grants_from_access_matrix(roles_on_server: Collection[str]) -> list[Grant]:
     """Derive from the matrix all grants of the roles that exist on the server. existing: names of these roles."""
     granted: set[Grant] = set()
-    for role, schema, table, rows in readable_tables():
-        if role.name in existing:
+    for role, schema, table, rows in iterate_tables_readable_by_roles():
+        if role.name in roles_on_server:
             granted.add(Grant("SCHEMA", schema, "USAGE", role.name))
             if rows == ON_REQUEST:
                 granted |= {Grant("FUNCTION", function, "EXECUTE", role.name) for function in STEWARD_FUNCTIONS}
@@ -75,24 +75,24 @@ def matrix_grants(existing: Collection[str]) -> list[Grant]:
     return sorted(granted)
 
 
-def row_secured_tables() -> list[Table]:
+def list_tables_with_row_security() -> list[Table]:
     """Return the tables of the warehouse of which some role sees only the rows of its own institution. These tables get row security."""
-    names = {table.name for _, schema, table, rows in readable_tables() if schema == WAREHOUSE and rows == OWN}
+    names = {table.name for _, schema, table, rows in iterate_tables_readable_by_roles() if schema == WAREHOUSE and rows == OWN}
     return [table for table in STORES[WAREHOUSE].sorted_tables if table.name in names]
 
 
-def row_policies(existing: Collection[str]) -> list[RowPolicy]:
+def derive_row_policies(roles_on_server: Collection[str]) -> list[RowPolicy]:
     """Derive from the matrix the policies of tables with row security, one per table and role. existing: names of roles on the server."""
-    secured = {table.name for table in row_secured_tables()}
+    secured = {table.name for table in list_tables_with_row_security()}
     everything = {ALL: "true"}
     return sorted(
         RowPolicy(f"{schema}.{table.name}", role.name, everything.get(rows, f"(institution = '{role.institution}'::text)"))
-        for role, schema, table, rows in readable_tables()
-        if schema == WAREHOUSE and table.name in secured and role.name in existing
+        for role, schema, table, rows in iterate_tables_readable_by_roles()
+        if schema == WAREHOUSE and table.name in secured and role.name in roles_on_server
     )
 
 
-def structure_statements() -> list[str]:
+def make_statements_after_table_creation() -> list[str]:
     """Return the statements that are run once after the tables were created: views, functions, row security.
 
     Record keys of row-secured tables have no statistics: text comparison is leakproof, so the planner's estimates (EXPLAIN) would
@@ -100,17 +100,17 @@ def structure_statements() -> list[str]:
     """
     statements = [
         f"SET LOCAL search_path TO {WAREHOUSE}",
-        *create_statements(tables.declared_views(STORES[WAREHOUSE])),
+        *create_statements(tables.list_declared_views(STORES[WAREHOUSE])),
         "RESET search_path",
     ]
-    for table in tables.stored_tables(STORES[ANALYSTS]):
+    for table in tables.list_declared_tables_except_views(STORES[ANALYSTS]):
         if is_view(ANALYSTS, table):
             columns = ", ".join(f'"{column.name}"' for column in table.columns)
             view = f"{ANALYSTS}.{table.name}"
             statements.append(f"CREATE VIEW {view} WITH (security_barrier) AS SELECT {columns} FROM {WAREHOUSE}.{table.name}")
-            statements.append(f"COMMENT ON VIEW {view} IS {_sql_literal(table.comment)}")
-            statements += [f'COMMENT ON COLUMN {view}."{column.name}" IS {_sql_literal(column.comment)}' for column in table.columns]
-    for table in row_secured_tables():
+            statements.append(f"COMMENT ON VIEW {view} IS {_format_sql_literal(table.comment)}")
+            statements += [f'COMMENT ON COLUMN {view}."{column.name}" IS {_format_sql_literal(column.comment)}' for column in table.columns]
+    for table in list_tables_with_row_security():
         statements.append(f"ALTER TABLE {WAREHOUSE}.{table.name} ENABLE ROW LEVEL SECURITY")
         statements += [f'ALTER TABLE {WAREHOUSE}.{table.name} ALTER COLUMN "{c}" SET STATISTICS 0' for c in tables.key_columns(table)]
     for name, definition in (INTERNAL_FUNCTIONS | STEWARD_FUNCTIONS).items():
@@ -118,32 +118,36 @@ def structure_statements() -> list[str]:
     return statements
 
 
-def access_statements(existing: Collection[str]) -> list[str]:
+def make_access_statements(roles_on_server: Collection[str]) -> list[str]:
     """Return statements that first revoke all rights of the `existing` roles and then grant what the matrix allows. They can be run
     repeatedly."""
-    names = [role.name for role in roles() if role.name in existing]
+    names = [role.name for role in roles() if role.name in roles_on_server]
     statements = []
     for schema in SCHEMAS if names else ():
         for kind in (f"ALL TABLES IN SCHEMA {schema}", f"ALL FUNCTIONS IN SCHEMA {schema}", f"SCHEMA {schema}"):
             statements.append(f"REVOKE ALL ON {kind} FROM {', '.join(names)}")
-    statements += [_grant_statement(grant) for grant in matrix_grants(existing)]
+    statements += [_make_grant_statement(grant) for grant in derive_grants_from_access_matrix(roles_on_server)]
     declared = sorted(role.name for role in roles())
-    statements += [f"DROP POLICY IF EXISTS {name} ON {WAREHOUSE}.{table.name}" for table in row_secured_tables() for name in declared]
-    statements += [f"CREATE POLICY {p.role} ON {p.table} FOR SELECT TO {p.role} USING ({p.using})" for p in row_policies(existing)]
+    statements += [
+        f"DROP POLICY IF EXISTS {name} ON {WAREHOUSE}.{table.name}" for table in list_tables_with_row_security() for name in declared
+    ]
+    statements += [
+        f"CREATE POLICY {p.role} ON {p.table} FOR SELECT TO {p.role} USING ({p.using})" for p in derive_row_policies(roles_on_server)
+    ]
     return statements
 
 
-def _grant_statement(grant: Grant) -> str:
+def _make_grant_statement(grant: Grant) -> str:
     if grant.kind != "COLUMN":
         return f"GRANT {grant.privilege} ON {grant.kind} {grant.object} TO {grant.role}"
     table, column = grant.object.rsplit(".", 1)
     return f'GRANT {grant.privilege} ("{column}") ON {table} TO {grant.role}'
 
 
-def role_creation_statements(missing: Collection[str]) -> list[str]:
+def make_role_creation_statements(missing_roles: Collection[str]) -> list[str]:
     """Return the statements that create the `missing` roles. A database administrator may also run them by hand."""
-    return [f"CREATE ROLE {role.name} {ROLE_OPTIONS}" for role in roles() if role.name in missing]
+    return [f"CREATE ROLE {role.name} {ROLE_OPTIONS}" for role in roles() if role.name in missing_roles]
 
 
-def _sql_literal(text: str | None) -> str:
+def _format_sql_literal(text: str | None) -> str:
     return "'" + (text or "").replace("'", "''") + "'"

@@ -15,7 +15,7 @@ from __future__ import annotations
 from sqlalchemy import Table
 
 from warehouse import tables
-from warehouse.access.log import AUDIT, REQUESTS, row_hash_sql
+from warehouse.access.log import AUDIT, REQUESTS, make_sql_of_log_row_hash
 from warehouse.stores import IDENTITY
 
 VALID_MINUTES = 15
@@ -37,7 +37,7 @@ BEGIN
   previous := coalesce((SELECT chain FROM {_LOG} ORDER BY ticket DESC LIMIT 1), '');
   entry := (nextval(pg_get_serial_sequence('{_LOG}', 'ticket')), clock_timestamp(), session_user, inet_client_addr()::text, kind,
             CASE WHEN kind <> 'all' THEN btrim(subject) END, btrim(reason), pg_current_xact_id()::text, NULL);
-  entry.chain := {row_hash_sql("previous", "entry.")};
+  entry.chain := {make_sql_of_log_row_hash("previous", "entry.")};
   INSERT INTO {_LOG} OVERRIDING SYSTEM VALUE SELECT entry.*;
   RETURN entry.ticket;
 END $$"""
@@ -57,7 +57,7 @@ BEGIN
 END $$"""
 
 
-def _requested_rows_function_sql(table: Table) -> str:
+def _make_sql_of_function_for_requested_rows(table: Table) -> str:
     """Return the SQL of the function that returns the requested rows of `table`."""
     record = "t.institution = split_part(entry.subject, ':', 1) AND t.record_key = substr(entry.subject, strpos(entry.subject, ':') + 1)"
     has_pseudonym = (
@@ -77,7 +77,7 @@ END $$"""
 
 STEWARD_FUNCTIONS: dict[str, str] = {
     f"{IDENTITY}.request(text, text, text)": _REQUEST,
-    **{f"{IDENTITY}.read_{table.name}(bigint)": _requested_rows_function_sql(table) for table in tables.IDENTITY.sorted_tables},
+    **{f"{IDENTITY}.read_{table.name}(bigint)": _make_sql_of_function_for_requested_rows(table) for table in tables.IDENTITY.sorted_tables},
 }
 """Functions that stewards call: signature → SQL."""
 INTERNAL_FUNCTIONS: dict[str, str] = {f"{IDENTITY}.committed_request(bigint)": _COMMITTED_REQUEST}

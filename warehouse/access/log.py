@@ -29,7 +29,7 @@ REQUESTS = Table(
 _LOG = f"{AUDIT}.{REQUESTS.name}"
 
 
-def row_hash_sql(previous: str, row: str) -> str:
+def make_sql_of_log_row_hash(previous: str, row: str) -> str:
     """Return the SQL expression for the hash of a row in the chain.
 
     previous: expression for the hash of the row before. row: prefix of the row's columns, such as "r.", or empty.
@@ -46,7 +46,7 @@ ADD_CHAIN = (
 DECLARE entry record; previous text := '';
 BEGIN
   FOR entry IN SELECT * FROM {_LOG} WHERE NOT EXISTS (SELECT FROM {_LOG} WHERE chain IS NOT NULL) ORDER BY ticket LOOP
-    previous := {row_hash_sql("previous", "entry.")};
+    previous := {make_sql_of_log_row_hash("previous", "entry.")};
     UPDATE {_LOG} SET chain = previous WHERE ticket = entry.ticket;
   END LOOP;
 END $$""",
@@ -54,6 +54,6 @@ END $$""",
 """Adds the chain to the log of an earlier version; changes nothing else."""
 BROKEN_CHAIN = f"""
 SELECT ticket FROM (SELECT *, lag(chain, 1, '') OVER (ORDER BY ticket) AS previous FROM {_LOG}) r
-WHERE chain IS DISTINCT FROM {row_hash_sql("previous", "r.")} ORDER BY ticket"""
+WHERE chain IS DISTINCT FROM {make_sql_of_log_row_hash("previous", "r.")} ORDER BY ticket"""
 NEWEST_REQUEST = f"SELECT ticket, chain FROM {_LOG} ORDER BY ticket DESC LIMIT 1"
 HAS_REQUEST = f"SELECT EXISTS (SELECT FROM {_LOG} WHERE ticket = %s AND chain = %s)"

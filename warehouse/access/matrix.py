@@ -46,7 +46,7 @@ class Role:
         """Return the columns of `table` in `schema` that the role may read. A role that sees only its own rows reads no column that
         depends on records of other institutions."""
         rows = self.visible_rows(schema, table)
-        hidden = tables.linked_columns(table) if rows == OWN else set()
+        hidden = tables.find_columns_depending_on_linkage(table) if rows == OWN else set()
         return [] if rows == NONE else [column.name for column in table.columns if column.name not in hidden]
 
 
@@ -57,7 +57,7 @@ def roles() -> tuple[Role, ...]:
     declared_roles: list[Role] = []
     for name, spec in declared.items():
         is_per_institution = spec.pop("each", None) is not None
-        _check_role_terms(name, spec)
+        _check_terms_in_role_declaration(name, spec)
         if is_per_institution:
             declared_roles += [Role(f"{name}_{institution}", institution=institution, **spec) for institution in contract.institutions()]
         else:
@@ -65,7 +65,7 @@ def roles() -> tuple[Role, ...]:
     return tuple(declared_roles)
 
 
-def _check_role_terms(name: str, declared: dict[str, object]) -> None:
+def _check_terms_in_role_declaration(name: str, declared: dict[str, object]) -> None:
     rows = declared["rows"]
     if (
         declared["store"] not in STORES
@@ -78,6 +78,6 @@ def _check_role_terms(name: str, declared: dict[str, object]) -> None:
         raise ValueError(f"roles.yaml: role {name} uses a term that is not declared at the head of the file")
 
 
-def role_by_name(name: str) -> Role | None:
+def find_role_by_name(name: str) -> Role | None:
     """Return the role called `name`; None if there is none."""
     return next((declared for declared in roles() if declared.name == name), None)

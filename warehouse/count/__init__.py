@@ -17,29 +17,29 @@ import pandas as pd
 from sqlalchemy import Date
 
 from harmonia.errors import HarmoniaError
-from schemas.findings import covers_several_cells, parse_affected_lines
+from schemas.findings import are_findings_on_several_cells, parse_affected_lines
 from schemas.yaml_declarations import read_yaml
 from warehouse import tables, yardsticks
 from warehouse.count import dimensions
-from warehouse.count.coverage import period_coverage
+from warehouse.count.coverage import compute_coverage_of_periods
 from warehouse.count.date_habits import DateEntryHabits, estimate_date_entry_habits
 from warehouse.count.dates import impute_dates
-from warehouse.count.inputs import CountInputs, register_input_tables
-from warehouse.count.neutral_names import neutral_names
-from warehouse.count.quality import quality_rows
-from warehouse.count.table_models import Models, TableModel, model_of_sql, open_database, sql_models
+from warehouse.count.inputs import CountInputs, create_tables_of_counting_inputs
+from warehouse.count.neutral_names import choose_neutral_names
+from warehouse.count.quality import compute_quality_table
+from warehouse.count.table_models import TableModel, TableModelDatabase, make_table_model_from_query, open_database, read_sql_models
 from warehouse.indicators import LANGUAGES
 from warehouse.indicators.catalogue import MEASURES, catalogue
-from warehouse.star.figures import figures_sql
+from warehouse.star.figures import make_sql_of_indicator_figures
 
 __all__ = [
     "CountInputs",
     "compute_published_tables",
-    "dated_events",
     "determine_event_days",
+    "iterate_dated_events",
     "learn_date_entry_habits",
     "meanings_of_bridge_causes",
-    "open_counting_models",
+    "open_database_of_counting_models",
 ]
 
 _DATED_EVENT_COLUMNS = """place, institution, event, date, date_precision, first_period, first_same_period, left_censored, covered, begins,
@@ -56,15 +56,19 @@ def meanings_of_bridge_causes() -> dict[str, dict[str, str]]:
 
 
 @contextmanager
-def open_counting_models(inputs: CountInputs, spill: Path | None = None, memory: str | None = None) -> Iterator[Models]:
-    """Open a database with all models of counting over `inputs`. It uses at most `memory` ("1GiB") and spills the rest to the folder
-    `spill`.
+def open_database_of_counting_models(
+    inputs: CountInputs, spill_folder: Path | None = None, memory_limit: str | None = None
+) -> Iterator[TableModelDatabase]:
+    """Open a database with all models of counting over `inputs`. It uses at most `memory_limit` ("1GiB") and spills the rest to
+    the folder `spill_folder`.
 
     If the SQL of an indicator file fails, requesting the figures of that indicator raises `HarmoniaError`.
     """
-    with open_database(spill, memory) as connection:
-        register_input_tables(connection, inputs)
-        yield Models(connection, {**sql_models(), **{model.name: model for model in _models_computed_by_functions(inputs)}})
+    with open_database(spill_folder, memory_limit) as connection:
+        create_tables_of_counting_inputs(connection, inputs)
+        yield TableModelDatabase(
+            connection, {**read_sql_models(), **{model.name: model for model in _list_table_models_computed_by_functions(inputs)}}
+        )
 
 
 def compute_published_tables(inputs: CountInputs) -> dict[str, pd.DataFrame]:
@@ -72,12 +76,12 @@ def compute_published_tables(inputs: CountInputs) -> dict[str, pd.DataFrame]:
 
     Raises `HarmoniaError` if a bridge does not add up, or the SQL of an indicator fails.
     """
-    with open_counting_models(inputs) as models:
+    with open_database_of_counting_models(inputs) as models:
         require_complete_bridges(models)
-        return {table.name: models.read_published_frame(table) for table in tables.stored_tables(tables.WAREHOUSE)}
+        return {table.name: models.read_published_frame(table) for table in tables.list_declared_tables_except_views(tables.WAREHOUSE)}
 
 
-def require_complete_bridges(models: Models) -> None:
+def require_complete_bridges(models: TableModelDatabase) -> None:
     """Raise `HarmoniaError` if the bridge of a figure does not lead from as_reported to harmonised, which is a bug in this program."""
     models.run("statistics", "bridge")
     wrong = models.connection.execute(
@@ -94,56 +98,60 @@ def require_complete_bridges(models: Models) -> None:
         )
 
 
-def _models_computed_by_functions(inputs: CountInputs) -> list[TableModel]:
+def _list_table_models_computed_by_functions(inputs: CountInputs) -> list[TableModel]:
     """List the models that are computed by a function, not in SQL."""
 
     def model_of_function(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> TableModel:
         return TableModel(name, frozenset(reads), function=lambda models: [make(*(models.read_frame(one) for one in reads))])
 
-    lines = yardsticks.read_landed_files([]) if inputs.yardsticks is None else inputs.yardsticks
+    lines = yardsticks.read_landed_yardstick_files([]) if inputs.yardsticks is None else inputs.yardsticks
     return [
         *(model_of_function(name, make) for name, make in dimensions.STATIC.items()),
-        model_of_function("dim_period", partial(dimensions.period_dimension, inputs.deliveries)),
-        model_of_function("coverage", partial(period_coverage, inputs.deliveries, inputs.signatures)),
-        model_of_function("indicators", _indicator_table),
-        model_of_function("bridge_causes", _cause_table),
+        model_of_function("dim_period", partial(dimensions.build_period_dimension, inputs.deliveries)),
+        model_of_function("coverage", partial(compute_coverage_of_periods, inputs.deliveries, inputs.signatures)),
+        model_of_function("indicators", _make_indicator_table),
+        model_of_function("bridge_causes", _make_table_of_bridge_causes),
         TableModel("event_day", frozenset({"dated_event"}), function=_compute_event_days),
         TableModel("finding_line", frozenset({"delivered_findings"}), function=_compute_finding_lines),
-        model_of_function("neutral_name", neutral_names, "delivered_name"),
-        model_of_function("dim_time", partial(dimensions.time_dimension, deliveries=inputs.deliveries), "fact_day"),
-        model_of_function("dim_offence", dimensions.offence_dimension, "named_article"),
-        model_of_function("quality", quality_rows, "scored_delivery", "quality_score", "whole_fault"),
-        model_of_function("yardstick", partial(yardsticks.build_published_table, lines), *_YARDSTICK_INPUTS),
-        model_of_function("yardstick_problem", partial(yardsticks.find_lines_with_problems, lines), *_YARDSTICK_INPUTS),
-        _fact_day_model(),
-        *_further_statistics_models(),
+        model_of_function("neutral_name", choose_neutral_names, "delivered_name"),
+        model_of_function("dim_time", partial(dimensions.build_time_dimension, deliveries=inputs.deliveries), "fact_day"),
+        model_of_function("dim_offence", dimensions.build_offence_dimension, "named_article"),
+        model_of_function("quality", compute_quality_table, "scored_delivery", "quality_score", "whole_fault"),
+        model_of_function("yardstick", partial(yardsticks.build_yardstick_table, lines), *_YARDSTICK_INPUTS),
+        model_of_function("yardstick_problem", partial(yardsticks.find_yardstick_lines_with_problems, lines), *_YARDSTICK_INPUTS),
+        _make_table_model_of_fact_days(),
+        *_make_table_models_of_further_statistics(),
     ]
 
 
-def _fact_day_model() -> TableModel:
+def _make_table_model_of_fact_days() -> TableModel:
     """Make the model `fact_day`: every day that occurs in a fact table. Column: day."""
     dated = [
         (table.name, column.name)
-        for table in tables.stored_tables(tables.WAREHOUSE)
+        for table in tables.list_declared_tables_except_views(tables.WAREHOUSE)
         for column in table.columns
         if table.name.startswith("fact_") and isinstance(column.type, Date)
     ]
     every = " UNION ".join(f'SELECT "{column}" AS day FROM {name}' for name, column in dated)
-    return model_of_sql("fact_day", f"SELECT day FROM ({every}) WHERE day IS NOT NULL ORDER BY day")
+    return make_table_model_from_query("fact_day", f"SELECT day FROM ({every}) WHERE day IS NOT NULL ORDER BY day")
 
 
-def _further_statistics_models() -> list[TableModel]:
+def _make_table_models_of_further_statistics() -> list[TableModel]:
     """Make a model for each indicator that is defined by SQL alone, and `further_statistics`, the union of their figures."""
-    single = [model_of_sql(f"figures_of_{one.code}", figures_sql(one)) for one in catalogue().values() if one.sql and not one.counted]
+    single = [
+        make_table_model_from_query(f"figures_of_{one.code}", make_sql_of_indicator_figures(one))
+        for one in catalogue().values()
+        if one.sql and not one.counted
+    ]
     columns = "SELECT * EXCLUDE (quarantined) FROM statistics WHERE false"  # also where no indicator is defined by SQL
     union = " UNION ALL BY NAME ".join([columns, *(f"FROM {model.name}" for model in single)])
-    return [*single, model_of_sql("further_statistics", f"FROM ({union}) ORDER BY ALL")]
+    return [*single, make_table_model_from_query("further_statistics", f"FROM ({union}) ORDER BY ALL")]
 
 
-def _compute_event_days(models: Models) -> Iterator[pd.DataFrame]:
+def _compute_event_days(models: TableModelDatabase) -> Iterator[pd.DataFrame]:
     """Compute the table `event_day` (columns as of `determine_event_days`), in batches of complete cases."""
     habits = learn_date_entry_habits(models)
-    for events in dated_events(models):
+    for events in iterate_dated_events(models):
         yield determine_event_days(events, habits)
 
 
@@ -156,13 +164,13 @@ def determine_event_days(events: pd.DataFrame, habits: DateEntryHabits) -> pd.Da
     return impute_dates(events, habits)[["place", "day", "method", "date_problem"]]
 
 
-def learn_date_entry_habits(models: Models) -> DateEntryHabits:
+def learn_date_entry_habits(models: TableModelDatabase) -> DateEntryHabits:
     """Learn from the table `dated_event` how institutions enter dates. The result does not depend on which records belong to one case or
     person."""
-    return estimate_date_entry_habits(dated_events(models))
+    return estimate_date_entry_habits(iterate_dated_events(models))
 
 
-def dated_events(models: Models, where: str = "true") -> Iterator[pd.DataFrame]:
+def iterate_dated_events(models: TableModelDatabase, where: str = "true") -> Iterator[pd.DataFrame]:
     """Yield the events of `dated_event` that meet the SQL condition `where`, in batches. All events of a case are in the same batch."""
     batches = models.count_rows("dated_event") // _EVENTS_PER_BATCH + 1
     for batch in range(batches):
@@ -170,7 +178,7 @@ def dated_events(models: Models, where: str = "true") -> Iterator[pd.DataFrame]:
         yield events.sort_values("place", ignore_index=True)
 
 
-def _compute_finding_lines(models: Models) -> Iterator[pd.DataFrame]:
+def _compute_finding_lines(models: TableModelDatabase) -> Iterator[pd.DataFrame]:
     """Compute the table `finding_line`: the lines of each finding that is a warning or worse and covers several lines.
 
     Columns: n (the number of the finding), line.
@@ -178,11 +186,11 @@ def _compute_finding_lines(models: Models) -> Iterator[pd.DataFrame]:
     findings = models.read_frame(
         "delivered_findings", "n, rule, line, record_key, detail", "severity <> 'info' AND line IS NULL AND record_key IS NULL"
     )
-    many = findings[covers_several_cells(findings)]
+    many = findings[are_findings_on_several_cells(findings)]
     yield many[["n"]].assign(line=many["detail"].map(parse_affected_lines)).explode("line").astype("Int64")
 
 
-def _indicator_table() -> pd.DataFrame:
+def _make_indicator_table() -> pd.DataFrame:
     """Compute the table `indicators`: one row per indicator, with its texts, counting rule and SQL."""
     meanings = [
         {
@@ -202,7 +210,7 @@ def _indicator_table() -> pd.DataFrame:
     return tables.conform_frame(tables.INDICATORS, pd.DataFrame(meanings))
 
 
-def _cause_table() -> pd.DataFrame:
+def _make_table_of_bridge_causes() -> pd.DataFrame:
     """Compute the table `bridge_causes`: the meaning of each cause of the bridge in each language."""
     meanings = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in meanings_of_bridge_causes().items()]
     return tables.conform_frame(tables.BRIDGE_CAUSES, pd.DataFrame(meanings))

@@ -17,26 +17,26 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from warehouse.count.effect import recount_indicator
 from warehouse.indicators import LANGUAGES, read_indicator
-from warehouse.indicators.catalogue import MEASURES, Definition
+from warehouse.indicators.catalogue import MEASURES, IndicatorDefinition
 from warehouse.reading import open_publication
-from warehouse.star.figures import CELL, indicator_figures
+from warehouse.star.figures import CELL, compute_indicator_figures
 
 _MEASURES = ["as_reported", "harmonised"]
 _DECLARED_KEYS = ("order", "title", "definition", "unit", "reference", "institutions", "dimensions", "source")
 
 
-def read_rules_of_warehouse(connection: duckdb.DuckDBPyConnection) -> dict[str, Definition]:
+def read_rules_of_warehouse(connection: duckdb.DuckDBPyConnection) -> dict[str, IndicatorDefinition]:
     """Read the definitions of all indicators from the table `indicators` of a published warehouse, by indicator code."""
     rows = connection.execute("SELECT * FROM indicators").df().astype(object)
     rows = rows.where(rows.notna(), None)
-    return {str(row["indicator"]): _definition_of_row({str(k): v for k, v in row.items()}) for row in rows.to_dict("records")}
+    return {str(row["indicator"]): _convert_row_to_definition({str(k): v for k, v in row.items()}) for row in rows.to_dict("records")}
 
 
-def _definition_of_row(row: Mapping[str, object]) -> Definition:
+def _convert_row_to_definition(row: Mapping[str, object]) -> IndicatorDefinition:
     def split_list(name: str) -> tuple[str, ...]:
         return tuple(str(row[name] or "").split(",")) if row[name] else ()
 
-    return Definition(
+    return IndicatorDefinition(
         code=str(row["indicator"]),
         order=int(str(row["position"])),
         version=int(str(row["version"])),
@@ -54,7 +54,7 @@ def _definition_of_row(row: Mapping[str, object]) -> Definition:
     )
 
 
-def read_published_rules(home: Path) -> dict[str, Definition]:
+def read_published_rules(home: Path) -> dict[str, IndicatorDefinition]:
     """Read the definitions that are published in a home, by indicator code. The result is empty if nothing is published, or if the program
     version that published did not store rules."""
     try:
@@ -64,7 +64,9 @@ def read_published_rules(home: Path) -> dict[str, Definition]:
         return {}
 
 
-def rules_changed_without_new_version(published: Mapping[str, Definition], current: Mapping[str, Definition]) -> list[str]:
+def find_rules_changed_without_new_version(
+    published: Mapping[str, IndicatorDefinition], current: Mapping[str, IndicatorDefinition]
+) -> list[str]:
     """Return the codes of the indicators whose rule differs from the published one although the version is the same."""
     return [
         code
@@ -73,9 +75,9 @@ def rules_changed_without_new_version(published: Mapping[str, Definition], curre
     ]
 
 
-def require_new_versions(published: Mapping[str, Definition], current: Mapping[str, Definition]) -> None:
+def require_new_versions(published: Mapping[str, IndicatorDefinition], current: Mapping[str, IndicatorDefinition]) -> None:
     """Raise `HarmoniaError` if the rule of an indicator changed but its version did not."""
-    changed = rules_changed_without_new_version(published, current)
+    changed = find_rules_changed_without_new_version(published, current)
     if changed:
         raise HarmoniaError(
             f"the rule of {', '.join(changed)} differs from the published one, but its version is the same: see the effect with "
@@ -83,15 +85,17 @@ def require_new_versions(published: Mapping[str, Definition], current: Mapping[s
         )
 
 
-def _compute_figures_by_rule(connection: duckdb.DuckDBPyConnection, rule: Definition | None) -> pd.DataFrame:
+def _compute_figures_by_rule(connection: duckdb.DuckDBPyConnection, rule: IndicatorDefinition | None) -> pd.DataFrame:
     """Compute all figures of an indicator by one rule; no rows without a rule. Columns: `CELL`, as_reported, harmonised."""
     if rule and rule.counting:
         declared = {key: getattr(rule, key) for key in _DECLARED_KEYS} | {"indicator": rule.code, **rule.counting}
         return recount_indicator(connection, read_indicator(Path(f"{rule.code}.yaml"), declared))
-    return indicator_figures(connection, [rule] if rule and rule.sql else [])[[*CELL, *_MEASURES]]
+    return compute_indicator_figures(connection, [rule] if rule and rule.sql else [])[[*CELL, *_MEASURES]]
 
 
-def compare_figures_by_rules(connection: duckdb.DuckDBPyConnection, old_rule: Definition | None, new_rule: Definition) -> pd.DataFrame:
+def compare_figures_by_rules(
+    connection: duckdb.DuckDBPyConnection, old_rule: IndicatorDefinition | None, new_rule: IndicatorDefinition
+) -> pd.DataFrame:
     """Compute every figure of an indicator by the rules `old_rule` and `new_rule`, over the facts of a published warehouse.
 
     Columns out: `CELL`; as_reported, harmonised (by `old_rule`); as_reported_new, harmonised_new (by `new_rule`); differs. If only one of

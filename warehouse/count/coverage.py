@@ -18,7 +18,7 @@ from warehouse.indicators import Indicator
 QUARTERS = ("Q1", "Q2", "Q3", "Q4")
 
 
-def published_periods(deliveries: pd.DataFrame) -> list[str]:
+def list_years_and_quarters_with_deliveries(deliveries: pd.DataFrame) -> list[str]:
     """Return the years and quarters with at least one delivery, years first (docs/reference/counting-rules.md, "What is counted").
 
     deliveries: column period (month, quarter, half-year or year).
@@ -27,7 +27,7 @@ def published_periods(deliveries: pd.DataFrame) -> list[str]:
     return sorted({quarter[:4] for quarter in quarters}) + quarters
 
 
-def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = None) -> pd.DataFrame:
+def compute_coverage_of_periods(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = None) -> pd.DataFrame:
     """Compute the table `coverage`: the state of each institution's deliveries for every published year and quarter.
 
     deliveries: institution, period, version, state. signatures: from `harmonia.signing.list_signature_states`; None if nobody signed.
@@ -40,7 +40,7 @@ def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = 
     signature_rows = signatures if signatures is not None else pd.DataFrame(columns=["institution", "period", "signature"])
     signature_by_quarter = signature_rows.set_index(["institution", "period"])["signature"].to_dict()
     rows = []
-    published = published_periods(deliveries)
+    published = list_years_and_quarters_with_deliveries(deliveries)
     for institution in contract.institutions():
         declared = contract.load(institution)
         for period in published:
@@ -50,20 +50,22 @@ def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = 
                 continue
             state = calendar_state(by.get((institution, part), MISSING) for part in parts)
             signed = [str(signature_by_quarter.get((institution, part), UNSIGNED)) for part in parts if (institution, part) in by.index]
-            rows.append((institution, period, state, _weakest_signature(signed)))
+            rows.append((institution, period, state, _find_weakest_signature_state(signed)))
     out = pd.DataFrame(rows, columns=["institution", "period", "state", "signature"], dtype="str")
     return out.sort_values(["institution", "period"], ignore_index=True)
 
 
-def _weakest_signature(signatures: Sequence[str]) -> str | None:
+def _find_weakest_signature_state(signatures: Sequence[str]) -> str | None:
     """Return the signature state of a period: the weakest state of the deliveries in it. Return None if there is no delivery."""
     return next((state for state in (REOPENED, UNSIGNED, SIGNED) if state in signatures), None)
 
 
-def incomplete_deliveries(indicators: Mapping[str, Indicator], covered: pd.DataFrame, every_period: Sequence[str]) -> pd.DataFrame:
+def list_deliveries_that_figures_lack(
+    indicators: Mapping[str, Indicator], covered: pd.DataFrame, every_period: Sequence[str]
+) -> pd.DataFrame:
     """List the deliveries that each figure lacks: the incomplete and unsigned deliveries of the institutions that its indicator counts.
 
-    indicators: by code. covered: from `period_coverage`. every_period: from `published_periods`.
+    indicators: by code. covered: from `period_coverage`. every_period: from `list_years_and_quarters_with_deliveries`.
     Columns out: indicator, period; missing: institution, quarter and state of each incomplete delivery, comma-separated, null if all are
     complete; silent: nothing could be read from any of the institutions in the whole period, so that the figures are null;
     preliminary: a quarter that one of the institutions delivered is not signed. A delivery that was not due is not missing, unless none of
@@ -102,7 +104,7 @@ def count_quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.D
     quarterly = dated.assign(period=dated["period"].map(periods.quarters_of)).explode("period")
     both = pd.concat([quarterly, dated.assign(period=dated["period"].str[:4])], ignore_index=True)
     tally = both.groupby(["institution", "period"])["rows"].sum()
-    published = published_periods(deliveries)
+    published = list_years_and_quarters_with_deliveries(deliveries)
     pairs = [(code, period, name) for code, i in indicators.items() for period in published for name in i.institutions]
     out = pd.DataFrame(pairs, columns=["indicator", "period", "institution"])
     numbers = tally.reindex(pd.MultiIndex.from_frame(out[["institution", "period"]])).fillna(0).to_numpy()

@@ -15,7 +15,13 @@ import numpy as np
 import pandas as pd
 
 from sources import contract
-from warehouse.count.periods import period_end, period_middle, period_start, quarter_index, quarter_of
+from warehouse.count.periods import (
+    find_first_day_of_periods,
+    find_last_day_of_periods,
+    find_middle_day_of_periods,
+    find_quarter_of_each_day,
+    number_quarters_consecutively,
+)
 
 MAX_AGE_YEARS = 80
 """Maximum years from an event to its delivery: registers open cases of offences that are decades old, but not a century."""
@@ -41,7 +47,7 @@ how many different dates the error can make of one date: one by exchanging, nine
 DATES_EXPECTED = 500
 
 
-def step_of_each_event(events: pd.DataFrame) -> pd.Series:
+def find_procedure_step_of_each_event(events: pd.DataFrame) -> pd.Series:
     """Return the step of each event: its name, or for the event `received`, `received_prosecution` or `received_court` by the receiver."""
     court = (events["event"] == "received") & events["institution"].isin(contract.institutions_at_stages("courts"))
     prosecution = (events["event"] == "received") & events["institution"].isin(contract.institutions_at_stages("prosecution"))
@@ -53,7 +59,7 @@ def describe_date_entries(events: pd.DataFrame) -> pd.DataFrame:
 
     Columns out:
     institution, date, number_year, begins  as in `events`
-    step                  from `step_of_each_event`
+    step                  from `find_procedure_step_of_each_event`
     first_quarter         quarter of the first delivery of this date, by which the lag is measured; null if the delivery does not show
                           when the event was entered, and for an offence, which may be old when it is reported
     starts, middle, last  first, middle and last day of the period in which the date was first delivered
@@ -62,16 +68,19 @@ def describe_date_entries(events: pd.DataFrame) -> pd.DataFrame:
     on_time               the date is in the period in which the event, or this date of it, was first delivered, or in a period that was not
                           completely delivered, whose events come later
     """
-    days, last = events["date"], period_end(events["first_same_period"])
-    starts = period_start(events["first_same_period"])
-    in_period = [(days >= period_start(events[c])) & (days <= period_end(events[c])) for c in ("first_same_period", "first_period")]
+    days, last = events["date"], find_last_day_of_periods(events["first_same_period"])
+    starts = find_first_day_of_periods(events["first_same_period"])
+    in_period = [
+        (days >= find_first_day_of_periods(events[c])) & (days <= find_last_day_of_periods(events[c]))
+        for c in ("first_same_period", "first_period")
+    ]
     return pd.DataFrame(
         {
-            "step": step_of_each_event(events).astype("category"),
+            "step": find_procedure_step_of_each_event(events).astype("category"),
             **{name: events[name] for name in ("institution", "date", "number_year", "begins")},
-            "first_quarter": quarter_of(starts).mask(events["left_censored"] | (events["event"] == "offence")),
+            "first_quarter": find_quarter_of_each_day(starts).mask(events["left_censored"] | (events["event"] == "offence")),
             "starts": starts,
-            "middle": period_middle(events["first_same_period"]),
+            "middle": find_middle_day_of_periods(events["first_same_period"]),
             "last": last,
             "earliest": pd.Series((last.to_numpy("datetime64[Y]") - MAX_AGE_YEARS).astype("datetime64[s]"), index=events.index),
             "month": events["date_precision"].eq("month") if "date_precision" in events else False,
@@ -103,7 +112,7 @@ def swap_day_and_month(dates: pd.Series) -> pd.Series:
     return exchanged.mask(exchanged == dates)
 
 
-def days_explained_by_entry_errors(dates: pd.Series, latest: pd.Series) -> Iterator[tuple[str, int, pd.Series]]:
+def iterate_days_explained_by_entry_errors(dates: pd.Series, latest: pd.Series) -> Iterator[tuple[str, int, pd.Series]]:
     """Yield the days from which one error of entry can have made each of `dates`, null if the error cannot have made it.
 
     Each item: the kind of error (`exchanged`, `year`), the number of years before the year of `latest`, the day of each date. First day and
@@ -115,18 +124,18 @@ def days_explained_by_entry_errors(dates: pd.Series, latest: pd.Series) -> Itera
         yield "year", back, _make_dates(year, dates.dt.month, dates.dt.day).where(_differ_in_one_digit(year, dates.dt.year))
 
 
-def _lag_class_of_each_event(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
+def _classify_entry_lag_of_each_event(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
     """Return the class of each event's lag (the index in `LAGS`), if the event happened on the given day of `days`.
 
     `LEFT_CENSORED` if the day is before the institution's first delivery, -1 if the lag is unknown.
     """
-    quarters = quarter_index(rows["first_quarter"]) - (days.dt.year * 4 + days.dt.quarter - 1)
+    quarters = number_quarters_consecutively(rows["first_quarter"]) - (days.dt.year * 4 + days.dt.quarter - 1)
     classes = np.searchsorted(LAGS, quarters.fillna(0).clip(lower=0).to_numpy("int64"), side="right") - 1
     classes = np.where((days < rows["begins"]).to_numpy(), LEFT_CENSORED, classes)
     return np.where(rows["first_quarter"].isna() | days.isna(), -1, classes)
 
 
-def _file_year_class_of_each_event(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
+def _classify_years_between_event_and_file_number(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
     """Return the class (the index in `NUMBER_WIDTHS`) of the number of years from each day of `days` to the year in the event's file
     number.
 
@@ -161,7 +170,11 @@ class DateEntryHabits:
 
         rows: from `describe_date_entries`. delivered: `days` are the delivered dates, to which `on_time` applies. 0 where there is no day.
         """
-        lag, number, positions = _lag_class_of_each_event(rows, days), _file_year_class_of_each_event(rows, days), np.arange(len(rows))
+        lag, number, positions = (
+            _classify_entry_lag_of_each_event(rows, days),
+            _classify_years_between_event_and_file_number(rows, days),
+            np.arange(len(rows)),
+        )
         if delivered:
             lag = np.where(rows["on_time"].to_numpy() & (lag >= 0), 0, lag)
         likelihoods = np.where(lag < 0, 1.0, self.rates_of(rows["institution"], LAG_COLUMNS)[positions, lag])
@@ -182,7 +195,9 @@ def estimate_date_entry_habits(event_batches: Iterable[pd.DataFrame]) -> DateEnt
     open.
     """
     return DateEntryHabits(
-        _date_habit_rates(pd.concat([_NOTHING_SEEN.iloc[:0], *map(_count_dates_by_habit, event_batches)]).groupby(level=0).sum())
+        _compute_rates_of_date_habits(
+            pd.concat([_NOTHING_SEEN.iloc[:0], *map(_count_dates_by_habit, event_batches)]).groupby(level=0).sum()
+        )
     )
 
 
@@ -192,9 +207,11 @@ def _count_dates_by_habit(events: pd.DataFrame) -> pd.DataFrame:
     rows = describe_date_entries(events.reset_index(drop=True))
     date, last = rows["date"], rows["last"]
     possible = (date >= rows["earliest"]) & (date <= last)
-    lag = pd.Series(np.where(rows["on_time"] & rows["first_quarter"].notna(), 0, _lag_class_of_each_event(rows, date)), index=rows.index)
-    late, number = lag.between(1, LEFT_CENSORED - 1), pd.Series(_file_year_class_of_each_event(rows, date), index=rows.index)
-    kinds = _kinds_of_entry_error(rows[date > last]).reindex(rows.index)
+    lag = pd.Series(
+        np.where(rows["on_time"] & rows["first_quarter"].notna(), 0, _classify_entry_lag_of_each_event(rows, date)), index=rows.index
+    )
+    late, number = lag.between(1, LEFT_CENSORED - 1), pd.Series(_classify_years_between_event_and_file_number(rows, date), index=rows.index)
+    kinds = _find_kinds_of_entry_error(rows[date > last]).reindex(rows.index)
     seen = {kind: kinds == kind for kind in ERRORS} | {
         "dates": date.notna(),
         "exchangeable": possible & (swap_day_and_month(date) > last),
@@ -206,17 +223,17 @@ def _count_dates_by_habit(events: pd.DataFrame) -> pd.DataFrame:
     return hits.groupby(rows["institution"].astype("str")).sum()
 
 
-def _kinds_of_entry_error(future: pd.DataFrame) -> pd.Series:
+def _find_kinds_of_entry_error(future: pd.DataFrame) -> pd.Series:
     """Return the kind of error of each date in `future`, which are dates after the period in which they were first delivered. The kind is
     null if several kinds are possible."""
     kind, none = pd.Series(None, index=future.index, dtype="str"), pd.Series(True, index=future.index)
-    for name, _, day in days_explained_by_entry_errors(future["date"], future["last"]):
+    for name, _, day in iterate_days_explained_by_entry_errors(future["date"], future["last"]):
         kind = kind.mask(kind.isna() & (day >= future["starts"]) & (day <= future["last"]), name)
         none &= ~(day <= future["last"])
     return kind.mask(none, "other")
 
 
-def _date_habit_rates(counts: pd.DataFrame) -> pd.DataFrame:
+def _compute_rates_of_date_habits(counts: pd.DataFrame) -> pd.DataFrame:
     """Compute `DateEntryHabits.rates` from counts. The expected counts are added to the counts, and the sums are divided by the number of
     all dates that were examined."""
     out = pd.DataFrame(index=counts.index)
@@ -235,5 +252,5 @@ def _date_habit_rates(counts: pd.DataFrame) -> pd.DataFrame:
 _NOTHING_SEEN = pd.DataFrame(
     0, index=["a source"], columns=["dates", "exchangeable", *ERRORS, *LAG_COLUMNS, *sum(NUMBER_COLUMNS.values(), ())]
 )
-_EXPECTED = _date_habit_rates(_NOTHING_SEEN).iloc[0]
+_EXPECTED = _compute_rates_of_date_habits(_NOTHING_SEEN).iloc[0]
 """The rates of an institution of which nothing is known."""

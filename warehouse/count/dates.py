@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.harmonisation.dates import first_day, last_day
-from warehouse.count.date_habits import OPENING_STEPS, DateEntryHabits, days_explained_by_entry_errors, describe_date_entries
-from warehouse.count.periods import period_middle, period_start, quarter_of
+from pipelines.harmonisation.dates import find_first_possible_day, find_last_possible_day
+from warehouse.count.date_habits import OPENING_STEPS, DateEntryHabits, describe_date_entries, iterate_days_explained_by_entry_errors
+from warehouse.count.periods import find_first_day_of_periods, find_middle_day_of_periods, find_quarter_of_each_day
 
 METHODS = ("delivered", "exchanged", "year", "middle")
 MISSING, AFTER_DELIVERY, TOO_EARLY = "missing", "after_delivery", "too_early"
@@ -43,7 +43,7 @@ NEVER, NO_STEP = np.iinfo("int64").max, -2
 
 
 @dataclass(frozen=True)
-class EventOrder:
+class EventOrderRule:
     """The event `earlier` happens no later than the event `later` of the same record, file, person or case (`scope`, one of `SCOPES`).
 
     slack: number of days by which `earlier` may nevertheless be after `later`.
@@ -57,32 +57,35 @@ class EventOrder:
 
 MAX_DAYS_BEFORE_FILE = 300
 """A victim may have been referred or helped this many days before the case file was opened; an earlier date has a wrong year."""
-ORDERS: tuple[EventOrder, ...] = (
-    EventOrder("offence", "reported", "file"),
-    EventOrder("offence", "arrested", "file"),
-    EventOrder("offence", "sent", "file"),
-    EventOrder("reported", "sent", "file"),
-    EventOrder("reported", "received_prosecution", "case"),
-    EventOrder("sent", "received_prosecution", "case"),
-    *(EventOrder("received_prosecution", d, "file") for d in ("investigation_opened", "dismissed", "indicted", "terminated", "separated")),
-    EventOrder("investigation_opened", "indicted", "file"),
-    EventOrder("received_prosecution", "received_court", "case"),
-    EventOrder("indicted", "received_court", "case"),
-    EventOrder("received_court", "judged", "file"),
-    EventOrder("received_court", "final", "file"),
-    EventOrder("judged", "final", "record"),
-    EventOrder("arrested", "detained", "person"),
-    EventOrder("offence", "referred", "case"),
-    EventOrder("referred", "supported", "record"),
-    EventOrder("supported", "represented", "record"),
-    *(EventOrder("supported", event, "file", MAX_DAYS_BEFORE_FILE) for event in ("referred", "assisted", "sheltered")),
-    EventOrder("presumed", "identified", "record"),
-    EventOrder("presumed", "not_confirmed", "record"),
-    EventOrder("sheltered", "left_shelter", "record"),
+ORDERS: tuple[EventOrderRule, ...] = (
+    EventOrderRule("offence", "reported", "file"),
+    EventOrderRule("offence", "arrested", "file"),
+    EventOrderRule("offence", "sent", "file"),
+    EventOrderRule("reported", "sent", "file"),
+    EventOrderRule("reported", "received_prosecution", "case"),
+    EventOrderRule("sent", "received_prosecution", "case"),
+    *(
+        EventOrderRule("received_prosecution", d, "file")
+        for d in ("investigation_opened", "dismissed", "indicted", "terminated", "separated")
+    ),
+    EventOrderRule("investigation_opened", "indicted", "file"),
+    EventOrderRule("received_prosecution", "received_court", "case"),
+    EventOrderRule("indicted", "received_court", "case"),
+    EventOrderRule("received_court", "judged", "file"),
+    EventOrderRule("received_court", "final", "file"),
+    EventOrderRule("judged", "final", "record"),
+    EventOrderRule("arrested", "detained", "person"),
+    EventOrderRule("offence", "referred", "case"),
+    EventOrderRule("referred", "supported", "record"),
+    EventOrderRule("supported", "represented", "record"),
+    *(EventOrderRule("supported", event, "file", MAX_DAYS_BEFORE_FILE) for event in ("referred", "assisted", "sheltered")),
+    EventOrderRule("presumed", "identified", "record"),
+    EventOrderRule("presumed", "not_confirmed", "record"),
+    EventOrderRule("sheltered", "left_shelter", "record"),
 )
 
 
-def _prepare_events(events: pd.DataFrame) -> pd.DataFrame:
+def _derive_columns_of_events(events: pd.DataFrame) -> pd.DataFrame:
     """Derive from `events` the columns that the functions below need, with the same index.
 
     Columns out: the columns of `describe_date_entries`; merged; came (the period of first delivery); and one column for every scope, named
@@ -94,8 +97,8 @@ def _prepare_events(events: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class OrderedEvents:
-    """The events that an `EventOrder` relates, as arrays with one element per event. A group is one record, file, person or case.
+class EventsOfOrderRule:
+    """The events that an `EventOrderRule` relates, as arrays with one element per event. A group is one record, file, person or case.
 
     positions           row number of the event
     earlier, later      whether it is the earlier or the later event of the order; neither if its case file was merged and the scope is over
@@ -120,15 +123,18 @@ class OrderedEvents:
     slack: int
 
 
-def _events_of_each_order(prepared: pd.DataFrame) -> Iterator[tuple[EventOrder, OrderedEvents]]:
-    """Yield each order of `ORDERS` with the events that it relates. prepared: events from `_prepare_events`, with a column `wrong`, which
-    is true if the date is not used."""
+def _iterate_order_rules_with_events(prepared: pd.DataFrame) -> Iterator[tuple[EventOrderRule, EventsOfOrderRule]]:
+    """Yield each order of `ORDERS` with the events that it relates. prepared: events from `_derive_columns_of_events`, with a column
+    `wrong`, which is true if the date is not used."""
     step, merged = prepared["step"].cat.codes.to_numpy(), prepared["merged"].to_numpy()
     code_of = {name: code for code, name in enumerate(prepared["step"].cat.categories)}
-    day = first = last = _days_as_seconds(prepared["date"])
+    day = first = last = _convert_days_to_seconds(prepared["date"])
     if prepared["month"].any():
         precision = prepared["month"].map({True: "month", False: "day"})
-        first, last = (_days_as_seconds(of_month(prepared["date"], precision)) for of_month in (first_day, last_day))
+        first, last = (
+            _convert_days_to_seconds(of_month(prepared["date"], precision))
+            for of_month in (find_first_possible_day, find_last_possible_day)
+        )
     usable = ~prepared["wrong"].to_numpy() & (day != NEVER)
     for order in ORDERS:
         is_earlier = step == code_of.get(order.earlier, NO_STEP)
@@ -141,16 +147,16 @@ def _events_of_each_order(prepared: pd.DataFrame) -> Iterator[tuple[EventOrder, 
         n_earlier, n_later = (np.bincount(group[good & side], minlength=groups)[group] for side in (earlier, later))
         if order.scope in SCOPES_OVER_FILES:
             earlier, later = earlier & ~merged[positions], later & ~merged[positions]
-        low, high = (_first_day_of_group(extreme_day, group, good & side, groups) for side in (earlier, later))
-        yield order, OrderedEvents(positions, earlier, later, extreme_day, low, high, n_earlier, n_later, usable[positions], slack)
+        low, high = (_find_first_day_of_group(extreme_day, group, good & side, groups) for side in (earlier, later))
+        yield order, EventsOfOrderRule(positions, earlier, later, extreme_day, low, high, n_earlier, n_later, usable[positions], slack)
 
 
-def _days_as_seconds(days: pd.Series) -> np.ndarray:
+def _convert_days_to_seconds(days: pd.Series) -> np.ndarray:
     """Convert days to seconds since 1970; a missing day becomes `NEVER`."""
     return np.where(days.isna(), NEVER, days.to_numpy("datetime64[s]").astype("int64"))
 
 
-def _first_day_of_group(day: np.ndarray, group: np.ndarray, chosen: np.ndarray, groups: int) -> np.ndarray:
+def _find_first_day_of_group(day: np.ndarray, group: np.ndarray, chosen: np.ndarray, groups: int) -> np.ndarray:
     """Return, for each row, the first `day` of the `chosen` rows of its `group`; `NEVER` if there are none. groups: number of groups."""
     first = np.full(groups, NEVER)
     np.minimum.at(first, group[chosen], day[chosen])
@@ -168,7 +174,7 @@ def _weigh_order_conflicts(prepared: pd.DataFrame) -> pd.DataFrame:
     """
     score, loose, most = (np.zeros(len(prepared)) for _ in range(3))
     by = np.full(len(prepared), None, dtype=object)
-    for order, sides in _events_of_each_order(prepared):
+    for order, sides in _iterate_order_rules_with_events(prepared):
         positions, ordered = sides.positions, sides.low != NEVER
         late = sides.later & ordered & (sides.day < sides.low)
         early = sides.earlier & ordered & (sides.high < sides.low)
@@ -184,13 +190,13 @@ def _weigh_order_conflicts(prepared: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"weight": np.where(usable, score + loose, 0.0), "by": pd.array(by, dtype="str")}, index=prepared.index)
 
 
-def _possible_range(prepared: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+def _find_range_of_possible_days(prepared: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Return the first and the last possible day of each event.
 
     The days follow from the period in which the event was first delivered, and from the dates of other events, except wrong dates.
     """
-    low, high = _days_as_seconds(prepared["earliest"]), _days_as_seconds(prepared["last"])
-    for _, sides in _events_of_each_order(prepared):
+    low, high = _convert_days_to_seconds(prepared["earliest"]), _convert_days_to_seconds(prepared["last"])
+    for _, sides in _iterate_order_rules_with_events(prepared):
         positions = sides.positions
         later = sides.later & (sides.low != NEVER)
         low[positions[later]] = np.maximum(low[positions[later]], sides.low[later])
@@ -198,11 +204,11 @@ def _possible_range(prepared: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         high[positions[alone]] = np.minimum(
             high[positions[alone]], sides.high[alone] + np.where(sides.high[alone] == NEVER, 0, sides.slack)
         )
-    return _seconds_as_days(low, prepared.index), _seconds_as_days(high, prepared.index)
+    return _convert_seconds_to_days(low, prepared.index), _convert_seconds_to_days(high, prepared.index)
 
 
-def _seconds_as_days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
-    """Convert seconds since 1970 to days, as a column with this index; the inverse of `_days_as_seconds`."""
+def _convert_seconds_to_days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
+    """Convert seconds since 1970 to days, as a column with this index; the inverse of `_convert_days_to_seconds`."""
     moments = seconds.astype("datetime64[s]")
     moments[seconds == NEVER] = np.datetime64("NaT")
     return pd.Series(moments, index=index)
@@ -211,15 +217,15 @@ def _seconds_as_days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
 def _explain_wrong_dates(flagged: pd.DataFrame, rows: pd.DataFrame, habits: DateEntryHabits) -> pd.DataFrame:
     """Find the error of entry that best explains each date in `flagged`. The other events of its case are taken into account.
 
-    flagged: some of `rows`. rows: all events of the cases, from `_prepare_events`. habits: how often each source makes each error.
-    Columns out: day: the correct day if this error was made, null if an error of another kind is more likely; method: the error
+    flagged: some of `rows`. rows: all events of the cases, from `_derive_columns_of_events`. habits: how often each source makes each
+    error. Columns out: day: the correct day if this error was made, null if an error of another kind is more likely; method: the error
     (`exchanged`, `year`); weight: the likelihood of the error and of its day.
     """
-    low, high = (bound[flagged.index] for bound in _possible_range(rows))
+    low, high = (bound[flagged.index] for bound in _find_range_of_possible_days(rows))
     institution = flagged["institution"]
     best = np.zeros(len(flagged))
     day, method = pd.Series(pd.NaT, index=flagged.index).astype("datetime64[s]"), pd.Series(None, index=flagged.index, dtype="str")
-    for kind, back, proposed in days_explained_by_entry_errors(flagged["date"], high):
+    for kind, back, proposed in iterate_days_explained_by_entry_errors(flagged["date"], high):
         possible = proposed.where((proposed >= low) & (proposed <= high))
         # If the first delivery does not show the quarter, each year further back is half as likely.
         share = np.where(flagged["first_quarter"].isna(), 0.5**back, 1.0) if kind == "year" else 1.0
@@ -231,12 +237,12 @@ def _explain_wrong_dates(flagged: pd.DataFrame, rows: pd.DataFrame, habits: Date
     return pd.DataFrame({"day": day.mask(other > best), "method": method.mask(other > best), "weight": np.maximum(best, other)})
 
 
-def _events_of_same_cases(prepared: pd.DataFrame, some_events: pd.DataFrame) -> pd.DataFrame:
+def _select_events_of_same_cases(prepared: pd.DataFrame, some_events: pd.DataFrame) -> pd.DataFrame:
     """Select from `prepared` all events of the cases that have an event in `some_events`."""
     return prepared[prepared["case"].isin(some_events["case"])]
 
 
-def _likeliest_wrong_dates(prepared: pd.DataFrame, habits: DateEntryHabits) -> pd.Series:
+def _find_likeliest_wrong_dates(prepared: pd.DataFrame, habits: DateEntryHabits) -> pd.Series:
     """Find, in each case, the date that is most likely an error among those that contradict one another.
 
     Returns for that event what contradicts its date (`before_…`, `after_…`); null for all others, and for all events of a case whose
@@ -246,7 +252,7 @@ def _likeliest_wrong_dates(prepared: pd.DataFrame, habits: DateEntryHabits) -> p
     flagged = prepared[conflicts["weight"] > 0]
     if flagged.empty:
         return pd.Series(None, index=prepared.index, dtype="str")
-    mistaken = _explain_wrong_dates(flagged, _events_of_same_cases(prepared, flagged), habits)["weight"]
+    mistaken = _explain_wrong_dates(flagged, _select_events_of_same_cases(prepared, flagged), habits)["weight"]
     right = habits.likelihood(flagged, flagged["date"], delivered=True)
     candidates = flagged.assign(by=conflicts["by"], odds=np.log(mistaken) - np.log(right) + conflicts["weight"], place=range(len(flagged)))
     candidates = (
@@ -257,38 +263,38 @@ def _likeliest_wrong_dates(prepared: pd.DataFrame, habits: DateEntryHabits) -> p
     return candidates["by"].reindex(prepared.index)
 
 
-def _date_problems(prepared: pd.DataFrame, habits: DateEntryHabits) -> pd.Series:
+def _find_date_problems(prepared: pd.DataFrame, habits: DateEntryHabits) -> pd.Series:
     """Return why each known date cannot be right (`date_problem`). The reason is null if the date is possible or missing."""
     problem = pd.Series(None, index=prepared.index, dtype="str").mask(prepared["date"] > prepared["last"], AFTER_DELIVERY)
     problem = problem.mask(prepared["date"] < prepared["earliest"], TOO_EARLY)
     searched = prepared
     for _ in range(MAX_ROUNDS):
-        errors = _likeliest_wrong_dates(searched.assign(wrong=problem[searched.index].notna()), habits).dropna()
+        errors = _find_likeliest_wrong_dates(searched.assign(wrong=problem[searched.index].notna()), habits).dropna()
         if errors.empty:
             break
         problem = problem.mask(problem.index.isin(errors.index), errors.reindex(problem.index))
-        searched = _events_of_same_cases(searched, searched.loc[errors.index])
+        searched = _select_events_of_same_cases(searched, searched.loc[errors.index])
     return problem
 
 
-def _choose_middle_days(lost: pd.DataFrame, prepared: pd.DataFrame) -> pd.Series:
+def _choose_middle_of_possible_days(lost: pd.DataFrame, prepared: pd.DataFrame) -> pd.Series:
     """Choose a day for each event in `lost`: for these events, no day can be derived from the delivered date.
 
     The day is the middle of the period in which the event was first delivered. If the event was delivered with a case file that was entered
     late, it is the middle of the quarter in which the file was opened. If other dates of the case exclude that day, it is the nearest
     possible day.
     """
-    rows = _events_of_same_cases(prepared, prepared.loc[lost.index])
+    rows = _select_events_of_same_cases(prepared, prepared.loc[lost.index])
     opened = rows[rows["step"].isin(OPENING_STEPS) & ~rows["wrong"] & rows["date"].notna()].drop_duplicates("file").set_index("file")
-    middle = period_middle(lost["first_period"])
+    middle = find_middle_day_of_periods(lost["first_period"])
     of_file = opened[["date", "came"]].reindex(prepared.loc[lost.index, "file"]).set_index(lost.index)
     day, came = of_file["date"], of_file["came"]
-    starts = period_start(lost["first_period"])
+    starts = find_first_day_of_periods(lost["first_period"])
     # A file from before the first delivery first comes when it changes: only its number then tells that it was entered late.
     entered_since = (day >= lost["begins"]) | ((lost["number_year"] > day.dt.year) & (lost["number_year"] == starts.dt.year))
     late = ~lost["left_censored"] & (came == lost["first_period"]) & (day < starts) & entered_since.fillna(False)
-    middle = middle.mask(late, period_middle(quarter_of(day)))
-    low, high = (bound[lost.index] for bound in _possible_range(rows))
+    middle = middle.mask(late, find_middle_day_of_periods(find_quarter_of_each_day(day)))
+    low, high = (bound[lost.index] for bound in _find_range_of_possible_days(rows))
     return middle.mask(middle > high, high).mask(middle < low, low).where((low <= high).fillna(True), middle)
 
 
@@ -304,15 +310,15 @@ def impute_dates(events: pd.DataFrame, habits: DateEntryHabits) -> pd.DataFrame:
                   that contradicts it; null if it is the delivered date
     """
     events = events.reset_index(drop=True)
-    prepared = _prepare_events(events)
-    problem = _date_problems(prepared, habits)
+    prepared = _derive_columns_of_events(events)
+    problem = _find_date_problems(prepared, habits)
     wrong = problem.notna()
     day, method = prepared["date"].mask(wrong), pd.Series("delivered", index=prepared.index, dtype="str").mask(wrong)
     if wrong.any():
         prepared = prepared.assign(wrong=wrong)
-        imputed = _explain_wrong_dates(prepared[wrong], _events_of_same_cases(prepared, prepared[wrong]), habits)
+        imputed = _explain_wrong_dates(prepared[wrong], _select_events_of_same_cases(prepared, prepared[wrong]), habits)
         day.loc[wrong], method.loc[wrong] = imputed["day"], imputed["method"]
     lost = day.isna() & (prepared["step"] != "offence")
     if lost.any():
-        day = day.mask(lost, _choose_middle_days(events[lost], prepared.assign(wrong=wrong))).astype("datetime64[s]")
+        day = day.mask(lost, _choose_middle_of_possible_days(events[lost], prepared.assign(wrong=wrong))).astype("datetime64[s]")
     return events.assign(day=day, method=method.mask(lost, "middle"), date_problem=problem.mask(prepared["date"].isna(), MISSING))

@@ -19,8 +19,8 @@ from schemas.findings import LANGUAGES
 from schemas.topic import topic
 from schemas.yaml_declarations import read_yaml
 from sources import contract
-from warehouse.count.coverage import QUARTERS, published_periods
-from warehouse.count.periods import period_end, period_start, quarter_of, year_of
+from warehouse.count.coverage import QUARTERS, list_years_and_quarters_with_deliveries
+from warehouse.count.periods import find_first_day_of_periods, find_last_day_of_periods, find_quarter_of_each_day, find_year_of_each_day
 
 FOLDER = Path(__file__).parent
 LABELS = ["label_sq", "label_sr", "label_en"]
@@ -33,22 +33,22 @@ AGE_BANDS = {
 @cache
 def _read_code_list(name: str) -> pd.DataFrame:
     """Read the code list `name` of `schemas/codes`; empty cells become null."""
-    return pd.read_csv(domain_folder.path_of_part(f"codes/{name}.csv"), dtype="str", keep_default_na=False, na_values=[""])
+    return pd.read_csv(domain_folder.find_path_in_domain(f"codes/{name}.csv"), dtype="str", keep_default_na=False, na_values=[""])
 
 
 @cache
-def _declared_labels() -> Mapping[str, Mapping[str, Sequence[str]]]:
+def _read_declared_labels() -> Mapping[str, Mapping[str, Sequence[str]]]:
     labels: dict[str, dict[str, list[str]]] = read_yaml(FOLDER / "labels.yaml")
     return labels
 
 
-def _labelled_codes(kind: str, column: str) -> pd.DataFrame:
+def _list_codes_with_labels(kind: str, column: str) -> pd.DataFrame:
     """Return the codes of a `kind` of labels as the column `column`, with their label in each language (`LABELS`)."""
-    rows = [(code, *names) for code, names in _declared_labels()[kind].items()]
+    rows = [(code, *names) for code, names in _read_declared_labels()[kind].items()]
     return pd.DataFrame(rows, columns=[column, *LABELS])
 
 
-def time_dimension(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+def build_time_dimension(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """Build the dimension table `dim_time`.
 
     The table contains all days from 12 years before the first published quarter (or from the first day in a fact, if that is later) to the
@@ -56,33 +56,40 @@ def time_dimension(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Data
     fact_days: column day.
     """
     in_facts = fact_days["day"].drop_duplicates()
-    periods = published_periods(deliveries)
+    periods = list_years_and_quarters_with_deliveries(deliveries)
     quarters = pd.Series([p for p in periods if len(p) > 4], dtype="str")
-    first, last = period_start(quarters).min() - pd.DateOffset(years=12), period_end(quarters).max()
+    first, last = find_first_day_of_periods(quarters).min() - pd.DateOffset(years=12), find_last_day_of_periods(quarters).max()
     span = pd.Series(pd.date_range(max(first, in_facts.min()), last) if len(quarters) and len(in_facts) else [], dtype="datetime64[s]")
-    quarterly = period_start(quarter_of(in_facts.dropna()))  # what analysts see instead of a day
+    quarterly = find_first_day_of_periods(find_quarter_of_each_day(in_facts.dropna()))  # what analysts see instead of a day
     every = (
         pd.concat([in_facts.astype("datetime64[s]"), quarterly.astype("datetime64[s]"), span])
         .drop_duplicates()
         .sort_values(ignore_index=True)
     )
-    out = pd.DataFrame({"day": every, "year": year_of(every), "quarter": quarter_of(every), "month": every.dt.strftime("%Y-%m")})
-    return out.assign(weekday=every.dt.day_of_week + 1, law=_law_in_force(every))
+    out = pd.DataFrame(
+        {
+            "day": every,
+            "year": find_year_of_each_day(every),
+            "quarter": find_quarter_of_each_day(every),
+            "month": every.dt.strftime("%Y-%m"),
+        }
+    )
+    return out.assign(weekday=every.dt.day_of_week + 1, law=_find_criminal_code_in_force(every))
 
 
-def _law_in_force(days: pd.Series) -> pd.Series:
+def _find_criminal_code_in_force(days: pd.Series) -> pd.Series:
     """Return the short name of the criminal code that was in force on each day. It is null for days before the first criminal code."""
     out = pd.Series(None, index=days.index, dtype="str")
-    codes = law_dimension()
+    codes = build_law_dimension()
     criminal = codes[codes["law"].str.startswith(domain.country().criminal_codes)]
     for code, begins, ends in zip(criminal["law"], criminal["valid_from"], criminal["valid_to"], strict=True):
         out = out.mask(((days >= begins) | pd.isna(begins)) & ~(days > ends), str(code))
     return out
 
 
-def period_dimension(deliveries: pd.DataFrame) -> pd.DataFrame:
+def build_period_dimension(deliveries: pd.DataFrame) -> pd.DataFrame:
     """Build the dimension table `dim_period`: the published years and all four quarters of each, published or not."""
-    published = published_periods(deliveries)
+    published = list_years_and_quarters_with_deliveries(deliveries)
     years = [p for p in published if len(p) == 4]
     every = pd.Series([*years, *(f"{year}-{quarter}" for year in years for quarter in QUARTERS)], dtype="str")
     is_year = every.str.len() == 4
@@ -91,20 +98,20 @@ def period_dimension(deliveries: pd.DataFrame) -> pd.DataFrame:
             "period": every,
             "kind": pd.Series("quarter", index=every.index, dtype="str").mask(is_year, "year"),
             "year": every.str[:4],
-            "first_day": period_start(every),
-            "last_day": period_end(every),
+            "first_day": find_first_day_of_periods(every),
+            "last_day": find_last_day_of_periods(every),
             "published": every.isin(published),
         }
     )
 
 
-def law_dimension() -> pd.DataFrame:
+def build_law_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_law`."""
     rows = _read_code_list("laws").rename(columns={"code": "law"})
     return rows.assign(**{c: pd.to_datetime(rows[c]).astype("datetime64[s]") for c in ("valid_from", "valid_to")})
 
 
-def offence_dimension(charged: pd.DataFrame) -> pd.DataFrame:
+def build_offence_dimension(charged: pd.DataFrame) -> pd.DataFrame:
     """Build the dimension table `dim_offence`: every article of the code list, and every other article that was charged.
 
     charged: offence, law, article, as they occur in the facts.
@@ -119,23 +126,23 @@ def offence_dimension(charged: pd.DataFrame) -> pd.DataFrame:
     return both.rename(columns={"group": "offence_group"}).assign(offence_group=lambda f: f["offence_group"].fillna("other"))
 
 
-def offence_group_dimension() -> pd.DataFrame:
+def build_offence_group_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_offence_group`."""
     groups = pd.concat(
-        [_read_code_list("offences").rename(columns={"code": "offence_group"}), _labelled_codes("offence_groups", "offence_group")]
+        [_read_code_list("offences").rename(columns={"code": "offence_group"}), _list_codes_with_labels("offence_groups", "offence_group")]
     )
     out = groups[groups["offence_group"].isin(OFFENCE_GROUPS)].set_index("offence_group").reindex(list(OFFENCE_GROUPS)).reset_index()
     return out.assign(position=range(1, len(out) + 1), minor=[topic().offence_groups[group].minor for group in out["offence_group"]])
 
 
-def institution_dimension() -> pd.DataFrame:
+def build_institution_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_institution`."""
     names = [(name, *(contract.load(name).publisher[language] for language in LANGUAGES)) for name in contract.institutions()]
     out = pd.DataFrame(names, columns=["institution", *LABELS])
     return out.assign(position=range(1, len(out) + 1), stage=out["institution"].map(contract.stage_by_institution()))
 
 
-def country_dimension() -> pd.DataFrame:
+def build_country_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_country`."""
     members = pd.read_csv(FOLDER / "eu_members.csv", dtype="str")
     out = _read_code_list("countries").rename(columns={"code": "country"}).merge(members, on="country", how="left")
@@ -143,36 +150,36 @@ def country_dimension() -> pd.DataFrame:
     return out.assign(domestic=out["country"] == domain.country().domestic, **dates)
 
 
-def age_dimension() -> pd.DataFrame:
+def build_age_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_age`."""
     years = pd.Series(range(domain.country().oldest + 1))
-    bands = {name: _age_bands(years, starts) for name, starts in AGE_BANDS.items()}
+    bands = {name: _find_age_band_of_each_age(years, starts) for name, starts in AGE_BANDS.items()}
     group = pd.Series("adult", index=years.index, dtype="str").mask(years < domain.country().adult, "child")
     return pd.DataFrame({"age": years, "age_group": group, **bands})
 
 
-def _age_bands(years: pd.Series, starts: tuple[int, ...]) -> pd.Series:
+def _find_age_band_of_each_age(years: pd.Series, starts: tuple[int, ...]) -> pd.Series:
     """Return the age band of each age, e.g. `14-15`. starts: the lowest age of each band."""
     names = [f"{a}-{b - 1}" for a, b in pairwise(starts)] + [f"{starts[-1]}+"]
     return pd.cut(years, [*starts, domain.country().oldest + 1], right=False, labels=names).astype("str")
 
 
-def form_dimension() -> pd.DataFrame:
+def build_dimension_of_exploitation_forms() -> pd.DataFrame:
     """Build the dimension table `dim_form`."""
     listed = _read_code_list("forms").rename(columns={"code": "form"})
     return listed.assign(position=range(1, len(listed) + 1))
 
 
 STATIC: Mapping[str, Callable[[], pd.DataFrame]] = {
-    "dim_institution": institution_dimension,
-    "dim_offence_group": offence_group_dimension,
-    "dim_law": law_dimension,
-    "dim_form": form_dimension,
+    "dim_institution": build_institution_dimension,
+    "dim_offence_group": build_offence_group_dimension,
+    "dim_law": build_law_dimension,
+    "dim_form": build_dimension_of_exploitation_forms,
     "dim_sex": lambda: _read_code_list("sexes").rename(columns={"code": "sex"}),
-    "dim_age": age_dimension,
-    "dim_country": country_dimension,
+    "dim_age": build_age_dimension,
+    "dim_country": build_country_dimension,
     "dim_municipality": lambda: _read_code_list("municipalities").rename(columns={"code": "municipality"}),
     "dim_seat": lambda: _read_code_list("seats").rename(columns={"code": "seat"}),
-    "dim_event": lambda: _labelled_codes("events", "event"),
+    "dim_event": lambda: _list_codes_with_labels("events", "event"),
 }
 """Table name → function, for the dimension tables that are the same in every run."""

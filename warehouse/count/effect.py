@@ -8,9 +8,9 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from warehouse.count.coverage import incomplete_deliveries
-from warehouse.count.inputs import declared_tables
-from warehouse.count.table_models import Models, sql_models
+from warehouse.count.coverage import list_deliveries_that_figures_lack
+from warehouse.count.inputs import convert_declarations_to_tables
+from warehouse.count.table_models import TableModelDatabase, read_sql_models
 from warehouse.indicators import Indicator
 from warehouse.star.figures import CELL
 
@@ -25,14 +25,14 @@ def recount_indicator(connection: duckdb.DuckDBPyConnection, indicator: Indicato
     published = str(connection.execute("SELECT current_database()").fetchall()[0][0])
     connection.execute("ATTACH ':memory:' AS again (READ_WRITE); USE again")
     try:
-        _register_inputs(connection, published, indicator)
-        models = Models(connection, {name: sql_models()[name] for name in _MODELS})
+        _create_input_tables_from_published_tables(connection, published, indicator)
+        models = TableModelDatabase(connection, {name: read_sql_models()[name] for name in _MODELS})
         return models.read_frame("statistics", ", ".join([*CELL, "as_reported", "harmonised"]))
     finally:
         connection.execute(f'USE "{published}"; DETACH again')
 
 
-def _register_inputs(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indicator) -> None:
+def _create_input_tables_from_published_tables(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indicator) -> None:
     """Create the tables that the models read, from the tables of the database `published`.
 
     Published facts contain neither the counting day of unknown persons' events nor the case file that a day was taken from; both are
@@ -55,8 +55,12 @@ def _register_inputs(connection: duckdb.DuckDBPyConnection, published: str, indi
     )
     covered = connection.execute(f"SELECT institution, period, state, signature FROM {facts}.coverage").df()
     periods = [period for (period,) in connection.execute("SELECT period FROM published_period").fetchall()]
-    gap = incomplete_deliveries({indicator.code: indicator}, covered.astype("str"), periods)
-    tables = {**declared_tables([indicator]), "gap": gap, "quarantined_rows": gap[["indicator", "period"]].assign(quarantined=0)}
+    gap = list_deliveries_that_figures_lack({indicator.code: indicator}, covered.astype("str"), periods)
+    tables = {
+        **convert_declarations_to_tables([indicator]),
+        "gap": gap,
+        "quarantined_rows": gap[["indicator", "period"]].assign(quarantined=0),
+    }
     for name, frame in tables.items():
         connection.register("declared", frame)
         connection.execute(f"CREATE TABLE {name} AS FROM declared")

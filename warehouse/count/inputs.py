@@ -19,9 +19,14 @@ from schemas import canonical, domain, findings
 from schemas.topic import NO_FORM, OF_CASE, topic
 from sources import contract
 from warehouse import tables
-from warehouse.count.coverage import count_quarantined_rows, incomplete_deliveries, period_coverage, published_periods
+from warehouse.count.coverage import (
+    compute_coverage_of_periods,
+    count_quarantined_rows,
+    list_deliveries_that_figures_lack,
+    list_years_and_quarters_with_deliveries,
+)
 from warehouse.count.neutral_names import MIN_UNIT_DELIVERIES, MIN_UNIT_RECORDS, OTHER_UNITS
-from warehouse.count.reconciliation_steps import MAX_PENDING_DAYS, person_reconciliation_steps, reconciliation_steps
+from warehouse.count.reconciliation_steps import MAX_PENDING_DAYS, list_person_comparisons_between_institutions, list_reconciliation_steps
 from warehouse.indicators import DIMENSIONS, Indicator, indicators
 from warehouse.loading import Rows
 from warehouse.star.tables import CASE_MILESTONES, PERSON_MILESTONES
@@ -82,17 +87,17 @@ def collect_run_inputs(
     canonical_tables, identities, record_status, findings_: the stored tables of these stages. signatures: from
     `harmonia.signing.list_signature_states`. yardsticks: figures that institutions published (`warehouse.yardsticks.LINE_COLUMNS`).
     """
-    quarantined = record_status.select("quarantined", ["institution", "delivery"]).astype("str")
+    quarantined = record_status.select_columns("quarantined", ["institution", "delivery"]).astype("str")
     return CountInputs(
-        canonical={name: canonical_tables.scan(name) for name in canonical.TABLES},
-        cases=identities.scan("cases"),
-        persons=identities.scan("persons"),
+        canonical={name: canonical_tables.open_for_duckdb(name) for name in canonical.TABLES},
+        cases=identities.open_for_duckdb("cases"),
+        persons=identities.open_for_duckdb("persons"),
         deliveries=record_status["deliveries"],
-        lineage=record_status.scan("lineage"),
+        lineage=record_status.open_for_duckdb("lineage"),
         quarantined=quarantined.groupby(["institution", "delivery"]).size().rename("rows").reset_index(),
-        findings=findings_.scan("findings"),
-        listed=identities.scan("listed"),
-        successors=canonical_tables.scan("successors"),
+        findings=findings_.open_for_duckdb("findings"),
+        listed=identities.open_for_duckdb("listed"),
+        successors=canonical_tables.open_for_duckdb("successors"),
         signatures=signatures,
         yardsticks=yardsticks,
     )
@@ -121,7 +126,7 @@ _RUN_TABLES: dict[str, dict[str, str]] = {
 with the record keys as delivered, even if a record was delivered again under a new key."""
 
 
-def register_input_tables(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> None:
+def create_tables_of_counting_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> None:
     """Create `inputs` and the declarations as tables and views of `connection`, under the names by which the models read them."""
     given: dict[str, Rows | None] = {
         **{f"keyed_{name}": rows for name, rows in inputs.canonical.items()},
@@ -136,14 +141,14 @@ def register_input_tables(connection: duckdb.DuckDBPyConnection, inputs: CountIn
     for name, columns in _RUN_TABLES.items():
         _create_view(connection, name, columns, given[name])
     for name in canonical.TABLES:
-        connection.execute(f'CREATE VIEW "{name}" AS {_query_with_replaced_keys(connection, name)}')
-    for name, frame in {**declared_tables(list(indicators().values())), **_period_tables(inputs)}.items():
+        connection.execute(f'CREATE VIEW "{name}" AS {_make_query_with_newest_record_keys(connection, name)}')
+    for name, frame in {**convert_declarations_to_tables(list(indicators().values())), **_make_tables_of_published_periods(inputs)}.items():
         connection.register("declared", frame)
         connection.execute(f"CREATE TABLE {name} AS FROM declared")
         connection.unregister("declared")
 
 
-def _query_with_replaced_keys(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+def _make_query_with_newest_record_keys(connection: duckdb.DuckDBPyConnection, name: str) -> str:
     """Return a query of a canonical table. If a record was delivered again under a new key, the query gives its new key."""
     if not connection.execute("FROM successors WHERE old_key IS NOT NULL AND new_key IS NOT NULL LIMIT 1").fetchall():
         return f"FROM keyed_{name}"
@@ -183,7 +188,7 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapp
 
 
 @cache
-def offence_groups_by_article_number() -> Mapping[str, str]:
+def map_article_numbers_to_offence_groups() -> Mapping[str, str]:
     """Return the offence group of each article number that means the same offence group in every criminal code.
 
     Laws that apply only if a record names them (`unnamed_by` is empty in `laws.csv`) are ignored.
@@ -197,7 +202,7 @@ def offence_groups_by_article_number() -> Mapping[str, str]:
     return {str(number): str(group) for number, group in single.loc[single["nunique"] == 1, "first"].items()}
 
 
-def declared_tables(counted_indicators: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
+def convert_declarations_to_tables(counted_indicators: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
     """Return the declarations of contracts, domain, code lists and the indicators `counted_indicators` as tables, by table name."""
     contracts = [contract.load(name) for name in contract.institutions()]
     rules, country = findings.rules(), domain.country()
@@ -218,34 +223,34 @@ def declared_tables(counted_indicators: Sequence[Indicator]) -> dict[str, pd.Dat
                 "other_units": OTHER_UNITS,
             }
         ),
-        "institution": _typed_frame(
+        "institution": _make_typed_frame(
             ("institution", "position", "stage", "states_form", "cited_as", "person_key_extends_case_key"),
             [
                 (one.institution, position, one.stage, one.states_form, one.cited_as or one.institution, one.person_key_extends_case_key)
                 for position, one in enumerate(contracts)
             ],
         ),
-        "stage": _typed_frame(
+        "stage": _make_typed_frame(
             ("stage", "files_state_offence", "one_person_a_file", "form_as_stated"),
             [(name, spec.files_state_offence, spec.one_person_a_file, spec.form_as_stated) for name, spec in domain.stages().items()],
         ),
-        "number_kind": _typed_frame(("kind", "institution"), contract.institution_of_number_kind().items()),
-        "record_table": _typed_frame(
+        "number_kind": _make_typed_frame(("kind", "institution"), contract.institution_by_case_number_kind().items()),
+        "record_table": _make_typed_frame(
             ("institution", "part", "table"), [(*part, table) for part, table in contract.record_tables().items()]
         ),
-        "stage_distance": _typed_frame(
+        "stage_distance": _make_typed_frame(
             ("stage", "other", "distance"),
             [(stage, other, distance) for stage, spec in domain.stages().items() for distance, other in enumerate(spec.nearest)],
         ),
-        "offence_group": _typed_frame(
+        "offence_group": _make_typed_frame(
             ("offence_group", "rank", "form_of_case", "without_form", "fixed_form"),
             [
                 (name, rank, group.form == OF_CASE, group.form == NO_FORM, group.form if group.form in canonical.FORMS else None)
                 for rank, (name, group) in enumerate(topic().offence_groups.items())
             ],
         ),
-        "form": _typed_frame(("form", "rank"), [(form, rank) for rank, form in enumerate(canonical.FORMS)]),
-        "article_number": _typed_frame(("article", "offence_group"), offence_groups_by_article_number().items()),
+        "form": _make_typed_frame(("form", "rank"), [(form, rank) for rank, form in enumerate(canonical.FORMS)]),
+        "article_number": _make_typed_frame(("article", "offence_group"), map_article_numbers_to_offence_groups().items()),
         "indicator": pd.DataFrame(
             {
                 "indicator": [i.code for i in counted_indicators],
@@ -268,40 +273,42 @@ def declared_tables(counted_indicators: Sequence[Indicator]) -> dict[str, pd.Dat
                 "once": [i.harmonised.once for i in counted_indicators],
             }
         ),
-        "dimension_value": _typed_frame(
+        "dimension_value": _make_typed_frame(
             ("dimension", "value"),
             [("total", "total"), *((dimension, value) for dimension, values in DIMENSIONS.items() for value in values)],
         ),
-        "step": _typed_frame(
+        "step": _make_typed_frame(
             ("step", "upstream", "downstream", "upstream_stage", "downstream_stage", "tolerance_days"),
-            [(s.name, s.upstream, s.downstream, *s.stages, s.tolerance_days) for s in reconciliation_steps()],
+            [(s.name, s.upstream, s.downstream, *s.stages, s.tolerance_days) for s in list_reconciliation_steps()],
         ),
-        "person_step": _typed_frame(
+        "person_step": _make_typed_frame(
             ("step", "role", "side", "institution"),
             [
                 (one.step, one.role, side, name)
-                for one in person_reconciliation_steps()
+                for one in list_person_comparisons_between_institutions()
                 for side, names in (("upstream", one.upstream), ("downstream", one.downstream))
                 for name in names
             ],
         ),
-        "case_milestone": _typed_frame(("milestone", "indicator"), CASE_MILESTONES.items()),
-        "person_milestone": _typed_frame(("milestone", "indicator"), [(name, code) for name, (code, _) in PERSON_MILESTONES.items()]),
-        "finding_rule": _typed_frame(("rule", "dimension", "whole"), [(code, rule.dimension, rule.whole) for code, rule in rules.items()]),
-        "quality_dimension": _typed_frame(("dimension",), [(name,) for name in findings.DIMENSIONS]),
+        "case_milestone": _make_typed_frame(("milestone", "indicator"), CASE_MILESTONES.items()),
+        "person_milestone": _make_typed_frame(("milestone", "indicator"), [(name, code) for name, (code, _) in PERSON_MILESTONES.items()]),
+        "finding_rule": _make_typed_frame(
+            ("rule", "dimension", "whole"), [(code, rule.dimension, rule.whole) for code, rule in rules.items()]
+        ),
+        "quality_dimension": _make_typed_frame(("dimension",), [(name,) for name in findings.DIMENSIONS]),
     }
 
 
-def _period_tables(inputs: CountInputs) -> dict[str, pd.DataFrame]:
+def _make_tables_of_published_periods(inputs: CountInputs) -> dict[str, pd.DataFrame]:
     """Return the tables about published periods by name: `published_period`, `gap` (deliveries that figures lack), `quarantined_rows`."""
     every, deliveries = dict(indicators()), inputs.deliveries
-    periods = published_periods(deliveries)
+    periods = list_years_and_quarters_with_deliveries(deliveries)
     return {
         "published_period": pd.DataFrame({"period": periods}, dtype="str"),
-        "gap": incomplete_deliveries(every, period_coverage(deliveries, inputs.signatures), periods),
+        "gap": list_deliveries_that_figures_lack(every, compute_coverage_of_periods(deliveries, inputs.signatures), periods),
         "quarantined_rows": count_quarantined_rows(every, deliveries, inputs.quarantined),
     }
 
 
-def _typed_frame(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
+def _make_typed_frame(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(columns))

@@ -16,7 +16,7 @@ import pandas as pd
 
 from sources import contract as contracts
 from sources.contract import Contract
-from sources.readers.headers import fold_name
+from sources.readers.headers import normalise_name
 
 NEUTRAL = {"file": "undeclared file", "part": "undeclared sheet", "field": "undeclared column"}
 OTHER_UNITS = "other"
@@ -26,29 +26,31 @@ that of a person, and is published as `OTHER_UNITS` (`warehouse/models/quality/d
 _DELIVERY = ["institution", "delivery"]
 
 
-def declared_names(contract: Contract) -> Mapping[str, frozenset[str]]:
+def list_names_declared_by_contract(contract: Contract) -> Mapping[str, frozenset[str]]:
     """Return the names that a contract declares, by kind: `file`, `part` (sheets and tables), `field` (columns).
 
-    The names are folded (`sources.readers.headers.fold_name`), so that spellings are compared as the readers compare them.
+    The names are folded (`sources.readers.headers.normalise_name`), so that spellings are compared as the readers compare them.
     """
     files = {name for file in contract.files for name in (file.name, *file.alternatives)}
     dumps = {f"{name.removesuffix('.url')}.dump" for name in files if name.endswith(".url")}
     sheets = {sheet for file in contract.files for sheet in (*file.options.get("sheets", ()), file.options.get("sheet", ""))}
     columns = {name for table in contract.tables.values() for column in table.columns for name in (column.name, *column.aliases)}
     by_kind = {"file": files | dumps, "part": sheets | set(contract.tables), "field": columns}
-    return {kind: frozenset(map(fold_name, names)) for kind, names in by_kind.items()}
+    return {kind: frozenset(map(normalise_name, names)) for kind, names in by_kind.items()}
 
 
-def neutral_names(delivered: pd.DataFrame) -> pd.DataFrame:
+def choose_neutral_names(delivered_names: pd.DataFrame) -> pd.DataFrame:
     """Give a neutral name to each delivered name that the institution's contract does not declare.
 
     delivered: institution, delivery, kind (`file`, `part`, `field`), name. Columns out: the same, and `neutral`, e.g. `undeclared file 2`:
     the undeclared names of a delivery are numbered in alphabetical order. Declared names are left out.
     """
-    declared = {name: declared_names(contracts.load(name)) for name in contracts.institutions()}
-    rows = zip(delivered["institution"], delivered["kind"], delivered["name"], strict=True)
-    undeclared = np.array([fold_name(str(name)) not in declared.get(str(of), {}).get(str(kind), ()) for of, kind, name in rows], dtype=bool)
+    declared = {name: list_names_declared_by_contract(contracts.load(name)) for name in contracts.institutions()}
+    rows = zip(delivered_names["institution"], delivered_names["kind"], delivered_names["name"], strict=True)
+    undeclared = np.array(
+        [normalise_name(str(name)) not in declared.get(str(of), {}).get(str(kind), ()) for of, kind, name in rows], dtype=bool
+    )
     group = [*_DELIVERY, "kind"]
-    out = delivered[undeclared].sort_values([*group, "name"], ignore_index=True)
+    out = delivered_names[undeclared].sort_values([*group, "name"], ignore_index=True)
     number = (out.groupby(group, dropna=False).cumcount() + 1).astype("str")
     return out.assign(neutral=out["kind"].map(NEUTRAL).astype("str") + " " + number)

@@ -17,40 +17,44 @@ from sources.periods import CADENCES, Cadence, first_day, last_day, period_conta
 _PERIOD = re.compile("|".join(map(period_name_pattern, CADENCES)))
 
 
-def _name_each_number(numbers: pd.Series, make_name: Callable[[int], str]) -> pd.Series:
+def _convert_numbers_to_names(numbers: pd.Series, make_name: Callable[[int], str]) -> pd.Series:
     """Convert each number to text by the function `make_name`, which is called once for each distinct number. Null stays null."""
     code, distinct = pd.factorize(numbers)
     names = pd.array([make_name(int(number)) for number in distinct], dtype="str")
     return pd.Series(names.take(code, allow_fill=True), index=numbers.index)
 
 
-def period_of(days: pd.Series, cadence: Cadence) -> pd.Series:
+def find_period_of_each_day(days: pd.Series, cadence: Cadence) -> pd.Series:
     """Return the name of the period of a cadence (monthly, quarterly, …) that contains each day; null if the day is null."""
-    return _name_each_number(days.dt.year * 12 + days.dt.month - 1, lambda n: period_containing(date(n // 12, n % 12 + 1, 1), cadence))
+    return _convert_numbers_to_names(
+        days.dt.year * 12 + days.dt.month - 1, lambda n: period_containing(date(n // 12, n % 12 + 1, 1), cadence)
+    )
 
 
-def quarter_of(days: pd.Series) -> pd.Series:
+def find_quarter_of_each_day(days: pd.Series) -> pd.Series:
     """Return the calendar quarter of each day as text, e.g. `2013-Q2`; null if the day is null."""
-    return period_of(days, "quarterly")
+    return find_period_of_each_day(days, "quarterly")
 
 
-def year_of(days: pd.Series) -> pd.Series:
+def find_year_of_each_day(days: pd.Series) -> pd.Series:
     """Return the year of each day as text; null if the day is null."""
-    return period_of(days, "yearly")
+    return find_period_of_each_day(days, "yearly")
 
 
-def quarter_index(periods: pd.Series) -> pd.Series:
+def number_quarters_consecutively(periods: pd.Series) -> pd.Series:
     """Return a number for each quarter that grows by one per quarter (`2013-Q2` → 2013 * 4 + 1); null if the period is no quarter."""
-    parts = periods.astype("str").str.extract(r"^(\d{4})-Q([1-4])$")
-    return parts[0].astype("Float64") * 4 + parts[1].astype("Float64") - 1
+    distinct = pd.Series(periods.dropna().unique(), dtype="str")
+    parts = distinct.str.extract(r"^(\d{4})-Q([1-4])$").astype("Float64")
+    number_by_period = dict(zip(distinct, parts[0] * 4 + parts[1] - 1, strict=True))
+    return periods.astype("str").map(number_by_period).astype("Float64")
 
 
-def period_start(periods: pd.Series) -> pd.Series:
+def find_first_day_of_periods(periods: pd.Series) -> pd.Series:
     """Return the first day of each period (month, quarter, half-year, year); null if the name is not that of a period."""
     return _choose_day_of_periods(periods, first_day)
 
 
-def period_end(periods: pd.Series) -> pd.Series:
+def find_last_day_of_periods(periods: pd.Series) -> pd.Series:
     """Return the last day of each period (month, quarter, half-year, year); null if the name is not that of a period."""
     return _choose_day_of_periods(periods, last_day)
 
@@ -63,7 +67,7 @@ def _choose_day_of_periods(periods: pd.Series, choose_day: Callable[[str], date]
     return pd.Series(np.array(days, dtype="datetime64[s]")[code], index=periods.index)  # -1, the code of a null, selects the last
 
 
-def period_middle(periods: pd.Series) -> pd.Series:
+def find_middle_day_of_periods(periods: pd.Series) -> pd.Series:
     """Return the day in the middle of each period, on which an event with an unknown day counts."""
-    start = period_start(periods)
-    return (start + (period_end(periods) - start) // 2).dt.normalize()
+    start = find_first_day_of_periods(periods)
+    return (start + (find_last_day_of_periods(periods) - start) // 2).dt.normalize()

@@ -23,7 +23,7 @@ _SCORED_SEVERITIES = ("reject", "error", "warning")
 _BY = ["institution", "unit", "period", "dimension"]
 
 
-def quality_rows(deliveries: pd.DataFrame, scored: pd.DataFrame, whole_faults: pd.DataFrame) -> pd.DataFrame:
+def compute_quality_table(deliveries: pd.DataFrame, scored: pd.DataFrame, whole_faults: pd.DataFrame) -> pd.DataFrame:
     """Compute the table `quality` (columns of `warehouse.tables.QUALITY`) from tables of the models.
 
     deliveries: `scored_delivery`, the deliveries that count. scored: `quality_score`, records and faulty records with their weight.
@@ -31,12 +31,12 @@ def quality_rows(deliveries: pd.DataFrame, scored: pd.DataFrame, whole_faults: p
     are those of the units that delivered in the quarter.
     """
     counts = ["records", "faulty", "weight", "weight_faulty"]
-    out = _all_quality_combinations(scored, deliveries).merge(scored, on=_BY, how="left").fillna(dict.fromkeys(counts, 0))
-    out = _add_trend(_add_scores(out, whole_faults))
+    out = _list_combinations_of_quality_table(scored, deliveries).merge(scored, on=_BY, how="left").fillna(dict.fromkeys(counts, 0))
+    out = _add_trend_of_scores(_add_scores(out, whole_faults))
     return out.assign(unit=out["unit"].where(out["unit"] != "", None)).sort_values(_BY, na_position="first", ignore_index=True)
 
 
-def _all_quality_combinations(scored: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+def _list_combinations_of_quality_table(scored: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """Return every combination of institution, quarter and quality dimension, without a unit; then the combinations with a unit that occur
     in `scored`."""
     institutions, periods = (deliveries[[name]].drop_duplicates() for name in ("institution", "period"))
@@ -66,7 +66,7 @@ def _add_scores(scored: pd.DataFrame, whole_faults: pd.DataFrame) -> pd.DataFram
     return out
 
 
-def _add_trend(scored: pd.DataFrame) -> pd.DataFrame:
+def _add_trend_of_scores(scored: pd.DataFrame) -> pd.DataFrame:
     """Add `before`, the mean score of the earlier quarters in `scored`, and `trend`, the score compared with it: better, same or worse.
 
     Both are null if there is no earlier quarter with a score.

@@ -38,13 +38,13 @@ class ReconciliationStep:
 
 
 @cache
-def person_reconciliation_steps() -> tuple[contract.SharedPersons, ...]:
+def list_person_comparisons_between_institutions() -> tuple[contract.PersonReconciliationStep, ...]:
     """Return the comparisons of persons between institutions (`shared_persons`) that the contracts declare."""
     return tuple(one for name in contract.institutions() for one in contract.load(name).shared_persons)
 
 
 @cache
-def reconciliation_steps() -> tuple[ReconciliationStep, ...]:
+def list_reconciliation_steps() -> tuple[ReconciliationStep, ...]:
     """Return a step for every pair of an institution and an institution of the stage to which its own stage hands cases (`hands_to`)."""
     return tuple(
         ReconciliationStep(f"{up}_{down}", up, down, tolerance_days=to.days, per_person=to.persons)

@@ -17,8 +17,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from schemas import canonical
-from warehouse.count import CountInputs, dated_events, determine_event_days, dimensions, learn_date_entry_habits, open_counting_models
-from warehouse.count.table_models import Models, TableModel, as_frame
+from warehouse.count import (
+    CountInputs,
+    determine_event_days,
+    dimensions,
+    iterate_dated_events,
+    learn_date_entry_habits,
+    open_database_of_counting_models,
+)
+from warehouse.count.table_models import TableModel, TableModelDatabase, convert_duckdb_result_to_frame
 from warehouse.star.figures import CELL
 
 MEASURES = ["as_reported", "harmonised"]
@@ -26,7 +33,8 @@ _ENTITIES = ("cases", "persons")
 _WHOLE = "memory.main"
 """The database of all records, with the models that do not depend on ids, and `day_now`: the days of events under the current ids."""
 _SEARCH_PATH = f"counted_{{}}.main,reached.main,{_WHOLE}"
-"""Where models look for a table: among those counted from the reached rows, then the reached rows, then all else."""
+"""Where SQL models look for a table: first among the tables counted from the affected rows, then among these rows, then
+among all tables of the run."""
 _PREPARE_STATES_AND_DAYS = """
 CREATE TABLE state AS SELECT DISTINCT institution, record_key, case_key FROM person_records;
 CREATE TABLE day_now AS SELECT n, day, method, date_problem FROM dated_event JOIN event_day USING (place)
@@ -113,7 +121,7 @@ class RecountWithOtherIds:
         """Load `inputs`, which a run counted with the ids `current_ids`. The findings and the lineage in `inputs` are not used."""
         self.now = current_ids
         self._stack = ExitStack()
-        whole = self._stack.enter_context(open_counting_models(inputs))
+        whole = self._stack.enter_context(open_database_of_counting_models(inputs))
         self._connection = whole.connection
         whole.run("event_day", *dimensions.STATIC)
         self._habits = learn_date_entry_habits(whole)
@@ -125,17 +133,17 @@ class RecountWithOtherIds:
         """Free the database."""
         self._stack.close()
 
-    def changed_cells(self, new_ids: RecordIds) -> pd.DataFrame:
+    def compute_changed_cells(self, new_ids: RecordIds) -> pd.DataFrame:
         """Compute which cells of `statistics` change if records get the ids `new_ids`. Columns out: `CELL`, and the increase of each of
         `MEASURES`."""
-        with self._tables_of_reached_rows(new_ids):
+        with self._create_tables_of_affected_rows(new_ids):
             figures = [self._count_figures(side) for side in ("before", "after")]
         both = pd.concat([-figures[0], figures[1]]).groupby(level=CELL).sum()
         return both[(both != 0).any(axis=1)].astype("int64").reset_index()
 
     def set_current_ids(self, new_ids: RecordIds) -> None:
         """Make `new_ids` the current ids (`now`), with which later changes are compared."""
-        with self._tables_of_reached_rows(new_ids), self._open_models_with_ids("after") as models:
+        with self._create_tables_of_affected_rows(new_ids), self._open_models_with_ids("after") as models:
             models.run("event_day")
             self._connection.execute(_UPDATE_DAYS_NOW)
         self.now = new_ids
@@ -148,7 +156,7 @@ class RecountWithOtherIds:
         return figures.set_index(CELL)[MEASURES].astype("int64")
 
     @contextmanager
-    def _tables_of_reached_rows(self, new_ids: RecordIds) -> Iterator[None]:
+    def _create_tables_of_affected_rows(self, new_ids: RecordIds) -> Iterator[None]:
         """Create the database `reached`. It contains the canonical rows that can be counted differently if the ids change from `now` to
         `new_ids`."""
         frames = {
@@ -168,7 +176,7 @@ class RecountWithOtherIds:
                 self._connection.unregister(name)
 
     @contextmanager
-    def _open_models_with_ids(self, side: str) -> Iterator[Models]:
+    def _open_models_with_ids(self, side: str) -> Iterator[TableModelDatabase]:
         """Open models that read the rows of the database `reached` and the ids before or after the change (`side`). The days of events
         before the change are known already."""
         self._connection.execute(f"ATTACH ':memory:' AS counted_{side}; SET search_path = '{_SEARCH_PATH.format(side)}'")
@@ -178,14 +186,14 @@ class RecountWithOtherIds:
             if side == "before":
                 days = TableModel("event_day", reads, _SELECT_DAYS_NOW)
             else:
-                days = TableModel("event_day", reads, function=self._event_days_with_new_ids)
-            yield Models(self._connection, {**self._models_of_ids, "event_day": days})
+                days = TableModel("event_day", reads, function=self._compute_event_days_with_new_ids)
+            yield TableModelDatabase(self._connection, {**self._models_of_ids, "event_day": days})
         finally:
             self._connection.execute(f"SET search_path = '{_WHOLE}'; DETACH counted_{side}")
 
-    def _event_days_with_new_ids(self, models: Models) -> Iterator[pd.DataFrame]:
+    def _compute_event_days_with_new_ids(self, models: TableModelDatabase) -> Iterator[pd.DataFrame]:
         """Compute the table `event_day` with the ids after the change. Unchanged cases keep their known days; the days of other cases are
         determined again."""
-        yield as_frame(models.connection.sql(f"{_SELECT_DAYS_NOW} WHERE NOT {_AFFECTED}").to_arrow_table())
-        for events in dated_events(models, _AFFECTED):
+        yield convert_duckdb_result_to_frame(models.connection.sql(f"{_SELECT_DAYS_NOW} WHERE NOT {_AFFECTED}").to_arrow_table())
+        for events in iterate_dated_events(models, _AFFECTED):
             yield determine_event_days(events, self._habits)

@@ -39,26 +39,27 @@ class TableModel:
     name: str
     reads: Set[str]
     sql: str = ""
-    function: Callable[[Models], Iterable[pd.DataFrame]] | None = None
+    function: Callable[[TableModelDatabase], Iterable[pd.DataFrame]] | None = None
 
 
 @cache
-def sql_models() -> Mapping[str, TableModel]:
+def read_sql_models() -> Mapping[str, TableModel]:
     """Read the SQL files of `warehouse/models` and return their models by name."""
     with duckdb.connect() as parser:
         queries = {path.stem: (path, path.read_text("utf-8")) for path in sorted(FOLDER.glob("*/*.sql"))}
         return {
-            name: TableModel(name, _names_of_tables_read(parser, sql, str(path)) - {name}, sql) for name, (path, sql) in queries.items()
+            name: TableModel(name, _find_tables_read_by_query(parser, sql, str(path)) - {name}, sql)
+            for name, (path, sql) in queries.items()
         }
 
 
-def model_of_sql(name: str, sql: str) -> TableModel:
+def make_table_model_from_query(name: str, sql: str) -> TableModel:
     """Make the model of the table `name` from a generated query. Raises `HarmoniaError` if `sql` is not one SELECT statement."""
     with duckdb.connect() as parser:
-        return TableModel(name, _names_of_tables_read(parser, sql, f"the statement of {name}"), sql)
+        return TableModel(name, _find_tables_read_by_query(parser, sql, f"the statement of {name}"), sql)
 
 
-def _names_of_tables_read(parser: duckdb.DuckDBPyConnection, sql: str, location: str) -> Set[str]:
+def _find_tables_read_by_query(parser: duckdb.DuckDBPyConnection, sql: str, location: str) -> Set[str]:
     """Return the names of the tables that a query reads.
 
     location: the file of the query, or its description. Raises `HarmoniaError` with location and line if `sql` is not one SELECT statement.
@@ -86,7 +87,7 @@ def _collect_table_names(tree: Any, table_names: set[str], defined: set[str]) ->
             _collect_table_names(value, table_names, defined)
 
 
-class Models:
+class TableModelDatabase:
     """A database in which models are run when their tables are requested.
 
     connection: a connection to the database, which already contains the tables that no model computes. models: each model by the name of
@@ -118,7 +119,7 @@ class Models:
                 self.connection.execute(f'CREATE TABLE "{model.name}" AS {model.sql}')
             except duckdb.Error as error:
                 raise HarmoniaError(
-                    f"{_model_location(model.name)}: DuckDB cannot run it ({str(error).splitlines()[0]}): correct it"
+                    f"{_describe_location_of_table_model(model.name)}: DuckDB cannot run it ({str(error).splitlines()[0]}): correct it"
                 ) from error
             return
         for part in model.function(self):
@@ -135,7 +136,7 @@ class Models:
     def read_frame(self, name: str, columns: str = "*", where: str = "true") -> pd.DataFrame:
         """Return the `columns` (SQL expressions) of those rows of a table that meet the SQL condition `where`."""
         self.run(name)
-        return as_frame(self.connection.sql(f'SELECT {columns} FROM "{name}" WHERE {where}').to_arrow_table())
+        return convert_duckdb_result_to_frame(self.connection.sql(f'SELECT {columns} FROM "{name}" WHERE {where}').to_arrow_table())
 
     def count_rows(self, name: str) -> int:
         """Count the rows of a table."""
@@ -160,7 +161,8 @@ class Models:
         if lacking := [column for column in requested if column not in columns_present]:
             way_out = "add it to the model, or take it out of warehouse/tables.py"
             raise HarmoniaError(
-                f"{_model_location(name)}: gives no {', '.join(lacking)}, which is declared for the published table: {way_out}"
+                f"{_describe_location_of_table_model(name)}: gives no {', '.join(lacking)}, "
+                f"which is declared for the published table: {way_out}"
             )
         chosen = ", ".join(f'"{column}"' for column in requested)
         reader = self.connection.sql(f'SELECT {chosen} FROM "{name}"').to_arrow_reader(BATCH_ROWS)
@@ -169,23 +171,26 @@ class Models:
             yield batch.cast(schema) if schema else batch
 
 
-def _model_location(name: str) -> str:
+def _describe_location_of_table_model(name: str) -> str:
     """Return where to correct a model, for messages: its SQL file, or its name if a function computes it."""
     return str(next(FOLDER.glob(f"*/{name}.sql"), f"the model {name}"))
 
 
 @contextmanager
-def open_database(spill: Path | None = None, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an empty DuckDB database for models. It uses at most `memory` ("1GiB") and spills the rest to the folder `spill`."""
+def open_database(spill_folder: Path | None = None, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an empty DuckDB database for models. It uses at most `memory_limit` ("1GiB") and spills the
+    rest to the folder `spill_folder`."""
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
-        if spill and memory:
-            folder = str(spill).replace("'", "''")
-            connection.execute(f"SET temp_directory = '{folder}'; SET memory_limit = '{memory}'; SET preserve_insertion_order = false")
+        if spill_folder and memory_limit:
+            folder = str(spill_folder).replace("'", "''")
+            connection.execute(
+                f"SET temp_directory = '{folder}'; SET memory_limit = '{memory_limit}'; SET preserve_insertion_order = false"
+            )
         yield connection
 
 
-def as_frame(result: pa.Table) -> pd.DataFrame:
+def convert_duckdb_result_to_frame(result: pa.Table) -> pd.DataFrame:
     """Convert a result of DuckDB to a frame: text as `str`, nullable integers and flags as pandas types, days to the second."""
     kinds = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     out = result.to_pandas(date_as_object=False, types_mapper=kinds.get)

@@ -55,7 +55,7 @@ class MergingRule:
     def groupings(self) -> tuple[Grouping, ...]:
         """All groupings in the order in which they are tried. In the first, no category is merged; in the last, all categories are
         merged."""
-        return _groupings_in_order_of_trial(self.category_count, self.unknown_position)
+        return _list_groupings_in_order_of_trial(self.category_count, self.unknown_position)
 
     def grouping_numbers(self, tables: np.ndarray) -> np.ndarray:
         """Return for each table the position of its grouping in `groupings`. tables: the counts, one row for each table and one column for
@@ -66,8 +66,8 @@ class MergingRule:
         totals, numbers = decided_as.sum(axis=1), np.zeros(len(tables), dtype=np.int64)
         for total in np.unique(totals):
             rows = totals == total
-            codes, number_by_code = _groupings_of_small_tables(self, int(total))
-            requested = _number_identifying_each_table(decided_as[rows], int(total))
+            codes, number_by_code = _find_groupings_of_tables_with_small_count(self, int(total))
+            requested = _compute_identifying_number_of_each_table(decided_as[rows], int(total))
             position = np.minimum(np.searchsorted(codes, requested), len(codes) - 1)
             numbers[rows] = np.where(codes[position] == requested, number_by_code[position], 0)
         return numbers
@@ -77,78 +77,79 @@ class MergingRule:
         return self.groupings[int(self.grouping_numbers(np.array([counts]))[0])]
 
 
-def _number_identifying_each_table(tables: np.ndarray, total: int) -> np.ndarray:
+def _compute_identifying_number_of_each_table(tables: np.ndarray, total: int) -> np.ndarray:
     """Return a number that identifies each table among all tables with that total. It is computed from all categories except the last."""
     return np.asarray(tables[:, :-1] @ ((total + 1) ** np.arange(tables.shape[1] - 1)))
 
 
-def all_groupings(size: int) -> Iterator[Grouping]:
+def iterate_groupings(category_count: int) -> Iterator[Grouping]:
     """Yield every grouping of `size` categories, which are numbered from 0."""
-    if size == 0:
+    if category_count == 0:
         yield ()
         return
-    for smaller in all_groupings(size - 1):
-        yield (*smaller, (size - 1,))
+    for smaller in iterate_groupings(category_count - 1):
+        yield (*smaller, (category_count - 1,))
         for n, block in enumerate(smaller):
-            yield (*smaller[:n], (*block, size - 1), *smaller[n + 1 :])
+            yield (*smaller[:n], (*block, category_count - 1), *smaller[n + 1 :])
 
 
 @cache
-def _groupings_in_order_of_trial(category_count: int, unknown_position: int | None) -> tuple[Grouping, ...]:
+def _list_groupings_in_order_of_trial(category_count: int, unknown_position: int | None) -> tuple[Grouping, ...]:
     def rank(grouping: Grouping) -> tuple[object, ...]:
         singles = [block[0] for block in grouping if len(block) == 1]
         return (-sum(category != unknown_position for category in singles), -len(grouping), grouping)
 
-    groupings = [tuple(sorted(tuple(sorted(block)) for block in p)) for p in all_groupings(category_count)]
+    groupings = [tuple(sorted(tuple(sorted(block)) for block in p)) for p in iterate_groupings(category_count)]
     single_block: Grouping = (tuple(range(category_count)),)
     return (*sorted((p for p in groupings if p != single_block), key=rank), single_block)
 
 
-def all_tables_of_total(total: int, size: int) -> np.ndarray:
+def list_tables_with_total(total: int, category_count: int) -> np.ndarray:
     """Return every table of `size` categories with that total, one per row."""
-    if size == 1:
+    if category_count == 1:
         return np.array([[total]])
-    leading = np.indices((total + 1,) * (size - 1)).reshape(size - 1, -1).T
+    leading = np.indices((total + 1,) * (category_count - 1)).reshape(category_count - 1, -1).T
     leading = leading[leading.sum(axis=1) <= total]
     return np.column_stack([leading, total - leading.sum(axis=1)])
 
 
-def _tables_with_small_count(total: int, size: int, threshold: int) -> np.ndarray:
-    """Return the tables of `all_tables_of_total` that have a count under the threshold, sorted by `_number_identifying_each_table`."""
+def _list_tables_with_small_count(total: int, size: int, threshold: int) -> np.ndarray:
+    """Return the tables of `list_tables_with_total` that have a count under the threshold, sorted by
+    `_compute_identifying_number_of_each_table`."""
     tables = np.concatenate(
         [
-            np.insert(all_tables_of_total(total - count, size - 1), category, count, axis=1)
+            np.insert(list_tables_with_total(total - count, size - 1), category, count, axis=1)
             for category in range(size)
             for count in range(min(threshold, total + 1))
         ]
     )
-    _, first = np.unique(_number_identifying_each_table(tables, total), return_index=True)
+    _, first = np.unique(_compute_identifying_number_of_each_table(tables, total), return_index=True)
     return np.asarray(tables[first])
 
 
 @cache
-def _groupings_of_small_tables(rule: MergingRule, total: int) -> tuple[np.ndarray, np.ndarray]:
+def _find_groupings_of_tables_with_small_count(rule: MergingRule, total: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the grouping of every table that has that total and a count under the threshold: the numbers of these tables
-    (`_number_identifying_each_table`) in ascending order, and the position of the grouping of each.
+    (`_compute_identifying_number_of_each_table`) in ascending order, and the position of the grouping of each.
 
     All other tables have the first grouping, in which no category is merged.
     """
-    tables = _tables_with_small_count(total, rule.category_count, rule.threshold)
+    tables = _list_tables_with_small_count(total, rule.category_count, rule.threshold)
     numbers = np.full(len(tables), len(rule.groupings) - 1, dtype=np.int64)
-    is_undecided, is_public = np.ones(len(tables), dtype=bool), _cells_published_by_others(rule, tables)
+    is_undecided, is_public = np.ones(len(tables), dtype=bool), _find_small_cells_published_by_others(rule, tables)
     # Cells that are already public are published if the rest can be; then everything else is decided together.
     public_sets = {tuple(np.flatnonzero(row).tolist()) for row in np.unique(is_public, axis=0)} | {()}
     for public_cells in sorted(public_sets, key=len, reverse=True):
         has_cells = (is_public[:, public_cells].all(axis=1) & (is_public.sum(axis=1) == len(public_cells))) if public_cells else True
         for n, grouping in enumerate(rule.groupings[:-1]):
             if {(cell,) for cell in public_cells} <= set(grouping):
-                rows = np.flatnonzero(is_undecided & has_cells & _blocks_reach_threshold(rule, grouping, tables, public_cells))
+                rows = np.flatnonzero(is_undecided & has_cells & _are_merged_categories_large_enough(rule, grouping, tables, public_cells))
                 safe_rows = rows[_is_grouping_safe(rule, grouping, tables[rows])] if len(rows) else rows
                 numbers[safe_rows], is_undecided[safe_rows] = n, False
-    return _number_identifying_each_table(tables, total), numbers
+    return _compute_identifying_number_of_each_table(tables, total), numbers
 
 
-def _cells_published_by_others(rule: MergingRule, tables: np.ndarray) -> np.ndarray:
+def _find_small_cells_published_by_others(rule: MergingRule, tables: np.ndarray) -> np.ndarray:
     """Return which small cells were published exactly by others and are published here too. This requires that at least two other cells
     remain, and that these reach the minimum total."""
     is_public = np.zeros(tables.shape, dtype=bool)
@@ -160,7 +161,9 @@ def _cells_published_by_others(rule: MergingRule, tables: np.ndarray) -> np.ndar
     return is_public
 
 
-def _blocks_reach_threshold(rule: MergingRule, grouping: Grouping, tables: np.ndarray, public_cells: Collection[int] = ()) -> np.ndarray:
+def _are_merged_categories_large_enough(
+    rule: MergingRule, grouping: Grouping, tables: np.ndarray, public_cells: Collection[int] = ()
+) -> np.ndarray:
     """Return for each table whether every block reaches the threshold. "Not known" as a block of one category may be 0; `public_cells` may
     have any value."""
     is_valid = np.ones(len(tables), dtype=bool)
@@ -190,7 +193,7 @@ def _is_grouping_safe(rule: MergingRule, grouping: Grouping, tables: np.ndarray)
             is_plausible = np.ones(len(tables), dtype=bool)
             for c, minimum, maximum in believed:
                 is_plausible &= (sorted_tables[:, c] >= minimum) & (sorted_tables[:, c] <= maximum)
-            for known_counts in all_tables_of_total(rule.known_persons, rule.category_count):
+            for known_counts in list_tables_with_total(rule.known_persons, rule.category_count):
                 is_possible = is_plausible & (sorted_tables >= known_counts).all(axis=1)
                 groups, values = sorted_group[is_possible], sorted_tables[is_possible, category]
                 value_counts = _count_distinct_values(groups, values, len(is_unsafe))
@@ -205,7 +208,7 @@ def _count_distinct_values(sorted_groups: np.ndarray, sorted_values: np.ndarray,
     return np.bincount(sorted_groups[is_new], minlength=group_count)
 
 
-def separately_published_causes(counts: np.ndarray, minimum_total: int) -> np.ndarray:
+def select_separately_published_causes(counts: np.ndarray, minimum_total: int) -> np.ndarray:
     """Return for each row of `counts` (records per cause, of either sign) which causes are published separately.
 
     These are the causes with `minimum_total` records or more. The smallest of them are merged one by one with all other causes, including

@@ -24,7 +24,7 @@ from schemas.yaml_declarations import display_path
 from warehouse.disclosure import signature
 from warehouse.disclosure.programme import Programme, parse_programme
 
-SHIPPED = domain_folder.path_of_part("disclosure_policy.yaml")
+SHIPPED = domain_folder.find_path_in_domain("disclosure_policy.yaml")
 POLICY, SIGNATURE = "disclosure_policy.yaml", "disclosure_policy.sig.json"
 
 
@@ -39,8 +39,8 @@ class Policy:
     signed_on: str
 
 
-def _signed_message(content: bytes, name: str, day: str) -> bytes:
-    return signature.make_message("harmonia disclosure policy", name, day, hashlib.sha256(content).hexdigest())
+def _make_policy_message_to_sign(content: bytes, name: str, day: str) -> bytes:
+    return signature.make_message_to_sign("harmonia disclosure policy", name, day, hashlib.sha256(content).hexdigest())
 
 
 def sign_policy(home: Path, key_file: Path, name: str, day: str, policy: Path | None = None) -> None:
@@ -50,29 +50,33 @@ def sign_policy(home: Path, key_file: Path, name: str, day: str, policy: Path | 
     key_file: the coordinator's private key (PEM, Ed25519); created if it does not exist. The first signature creates the home's
     `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another key or a policy that cannot be applied.
     """
-    source = policy or _unsigned_policy_file(home)
+    source = policy or _find_unsigned_policy_file(home)
     content = _read_policy_file(source)
     parse_programme(_parse_policy(content, source))
-    record = {"name": name, "day": day, "signature": signature.sign_content(home, key_file, _signed_message(content, name, day))}
+    record = {
+        "name": name,
+        "day": day,
+        "signature": signature.sign_content(home, key_file, _make_policy_message_to_sign(content, name, day)),
+    }
     with convert_storage_errors(home):
         if source.absolute() != (home / POLICY).absolute():
             shutil.copyfile(source, home / POLICY)
         (home / SIGNATURE).write_text(json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
-def _unsigned_policy_file(home: Path) -> Path:
+def _find_unsigned_policy_file(home: Path) -> Path:
     return home / POLICY if (home / POLICY).is_file() else SHIPPED
 
 
 def read_unsigned_policy(home: Path) -> tuple[bytes, Programme]:
     """Return the policy that `sign_policy` would put in force in `home`: the bytes of the file, and its content. Raises `HarmoniaError` if
     it cannot be applied."""
-    source = _unsigned_policy_file(home)
+    source = _find_unsigned_policy_file(home)
     content = _read_policy_file(source)
     return content, parse_programme(_parse_policy(content, source))
 
 
-def check_shipped_policies() -> None:
+def check_policies_of_domain() -> None:
     """Check the policies of the domain. Raise `HarmoniaError`, which names the file, if a policy cannot be applied to the indicators or has
     no labels."""
     try:
@@ -94,7 +98,9 @@ def load_policy(home: Path) -> Policy:
     content = _read_policy_file(home / POLICY)
     try:
         record = json.loads(_read_policy_file(home / SIGNATURE))
-        is_valid = signature.is_valid_signature(home, _signed_message(content, record["name"], record["day"]), record["signature"])
+        is_valid = signature.is_valid_signature(
+            home, _make_policy_message_to_sign(content, record["name"], record["day"]), record["signature"]
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         is_valid = False
     if not is_valid:

@@ -33,7 +33,7 @@ class TableKey(NamedTuple):
     period: str
 
 
-class Protection(NamedTuple):
+class ProtectionThresholds(NamedTuple):
     """How the counts of a group of indicators are protected. threshold: the minimum separately published count. known_persons: the number
     of persons about whom an intruder may know everything."""
 
@@ -42,7 +42,7 @@ class Protection(NamedTuple):
 
 
 @dataclass(frozen=True)
-class IndicatorTables:
+class PublishedTablesOfIndicator:
     """What is published for one indicator: its tables, except the total and the table by offence, and its offence categories."""
 
     code: str
@@ -68,10 +68,10 @@ class Programme:
     after_months, patience_months, first_window, window_years, pool_below, public_already   as in `disclosure_policy.yaml`
     """
 
-    indicators: Mapping[str, IndicatorTables]
+    indicators: Mapping[str, PublishedTablesOfIndicator]
     categories: Mapping[str, tuple[str, ...]]
     category_of: Mapping[str, Mapping[str, str]]
-    groups: Mapping[str, Protection]
+    groups: Mapping[str, ProtectionThresholds]
     revise_from: int
     differ_from: int
     after_months: int
@@ -93,7 +93,7 @@ class Programme:
             return tuple(f"{sex}{CROSS_SEPARATOR}{age}" for sex in self.categories["sex"] for age in self.categories["age_group"])
         return self.categories[key.table]
 
-    def protection(self, indicator: str) -> Protection:
+    def protection(self, indicator: str) -> ProtectionThresholds:
         """Return how counts of an indicator are protected."""
         return self.groups[self.indicators[indicator].group]
 
@@ -123,7 +123,7 @@ class Programme:
         }
 
 
-def years_of_window(window: str) -> tuple[str, ...]:
+def list_years_of_window(window: str) -> tuple[str, ...]:
     """Return the years of a window. If a year is given instead of a window, return only that year."""
     first, last = window[:4], window[-4:]
     return tuple(str(year) for year in range(int(first), int(last) + 1))
@@ -133,13 +133,13 @@ def parse_programme(raw: Mapping[str, Any]) -> Programme:
     """Convert a policy read from YAML. Raises `HarmoniaError` naming the error."""
     try:
         parsed = Programme(
-            indicators={code: _indicator_tables(code, entry, raw) for code, entry in raw["indicators"].items()},
+            indicators={code: _parse_tables_of_indicator(code, entry, raw) for code, entry in raw["indicators"].items()},
             categories={dimension: tuple(categories) for dimension, categories in raw["categories"].items()},
             category_of={
                 dimension: {value: category for category, values in categories.items() for value in values}
                 for dimension, categories in raw["categories"].items()
             },
-            groups={group: Protection(int(entry["threshold"]), int(entry["known"])) for group, entry in raw["groups"].items()},
+            groups={group: ProtectionThresholds(int(entry["threshold"]), int(entry["known"])) for group, entry in raw["groups"].items()},
             revise_from=int(raw["revise_from"]),
             differ_from=int(raw.get("differ_from", 6)),
             after_months=int(raw["breakdowns"]["after_months"]),
@@ -157,9 +157,9 @@ def parse_programme(raw: Mapping[str, Any]) -> Programme:
     return parsed
 
 
-def _indicator_tables(code: str, entry: Mapping[str, Any], raw: Mapping[str, Any]) -> IndicatorTables:
+def _parse_tables_of_indicator(code: str, entry: Mapping[str, Any], raw: Mapping[str, Any]) -> PublishedTablesOfIndicator:
     offences = tuple(entry.get("offences", raw["categories"]["offence_group"]))
-    return IndicatorTables(code, entry["group"], tuple(entry["tables"]), offences)
+    return PublishedTablesOfIndicator(code, entry["group"], tuple(entry["tables"]), offences)
 
 
 def _check_programme(programme: Programme) -> None:

@@ -25,17 +25,17 @@ from warehouse.disclosure.programme import (
     UNKNOWN,
     Programme,
     TableKey,
-    years_of_window,
+    list_years_of_window,
 )
 from warehouse.disclosure.published_tables import (
     Margins,
     PublishedTable,
     can_keep_reported_figure,
-    can_revise_total_alone,
+    can_revise_total_without_its_parts,
+    find_minimum_count_of_sex_age_table,
     is_safe_revision_of_table,
-    minimum_count_of_sex_age,
     publish_breakdown,
-    publish_sex_age,
+    publish_table_by_sex_and_age,
     publish_year_as_reported,
     publish_year_by_offence,
 )
@@ -73,18 +73,18 @@ class ReleaseInputs:
         return self.exact[self.release]
 
 
-def protect_release(inputs: ReleaseInputs) -> PublishedTables:
+def make_tables_of_release(inputs: ReleaseInputs) -> PublishedTables:
     """Return all tables of the release: the tables of earlier releases that are still valid, and the new tables."""
     tables: PublishedTables = {}
     for indicator in inputs.programme.indicators:
-        for year in _counted_years(inputs, indicator):
+        for year in _list_counted_years(inputs, indicator):
             if int(year) < inputs.as_of.year:
                 tables |= _publish_year_totals(inputs, indicator, year)
         tables |= _publish_breakdowns(inputs, indicator, tables)
     return _add_previous_tables(inputs, tables)
 
 
-def _counted_years(inputs: ReleaseInputs, indicator: str) -> list[str]:
+def _list_counted_years(inputs: ReleaseInputs, indicator: str) -> list[str]:
     return sorted({key.period for key in inputs.current_counts if key.indicator == indicator and key.table == TOTAL})
 
 
@@ -138,7 +138,7 @@ def _keep_reported_tables_if_safe(
         harmonised_value, earlier, minimum, programme.differ_from, programme.revise_from
     ):
         return reported
-    return {total_key: _with_first_release(inputs, total_key, PublishedTable("not_shown", source_release=inputs.release))}
+    return {total_key: _add_first_release_to_table(inputs, total_key, PublishedTable("not_shown", source_release=inputs.release))}
 
 
 def publish_reported_tables(
@@ -172,16 +172,18 @@ def _revise_or_keep_year_tables(inputs: ReleaseInputs, new_tables: PublishedTabl
         for key, new in new_tables.items()
     }
     if all(is_safe.values()):
-        return {key: _with_first_release(inputs, key, new) for key, new in new_tables.items()}
+        return {key: _add_first_release_to_table(inputs, key, new) for key, new in new_tables.items()}
     year_keys = {key._replace(table=table) for key in new_tables for table in (TOTAL, OFFENCE)}
     kept = {key: old for key, old in inputs.previous_tables.items() if key in year_keys}
     total_key = next(key for key in year_keys if key.table == TOTAL)
-    if is_safe[total_key] and _is_total_revised_alone(inputs, total_key, new_tables, kept):
-        return {**kept, total_key: _with_first_release(inputs, total_key, new_tables[total_key])}
+    if is_safe[total_key] and _is_total_revised_without_its_parts(inputs, total_key, new_tables, kept):
+        return {**kept, total_key: _add_first_release_to_table(inputs, total_key, new_tables[total_key])}
     return kept
 
 
-def _is_total_revised_alone(inputs: ReleaseInputs, total_key: TableKey, new_tables: PublishedTables, kept: PublishedTables) -> bool:
+def _is_total_revised_without_its_parts(
+    inputs: ReleaseInputs, total_key: TableKey, new_tables: PublishedTables, kept: PublishedTables
+) -> bool:
     """Return whether the year's new total is published although its parts by offence stay."""
     offence_key = total_key._replace(table=OFFENCE)
     if any(tables.get(offence_key) is None or tables[offence_key].status != "published" for tables in (new_tables, kept)):
@@ -189,10 +191,10 @@ def _is_total_revised_alone(inputs: ReleaseInputs, total_key: TableKey, new_tabl
     published = (dict(tables[offence_key].cells) for tables in inputs.history if offence_key in tables)
     pairs = {(cells[LEADING], sum(cells.values()) - cells[LEADING]) for cells in published if len(cells) > 1}
     minimum, min_difference = inputs.programme.minimum_total(total_key.indicator), inputs.programme.revise_from
-    return can_revise_total_alone(new_tables[total_key], kept[total_key], sorted(pairs), minimum, min_difference)
+    return can_revise_total_without_its_parts(new_tables[total_key], kept[total_key], sorted(pairs), minimum, min_difference)
 
 
-def _with_first_release(inputs: ReleaseInputs, key: TableKey, new: PublishedTable) -> PublishedTable:
+def _add_first_release_to_table(inputs: ReleaseInputs, key: TableKey, new: PublishedTable) -> PublishedTable:
     """Return the table `new` with the release that first published it in this form."""
     old = inputs.previous_tables.get(key)
     return replace(new, first_release=old.first_release if old and old.has_same_content(new) else inputs.release)
@@ -207,32 +209,32 @@ def _are_breakdowns_of_year_due(inputs: ReleaseInputs, indicator: str, year: str
     return int(year) < inputs.as_of.year and total_is_public and is_complete
 
 
-def _table_showing_leading_group(tables: PublishedTables, indicator: str, year: str) -> PublishedTable | None:
+def _find_offence_table_showing_leading_group(tables: PublishedTables, indicator: str, year: str) -> PublishedTable | None:
     """Return the published table by offence of a year if it shows the leading group separately, otherwise None."""
     offences = tables.get(TableKey(indicator, HARMONISED, OFFENCE, year))
     return offences if offences and offences.value(LEADING) is not None else None
 
 
-def is_window_pooled(inputs: ReleaseInputs, indicator: str, window: str, tables: PublishedTables) -> bool:
+def are_breakdowns_published_for_whole_window(inputs: ReleaseInputs, indicator: str, window: str, tables: PublishedTables) -> bool:
     """Return whether breakdowns are published for the whole window instead of each year. They are if the leading group of its first year is
     suppressed or small, and no year of it is broken down yet."""
-    years = [year for year in years_of_window(window) if TableKey(indicator, HARMONISED, TOTAL, year) in tables]
+    years = [year for year in list_years_of_window(window) if TableKey(indicator, HARMONISED, TOTAL, year) in tables]
     breakdowns = inputs.programme.indicators[indicator].tables
     if any(TableKey(indicator, HARMONISED, table, year) in inputs.previous_tables for year in years for table in breakdowns):
         return False
-    first = _table_showing_leading_group(tables, indicator, years[0]) if years else None
+    first = _find_offence_table_showing_leading_group(tables, indicator, years[0]) if years else None
     return first is None or (first.value(LEADING) or 0) < inputs.programme.pool_below
 
 
-def breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> list[TableKey]:
+def list_breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> list[TableKey]:
     """Return the breakdowns of an indicator that the programme allows up to the day of the release."""
-    due = [year for year in _counted_years(inputs, indicator) if _are_breakdowns_of_year_due(inputs, indicator, year)]
+    due = [year for year in _list_counted_years(inputs, indicator) if _are_breakdowns_of_year_due(inputs, indicator, year)]
     keys = []
     for window in sorted({inputs.programme.window_of(int(year)) for year in due}):
-        pooled = is_window_pooled(inputs, indicator, window, tables)
+        pooled = are_breakdowns_published_for_whole_window(inputs, indicator, window, tables)
         by_year, by_window = inputs.programme.indicators[indicator].tables_by_period(pooled=pooled)
-        keys += [TableKey(indicator, HARMONISED, table, year) for year in years_of_window(window) if year in due for table in by_year]
-        keys += [TableKey(indicator, HARMONISED, table, window) for table in by_window if set(years_of_window(window)) <= set(due)]
+        keys += [TableKey(indicator, HARMONISED, table, year) for year in list_years_of_window(window) if year in due for table in by_year]
+        keys += [TableKey(indicator, HARMONISED, table, window) for table in by_window if set(list_years_of_window(window)) <= set(due)]
     return keys
 
 
@@ -240,15 +242,15 @@ def _publish_breakdowns(inputs: ReleaseInputs, indicator: str, tables: Published
     """Return the breakdowns that are due in this release. The breakdowns of windows come last, since the table sex × age depends on the
     others."""
     new: PublishedTables = {}
-    for key in sorted(breakdowns_due(inputs, indicator, tables), key=lambda k: (k.table == SEX_AGE, k)):
-        if key in inputs.previous_tables or overlapping_table(key, inputs.previous_tables):
+    for key in sorted(list_breakdowns_due(inputs, indicator, tables), key=lambda k: (k.table == SEX_AGE, k)):
+        if key in inputs.previous_tables or find_overlapping_table(key, inputs.previous_tables):
             continue
-        if not all(_table_showing_leading_group(tables, indicator, year) for year in years_of_window(key.period)):
+        if not all(_find_offence_table_showing_leading_group(tables, indicator, year) for year in list_years_of_window(key.period)):
             continue
         if "/" in key.period:
             pooled = _publish_window_table(inputs, key, _add_previous_tables(inputs, {**tables, **new}))
             new[key] = replace(pooled, first_release=inputs.release)
-        elif (offences := _table_showing_leading_group(tables, indicator, key.period)) and (
+        elif (offences := _find_offence_table_showing_leading_group(tables, indicator, key.period)) and (
             counts := inputs.exact[offences.source_release].get(key)
         ):
             cells = inputs.programme.cells(key)
@@ -257,40 +259,42 @@ def _publish_breakdowns(inputs: ReleaseInputs, indicator: str, tables: Published
     return new
 
 
-def overlapping_table(key: TableKey, published: PublishedTables) -> TableKey | None:
+def find_overlapping_table(key: TableKey, published: PublishedTables) -> TableKey | None:
     """Return a published table that overlaps the table `key` (a window overlaps its years), if the difference between the two would
     disclose something that neither discloses alone. Return None if there is no such table."""
-    years = set(years_of_window(key.period))
+    years = set(list_years_of_window(key.period))
     same_table = (k for k in published if k[:3] == key[:3] and k != key and "/" in k.period + key.period)
-    return next((k for k in same_table if years & set(years_of_window(k.period))), None)
+    return next((k for k in same_table if years & set(list_years_of_window(k.period))), None)
 
 
-def tables_withheld_for_overlap(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, TableKey]:
+def find_tables_withheld_for_overlap(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, TableKey]:
     """Return the tables of the programme that are not published because they overlap a table of an earlier release. Each is returned with
     that earlier table."""
-    due = [key for indicator in inputs.programme.indicators for key in breakdowns_due(inputs, indicator, tables)]
+    due = [key for indicator in inputs.programme.indicators for key in list_breakdowns_due(inputs, indicator, tables)]
     return {
-        key: earlier for key in due if key not in inputs.previous_tables and (earlier := overlapping_table(key, inputs.previous_tables))
+        key: earlier
+        for key in due
+        if key not in inputs.previous_tables and (earlier := find_overlapping_table(key, inputs.previous_tables))
     }
 
 
 def _publish_window_table(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTable:
     """Return the table of a window. It counts the same records as the published figures of the years in the window."""
-    counts, newest_source = exact_counts_of_table(inputs, key, tables)
+    counts, newest_source = find_exact_counts_of_table(inputs, key, tables)
     if counts is None:
         return PublishedTable("not_broken_down", source_release=inputs.release)
     cells = inputs.programme.cells(key)
     if key.table == SEX_AGE:
         # Only if the tables by sex and by age of all its years, or its own, publish every category separately.
-        margins = sex_age_margins(inputs.programme, key, tables)
-        minimum_count = minimum_count_of_sex_age(*inputs.programme.protection(key.indicator), margins) if margins else None
-        table = publish_sex_age(cells, counts, minimum_count)
+        margins = find_tables_by_sex_and_by_age(inputs.programme, key, tables)
+        minimum_count = find_minimum_count_of_sex_age_table(*inputs.programme.protection(key.indicator), margins) if margins else None
+        table = publish_table_by_sex_and_age(cells, counts, minimum_count)
     else:
         table = publish_breakdown(inputs.programme.merging_rule(key.indicator, cells, key), cells, counts)
     return replace(table, source_release=newest_source)
 
 
-def exact_counts_of_table(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[tuple[int, ...] | None, str]:
+def find_exact_counts_of_table(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[tuple[int, ...] | None, str]:
     """Return the exact counts of a published table, and the release whose records they count (the newest of them if there are several).
 
     tables: all published tables. The counts of a window are the sums over its years. Each year is counted as its breakdowns count it, or
@@ -298,20 +302,22 @@ def exact_counts_of_table(inputs: ReleaseInputs, key: TableKey, tables: Publishe
     """
     if "/" not in key.period:
         return inputs.exact[tables[key].source_release].get(key), tables[key].source_release
-    sources = {year: year_source_release(inputs, key.indicator, year, tables) for year in years_of_window(key.period)}
+    sources = {
+        year: find_release_counted_by_breakdowns_of_year(inputs, key.indicator, year, tables) for year in list_years_of_window(key.period)
+    }
     yearly = [inputs.exact[release].get(key._replace(period=year)) for year, release in sources.items()]
     if any(counts is None for counts in yearly):
         return None, inputs.release
     return tuple(sum(values) for values in zip(*(counts for counts in yearly if counts), strict=True)), max(sources.values())
 
 
-def tables_published_with(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTables:
+def find_tables_first_published_with(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTables:
     """Return all tables of the release that first published the table `key`. They are needed because a window counts its years as they were
     known in that release. tables: the tables of the newest release."""
     return next((old for old in inputs.history if "/" in key.period and key in old), tables)
 
 
-def year_source_release(inputs: ReleaseInputs, indicator: str, year: str, tables: PublishedTables) -> str:
+def find_release_counted_by_breakdowns_of_year(inputs: ReleaseInputs, indicator: str, year: str, tables: PublishedTables) -> str:
     """Return the release whose records the breakdowns of a year count. If the year has no breakdowns, return the release whose records its
     table by offence counts, or else its total."""
     names = (*inputs.programme.indicators[indicator].tables, OFFENCE, TOTAL)
@@ -319,20 +325,20 @@ def year_source_release(inputs: ReleaseInputs, indicator: str, year: str, tables
     return next((table.source_release for table in yearly if table), inputs.release)
 
 
-def sex_age_margins(programme: Programme, key: TableKey, tables: PublishedTables) -> list[Margins] | None:
+def find_tables_by_sex_and_by_age(programme: Programme, key: TableKey, tables: PublishedTables) -> list[Margins] | None:
     """Return the published tables by sex and by age that belong to a table sex × age: one pair if the window has its own tables, otherwise
     one pair for each year."""
     window_has_margins = key._replace(table=_MARGIN_TABLES[0]) in tables
     yearly = []
-    for period in (key.period,) if window_has_margins else years_of_window(key.period):
-        sexes, ages = (_complete_margin(programme, key._replace(table=table, period=period), tables) for table in _MARGIN_TABLES)
+    for period in (key.period,) if window_has_margins else list_years_of_window(key.period):
+        sexes, ages = (_find_both_figures_of_table(programme, key._replace(table=table, period=period), tables) for table in _MARGIN_TABLES)
         if not sexes or not ages:
             return None
         yearly.append((sexes, ages))
     return yearly
 
 
-def _complete_margin(programme: Programme, key: TableKey, tables: PublishedTables) -> tuple[int, int] | None:
+def _find_both_figures_of_table(programme: Programme, key: TableKey, tables: PublishedTables) -> tuple[int, int] | None:
     """Return the two published figures of a table of two categories, if both are published separately and no person is in the category "not
     known". Otherwise return None."""
     published = dict(tables[key].cells) if key in tables else {}

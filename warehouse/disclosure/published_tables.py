@@ -63,7 +63,7 @@ def publish_year_by_offence(
     """
     year_total, leading = sum(counts), counts[0]
     total, rest = PublishedTable("published", ((TOTAL, year_total),)), year_total - leading
-    form = int(number_published_forms(rule, np.array([[leading, rest]]), total_bounds)[0])
+    form = int(number_tables_by_published_form(rule, np.array([[leading, rest]]), total_bounds)[0])
     if form == _SMALL_TOTAL:
         return PublishedTable("fewer_than", limit=rule.minimum_total), None
     if form == _NOTHING:
@@ -108,7 +108,7 @@ def publish_year_as_reported(
     return PublishedTable("published", ((TOTAL, year_total),)), offences
 
 
-def number_published_forms(rule: MergingRule, tables: np.ndarray, total_bounds: Bounds | None = None) -> np.ndarray:
+def number_tables_by_published_form(rule: MergingRule, tables: np.ndarray, total_bounds: Bounds | None = None) -> np.ndarray:
     """Return a number for each table by offence. Two tables get the same number if `publish_year_by_offence` publishes the same categories
     of both.
 
@@ -141,7 +141,7 @@ def publish_breakdown(rule: MergingRule, cells: tuple[str, ...], counts: tuple[i
     return PublishedTable("published", tuple(blocks))
 
 
-def finest_common_grouping(groupings: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str], ...]:
+def find_finest_common_grouping(groupings: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str], ...]:
     """Return the finest grouping to which all of `groupings` can be merged."""
     merged: list[frozenset[str]] = []
     for block in (b for p in groupings for b in p):
@@ -157,7 +157,7 @@ def is_safe_revision_of_table(new: PublishedTable, old: PublishedTable, min_diff
         return True
     new_values, old_values = ({frozenset(name.split(MERGE_SEPARATOR)): n for name, n in table.cells} for table in (new, old))
     in_both = frozenset().union(*new_values) & frozenset().union(*old_values)
-    comparable = [part for part in (*finest_common_grouping([new_values, old_values]), in_both) if part and part <= in_both]
+    comparable = [part for part in (*find_finest_common_grouping([new_values, old_values]), in_both) if part and part <= in_both]
     changes = [
         sum(n for block, n in new_values.items() if block <= part) - sum(n for block, n in old_values.items() if block <= part)
         for part in comparable
@@ -165,7 +165,7 @@ def is_safe_revision_of_table(new: PublishedTable, old: PublishedTable, min_diff
     return all(change == 0 or abs(change) >= min_difference for change in changes)
 
 
-def can_revise_total_alone(
+def can_revise_total_without_its_parts(
     new_total: PublishedTable, old_total: PublishedTable, offence_pairs: Sequence[tuple[int, int]], minimum: int, min_difference: int
 ) -> bool:
     """Return whether the new total of a year may be published while its parts by offence stay unchanged. It may if this leaves at least
@@ -179,7 +179,7 @@ def can_revise_total_alone(
         return False
     possible = np.arange(minimum, new - minimum + 1)
     leading, rest = zip(*offence_pairs, strict=True)
-    near = _differs_slightly(possible, leading, min_difference) | _differs_slightly(new - possible, rest, min_difference)
+    near = _are_slightly_different(possible, leading, min_difference) | _are_slightly_different(new - possible, rest, min_difference)
     return int(np.count_nonzero(near)) >= MIN_POSSIBLE_VALUES
 
 
@@ -194,17 +194,17 @@ def can_keep_reported_figure(
     table is the reason why it stays, and nothing is revealed about this figure.
     """
     possible = np.arange(minimum, max(earlier_values, default=0) + min_difference)
-    consistent = _differs_slightly(possible, earlier_values, min_difference) & (abs(possible - harmonised) >= harmonised_difference)
+    consistent = _are_slightly_different(possible, earlier_values, min_difference) & (abs(possible - harmonised) >= harmonised_difference)
     return not earlier_values or int(np.count_nonzero(consistent)) >= MIN_POSSIBLE_VALUES
 
 
-def _differs_slightly(values: np.ndarray, others: Collection[int], min_difference: int) -> np.ndarray:
+def _are_slightly_different(values: np.ndarray, others: Collection[int], min_difference: int) -> np.ndarray:
     """Return for each value whether it differs by 1 to `min_difference` - 1 from one of the values `others`."""
     change = np.abs(values[:, None] - np.array([*others]))
     return np.asarray(((change > 0) & (change < min_difference)).any(axis=1))
 
 
-def minimum_count_of_sex_age(threshold: int, known_persons: int, yearly_margins: Sequence[Margins]) -> int | None:
+def find_minimum_count_of_sex_age_table(threshold: int, known_persons: int, yearly_margins: Sequence[Margins]) -> int | None:
     """Return the minimum count of a published cell of sex × age over the years; None if the table is never published.
 
     With public margins, one cell determines all four. It has `first` to `last` values, and the table is published if the smallest of its
@@ -230,7 +230,7 @@ def minimum_count_of_sex_age(threshold: int, known_persons: int, yearly_margins:
     return None
 
 
-def publish_sex_age(cells: tuple[str, ...], counts: tuple[int, ...], minimum_count: int | None) -> PublishedTable:
+def publish_table_by_sex_and_age(cells: tuple[str, ...], counts: tuple[int, ...], minimum_count: int | None) -> PublishedTable:
     """Make the published table by sex and age. It is published only if no count is too small. cells: names `sex|age`, in the order of
     `counts`."""
     complete = (n for cell, n in zip(cells, counts, strict=True) if UNKNOWN not in cell.split(CROSS_SEPARATOR))

@@ -15,7 +15,7 @@ from harmonia.errors import HarmoniaError, convert_storage_errors
 PUBLIC_KEY = "coordinator.pub"
 
 
-def make_message(document_kind: str, name: str, day: str, sha256: str) -> bytes:
+def make_message_to_sign(document_kind: str, name: str, day: str, sha256: str) -> bytes:
     """Return the signed message: kind of document (so that a signature is valid for one kind only), signer, day, hash."""
     return "\n".join([document_kind, name, day, sha256]).encode()
 

@@ -22,10 +22,10 @@ from warehouse.disclosure_risk.intruder import (
     Disclosure,
     IntruderKnowledge,
     ObservedTable,
-    TableName,
+    ObservedTableName,
     TrueCounts,
-    protected_cells,
-    years_of_window,
+    list_protected_cells,
+    list_years_of_window,
 )
 
 Variable = tuple[str, ...]
@@ -35,7 +35,7 @@ _INTEGRALITY_TOLERANCE = 1e-6
 
 
 @dataclass
-class Constraints:
+class LinearConstraints:
     """Linear constraints on variables that are whole numbers. Each constraint is a triple: {variable: factor}, minimum, maximum."""
 
     variables: dict[Variable, int] = field(default_factory=dict)
@@ -50,12 +50,12 @@ class Constraints:
         self.rows.append((row, minimum, maximum))
 
 
-def release_constraints(knowledge: IntruderKnowledge, indicator: str, *, parts_are_reported: bool = True) -> Constraints:
+def make_constraints_of_releases(knowledge: IntruderKnowledge, indicator: str, *, parts_are_reported: bool = True) -> LinearConstraints:
     """Return the constraints that the releases put on one indicator.
 
     parts_are_reported: whether to assume that no part of a total is larger harmonised than as reported.
     """
-    constraints = Constraints()
+    constraints = LinearConstraints()
     for n, release in enumerate(knowledge.releases):
         tables = {name: observed for name, observed in release.items() if name.indicator == indicator}
         earlier = knowledge.releases[n - 1] if n else {}
@@ -67,18 +67,18 @@ def release_constraints(knowledge: IntruderKnowledge, indicator: str, *, parts_a
     return constraints
 
 
-def cell_variable(name: TableName, observed: ObservedTable, cell: str) -> Variable:
+def find_variable_of_cell(name: ObservedTableName, observed: ObservedTable, cell: str) -> Variable:
     """Return the variable of a cell. Offence groups and totals have one in each release; breakdowns, which are published once, have one."""
     release = observed.first_release if name.table in ("total", "offence_group") else ""
     return (*name, release, cell)
 
 
 def _add_constraints_of_table(
-    constraints: Constraints,
+    constraints: LinearConstraints,
     knowledge: IntruderKnowledge,
-    name: TableName,
+    name: ObservedTableName,
     observed: ObservedTable,
-    tables: Mapping[TableName, ObservedTable],
+    tables: Mapping[ObservedTableName, ObservedTable],
 ) -> None:
     if observed.status == "no_delivery":
         return
@@ -87,39 +87,43 @@ def _add_constraints_of_table(
             minimum = maximum = observed.blocks[0][1]
         else:
             minimum, maximum = 0, observed.limit - 1 if observed.limit else MAX_COUNT
-        constraints.add([(cell_variable(name, observed, "total"), 1)], minimum, maximum)
+        constraints.add([(find_variable_of_cell(name, observed, "total"), 1)], minimum, maximum)
         return
     cells = knowledge.categories(name)
     for block, value in observed.blocks:
-        constraints.add([(cell_variable(name, observed, cell), 1) for cell in block], value, value)
-    terms = [(cell_variable(name, observed, cell), 1) for cell in cells]
+        constraints.add([(find_variable_of_cell(name, observed, cell), 1) for cell in block], value, value)
+    terms = [(find_variable_of_cell(name, observed, cell), 1) for cell in cells]
     if name.table == "offence_group":
-        constraints.add([*terms, (cell_variable(name._replace(table="total"), observed, "total"), -1)], 0, 0)
+        constraints.add([*terms, (find_variable_of_cell(name._replace(table="total"), observed, "total"), -1)], 0, 0)
         return
     if name.table == "sex_age_group":
         _add_constraints_of_sex_age(constraints, knowledge, name, observed, tables)
         return
     # The leading group of the years as known in the release whose records the breakdown counts; unknown if a year's total is too small.
     yearly = [
-        _newest_variable_of_leading_group(knowledge, name._replace(table="offence_group", of=year), observed.source_release)
-        for year in years_of_window(name.of)
+        _find_newest_variable_of_leading_group(knowledge, name._replace(table="offence_group", of=year), observed.source_release)
+        for year in list_years_of_window(name.of)
     ]
     terms += [(leading, -1) for leading in yearly if leading]
     constraints.add(terms, 0, MAX_COUNT if None in yearly else 0)
 
 
-def _newest_variable_of_leading_group(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
+def _find_newest_variable_of_leading_group(knowledge: IntruderKnowledge, offence_table: ObservedTableName, newest: str) -> Variable | None:
     """Return the variable of the leading group in a year, from the newest figures that count no later release than `newest`.
 
     Return None if no release broke the year down.
     """
     versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
     candidates = [observed for observed in versions if observed.source_release <= newest] or versions
-    return cell_variable(offence_table, candidates[-1], knowledge.leading) if candidates else None
+    return find_variable_of_cell(offence_table, candidates[-1], knowledge.leading) if candidates else None
 
 
 def _add_constraint_on_reported_part(
-    constraints: Constraints, leading: str, name: TableName, observed: ObservedTable, tables: Mapping[TableName, ObservedTable]
+    constraints: LinearConstraints,
+    leading: str,
+    name: ObservedTableName,
+    observed: ObservedTable,
+    tables: Mapping[ObservedTableName, ObservedTable],
 ) -> None:
     """Add the constraint that counted parts do not exceed reported parts, if that is true for the totals."""
     if name.measure != "harmonised":
@@ -129,35 +133,35 @@ def _add_constraint_on_reported_part(
     totals = [tables.get(n._replace(table="total")) for n in (name, reported_name)]
     values = [total.blocks[0][1] for total in totals if total and total.blocks]
     if reported and len(values) == 2 and values[0] <= values[1]:
-        difference = [(cell_variable(name, observed, leading), 1), (cell_variable(reported_name, reported, leading), -1)]
+        difference = [(find_variable_of_cell(name, observed, leading), 1), (find_variable_of_cell(reported_name, reported, leading), -1)]
         constraints.add(difference, -MAX_COUNT, 0)
 
 
 def _add_constraints_of_sex_age(
-    constraints: Constraints,
+    constraints: LinearConstraints,
     knowledge: IntruderKnowledge,
-    name: TableName,
+    name: ObservedTableName,
     observed: ObservedTable,
-    tables: Mapping[TableName, ObservedTable],
+    tables: Mapping[ObservedTableName, ObservedTable],
 ) -> None:
     """Add the constraints of sex × age: each year (or the window) adds up to the tables by sex and by age, and the years add up to the
     pooled table."""
     cells = [cell.split(CROSS_SEPARATOR) for cell in knowledge.categories(name)]
-    years = [name.of] if name._replace(table="sex") in tables else years_of_window(name.of)
+    years = [name.of] if name._replace(table="sex") in tables else list_years_of_window(name.of)
     for year, (side, table) in product(years, enumerate(("sex", "age_group"))):
         margin = name._replace(table=table, of=year)
         for category in {cell[side] for cell in cells}:
             parts = [((*name, year, CROSS_SEPARATOR.join(cell)), 1) for cell in cells if cell[side] == category]
             constraints.add([*parts, ((*margin, "", category), -1)], 0, 0)
     for cell in map(CROSS_SEPARATOR.join, cells):
-        constraints.add([*(((*name, year, cell), 1) for year in years), (cell_variable(name, observed, cell), -1)], 0, 0)
+        constraints.add([*(((*name, year, cell), 1) for year in years), (find_variable_of_cell(name, observed, cell), -1)], 0, 0)
 
 
-class Solver:
+class IntegerProgrammeSolver:
     """Finds the exact minimum and maximum of a variable under the constraints, by the library HiGHS. If a solution is fractional, the
     problem is solved again with integers."""
 
-    def __init__(self, constraints: Constraints) -> None:
+    def __init__(self, constraints: LinearConstraints) -> None:
         import highspy
         from highspy.highs import _Highs  # highspy.Highs prints a banner on creation, whatever its options
 
@@ -213,15 +217,15 @@ class Solver:
         return values
 
 
-def _add_constraints_of_external_statements(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> None:
+def _add_constraints_of_external_statements(knowledge: IntruderKnowledge, solver: IntegerProgrammeSolver, indicator: str) -> None:
     """Add the figures that others published as constraints, one statement after another; a statement that contradicts the others is left
     out."""
     for statement in knowledge.external_statements:
-        name = TableName(indicator, "harmonised", str(statement["table"]), str(statement["period"]))
+        name = ObservedTableName(indicator, "harmonised", str(statement["table"]), str(statement["period"]))
         observed = knowledge.latest.get(name)
         if statement["indicator"] != indicator or observed is None:
             continue
-        variable = cell_variable(name, observed, str(statement["category"]))
+        variable = find_variable_of_cell(name, observed, str(statement["category"]))
         if variable not in solver.constraints.variables:
             continue
         minimum = statement.get("value", statement.get("at_least", 0))
@@ -231,8 +235,8 @@ def _add_constraints_of_external_statements(knowledge: IntruderKnowledge, solver
             solver.set_bounds(variable, 0, MAX_COUNT)
 
 
-def find_disclosures(
-    knowledge: IntruderKnowledge, truth: TrueCounts, indicators: Iterable[str], only: frozenset[TableName] | None = None
+def find_disclosures_by_integer_programme(
+    knowledge: IntruderKnowledge, truth: TrueCounts, indicators: Iterable[str], only_tables: frozenset[ObservedTableName] | None = None
 ) -> list[Disclosure]:
     """Find what the public, and intruders who know persons, can infer about the latest release's tables from all releases together.
 
@@ -241,31 +245,35 @@ def find_disclosures(
     """
     disclosures: list[Disclosure] = []
     for indicator in indicators:
-        constraints = release_constraints(knowledge, indicator)
+        constraints = make_constraints_of_releases(knowledge, indicator)
         if not constraints.variables:
             continue
-        solver = Solver(constraints)
+        solver = IntegerProgrammeSolver(constraints)
         if not solver.is_feasible():
-            solver = Solver(release_constraints(knowledge, indicator, parts_are_reported=False))
+            solver = IntegerProgrammeSolver(make_constraints_of_releases(knowledge, indicator, parts_are_reported=False))
         if not solver.is_feasible():
             raise ValueError(f"the published figures of {indicator} contradict each other")
         _add_constraints_of_external_statements(knowledge, solver, indicator)
         for name, observed in knowledge.latest.items():
-            is_included = name.indicator == indicator and name in truth and (only is None or name in only)
+            is_included = name.indicator == indicator and name in truth and (only_tables is None or name in only_tables)
             if is_included and observed.status != "no_delivery":
-                disclosures += _cells_with_too_few_values(knowledge, solver, name, observed, truth[name])
+                disclosures += _find_cells_with_too_few_values(knowledge, solver, name, observed, truth[name])
         disclosures += _find_small_differences(knowledge, solver, indicator)
     return disclosures
 
 
-def _cells_with_too_few_values(
-    knowledge: IntruderKnowledge, solver: Solver, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
+def _find_cells_with_too_few_values(
+    knowledge: IntruderKnowledge,
+    solver: IntegerProgrammeSolver,
+    name: ObservedTableName,
+    observed: ObservedTable,
+    true_counts: Mapping[str, int],
 ) -> list[Disclosure]:
     """Find the protected cells of a table with too few possible values."""
     disclosures = []
     known_persons = knowledge.known_persons[name.indicator]
-    for cell in protected_cells(knowledge, name, observed, true_counts):
-        variable = cell_variable(name, observed, cell)
+    for cell in list_protected_cells(knowledge, name, observed, true_counts):
+        variable = find_variable_of_cell(name, observed, cell)
         if variable not in solver.constraints.variables:
             continue
         minimum, maximum = solver.possible_range({variable: 1})
@@ -274,7 +282,7 @@ def _cells_with_too_few_values(
         if maximum - minimum + 1 - known_persons < MIN_POSSIBLE_VALUES:
             merged_with = [c for block, _ in observed.blocks if cell in block for c in block if c != cell]
             for other in merged_with or [c for c in true_counts if c != cell]:
-                other_variable = cell_variable(name, observed, other)
+                other_variable = find_variable_of_cell(name, observed, other)
                 solver.set_bounds(other_variable, min(known_persons, true_counts[other]), MAX_COUNT)
                 low, high = solver.possible_range({variable: 1})
                 solver.set_bounds(other_variable, 0, MAX_COUNT)
@@ -283,7 +291,7 @@ def _cells_with_too_few_values(
     return disclosures
 
 
-def _find_small_differences(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> list[Disclosure]:
+def _find_small_differences(knowledge: IntruderKnowledge, solver: IntegerProgrammeSolver, indicator: str) -> list[Disclosure]:
     """Find the tables that two releases published differently so that a cell, or the total, certainly differs by 1 to 4."""
     disclosures = []
     for newer, older in zip(knowledge.releases[1:], knowledge.releases[:-1], strict=True):
@@ -292,7 +300,7 @@ def _find_small_differences(knowledge: IntruderKnowledge, solver: Solver, indica
             if name.indicator != indicator or old is None or old.content == new.content or "published" not in (old.status, new.status):
                 continue
             for cell in knowledge.categories(name):
-                variables = cell_variable(name, new, cell), cell_variable(name, old, cell)
+                variables = find_variable_of_cell(name, new, cell), find_variable_of_cell(name, old, cell)
                 if variables[0] == variables[1] or not solver.constraints.variables.keys() >= set(variables):
                     continue
                 minimum, maximum = solver.possible_range({variables[0]: 1, variables[1]: -1})

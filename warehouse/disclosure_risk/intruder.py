@@ -19,7 +19,7 @@ MIN_POSSIBLE_VALUES = 3
 MERGE_SEPARATOR, CROSS_SEPARATOR = "+", "|"
 
 
-class TableName(NamedTuple):
+class ObservedTableName(NamedTuple):
     """The name of a table, made of columns of the published figures. `of` is the year or window of the table."""
 
     indicator: str
@@ -28,7 +28,7 @@ class TableName(NamedTuple):
     of: str
 
 
-TrueCounts = Mapping[TableName, Mapping[str, int]]
+TrueCounts = Mapping[ObservedTableName, Mapping[str, int]]
 """The exact counts of tables, by category: they tell which cells are protected, and whom an intruder can know."""
 
 
@@ -39,7 +39,7 @@ class Disclosure(NamedTuple):
     `difference` (anyone who compares two releases).
     """
 
-    table: TableName
+    table: ObservedTableName
     cell: str
     possible_values: int
     intruder: str
@@ -68,7 +68,7 @@ class ObservedTable:
         return self.status, self.blocks, self.limit
 
 
-PublicationNumbers = Callable[[TableName, tuple[str, ...], np.ndarray], np.ndarray]
+PublicationNumbers = Callable[[ObservedTableName, tuple[str, ...], np.ndarray], np.ndarray]
 """(table, categories, counts) → a number for each row of counts: equal if the program publishes the same categories for them."""
 
 
@@ -87,7 +87,7 @@ class IntruderKnowledge:
     """
 
     cubes: Sequence[pd.DataFrame]
-    categories: Callable[[TableName], tuple[str, ...]]
+    categories: Callable[[ObservedTableName], tuple[str, ...]]
     leading: str
     threshold: Mapping[str, int]
     known_persons: Mapping[str, int]
@@ -97,36 +97,36 @@ class IntruderKnowledge:
     min_difference: int = 5
 
     @cached_property
-    def releases(self) -> list[dict[TableName, ObservedTable]]:
+    def releases(self) -> list[dict[ObservedTableName, ObservedTable]]:
         """The published tables of every release."""
-        return [observed_tables(cube) for cube in self.cubes]
+        return [split_cube_into_tables(cube) for cube in self.cubes]
 
     @property
-    def latest(self) -> dict[TableName, ObservedTable]:
+    def latest(self) -> dict[ObservedTableName, ObservedTable]:
         """The tables of the latest release, which repeats all earlier tables that are still valid."""
         return self.releases[-1]
 
-    def statements_about(self, name: TableName) -> list[Mapping[str, Any]]:
+    def statements_about(self, name: ObservedTableName) -> list[Mapping[str, Any]]:
         """Return the statements that other organisations published about cells of a table."""
         return [s for s in self.external_statements if (s["indicator"], "harmonised", s["table"], str(s["period"])) == name]
 
 
-def observed_tables(cube: pd.DataFrame) -> dict[TableName, ObservedTable]:
+def split_cube_into_tables(cube: pd.DataFrame) -> dict[ObservedTableName, ObservedTable]:
     """Split published figures into tables. The name of a cell of two dimensions, such as `female|18-24`, is treated as one category."""
     columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "limit", "known", "edition"]
-    rows: dict[TableName, list[Any]] = {}
+    rows: dict[ObservedTableName, list[Any]] = {}
     for row in zip(*(cube[column].tolist() for column in columns), strict=True):
-        rows.setdefault(TableName(*row[:4]), []).append(row[4:])
+        rows.setdefault(ObservedTableName(*row[:4]), []).append(row[4:])
     tables = {}
     for name, cells in rows.items():
-        blocks = tuple((tuple(cell_categories(cell)), int(value)) for cell, value, *_ in cells if pd.notna(value))
+        blocks = tuple((tuple(iterate_categories_of_cell(cell)), int(value)) for cell, value, *_ in cells if pd.notna(value))
         _, _, status, limit, source_release, first_release = cells[0]
         limit = int(limit) if pd.notna(limit) else 0
         tables[name] = ObservedTable("published" if blocks else status, blocks, limit, source_release, first_release)
     return tables
 
 
-def cell_categories(cell: str) -> Iterator[str]:
+def iterate_categories_of_cell(cell: str) -> Iterator[str]:
     """Yield the categories of a published cell. A merged cell has several categories; in a cell of two dimensions, each category is a
     pair."""
     if CROSS_SEPARATOR in cell:
@@ -136,19 +136,19 @@ def cell_categories(cell: str) -> Iterator[str]:
         yield from cell.split(MERGE_SEPARATOR)
 
 
-def years_of_window(period: str) -> list[str]:
+def list_years_of_window(period: str) -> list[str]:
     """Return the years of a window. If a year is given instead of a window, return only that year."""
     return [str(year) for year in range(int(period[:4]), int(period[-4:]) + 1)]
 
 
-def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
+def find_public_total_of_breakdown(knowledge: IntruderKnowledge, name: ObservedTableName) -> int | None:
     """Return the public total of a breakdown. It is the sum of the published figures, or the figure of the leading group in the years of
     the table, as it was known when the table was published. Return None if it is not public."""
     breakdown = knowledge.latest[name]
     if breakdown.status == "published":
         return sum(value for _, value in breakdown.blocks)
     total = 0
-    for year in years_of_window(name.of):
+    for year in list_years_of_window(name.of):
         offence_table = name._replace(table="offence_group", of=year)
         versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
         values = [dict(v.blocks).get((knowledge.leading,)) for v in versions if v.source_release <= breakdown.source_release]
@@ -158,54 +158,58 @@ def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
     return total
 
 
-def protected_cells(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]) -> list[str]:
+def list_protected_cells(
+    knowledge: IntruderKnowledge, name: ObservedTableName, observed: ObservedTable, true_counts: Mapping[str, int]
+) -> list[str]:
     """Return the cells that must not be disclosed. These are the suppressed cells under the threshold, unless others published them."""
     public_cells = {block[0] for block, _ in observed.blocks if len(block) == 1}
     public_cells |= {
         str(statement["category"])
         for statement in knowledge.statements_about(name)
-        if statement.get("value") == true_counts.get(str(statement["category"])) or _leaves_too_few_values(statement)
+        if statement.get("value") == true_counts.get(str(statement["category"])) or _does_statement_leave_too_few_values(statement)
     }
     public_cells |= {cell for cell in true_counts if CROSS_SEPARATOR in cell and _has_no_unknown_persons(knowledge, name, cell)}
     threshold = knowledge.threshold[name.indicator]
     return [cell for cell, value in true_counts.items() if value < threshold and cell not in public_cells]
 
 
-def _leaves_too_few_values(statement: Mapping[str, Any]) -> bool:
+def _does_statement_leave_too_few_values(statement: Mapping[str, Any]) -> bool:
     """Return whether a statement of others alone leaves fewer possible values for a cell than an attack may leave."""
     return "at_most" in statement and int(statement["at_most"]) - int(statement.get("at_least", 0)) + 1 < MIN_POSSIBLE_VALUES
 
 
-def _has_no_unknown_persons(knowledge: IntruderKnowledge, name: TableName, cell: str) -> bool:
+def _has_no_unknown_persons(knowledge: IntruderKnowledge, name: ObservedTableName, cell: str) -> bool:
     """Return whether every year publishes that nobody is in the category "not known", for the row or the column of a cell of two
     dimensions."""
     unknown_sides = [table for side, table in zip(cell.split(CROSS_SEPARATOR), ("sex", "age_group"), strict=True) if side == "unknown"]
-    margins = [margin_tables(knowledge.latest, name, table) for table in unknown_sides]
+    margins = [find_tables_by_sex_or_by_age(knowledge.latest, name, table) for table in unknown_sides]
     return bool(margins) and all(
         any(table and dict(table.blocks).get(("unknown",)) == 0 for table in yearly) for yearly in zip(*margins, strict=False)
     )
 
 
-def margin_tables(release: Mapping[TableName, ObservedTable], name: TableName, margin: str) -> list[ObservedTable | None]:
+def find_tables_by_sex_or_by_age(
+    release: Mapping[ObservedTableName, ObservedTable], name: ObservedTableName, margin: str
+) -> list[ObservedTable | None]:
     """Return the published tables by sex, or by age, that belong to a table sex × age: the table of its window or, if there is none, the
     tables of its years."""
     window_margin = name._replace(table=margin)
     if window_margin in release:
         return [release[window_margin]]
-    return [release.get(window_margin._replace(of=year)) for year in years_of_window(name.of)]
+    return [release.get(window_margin._replace(of=year)) for year in list_years_of_window(name.of)]
 
 
-def known_person_counts(true_counts: np.ndarray, known_persons: int) -> list[np.ndarray]:
+def list_possible_choices_of_known_persons(true_counts: np.ndarray, known_persons: int) -> list[np.ndarray]:
     """Return every possible choice of `known_persons` of the counted persons, as the number of them in each category."""
     choices = combinations_with_replacement(np.flatnonzero(true_counts).tolist(), min(known_persons, int(true_counts.sum())))
     counts = (np.bincount(np.array(categories, dtype=np.int64), minlength=len(true_counts)) for categories in choices)
     return [known for known in counts if (known <= true_counts).all()]
 
 
-def all_distributions(total: int, parts: int) -> np.ndarray:
+def list_distributions_of_total(total: int, category_count: int) -> np.ndarray:
     """Return every distribution of `total` over `parts`, one per row."""
-    if parts == 1:
+    if category_count == 1:
         return np.array([[total]])
-    leading = np.stack(np.meshgrid(*[np.arange(total + 1)] * (parts - 1), indexing="ij"), axis=-1).reshape(-1, parts - 1)
+    leading = np.stack(np.meshgrid(*[np.arange(total + 1)] * (category_count - 1), indexing="ij"), axis=-1).reshape(-1, category_count - 1)
     leading = leading[leading.sum(axis=1) <= total]
     return np.column_stack([leading, total - leading.sum(axis=1)])

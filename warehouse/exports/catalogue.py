@@ -17,7 +17,7 @@ from schemas import domain_folder
 from warehouse.exports import package, questionnaires, sdmx, transmission, workbook
 from warehouse.exports.questionnaires import Questionnaire
 from warehouse.exports.transmission_approval import Transmission, verify_approval
-from warehouse.releases.reading import Release, open_release, release_hash, require_language
+from warehouse.releases.reading import Release, compute_release_hash, open_release, require_language
 
 Files = dict[str, bytes]
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
@@ -57,40 +57,48 @@ class Export:
 
 
 @cache
-def declared_exports() -> Mapping[str, Export]:
+def list_declared_exports() -> Mapping[str, Export]:
     """Return all exports by name: the data package, SDMX, a workbook for each questionnaire of the domain, and, if the domain declares it,
     a list of victims with the fields of the standard HTCDS."""
     listed = [
-        Export("package", _TITLES["package"], lambda release, _: package.package_files(release), None),
-        Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.sdmx_files(release), None),
-        *(_questionnaire_export(q) for q in questionnaires.questionnaires().values()),
-        *([Export("htcds", _TITLES["htcds"], None, _victim_files)] if domain_folder.path_of_part("htcds.yaml").is_file() else []),
+        Export("package", _TITLES["package"], lambda release, _: package.make_files_of_data_package(release), None),
+        Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.make_sdmx_files(release), None),
+        *(_make_export_of_questionnaire(q) for q in questionnaires.questionnaires().values()),
+        *(
+            [Export("htcds", _TITLES["htcds"], None, _make_victim_files)]
+            if domain_folder.find_path_in_domain("htcds.yaml").is_file()
+            else []
+        ),
     ]
     return {export.name: export for export in listed}
 
 
-def _questionnaire_export(questionnaire: Questionnaire) -> Export:
+def _make_export_of_questionnaire(questionnaire: Questionnaire) -> Export:
     def public(release: Release, lang: str) -> Files:
-        answers = questionnaires.answers_to_questionnaire(questionnaire, questionnaires.protected_figure_reader(release, lang), lang)
-        content = workbook.make_workbook(questionnaire, answers, release, lang, release_hash(release))
+        answers = questionnaires.answer_questionnaire(questionnaire, questionnaires.make_reader_of_protected_figures(release, lang), lang)
+        content = workbook.make_workbook(questionnaire, answers, release, lang, compute_release_hash(release))
         return {f"{questionnaire.code}-{lang}.xlsx": content}
 
     def exact(releases: Path, release: Release, lang: str, approval: str) -> Files:
-        answers = questionnaires.answers_to_questionnaire(questionnaire, transmission.exact_figure_reader(releases, release, lang), lang)
-        content = workbook.make_workbook(questionnaire, answers, release, lang, release_hash(release), approval)
+        answers = questionnaires.answer_questionnaire(
+            questionnaire, transmission.make_reader_of_exact_figures(releases, release, lang), lang
+        )
+        content = workbook.make_workbook(questionnaire, answers, release, lang, compute_release_hash(release), approval)
         return {f"{questionnaire.code}-{lang}-CONFIDENTIAL.xlsx": content}
 
     return Export(questionnaire.code, questionnaire.title, public, exact)
 
 
-def _victim_files(releases: Path, release: Release, lang: str, approval: str) -> Files:
-    return {"htcds-CONFIDENTIAL.csv": transmission.htcds_victim_rows(releases, release).to_csv(index=False, lineterminator="\n").encode()}
+def _make_victim_files(releases: Path, release: Release, lang: str, approval: str) -> Files:
+    return {
+        "htcds-CONFIDENTIAL.csv": transmission.make_htcds_victim_rows(releases, release).to_csv(index=False, lineterminator="\n").encode()
+    }
 
 
 def _find_export(name: str) -> Export:
-    if name not in declared_exports():
-        raise HarmoniaError(f"there is no export {name!r}: one of {', '.join(declared_exports())}")
-    return declared_exports()[name]
+    if name not in list_declared_exports():
+        raise HarmoniaError(f"there is no export {name!r}: one of {', '.join(list_declared_exports())}")
+    return list_declared_exports()[name]
 
 
 def publish_export(releases: Path, name: str, day: str | None, lang: str, out: Path) -> list[Path]:
@@ -104,22 +112,22 @@ def publish_export(releases: Path, name: str, day: str | None, lang: str, out: P
     return _write_files(out, files)
 
 
-def requested_transmission(releases: Path, name: str, day: str | None, recipient: str) -> Transmission:
+def make_transmission_to_approve(releases: Path, name: str, day: str | None, recipient: str) -> Transmission:
     """Return the transmission of a full export that the coordinator is to approve.
 
     Raises `HarmoniaError` if the export has no full version.
     """
-    return _release_and_transmission(releases, name, day, recipient)[1]
+    return _open_release_with_transmission(releases, name, day, recipient)[1]
 
 
-def _release_and_transmission(releases: Path, name: str, day: str | None, recipient: str) -> tuple[Release, Transmission]:
+def _open_release_with_transmission(releases: Path, name: str, day: str | None, recipient: str) -> tuple[Release, Transmission]:
     if _find_export(name).exact is None:
         raise HarmoniaError(f"{name} is public only: it has no full form")
     release = open_release(releases, day)
-    return release, Transmission(name, release.name, release_hash(release), recipient)
+    return release, Transmission(name, release.name, compute_release_hash(release), recipient)
 
 
-def transmit_export(
+def write_full_export(
     workplace: Workplace, name: str, day: str | None, lang: str, out: Path, recipient: str | None, approval_file: Path | None
 ) -> list[Path]:
     """Write the full files of an export to `out`, for `recipient`. Logged in the registry before anything is written.
@@ -129,7 +137,7 @@ def transmit_export(
     if not recipient:
         raise HarmoniaError(f"{name} in full goes to one recipient: name it with --recipient")
     releases = workplace.home.releases
-    release, requested = _release_and_transmission(releases, name, day, recipient)
+    release, requested = _open_release_with_transmission(releases, name, day, recipient)
     approval = verify_approval(workplace.home.root, approval_file, requested)
     create_files = _find_export(name).exact
     assert create_files is not None  # refused above

@@ -21,38 +21,38 @@ _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"))
 
 
 @cache
-def _resource_descriptions() -> dict[str, Any]:
+def _read_descriptions_of_tables() -> dict[str, Any]:
     """Read the descriptions of the tables and their columns."""
     return merge_texts(read_yaml(Path(__file__).with_suffix(".yaml")), texts("exports")["package"])
 
 
-def package_files(release: Release) -> dict[str, bytes]:
+def make_files_of_data_package(release: Release) -> dict[str, bytes]:
     """Return the content of each file of the package by name: every file of the public release, and the descriptor."""
-    return {**release.files, "datapackage.json": _as_json(package_descriptor(release))}
+    return {**release.files, "datapackage.json": _as_json(make_descriptor_of_data_package(release))}
 
 
-def package_descriptor(release: Release) -> dict[str, Any]:
+def make_descriptor_of_data_package(release: Release) -> dict[str, Any]:
     """Return the content of `datapackage.json`: one resource per table, as CSV with a schema and with the Parquet file beside it."""
-    descriptions = _resource_descriptions()
+    descriptions = _read_descriptions_of_tables()
     resources: list[dict[str, Any]] = []
     for name, table in descriptions["resources"].items():
         if f"{name}.csv" not in release.files:
             continue
         resources.append(
             {
-                **_file_entry(release, f"{name}.csv", "csv", "text/csv"),
+                **_describe_file_of_data_package(release, f"{name}.csv", "csv", "text/csv"),
                 "name": name,
                 "title": table["title"],
-                "schema": _table_schema(release, name),
+                "schema": _make_table_schema(release, name),
             }
         )
         resources.append(
             {
-                **_file_entry(release, f"{name}.parquet", "parquet", "application/vnd.apache.parquet"),
+                **_describe_file_of_data_package(release, f"{name}.parquet", "parquet", "application/vnd.apache.parquet"),
                 "name": f"{name}-parquet",
                 "title": table["title"],
                 "schema": {
-                    "fields": [{"name": column, "type": "any"} for column in _column_types(release, name).names]
+                    "fields": [{"name": column, "type": "any"} for column in _read_column_types(release, name).names]
                 },  # the Parquet file has its own types
             }
         )
@@ -68,7 +68,7 @@ def package_descriptor(release: Release) -> dict[str, Any]:
     }
 
 
-def _file_entry(release: Release, path: str, file_format: str, media_type: str) -> dict[str, Any]:
+def _describe_file_of_data_package(release: Release, path: str, file_format: str, media_type: str) -> dict[str, Any]:
     """Describe a file: path and type, and for CSV also size and hash. (Validators do not read Parquet; the manifest has both for all.)"""
     if file_format != "csv":
         return {"path": path, "format": file_format, "mediatype": media_type, "profile": "data-resource"}
@@ -85,20 +85,20 @@ def _file_entry(release: Release, path: str, file_format: str, media_type: str) 
     return {**resource, "bytes": entry["bytes"], "hash": f"sha256:{entry['sha256']}"}
 
 
-def _table_schema(release: Release, name: str) -> dict[str, Any]:
-    table = _resource_descriptions()["resources"][name]
+def _make_table_schema(release: Release, name: str) -> dict[str, Any]:
+    table = _read_descriptions_of_tables()["resources"][name]
     fields = [
-        {"name": f.name, "type": _json_type(f.type), "description": table.get("columns", {}).get(f.name, f.name)}
-        for f in _column_types(release, name)
+        {"name": f.name, "type": _convert_to_json_type(f.type), "description": table.get("columns", {}).get(f.name, f.name)}
+        for f in _read_column_types(release, name)
     ]
     return {"fields": fields, "missingValues": [""], **({"primaryKey": table["key"]} if "key" in table else {})}
 
 
-def _column_types(release: Release, name: str) -> pa.Schema:
+def _read_column_types(release: Release, name: str) -> pa.Schema:
     return pq.read_schema(pa.BufferReader(release.files[f"{name}.parquet"]))
 
 
-def _json_type(arrow_type: pa.DataType) -> str:
+def _convert_to_json_type(arrow_type: pa.DataType) -> str:
     return next((name for matches, name in _TYPES if matches(arrow_type)), "string")
 
 

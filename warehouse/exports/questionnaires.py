@@ -20,7 +20,13 @@ from harmonia.errors import HarmoniaError
 from schemas import domain_folder
 from schemas.yaml_declarations import read_yaml
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import Release, category_label, label_of_code, missing_text, status_text
+from warehouse.releases.reading import (
+    Release,
+    find_label_of_code,
+    make_label_of_cell,
+    make_text_of_figure_status,
+    make_text_of_missing_deliveries,
+)
 
 TABLES = ("total", "offence_group", "quarter", "sex", "age_group", "citizenship_group", "form", "sex_age_group")
 ANSWERS = ("no", "question", "indicator", "period", "breakdown", "category", "figure", "note", "confidentiality")
@@ -54,7 +60,7 @@ class Questionnaire:
 @cache
 def questionnaires() -> dict[str, Questionnaire]:
     """Read the questionnaires of the domain, by code. Raises `HarmoniaError` naming the file and the error."""
-    return {path.stem: _load_questionnaire(path) for path in sorted(domain_folder.path_of_part("questionnaires").glob("*.yaml"))}
+    return {path.stem: _load_questionnaire(path) for path in sorted(domain_folder.find_path_in_domain("questionnaires").glob("*.yaml"))}
 
 
 def _load_questionnaire(path: Path) -> Questionnaire:
@@ -62,7 +68,7 @@ def _load_questionnaire(path: Path) -> Questionnaire:
         raw = read_yaml(path)
         questions = tuple(_parse_question(number, question) for number, question in enumerate(raw["questions"], 1))
         questionnaire = Questionnaire(
-            path.stem, _texts_by_language(raw["title"]), raw["recipient"], _texts_by_language(raw["known"]), questions
+            path.stem, _parse_texts_by_language(raw["title"]), raw["recipient"], _parse_texts_by_language(raw["known"]), questions
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise HarmoniaError(
@@ -71,7 +77,7 @@ def _load_questionnaire(path: Path) -> Questionnaire:
     return questionnaire
 
 
-def _texts_by_language(by_language: Any) -> Texts:
+def _parse_texts_by_language(by_language: Any) -> Texts:
     if set(by_language) != set(LANGUAGES):
         raise ValueError(f"{by_language} is not in {', '.join(LANGUAGES)}")
     return dict(by_language)
@@ -83,15 +89,15 @@ def _parse_question(number: int, raw: Mapping[str, Any]) -> Question:
         raise ValueError(f"question {number} needs an indicator and its tables ({', '.join(TABLES)}), or not_available")
     return Question(
         number=number,
-        text=_texts_by_language(raw["asks"]),
+        text=_parse_texts_by_language(raw["asks"]),
         indicator=raw.get("indicator"),
         tables=tables,
-        differs=_texts_by_language(raw["differs"]) if "differs" in raw else None,
-        not_available=_texts_by_language(raw["not_available"]) if "not_available" in raw else None,
+        differs=_parse_texts_by_language(raw["differs"]) if "differs" in raw else None,
+        not_available=_parse_texts_by_language(raw["not_available"]) if "not_available" in raw else None,
     )
 
 
-def answers_to_questionnaire(questionnaire: Questionnaire, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
+def answer_questionnaire(questionnaire: Questionnaire, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
     """Return the answers to a questionnaire (columns: `ANSWERS`), one row for each figure.
 
     figures: a function that returns the figures of an indicator and table, with the columns `period`, `category`, `figure`, `note` and
@@ -104,27 +110,27 @@ def answers_to_questionnaire(questionnaire: Questionnaire, figures: Callable[[st
                 "no": question.number,
                 "question": question.text[lang],
                 "indicator": question.indicator,
-                "breakdown": label_of_code("table", table, lang),
+                "breakdown": find_label_of_code("table", table, lang),
             }
             rows.append(figures(str(question.indicator), table).assign(**columns))
     return pd.concat(rows, ignore_index=True)[list(ANSWERS)] if rows else pd.DataFrame(columns=list(ANSWERS))
 
 
-def protected_figure_reader(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """Return the function from which `answers_to_questionnaire` gets the figures of a release. A suppressed figure is null and has the text
+def make_reader_of_protected_figures(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
+    """Return the function from which `answer_questionnaire` gets the figures of a release. A suppressed figure is null and has the text
     that the release shows in its place as a note."""
 
     def figures(indicator: str, table: str) -> pd.DataFrame:
         cube = release.cube
         rows = cube[(cube["indicator"] == indicator) & (cube["table"] == table) & (cube["measure"] == "harmonised")]
         notes = [
-            _figure_note(status, limit, missing, lang)
+            _write_note_on_figure(status, limit, missing, lang)
             for status, limit, missing in zip(rows["status"], rows["limit"], rows["missing"], strict=True)
         ]
         return pd.DataFrame(
             {
                 "period": rows["period"],
-                "category": [category_label(table, cell, lang) for cell in rows["cell"]],
+                "category": [make_label_of_cell(table, cell, lang) for cell in rows["cell"]],
                 "figure": rows["value"].astype("Int64"),
                 "note": notes,
                 "confidentiality": FREE,
@@ -134,7 +140,7 @@ def protected_figure_reader(release: Release, lang: str) -> Callable[[str, str],
     return figures
 
 
-def _figure_note(status: str, limit: float | None, missing: str | None, lang: str) -> str:
-    notes = [status_text(status, lang, None if pd.isna(limit) else int(limit or 0))]
-    notes += [missing_text(missing, lang)] if isinstance(missing, str) else []
+def _write_note_on_figure(status: str, limit: float | None, missing: str | None, lang: str) -> str:
+    notes = [make_text_of_figure_status(status, lang, None if pd.isna(limit) else int(limit or 0))]
+    notes += [make_text_of_missing_deliveries(missing, lang)] if isinstance(missing, str) else []
     return " ".join(filter(None, notes))

@@ -16,27 +16,27 @@ CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
 
 
 @cache
-def sdmx_config() -> dict[str, Any]:
+def read_sdmx_settings() -> dict[str, Any]:
     """Read `sdmx.yaml` and the domain's texts: names of dimensions, attributes and codes, the territories, the footnote."""
     of_domain = {key: text for key, text in texts("exports").items() if key not in ("package", "workbook")}
     return merge_texts(read_yaml(Path(__file__).with_name("sdmx.yaml")), of_domain)
 
 
-def territory_code() -> str:
+def find_territory_code() -> str:
     """Return the code in `HARMONIA_AREA_CODE`, or the first of the domain's codes. Raises `HarmoniaError` for a code that the domain
     does not have."""
-    territory = os.environ.get(CODE_VARIABLE) or next(iter(sdmx_config()["areas"]))
-    if territory not in sdmx_config()["areas"]:
-        raise HarmoniaError(f"{CODE_VARIABLE}={territory}: the territory's code is one of {', '.join(sdmx_config()['areas'])}")
+    territory = os.environ.get(CODE_VARIABLE) or next(iter(read_sdmx_settings()["areas"]))
+    if territory not in read_sdmx_settings()["areas"]:
+        raise HarmoniaError(f"{CODE_VARIABLE}={territory}: the territory's code is one of {', '.join(read_sdmx_settings()['areas'])}")
     return territory
 
 
-def status_note(lang: str) -> str:
+def find_footnote_on_territory_status(lang: str) -> str:
     """Return the footnote on status; empty if `HARMONIA_STATUS_NOTE` is `no`."""
-    return "" if os.environ.get(NOTE_VARIABLE, "yes") == "no" else str(sdmx_config()["status_note"][lang])
+    return "" if os.environ.get(NOTE_VARIABLE, "yes") == "no" else str(read_sdmx_settings()["status_note"][lang])
 
 
-def territory_name(lang: str) -> str:
+def make_territory_name(lang: str) -> str:
     """Return the territory's name, with the footnote mark if there is a footnote."""
-    territory = str(sdmx_config()["areas"][territory_code()][lang])
-    return territory if status_note(lang) else territory.rstrip("*")
+    territory = str(read_sdmx_settings()["areas"][find_territory_code()][lang])
+    return territory if find_footnote_on_territory_status(lang) else territory.rstrip("*")

@@ -37,9 +37,9 @@ class Approval:
     day: str
 
 
-def _signed_message(transmission: Transmission, name: str, day: str) -> bytes:
+def _make_approval_message_to_sign(transmission: Transmission, name: str, day: str) -> bytes:
     content = json.dumps(asdict(transmission), ensure_ascii=False, sort_keys=True)
-    return signature.make_message(_DOCUMENT_KIND, name, day, hashlib.sha256(content.encode()).hexdigest())
+    return signature.make_message_to_sign(_DOCUMENT_KIND, name, day, hashlib.sha256(content.encode()).hexdigest())
 
 
 def write_approval(home: Path, key_file: Path, transmission: Transmission, name: str, day: str, target: Path) -> None:
@@ -48,7 +48,7 @@ def write_approval(home: Path, key_file: Path, transmission: Transmission, name:
         **asdict(transmission),
         "name": name,
         "day": day,
-        "signature": signature.sign_content(home, key_file, _signed_message(transmission, name, day)),
+        "signature": signature.sign_content(home, key_file, _make_approval_message_to_sign(transmission, name, day)),
     }
     write_small_file(target, (json.dumps(fields, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
 
@@ -73,6 +73,6 @@ def verify_approval(home: Path, approval: Path | None, transmission: Transmissio
     if different:
         differences = ", ".join(f"{k} {v!r}" for k, v in different.items())
         raise HarmoniaError(f"{approval}: approves something else ({differences}): {remedy}")
-    if not signature.is_valid_signature(home, _signed_message(transmission, name, day), signature_text):
+    if not signature.is_valid_signature(home, _make_approval_message_to_sign(transmission, name, day), signature_text):
         raise HarmoniaError(f"{approval}: is not signed by the key of {home / signature.PUBLIC_KEY}, or was changed since: {remedy}")
     return Approval(name, day)

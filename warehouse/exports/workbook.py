@@ -31,7 +31,7 @@ _DEFAULT_WIDTH = 60
 
 
 @cache
-def workbook_texts() -> dict[str, Any]:
+def load_workbook_texts() -> dict[str, Any]:
     """Load the texts of the workbooks, by language."""
     return merge_texts(read_yaml(Path(__file__).with_suffix(".yaml")), domain_texts("exports")["workbook"])
 
@@ -43,23 +43,23 @@ def make_workbook(
     sink = io.BytesIO()
     book = xlsxwriter.Workbook(sink, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"title": questionnaire.title[lang], "created": datetime.fromisoformat(release.name)})
-    _add_about_sheet(book, lang, _about_rows(questionnaire, release, lang, manifest_hash, approval))
+    _add_about_sheet(book, lang, _make_rows_of_about_sheet(questionnaire, release, lang, manifest_hash, approval))
     _add_table_sheet(book, "answers", ANSWERS, answers[list(ANSWERS)], lang)
-    _add_table_sheet(book, "crosswalk", CROSSWALK, _question_comparison_rows(questionnaire, release, lang), lang)
+    _add_table_sheet(book, "crosswalk", CROSSWALK, _make_rows_comparing_questions_with_definitions(questionnaire, release, lang), lang)
     missing = [(q.number, q.text[lang], q.not_available[lang]) for q in questionnaire.questions if q.not_available]
     _add_table_sheet(book, "not_available", ("no", "question", "who"), pd.DataFrame(missing, columns=["no", "question", "who"]), lang)
     book.close()
     return sink.getvalue()
 
 
-def _about_rows(
+def _make_rows_of_about_sheet(
     questionnaire: Questionnaire, release: Release, lang: str, manifest_hash: str, approval: str | None
 ) -> list[tuple[str, str]]:
-    labels = workbook_texts()
+    labels = load_workbook_texts()
     values = {
         "title": questionnaire.title[lang],
         "recipient": questionnaire.recipient,
-        "area": territory.territory_name(lang),
+        "area": territory.make_territory_name(lang),
         "release": release.name,
         "manifest": manifest_hash,
         "kind": labels["kinds"]["full" if approval else "public"][lang],
@@ -67,12 +67,12 @@ def _about_rows(
         "known": questionnaire.source_note[lang],
         "unit": labels["counts"][lang],
         "citizenship": labels["citizenship"][lang],
-        "status": territory.status_note(lang),
+        "status": territory.find_footnote_on_territory_status(lang),
     }
     return [(labels["about"][key][lang], text) for key, text in values.items() if text]
 
 
-def _question_comparison_rows(questionnaire: Questionnaire, release: Release, lang: str) -> pd.DataFrame:
+def _make_rows_comparing_questions_with_definitions(questionnaire: Questionnaire, release: Release, lang: str) -> pd.DataFrame:
     definitions = release.table("definitions").set_index("indicator")
     rows = [
         (
@@ -89,7 +89,7 @@ def _question_comparison_rows(questionnaire: Questionnaire, release: Release, la
 
 
 def _add_about_sheet(book: xlsxwriter.Workbook, lang: str, rows: list[tuple[str, str]]) -> None:
-    sheet = book.add_worksheet(workbook_texts()["sheets"]["about"][lang])
+    sheet = book.add_worksheet(load_workbook_texts()["sheets"]["about"][lang])
     bold, wrapped = book.add_format({"bold": True, "valign": "top"}), book.add_format({"text_wrap": True, "valign": "top"})
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 1, 110)
@@ -100,7 +100,7 @@ def _add_about_sheet(book: xlsxwriter.Workbook, lang: str, rows: list[tuple[str,
 
 
 def _add_table_sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[str], rows: pd.DataFrame, lang: str) -> None:
-    labels = workbook_texts()
+    labels = load_workbook_texts()
     sheet = book.add_worksheet(labels["sheets"][name][lang])
     header = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "bg_color": "#E8ECF1"})
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})

@@ -100,7 +100,7 @@ def _require_known_values(path: Path, what: str, values: tuple[str, ...], allowe
         raise make_value_error(path, what, unknown[0], f"it must be one of {', '.join(allowed)}")
 
 
-def counting_institutions(code: str, declared_institutions: Sequence[str]) -> tuple[str, ...]:
+def list_institutions_counted_by_indicator(code: str, declared_institutions: Sequence[str]) -> tuple[str, ...]:
     """Return the institutions whose records an indicator counts: those in its file, and those whose contracts list it (`counts_in`)."""
     joining = [name for name in contract.institutions() if code in contract.load(name).counts_in]
     return tuple(dict.fromkeys([*declared_institutions, *joining]))
@@ -109,7 +109,7 @@ def counting_institutions(code: str, declared_institutions: Sequence[str]) -> tu
 def read_indicator(path: Path, raw: Mapping[str, Any]) -> Indicator:
     """Make the indicator that the file `path` with the content `raw` declares. Raises `DeclarationError` with file, key and remedy."""
     field_names = {name.name for name in fields(Indicator)} - {"code"}
-    counting = {"institutions": counting_institutions(str(raw.get("indicator")), raw.get("institutions") or ())}
+    counting = {"institutions": list_institutions_counted_by_indicator(str(raw.get("indicator")), raw.get("institutions") or ())}
     indicator = convert_declaration(
         Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in field_names}, **counting}, path
     )
@@ -132,6 +132,6 @@ def indicators() -> Mapping[str, Indicator]:
 
     Raises `DeclarationError` with file, key and remedy for an invalid file.
     """
-    paths = [path for path in domain_folder.path_of_part("indicators").glob("*.yaml") if "rows" in (read_yaml(path) or {})]
+    paths = [path for path in domain_folder.find_path_in_domain("indicators").glob("*.yaml") if "rows" in (read_yaml(path) or {})]
     ordered = sorted((read_indicator(path, read_yaml(path)) for path in paths), key=lambda i: i.order)
     return {i.code: i for i in ordered}

@@ -25,9 +25,9 @@ from schemas import domain_folder
 from schemas.yaml_declarations import read_yaml
 from sources import contract
 from warehouse import tables
-from warehouse.indicators import DIMENSIONS, LANGUAGES, counting_institutions, read_indicator
+from warehouse.indicators import DIMENSIONS, LANGUAGES, list_institutions_counted_by_indicator, read_indicator
 
-FOLDER = domain_folder.path_of_part("indicators")
+FOLDER = domain_folder.find_path_in_domain("indicators")
 MEASURES = ("as_reported", "harmonised")
 UNITS = ("case", "person", "indictment")
 KINDS = ("flow", "stock")
@@ -37,7 +37,7 @@ _NEEDED = ("indicator", "order", "title", "definition", "unit", "reference", "so
 
 
 @dataclass(frozen=True)
-class Definition:
+class IndicatorDefinition:
     """One indicator file.
 
     kind           flow: events in a period; stock: state at its end (the SQL gives a row per quarter, `day`: its last day)
@@ -82,51 +82,53 @@ class Definition:
         return tuple(dict.fromkeys((*keys, "day", *serious, *self.dimensions)))
 
 
-def _invalid_file(path: Path, what: str) -> HarmoniaError:
+def _make_error_of_invalid_file(path: Path, what: str) -> HarmoniaError:
     return HarmoniaError(f"indicator file {path.name}: {what}")
 
 
-def _check_file(path: Path, raw: Mapping[str, Any]) -> None:
+def _check_indicator_file(path: Path, raw: Mapping[str, Any]) -> None:
     """Raise `HarmoniaError` for an invalid key or value in an indicator file."""
     absent = [key for key in _NEEDED if not raw.get(key)]
     if absent:
-        raise _invalid_file(path, f"lacks {', '.join(absent)}: see docs/how-to/add-an-indicator.md")
+        raise _make_error_of_invalid_file(path, f"lacks {', '.join(absent)}: see docs/how-to/add-an-indicator.md")
     if odd := sorted(set(raw) - {*_NEEDED, *_FURTHER}):
-        raise _invalid_file(path, f"{odd[0]} is not a known key: one of {', '.join((*_NEEDED, *_FURTHER))}")
+        raise _make_error_of_invalid_file(path, f"{odd[0]} is not a known key: one of {', '.join((*_NEEDED, *_FURTHER))}")
     if raw["indicator"] != path.stem:
-        raise _invalid_file(path, f"indicator is {raw['indicator']!r}: it must be the name of the file")
+        raise _make_error_of_invalid_file(path, f"indicator is {raw['indicator']!r}: it must be the name of the file")
     lists = {"unit": UNITS, "kind": KINDS, "institutions": contract.institutions(), "dimensions": tuple(DIMENSIONS)}
     for key, allowed in lists.items():
         present = raw.get(key) or []
         unknown = [value for value in ([present] if isinstance(present, str) else present) if value not in allowed]
         if unknown:
-            raise _invalid_file(path, f"{key} {', '.join(map(str, unknown))} unknown: one of {', '.join(allowed)}")
+            raise _make_error_of_invalid_file(path, f"{key} {', '.join(map(str, unknown))} unknown: one of {', '.join(allowed)}")
     for key in ("title", "definition", *(["not_available"] if "not_available" in raw else [])):
         lacking = [language for language in LANGUAGES if not (raw[key] or {}).get(language)]
         if lacking:
-            raise _invalid_file(path, f"{key} lacks {', '.join(lacking)}")
+            raise _make_error_of_invalid_file(path, f"{key} lacks {', '.join(lacking)}")
     ways = [name for name, present in (("rows", "rows" in raw or "harmonised" in raw), ("sql", "sql" in raw)) if present]
     if "not_available" not in raw and len(ways) != 1:
-        raise _invalid_file(path, "needs either `rows` and `harmonised`, or `sql`, or `not_available`")
+        raise _make_error_of_invalid_file(path, "needs either `rows` and `harmonised`, or `sql`, or `not_available`")
     if "sql" in ways and set(raw["sql"] or {}) != set(MEASURES):
-        raise _invalid_file(path, "needs `sql` with `as_reported` and `harmonised`")
+        raise _make_error_of_invalid_file(path, "needs `sql` with `as_reported` and `harmonised`")
     if "not_available" not in raw and not raw.get("institutions"):
-        raise _invalid_file(path, "names no institutions: they are needed to mark figures with missing deliveries as incomplete")
+        raise _make_error_of_invalid_file(
+            path, "names no institutions: they are needed to mark figures with missing deliveries as incomplete"
+        )
 
 
-def load_definition(path: Path) -> Definition:
+def load_definition(path: Path) -> IndicatorDefinition:
     """Read the file of an indicator. Raises `HarmoniaError` with file and remedy if it is invalid."""
     try:
         raw = read_yaml(path)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _invalid_file(path, f"cannot be read ({type(error).__name__}): it must be YAML in UTF-8") from error
+        raise _make_error_of_invalid_file(path, f"cannot be read ({type(error).__name__}): it must be YAML in UTF-8") from error
     if not isinstance(raw, dict):
-        raise _invalid_file(path, "is not a mapping of keys to values")
-    _check_file(path, raw)
+        raise _make_error_of_invalid_file(path, "is not a mapping of keys to values")
+    _check_indicator_file(path, raw)
     engine = {key: raw[key] for key in ("rows", "harmonised") if key in raw}
     if engine:
         read_indicator(path, raw)
-    return Definition(
+    return IndicatorDefinition(
         code=raw["indicator"],
         order=int(raw["order"]),
         version=int(raw.get("version", 1)),
@@ -136,31 +138,33 @@ def load_definition(path: Path) -> Definition:
         kind=raw.get("kind", "flow"),
         reference=raw["reference"],
         source=raw["source"],
-        institutions=counting_institutions(raw["indicator"], raw.get("institutions") or ()),
+        institutions=list_institutions_counted_by_indicator(raw["indicator"], raw.get("institutions") or ()),
         dimensions=tuple(raw.get("dimensions", ())),
         standards=tuple(raw.get("standards", ())),
         counting=engine,
         sql=dict(raw.get("sql") or {}),
         not_available=dict(raw.get("not_available") or {}),
-        rule=hashlib.sha256(json.dumps([engine, _figure_rules(raw)], sort_keys=True, default=str).encode()).hexdigest()[:16],
+        rule=hashlib.sha256(
+            json.dumps([engine, _extract_parts_that_determine_figures(raw)], sort_keys=True, default=str).encode()
+        ).hexdigest()[:16],
     )
 
 
-def _figure_rules(raw: Mapping[str, Any]) -> list[Any]:
+def _extract_parts_that_determine_figures(raw: Mapping[str, Any]) -> list[Any]:
     """Return the parts of a file that determine its figures: the SQL without its spacing, and what is summed."""
     sql = {measure: " ".join(str(text).split()) for measure, text in (raw.get("sql") or {}).items()}
     return [sql, *(raw.get(key) for key in ("unit", "kind", "institutions", "dimensions"))]
 
 
 @cache
-def catalogue(folder: Path = FOLDER) -> Mapping[str, Definition]:
+def catalogue(folder: Path = FOLDER) -> Mapping[str, IndicatorDefinition]:
     """Read all indicator files, by code, in the order of the case flow. Raises `HarmoniaError` for an invalid file."""
     definitions = sorted((load_definition(path) for path in folder.glob("*.yaml")), key=lambda one: (one.order, one.code))
     check_definitions(definitions)
     return {one.code: one for one in definitions}
 
 
-def check_definitions(definitions: list[Definition]) -> None:
+def check_definitions(definitions: list[IndicatorDefinition]) -> None:
     """Raise `HarmoniaError` if the SQL of an indicator is not one SELECT over facts and dimensions, or lacks a required column."""
     with duckdb.connect() as empty:
         for name, table in tables.WAREHOUSE.tables.items():
@@ -168,23 +172,25 @@ def check_definitions(definitions: list[Definition]) -> None:
                 empty.register(name, tables.arrow_schema(table).empty_table())
         for definition in definitions:
             for measure, sql in definition.sql.items():
-                _check_definition(empty, definition, measure, sql)
+                _check_indicator_sql(empty, definition, measure, sql)
 
 
-def _check_definition(empty: duckdb.DuckDBPyConnection, definition: Definition, measure: str, sql: str) -> None:
+def _check_indicator_sql(empty: duckdb.DuckDBPyConnection, definition: IndicatorDefinition, measure: str, sql: str) -> None:
     where = FOLDER / f"{definition.code}.yaml"
     try:
         require_single_select(empty, sql)
         present = [row[0] for row in empty.execute(f"DESCRIBE {sql}").fetchall()]
     except duckdb.Error as error:
-        raise _invalid_file(
+        raise _make_error_of_invalid_file(
             where, f"the SQL of {measure} fails: {str(error).splitlines()[0]}; columns are in docs/reference/dictionary.md"
         ) from error
     except ValueError as error:
-        raise _invalid_file(where, f"the SQL of {measure} {error}") from error
+        raise _make_error_of_invalid_file(where, f"the SQL of {measure} {error}") from error
     lacking = [column for column in definition.columns(measure) if column not in present]
     if lacking:
-        raise _invalid_file(where, f"the SQL of {measure} lacks the columns {', '.join(lacking)}; it returns {', '.join(present)}")
+        raise _make_error_of_invalid_file(
+            where, f"the SQL of {measure} lacks the columns {', '.join(lacking)}; it returns {', '.join(present)}"
+        )
 
 
 def require_single_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -196,7 +202,7 @@ def require_single_select(connection: duckdb.DuckDBPyConnection, sql: str) -> No
     if kind != duckdb.StatementType.SELECT:
         raise ValueError(f"is a {kind.name}: one SELECT is allowed")
     tree = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-    kinds = _node_types(json.loads(tree[0]) if tree else {})
+    kinds = _collect_types_of_parse_tree_nodes(json.loads(tree[0]) if tree else {})
     if any(node.endswith("_QUERY_NODE") for node in kinds):  # DuckDB parses INSERT … RETURNING within WITH as a SELECT
         raise ValueError("writes: one SELECT is allowed")
     if "TABLE_FUNCTION" in kinds:
@@ -206,9 +212,9 @@ def require_single_select(connection: duckdb.DuckDBPyConnection, sql: str) -> No
         raise ValueError(f"reads {', '.join(foreign)}: only facts (fact_) and dimensions (dim_) are allowed")
 
 
-def _node_types(tree: Any) -> set[str]:
+def _collect_types_of_parse_tree_nodes(tree: Any) -> set[str]:
     """Return the values of `type` of all nodes of a parse tree."""
     if isinstance(tree, dict):
         types = {tree["type"]} if isinstance(tree.get("type"), str) else set()
-        return types.union(*(_node_types(value) for value in tree.values()))
-    return set().union(*(_node_types(value) for value in tree)) if isinstance(tree, list) else set()
+        return types.union(*(_collect_types_of_parse_tree_nodes(value) for value in tree.values()))
+    return set().union(*(_collect_types_of_parse_tree_nodes(value) for value in tree)) if isinstance(tree, list) else set()

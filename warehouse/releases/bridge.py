@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from warehouse.count import meanings_of_bridge_causes
-from warehouse.disclosure.merging_rule import separately_published_causes
+from warehouse.disclosure.merging_rule import select_separately_published_causes
 from warehouse.disclosure.programme import HARMONISED, MERGE_SEPARATOR, OFFENCE, REPORTED, TOTAL, Programme, TableKey
 from warehouse.disclosure.protect import ExactCounts, PublishedTables
 from warehouse.releases.cube import BRIDGE_SCHEMA, MERGED, SHOWN
 from warehouse.releases.exact import BRIDGE
 
 
-def bridge_rows(
+def make_rows_of_published_bridge(
     programme: Programme, tables: PublishedTables, exact: Mapping[str, ExactCounts], previous: pd.DataFrame, release: str
 ) -> pd.DataFrame:
     """Return the rows of the published bridge (`cube.BRIDGE_SCHEMA`): one for each published cause, and one for all others together.
@@ -39,7 +39,7 @@ def bridge_rows(
         is_due = is_repeated_total or _has_new_breakdowns(tables, key, release)
         both_published = total.status == reported.status == "published"
         if counts is not None and is_due and both_published and reported.source_release == total.source_release:
-            lines = published_cause_lines(programme, key.indicator, counts)
+            lines = make_lines_of_published_causes(programme, key.indicator, counts)
             rows += [(key.indicator, key.period, *line, release, total.source_release) for line in lines]
     new = pd.DataFrame(rows, columns=BRIDGE_SCHEMA.names).astype({"n": "Int64"})
     return pd.concat([previous.astype({"n": "Int64"}), new], ignore_index=True) if len(previous) else new
@@ -53,9 +53,9 @@ def _has_new_breakdowns(tables: PublishedTables, key: TableKey, release: str) ->
     )
 
 
-def published_cause_lines(programme: Programme, indicator: str, counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
+def make_lines_of_published_causes(programme: Programme, indicator: str, counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
     """Return the lines of a bridge as (causes, records, status): the separate causes, by size, then all others together."""
-    is_separate = separately_published_causes(np.array([counts]), programme.minimum_total(indicator))[0]
+    is_separate = select_separately_published_causes(np.array([counts]), programme.minimum_total(indicator))[0]
     by_cause = list(zip(counts, meanings_of_bridge_causes(), is_separate, strict=True))
     separate = sorted(((n, cause) for n, cause, alone in by_cause if alone), key=lambda line: (-abs(line[0]), line[1]))
     merged = MERGE_SEPARATOR.join(sorted(cause for _, cause, alone in by_cause if not alone))

@@ -18,7 +18,7 @@ from warehouse.releases import folder
 
 
 @dataclass(frozen=True)
-class ConfidentialPart:
+class ConfidentialReleasePart:
     """The source data of a release; `name` is its day."""
 
     name: str
@@ -40,8 +40,8 @@ class ConfidentialPart:
         return folder.from_parquet(self.files[path]) if path in self.files else empty
 
 
-def open_confidential_part(releases: Path, name: str) -> ConfidentialPart:
+def open_confidential_part(releases: Path, name: str) -> ConfidentialReleasePart:
     """Open the confidential part of a release of `HOME/releases`. Raises `HarmoniaError` if it is missing or was modified."""
     if name not in folder.release_names(releases) or not (releases / name / folder.CONFIDENTIAL).is_dir():
         raise HarmoniaError(f"{releases} has no confidential part of a release {name}: it stays where the release was created")
-    return ConfidentialPart(name, folder.verified_files(releases / name))
+    return ConfidentialReleasePart(name, folder.read_verified_files(releases / name))

@@ -19,23 +19,23 @@ from harmonia.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 from warehouse.count import meanings_of_bridge_causes
 from warehouse.disclosure import policy
-from warehouse.disclosure.programme import Programme, TableKey, years_of_window
+from warehouse.disclosure.programme import Programme, TableKey, list_years_of_window
 from warehouse.disclosure.protect import (
     PublishedTables,
     ReleaseInputs,
-    protect_release,
-    tables_published_with,
-    tables_withheld_for_overlap,
-    year_source_release,
+    find_release_counted_by_breakdowns_of_year,
+    find_tables_first_published_with,
+    find_tables_withheld_for_overlap,
+    make_tables_of_release,
 )
 from warehouse.disclosure.published_tables import PublishedTable
 from warehouse.releases import cube, folder, recount
-from warehouse.releases.bridge import bridge_rows
-from warehouse.releases.diff import public_revisions, snapshot_of_release
-from warehouse.releases.exact import Counts, counts_from_frame, counts_to_frame, exact_counts
-from warehouse.releases.labels import definition_table, label_table
-from warehouse.releases.reasons import Snapshot
-from warehouse.releases.risk_check import PublishedReleases, refuse_disclosures, table_title
+from warehouse.releases.bridge import make_rows_of_published_bridge
+from warehouse.releases.diff import list_public_revisions, read_snapshot_of_release
+from warehouse.releases.exact import Counts, convert_counts_to_frame, convert_frame_to_counts, count_exact_figures
+from warehouse.releases.labels import make_table_of_indicator_definitions, make_table_of_labels
+from warehouse.releases.reasons import ReleaseSnapshot
+from warehouse.releases.risk_check import ReleasesToCheck, refuse_new_disclosures, table_title
 from warehouse.releases.source import VICTIM_PATHWAY, ReleaseSource
 
 MissingDeliveries = dict[tuple[str, str, str], str]
@@ -63,7 +63,7 @@ class EarlierReleases:
     previous: dict[str, str] | None
 
 
-def create(workplace: Workplace, source: ReleaseSource, as_of: date) -> tuple[Path, NewRelease, bool]:
+def create_and_check_release(workplace: Workplace, source: ReleaseSource, as_of: date) -> tuple[Path, NewRelease, bool]:
     """Create the release of a day from `source`. Returns its folder, its content, and whether it was written now.
 
     Raises `HarmoniaError`: no signed policy, no warehouse, a day before the end of the delivered period or before an earlier release, a
@@ -71,10 +71,10 @@ def create(workplace: Workplace, source: ReleaseSource, as_of: date) -> tuple[Pa
     """
     signed = policy.load_policy(workplace.home.root)
     workplace.home.create()
-    release = build(signed, source, workplace.home.releases, as_of)
+    release = build_release_files(signed, source, workplace.home.releases, as_of)
     target = workplace.home.releases / release.name
     if target.exists():
-        if folder.verified_files(target) != release.files:
+        if folder.read_verified_files(target) != release.files:
             raise HarmoniaError(
                 f"release {release.name} already exists with other figures, and a release is never overwritten: "
                 f"choose a later day; `harmonia release diff {release.name} DAY` then shows what changed"
@@ -84,13 +84,13 @@ def create(workplace: Workplace, source: ReleaseSource, as_of: date) -> tuple[Pa
     return target, release, True
 
 
-def build(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: date) -> NewRelease:
+def build_release_files(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: date) -> NewRelease:
     """Build the files of a release. Reads earlier releases, writes nothing."""
     name, programme = as_of.isoformat(), signed.programme
     _refuse_invalid_release_day(name, source, folder.verify_release_chain(releases))
-    earlier = _earlier_releases(programme, releases, name)
-    counts = exact_counts(programme, source.tables)
-    missing = _missing_deliveries(name, source.tables["statistics"])
+    earlier = _read_earlier_releases(programme, releases, name)
+    counts = count_exact_figures(programme, source.tables)
+    missing = _find_missing_deliveries_of_figures(name, source.tables["statistics"])
     inputs = ReleaseInputs(
         programme=programme,
         release=name,
@@ -99,19 +99,24 @@ def build(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: d
         history=earlier.tables,
         incomplete={(indicator, year) for _, indicator, year in missing},
     )
-    tables = protect_release(inputs)
-    bridge = bridge_rows(programme, tables, inputs.exact, earlier.bridge, name)
-    refuse_disclosures(PublishedReleases(inputs, tables, bridge))
-    rows = cube.cube_rows(tables, earlier.missing | missing, _revised_cells(tables, earlier.tables), _window_sources(inputs, tables))
-    frames = _public_frames(source, rows, bridge, _list_revisions(inputs, tables, earlier, source))
-    public = _public_files(signed, source, earlier, frames, name)
-    confidential = _confidential_files(programme, source, counts)
+    tables = make_tables_of_release(inputs)
+    bridge = make_rows_of_published_bridge(programme, tables, inputs.exact, earlier.bridge, name)
+    refuse_new_disclosures(ReleasesToCheck(inputs, tables, bridge))
+    rows = cube.convert_tables_to_cube(
+        tables,
+        earlier.missing | missing,
+        _find_revised_cells(tables, earlier.tables),
+        _find_release_counted_in_each_window_year(inputs, tables),
+    )
+    frames = _make_public_tables(source, rows, bridge, _list_revisions(inputs, tables, earlier, source))
+    public = _make_public_files(signed, source, earlier, frames, name)
+    confidential = _make_confidential_files(programme, source, counts)
     files = {f"{folder.PUBLIC}/{path}": content for path, content in public.items()}
     files |= {f"{folder.CONFIDENTIAL}/{path}": content for path, content in confidential.items()}
-    mismatches = recount.recount_mismatches(name, {**earlier.files, name: files})
+    mismatches = recount.find_mismatches_of_release(name, {**earlier.files, name: files})
     if mismatches:
         raise HarmoniaError(f"release {name} is refused, since its figures do not match the warehouse: {'; '.join(mismatches[:5])}")
-    withheld = tables_withheld_for_overlap(inputs, tables).items()
+    withheld = find_tables_withheld_for_overlap(inputs, tables).items()
     lines = [f"{table_title(key)} shares a year with {table_title(other)}, published before" for key, other in withheld]
     return NewRelease(name, files, lines)
 
@@ -125,20 +130,20 @@ def _refuse_invalid_release_day(name: str, source: ReleaseSource, existing: Sequ
         raise HarmoniaError(f"{name} is before the end of {last_quarter}, for which the warehouse has a delivery: choose a later day")
 
 
-def _earlier_releases(programme: Programme, releases: Path, name: str) -> EarlierReleases:
+def _read_earlier_releases(programme: Programme, releases: Path, name: str) -> EarlierReleases:
     names = [release for release in folder.release_names(releases) if release < name]
-    files = {release: folder.verified_files(releases / release) for release in names}
+    files = {release: folder.read_verified_files(releases / release) for release in names}
 
     def frame(release: str, part: str, table: str) -> pd.DataFrame:
         return folder.from_parquet(files[release][f"{part}/{table}.parquet"])
 
     missing: MissingDeliveries = {}
     for release in names:
-        missing |= _missing_deliveries(release, frame(release, folder.CONFIDENTIAL, "statistics"))
+        missing |= _find_missing_deliveries_of_figures(release, frame(release, folder.CONFIDENTIAL, "statistics"))
     last = names[-1] if names else None
     return EarlierReleases(
-        tables=[cube.published_tables(frame(release, folder.PUBLIC, "cube")) for release in names],
-        exact={release: counts_from_frame(programme, frame(release, folder.CONFIDENTIAL, "exact")) for release in names},
+        tables=[cube.convert_cube_to_tables(frame(release, folder.PUBLIC, "cube")) for release in names],
+        exact={release: convert_frame_to_counts(programme, frame(release, folder.CONFIDENTIAL, "exact")) for release in names},
         missing=missing,
         bridge=frame(last, folder.PUBLIC, "bridge") if last else pd.DataFrame(columns=cube.BRIDGE_SCHEMA.names),
         files=files,
@@ -146,13 +151,13 @@ def _earlier_releases(programme: Programme, releases: Path, name: str) -> Earlie
     )
 
 
-def _missing_deliveries(release: str, statistics: pd.DataFrame) -> MissingDeliveries:
+def _find_missing_deliveries_of_figures(release: str, statistics: pd.DataFrame) -> MissingDeliveries:
     yearly = statistics[(statistics["period"].str.len() == 4) & statistics["missing"].notna()]
     rows = yearly[["indicator", "period", "missing"]].drop_duplicates()
     return {(release, str(indicator), str(year)): str(missing) for indicator, year, missing in rows.itertuples(index=False, name=None)}
 
 
-def _revised_cells(tables: Mapping[TableKey, PublishedTable], history: list[PublishedTables]) -> set[tuple[TableKey, str]]:
+def _find_revised_cells(tables: Mapping[TableKey, PublishedTable], history: list[PublishedTables]) -> set[tuple[TableKey, str]]:
     """Return the figures (table, cell) that an earlier release published differently."""
 
     def content(table: PublishedTable, cell: str) -> tuple[int | None, str, int | None]:
@@ -167,25 +172,28 @@ def _revised_cells(tables: Mapping[TableKey, PublishedTable], history: list[Publ
     }
 
 
-def _window_sources(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, dict[str, str]]:
+def _find_release_counted_in_each_window_year(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, dict[str, str]]:
     """Return, for each published window and each of its years, the release whose records are counted in that year."""
-    first_tables = {key: tables_published_with(inputs, key, tables) for key in tables if "/" in key.period}
+    first_tables = {key: find_tables_first_published_with(inputs, key, tables) for key in tables if "/" in key.period}
     return {
-        key: {year: year_source_release(inputs, key.indicator, year, first) for year in years_of_window(key.period)}
+        key: {
+            year: find_release_counted_by_breakdowns_of_year(inputs, key.indicator, year, first)
+            for year in list_years_of_window(key.period)
+        }
         for key, first in first_tables.items()
     }
 
 
 def _list_revisions(inputs: ReleaseInputs, tables: PublishedTables, earlier: EarlierReleases, source: ReleaseSource) -> pd.DataFrame:
     """List the figures that this release publishes differently from the last release, with the reasons."""
-    snapshots = {release: snapshot_of_release(files) for release, files in earlier.files.items()}
+    snapshots = {release: read_snapshot_of_release(files) for release, files in earlier.files.items()}
     versions = {**source.versions, "model": source.linkage["model"]}
-    snapshots[inputs.release] = Snapshot(source.tables["counted"], _accepted_records(source), source.judgements, versions)
-    frames = {release: counts_to_frame(inputs.programme, dict(counts)) for release, counts in inputs.exact.items()}
-    return public_revisions(inputs.programme, tables, inputs.previous_tables, snapshots, frames)
+    snapshots[inputs.release] = ReleaseSnapshot(source.tables["counted"], _select_accepted_records(source), source.judgements, versions)
+    frames = {release: convert_counts_to_frame(inputs.programme, dict(counts)) for release, counts in inputs.exact.items()}
+    return list_public_revisions(inputs.programme, tables, inputs.previous_tables, snapshots, frames)
 
 
-def _public_frames(
+def _make_public_tables(
     source: ReleaseSource, rows: pd.DataFrame, bridge: pd.DataFrame, revised: pd.DataFrame
 ) -> dict[str, tuple[pd.DataFrame, pa.Schema | None]]:
     """Return the public tables. The tables that later releases read have a schema."""
@@ -193,8 +201,8 @@ def _public_frames(
         "cube": (rows, cube.CUBE_SCHEMA),
         "bridge": (bridge, cube.BRIDGE_SCHEMA),
         "coverage": (source.tables["coverage"].sort_values(["institution", "period"]), None),
-        "definitions": (definition_table(), None),
-        "labels": (label_table(), None),
+        "definitions": (make_table_of_indicator_definitions(), None),
+        "labels": (make_table_of_labels(), None),
         "causes": (
             pd.DataFrame([(c, *t.values()) for c, t in meanings_of_bridge_causes().items()], columns=["cause", "sq", "sr", "en"]),
             None,
@@ -203,7 +211,7 @@ def _public_frames(
     }
 
 
-def _public_files(
+def _make_public_files(
     signed: policy.Policy,
     source: ReleaseSource,
     earlier: EarlierReleases,
@@ -223,30 +231,30 @@ def _public_files(
         "linkage": source.linkage,
         "versions": source.versions,
         "figures": int(frames["cube"][0]["value"].notna().sum()),
-        "files": folder.file_entries(files),
+        "files": folder.make_manifest_entries_of_files(files),
     }
     return {**files, folder.MANIFEST: folder.as_json(manifest)}
 
 
-def _confidential_files(programme: Programme, source: ReleaseSource, counts: Counts) -> dict[str, bytes]:
+def _make_confidential_files(programme: Programme, source: ReleaseSource, counts: Counts) -> dict[str, bytes]:
     """Return the source data of the release, for later releases, for `diff` and for full transmissions."""
     frames = {
-        "exact": counts_to_frame(programme, counts),
+        "exact": convert_counts_to_frame(programme, counts),
         "statistics": source.tables["statistics"],
         "counted": source.tables["counted"],
         "bridge": source.tables["bridge"],
         "bridge_records": source.tables["bridge_records"],
-        "records": _accepted_records(source),
+        "records": _select_accepted_records(source),
         "yardstick": source.tables["yardstick"],
         "deliveries": source.deliveries,
         "judgements": source.judgements,
         **{view: source.tables[view] for view in VICTIM_PATHWAY},
     }
     files = {f"{table}.parquet": folder.as_parquet(_sort_rows(frame)) for table, frame in frames.items()}
-    return {**files, folder.MANIFEST: folder.as_json({"files": folder.file_entries(files), "versions": source.versions})}
+    return {**files, folder.MANIFEST: folder.as_json({"files": folder.make_manifest_entries_of_files(files), "versions": source.versions})}
 
 
-def _accepted_records(source: ReleaseSource) -> pd.DataFrame:
+def _select_accepted_records(source: ReleaseSource) -> pd.DataFrame:
     """Return the accepted records with their ids, and the delivery that each comes from."""
     lineage = source.tables["lineage"]
     return lineage[lineage["status"] == "accepted"][["institution", "entity", "record_key", "case_id", "person_id", "delivery"]]

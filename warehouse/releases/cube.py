@@ -21,7 +21,7 @@ from warehouse.disclosure.programme import (
     SEX_AGE,
     TOTAL,
     TableKey,
-    years_of_window,
+    list_years_of_window,
 )
 from warehouse.disclosure.published_tables import PublishedTable, Status
 
@@ -49,19 +49,19 @@ BRIDGE_SCHEMA = pa.schema(
 SHOWN, MERGED = "shown", "joined"
 
 
-def _period_of_cell(key: TableKey, cell: str) -> str:
+def _find_period_of_cell(key: TableKey, cell: str) -> str:
     if key.table == QUARTER and cell:
         return MERGE_SEPARATOR.join(f"{key.period}-{quarter}" for quarter in cell.split(MERGE_SEPARATOR))
     return key.period
 
 
-def _period_type_of(key: TableKey) -> str:
+def _find_period_type_of_table(key: TableKey) -> str:
     if "/" in key.period:
         return "window"
     return "quarter" if key.table == QUARTER else "year"
 
 
-def _dimension_values(key: TableKey, cell: str) -> dict[str, str]:
+def _find_dimension_values_of_cell(key: TableKey, cell: str) -> dict[str, str]:
     values = dict.fromkeys(DIMENSIONS, TOTAL)
     if key.table != TOTAL:
         values["offence_group"] = LEADING
@@ -74,7 +74,7 @@ def _dimension_values(key: TableKey, cell: str) -> dict[str, str]:
     return values
 
 
-def cube_rows(
+def convert_tables_to_cube(
     tables: Mapping[TableKey, PublishedTable],
     missing_deliveries: Mapping[tuple[str, str, str], str],
     revised: set[tuple[TableKey, str]],
@@ -88,7 +88,9 @@ def cube_rows(
     rows = []
     for key, table in sorted(tables.items()):
         sources = (window_sources or {}).get(key, {})
-        yearly = (missing_deliveries.get((sources.get(y, table.source_release), key.indicator, y)) for y in years_of_window(key.period))
+        yearly = (
+            missing_deliveries.get((sources.get(y, table.source_release), key.indicator, y)) for y in list_years_of_window(key.period)
+        )
         missing = ", ".join(dict.fromkeys(filter(None, yearly)))
         for cell, value in table.cells or (("", None),):
             published_as = MERGED if MERGE_SEPARATOR in cell else SHOWN
@@ -97,9 +99,9 @@ def cube_rows(
                     **key._asdict(),
                     "of": key.period,
                     "cell": cell,
-                    "period": _period_of_cell(key, cell),
-                    "period_type": _period_type_of(key),
-                    **_dimension_values(key, cell),
+                    "period": _find_period_of_cell(key, cell),
+                    "period_type": _find_period_type_of_table(key),
+                    **_find_dimension_values_of_cell(key, cell),
                     "value": value,
                     "status": published_as if table.status == "published" else table.status,
                     "limit": table.limit,
@@ -113,8 +115,8 @@ def cube_rows(
     return pd.DataFrame(rows, columns=CUBE_SCHEMA.names).astype({"value": "Int64", "limit": "Int64"})
 
 
-def published_tables(cube: pd.DataFrame) -> dict[TableKey, PublishedTable]:
-    """Return the published tables of a cube. This is the inverse of `cube_rows`."""
+def convert_cube_to_tables(cube: pd.DataFrame) -> dict[TableKey, PublishedTable]:
+    """Return the published tables of a cube. This is the inverse of `convert_tables_to_cube`."""
     tables: dict[TableKey, PublishedTable] = {}
     for names, rows in cube.groupby(["indicator", "measure", "table", "of"], sort=True):
         first = rows.iloc[0]

@@ -27,8 +27,16 @@ from warehouse.disclosure.programme import (
 from warehouse.disclosure.protect import PublishedTables
 from warehouse.indicators import indicators
 from warehouse.releases import folder
-from warehouse.releases.cube import published_tables
-from warehouse.releases.reasons import CORRECTED, NEW, RULE, Snapshot, changed_rules, compare_records_of_releases, units_counted_differently
+from warehouse.releases.cube import convert_cube_to_tables
+from warehouse.releases.reasons import (
+    CORRECTED,
+    NEW,
+    RULE,
+    ReleaseSnapshot,
+    compare_records_of_releases,
+    find_indicators_with_changed_rules,
+    find_units_counted_differently,
+)
 
 TABLE_NAME = ["indicator", "measure", "table", "of"]
 CELL_NAME = [*TABLE_NAME, "cell"]
@@ -36,7 +44,7 @@ PUBLIC_COLUMNS = [*CELL_NAME, "before", "after", "reasons"]
 EXACT_COLUMNS = [*CELL_NAME, "before", "after", "reason", "change"]
 
 
-def snapshot_of_release(files: Mapping[str, bytes]) -> Snapshot:
+def read_snapshot_of_release(files: Mapping[str, bytes]) -> ReleaseSnapshot:
     """Read the confidential part of a stored release, to find reasons for differences."""
 
     def table(name: str) -> pd.DataFrame:
@@ -44,10 +52,10 @@ def snapshot_of_release(files: Mapping[str, bytes]) -> Snapshot:
 
     manifest = json.loads(files[f"{folder.PUBLIC}/{folder.MANIFEST}"])
     versions = {**manifest["versions"], "model": manifest["linkage"]["model"]}
-    return Snapshot(table("counted"), table("records"), table("judgements"), versions)
+    return ReleaseSnapshot(table("counted"), table("records"), table("judgements"), versions)
 
 
-def published_differences(old: PublishedTables, new: PublishedTables) -> pd.DataFrame:
+def find_published_differences(old: PublishedTables, new: PublishedTables) -> pd.DataFrame:
     """Return the figures that two releases publish differently: `PUBLIC_COLUMNS` without reasons; before and after are null if
     suppressed."""
     rows = []
@@ -59,28 +67,28 @@ def published_differences(old: PublishedTables, new: PublishedTables) -> pd.Data
     return pd.DataFrame(rows, columns=PUBLIC_COLUMNS[:-1]).astype({"before": "Int64", "after": "Int64"})
 
 
-def exact_differences(
-    programme: Programme, old: Snapshot, new: Snapshot, old_figures: pd.DataFrame, new_figures: pd.DataFrame
+def find_exact_differences(
+    programme: Programme, old: ReleaseSnapshot, new: ReleaseSnapshot, old_figures: pd.DataFrame, new_figures: pd.DataFrame
 ) -> pd.DataFrame:
     """Return every figure of the programme that differs, by reason: `EXACT_COLUMNS`; `change` of all reasons adds up to after - before.
 
-    old_figures, new_figures: the table `exact` of the two releases (from `exact.counts_to_frame`). The change of a figure as reported is
-    not divided by reason: one row names all reasons.
+    old_figures, new_figures: the table `exact` of the two releases (from `exact.convert_counts_to_frame`). The change of a figure as
+    reported is not divided by reason: one row names all reasons.
     """
     both = old_figures.merge(new_figures, on=CELL_NAME, how="outer", suffixes=("_old", "_new"))
     both = both.rename(columns={"value_old": "before", "value_new": "after"})
     both = both[both["before"].fillna(-1) != both["after"].fillna(-1)]
-    changes = _changes_by_cell(programme, units_counted_differently(old, new))
+    changes = _sum_changes_by_cell(programme, find_units_counted_differently(old, new))
     harmonised = both[both["measure"] == HARMONISED].merge(changes, on=CELL_NAME, how="left")
     reported = both[both["measure"] == REPORTED]
     records = compare_records_of_releases(old, new)
-    reasons = {code: _reasons_for_reported_figure(code, records, old, new) for code in reported["indicator"].unique()}
+    reasons = {code: _find_reasons_for_reported_figure(code, records, old, new) for code in reported["indicator"].unique()}
     reported = reported.assign(reason=reported["indicator"].map(reasons), change=reported["after"] - reported["before"])
     differences = pd.concat([harmonised, reported], ignore_index=True)
     return differences[EXACT_COLUMNS].sort_values(CELL_NAME, kind="stable").reset_index(drop=True)
 
 
-def _changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
+def _sum_changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
     """Add up the changes of units by cell. Columns out: `CELL_NAME`, reason, change. Changes that cancel out within a reason are left
     out."""
     rows = []
@@ -101,19 +109,19 @@ def _changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
     return summed[summed["change"] != 0]
 
 
-def _reasons_for_reported_figure(indicator: str, records: pd.DataFrame, old: Snapshot, new: Snapshot) -> str:
+def _find_reasons_for_reported_figure(indicator: str, records: pd.DataFrame, old: ReleaseSnapshot, new: ReleaseSnapshot) -> str:
     """Return the possible reasons why a figure as reported differs: its institutions' records changed (`compare_records_of_releases`), or
     the rule did."""
     kinds = set(records.loc[records["institution"].isin(indicators()[indicator].institutions), "kind"])
     reasons = [kind for kind in (CORRECTED, NEW) if kind in kinds]
-    return "+".join(reasons + ([RULE] if indicator in changed_rules(old.versions, new.versions) else [])) or RULE
+    return "+".join(reasons + ([RULE] if indicator in find_indicators_with_changed_rules(old.versions, new.versions) else [])) or RULE
 
 
-def public_revisions(
+def list_public_revisions(
     programme: Programme,
     tables: PublishedTables,
     previous: PublishedTables,
-    snapshots: Mapping[str, Snapshot],
+    snapshots: Mapping[str, ReleaseSnapshot],
     exact: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
     """Return the public list of revisions: `PUBLIC_COLUMNS`, with the reasons by name, never the number of records.
@@ -121,32 +129,32 @@ def public_revisions(
     previous: the tables of the last release. snapshots, exact: the snapshot and the exact figures of each release whose records the
     published tables count.
     """
-    revised = published_differences(previous, tables)
+    revised = find_published_differences(previous, tables)
     keys = [TableKey(*names) for names in revised[TABLE_NAME].itertuples(index=False, name=None)]
     sources = [(previous[key].source_release, tables[key].source_release) for key in keys]
     differences = {
-        (old, new): exact_differences(programme, snapshots[old], snapshots[new], exact[old], exact[new]) for old, new in set(sources)
+        (old, new): find_exact_differences(programme, snapshots[old], snapshots[new], exact[old], exact[new]) for old, new in set(sources)
     }
     reasons = []
     for source, key in zip(sources, keys, strict=True):
         table = differences[source][(differences[source][TABLE_NAME] == list(key)).all(axis=1)]
-        reasons.append(_reason_names(table["reason"].dropna()))
+        reasons.append(_combine_reason_texts(table["reason"].dropna()))
     return revised.assign(reasons=pd.Series(reasons, dtype="str"))[PUBLIC_COLUMNS]
 
 
-def _reason_names(texts: pd.Series) -> str:
+def _combine_reason_texts(texts: pd.Series) -> str:
     """Return the distinct reasons that occur in texts such as `new_records+review`, as such a text."""
     return "+".join(sorted({reason for text in texts for reason in text.split("+") if reason}))
 
 
-def public_differences_between_releases(releases: Path, old: str, new: str) -> pd.DataFrame:
+def list_public_differences_between_releases(releases: Path, old: str, new: str) -> pd.DataFrame:
     """Return the figures that two releases publish differently, with the reasons given in the releases between them: `PUBLIC_COLUMNS`."""
 
     def table(release: str, name: str) -> pd.DataFrame:
-        return folder.from_parquet(folder.public_files(releases / release)[f"{name}.parquet"])
+        return folder.from_parquet(folder.read_public_files(releases / release)[f"{name}.parquet"])
 
-    differences = published_differences(published_tables(table(old, "cube")), published_tables(table(new, "cube")))
+    differences = find_published_differences(convert_cube_to_tables(table(old, "cube")), convert_cube_to_tables(table(new, "cube")))
     lists = [table(release, "revisions") for release in folder.release_names(releases) if old < release <= new]
     all_revisions = pd.concat(lists) if lists else pd.DataFrame(columns=PUBLIC_COLUMNS)
-    reasons = all_revisions.groupby(TABLE_NAME)["reasons"].agg(_reason_names)
+    reasons = all_revisions.groupby(TABLE_NAME)["reasons"].agg(_combine_reason_texts)
     return differences.merge(reasons.rename("reasons").reset_index(), on=TABLE_NAME, how="left")[PUBLIC_COLUMNS]

@@ -31,7 +31,7 @@ BRIDGE = "bridge"
 """Measure and table of the counts by cause."""
 
 
-def exact_counts(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
+def count_exact_figures(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
     """Return every table of every published year.
 
     tables: `statistics`, `counted`, `bridge` of the warehouse. The counts are in the order of `Programme.cells` (bridge: of the causes),
@@ -39,7 +39,7 @@ def exact_counts(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Co
     """
     statistics = tables["statistics"]
     yearly = statistics[statistics["period"].str.len() == 4]
-    units = _yearly_units(programme, tables["counted"])
+    units = _select_units_with_published_categories(programme, tables["counted"])
     counts: Counts = {}
     for names, figures in yearly.groupby(["indicator", "period"]):
         code, year = map(str, names)
@@ -49,13 +49,13 @@ def exact_counts(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Co
         if pd.isna(grand_total["harmonised"]):
             counts[TableKey(code, HARMONISED, TOTAL, year)] = None
             continue
-        counts |= _harmonised_counts(programme, code, year, units[(units["indicator"] == code) & (units["year"] == year)])
-        counts |= _reported_counts(code, year, figures, int(grand_total["as_reported"]))
-        counts |= _counts_by_cause(code, year, tables["bridge"])
+        counts |= _count_harmonised_tables_of_year(programme, code, year, units[(units["indicator"] == code) & (units["year"] == year)])
+        counts |= _count_reported_tables_of_year(code, year, figures, int(grand_total["as_reported"]))
+        counts |= _count_records_by_bridge_cause(code, year, tables["bridge"])
     return counts
 
 
-def _yearly_units(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
+def _select_units_with_published_categories(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
     """Return the units of a year with their published categories: indicator, year, quarter and the dimensions."""
     units = counted[counted["counts_in_year"].astype("bool")]
     day = pd.to_datetime(units["day"])
@@ -63,7 +63,7 @@ def _yearly_units(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
     return units[["indicator"]].assign(year=day.dt.year.astype("str"), quarter="Q" + day.dt.quarter.astype("str"), **categories)
 
 
-def _harmonised_counts(programme: Programme, code: str, year: str, units: pd.DataFrame) -> Counts:
+def _count_harmonised_tables_of_year(programme: Programme, code: str, year: str, units: pd.DataFrame) -> Counts:
     indicator = programme.indicators[code]
     offence = units[OFFENCE].where(units[OFFENCE].isin(indicator.offences), indicator.offences[-1])
     leading = units[offence == LEADING]
@@ -80,7 +80,7 @@ def _harmonised_counts(programme: Programme, code: str, year: str, units: pd.Dat
     return counts
 
 
-def _reported_counts(code: str, year: str, figures: pd.DataFrame, total: int) -> Counts:
+def _count_reported_tables_of_year(code: str, year: str, figures: pd.DataFrame, total: int) -> Counts:
     """Return the counts as reported: the total, the leading group (the offence group that is broken down), and the rest."""
     rows = figures[(figures[list(_PERSON_DIMENSIONS)] == TOTAL).all(axis=1) & (figures[OFFENCE] == LEADING)]
     leading = int(rows["as_reported"].iloc[0]) if len(rows) else 0
@@ -88,12 +88,12 @@ def _reported_counts(code: str, year: str, figures: pd.DataFrame, total: int) ->
     return {TableKey(code, REPORTED, TOTAL, year): (total,), TableKey(code, REPORTED, OFFENCE, year): offences}
 
 
-def _counts_by_cause(code: str, year: str, bridge: pd.DataFrame) -> Counts:
+def _count_records_by_bridge_cause(code: str, year: str, bridge: pd.DataFrame) -> Counts:
     records = bridge[(bridge["indicator"] == code) & (bridge["period"] == year)].groupby("cause")["n"].sum()
     return {TableKey(code, BRIDGE, BRIDGE, year): tuple(int(records.get(cause, 0)) for cause in meanings_of_bridge_causes())}
 
 
-def counts_to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
+def convert_counts_to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
     """Return `counts` as rows: indicator, measure, table, of, cell, value (null: no delivery)."""
     rows = []
     for key, values in sorted(counts.items()):
@@ -102,8 +102,8 @@ def counts_to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["indicator", "measure", "table", "of", "cell", "value"]).astype({"value": "Int64"})
 
 
-def counts_from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
-    """Convert rows in any order to counts; this is the inverse of `counts_to_frame`. A cause that the frame lacks has no records.
+def convert_frame_to_counts(programme: Programme, frame: pd.DataFrame) -> Counts:
+    """Convert rows in any order to counts; this is the inverse of `convert_counts_to_frame`. A cause that the frame lacks has no records.
 
     Raises `HarmoniaError` if a table lacks a category of the programme or has another one.
     """

@@ -36,10 +36,10 @@ _UNFINISHED_SUFFIX = ".tmp"
 
 def release_names(releases: Path) -> list[str]:
     """Return the releases in a folder, oldest first."""
-    return sorted(p.name for p in releases.iterdir() if p.is_dir() and is_day(p.name)) if releases.is_dir() else []
+    return sorted(p.name for p in releases.iterdir() if p.is_dir() and is_valid_release_name(p.name)) if releases.is_dir() else []
 
 
-def is_day(name: str) -> bool:
+def is_valid_release_name(name: str) -> bool:
     """Return whether `name` is a valid release name: a day, `2014-06-30`."""
     try:
         return date.fromisoformat(name).isoformat() == name
@@ -77,7 +77,7 @@ def from_parquet(content: bytes) -> pd.DataFrame:
     return pd.read_parquet(pa.BufferReader(content))
 
 
-def file_entries(files: Mapping[str, bytes]) -> dict[str, Any]:
+def make_manifest_entries_of_files(files: Mapping[str, bytes]) -> dict[str, Any]:
     """Return the entries of files in a manifest: bytes and sha256 by name."""
     return {name: {"bytes": len(content), "sha256": sha256(content)} for name, content in sorted(files.items())}
 
@@ -88,9 +88,9 @@ def write_release(target: Path, files: Mapping[str, bytes]) -> None:
     with convert_storage_errors(target), _lock_folder(target.parent, wait=True):
         if target.exists():
             raise HarmoniaError(f"release {target.name} already exists, and a release is never overwritten: choose a later day")
-        _remove_unfinished_releases(target.parent)
+        _remove_unfinished_releases_of_locked_folder(target.parent)
         (unfinished / CONFIDENTIAL).mkdir(parents=True, mode=_OWNER_ONLY)
-        for name, content in {**files, SUMS: checksum_file_content(files)}.items():
+        for name, content in {**files, SUMS: make_checksum_file(files)}.items():
             path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -102,10 +102,10 @@ def write_release(target: Path, files: Mapping[str, bytes]) -> None:
 def remove_unfinished_releases(releases: Path) -> None:
     """Remove incomplete releases that killed processes left. Nothing is removed while a release is being written."""
     with convert_storage_errors(releases), suppress(BlockingIOError), _lock_folder(releases, wait=False):
-        _remove_unfinished_releases(releases)
+        _remove_unfinished_releases_of_locked_folder(releases)
 
 
-def _remove_unfinished_releases(releases: Path) -> None:
+def _remove_unfinished_releases_of_locked_folder(releases: Path) -> None:
     for unfinished in releases.glob(f".*{_UNFINISHED_SUFFIX}"):
         shutil.rmtree(unfinished)
 
@@ -122,12 +122,12 @@ def _lock_folder(releases: Path, *, wait: bool) -> Iterator[None]:
         os.close(descriptor)
 
 
-def checksum_file_content(files: Mapping[str, bytes]) -> bytes:
+def make_checksum_file(files: Mapping[str, bytes]) -> bytes:
     """Return the lines of `SHA256SUMS`, as `sha256sum -c` reads them."""
     return "".join(f"{sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
 
 
-def verified_files(folder: Path) -> dict[str, bytes]:
+def read_verified_files(folder: Path) -> dict[str, bytes]:
     """Return the files of a stored release by name. Raises `HarmoniaError` if one is missing or was modified."""
     try:
         lines = [line.split("  ", 1) for line in (folder / SUMS).read_text("utf-8").splitlines()]
@@ -142,11 +142,11 @@ def verified_files(folder: Path) -> dict[str, bytes]:
     )
     if problems:
         raise HarmoniaError(f"release {folder.name} was modified: {'; '.join(problems)}. It is not used: restore it from a backup")
-    _check_format(folder, files.get(f"{PUBLIC}/{MANIFEST}", b"{}"))
+    _check_format_of_release(folder, files.get(f"{PUBLIC}/{MANIFEST}", b"{}"))
     return files
 
 
-def public_files(folder: Path) -> dict[str, bytes]:
+def read_public_files(folder: Path) -> dict[str, bytes]:
     """Return the public files of a release by name, verified against its manifest; needs only `public/`."""
     try:
         files = {p.name: p.read_bytes() for p in (folder / PUBLIC).iterdir() if p.is_file()}
@@ -155,7 +155,7 @@ def public_files(folder: Path) -> dict[str, bytes]:
         raise HarmoniaError(
             f"release {folder}: has no readable public manifest ({type(error).__name__}): restore it from a backup"
         ) from None
-    _check_format(folder, files[MANIFEST])
+    _check_format_of_release(folder, files[MANIFEST])
     modified = sorted(name for name in stated if sha256(files.get(name, b"")) != stated[name]["sha256"])
     modified += sorted(files.keys() - {MANIFEST} - stated.keys())
     if modified:
@@ -165,7 +165,7 @@ def public_files(folder: Path) -> dict[str, bytes]:
     return files
 
 
-def _check_format(folder: Path, manifest: bytes) -> None:
+def _check_format_of_release(folder: Path, manifest: bytes) -> None:
     """Raise `HarmoniaError` if the release was made by a program version whose releases are unreliable, or by a newer version than this
     one."""
     release_format = json.loads(manifest).get("format")
@@ -184,7 +184,7 @@ def verify_release_chain(releases: Path) -> list[str]:
     first invalid release."""
     previous: tuple[str, str] | None = None
     for name in release_names(releases):
-        files = verified_files(releases / name)
+        files = read_verified_files(releases / name)
         manifest = json.loads(files[f"{PUBLIC}/{MANIFEST}"])
         stated = manifest["previous"]
         if (stated and (stated["release"], stated["sha256"])) != previous:

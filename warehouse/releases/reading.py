@@ -16,20 +16,26 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from warehouse.disclosure.programme import MERGE_SEPARATOR, QUARTERS
 from warehouse.releases import folder
-from warehouse.releases.labels import category_label, label_of_code, missing_text, require_language, status_text
+from warehouse.releases.labels import (
+    find_label_of_code,
+    make_label_of_cell,
+    make_text_of_figure_status,
+    make_text_of_missing_deliveries,
+    require_language,
+)
 
 __all__ = [
     "MERGE_SEPARATOR",
     "QUARTERS",
     "Release",
-    "category_label",
-    "label_of_code",
-    "latest_release",
-    "missing_text",
+    "compute_release_hash",
+    "find_label_of_code",
+    "find_latest_release",
+    "make_label_of_cell",
+    "make_text_of_figure_status",
+    "make_text_of_missing_deliveries",
     "open_release",
-    "release_hash",
     "require_language",
-    "status_text",
 ]
 
 
@@ -70,7 +76,7 @@ class Release:
         return cube[is_table].reset_index(drop=True)
 
 
-def release_hash(release: Release) -> str:
+def compute_release_hash(release: Release) -> str:
     """Return the SHA-256 hash of the release's manifest. It identifies the release, since the manifest contains the hash of every file."""
     return folder.sha256(release.files[folder.MANIFEST])
 
@@ -82,18 +88,18 @@ def open_release(path: Path, name: str | None = None) -> Release:
     Raises `HarmoniaError` if there is none, or if a file was modified.
     """
     if (path / folder.PUBLIC).is_dir():
-        return Release(path.name, folder.public_files(path))
+        return Release(path.name, folder.read_public_files(path))
     existing = folder.release_names(path)
-    chosen = name or latest_release(path)
+    chosen = name or find_latest_release(path)
     if chosen not in existing:
         raise HarmoniaError(
             f"there is no release {chosen} in {path}; available: {', '.join(existing) or 'none'}. "
             "`harmonia release create --as-of DAY` creates one"
         )
-    return Release(chosen, folder.public_files(path / chosen))
+    return Release(chosen, folder.read_public_files(path / chosen))
 
 
-def latest_release(releases: Path) -> str:
+def find_latest_release(releases: Path) -> str:
     """Return the name of the latest release. Raises `HarmoniaError` if there is none."""
     existing = folder.release_names(releases)
     if not existing:

@@ -24,7 +24,7 @@ _PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ReleaseSnapshot:
     """The records stored with a release: tables `counted`, `records`, `judgements`, and the versions used."""
 
     counted: pd.DataFrame
@@ -33,33 +33,33 @@ class Snapshot:
     versions: Mapping[str, Any]
 
 
-def units_counted_differently(old: Snapshot, new: Snapshot) -> pd.DataFrame:
+def find_units_counted_differently(old: ReleaseSnapshot, new: ReleaseSnapshot) -> pd.DataFrame:
     """Return the yearly units that the two releases count differently. Columns out: `UNIT`, `COUNTED_AS`, sign (-1: as the old release
     counts the unit; 1: as the new release counts it), reason."""
-    units = pd.concat([_yearly_units(old).assign(sign=-1), _yearly_units(new).assign(sign=1)], ignore_index=True)
+    units = pd.concat([_select_yearly_units(old).assign(sign=-1), _select_yearly_units(new).assign(sign=1)], ignore_index=True)
     units["net"] = units.groupby([*UNIT, *COUNTED_AS], dropna=False)["sign"].transform("sum")
     changed = units[units["net"] != 0].drop(columns="net").reset_index(drop=True)
-    return changed.assign(reason=_reasons_of_units(changed[UNIT], old, new))
+    return changed.assign(reason=_find_reasons_of_units(changed[UNIT], old, new))
 
 
-def _yearly_units(snapshot: Snapshot) -> pd.DataFrame:
+def _select_yearly_units(snapshot: ReleaseSnapshot) -> pd.DataFrame:
     units = snapshot.counted[snapshot.counted["counts_in_year"].astype("bool")]
     day = pd.to_datetime(units["day"])
     units = units.assign(year=day.dt.year.astype("str"), quarter="Q" + day.dt.quarter.astype("str"))[[*UNIT, *COUNTED_AS]]
     return units.astype("str").fillna("").reset_index(drop=True)
 
 
-def _reasons_of_units(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.ndarray:
+def _find_reasons_of_units(units: pd.DataFrame, old: ReleaseSnapshot, new: ReleaseSnapshot) -> np.ndarray:
     """Return the reason for the change of each unit, in the order of `units`."""
     records = compare_records_of_releases(old, new)
     corrected, new_records = records[records["kind"] == CORRECTED], records[records["kind"] == NEW]
     rules = [
-        (_has_own_record(units, records[records["judged"]]), REVIEW),
-        (_has_own_record(units, corrected), CORRECTED),
-        (_has_own_record(units, new_records), NEW),
-        (_has_record_in_case(units, corrected), CORRECTED),
-        (_has_record_in_case(units, new_records), NEW),
-        (units["indicator"].isin(changed_rules(old.versions, new.versions)), RULE),
+        (_are_records_of_units_among(units, records[records["judged"]]), REVIEW),
+        (_are_records_of_units_among(units, corrected), CORRECTED),
+        (_are_records_of_units_among(units, new_records), NEW),
+        (_have_units_record_in_case(units, corrected), CORRECTED),
+        (_have_units_record_in_case(units, new_records), NEW),
+        (units["indicator"].isin(find_indicators_with_changed_rules(old.versions, new.versions)), RULE),
     ]
     # The remaining units changed because other records are now linked differently: the most frequent change.
     kinds = records.loc[records["kind"] != "", "kind"]
@@ -67,7 +67,7 @@ def _reasons_of_units(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.n
     return np.select([applies.to_numpy() for applies, _ in rules], [reason for _, reason in rules], default=most_frequent)
 
 
-def compare_records_of_releases(old: Snapshot, new: Snapshot) -> pd.DataFrame:
+def compare_records_of_releases(old: ReleaseSnapshot, new: ReleaseSnapshot) -> pd.DataFrame:
     """Return the records of both releases. Columns out: `RECORD`, kind (how the record changed; empty if it did not), judged, and the ids
     in both releases."""
     columns = [*RECORD, "case_id", "person_id", "delivery"]
@@ -77,11 +77,11 @@ def compare_records_of_releases(old: Snapshot, new: Snapshot) -> pd.DataFrame:
     # Withdrawn by a correction: the state of an earlier quarter is current again.
     is_correction = after.str.contains("_v") | (after == "") | (after < before)
     both["kind"] = np.select([before == after, is_correction], ["", CORRECTED], default=NEW)
-    both["judged"] = _is_judged(both, old, new)
+    both["judged"] = _are_records_affected_by_judgements(both, old, new)
     return both
 
 
-def _is_judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series:
+def _are_records_affected_by_judgements(records: pd.DataFrame, old: ReleaseSnapshot, new: ReleaseSnapshot) -> pd.Series:
     """Return for each record whether its case or person has, or had, any record about which the judgements of the two releases differ."""
     changed_pairs = pd.concat([s.judgements[_PAIR].astype("str") for s in (old, new)]).drop_duplicates(keep=False)
     ends = [
@@ -95,24 +95,24 @@ def _is_judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series
     return records[columns].isin(ids).any(axis=1)
 
 
-def _ids_of_records(records: pd.DataFrame, name: str) -> set[str]:
+def _collect_ids_of_records(records: pd.DataFrame, name: str) -> set[str]:
     """Return the ids that the records have in either release."""
     return {v for side in ("old", "new") for v in records[f"{name}_{side}"] if v}
 
 
-def _has_own_record(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
+def _are_records_of_units_among(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
     """Return for each unit whether one of these records is its own: a record of the person, or the record of the case."""
-    return units["person_id"].isin(_ids_of_records(records, "person_id")) | units["case_id"].isin(
-        _ids_of_records(records[records["entity"] == "case"], "case_id")
+    return units["person_id"].isin(_collect_ids_of_records(records, "person_id")) | units["case_id"].isin(
+        _collect_ids_of_records(records[records["entity"] == "case"], "case_id")
     )
 
 
-def _has_record_in_case(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
+def _have_units_record_in_case(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
     """Return for each unit whether one of these records is in its case."""
-    return units["case_id"].isin(_ids_of_records(records, "case_id"))
+    return units["case_id"].isin(_collect_ids_of_records(records, "case_id"))
 
 
-def changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
+def find_indicators_with_changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
     """Return the indicators whose figures a changed rule, code list or model may have changed."""
     indicators, parts = set(new["indicators"]), set(new["code"]) - {"disclosure"}
     if any(old["code"].get(part) != new["code"][part] for part in parts) or old.get("model") != new.get("model"):
@@ -120,7 +120,7 @@ def changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
     return {code for code in indicators if old["indicators"].get(code) != new["indicators"].get(code)}
 
 
-def record_keys(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.DataFrame:
+def list_records_of_changed_units(units: pd.DataFrame, old: ReleaseSnapshot, new: ReleaseSnapshot) -> pd.DataFrame:
     """Return the records of changed units: `UNIT`, reason, and `RECORD`; one row per unit and record."""
     sides = [s.records[[*RECORD, "case_id", "person_id"]].astype("str").fillna("") for s in (old, new)]
     records = pd.concat(sides).drop_duplicates()

@@ -65,7 +65,7 @@ class ReleaseWarehouse:
         return int(rows.loc[rows["cause"].isin(causes), "n"].sum())
 
 
-def recount_mismatches(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
+def find_mismatches_of_release(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
     """Return the figures first published by release `name` that do not match its warehouse. releases: its files and those before, by
     name and path."""
 
@@ -83,10 +83,10 @@ def recount_mismatches(name: str, releases: Mapping[str, Mapping[str, bytes]]) -
         {dimension: {value: category for category, values in group.items() for value in values} for dimension, group in groups.items()},
         {code: tuple(entry.get("offences", groups["offence_group"])) for code, entry in policy["indicators"].items()},
     )
-    return mismatched_figures(name, table(name, "public/cube"), table(name, "public/bridge"), warehouses, categories)
+    return list_mismatched_figures(name, table(name, "public/cube"), table(name, "public/bridge"), warehouses, categories)
 
 
-def mismatched_figures(
+def list_mismatched_figures(
     release: str, cube: pd.DataFrame, bridge: pd.DataFrame, warehouses: Mapping[str, ReleaseWarehouse], categories: PolicyCategories
 ) -> list[str]:
     """Return the figures first published by a release that do not match its warehouse, one line each. cube, bridge: see
@@ -97,7 +97,9 @@ def mismatched_figures(
     lines = []
     new_figures = cube[(cube["edition"] == release) & cube["value"].notna()]
     for row in new_figures.to_dict("records"):
-        counted = sum(_recount_cell(row, warehouses[day], year, categories) for year, day in _source_releases(row, cube).items())
+        counted = sum(
+            _recount_cell(row, warehouses[day], year, categories) for year, day in _find_release_counted_in_each_year(row, cube).items()
+        )
         if counted != row["value"]:
             name = " ".join(str(row[column]) for column in ("indicator", "measure", "table", "of", "cell"))
             lines.append(f"{name}: {int(row['value'])}, counted {counted}")
@@ -109,7 +111,7 @@ def mismatched_figures(
     return lines
 
 
-def _source_releases(row: Row, cube: pd.DataFrame) -> dict[str, str]:
+def _find_release_counted_in_each_year(row: Row, cube: pd.DataFrame) -> dict[str, str]:
     """Return, for each year of a row, the release whose records the row counts. In the years of a window, the row counts the records that
     the breakdowns of the year count or, if there are none, the leading group."""
     if row["period_type"] != "window":

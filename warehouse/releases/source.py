@@ -45,11 +45,11 @@ class ReleaseSource:
     versions: dict[str, Any]
 
 
-def part_versions() -> dict[str, Any]:
+def collect_versions_of_parts() -> dict[str, Any]:
     """Return the version of the program, and for each indicator a hash of each part that affects its figures."""
     code = {part: _hash_files(Path(str(package.__path__[0])), patterns) for part, (package, patterns) in _CODE_PARTS.items()}
-    code |= {part: _hash_files(domain_folder.path_of_part(of), patterns) for part, (of, patterns) in _DOMAIN_PARTS.items()}
-    folder = domain_folder.path_of_part("indicators")
+    code |= {part: _hash_files(domain_folder.find_path_in_domain(of), patterns) for part, (of, patterns) in _DOMAIN_PARTS.items()}
+    folder = domain_folder.find_path_in_domain("indicators")
     return {"harmonia": version("harmonia"), "code": code, "indicators": {i: _hash_files(folder, (f"{i}.yaml",)) for i in indicators()}}
 
 

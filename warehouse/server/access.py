@@ -42,7 +42,7 @@ SELECT kind, object, privilege_type, CASE grantee WHEN 0 THEN 'public' ELSE gran
 ) acl WHERE grantee <> owner"""
 
 
-def apply_access(url: str) -> tuple[list[str], int]:
+def apply_access_matrix_to_server(url: str) -> tuple[list[str], int]:
     """Create missing roles, and set the access to published tables by the matrix.
 
     Returns the roles created and the number of grants. Raises `HarmoniaError` if the login lacks permission, or if the tables are from
@@ -51,58 +51,60 @@ def apply_access(url: str) -> tuple[list[str], int]:
     with postgres.open_connection(url) as connection:
         cursor = connection.cursor()
         postgres.wait_for_publication_lock(cursor)
-        missing = [role.name for role in roles() if role.name not in postgres.existing_roles(cursor)]
+        missing = [role.name for role in roles() if role.name not in postgres.read_existing_roles(cursor)]
         if missing:
-            postgres.execute_statements(cursor, grants.role_creation_statements(missing))
-        mark = postgres.existing_schema_comment(cursor)
+            postgres.execute_statements(cursor, grants.make_role_creation_statements(missing))
+        mark = postgres.read_comment_of_complete_schemas(cursor)
         if mark is None:
             return missing, 0
-        if not mark.startswith(f"form {postgres.structure_digest()},"):
+        if not mark.startswith(f"form {postgres.hash_declared_structure()},"):
             raise HarmoniaError(
-                f"warehouse {postgres.displayed_url(url)}: its tables are from another version of Harmonia: "
+                f"warehouse {postgres.remove_password_from_url(url)}: its tables are from another version of Harmonia: "
                 "`harmonia run --warehouse-url` rebuilds them, with the access to them"
             )
-        existing = postgres.existing_roles(cursor)
+        existing = postgres.read_existing_roles(cursor)
         postgres.lock_tables_exclusively(cursor)
         comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{postgres.schema_comment(existing)}'"
-        postgres.execute_statements(cursor, [*grants.access_statements(existing), comment])
-        return missing, len(grants.matrix_grants(existing))
+        postgres.execute_statements(cursor, [*grants.make_access_statements(existing), comment])
+        return missing, len(grants.derive_grants_from_access_matrix(existing))
 
 
-def server_differences(url: str, administrators: Sequence[str] = (), known_head: LogHead | None = None) -> list[str]:
-    """Return the differences between the server at `url` and the declaration; see `find_differences`."""
+def find_differences_of_server(url: str, administrators: Sequence[str] = (), known_head: LogHead | None = None) -> list[str]:
+    """Return the differences between the server at `url` and the declaration; see `list_differences_from_declaration`."""
     with postgres.open_connection(url) as connection:
-        lines = find_differences(connection.cursor(), administrators, known_head)
+        lines = list_differences_from_declaration(connection.cursor(), administrators, known_head)
         connection.rollback()
         return lines
 
 
-def find_differences(cursor: psycopg.Cursor, administrators: Sequence[str] = (), known_head: LogHead | None = None) -> list[str]:
+def list_differences_from_declaration(
+    cursor: psycopg.Cursor, administrators: Sequence[str] = (), known_head: LogHead | None = None
+) -> list[str]:
     """Return the differences between the server and the declaration, one line each.
 
     The comparison covers grants, the structure of the schemas, other objects of the server that give access to rows, and the log of
     requests. administrators: logins that may administer the server. known_head: the newest request in the log when it was last checked.
     """
     names = [role.name for role in roles()]
-    existing = postgres.existing_roles(cursor)
+    existing = postgres.read_existing_roles(cursor)
     lines = [f"role {name} is missing: `harmonia access apply`" for name in sorted(set(names) - existing)]
-    keys = [f"{WAREHOUSE}.{table.name}.{key}" for table in grants.row_secured_tables() for key in tables.key_columns(table)]
-    lines += catalogue.unexpected_objects(cursor, list(SCHEMAS), names, administrators, keys)
-    if not (postgres.stored_schema_comment(cursor) or "").startswith(f"form {postgres.structure_digest()},"):
+    keys = [f"{WAREHOUSE}.{table.name}.{key}" for table in grants.list_tables_with_row_security() for key in tables.key_columns(table)]
+    lines += catalogue.find_unexpected_database_objects(cursor, list(SCHEMAS), names, administrators, keys)
+    if not (postgres.read_stored_schema_comment(cursor) or "").startswith(f"form {postgres.hash_declared_structure()},"):
         return [*lines, "no tables of this version are published: `harmonia run --warehouse-url`"]
-    lines += _grant_differences(cursor, existing)
+    lines += _find_differences_of_grants(cursor, existing)
     if any(line.startswith("event trigger") for line in lines):
         lines.append(
             "the structure of the tables is not compared while an event trigger would act on the comparison: remove it, check again"
         )
     else:
-        lines += declared.structure_differences(cursor, existing)
-    return [*lines, *_log_problems(cursor, known_head)]
+        lines += declared.find_differences_of_structure(cursor, existing)
+    return [*lines, *_find_changes_to_request_log(cursor, known_head)]
 
 
-def _grant_differences(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
+def _find_differences_of_grants(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
     granted = {(Grant(*row), may_grant) for *row, may_grant in cursor.execute(_ACL.encode(), {"schemas": list(SCHEMAS)}).fetchall()}
-    declared_grants = {(grant, False) for grant in grants.matrix_grants(existing)}
+    declared_grants = {(grant, False) for grant in grants.derive_grants_from_access_matrix(existing)}
     superfluous = [
         f"{g.role} has {g.privilege} on {g.kind.lower()} {g.object}{', and may grant it,' if may_grant else ','} and should not"
         for g, may_grant in sorted(granted - declared_grants)
@@ -111,7 +113,7 @@ def _grant_differences(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
     return superfluous + lacking
 
 
-def _log_problems(cursor: psycopg.Cursor, known_head: LogHead | None) -> list[str]:
+def _find_changes_to_request_log(cursor: psycopg.Cursor, known_head: LogHead | None) -> list[str]:
     """Find changes to the log of requests, and deletions from it."""
     try:
         with cursor.connection.transaction():
@@ -123,14 +125,14 @@ def _log_problems(cursor: psycopg.Cursor, known_head: LogHead | None) -> list[st
     return lines + (["the log of requests has lost entries since it was last checked"] if is_shortened else [])
 
 
-def newest_request(url: str) -> LogHead | None:
+def read_newest_request(url: str) -> LogHead | None:
     """Return number and hash of the newest request in the log, for later comparison; None if there is none."""
     with postgres.open_connection(url) as connection:
         row = connection.execute(log.NEWEST_REQUEST.encode()).fetchone()
     return None if row is None else (int(row[0]), str(row[1]))
 
 
-def logged_requests(url: str) -> pd.DataFrame:
+def read_request_log(url: str) -> pd.DataFrame:
     """Read the log of requests, oldest first. Columns out: at (UTC), login, address, kind, subject, reason.
 
     Raises `HarmoniaError` if it cannot be read.

@@ -16,7 +16,7 @@ Properties = dict[tuple[str, str], list[str]]
 """Kind and name of an object, e.g. view and warehouse.flow_cases → its properties, sorted."""
 
 
-def schema_structure(cursor: psycopg.Cursor, schemas: Sequence[str]) -> Properties:
+def read_structure_of_schemas(cursor: psycopg.Cursor, schemas: Sequence[str]) -> Properties:
     """Read the structure of the schemas: owners, columns, definitions, triggers, rules, policies, functions, all other objects."""
     properties: Properties = {}
     for kind, name, property_text in cursor.execute(_SQL.joinpath("structure.sql").read_bytes(), {"schemas": list(schemas)}).fetchall():
@@ -24,7 +24,7 @@ def schema_structure(cursor: psycopg.Cursor, schemas: Sequence[str]) -> Properti
     return {key: sorted(texts) for key, texts in properties.items()}
 
 
-def unexpected_objects(
+def find_unexpected_database_objects(
     cursor: psycopg.Cursor, schemas: Sequence[str], roles: Sequence[str], administrators: Sequence[str], keys: Sequence[str]
 ) -> list[str]:
     """Find objects of the database and the server outside the schemas that no installation needs, one line each.

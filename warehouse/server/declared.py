@@ -22,17 +22,17 @@ _OWNER = "SELECT datdba::regrole::text FROM pg_database WHERE datname = current_
 _MAX_SHOWN_LENGTH = 60  # of a property that is shown completely; a longer definition is only reported as different
 
 
-def structure_differences(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
+def find_differences_of_structure(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
     """Return the differences between the existing schemas and those of this version, one line each. The transaction is left unchanged."""
     names = list(SCHEMAS)
-    existing_structure = catalogue.schema_structure(cursor, names)
+    existing_structure = catalogue.read_structure_of_schemas(cursor, names)
     try:
         with cursor.connection.transaction(force_rollback=True):
             _create_declared_schemas(cursor, existing)
-            declared_structure = catalogue.schema_structure(cursor, names)
+            declared_structure = catalogue.read_structure_of_schemas(cursor, names)
     except errors.InsufficientPrivilege:
         return ["the structure of the tables is not compared: check as the owner of the database, who owns the schemas, or as a superuser"]
-    return _difference_lines(existing_structure, declared_structure)
+    return _list_differences_of_properties(existing_structure, declared_structure)
 
 
 def _create_declared_schemas(cursor: psycopg.Cursor, existing: set[str]) -> None:
@@ -45,7 +45,7 @@ def _create_declared_schemas(cursor: psycopg.Cursor, existing: set[str]) -> None
     postgres.create_empty_schemas(cursor, existing)
 
 
-def _difference_lines(existing: Properties, declared: Properties) -> list[str]:
+def _list_differences_of_properties(existing: Properties, declared: Properties) -> list[str]:
     lines = []
     for kind, name in sorted({*existing, *declared}):
         present, declared_properties = existing.get((kind, name)), declared.get((kind, name))
@@ -54,12 +54,15 @@ def _difference_lines(existing: Properties, declared: Properties) -> list[str]:
         elif present is None:
             lines.append(f"{kind} {name} is missing")
         elif present != declared_properties:
-            surplus, lacking = _only_in_first(present, declared_properties), _only_in_first(declared_properties, present)
+            surplus, lacking = (
+                _join_lines_only_in_first(present, declared_properties),
+                _join_lines_only_in_first(declared_properties, present),
+            )
             lines.append(f"{kind} {name} has {surplus}, should have {lacking}")
     return lines
 
 
-def _only_in_first(first: list[str], second: list[str]) -> str:
+def _join_lines_only_in_first(first: list[str], second: list[str]) -> str:
     return ", ".join(_shorten_property(text) for text in first if text not in second) or "nothing"
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from warehouse.indicators import DIMENSIONS
-from warehouse.indicators.catalogue import Definition
+from warehouse.indicators.catalogue import IndicatorDefinition
 
 TOTAL = "total"
 CROSSED = (
@@ -29,13 +29,13 @@ _NUMBERS = {"as_reported": "Int64", "harmonised": "Int64", "incomplete": "boolea
 VALUES = ["as_reported", "harmonised", "incomplete", "missing", "preliminary"]
 
 
-def _list_breakdowns(indicator: Definition) -> list[tuple[str, ...]]:
+def _list_breakdowns(indicator: IndicatorDefinition) -> list[tuple[str, ...]]:
     """Return the breakdowns of an indicator: none (the total), each dimension alone, and the combinations of `CROSSED` that it has."""
     one_way = [c for n in (0, 1) for c in combinations(indicator.dimensions, n)]
     return [*one_way, *(crossed for crossed in CROSSED if set(crossed) <= set(indicator.dimensions))]
 
 
-def _dimension_columns_sql(indicator: Definition, broken_down: Iterable[str] = (), *, grouping_sets: bool = False) -> str:
+def _make_sql_of_dimension_columns(indicator: IndicatorDefinition, broken_down: Iterable[str] = (), *, grouping_sets: bool = False) -> str:
     """Return the SQL of the five dimensions as columns: their value, or `total`. grouping_sets: whether the query has GROUPING SETS."""
 
     def column(name: str) -> str:
@@ -46,7 +46,7 @@ def _dimension_columns_sql(indicator: Definition, broken_down: Iterable[str] = (
     return ", ".join(column(name) for name in DIMENSIONS)
 
 
-def _counted_units_sql(indicator: Definition) -> str:
+def _make_sql_of_counted_units(indicator: IndicatorDefinition) -> str:
     """Return the SQL for the rows as reported and the harmonised units: the quarter and the year of each, and whether it counts in each of
     the two (1 or 0)."""
     dimensions = "".join(f", u.{name}" for name in indicator.dimensions)
@@ -70,17 +70,19 @@ def _counted_units_sql(indicator: Definition) -> str:
   FROM ({indicator.sql["harmonised"]}) u JOIN dim_time t ON t.day = u.day {join_seriousness}"""
 
 
-def _zero_cells_sql(indicator: Definition) -> str:
+def _make_sql_of_cells_that_may_be_zero(indicator: IndicatorDefinition) -> str:
     """Return the SQL for the cells that must exist even if 0: the total, and each value of each dimension, in every published period."""
-    parts = [f"SELECT period, {_dimension_columns_sql(indicator)}, 0 AS as_reported, 0 AS harmonised FROM dim_period WHERE published"]
+    parts = [
+        f"SELECT period, {_make_sql_of_dimension_columns(indicator)}, 0 AS as_reported, 0 AS harmonised FROM dim_period WHERE published"
+    ]
     for name in indicator.dimensions:
         values = ", ".join(f"('{value}')" for value in DIMENSIONS[name])
         rows = f"FROM dim_period CROSS JOIN (VALUES {values}) AS v({name}) WHERE published"
-        parts.append(f"SELECT period, {_dimension_columns_sql(indicator, [name])}, 0, 0 {rows}")
+        parts.append(f"SELECT period, {_make_sql_of_dimension_columns(indicator, [name])}, 0, 0 {rows}")
     return "\n  UNION ALL ".join(parts)
 
 
-def _incomplete_periods_sql(indicator: Definition) -> str:
+def _make_sql_of_incomplete_deliveries(indicator: IndicatorDefinition) -> str:
     """Return the SQL for the incomplete deliveries of each period. Columns: missing (the incomplete deliveries as text) and silent (nothing
     could be read from any institution of the indicator)."""
     institutions = ", ".join(f"('{name}', {place})" for place, name in enumerate(indicator.institutions))
@@ -96,7 +98,7 @@ def _incomplete_periods_sql(indicator: Definition) -> str:
   GROUP BY p.period, p.kind"""
 
 
-def _unsigned_periods_sql(indicator: Definition) -> str:
+def _make_sql_of_unsigned_periods(indicator: IndicatorDefinition) -> str:
     """Return the SQL for the periods in which an institution of the indicator delivered a quarter that its head has not signed."""
     institutions = ", ".join(f"'{name}'" for name in indicator.institutions)
     return f"""SELECT DISTINCT p.period FROM dim_period p
@@ -105,7 +107,7 @@ def _unsigned_periods_sql(indicator: Definition) -> str:
   WHERE p.published"""
 
 
-def figures_sql(indicator: Definition) -> str:
+def make_sql_of_indicator_figures(indicator: IndicatorDefinition) -> str:
     """Return the SQL for all figures of an indicator from facts, for DuckDB and PostgreSQL.
 
     Columns: indicator, period, the five dimensions, as_reported, harmonised, incomplete, missing, preliminary.
@@ -115,19 +117,20 @@ def figures_sql(indicator: Definition) -> str:
     has_known_values = " AND ".join(f"(GROUPING({name}) = 1 OR {name} IS NOT NULL)" for name in indicator.dimensions) or "1 = 1"
     cells = ", ".join(DIMENSIONS)
     return f"""WITH units AS (
-  {_counted_units_sql(indicator)}
+  {_make_sql_of_counted_units(indicator)}
 ), periods AS (
   SELECT quarter AS period{dimensions}, reported_quarter AS as_reported, in_quarter AS harmonised FROM units
   UNION ALL SELECT year{dimensions}, reported_year, in_year FROM units
 ), cells AS (
-  SELECT period, {_dimension_columns_sql(indicator, grouping_sets=True)}, sum(as_reported) AS as_reported, sum(harmonised) AS harmonised
+  SELECT period, {_make_sql_of_dimension_columns(indicator, grouping_sets=True)},
+    sum(as_reported) AS as_reported, sum(harmonised) AS harmonised
   FROM periods WHERE period IN (SELECT period FROM dim_period WHERE published)
   GROUP BY GROUPING SETS ({sets}) HAVING {has_known_values}
-  UNION ALL {_zero_cells_sql(indicator)}
+  UNION ALL {_make_sql_of_cells_that_may_be_zero(indicator)}
 ), gaps AS (
-  {_incomplete_periods_sql(indicator)}
+  {_make_sql_of_incomplete_deliveries(indicator)}
 ), unsigned AS (
-  {_unsigned_periods_sql(indicator)}
+  {_make_sql_of_unsigned_periods(indicator)}
 )
 SELECT '{indicator.code}' AS indicator, c.period, {cells},
   CASE WHEN coalesce(g.silent, false) THEN NULL ELSE CAST(sum(as_reported) AS bigint) END AS as_reported,
@@ -137,7 +140,7 @@ FROM cells c LEFT JOIN gaps g ON g.period = c.period LEFT JOIN unsigned n ON n.p
 GROUP BY c.period, {cells}, g.missing, g.silent, n.period"""
 
 
-def indicator_figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[Definition]) -> pd.DataFrame:
+def compute_indicator_figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[IndicatorDefinition]) -> pd.DataFrame:
     """Compute all figures of the indicators from facts. Columns out: `CELL`, `VALUES`.
 
     Raises `HarmoniaError` with the indicator whose SQL fails.
@@ -145,7 +148,7 @@ def indicator_figures(connection: duckdb.DuckDBPyConnection, definitions: Iterab
     parts = []
     for indicator in definitions:
         try:
-            parts.append(connection.execute(figures_sql(indicator)).df())
+            parts.append(connection.execute(make_sql_of_indicator_figures(indicator)).df())
         except duckdb.Error as error:
             raise HarmoniaError(f"indicator {indicator.code}: its SQL fails on the facts ({str(error).splitlines()[0]})") from error
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*CELL, *VALUES])

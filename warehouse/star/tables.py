@@ -15,21 +15,21 @@ from warehouse.columns import count_column, day_column, flag_column, text_column
 from warehouse.tables import OWN, REFERENCE, SHARED, WAREHOUSE
 
 
-def _label_columns() -> list[SchemaItem]:
+def _declare_label_columns() -> list[SchemaItem]:
     return [
         text_column(f"label_{code}", f"name, {language}") for code, language in (("sq", "Albanian"), ("sr", "Serbian"), ("en", "English"))
     ]
 
 
-def _dimension_table(name: str, comment: str, *columns: SchemaItem) -> Table:
+def _declare_dimension_table(name: str, comment: str, *columns: SchemaItem) -> Table:
     return Table(name, WAREHOUSE, *columns, comment=comment, info=REFERENCE)
 
 
-def _fact_table(name: str, comment: str, *columns: SchemaItem, has_institution: bool) -> Table:
+def _declare_fact_table(name: str, comment: str, *columns: SchemaItem, has_institution: bool) -> Table:
     return Table(name, WAREHOUSE, *columns, comment=comment, info=OWN if has_institution else SHARED)
 
 
-def _record_columns() -> list[SchemaItem]:
+def _declare_record_columns() -> list[SchemaItem]:
     """Declare the first columns of every fact table of an institution's own records."""
     return [
         text_column("institution", "institution that delivered the record", of="dim_institution.institution"),
@@ -39,7 +39,7 @@ def _record_columns() -> list[SchemaItem]:
     ]
 
 
-def _person_columns() -> list[SchemaItem]:
+def _declare_person_columns() -> list[SchemaItem]:
     return [
         text_column("sex", "best supported value over all of the person's records", of="dim_sex.sex"),
         text_column(
@@ -49,7 +49,7 @@ def _person_columns() -> list[SchemaItem]:
     ]
 
 
-DIM_TIME = _dimension_table(
+DIM_TIME = _declare_dimension_table(
     "dim_time",
     "Every day from the first to the last day of a fact, and every day that was delivered",
     day_column("day", "the day"),
@@ -59,7 +59,7 @@ DIM_TIME = _dimension_table(
     count_column("weekday", "1 Monday to 7 Sunday"),
     text_column("law", "criminal code in force on that day", of="dim_law.law"),
 )
-DIM_PERIOD = _dimension_table(
+DIM_PERIOD = _declare_dimension_table(
     "dim_period",
     "Every year from the first to the last delivery, and its quarters",
     text_column("period", "2013, or 2013-Q2"),
@@ -69,44 +69,48 @@ DIM_PERIOD = _dimension_table(
     day_column("last_day", "last day"),
     flag_column("published", "at least one institution delivered for it"),
 )
-DIM_INSTITUTION = _dimension_table(
+DIM_INSTITUTION = _declare_dimension_table(
     "dim_institution",
     "The institutions that deliver, in the order of the case flow",
     text_column("institution", "short name"),
     count_column("position", "position in the case flow"),
     text_column("stage", f"one of {', '.join(STAGES)}"),
-    *_label_columns(),
+    *_declare_label_columns(),
 )
-DIM_OFFENCE_GROUP = _dimension_table(
+DIM_OFFENCE_GROUP = _declare_dimension_table(
     "dim_offence_group",
     "Groups of offences, most serious first",
     text_column("offence_group", "group"),
     count_column("position", "1: most serious; a case counts under its most serious offence"),
     flag_column("minor", "a minor offence, published as a separate block"),
-    *_label_columns(),
+    *_declare_label_columns(),
 )
-DIM_LAW = _dimension_table(
+DIM_LAW = _declare_dimension_table(
     "dim_law",
     "Criminal codes and laws with the time in which they were in force",
     text_column("law", "code of the law"),
     day_column("valid_from", "first day in force; null: before all deliveries"),
     day_column("valid_to", "last day in force; null: still in force"),
-    *_label_columns(),
+    *_declare_label_columns(),
 )
-DIM_OFFENCE = _dimension_table(
+DIM_OFFENCE = _declare_dimension_table(
     "dim_offence",
     "Articles of the codes with their group; also charged articles that are not listed",
     text_column("offence", "law and article, KPRK2012:171; ?:171 if the law is not known"),
     text_column("law", "code of the law; null where unknown", of="dim_law.law"),
     text_column("article", "article"),
     text_column("offence_group", "group of the article; other if it is not listed", of="dim_offence_group.offence_group"),
-    *_label_columns(),
+    *_declare_label_columns(),
 )
-DIM_FORM = _dimension_table(
-    "dim_form", "Forms of exploitation", text_column("form", "form"), count_column("position", "order of the list"), *_label_columns()
+DIM_FORM = _declare_dimension_table(
+    "dim_form",
+    "Forms of exploitation",
+    text_column("form", "form"),
+    count_column("position", "order of the list"),
+    *_declare_label_columns(),
 )
-DIM_SEX = _dimension_table("dim_sex", "Sexes as recorded", text_column("sex", "sex"), *_label_columns())
-DIM_AGE = _dimension_table(
+DIM_SEX = _declare_dimension_table("dim_sex", "Sexes as recorded", text_column("sex", "sex"), *_declare_label_columns())
+DIM_AGE = _declare_dimension_table(
     "dim_age",
     "Full years of age with the groups that standards require",
     count_column("age", "full years"),
@@ -114,31 +118,35 @@ DIM_AGE = _dimension_table(
     text_column("band", "ten bands of criminal statistics: 0-13 (not responsible), 14-15, 16-17, 18-20, 21-24, 25-34 … 65+"),
     text_column("band_ctdc", "age bands of the CTDC data set: 0-8, 9-17, 18-20, 21-23, 24-26, 27-29, 30-38, 39-47, 48+"),
 )
-DIM_COUNTRY = _dimension_table(
+DIM_COUNTRY = _declare_dimension_table(
     "dim_country",
     "Countries: ISO 3166-1 alpha-3 with XKX, and when they were members of the European Union",
     text_column("country", "code"),
     flag_column("domestic", "the country of this warehouse"),
     day_column("eu_from", "first day as a member of the European Union; null: never"),
     day_column("eu_to", "last day as a member; null: still, or never"),
-    *_label_columns(),
+    *_declare_label_columns(),
 )
-DIM_MUNICIPALITY = _dimension_table(
+DIM_MUNICIPALITY = _declare_dimension_table(
     "dim_municipality",
     "Municipalities with district, court seat and branch: three geographies that do not coincide",
     text_column("municipality", "code"),
     text_column("district", "district of statistics"),
     text_column("seat", "seat of the basic court", of="dim_seat.seat"),
     text_column("branch", "branch of that court; empty: the seat itself"),
-    *_label_columns(),
+    *_declare_label_columns(),
 )
-DIM_SEAT = _dimension_table("dim_seat", "Seats of basic courts and prosecution offices", text_column("seat", "code"), *_label_columns())
-DIM_EVENT = _dimension_table("dim_event", "What happens to cases and persons", text_column("event", "event"), *_label_columns())
+DIM_SEAT = _declare_dimension_table(
+    "dim_seat", "Seats of basic courts and prosecution offices", text_column("seat", "code"), *_declare_label_columns()
+)
+DIM_EVENT = _declare_dimension_table(
+    "dim_event", "What happens to cases and persons", text_column("event", "event"), *_declare_label_columns()
+)
 
-FACT_CASE_RECORD = _fact_table(
+FACT_CASE_RECORD = _declare_fact_table(
     "fact_case_record",
     "A file of an institution, current state; several files can be one case",
-    *_record_columns(),
+    *_declare_record_columns(),
     text_column("seat", "seat of court, prosecution or police region", of="dim_seat.seat", coarse="nothing"),
     text_column("municipality", "municipality of the offence, by the file", of="dim_municipality.municipality", coarse="nothing"),
     text_column("state", "state of the file: investigating, sent, closed, merged, suspended, dismissed, indicted, terminated"),
@@ -153,10 +161,10 @@ FACT_CASE_RECORD = _fact_table(
     day_column("resolved", "the same, imputed if wrong", of="dim_time.day", linked=True),
     has_institution=True,
 )
-FACT_PERSON_RECORD = _fact_table(
+FACT_PERSON_RECORD = _declare_fact_table(
     "fact_person_record",
     "A person in a file of an institution, current state; several such records can be one person",
-    *_record_columns(),
+    *_declare_record_columns(),
     text_column("person_id", "person; null for a legal or unknown one", linked=True),
     text_column("role", "suspect, victim, witness, defendant, prisoner"),
     text_column("kind", "natural, legal, unknown (N.N.: the record has no name)"),
@@ -165,10 +173,10 @@ FACT_PERSON_RECORD = _fact_table(
     text_column("residence", "municipality of residence", of="dim_municipality.municipality", coarse="nothing"),
     has_institution=True,
 )
-FACT_CHARGE = _fact_table(
+FACT_CHARGE = _declare_fact_table(
     "fact_charge",
     "An offence of which a file or a person in it is accused",
-    *_record_columns(),
+    *_declare_record_columns(),
     text_column("person_id", "person; null if the charge is of the whole file", linked=True),
     text_column("offence", "article charged; null if none is named", of="dim_offence.offence"),
     text_column("paragraph", "paragraph of the article"),
@@ -178,12 +186,12 @@ FACT_CHARGE = _fact_table(
     text_column("offence_group", "group harmonised", of="dim_offence_group.offence_group", linked=True),
     has_institution=True,
 )
-FACT_EVENT = _fact_table(
+FACT_EVENT = _declare_fact_table(
     "fact_event",
     "Events of a file (subject case) or of a person in it (subject person), on which counting is based",
     count_column("event_id", "running number; for events on one day the order in which they were recorded", coarse="rank"),
     text_column("subject", "case: of the file; person: of a person in it"),
-    *_record_columns(),
+    *_declare_record_columns(),
     text_column("person_id", "person; null for subject case, and for an unknown person"),
     text_column("role", "role of the person; null for subject case"),
     text_column("event", "what happened", of="dim_event.event"),
@@ -215,7 +223,7 @@ FACT_EVENT = _fact_table(
     text_column("form_reported", "form by the record's own charges", of="dim_form.form"),
     text_column("form", "form of the case, harmonised", of="dim_form.form"),
     text_column("sex_reported", "by the record", of="dim_sex.sex"),
-    *_person_columns(),
+    *_declare_person_columns(),
     text_column("citizenship_region", "domestic, eu, other on that day, unknown"),
     text_column("citizenship_group_reported", "domestic, foreign, unknown by the record"),
     text_column("age_group_reported", "child, adult, unknown on date_reported by the record's own birth date"),
@@ -224,10 +232,10 @@ FACT_EVENT = _fact_table(
     count_column("age_at_offence", "full years on the day of the offence", of="dim_age.age", coarse="adult"),
     has_institution=False,
 )
-FACT_SENTENCE = _fact_table(
+FACT_SENTENCE = _declare_fact_table(
     "fact_sentence",
     "A sentence of a current judgment; one judgment can have several",
-    *_record_columns(),
+    *_declare_record_columns(),
     text_column("person_id", "person; null for an unknown one", linked=True),
     text_column("kind", "imprisonment, fine, suspended, measure"),
     count_column("months", "imprisonment in months; null for others"),
@@ -237,10 +245,10 @@ FACT_SENTENCE = _fact_table(
     text_column("offence_group", "principal offence at the courts", of="dim_offence_group.offence_group", linked=True),
     has_institution=True,
 )
-FACT_STAY = _fact_table(
+FACT_STAY = _declare_fact_table(
     "fact_stay",
     "A row of the register of prisoners: a stay in one facility; moves between facilities make a chain",
-    *_record_columns(),
+    *_declare_record_columns(),
     text_column("person_id", "person; null for an unknown one", linked=True),
     text_column("kind", "detained or imprisoned"),
     day_column("admitted", "first day", of="dim_time.day", linked=True),
@@ -256,10 +264,10 @@ FACT_STAY = _fact_table(
     count_column("months", "sentence to be served in months, by the register"),
     has_institution=True,
 )
-FACT_REFERENCE = _fact_table(
+FACT_REFERENCE = _declare_fact_table(
     "fact_reference",
     "A file cites another institution's number for the same matter",
-    *_record_columns(),
+    *_declare_record_columns(),
     text_column("cited", "kind of number: police, inspectorate, prosecution, court, other"),
     flag_column("found", "a file of that institution with that number was delivered"),
     flag_column("same_case", "that file belongs to the same case"),
@@ -288,7 +296,7 @@ CASE_MILESTONES = {
     "received_court": "cases_received_court",
 }
 """Milestones of a case that are days of an indicator's units."""
-FACT_CASE = _fact_table(
+FACT_CASE = _declare_fact_table(
     "fact_case",
     "A case with its milestones from report to prison",
     text_column("case_id", "case"),
@@ -325,13 +333,13 @@ PERSON_MILESTONES = {
     "detained": ("persons_detained", "first admission as a detainee for the case"),
     "imprisoned": ("persons_admitted_sentence", "first admission as a convict for the case"),
 }
-FACT_PERSON = _fact_table(
+FACT_PERSON = _declare_fact_table(
     "fact_person",
     "A person in a case with the person's milestones",
     text_column("case_id", "case", of="fact_case.case_id"),
     text_column("person_id", "person"),
     *(flag_column(role, f"the person is a {role} in the case") for role in ("suspect", "victim", "witness", "defendant", "prisoner")),
-    *_person_columns(),
+    *_declare_person_columns(),
     count_column("age_at_offence", "full years on the day of the offence", of="dim_age.age", coarse="adult"),
     *(
         text_column(f"offence_{stage}", f"principal offence of the person at {stage}", of="dim_offence_group.offence_group")
@@ -349,7 +357,7 @@ VICTIM_STEPS = {
     "represented": "first hearing that a victim advocate attended",
     "reintegrated": "first service of reintegration",
 }
-FACT_VICTIM = _fact_table(
+FACT_VICTIM = _declare_fact_table(
     "fact_victim",
     "The pathway of a victim in a case: a person whom the police or victim protection know as victim and who was not found to be none",
     text_column("case_id", "case", of="fact_case.case_id"),
@@ -360,7 +368,7 @@ FACT_VICTIM = _fact_table(
         of="dim_offence_group.offence_group",
     ),
     text_column("form", "form of exploitation", of="dim_form.form"),
-    *_person_columns(),
+    *_declare_person_columns(),
     text_column("age_group", "child, adult, unknown on the first day"),
     flag_column("registration", "named as victim by an institution that registers cases"),
     flag_column("file", "victim protection has a file"),
@@ -370,7 +378,7 @@ FACT_VICTIM = _fact_table(
     ),
     has_institution=False,
 )
-FACT_CASE_SNAPSHOT = _fact_table(
+FACT_CASE_SNAPSHOT = _declare_fact_table(
     "fact_case_snapshot",
     "The state of a case at the end of each published quarter, from its first day to the quarter in which it was closed",
     text_column("case_id", "case", of="fact_case.case_id"),

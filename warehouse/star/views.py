@@ -60,7 +60,7 @@ def _declare_view(name: str, comment: str, sql: str, *columns: SchemaItem) -> Ta
     return Table(name, WAREHOUSE, *columns, comment=comment, info={**SHARED, "view": sql.strip()})
 
 
-def _stage_completeness_sql(stage: str) -> str:
+def _make_sql_of_stage_completeness(stage: str) -> str:
     """Return the SQL for the completeness of a stage by quarter. Columns: gap (not all institutions of the stage delivered completely) and
     silent (nothing could be read from any of them)."""
     return f"""(
@@ -69,7 +69,7 @@ def _stage_completeness_sql(stage: str) -> str:
 )"""
 
 
-def _cohort_view_sql(fact: str, where: str, steps: tuple[str, ...], pending: str) -> str:
+def _make_sql_of_cohort_view(fact: str, where: str, steps: tuple[str, ...], pending: str) -> str:
     step_columns = "".join(
         f",\n  CASE WHEN bool_or(d.silent) THEN NULL ELSE CAST(coalesce(sum(c.{step}), 0) AS bigint) END AS {step}"
         for step in ("registered", *steps)
@@ -88,22 +88,22 @@ LEFT JOIN (
   FROM {fact} f JOIN dim_time t ON t.day = f.registered{where}
   GROUP BY t.quarter, f.offence_registration
 ) c ON c.quarter = p.period AND c.offence_group = g.offence_group
-LEFT JOIN {_stage_completeness_sql("registration")} d ON d.period = p.period
+LEFT JOIN {_make_sql_of_stage_completeness("registration")} d ON d.period = p.period
 WHERE p.kind = 'quarter' AND p.published
 GROUP BY p.period, g.offence_group, g.position
 ORDER BY p.period, g.position"""
 
 
-def _quantile_sql(share: float, column: str) -> str:
+def _make_sql_of_quantile(share: float, column: str) -> str:
     """Return the SQL for a quantile in days, rounded to a tenth, since the two databases differ in the last digits of interpolation."""
     return f"CAST(round(CAST(percentile_cont({share}) WITHIN GROUP (ORDER BY {column}) AS numeric(18, 6)), 1) AS float8)"
 
 
-def _median_and_ninth_decile_sql(column: str) -> str:
-    return f"{_quantile_sql(0.5, column)} AS median_days, {_quantile_sql(0.9, column)} AS ninth_decile_days"
+def _make_sql_of_median_and_ninth_decile(column: str) -> str:
+    return f"{_make_sql_of_quantile(0.5, column)} AS median_days, {_make_sql_of_quantile(0.9, column)} AS ninth_decile_days"
 
 
-def _victim_cohorts_sql() -> str:
+def _make_sql_of_victim_cohorts() -> str:
     steps = ("victims", *star.VICTIM_STEPS)
     columns = ", ".join(
         f"CASE WHEN bool_or(d.silent) THEN NULL ELSE CAST(coalesce(sum(c.{name}), 0) AS bigint) END AS {name}" for name in steps
@@ -123,7 +123,7 @@ GROUP BY p.period, g.offence_group, g.position
 ORDER BY p.period, g.position"""
 
 
-def _victim_durations_sql() -> str:
+def _make_sql_of_victim_durations() -> str:
     taken = " UNION ALL ".join(
         f"SELECT {_FIRST_KNOWN} AS known, {place} AS place, f.{later} - f.{earlier} AS days"
         f" FROM fact_victim f WHERE f.{later} >= f.{earlier}"
@@ -136,7 +136,7 @@ SELECT p.period AS cohort, s.step, CASE WHEN d.silent THEN NULL ELSE coalesce(f.
   CASE WHEN f.victims >= {FEWEST_VICTIMS} THEN f.ninth_decile_days END AS ninth_decile_days, coalesce(d.gap, false) AS incomplete
 FROM dim_period p CROSS JOIN (VALUES {names}) AS s(step, place)
 LEFT JOIN (
-  SELECT t.year, taken.place, count(*) AS victims, {_median_and_ninth_decile_sql("days")}
+  SELECT t.year, taken.place, count(*) AS victims, {_make_sql_of_median_and_ninth_decile("days")}
   FROM ({taken}) AS taken JOIN dim_time t ON t.day = taken.known
   GROUP BY t.year, taken.place
 ) f ON f.place = s.place AND f.year = p.period
@@ -145,7 +145,7 @@ WHERE p.kind = 'year' AND p.published
 ORDER BY p.period, s.place"""
 
 
-def _step_count_columns(names: tuple[str, ...], meanings: dict[str, str]) -> list[SchemaItem]:
+def _declare_step_count_columns(names: tuple[str, ...], meanings: dict[str, str]) -> list[SchemaItem]:
     return [count_column(name, f"of them: {meanings[name]}", coarse="nothing" if name in CONFIDENTIAL_EVENTS else None) for name in names]
 
 
@@ -193,24 +193,24 @@ FROM further_statistics""",
 FLOW_CASES = _declare_view(
     "flow_cases",
     "Cohorts of cases by the quarter of their first report and their offence then: how many reached each step by the last delivery",
-    _cohort_view_sql("fact_case", "", CASE_STEPS, "count(CASE WHEN f.open THEN 1 END)"),
+    _make_sql_of_cohort_view("fact_case", "", CASE_STEPS, "count(CASE WHEN f.open THEN 1 END)"),
     text_column("cohort", "quarter of the first report"),
     text_column("offence_group", "principal offence as registered"),
     count_column("registered", "cases registered in that quarter; null if nothing could be read from police and inspectorate"),
-    *_step_count_columns(CASE_STEPS, star.MILESTONES),
+    *_declare_step_count_columns(CASE_STEPS, star.MILESTONES),
     count_column("open", "of them: pending at the stage that they reached"),
     flag_column("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
 FLOW_PERSONS = _declare_view(
     "flow_persons",
     "Cohorts of suspects by the quarter in which their case was reported: how many reached each step by the last delivery",
-    _cohort_view_sql("fact_person", " WHERE f.suspect", PERSON_STEPS, ""),
+    _make_sql_of_cohort_view("fact_person", " WHERE f.suspect", PERSON_STEPS, ""),
     text_column("cohort", "quarter of the report"),
     text_column("offence_group", "principal offence as registered"),
     count_column(
         "registered", "suspects registered in that quarter, once per case; null if nothing could be read from police and inspectorate"
     ),
-    *_step_count_columns(PERSON_STEPS, {name: meaning for name, (_, meaning) in star.PERSON_MILESTONES.items()}),
+    *_declare_step_count_columns(PERSON_STEPS, {name: meaning for name, (_, meaning) in star.PERSON_MILESTONES.items()}),
     flag_column("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
 FLOW_DURATIONS = _declare_view(
@@ -221,12 +221,12 @@ SELECT p.period AS cohort, s.step, CASE WHEN d.silent THEN NULL ELSE coalesce(f.
   f.median_days, f.ninth_decile_days, coalesce(d.gap, false) AS incomplete
 FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{step}', {n})" for n, (step, _, _) in enumerate(DURATIONS))}) AS s(step, place)
 LEFT JOIN (
-  SELECT t.quarter, taken.place, count(*) AS cases, {_median_and_ninth_decile_sql("days")}
+  SELECT t.quarter, taken.place, count(*) AS cases, {_make_sql_of_median_and_ninth_decile("days")}
   FROM ({_STEP_DURATIONS}) AS taken
   JOIN dim_time t ON t.day = taken.registered
   GROUP BY t.quarter, taken.place
 ) f ON f.place = s.place AND f.quarter = p.period
-LEFT JOIN {_stage_completeness_sql("registration")} d ON d.period = p.period
+LEFT JOIN {_make_sql_of_stage_completeness("registration")} d ON d.period = p.period
 WHERE p.kind = 'quarter' AND p.published
 ORDER BY p.period, s.place""",
     text_column("cohort", "quarter of the first report"),
@@ -239,19 +239,19 @@ ORDER BY p.period, s.place""",
 FLOW_VICTIMS = _declare_view(
     "flow_victims",
     "Cohorts of victims by the year in which police or victim protection first knew them: how many reached each step by the last delivery",
-    _victim_cohorts_sql(),
+    _make_sql_of_victim_cohorts(),
     text_column("cohort", "year in which the victim was first identified, referred or assisted"),
     text_column("offence_group", "as in fact_victim"),
     count_column(
         "victims", "victims of that year, once per case; null if nothing could be read from police, inspectorate and victim protection"
     ),
-    *_step_count_columns(tuple(star.VICTIM_STEPS), star.VICTIM_STEPS),
+    *_declare_step_count_columns(tuple(star.VICTIM_STEPS), star.VICTIM_STEPS),
     flag_column("incomplete", "a quarter of police, inspectorate or victim protection is partial, unreadable or missing"),
 )
 FLOW_VICTIM_DURATIONS = _declare_view(
     "flow_victim_durations",
     "Duration in days of the steps of a victim, by year as in flow_victims; none of a stay in a shelter",
-    _victim_durations_sql(),
+    _make_sql_of_victim_durations(),
     text_column("cohort", "year in which the victim was first identified, referred or assisted"),
     text_column("step", "first and last day of the step"),
     count_column("victims", "victims who took the step; null if nothing could be read from police, inspectorate and victim protection"),
@@ -267,7 +267,7 @@ SELECT p.period AS quarter, s.stage, CASE WHEN d.silent THEN NULL ELSE coalesce(
   f.median_days_open, coalesce(d.gap, false) AS incomplete
 FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{stage}', {n})" for n, stage in enumerate(PENDING_STAGES))}) AS s(stage, place)
 LEFT JOIN (
-  SELECT quarter, stage, count(*) AS cases, {_quantile_sql(0.5, "days_open")} AS median_days_open
+  SELECT quarter, stage, count(*) AS cases, {_make_sql_of_quantile(0.5, "days_open")} AS median_days_open
   FROM fact_case_snapshot WHERE open GROUP BY quarter, stage
 ) f ON f.quarter = p.period AND f.stage = s.stage
 LEFT JOIN (
@@ -312,7 +312,7 @@ STAYS_BY_YEAR = _declare_view(
     "stays_by_year",
     "Stays that have ended, by the year of admission; rows of the register that transfers join are one stay",
     f"""
-SELECT t.year, s.kind, count(*) AS stays, {_median_and_ninth_decile_sql("s.days")}
+SELECT t.year, s.kind, count(*) AS stays, {_make_sql_of_median_and_ninth_decile("s.days")}
 FROM (
   SELECT chain, kind, min(admitted) AS admitted, max(released) - min(admitted) AS days
   FROM fact_stay GROUP BY chain, kind HAVING count(released) = count(*)

@@ -18,8 +18,8 @@ from pipelines.resources.workplace import Workplace
 app = typer.Typer()
 
 
-@app.command(rich_help_panel="For data engineers")
-def backup(
+@app.command("backup", rich_help_panel="For data engineers")
+def back_up_home(
     target: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the backup, preferably on another disk.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -38,8 +38,8 @@ def backup(
     )
 
 
-@app.command(rich_help_panel="For data engineers")
-def restore(
+@app.command("restore", rich_help_panel="For data engineers")
+def restore_backup_to_home(
     source: Annotated[Path, typer.Argument(metavar="DIR", help="Folder created by `harmonia backup`.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -55,8 +55,8 @@ def restore(
     )
 
 
-@app.command(rich_help_panel="For data engineers")
-def verify(
+@app.command("verify", rich_help_panel="For data engineers")
+def verify_home_or_backup(
     source: Annotated[
         Path | None, typer.Argument(metavar="[BACKUP]", help="A backup to verify and to compare the home's ledger with.")
     ] = None,

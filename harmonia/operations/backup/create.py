@@ -83,7 +83,7 @@ def _copy_home_to_backup(workplace: Workplace, partial: Path) -> Manifest:
         _copy_file_to_backup(landing.get_path(sha256), partial, f"landing/{sha256[:2]}/{sha256}", manifest)
         if manifest.files[f"landing/{sha256[:2]}/{sha256}"][1] != sha256:
             raise HarmoniaError(f"{landing.get_path(sha256)}: was changed since it was received; `harmonia verify` names the delivery")
-    for path in _find_other_files(home.root):
+    for path in _find_other_files_to_back_up(home.root):
         _copy_file_to_backup(path, partial, str(path.relative_to(home.root)), manifest)
     key_path = os.environ.get(stores.KEY_VARIABLE)
     if key_path:
@@ -99,7 +99,7 @@ def _copy_home_to_backup(workplace: Workplace, partial: Path) -> Manifest:
     return manifest
 
 
-def _find_other_files(root: Path) -> Iterator[Path]:
+def _find_other_files_to_back_up(root: Path) -> Iterator[Path]:
     """Yield the other files to copy, such as releases, keys and settings. Left out are the registry, the landing store, everything in
     `REBUILT`, and files that killed runs left behind."""
     for path in sorted(root.rglob("*")):
@@ -116,21 +116,21 @@ def _find_other_files(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _copy_file_to_backup(source: Path, partial: Path, name: str, manifest: Manifest) -> None:
+def _copy_file_to_backup(source: Path, partial: Path, path_in_backup: str, manifest: Manifest) -> None:
     """Copy a file to the backup, wait until it is on disk, and add size and hash of the copy to the manifest."""
-    target = partial / name
+    target = partial / path_in_backup
     with convert_storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)  # inside the private folder
     try:
         if source.name == ACCOUNTS:
-            _copy_sqlite(source, target)
+            _copy_sqlite_database(source, target)
         else:
             shutil.copyfile(source, target)
     except FileNotFoundError:
         raise HarmoniaError(f"{source}: is in the ledger but missing; `harmonia verify` names the delivery") from None
     except OSError as error:
         raise HarmoniaError(f"{source}: cannot be copied to {target} ({error.strerror}): make room or give permission") from error
-    manifest.files[name] = _sync_and_digest_file(target)
+    manifest.files[path_in_backup] = _sync_and_digest_file(target)
 
 
 def _sync_and_digest_file(path: Path) -> tuple[int, str]:
@@ -140,7 +140,7 @@ def _sync_and_digest_file(path: Path) -> tuple[int, str]:
         return digest_file(path)
 
 
-def _copy_sqlite(source: Path, target: Path) -> None:
+def _copy_sqlite_database(source: Path, target: Path) -> None:
     """Copy an SQLite database to one file without a write-ahead log. The database may be in use; the copy is its state at one moment."""
     with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(target)) as copy:
         original.backup(copy)
@@ -151,7 +151,7 @@ def copy_registry(registry: Registry, target: Path) -> None:
     """Copy the registry to an SQLite file. The copy is the state at one moment. The registry may be SQLite or PostgreSQL."""
     if registry.engine.dialect.name == "sqlite":
         with convert_storage_errors(target):
-            _copy_sqlite(Path(str(registry.engine.url.database)), target)
+            _copy_sqlite_database(Path(str(registry.engine.url.database)), target)
         return
     open_registry(f"sqlite:///{target}").close()  # create it with its tables
     with registry.engine.connect().execution_options(isolation_level="REPEATABLE READ") as source_:

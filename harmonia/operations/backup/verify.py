@@ -130,7 +130,7 @@ def _find_published_problems(workplace: Workplace) -> Iterator[str]:
         folder.verify_release_chain(home.releases)
     except HarmoniaError as error:
         yield f"releases: {error}"
-    for path in (home.warehouse, home.analysts, home.identity):
+    for path in (home.warehouse, home.analysts_warehouse, home.identity_store):
         if path.exists():
             try:
                 duckdb.connect(str(path), read_only=True).close()

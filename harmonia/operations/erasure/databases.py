@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pandas as pd
 from sqlalchemy import select
 
-from harmonia.operations.erasure.person import Person
+from harmonia.operations.erasure.person import PersonToErase
 from harmonia.operations.erasure.search import frame_contains_person
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Base
@@ -21,7 +21,7 @@ from warehouse.stores import STORES
 _BATCH_ROWS = 50_000
 
 
-def find_tables_naming_person(workplace: Workplace, person: Person) -> list[str]:
+def find_tables_naming_person(workplace: Workplace, person: PersonToErase) -> list[str]:
     """Return the names of the tables that contain the person. The list is empty if registry and warehouse are files of the home.
 
     Only visible rows are searched. The server itself clears old versions of rows and its write-ahead log (docs/reference/governance.md).

@@ -22,11 +22,11 @@ from harmonia.errors import HarmoniaError, convert_storage_errors
 from harmonia.operations.backup.create import copy_registry
 from harmonia.operations.backup.manifest import REGISTRY
 from harmonia.operations.erasure import link_constraints, orders, redaction, search
-from harmonia.operations.erasure.person import Person, find_person
+from harmonia.operations.erasure.person import PersonToErase, find_person
 from harmonia.operations.erasure.redaction import RedactedReceipt
 from harmonia.registry import Registry, open_registry, seal
-from harmonia.review.following import current_verdicts
-from pipelines.linkage import link
+from harmonia.review.following import read_current_verdicts
+from pipelines.linkage import link_records
 from pipelines.resources import lake
 from pipelines.resources.instance import URL_SETTING
 from pipelines.resources.workplace import Workplace
@@ -50,7 +50,7 @@ class ErasurePlan:
     `seal` is the registry's newest seal at the time of the dry run.
     """
 
-    person: Person
+    person: PersonToErase
     redacted: tuple[RedactedReceipt, ...]
     constraints: pd.DataFrame
     changed_tables: tuple[str, ...]
@@ -63,25 +63,25 @@ class ErasurePlan:
         return len(frozenset[str]().union(*(receipt.removed for receipt in self.redacted)))
 
 
-def dry_run(workplace: Workplace, person_id: str, run: Run) -> ErasurePlan:
+def try_erasure_on_copy(workplace: Workplace, person_id: str, run_pipeline: Run) -> ErasurePlan:
     """Erase a person in a temporary copy of the home, and report what would change.
 
-    `run` is the function that runs all stages on a home. Raises `HarmoniaError` if no delivered file names the person.
+    `run_pipeline` is the function that runs all stages on a home. Raises `HarmoniaError` if no delivered file names the person.
     """
     with _copy_home_temporarily(workplace) as copy, _open_registry(copy) as registry:
         with registry.read() as session:
             seal_before = seal.read_newest_seal(session)
-        run(copy)
+        run_pipeline(copy)
         figures_before, partition = _read_figures(copy), _read_current_clusters(copy)
         person = find_person(copy, person_id)
         redacted = tuple(redaction.find_receipts(registry, copy.home, person))
         if not redacted:
             raise HarmoniaError(f"no landed file names person {person_id}: the person was erased already")
         order = orders.place_order(registry, person.id, "trial", "trial")
-        constraints = _find_link_constraints(copy, order, redacted, partition, run)
+        constraints = _find_link_constraints(copy, order, redacted, partition, run_pipeline)
         redaction.delete_copies(copy.home, person)
         redaction.record_redactions(registry, copy.home, order, "trial", redacted, constraints)
-        run(copy)
+        run_pipeline(copy)
         remove_previous_publications(copy.home.root)
         figures_after = _read_figures(copy)
         changed_tables = tuple(name for name in figures_before if not figures_before[name].equals(figures_after[name]))
@@ -91,18 +91,18 @@ def dry_run(workplace: Workplace, person_id: str, run: Run) -> ErasurePlan:
 
 
 def _find_link_constraints(
-    workplace: Workplace, order: int, redacted: tuple[RedactedReceipt, ...], partition: link_constraints.Partition, run: Run
+    workplace: Workplace, order: int, redacted: tuple[RedactedReceipt, ...], partition: link_constraints.Partition, run_pipeline: Run
 ) -> pd.DataFrame:
     """Find the link constraints that leave all links between records unchanged. They are found in a second copy of the home."""
     with _copy_home_temporarily(workplace) as copy, _open_registry(copy) as registry:
         no_constraints = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
         redaction.record_redactions(registry, copy.home, order, "trial", redacted, no_constraints)
-        run(copy)
+        run_pipeline(copy)
         canonical = lake.read_tables(copy.home.lake / "canonical")
-        judgements_in_force = current_verdicts(registry, lake.read_tables(copy.home.lake / "identities")["listed"])
+        judgements_in_force = read_current_verdicts(registry, lake.read_tables(copy.home.lake / "identities")["listed"])
 
         def link_records_again(judgements: pd.DataFrame) -> link_constraints.Partition:
-            result = link(canonical, judgements=judgements)
+            result = link_records(canonical, judgements=judgements)
             return {"case": result.cases, "person": result.persons}
 
         return link_constraints.find_link_constraints(partition, link_records_again, judgements_in_force)

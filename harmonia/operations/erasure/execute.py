@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from harmonia.errors import HarmoniaError
 from harmonia.lock import lock_home_for_run
 from harmonia.operations.erasure import databases, redaction, search
-from harmonia.operations.erasure.dry_run import ErasurePlan, Run, dry_run
+from harmonia.operations.erasure.dry_run import ErasurePlan, Run, try_erasure_on_copy
 from harmonia.operations.erasure.orders import check_executor, get_order
 from harmonia.registry import open_registry, seal
 from pipelines.resources.workplace import Workplace
@@ -32,21 +32,21 @@ class ExecutedErasure:
     remaining: tuple[str, ...]
 
 
-def execute_order(workplace: Workplace, number: int, by: str, run: Run, *, moving: bool = False) -> ExecutedErasure:
+def execute_order(workplace: Workplace, number: int, by: str, run_pipeline: Run, *, moving: bool = False) -> ExecutedErasure:
     """Execute the erasure order with this number.
 
-    `by` is the user who executes it. `run` is the function that runs all stages. If `moving` is true, the order is executed even if figures
-    change.
+    `by` is the user who executes it. `run_pipeline` is the function that runs all stages. If `moving` is true, the order is executed even
+    if figures change.
 
     Raises `HarmoniaError` if the same user placed the order, if no file names the person, if figures would change, or if the registry was
     changed during the dry run.
     """
-    workplace.prepare()
+    workplace.prepare_folders()
     registry = open_registry(workplace.registry)
     try:
         order = get_order(registry, number)
         executor = check_executor(order, by)
-        plan = dry_run(workplace, order.person_id, run)
+        plan = try_erasure_on_copy(workplace, order.person_id, run_pipeline)
         if plan.changed_tables and not moving:
             raise HarmoniaError(
                 f"figures would change in {', '.join(plan.changed_tables)}: nothing was removed; use --moving to execute anyway"
@@ -59,7 +59,7 @@ def execute_order(workplace: Workplace, number: int, by: str, run: Run, *, movin
             erasure = redaction.record_redactions(registry, workplace.home, number, executor, plan.redacted, plan.constraints)
     finally:
         registry.close()
-    run(workplace)
+    run_pipeline(workplace)
     with lock_home_for_run(workplace.home):
         remove_previous_publications(workplace.home.root)
     searched = len(search.list_files_of_home(workplace.home.root))

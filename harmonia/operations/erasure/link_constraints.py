@@ -20,26 +20,28 @@ _MAX_ITERATIONS = 8
 Partition = Mapping[str, pd.DataFrame]  # entity -> institution, record_key, cluster
 
 
-def find_link_constraints(before: Partition, link: Callable[[pd.DataFrame], Partition], judgements: pd.DataFrame) -> pd.DataFrame:
-    """Find pairs of records that, added to `judgements`, make `link` give the clusters `before` again. The result has the columns
-    `COLUMNS`.
+def find_link_constraints(
+    clusters_before: Partition, link_records: Callable[[pd.DataFrame], Partition], judgements: pd.DataFrame
+) -> pd.DataFrame:
+    """Find pairs of records that, added to `judgements`, make `link_records` give the clusters `clusters_before` again. The result has the
+    columns `COLUMNS`.
 
     Raises `HarmoniaError` if no such pairs are found.
     """
     constraints = pd.DataFrame(columns=COLUMNS, dtype="str")
     for _ in range(_MAX_ITERATIONS):
-        after = link(pd.concat([judgements, constraints], ignore_index=True))
-        changed = [pair for entity, partition in before.items() for pair in _find_changed_pairs(entity, partition, after[entity])]
+        after = link_records(pd.concat([judgements, constraints], ignore_index=True))
+        changed = [pair for entity, partition in clusters_before.items() for pair in _find_changed_pairs(entity, partition, after[entity])]
         if not changed:
             return constraints
         constraints = pd.concat([constraints, order_pairs(pd.DataFrame(changed, columns=COLUMNS))]).drop_duplicates(PAIR, ignore_index=True)
     raise HarmoniaError("the links of other records cannot be preserved without this person's names: nothing was removed")
 
 
-def _find_changed_pairs(entity: str, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+def _find_changed_pairs(entity: str, clusters_before: pd.DataFrame, clusters_after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     """Yield the pairs whose link changed. The verdict is `same` if they were linked before and no longer are, and `different` in the
     reverse case."""
-    merged = before.merge(after, on=RECORD, suffixes=("_before", "_after"))
+    merged = clusters_before.merge(clusters_after, on=RECORD, suffixes=("_before", "_after"))
     for group, subgroup, verdict in (("cluster_before", "cluster_after", "same"), ("cluster_after", "cluster_before", "different")):
         subgroups = merged.drop_duplicates([group, subgroup])
         split = subgroups[subgroups.duplicated(group, keep=False)]

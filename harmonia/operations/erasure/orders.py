@@ -13,23 +13,23 @@ from harmonia.registry import Registry
 from harmonia.registry.identity import resolve_ids
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Entity, Erasure, ErasureOrder
-from harmonia.review.judgements import normalise_text
+from harmonia.review.judgements import normalise_steward_or_reason
 
 COLUMNS = ["order", "person", "ordered by", "at", "ground", "executed", "last by"]
 
 
-def place_order(registry: Registry, person_id: str, by: str, ground: str) -> int:
-    """Place an order and return its number. `by` is the user who orders the erasure, and `ground` is its legal basis.
+def place_order(registry: Registry, person_id: str, ordering_user: str, ground: str) -> int:
+    """Place an order and return its number. `ordering_user` is the user who orders the erasure, and `ground` is its legal basis.
 
     Raises `HarmoniaError` if the person does not exist, or if user or legal basis is missing.
     """
-    by, ground = normalise_text("steward", by), normalise_text("why", ground)
+    ordering_user, ground = normalise_steward_or_reason("steward", ordering_user), normalise_steward_or_reason("why", ground)
     current_id = str(resolve_ids(registry, pd.Series([person_id])).iloc[0])
     with registry.write() as session:
         entity = session.get(Entity, current_id)
         if entity is None or entity.kind != "person":
             raise HarmoniaError(f"person {person_id} does not exist: take the id from `harmonia explain` or the identity store")
-        new_order = ErasureOrder(at=now(), person_id=current_id, ordered_by=by, ground=ground)
+        new_order = ErasureOrder(at=now(), person_id=current_id, ordered_by=ordering_user, ground=ground)
         session.add(new_order)
         session.flush()
         return new_order.id
@@ -46,7 +46,7 @@ def get_order(registry: Registry, number: int) -> ErasureOrder:
 
 def check_executor(order: ErasureOrder, by: str) -> str:
     """Return the user `by` who wants to execute an order. Raises `HarmoniaError` if the same user placed it."""
-    executor = normalise_text("steward", by)
+    executor = normalise_steward_or_reason("steward", by)
     if executor.casefold() == order.ordered_by.casefold():
         raise HarmoniaError(f"order {order.id} was placed by {order.ordered_by}: a different user must execute it")
     return executor

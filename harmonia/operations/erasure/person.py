@@ -27,7 +27,7 @@ STATE = ["institution", "delivery", "record_key"]
 
 
 @dataclass
-class Person:
+class PersonToErase:
     """The person to erase.
 
     records           (institution, record key)
@@ -92,7 +92,7 @@ def _build_name_pattern(name: str) -> str:
     return rf"(?<![^\W_]){re.escape(name)}(?![^\W_])"
 
 
-def find_person(workplace: Workplace, person_id: str) -> Person:
+def find_person(workplace: Workplace, person_id: str) -> PersonToErase:
     """Find the person with this id in the outputs of the last run. Raises `HarmoniaError` if there is no such person."""
     registry = open_registry(workplace.registry)
     try:
@@ -113,7 +113,7 @@ def find_person(workplace: Workplace, person_id: str) -> Person:
     numbers = {n for n in records.loc[is_own, "personal_number"].dropna() if len(n) >= _MIN_DIGITS}
     other_numbers = set(records.loc[~is_own, "personal_number"].dropna())
     age_dates = _find_age_dates(workplace, str(current_id))
-    return Person(
+    return PersonToErase(
         str(current_id),
         frozenset(own_records.astype("str").itertuples(index=False, name=None)),
         lambda birth_date: substitute_birth_date(birth_date, age_dates),

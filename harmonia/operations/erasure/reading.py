@@ -2,8 +2,8 @@
 
 Belongs here: its format, writing and loading. Does not belong here: removing the values (`rows`).
 
-It is a zip of Parquet tables (`pipelines.resources.lake.pack_frames`) with rows, positions and findings, without the person's values. A
-delivery with a redacted reading is not read from its bytes again.
+It is a zip of Parquet tables (`pipelines.resources.lake.convert_value_to_frames`) with rows, positions and findings, without the person's
+values. A delivery with a redacted reading is not read from its bytes again.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from sources.readers.result import ReadResult
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same reading gives the same bytes
 
 
-def pack_redacted_reading(result: ReadResult) -> bytes:
+def pack_redacted_reading(read_result: ReadResult) -> bytes:
     """Convert what was read of a delivery to the content of the file."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, frame in sorted(lake.pack_frames(result).items()):
+        for name, frame in sorted(lake.convert_value_to_frames(read_result).items()):
             table = io.BytesIO()
-            pq.write_table(parquet.to_arrow(name, frame), table, compression="zstd")
+            pq.write_table(parquet.convert_frame_to_arrow(name, frame), table, compression="zstd")
             archive.writestr(zipfile.ZipInfo(f"{name}.parquet", _FIXED_TIME), table.getvalue())
     return out.getvalue()
 
@@ -35,5 +35,5 @@ def load_redacted_reading(path: Path) -> ReadResult:
     """Read the file of a redacted reading."""
     with zipfile.ZipFile(path) as archive:
         frames = {name.removesuffix(".parquet"): parquet.read_table(archive.read(name)) for name in archive.namelist()}
-    result: ReadResult = lake.unpack_frames(ReadResult, frames)
+    result: ReadResult = lake.convert_frames_to_value(ReadResult, frames)
     return result

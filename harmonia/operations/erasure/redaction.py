@@ -18,7 +18,7 @@ from harmonia.errors import convert_storage_errors
 from harmonia.home import Home
 from harmonia.lock import lock_landing_store
 from harmonia.operations.erasure import reading, search
-from harmonia.operations.erasure.person import Person
+from harmonia.operations.erasure.person import PersonToErase
 from harmonia.operations.erasure.rows import redact_delivery
 from harmonia.registry import Registry
 from harmonia.registry.ledger import now, read_deliveries, read_redactions
@@ -50,7 +50,7 @@ class RedactedReceipt:
     rows: int
 
 
-def find_receipts(registry: Registry, home: Home, person: Person) -> Iterator[RedactedReceipt]:
+def find_receipts(registry: Registry, home: Home, person: PersonToErase) -> Iterator[RedactedReceipt]:
     """Yield all receipts, including superseded ones, whose files name the person."""
     store = LandingStore(home.landing)
     with registry.read() as session:
@@ -64,7 +64,7 @@ def find_receipts(registry: Registry, home: Home, person: Person) -> Iterator[Re
 
 
 def _redact_receipt(
-    store: LandingStore, delivery: Delivery, receipt: Receipt, earlier_reading: str | None, person: Person
+    store: LandingStore, delivery: Delivery, receipt: Receipt, earlier_reading: str | None, person: PersonToErase
 ) -> RedactedReceipt | None:
     files = {file.name: file for file in receipt.files if store.get_path(file.sha256).exists()}
     result = (
@@ -94,7 +94,7 @@ def _read_files_of_receipt(store: LandingStore, institution: str, receipt: Recei
 
 
 def record_redactions(
-    registry: Registry, home: Home, order: int, by: str, receipts: tuple[RedactedReceipt, ...], constraints: pd.DataFrame
+    registry: Registry, home: Home, order: int, executor: str, receipts: tuple[RedactedReceipt, ...], constraints: pd.DataFrame
 ) -> int:
     """Store the redacted readings. Then record them, the hashes of removed files and the link constraints in one transaction. Then remove
     the bytes.
@@ -107,7 +107,7 @@ def record_redactions(
         staged = [store.stage_bytes(redacted_receipt.reading) for redacted_receipt in receipts]
         store.commit_bytes(staged)
         with registry.write() as session:
-            erasure = Erasure(at=now(), order_id=order, carried_out_by=by)
+            erasure = Erasure(at=now(), order_id=order, carried_out_by=executor)
             session.add(erasure)
             session.flush()
             known_hashes = set(session.scalars(select(File.sha256)))
@@ -122,23 +122,23 @@ def record_redactions(
             removed = sorted(frozenset[str]().union(*(redacted_receipt.removed for redacted_receipt in receipts)))
             session.add_all(RemovedFile(erasure_id=erasure.id, sha256=sha256) for sha256 in removed)
             _add_link_constraints(session, constraints, erasure)
-            session.add(Audit(at=erasure.at, who=by, action="erase", subject=f"order {order}: {len(removed)} files"))
+            session.add(Audit(at=erasure.at, who=executor, action="erase", subject=f"order {order}: {len(removed)} files"))
             number = erasure.id
         store.forget_unrecorded_hashes()
         store.remove_bytes(removed)
     return number
 
 
-def _add_link_constraints(session: Session, constraints: pd.DataFrame, erasure: Erasure) -> None:
+def _add_link_constraints(session: Session, link_constraints: pd.DataFrame, erasure: Erasure) -> None:
     """Add link constraints as judgements in the name of the erasure."""
-    if len(constraints):
-        rows = constraints.rename(columns=_JUDGEMENT_COLUMNS).assign(
+    if len(link_constraints):
+        rows = link_constraints.rename(columns=_JUDGEMENT_COLUMNS).assign(
             steward=f"erasure {erasure.id}", why="preserves the link as it was before names were erased", decided_at=erasure.at, blind=False
         )
         session.execute(insert(Judgement), convert_frame_to_rows(rows))
 
 
-def delete_copies(home: Home, person: Person) -> list[str]:
+def delete_copies(home: Home, person: PersonToErase) -> list[str]:
     """Remove the lake, which the next run rebuilds, and the pages that name the person. This is called before `record_redactions`, so that
     no copy remains if the process is killed.
 

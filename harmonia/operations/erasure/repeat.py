@@ -50,7 +50,7 @@ class _ExecutedOrder:
     records: Records
 
 
-def repeat_orders(registry: Registry, backup: Path) -> list[RepeatedOrder]:
+def repeat_erasure_orders(registry: Registry, backup: Path) -> list[RepeatedOrder]:
     """Place every erasure order again that `backup` lists as executed. A second call places no further orders.
 
     The user who placed the original order is also recorded in the new one. Raises `HarmoniaError` if `backup` is not a backup or is

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harmonia.operations.erasure.person import Person
+from harmonia.operations.erasure.person import PersonToErase
 
 ENCODINGS = ("utf-8", "cp1250", "utf-16-le", "cp852", "mac-croatian")  # encodings of known deliveries
 _MAX_MEMBER_SIZE = 1 << 30  # bytes; larger members of an archive are not searched
@@ -27,19 +27,19 @@ def list_files_of_home(home: Path) -> list[Path]:
     return [path for path in sorted(home.rglob("*")) if path.is_file()]
 
 
-def find_files_naming_person(home: Path, person: Person) -> list[str]:
+def find_files_naming_person(home: Path, person: PersonToErase) -> list[str]:
     """Return the paths of the files below `home` in which the person is found."""
     return [str(path.relative_to(home)) for path in list_files_of_home(home) if file_contains_person(path, person)]
 
 
-def file_contains_person(path: Path, person: Person) -> bool:
+def file_contains_person(path: Path, person: PersonToErase) -> bool:
     """Return whether a file contains a personal number or the names of the person."""
     if path.suffix == ".duckdb":
         return any(frame_contains_person(frame, person) for frame in _read_database_batches(path))
     return _bytes_contain_person(path.read_bytes(), person)
 
 
-def _bytes_contain_person(content: bytes, person: Person) -> bool:
+def _bytes_contain_person(content: bytes, person: PersonToErase) -> bool:
     if content.startswith(b"PAR1"):
         return any(frame_contains_person(batch.to_pandas(), person) for batch in _read_parquet_batches(content))
     if content.startswith(b"PK\x03\x04"):
@@ -47,7 +47,7 @@ def _bytes_contain_person(content: bytes, person: Person) -> bool:
     return any(person.occurs_in_text(content.decode(encoding, "replace")) for encoding in ENCODINGS)
 
 
-def _archive_contains_person(content: bytes, person: Person) -> bool:
+def _archive_contains_person(content: bytes, person: PersonToErase) -> bool:
     """Return whether an archive or workbook contains the person.
 
     A workbook does not store a text within its row, but each text once. So names count wherever they are found in one of its parts.
@@ -76,7 +76,7 @@ def _read_database_batches(path: Path) -> Iterator[pd.DataFrame]:
                 yield batch.to_pandas()
 
 
-def frame_contains_person(frame: pd.DataFrame, person: Person) -> bool:
+def frame_contains_person(frame: pd.DataFrame, person: PersonToErase) -> bool:
     """Return whether a row of a table contains a personal number or the names of the person."""
     texts = frame.select_dtypes(include=["object", "str"])
     if texts.empty:

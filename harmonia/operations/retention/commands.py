@@ -18,8 +18,8 @@ from pipelines.resources.workplace import Workplace
 app = typer.Typer()
 
 
-@app.command(rich_help_panel="For data engineers")
-def retention(
+@app.command("retention", rich_help_panel="For data engineers")
+def list_or_remove_expired_items(
     apply: Annotated[bool, typer.Option("--apply", help="Remove expired items of stores that allow it.")] = False,
     today: Annotated[datetime | None, typer.Option("--today", formats=["%Y-%m-%d"], help="Reference date. Default: today.")] = None,
     home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home folder. Default: data/home")] = None,

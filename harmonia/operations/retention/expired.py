@@ -58,15 +58,15 @@ def find_expired_items(workplace: Workplace, today: date) -> list[ExpiredItems]:
         "feedback": _find_expired_feedback,
         "logs": _find_expired_logs,
         "dagster": _find_expired_dagster_runs,
-        "trials": _find_expired_trials,
+        "trials": _find_expired_erasure_trials,
     }
     return [find(workplace, read_retention_rules()[name], today) for name, find in finders.items()]
 
 
-def remove_expired_items(workplace: Workplace, expired: list[ExpiredItems]) -> None:
+def remove_expired_items(workplace: Workplace, expired_items: list[ExpiredItems]) -> None:
     """Remove the items that `find_expired_items` found in stores with `removed_by: command`. Raises `HarmoniaError` if the system does
     not allow it."""
-    for item in (item for item in expired if item.rule.removed_by == "command"):
+    for item in (item for item in expired_items if item.rule.removed_by == "command"):
         for path in item.paths:
             with convert_storage_errors(path):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -74,7 +74,7 @@ def remove_expired_items(workplace: Workplace, expired: list[ExpiredItems]) -> N
             _delete_dagster_runs(workplace, item.runs)
 
 
-def _day_of_last_change(path: Path) -> date:
+def _find_day_of_last_change(path: Path) -> date:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
 
@@ -84,7 +84,7 @@ def _select_expired_paths(rule: RetentionRule, paths: Iterator[Path] | list[Path
     return ExpiredItems(rule, len(all_paths), sum(file.stat().st_size for file in files), all_paths)
 
 
-def _oldest_kept_day(rule: RetentionRule, today: date) -> date:
+def _compute_oldest_kept_day(rule: RetentionRule, today: date) -> date:
     return today - timedelta(days=int(rule.days or 0))
 
 
@@ -96,7 +96,7 @@ def _find_expired_landed_files(workplace: Workplace, rule: RetentionRule, today:
             files = [
                 file
                 for file in session.scalars(select(File))
-                if file.sha256 not in erased and file.first_seen.date() < _oldest_kept_day(rule, today)
+                if file.sha256 not in erased and file.first_seen.date() < _compute_oldest_kept_day(rule, today)
             ]
     finally:
         registry.close()
@@ -120,34 +120,44 @@ def _find_expired_feedback(workplace: Workplace, rule: RetentionRule, today: dat
         if day + timedelta(days=contract.load(institution).keep_days) < today
     ]
     return _select_expired_paths(
-        rule, [path for folder in expired_folders for path in folder.rglob("*") if path.is_file() and not _is_kept_forever(path)]
+        rule, [path for folder in expired_folders for path in folder.rglob("*") if path.is_file() and not _is_never_expired(path)]
     )
 
 
-def _is_kept_forever(path: Path) -> bool:
+def _is_never_expired(path: Path) -> bool:
     return path.name.startswith(("receipt", "."))
 
 
 def _find_expired_logs(workplace: Workplace, rule: RetentionRule, today: date) -> ExpiredItems:
     return _select_expired_paths(
-        rule, [path for path in workplace.logs.glob("*") if path.is_file() and _day_of_last_change(path) < _oldest_kept_day(rule, today)]
+        rule,
+        [
+            path
+            for path in workplace.logs.glob("*")
+            if path.is_file() and _find_day_of_last_change(path) < _compute_oldest_kept_day(rule, today)
+        ],
     )
 
 
-def _find_expired_trials(workplace: Workplace, rule: RetentionRule, today: date) -> ExpiredItems:
+def _find_expired_erasure_trials(workplace: Workplace, rule: RetentionRule, today: date) -> ExpiredItems:
     root = workplace.home.root
     return _select_expired_paths(
-        rule, [path for path in root.parent.glob(f".{root.name}.trial.*") if _day_of_last_change(path) <= _oldest_kept_day(rule, today)]
+        rule,
+        [
+            path
+            for path in root.parent.glob(f".{root.name}.trial.*")
+            if _find_day_of_last_change(path) <= _compute_oldest_kept_day(rule, today)
+        ],
     )
 
 
 def _find_expired_dagster_runs(workplace: Workplace, rule: RetentionRule, today: date) -> ExpiredItems:
     import dagster as dg
 
-    from pipelines.resources.instance import install_dagster
+    from pipelines.resources.instance import install_dagster_settings
 
-    created_before = datetime.combine(_oldest_kept_day(rule, today), datetime.min.time(), UTC)
-    with dg.DagsterInstance.from_config(str(install_dagster(workplace.home))) as instance:
+    created_before = datetime.combine(_compute_oldest_kept_day(rule, today), datetime.min.time(), UTC)
+    with dg.DagsterInstance.from_config(str(install_dagster_settings(workplace.home))) as instance:
         records = instance.get_run_records(dg.RunsFilter(created_before=created_before))
     return ExpiredItems(rule, len(records), runs=tuple(record.dagster_run.run_id for record in records))
 
@@ -155,8 +165,8 @@ def _find_expired_dagster_runs(workplace: Workplace, rule: RetentionRule, today:
 def _delete_dagster_runs(workplace: Workplace, runs: tuple[str, ...]) -> None:
     import dagster as dg
 
-    from pipelines.resources.instance import install_dagster
+    from pipelines.resources.instance import install_dagster_settings
 
-    with dg.DagsterInstance.from_config(str(install_dagster(workplace.home))) as instance:
+    with dg.DagsterInstance.from_config(str(install_dagster_settings(workplace.home))) as instance:
         for run in runs:
             instance.delete_run(run)

@@ -10,7 +10,7 @@ from harmonia.registry.connection import VERSION_TABLE
 from harmonia.registry.tables import Base, Instant
 
 
-def _render(kind: str, item: Any, _: object) -> str | Literal[False]:
+def _render_column_type(kind: str, item: Any, _: object) -> str | Literal[False]:
     """Migrations must not depend on classes of the current code."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, Instant) else False
 
@@ -20,7 +20,7 @@ context.configure(
     target_metadata=Base.metadata,
     version_table=VERSION_TABLE,
     render_as_batch=True,
-    render_item=_render,
+    render_item=_render_column_type,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -36,7 +36,7 @@ from sqlalchemy import create_engine, text
 
 from harmonia.lock import lock_home_for_run
 from pipelines.assets import comparison, landing, linkage, publication
-from pipelines.checks.pipeline_wide import find_damaged_hashes
+from pipelines.checks.pipeline_wide import find_hashes_of_damaged_files
 from pipelines.definitions import list_assets
 from pipelines.progress import SilentListener
 from pipelines.resources import lake
@@ -160,11 +160,11 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
     Some ten times cheaper than a whole run, so that many more moments around a write can be tried. There is no run of Dagster's here, so
     what its pages say of a delivery is left out.
     """
-    place.prepare()
+    place.prepare_folders()
     with (
         lock_home_for_run(place.home),
         dg.build_asset_context() as context,
-        patch.object(publication, "report_evaluations"),
+        patch.object(publication, "report_tolerance_checks_to_dagster"),
         patch.object(type(context), "run", create=True),
         patch.object(dg.DagsterInstance, "add_run_tags"),
     ):
@@ -174,7 +174,7 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
             if asset in EFFECTS:
                 made = {**made, key: _value(asset(context, **_inputs(asset, made, place)))}
             if not isinstance(made[key], lake.StoredOutput):  # those are written where they are made
-                lake.write_tables(place.home.lake.joinpath(*asset.key.path), lake.pack_frames(made[key]))
+                lake.write_tables(place.home.lake.joinpath(*asset.key.path), lake.convert_value_to_frames(made[key]))
     return made
 
 
@@ -368,7 +368,7 @@ def _open_ends(world: World, home: str) -> list[str]:
         if unknown:
             wrong.append(f"{unknown} receipts name bytes that are not in the ledger")
     engine.dispose()
-    wrong += [f"landed bytes are damaged: {sha256}" for sha256 in find_damaged_hashes(hashes, place.home.landing)]
+    wrong += [f"landed bytes are damaged: {sha256}" for sha256 in find_hashes_of_damaged_files(hashes, place.home.landing)]
     stored = {p.name for p in place.home.landing.rglob("*") if len(p.name) == 64}
     wrong += [f"landed bytes without an entry: {name}" for name in stored - set(hashes)]
     with dg.DagsterInstance.from_config(str(place.home.dagster)) as instance:

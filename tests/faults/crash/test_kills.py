@@ -76,7 +76,7 @@ def test_a_release_that_was_killed_is_none_and_is_made_again(tmp_path: Path) -> 
     assert folder.release_names(releases) == []
     folder.write_release(releases / "2014-06-30", files)
     assert [path.name for path in releases.iterdir()] == ["2014-06-30"]
-    assert folder.verified_files(releases / "2014-06-30") == files
+    assert folder.read_verified_files(releases / "2014-06-30") == files
 
 
 def test_what_a_killed_release_left_is_private_and_goes_with_the_next_run_or_release(tmp_path: Path) -> None:

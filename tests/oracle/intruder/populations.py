@@ -59,7 +59,7 @@ def published(seed: int) -> Published:
     columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "edition", "known"]
     cubes = []
     for release, tables in zip(RELEASES, done.history, strict=False):
-        rows = cube.cube_rows(tables, {}, set())
+        rows = cube.convert_tables_to_cube(tables, {}, set())
         cubes.append((release, read_cube(_plain(rows[columns]))))
     exact = {
         (key.indicator, key.measure, key.table, key.period, release): counts

@@ -51,7 +51,7 @@ def check_run(home: Path, run: str, status: str, damages: Iterable[Damage], faul
     for name, states in outputs.of_feedback(home).items():
         _same(name, states, coverage, faults, only=delivering)
     _same("status", outputs.of_status(status), coverage, faults)
-    _same("run summary", outputs.of_lines(run), coverage, faults, silent=COMPLETE, only=delivering)
+    _same("run summary", outputs.of_summary(run), coverage, faults, silent=COMPLETE, only=delivering)
     return coverage
 
 

@@ -113,7 +113,7 @@ def _word(text: str) -> str:
 
 
 def of_lines(text: str) -> States:
-    """Deliveries that a text names with their state: the run's summary, or an explanation. What it does not name passes for complete."""
+    """Quarters that a text names with their state. What it does not name passes for complete."""
     found: States = {}
     flat = re.sub(r"\s+", " ", text)
     for institution in INSTITUTIONS:
@@ -122,6 +122,12 @@ def of_lines(text: str) -> States:
             if match:
                 found[institution, quarter] = match[1]
     return found
+
+
+def of_summary(text: str) -> States:
+    """The quarters that the run's summary names after "Not complete:". The line before it names new deliveries, whose state is not that of
+    their quarter."""
+    return of_lines(re.sub(r"\s+", " ", text).partition(" Not complete: ")[2])
 
 
 def of_release(public: Path) -> dict[str, States]:

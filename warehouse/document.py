@@ -85,7 +85,7 @@ def _render_indicator_section(definition: IndicatorDefinition) -> list[str]:
             f"- Most similar figures of other statistics: {'; '.join(definition.standards)}",
             "",
         ]
-    where = f"`{definition.published_in}`" + (", with its bridge" if definition.counted else "")
+    where = f"`{definition.published_in}`" + (", with its bridge" if definition.is_counted_by_models else "")
     institutions = ", ".join(definition.institutions)
     out += [f"- Unit: {definition.unit}. Reference date: {definition.reference}. Institutions: {institutions}. Published in {where}."]
     source = link_pages(definition.source, DOCS / "reference" / "indicators.md")

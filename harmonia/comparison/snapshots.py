@@ -29,7 +29,7 @@ from pipelines.resources import parquet
 _PARQUET = b"PAR1"
 
 
-def find_current_quarters(deliveries: pd.DataFrame, early_deliveries: pd.DataFrame) -> pd.DataFrame:
+def find_newest_ended_quarters(deliveries: pd.DataFrame, early_deliveries: pd.DataFrame) -> pd.DataFrame:
     """Return the current quarter of each institution: the newest that had ended when it was delivered. Columns out: institution, period.
 
     deliveries: institution, delivery, period. early_deliveries: the deliveries that came before the end of their quarter: institution,

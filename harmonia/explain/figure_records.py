@@ -43,7 +43,7 @@ class FigureRecords:
 
 def find_figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
     """Find the records and units behind `figure`. Raises `HarmoniaError` if they do not add up to the published figure."""
-    all_rows, units = _read_reported_rows(home, figure), _read_counted_units(home, figure)
+    all_rows, units = _read_rows_as_reported(home, figure), _read_counted_units(home, figure)
     period = find_quarter_of_each_day if figure.kind == "quarter" else find_year_of_each_day
     rows = all_rows[period(all_rows["own_date"]) == figure.period].reset_index(drop=True)
     bridge_rows = home.query(
@@ -63,8 +63,8 @@ def find_figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
     return _select_rows_in_categories_of_figure(figure, rows, units, unit_key)
 
 
-def _read_reported_rows(home: PublishedHome, figure: Figure) -> pd.DataFrame:
-    """Read all rows as reported of the indicator, of all periods, with the dimensions of the institution's own records.
+def _read_rows_as_reported(home: PublishedHome, figure: Figure) -> pd.DataFrame:
+    """Read the indicator's rows as reported, for all periods, with the dimensions of the institution's own records.
 
     A row that counts for one period alone (`span`) is left out if the figure is of the other kind of period.
     """

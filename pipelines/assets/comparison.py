@@ -41,7 +41,7 @@ def comparison(
     with redact_stage_errors(workplace, "comparing between institutions"):
         agreements, deliveries = load_agreements(), record_status["deliveries"]
         quarters, duplicates = (
-            snapshots.find_current_quarters(deliveries, _find_early_deliveries(record_status)),
+            snapshots.find_newest_ended_quarters(deliveries, _find_early_deliveries(record_status)),
             find_duplicate_registrations(canonical),
         )
         registry = open_registry(workplace.registry)

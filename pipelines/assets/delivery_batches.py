@@ -203,7 +203,7 @@ def _run_step_on_batches(
 def _remove_partial_output_of_batch(step: _BatchStep, batch: DeliveryBatch) -> None:
     """Remove what a process wrote for `batch` before it ended."""
     for name in step.output_stages:
-        batch.open_stage_store(name).remove_numbered_folder(batch.number)
+        batch.open_stage_store(name).remove_folder_with_number(batch.number)
 
 
 @contextmanager

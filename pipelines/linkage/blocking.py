@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.linkage.hashing import mix_hashes, open_shared_database
+from pipelines.linkage.hashing import mix_hashes, open_shared_in_memory_database
 from pipelines.linkage.record_states import find_first_row_of_each_number
 from pipelines.linkage.row_groups import Pairs, RowGroups, concatenate_groups, drop_unique_hashes, group_rows_by_value
 from pipelines.linkage.score import Likelihoods
@@ -235,7 +235,7 @@ def _combine_key_values_with_further_columns(
 
 @contextmanager
 def _open_sql_expression_evaluator(records: pd.DataFrame) -> Iterator[_SqlExpressionEvaluator]:
-    with open_shared_database(2 if len(records) > BATCH_ROWS else 1) as database:
+    with open_shared_in_memory_database(2 if len(records) > BATCH_ROWS else 1) as database:
         yield _SqlExpressionEvaluator(records, database)
 
 

@@ -60,7 +60,7 @@ SEPARATED_BITS = 5.0
 
 
 @dataclass(frozen=True)
-class PreviousRound:
+class ResultsOfPreviousRound:
     """The results of the previous round.
 
     persons: the cluster of each person record, None in the first round. again: the share of persons who are in several cases.
@@ -131,7 +131,7 @@ def link_case_files(
     records: LinkageRecords,
     person_pairs: ComparedPersonPairs,
     model: LinkageModel,
-    previous_round: PreviousRound,
+    previous_round: ResultsOfPreviousRound,
     constraints: ClusterConstraints,
     connections: CaseFileConnections | None = None,
     evidence_shares: EvidenceShares | None = None,
@@ -194,7 +194,7 @@ def gather_case_file_pairs(
     records: LinkageRecords,
     person_pairs: ComparedPersonPairs,
     model: LinkageModel,
-    previous_round: PreviousRound,
+    previous_round: ResultsOfPreviousRound,
     extra_pairs: pd.DataFrame | None = None,
     connections: CaseFileConnections | None = None,
     only_pairs: pd.DataFrame | None = None,
@@ -218,8 +218,8 @@ def gather_case_file_pairs(
         else only_pairs
     )
     kinds, names = assign_institution_pair_numbers(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
-    expected = compute_once_per_name(names, kinds, lambda kind: find_expected_person_overlap(kind, model).expected)
-    coverage = compute_once_per_name(names, kinds, lambda kind: find_expected_person_overlap(kind, model).coverage)
+    expected = compute_once_per_name(names, kinds, lambda kind: find_expected_overlap_of_persons(kind, model).expected)
+    coverage = compute_once_per_name(names, kinds, lambda kind: find_expected_overlap_of_persons(kind, model).coverage)
     cited = _does_victim_file_cite_other_file(records, pairs, connections.citations)
     coverage = np.where(cited, np.maximum(coverage, SHARE_OF_CITED_NAMING_VICTIM), coverage)
     coverage = np.where(
@@ -235,8 +235,10 @@ def gather_case_file_pairs(
     return pairs.join(_weigh_references_between_case_files(records, model, pairs, connections))
 
 
-def find_expected_person_overlap(institution_pair: str, model: LinkageModel) -> ExpectedPersonOverlap:
-    """Return the expected overlap of a pair of institutions (`assign_institution_pair_numbers`).
+def find_expected_overlap_of_persons(institution_pair: str, model: LinkageModel) -> ExpectedPersonOverlap:
+    """Return the share of persons that two institutions are expected to have in common, as the model estimates it.
+
+    institution_pair: the two names, joined by `-`.
 
     If the model has no entry for it, it depends only on whether the institutions open a file for each person.
     """
@@ -324,7 +326,7 @@ def _add_evidence_of_persons(
     model: LinkageModel,
     pairs: pd.DataFrame,
     expected_share: np.ndarray,
-    previous_round: PreviousRound,
+    previous_round: ResultsOfPreviousRound,
 ) -> pd.DataFrame:
     """Return `pairs` with `persons`, the bits of the persons of both files, and the best matching pair of persons (`left` of `a`, `right`
     of `b`, `best`).

@@ -49,7 +49,7 @@ def record_cross_component_decisions(
     citing_pairs: a, b, weight of files of which one cites the other or was merged into it, within their components.
     """
     known_reasons = None if linkage_memory is None else linkage_memory.cross_reasons
-    cases, of_cases = _build_case_decisions(history_components, shared_input, citing_pairs, known_reasons)
+    cases, of_cases = _build_decisions_between_components(history_components, shared_input, citing_pairs, known_reasons)
     persons, of_persons = _build_person_decisions(history_components, shared_input, known_reasons)
     records = pd.concat([cases, persons], ignore_index=True)
     reasons = pd.DataFrame({"pair": np.concatenate([of_cases, of_persons]), "reasons": records["reasons"]})
@@ -63,7 +63,7 @@ def _count_decisions_in_doubt(decision_records: pd.DataFrame) -> int:
     return int(decision_records["weight"].abs().lt(DOUBT_BITS).sum())
 
 
-def _build_case_decisions(
+def _build_decisions_between_components(
     history_components: HistoryComponents, shared_input: SharedTaskInput, citing_pairs: pd.DataFrame, known_reasons: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the decision records of pairs of files, and the hash of each pair with its evidence from competing files."""

@@ -22,7 +22,7 @@ def _make_shared_database(threads: int) -> duckdb.DuckDBPyConnection:
     return database
 
 
-def open_shared_database(threads: int = 1) -> duckdb.DuckDBPyConnection:
+def open_shared_in_memory_database(threads: int = 1) -> duckdb.DuckDBPyConnection:
     """Open a connection to a shared empty database, since opening a new database takes longer than most queries. Tables must be temporary.
 
     Most queries are short, and long ones hardly gain from a second thread.
@@ -44,7 +44,7 @@ def hash_rows(frame: pd.DataFrame) -> np.ndarray:
     if frame.empty:
         return np.empty(0, dtype="uint64")
     columns = {f"c{n}": pa.array(frame[name], from_pandas=True) for n, name in enumerate(frame.columns)}
-    with open_shared_database() as database:
+    with open_shared_in_memory_database() as database:
         database.register("rows", pa.table({**columns, "n": np.arange(len(frame))}))
         # Rows are numbered because the result is not ordered.
         result = database.execute(f"SELECT n, hash({', '.join(columns)}) AS h FROM rows").fetchnumpy()

@@ -35,11 +35,13 @@ _MANIFEST, _COMMON = "manifest.json", "common.json"
 class LinkageMemory:
     """The frames of the memory.
 
-    - persons: hash of every person record whose blocked pairs were compared
-    - refused: values that blocking refused or narrowed
-    - pairs: left, right (hashes), weight; compared pairs that can matter
-    - files: pair (hash of two files and their connections), weight by round, bits of `citation`
-    - cross_reasons: pair (hash of two records of different components), reasons; see `pipelines.linkage.cross_component`
+    - persons: the hash of each person record whose candidate pairs were compared
+    - refused: blocking keys that were too frequent, so that they were not used, or only together with a second key
+    - pairs: the hashes of two person records, and their match weight; only pairs that can change a decision
+    - files: a hash of two case files and their connections; their match weight in each round of linkage; the bits of it that come from
+      the comparison `citation`
+    - cross_reasons: a hash of two records of different components, and the reasons for their decision (see
+      `pipelines.linkage.cross_component`)
 
     All other frames are by component (its key) and rank of the records in it:
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.cases import CaseFileConnections, PreviousRound, gather_case_file_pairs, weigh_case_file_pairs
+from pipelines.linkage.cases import CaseFileConnections, ResultsOfPreviousRound, gather_case_file_pairs, weigh_case_file_pairs
 from pipelines.linkage.cluster import find_connected_components
 from pipelines.linkage.common_statistics import CommonStatistics
 from pipelines.linkage.constraints import ClusterConstraints
@@ -106,9 +106,9 @@ def weigh_case_file_pairs_without_other_files(
     """
     model, common = shared_input.model, shared_input.common
     previous_round = (
-        PreviousRound(np.arange(len(records.persons)), common.again[round_number - 1])
+        ResultsOfPreviousRound(np.arange(len(records.persons)), common.again[round_number - 1])
         if round_number
-        else PreviousRound(None, model.persons["again"])
+        else ResultsOfPreviousRound(None, model.persons["again"])
     )
     gathered = gather_case_file_pairs(
         records, person_pairs, model, previous_round, connections=connections, only_pairs=pairs, person_overlap=person_overlap

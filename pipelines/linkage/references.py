@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.linkage.hashing import open_shared_database
+from pipelines.linkage.hashing import open_shared_in_memory_database
 from pipelines.linkage.record_states import are_values_among, number_distinct_rows
 from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.integer_arrays import RowIndexByOwner
@@ -164,7 +164,7 @@ def _find_case_files_by_number_with_wrong_character(references: pd.DataFrame, nu
 
     Both numbers are compared with each single digit left out.
     """
-    with open_shared_database() as database:
+    with open_shared_in_memory_database() as database:
         for name, frame in (("cited", references), ("borne", numbers_of_files)):
             database.register(name, pa.table({"number": pa.array(frame["number"], type=pa.string())}))
         # The century is left out, since it is derived if the year was typed with two digits.

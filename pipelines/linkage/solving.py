@@ -12,7 +12,13 @@ import pandas as pd
 
 from pipelines.linkage import pair_graph
 from pipelines.linkage.blocking import BlockedPairs, find_person_pairs_by_blocking, group_records_by_blocking_keys
-from pipelines.linkage.cases import CaseFileConnections, DecidedCases, PreviousRound, find_connections_between_case_files, link_case_files
+from pipelines.linkage.cases import (
+    CaseFileConnections,
+    DecidedCases,
+    ResultsOfPreviousRound,
+    find_connections_between_case_files,
+    link_case_files,
+)
 from pipelines.linkage.common_statistics import CommonStatistics, Tables, count_case_files_and_persons
 from pipelines.linkage.constraints import find_cluster_constraints
 from pipelines.linkage.evidence import EvidenceShares
@@ -66,7 +72,7 @@ def link_in_alternating_rounds(
         find_cluster_constraints(judgements, "person", records.persons),
     )
     expected = {"expected_share": model.persons["again"], "worth_in_persons": model.persons["again_worth"]}
-    previous_round = PreviousRound(None, model.persons["again"])
+    previous_round = ResultsOfPreviousRound(None, model.persons["again"])
     connections = connections or find_connections_between_case_files(records)
     shares: list[EvidenceShares] = []
     again: list[float] = []
@@ -81,7 +87,7 @@ def link_in_alternating_rounds(
             if common_statistics
             else compute_share_of_persons_in_several_cases(records.persons, cases.cluster, persons.cluster, **expected)
         )
-        previous_round = PreviousRound(persons.cluster, again[-1])
+        previous_round = ResultsOfPreviousRound(persons.cluster, again[-1])
     statistics = common_statistics or CommonStatistics(
         person_pairs.token_frequencies, count_case_files_and_persons(records), tuple(shares), tuple(again)
     )

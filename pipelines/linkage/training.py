@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.blocking import find_person_pairs_by_blocking
-from pipelines.linkage.cases import PreviousRound, gather_case_file_pairs
+from pipelines.linkage.cases import ResultsOfPreviousRound, gather_case_file_pairs
 from pipelines.linkage.certain_pairs import find_certain_case_file_pairs
 from pipelines.linkage.compare import MISSING_LEVEL
 from pipelines.linkage.evidence import count_evidence_levels
@@ -182,7 +182,7 @@ def _train_evidence_shares(record_sets: list[LinkageRecords], model: LinkageMode
         person_pairs = ComparedPersonPairs(records, model)
         blocked = find_person_pairs_by_blocking(records.persons)
         person_pairs.add_pairs(blocked.left, blocked.right)
-        pairs = gather_case_file_pairs(records, person_pairs, model, PreviousRound(None, model.persons["again"]))
+        pairs = gather_case_file_pairs(records, person_pairs, model, ResultsOfPreviousRound(None, model.persons["again"]))
         known = find_certain_case_file_pairs(records, pairs)
         for evidence in model.evidence:
             for share, tally in count_evidence_levels(records, known, evidence, edges).items():

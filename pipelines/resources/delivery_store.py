@@ -81,7 +81,7 @@ class DeliveryStore(StoredOutput):
         """Return the first folder number that is not in use."""
         return max((int(path.name) for path in self._list_folders()), default=0) + 1
 
-    def remove_numbered_folder(self, folder_number: int) -> None:
+    def remove_folder_with_number(self, folder_number: int) -> None:
         """Remove the folder with this number, even if it is incomplete."""
         for path in (*self.folder.glob(f"{folder_number:06}"), *self.folder.glob(f".{folder_number:06}.*")):
             shutil.rmtree(path)

@@ -358,7 +358,7 @@ def _repair_irregular_row(grid: CellGrid, block: TableBlock, i: int, reading: Fi
 
 
 def _has_regular_width(row: Sequence[str], block: TableBlock) -> bool:
-    """Return whether a row has an accepted number of cells, and cells past the width of the block are blank."""
+    """Return whether a row has a number of cells that is allowed, and all cells to the right of the table are blank."""
     return len(row) in block.regular and (len(row) == block.width or is_blank(row[block.width :]))
 
 

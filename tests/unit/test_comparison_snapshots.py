@@ -44,7 +44,7 @@ def differs(*keys: str) -> pd.DataFrame:
 def states(registry: Registry, there: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """What the police read after a run in which the comparison would find `found`: delivery, record_key, rule, state."""
     early = pd.DataFrame(columns=["institution", "delivery"], dtype="str")
-    snapshots.save_missing_evidence_snapshots(registry, snapshots.find_current_quarters(there, early), lambda: found)
+    snapshots.save_missing_evidence_snapshots(registry, snapshots.find_newest_ended_quarters(there, early), lambda: found)
     parts = [
         select_permitted_evidence(e.drop(columns="period"), make_matrix_allowing_all()).assign(period=p)
         for p, e in snapshots.load_evidence_snapshots(registry).groupby("period")
@@ -78,18 +78,20 @@ def test_the_next_quarter_is_compared_again(registry: Registry) -> None:
 def test_a_quarter_that_had_not_ended_opens_no_round(registry: Registry) -> None:
     there = deliveries("2013-Q2", "2031-Q4")
     early = pd.DataFrame({"institution": ["police"], "delivery": ["2031-Q4"]})
-    assert snapshots.find_current_quarters(there, early)["period"].tolist() == ["2013-Q2"]
+    assert snapshots.find_newest_ended_quarters(there, early)["period"].tolist() == ["2013-Q2"]
 
 
 def test_what_is_kept_is_what_was_found(registry: Registry) -> None:
     found = differs("a", "0012", "2013-PR-00001/2")
-    snapshots.save_missing_evidence_snapshots(registry, snapshots.find_current_quarters(deliveries("2013-Q2"), deliveries()), lambda: found)
+    snapshots.save_missing_evidence_snapshots(
+        registry, snapshots.find_newest_ended_quarters(deliveries("2013-Q2"), deliveries()), lambda: found
+    )
     kept = snapshots.load_evidence_snapshots(registry).drop(columns="period")
     pd.testing.assert_frame_equal(kept, found.astype(kept.dtypes.to_dict()))
 
 
 def test_the_next_run_does_not_gather_again(registry: Registry) -> None:
-    there = snapshots.find_current_quarters(deliveries("2013-Q2"), deliveries())
+    there = snapshots.find_newest_ended_quarters(deliveries("2013-Q2"), deliveries())
     assert snapshots.save_missing_evidence_snapshots(registry, there, lambda: differs("a")) == 1
 
     def never() -> pd.DataFrame:

@@ -141,7 +141,7 @@ def _make_table_models_of_further_statistics() -> list[TableModel]:
     single = [
         make_table_model_from_query(f"figures_of_{one.code}", make_sql_of_indicator_figures(one))
         for one in catalogue().values()
-        if one.sql and not one.counted
+        if one.sql and not one.is_counted_by_models
     ]
     columns = "SELECT * EXCLUDE (quarantined) FROM statistics WHERE false"  # also where no indicator is defined by SQL
     union = " UNION ALL BY NAME ".join([columns, *(f"FROM {model.name}" for model in single)])

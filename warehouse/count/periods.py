@@ -51,19 +51,21 @@ def number_quarters_consecutively(periods: pd.Series) -> pd.Series:
 
 def find_first_day_of_periods(periods: pd.Series) -> pd.Series:
     """Return the first day of each period (month, quarter, half-year, year); null if the name is not that of a period."""
-    return _choose_day_of_periods(periods, first_day)
+    return _map_periods_to_days(periods, first_day)
 
 
 def find_last_day_of_periods(periods: pd.Series) -> pd.Series:
     """Return the last day of each period (month, quarter, half-year, year); null if the name is not that of a period."""
-    return _choose_day_of_periods(periods, last_day)
+    return _map_periods_to_days(periods, last_day)
 
 
-def _choose_day_of_periods(periods: pd.Series, choose_day: Callable[[str], date]) -> pd.Series:
-    """Return the day that the function `choose_day` gives for each period. The function is called once for each distinct period. The day is
-    null if the name is not that of a period."""
+def _map_periods_to_days(periods: pd.Series, day_of_period: Callable[[str], date]) -> pd.Series:
+    """Return the day that the function `day_of_period` gives for each period; null if the name is not that of a period.
+
+    The function is called once for each distinct period.
+    """
     code, names = pd.factorize(periods.astype("str"))
-    days = [np.datetime64(choose_day(name)) if _PERIOD.fullmatch(name) else np.datetime64("NaT") for name in map(str, [*names, ""])]
+    days = [np.datetime64(day_of_period(name)) if _PERIOD.fullmatch(name) else np.datetime64("NaT") for name in map(str, [*names, ""])]
     return pd.Series(np.array(days, dtype="datetime64[s]")[code], index=periods.index)  # -1, the code of a null, selects the last
 
 

@@ -32,25 +32,25 @@ MEASURES = ["as_reported", "harmonised"]
 _ENTITIES = ("cases", "persons")
 _WHOLE = "memory.main"
 """The database of all records, with the models that do not depend on ids, and `day_now`: the days of events under the current ids."""
-_SEARCH_PATH = f"counted_{{}}.main,reached.main,{_WHOLE}"
-"""Where SQL models look for a table: first among the tables counted from the affected rows, then among these rows, then
-among all tables of the run."""
+_SEARCH_PATH = f"counted_{{}}.main,recounted.main,{_WHOLE}"
+"""Where SQL models look for a table: first among the tables counted from the recounted rows, then among these rows,
+then among all tables of the run."""
 _PREPARE_STATES_AND_DAYS = """
 CREATE TABLE state AS SELECT DISTINCT institution, record_key, case_key FROM person_records;
 CREATE TABLE day_now AS SELECT n, day, method, date_problem FROM dated_event JOIN event_day USING (place)
 """
 _AFFECTED = "(institution, case_key) IN (SELECT (institution, case_key) FROM temp.affected_file)"
-_COPY_REACHED_ROWS = """CREATE TABLE reached.main."{0}" AS
+_COPY_RECOUNTED_ROWS = """CREATE TABLE recounted.main."{0}" AS
 FROM memory.main."{0}"
-WHERE (institution, case_key) IN (SELECT (institution, case_key) FROM temp.reached_file)
-  OR (institution, record_key) IN (SELECT (institution, record_key) FROM temp.reached_record)
+WHERE (institution, case_key) IN (SELECT (institution, case_key) FROM temp.recounted_file)
+  OR (institution, record_key) IN (SELECT (institution, record_key) FROM temp.recounted_record)
 ORDER BY n
 """
-_CREATE_IDS_OF_REACHED = """
+_CREATE_IDS_OF_RECOUNTED = """
 CREATE TABLE case_ids AS
-  SELECT *, row_number() OVER () AS n FROM temp.cases_{0} SEMI JOIN temp.reached_record USING (institution, record_key);
+  SELECT *, row_number() OVER () AS n FROM temp.cases_{0} SEMI JOIN temp.recounted_record USING (institution, record_key);
 CREATE TABLE person_ids AS
-  SELECT *, row_number() OVER () AS n FROM temp.persons_{0} SEMI JOIN temp.reached_record USING (institution, record_key)
+  SELECT *, row_number() OVER () AS n FROM temp.persons_{0} SEMI JOIN temp.recounted_record USING (institution, record_key)
 """
 _SELECT_DAYS_NOW = "SELECT place, day, method, date_problem FROM dated_event JOIN memory.main.day_now USING (n)"
 _UPDATE_DAYS_NOW = """
@@ -60,7 +60,7 @@ INSERT INTO memory.main.day_now FROM moved_day
 """
 # A person's position in a list is reassigned from delivery to delivery, so its key may end with the name of a delivery
 # (`pipelines.linkage.list_positions`). The states of such a person are stored under the key of the position, without that ending.
-_FIND_REACHED_RECORDS = r"""
+_FIND_RECOUNTED_RECORDS = r"""
 CREATE OR REPLACE TEMP TABLE case_of AS
   SELECT DISTINCT institution, record_key AS case_key, case_id FROM (FROM cases_before UNION ALL FROM cases_after);
 CREATE OR REPLACE TEMP TABLE person_of AS
@@ -86,19 +86,19 @@ WITH changed_case AS (
   SELECT DISTINCT case_id FROM case_of SEMI JOIN moved USING (institution, case_key)
 )
 SELECT institution, case_key FROM case_of SEMI JOIN affected_case USING (case_id) UNION FROM moved;
-CREATE OR REPLACE TEMP TABLE reached_file AS
+CREATE OR REPLACE TEMP TABLE recounted_file AS
 WITH person AS (
   SELECT DISTINCT person_id FROM affected_file JOIN state USING (institution, case_key) JOIN person_of USING (institution, record_key)
 ), of_person AS (
   SELECT state.institution, case_key FROM person JOIN person_of USING (person_id) JOIN state USING (institution, record_key)
   UNION FROM affected_file
-), reached_case AS (
+), recounted_case AS (
   SELECT DISTINCT case_id FROM case_of SEMI JOIN of_person USING (institution, case_key)
 )
-SELECT institution, case_key FROM case_of SEMI JOIN reached_case USING (case_id) UNION FROM of_person;
-CREATE OR REPLACE TEMP TABLE reached_record AS
-  SELECT DISTINCT institution, record_key FROM state SEMI JOIN reached_file USING (institution, case_key)
-  UNION SELECT institution, case_key FROM reached_file
+SELECT institution, case_key FROM case_of SEMI JOIN recounted_case USING (case_id) UNION FROM of_person;
+CREATE OR REPLACE TEMP TABLE recounted_record AS
+  SELECT DISTINCT institution, record_key FROM state SEMI JOIN recounted_file USING (institution, case_key)
+  UNION SELECT institution, case_key FROM recounted_file
 """
 
 
@@ -136,14 +136,14 @@ class RecountWithOtherIds:
     def compute_changed_cells(self, new_ids: RecordIds) -> pd.DataFrame:
         """Compute which cells of `statistics` change if records get the ids `new_ids`. Columns out: `CELL`, and the increase of each of
         `MEASURES`."""
-        with self._create_tables_of_affected_rows(new_ids):
+        with self._create_tables_of_recounted_rows(new_ids):
             figures = [self._count_figures(side) for side in ("before", "after")]
         both = pd.concat([-figures[0], figures[1]]).groupby(level=CELL).sum()
         return both[(both != 0).any(axis=1)].astype("int64").reset_index()
 
     def set_current_ids(self, new_ids: RecordIds) -> None:
         """Make `new_ids` the current ids (`now`), with which later changes are compared."""
-        with self._create_tables_of_affected_rows(new_ids), self._open_models_with_ids("after") as models:
+        with self._create_tables_of_recounted_rows(new_ids), self._open_models_with_ids("after") as models:
             models.run("event_day")
             self._connection.execute(_UPDATE_DAYS_NOW)
         self.now = new_ids
@@ -156,32 +156,32 @@ class RecountWithOtherIds:
         return figures.set_index(CELL)[MEASURES].astype("int64")
 
     @contextmanager
-    def _create_tables_of_affected_rows(self, new_ids: RecordIds) -> Iterator[None]:
-        """Create the database `reached`. It contains the canonical rows that can be counted differently if the ids change from `now` to
+    def _create_tables_of_recounted_rows(self, new_ids: RecordIds) -> Iterator[None]:
+        """Create the database `recounted`. It contains the canonical rows that can be counted differently if the ids change from `now` to
         `new_ids`."""
         frames = {
             f"{entity}_{side}": getattr(ids, entity) for side, ids in (("before", self.now), ("after", new_ids)) for entity in _ENTITIES
         }
         for name, frame in frames.items():
             self._connection.register(name, frame)
-        self._connection.execute(_FIND_REACHED_RECORDS)
-        self._connection.execute("ATTACH ':memory:' AS reached")
+        self._connection.execute(_FIND_RECOUNTED_RECORDS)
+        self._connection.execute("ATTACH ':memory:' AS recounted")
         try:
             for name in canonical.TABLES:
-                self._connection.execute(_COPY_REACHED_ROWS.format(name))
+                self._connection.execute(_COPY_RECOUNTED_ROWS.format(name))
             yield
         finally:
-            self._connection.execute("DETACH reached")
+            self._connection.execute("DETACH recounted")
             for name in frames:
                 self._connection.unregister(name)
 
     @contextmanager
     def _open_models_with_ids(self, side: str) -> Iterator[TableModelDatabase]:
-        """Open models that read the rows of the database `reached` and the ids before or after the change (`side`). The days of events
+        """Open models that read the rows of the database `recounted` and the ids before or after the change (`side`). The days of events
         before the change are known already."""
         self._connection.execute(f"ATTACH ':memory:' AS counted_{side}; SET search_path = '{_SEARCH_PATH.format(side)}'")
         try:
-            self._connection.execute(_CREATE_IDS_OF_REACHED.format(side))
+            self._connection.execute(_CREATE_IDS_OF_RECOUNTED.format(side))
             reads = frozenset({"dated_event"})
             if side == "before":
                 days = TableModel("event_day", reads, _SELECT_DAYS_NOW)

@@ -64,14 +64,14 @@ class IndicatorDefinition:
     rule: str = ""
 
     @property
-    def counted(self) -> bool:
+    def is_counted_by_models(self) -> bool:
         """Whether the models count the indicator. If they do, its figures are published in `statistics`, with a bridge."""
         return bool(self.counting)
 
     @property
     def published_in(self) -> str | None:
         """The table in which the figures of the indicator are published; None if the indicator has no figures."""
-        return None if self.not_available else "statistics" if self.counted else "further_statistics"
+        return None if self.not_available else "statistics" if self.is_counted_by_models else "further_statistics"
 
     def columns(self, measure: str) -> tuple[str, ...]:
         """Return the columns that the SELECT of a measure must have."""

@@ -34,8 +34,9 @@ BRIDGE = "bridge"
 def count_exact_figures(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
     """Return every table of every published year.
 
-    tables: `statistics`, `counted`, `bridge` of the warehouse. The counts are in the order of `Programme.cells` (bridge: of the causes),
-    and None if none of the indicator's institutions delivered. Tables other than total and offence are about the leading group only.
+    tables: `statistics`, `counted`, `bridge` of the warehouse. The counts are in the order of `Programme.cells`, those of the bridge in
+    the order of the causes. They are None if none of the indicator's institutions delivered. Tables other than total and offence are
+    about the leading group only.
     """
     statistics = tables["statistics"]
     yearly = statistics[statistics["period"].str.len() == 4]

@@ -99,7 +99,11 @@ DIM_OFFENCE = _declare_dimension_table(
     text_column("offence", "law and article, KPRK2012:171; ?:171 if the law is not known"),
     text_column("law", "code of the law; null where unknown", of="dim_law.law"),
     text_column("article", "article"),
-    text_column("offence_group", "group of the article; other if it is not listed", of="dim_offence_group.offence_group"),
+    text_column(
+        "offence_group",
+        "group of the article alone; other if it is not listed; the group of a record (offence_group of the facts) can differ",
+        of="dim_offence_group.offence_group",
+    ),
     *_declare_label_columns(),
 )
 DIM_FORM = _declare_dimension_table(

@@ -18,10 +18,11 @@ from harmonia import declarations
 from harmonia.comparison import agreements
 from harmonia.errors import HarmoniaError
 from pipelines.checks.delivery_tolerances import make_deadline_cron
-from schemas import canonical
+from schemas import canonical, domain_folder
 from schemas.yaml_declarations import read_yaml
 from sources import contract, number_forms
 from sources.periods import Cadence
+from warehouse.indicators import catalogue, read_indicator
 
 POLICE = contract.SOURCES / "police" / "contract.yaml"
 
@@ -124,6 +125,25 @@ def test_an_indicator_that_does_not_exist_counts_nothing(monkeypatch: pytest.Mon
         HarmoniaError, match=r"contract\.yaml: counts_in is 'cases_registerd': it must be an indicator: one of cases_registered"
     ):
         declarations.check_indicators_named_by_contracts(["cases_registered"])
+
+
+def test_a_definition_names_the_institutions_that_joined_the_indicator(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = domain_folder.find_path_in_domain("indicators") / "cases_registered.yaml"
+    written, loaded = yaml.safe_load(path.read_text("utf-8"))["definition"], contract.load
+    assert dict(catalogue.load_definition(path).definition) == written
+    monkeypatch.setattr(
+        contract, "load", lambda name: replace(loaded(name), counts_in=("cases_registered",)) if name == "corrections" else loaded(name)
+    )
+    named = {
+        language: yaml.safe_load((contract.SOURCES / "corrections" / "contract.yaml").read_text("utf-8"))["publisher"][language]
+        for language in written
+    }
+    for definition in (
+        catalogue.load_definition(path).definition,
+        read_indicator(path, yaml.safe_load(path.read_text("utf-8"))).definition,
+    ):
+        assert all(definition[language].startswith(f"{written[language]} ") for language in written)
+        assert all(definition[language].endswith(f": {named[language]}.") for language in written)
 
 
 def test_a_column_of_own_numbers_needs_their_forms(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ defined by SQL are read in `catalogue`. Does not belong here: counting (`warehou
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -18,6 +18,11 @@ from sources import contract
 
 Day = Literal["earliest", "latest"]
 LANGUAGES = ("sq", "sr", "en")
+_ALSO_COUNTED = {
+    "sq": "Numërohen edhe të dhënat e këtyre institucioneve: {}.",
+    "sr": "Broje se i podaci sledećih institucija: {}.",
+    "en": "Records of these institutions are counted as well: {}.",
+}
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "offence_group": canonical.OFFENCE_GROUPS,
     "form": canonical.FORMS,
@@ -102,8 +107,20 @@ def _require_known_values(path: Path, what: str, values: tuple[str, ...], allowe
 
 def list_institutions_counted_by_indicator(code: str, declared_institutions: Sequence[str]) -> tuple[str, ...]:
     """Return the institutions whose records an indicator counts: those in its file, and those whose contracts list it (`counts_in`)."""
-    joining = [name for name in contract.institutions() if code in contract.load(name).counts_in]
-    return tuple(dict.fromkeys([*declared_institutions, *joining]))
+    return tuple(dict.fromkeys([*declared_institutions, *_list_institutions_joining_indicator(code)]))
+
+
+def _list_institutions_joining_indicator(code: str) -> list[str]:
+    return [name for name in contract.institutions() if code in contract.load(name).counts_in]
+
+
+def name_joining_institutions(code: str, definition: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the definition of an indicator by language, with a sentence on the institutions whose contracts list it (`counts_in`)."""
+    publishers = [contract.load(name).publisher for name in _list_institutions_joining_indicator(code)]
+    if not publishers:
+        return definition
+    names = {language: ", ".join(publisher[language] for publisher in publishers) for language in LANGUAGES}
+    return {language: f"{definition[language]} {_ALSO_COUNTED[language].format(names[language])}" for language in LANGUAGES}
 
 
 def read_indicator(path: Path, raw: Mapping[str, Any]) -> Indicator:
@@ -123,7 +140,7 @@ def read_indicator(path: Path, raw: Mapping[str, Any]) -> Indicator:
     for language in LANGUAGES:
         if not indicator.title.get(language) or not indicator.definition.get(language):
             raise DeclarationError(f"{display_path(path)}: title or definition lacks {language}: add it")
-    return indicator
+    return replace(indicator, definition=name_joining_institutions(indicator.code, indicator.definition))
 
 
 @cache

@@ -25,7 +25,7 @@ from schemas import domain_folder
 from schemas.yaml_declarations import read_yaml
 from sources import contract
 from warehouse import tables
-from warehouse.indicators import DIMENSIONS, LANGUAGES, list_institutions_counted_by_indicator, read_indicator
+from warehouse.indicators import DIMENSIONS, LANGUAGES, list_institutions_counted_by_indicator, name_joining_institutions, read_indicator
 
 FOLDER = domain_folder.find_path_in_domain("indicators")
 MEASURES = ("as_reported", "harmonised")
@@ -133,7 +133,7 @@ def load_definition(path: Path) -> IndicatorDefinition:
         order=int(raw["order"]),
         version=int(raw.get("version", 1)),
         title=raw["title"],
-        definition=raw["definition"],
+        definition=name_joining_institutions(raw["indicator"], raw["definition"]),
         unit=raw["unit"],
         kind=raw.get("kind", "flow"),
         reference=raw["reference"],

@@ -1,1 +1,1 @@
-"""The stages that each record passes, and the Dagster assets over them. No file formats and no counting rules here."""
+"""The stages through which each record passes, and the Dagster assets that run them. No file formats and no counting rules here."""

@@ -1,4 +1,4 @@
-"""Helpers of all assets: attaching counts to an asset, and failing with an error of one line."""
+"""Helpers for all assets: adding counts to an asset's page in Dagster, and reducing an error to one line."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pipelines.failures import redact_errors
 from pipelines.resources.workplace import Workplace
 
 ROW_COUNT = "dagster/row_count"  # Dagster plots it over runs
-RETRIES, RETRY_PAUSE = 3, 2.0  # retries of an input or output; seconds before the first, doubled for each further one
-WRITER_POOL = "writer"  # pool of assets that write to landing or warehouse: always one slot
-_MAX_TABLE_ROWS = 60  # rows of a small table; the rest is in the lake or the warehouse
+RETRIES, RETRY_PAUSE = 3, 2.0  # how often an asset is repeated; seconds before the first repetition, doubled before each further one
+WRITER_POOL = "writer"  # Dagster pool of the assets that write to the landing store or the warehouse: one of them runs at a time
+_MAX_TABLE_ROWS = 60  # rows shown on a page of Dagster; the lake or the warehouse has all rows
 
 
 @contextmanager
 def redact_stage_errors(workplace: Workplace, activity: str, context: dg.AssetExecutionContext | None = None) -> Iterator[None]:
-    """Reduce an unexpected error in the block to one line without values, which names the log file.
+    """Reduce an unexpected error in the `with` block to one line, which contains no delivered value and names the log file.
 
-    The line begins with `activity`, for example "police: reading". Assets that do input or output pass their `context`, so that they are
-    retried after a `TransientError`. Computations are not retried.
+    The line begins with `activity`, for example "police: reading". Assets that read or write files or databases pass their `context`, so
+    that Dagster repeats them after a `TransientError`. Assets that only compute are not repeated.
     """
     try:
         with redact_errors(activity, workplace.logs):
@@ -37,9 +37,9 @@ def redact_stage_errors(workplace: Workplace, activity: str, context: dg.AssetEx
 
 
 def asset_check(**check_options: Any) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
-    """Return a decorator that makes a Dagster check of a function, as `dg.asset_check(**check_options)` does.
+    """Return a decorator that turns a function into a Dagster check, as `dg.asset_check(**check_options)` does.
 
-    An error of the decorated function is reduced to one line, as errors of assets are.
+    An error that the function raises is reduced to one line, like the errors of assets.
     """
 
     def decorate(function: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
@@ -54,7 +54,7 @@ def asset_check(**check_options: Any) -> Callable[[Callable[..., dg.AssetCheckRe
 
 
 def make_metadata_table(frame: pd.DataFrame) -> dg.MetadataValue:
-    """Make a small table for Dagster's pages from the first rows of `frame`, which must contain keys, codes and numbers only."""
+    """Make a small table for Dagster's pages from the first rows of `frame`. The frame must contain only keys, codes and numbers."""
     first_rows = frame.head(_MAX_TABLE_ROWS)
     records = [
         dg.TableRecord({str(k): (None if pd.isna(v) else v if isinstance(v, int | float | str | bool) else str(v)) for k, v in row.items()})

@@ -1,11 +1,11 @@
-"""Crosswalks: which record replaced which, if an institution's new system delivers records under new keys.
+"""Crosswalks: which record replaced which other record, after an institution's new system delivered its records under new keys.
 
-Belongs here: finding the record that replaced another (`crosswalk` of a contract, counting-rules.md), giving earlier states of a record
-their new keys, findings on a crosswalk. Does not belong here: record status (`pipelines.record_status`), matching the persons of a case
-file whom the crosswalk lacks (`pipelines.linkage.list_positions`).
+Belongs here: finding the record that replaced another one (`crosswalk` of a contract, counting-rules.md), replacing old keys by new ones,
+findings on a crosswalk. Does not belong here: record status (`pipelines.record_status`), matching the persons of a case file who are
+missing from the crosswalk (`pipelines.linkage.list_positions`).
 
-A row of `SUCCESSOR_COLUMNS` (institution, entity, old_key, new_key) names the successor of a record. A person of a replaced case file whom
-the crosswalk lacks has only one of the two keys.
+A successor is a row with the columns `SUCCESSOR_COLUMNS`: the record with the key `new_key` replaced the one with the key `old_key`. If a
+case file was replaced and one of its persons is missing from the crosswalk, the row of this person has only one of the two keys.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _LOCATION_COLUMNS = {"_delivery": "delivery", "_file": "file", "_part": "part", 
 
 
 def collect_crosswalk_rows(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the crosswalks in current deliveries.
+    """Return the rows of the crosswalks in deliveries that no later complete version replaced.
 
-    Columns: table, old, new (keys as text), field (the delivered column with the new key), delivery, file, part, line. The rows of `tables`
-    are typed and in the order of the deliveries. `deliveries` has the columns period, version and state.
+    Columns: table, old and new (keys as text), field (the delivered column with the new key), delivery, file, part, line. `tables` has
+    typed rows in the order of the deliveries. `deliveries` has the columns period, version and state.
     """
     complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
     parts = []
@@ -43,10 +43,11 @@ def collect_crosswalk_rows(contract: Contract, tables: Mapping[str, pd.DataFrame
 
 
 def find_replaced_records(crosswalk_rows: pd.DataFrame, keys_of_accepted_records: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Find the records that were replaced, each with the record that replaced it in the end. Columns: table, old, new.
+    """Find the records that were replaced, and for each of them the newest record that replaced it. Columns: table, old, new.
 
-    `crosswalk_rows` come from `collect_crosswalk_rows`; if a key has several rows, the last one counts. `keys_of_accepted_records` has the
-    keys of each table's accepted records. A key that leads to no accepted record, or in a circle, is not replaced.
+    `crosswalk_rows` come from `collect_crosswalk_rows`; if several rows have the same old key, the last one counts.
+    `keys_of_accepted_records` has the keys of each table's accepted records. A record is not replaced if its new keys lead to no accepted
+    record, or lead in a circle.
     """
     followed, accepted_keys = _find_final_keys(crosswalk_rows), _make_sets_of_keys_by_table(keys_of_accepted_records)
     leads_to_record = [end in accepted_keys[table] for table, end in zip(followed["table"], followed["end"], strict=True)]
@@ -54,7 +55,10 @@ def find_replaced_records(crosswalk_rows: pd.DataFrame, keys_of_accepted_records
 
 
 def _find_final_keys(crosswalk_rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the last row of each old key, with a column `end`: the key that the record has in the newest system; null for a circle."""
+    """Return the last crosswalk row of each old key, with the column `end`: the newest key of the record.
+
+    `end` is null if the keys lead in a circle.
+    """
     last = crosswalk_rows.drop_duplicates(["table", "old"], keep="last")
     last = last[last["old"] != last["new"]]
     ends = {name: _find_ends_of_key_chains(rows_of_table.set_index("old")["new"]) for name, rows_of_table in last.groupby("table")}
@@ -63,9 +67,10 @@ def _find_final_keys(crosswalk_rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_ends_of_key_chains(next_keys: pd.Series) -> dict[str, str | None]:
-    """Return for each key the last key of the chain of new keys that begins at it; None if the chain is a circle.
+    """Return, for each key, the last key of the chain of new keys that begins at it; None if the chain is a circle.
 
-    `next_keys` contains the key that follows each key. Each round of the loop doubles the number of steps between the two keys.
+    `next_keys` has, for each old key, the key that replaced it. Each round of the loop doubles the number of steps that are followed at
+    once.
     """
     for _ in range(len(next_keys).bit_length()):
         next_but_one = next_keys.map(next_keys)
@@ -76,7 +81,7 @@ def _find_ends_of_key_chains(next_keys: pd.Series) -> dict[str, str | None]:
 
 
 def find_crosswalk_faults(crosswalk_rows: pd.DataFrame, keys_of_accepted_records: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Return findings (`COLUMNS`) on rows of a crosswalk that contradict each other, lead to no record, or lead in a circle.
+    """Return findings on rows of a crosswalk that contradict each other, lead to no record, or lead in a circle.
 
     The parameters are those of `find_replaced_records`.
     """
@@ -107,9 +112,9 @@ def _make_sets_of_keys_by_table(keys_by_table: Mapping[str, pd.Series]) -> dict[
 
 
 def find_cases_missing_from_crosswalk(cases: pd.DataFrame, units: UnitsSpec) -> pd.DataFrame:
-    """Return findings on accepted cases of one unit that have the same number but different keys.
+    """Return findings on accepted cases of the same unit that have the same case number but different keys.
 
-    There is one finding on each later case; its `detail` is the earlier key.
+    There is a finding on each case except the first one; its `detail` is the key of the first case.
     """
     number_and_unit = [f"{units.number}:text", *units.columns]
     numbered = cases[(cases["_status"] == "accepted") & cases["_key"].notna()].dropna(subset=number_and_unit[:1])
@@ -120,9 +125,9 @@ def find_cases_missing_from_crosswalk(cases: pd.DataFrame, units: UnitsSpec) -> 
 
 
 def list_successors_of_records(contract: Contract, tables: Mapping[str, pd.DataFrame], replaced_records: pd.DataFrame) -> pd.DataFrame:
-    """Return the successors of an institution's records (`SUCCESSOR_COLUMNS`).
+    """Return the successors of an institution's records (columns: `SUCCESSOR_COLUMNS`).
 
-    tables: with `_key`, `_case`, `_status`. replaced_records: from `find_replaced_records`.
+    `tables` must have the columns `_key`, `_case` and `_status`. `replaced_records` comes from `find_replaced_records`.
     """
     parts = []
     for name, spec in contract.tables.items():
@@ -139,9 +144,10 @@ def list_successors_of_records(contract: Contract, tables: Mapping[str, pd.DataF
 def _find_persons_missing_from_crosswalk(
     persons: pd.DataFrame, replaced_case_files: pd.DataFrame, keys_in_crosswalk: pd.DataFrame
 ) -> pd.DataFrame:
-    """Find the persons of replaced case files who are not in the crosswalk, if the new case file also has persons who are not in it.
+    """Find the persons of replaced case files, old and new, who are missing from the crosswalk.
 
-    Each row has either `old_key` or `new_key`.
+    They are returned only if both the old case file and the new one have such persons, since only then some of them may be the same. Each
+    row has either `old_key` or `new_key`.
     """
     rows = persons[["_key", "_case"]].dropna().drop_duplicates()
     old = rows[rows["_case"].isin(replaced_case_files["old"]) & ~rows["_key"].isin(keys_in_crosswalk["old_key"])]
@@ -155,10 +161,10 @@ def _find_persons_missing_from_crosswalk(
 
 
 def replace_old_record_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the canonical tables with new keys in place of the old keys of replaced records.
+    """Return the canonical tables, with the new keys of replaced records in place of their old keys.
 
-    Persons whom the crosswalk lacks get their own key as `place`, so that `pipelines.linkage.list_positions` decides which of them are the
-    same.
+    A person who is missing from the crosswalk gets the record key as list position (`place`), so that `pipelines.linkage.list_positions`
+    decides which of these persons are the same.
     """
     out = dict(tables)
     if successors.empty:
@@ -184,10 +190,9 @@ def replace_old_record_keys(tables: Mapping[str, pd.DataFrame], successors: pd.D
 
 
 def add_rows_for_old_keys(clusters: pd.DataFrame, successors: pd.DataFrame, entity: str) -> pd.DataFrame:
-    """Add a row for the old key of each replaced record to the clusters (columns institution, record_key, cluster).
+    """Add a row for the old key of each replaced record to `clusters` (columns: institution, record_key, cluster).
 
-    The added row is in the cluster of the record's successor. The register of identities needs this row, since it knows the record by its
-    old key.
+    The added row is in the same cluster as the record's successor. It is needed since the register of ids knows the record by its old key.
     """
     old = successors[successors["entity"] == entity].dropna(subset=["old_key", "new_key"])
     new = clusters.rename(columns={"record_key": "new_key"})

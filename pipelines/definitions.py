@@ -1,7 +1,7 @@
-"""The Dagster definitions: assets, checks, jobs, schedules, sensors, resources.
+"""The Dagster definitions: assets, checks, jobs, schedules, sensors and resources.
 
-Belongs here: assembling the parts. Does not belong here: the parts. `dagster dev -w workspace.yaml` loads `defs`, which is built from the
-environment; `harmonia run` and tests call `build_definitions` with their own workplace.
+Belongs here: assembling them. Does not belong here: what they do. `dagster dev -w workspace.yaml` loads `defs`, which is built for the
+workplace that environment variables name. `harmonia run` and tests call `build_definitions` with their own workplace.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ VALUE_TYPES: Mapping[str, Any] = {
     "validated": DeliveryStore,
     "harmonised": DeliveryStore,
     "links": LinkageResult,
-}  # type of an asset's value, by the last part of its key; all others are dicts of frames
+}  # type of an asset's output, by the last part of its key; all other outputs are dictionaries of frames
 
 
 @cache
@@ -51,9 +51,10 @@ def list_assets() -> tuple[dg.AssetsDefinition, ...]:
 
 
 class WorkplaceResource(dg.ConfigurableResource[Workplace]):
-    """The workplace of a run, which holds the run lock.
+    """The workplace of a run. The home is locked while the run uses the workplace, unless `hold_lock` is false.
 
-    Dagster stores and shows its configuration; so this contains the names of the environment variables with the URLs, not the URLs.
+    Dagster stores and shows the configuration of resources. So the configuration contains the names of the environment variables with the
+    URLs, not the URLs themselves.
     """
 
     inbox: str
@@ -64,7 +65,7 @@ class WorkplaceResource(dg.ConfigurableResource[Workplace]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workplace]:
-        """Check the inbox and the declarations, create the home, and lock it for the run. Yield the workplace."""
+        """Create the home, check the inbox and the declarations, and lock the home for the run. Yield the workplace."""
         workplace = self.create_resource(context).prepare_folders()
         declarations.check_declarations()
         with lock_home_for_run(workplace.home) if self.hold_lock else nullcontext():
@@ -76,7 +77,7 @@ class WorkplaceResource(dg.ConfigurableResource[Workplace]):
 
 
 class UnlockedWorkplaceResource(WorkplaceResource):
-    """The workplace for jobs that may run at the same time as a run: without checks and without the run lock."""
+    """The workplace for jobs that may run at the same time as a run: without checks, and without locking the home."""
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workplace]:
@@ -85,7 +86,7 @@ class UnlockedWorkplaceResource(WorkplaceResource):
 
 
 class LakeResource(dg.ConfigurableIOManagerFactory[LakeIOManager]):
-    """The IO manager of the lake, which stores Parquet files; it keeps small ones in memory during a run."""
+    """Dagster's IO manager for the lake: it stores outputs as Parquet files, and keeps small ones in memory during a run."""
 
     lake: str
 
@@ -108,10 +109,10 @@ def _make_resources(workplace: Workplace, hold_lock: bool) -> dict[str, Any]:
 def build_definitions(
     workplace: Workplace, *, hold_lock: bool = True, loggers: Mapping[str, dg.LoggerDefinition] | None = None
 ) -> dg.Definitions:
-    """Return the definitions for a workplace.
+    """Return the Dagster definitions for a workplace.
 
-    hold_lock: whether a run acquires the lock of the home; False if the caller holds it. loggers: used in place of Dagster's own. A run of
-    a workplace with URLs needs its environment variables (`Workplace.make_environment_variables`).
+    `hold_lock` says whether a run locks the home; it is false if the caller has locked it. `loggers` replace Dagster's own loggers. If the
+    workplace has URLs, a run needs the environment variables from `Workplace.make_environment_variables`.
     """
     sources = pull.read_configured_sources(workplace)
     first, *later = list_assets()
@@ -134,5 +135,5 @@ def build_definitions(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Return the definitions for the workplace of the environment (`HARMONIA_INBOX`, `HARMONIA_HOME`, …)."""
+    """Return the definitions for the workplace that the environment variables name (`HARMONIA_INBOX`, `HARMONIA_HOME`, …)."""
     return build_definitions(Workplace.from_environment())

@@ -1,7 +1,8 @@
 """The report of a run: its new deliveries with their state, and the yearly totals that differ from the previous publication.
 
-Belongs here: selecting both from the outputs of a run, as frames, tags and one line. Does not belong here: the state of a delivery
-(`sources.completeness_states`), where the report is shown (`assets.publication`, `summary`, `sensors`). It contains counts and codes only.
+Belongs here: selecting both from the outputs of a run, and expressing them as frames, as tags and as one line of text. Does not belong
+here: the state of a delivery (`sources.completeness_states`), showing the report (`assets.publication`, `summary`, `sensors`). The report
+contains only counts and codes.
 """
 
 from __future__ import annotations
@@ -22,22 +23,22 @@ _DELIVERY_KEY = ["institution", "delivery"]
 _TOTAL_KEY = ["indicator", "period"]
 _PREFIX = "harmonia/"
 NOT_COMPLETE = f"{_PREFIX}not_complete"
-"""The tag of a run that names its new deliveries that are partial or unreadable; a run without such a delivery has no such tag."""
+"""Name of the tag of a run that lists its new deliveries that are not complete. If all are complete, the run has no such tag."""
 
 
 EMPTY_TOTALS = pd.DataFrame({"indicator": [], "period": [], "harmonised": []}).astype({"indicator": "str", "period": "str"})
 
 
 def select_yearly_totals(statistics: pd.DataFrame) -> pd.DataFrame:
-    """Return the grand totals by year, over all offence groups. Columns: indicator, period, as_reported, harmonised."""
+    """Return the figures of whole years that are totals over all dimensions. Columns: indicator, period, as_reported, harmonised."""
     grand = (statistics[list(DIMENSIONS)] == "total").all(axis=1) & (statistics["period"].str.len() == 4)
     return statistics.loc[grand, [*_TOTAL_KEY, "as_reported", "harmonised"]]
 
 
 def read_published_totals(home: Path) -> pd.DataFrame | None:
-    """Return the published grand totals by year (see `select_yearly_totals`).
+    """Return the yearly totals of the published warehouse (see `select_yearly_totals`).
 
-    Return None if nothing is published, or if another version of the program published it.
+    Return None if nothing is published, or if it was published by another version of the program.
     """
     with suppress(HarmoniaError), open_publication(home) as warehouse:
         return select_yearly_totals(warehouse.sql("FROM statistics").df())
@@ -45,7 +46,7 @@ def read_published_totals(home: Path) -> pd.DataFrame | None:
 
 
 def find_changed_totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Return the harmonised yearly totals that differ. Columns: indicator, period, before, after."""
+    """Return the yearly totals whose harmonised figure differs between two publications. Columns: indicator, period, before, after."""
     both = before[[*_TOTAL_KEY, "harmonised"]].merge(
         after[[*_TOTAL_KEY, "harmonised"]], on=_TOTAL_KEY, how="outer", suffixes=("_before", "_after")
     )
@@ -55,10 +56,10 @@ def find_changed_totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFra
 
 
 def list_new_deliveries(landed_deliveries: pd.DataFrame, states: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
-    """Return the new deliveries. Columns: institution, delivery, state, and the numbers of rows: read, accepted, quarantined.
+    """Return the new deliveries. Columns: institution, delivery, state, and the numbers of rows read, accepted and quarantined.
 
-    Columns of `landed_deliveries`: institution, delivery, new. Columns of `states`: institution, delivery, state. `accounting` has the
-    numbers of rows of each file (`pipelines.record_status`).
+    `landed_deliveries` has the columns institution, delivery and new. `states` has the columns institution, delivery and state.
+    `accounting` has the numbers of rows of each file (`pipelines.record_status`).
     """
     rows = accounting.groupby(_DELIVERY_KEY)[["read", "accepted", "quarantined"]].sum().reset_index()
     new = (
@@ -79,7 +80,7 @@ def describe_incomplete_deliveries(new_deliveries: pd.DataFrame) -> str:
 
 
 def make_run_tags(new_deliveries: pd.DataFrame, changed_totals: pd.DataFrame) -> Mapping[str, str]:
-    """Return the report as tags of a run, which Dagster shows in its list of runs.
+    """Return the report as tags, which Dagster shows beside the run in its list of runs.
 
     `new_deliveries` comes from `list_new_deliveries`, and `changed_totals` from `find_changed_totals`.
     """

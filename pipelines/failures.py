@@ -1,7 +1,7 @@
 """Report and log unexpected errors.
 
-Belongs here: the line on the console, and the log under `home/logs/`. Neither contains a local variable, a source value or the message of a
-third-party exception: such a message may quote a cell, and a cell may be a person's name. Does not belong here: problems of deliveries,
+Belongs here: the line on the console, and the log in `home/logs/`. Neither contains a local variable, a delivered value or the message of a
+library's exception: such a message may quote a delivered value, for example a person's name. Does not belong here: problems of deliveries,
 which are findings.
 """
 
@@ -18,13 +18,13 @@ from pathlib import Path
 
 from harmonia.errors import HarmoniaError
 
-_SAFE_ERRORS = (HarmoniaError, OSError, ImportError)  # their messages name files and modules, never a cell
+_SAFE_ERRORS = (HarmoniaError, OSError, ImportError)  # their messages name files and modules, never a delivered value
 _ROOT = Path(__file__).parents[1]
 _WRONG_CALL = re.compile(r"[\w.<>]+\(\) (missing \d+ required|got an unexpected keyword argument|takes \d+ positional)")
 
 
 def _list_causes(error: BaseException) -> list[BaseException]:
-    """Return the exception and its causes, outermost first."""
+    """Return the exception, the exception that caused it, and so on; the exception itself comes first."""
     causes: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in causes:
@@ -34,7 +34,10 @@ def _list_causes(error: BaseException) -> list[BaseException]:
 
 
 def _describe_stack(error: BaseException) -> list[str]:
-    """Return the call stack as `file:line function`, innermost last, without source text or values."""
+    """Return the call stack of an exception, one `file:line function` for each call, without source text or values.
+
+    The innermost is last.
+    """
     out = []
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
@@ -44,9 +47,9 @@ def _describe_stack(error: BaseException) -> list[str]:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Return whether this exception or one of its causes means that no space is left on the disk.
+    """Return whether this exception, or one that caused it, means that no space is left on the disk.
 
-    SQLite's own error also counts, since SQLite reports an I/O error when its log cannot grow.
+    An error of SQLite that mentions the disk also counts, since SQLite reports an I/O error when its log cannot grow.
     """
     if any(isinstance(e, sqlite3.OperationalError) and "disk" in str(e) for e in _list_causes(error)):
         return True
@@ -54,7 +57,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def describe_error(error: BaseException) -> str:
-    """Describe the error in one line that is safe to show and to log."""
+    """Describe an exception in one line that is safe to show and to log, since it contains no delivered value."""
     if isinstance(error, HarmoniaError):
         return " ".join(str(error).split())
     if is_disk_full(error):
@@ -70,9 +73,9 @@ def describe_error(error: BaseException) -> str:
 
 
 def _list_institution_folders() -> list[str]:
-    """Return the folders of institutions, written as `_describe_stack` writes paths.
+    """Return the folders of institutions, in the form in which `_describe_stack` writes paths.
 
-    An error that is raised in such a folder must be fixed there.
+    If an error is raised by code in such a folder, the line names that code, since the error must be corrected there.
     """
     from sources.contract import folder_by_institution
 
@@ -80,10 +83,10 @@ def _list_institution_folders() -> list[str]:
 
 
 def _extract_safe_message(error: BaseException) -> str:
-    """Return the message of an exception if it cannot contain data; otherwise return an empty text.
+    """Return the message of an exception if it cannot contain delivered data; otherwise return an empty text.
 
-    A message about a missing argument, about a name that the failing line of the program contains, or about a column that a contract names
-    cannot contain data.
+    Three kinds of message are safe: that an argument of a function is missing or wrong, that a name is missing which the failing line of
+    the program contains, and that a column is missing which a contract declares.
     """
     if isinstance(error, TypeError) and _WRONG_CALL.match(str(error)):
         return f" ({error})"
@@ -94,20 +97,20 @@ def _extract_safe_message(error: BaseException) -> str:
 
 
 def _extract_missing_name(error: BaseException) -> str | None:
-    """Return the name that the program looked up in vain: an attribute, a variable or a key. Return None for any other error."""
+    """Return the name that the program did not find: an attribute, a variable or a key. Return None for any other error."""
     if isinstance(error, AttributeError | NameError):
         return error.name
     return error.args[0] if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str) else None
 
 
 def _is_name_in_failing_code(error: BaseException, name: str) -> bool:
-    """Return whether a line of code on the call stack contains a name. Such a name was written by a programmer, so it is no data."""
+    """Return whether a line of code on the call stack contains the name. Then a programmer wrote it, so it is not delivered data."""
     pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
     return any(pattern.search(frame.line or "") for frame in traceback.extract_tb(error.__traceback__))
 
 
 def _is_declared_column(name: str) -> bool:
-    """Return whether a contract declares a column of this name. name: may end with the companion of a typed column (`:given`)."""
+    """Return whether a contract declares a column of this name. A suffix that typed columns have (such as `:given`) is ignored."""
     from sources.contract import institutions, load
 
     tables = [table for institution in institutions() for table in load(institution).tables.values()]
@@ -116,10 +119,11 @@ def _is_declared_column(name: str) -> bool:
 
 @contextmanager
 def redact_errors(activity: str, logs: Path | None) -> Iterator[None]:
-    """Reduce an exception of the block to one line without values.
+    """Reduce an exception that the block raises to one line without delivered values.
 
-    This is necessary because the message of the exception or of a cause may quote a cell, and Dagster stores the message. The line begins
-    with `activity`, for example "police: reading". Raises `HarmoniaError`, with the path of the log if `logs` is not None.
+    This is necessary because Dagster stores the message of an exception, and the message may quote a delivered value. The line begins with
+    `activity`, for example "police: reading". Raises `HarmoniaError`; if `logs` is not None, details are written to a log there, which the
+    error names.
     """
     try:
         yield
@@ -131,7 +135,7 @@ def redact_errors(activity: str, logs: Path | None) -> Iterator[None]:
 
 
 def write_log(error: BaseException, logs: Path, activity: str) -> Path | None:
-    """Log the error, its stack and the activity to a new file in `logs` that only this user may read.
+    """Write the error, its call stack and the activity to a new file in the folder `logs`. Only this user may read the file.
 
     Return the path of the file, or None if it cannot be written.
     """

@@ -1,6 +1,7 @@
-"""The job that runs all stages over all deliveries, in one process.
+"""The Dagster job that runs all stages over all deliveries, in one process.
 
-One process per step would cost ten seconds per step on a small machine; a run of a few thousand records takes a few seconds.
+With one process for each step, every step would take ten seconds longer on a small machine, while a run with a few thousand records takes
+only a few seconds.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import dagster as dg
 
 from sources.contract import institutions
 
-AUTOMATION, _EARLIER = "HARMONIA_AUTOMATION", "HARMONIA_BY_ITSELF"  # the second is the former name
+AUTOMATION, _EARLIER = "HARMONIA_AUTOMATION", "HARMONIA_BY_ITSELF"  # the second name is the one that former versions used
 HARMONISE_EVERYTHING = "harmonise_everything"
-PULL = "pull"  # group of the assets that fetch deliveries, each in a separate job
+PULL = "pull"  # Dagster group of the assets that fetch deliveries; each has its own job
 _BY_DELIVERY = [dg.AssetKey([name, "delivery"]) for name in institutions()]  # partitioned by delivery; the run reports their checks
 
 harmonise_everything = dg.define_asset_job(
@@ -25,8 +26,8 @@ harmonise_everything = dg.define_asset_job(
 
 
 def is_automation_enabled() -> bool:
-    """Return whether sensor and schedules are on by default (`HARMONIA_AUTOMATION=1`).
+    """Return whether the sensor and the schedules are on by default (`HARMONIA_AUTOMATION=1`).
 
-    The variable is needed because Dagster stores a manual switch in its history, which is not backed up.
+    They can also be switched on by hand, but Dagster stores this in its history, which is not backed up. So the variable is needed.
     """
     return (os.environ.get(AUTOMATION) or os.environ.get(_EARLIER, "")) not in ("", "0")

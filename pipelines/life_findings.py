@@ -1,7 +1,8 @@
-"""Findings on how a register changed its records over the years: cancelled, reopened or late cases.
+"""Findings on cases that a register changed over the years: cancelled, reopened or late cases.
 
-Belongs here: comparing the states of one record over deliveries (deliveries.md, "Registers over the years"). Does not belong here: record
-status (`record_status`), crosswalks (`crosswalk`), lists of persons (`cross-place-…`), findings on a delivery as a whole (`over_time`).
+Belongs here: comparing the states of a record in different deliveries (deliveries.md, "Registers over the years"). Does not belong here:
+record status (`record_status`), crosswalks (`crosswalk`), lists of persons (rules `cross-place-…`), findings on a whole delivery
+(`over_time`).
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ _LOCATION_COLUMNS = {"_delivery": "delivery", "_file": "file", "_part": "part", 
 def find_cancelled_reopened_and_late_cases(
     contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return findings (`schemas.findings.COLUMNS`) on cancelled, reopened and late case records of an institution.
+    """Return findings (columns: `schemas.findings.COLUMNS`) on cancelled, reopened and late cases of an institution.
 
-    tables: typed, with `_status`, in the order of the deliveries. deliveries: delivery, period, version, state.
+    `tables` are typed, have the column `_status`, and are in the order of the deliveries. `deliveries` has the columns delivery, period,
+    version and state.
     """
     parts = []
     for name, spec in contract.tables.items():
@@ -42,35 +44,35 @@ def find_cancelled_reopened_and_late_cases(
 
 
 def list_case_state_columns(spec: TableSpec) -> set[str]:
-    """Return the columns of a table that `find_cancelled_reopened_and_late_cases` reads."""
+    """Return the columns of a table that `find_cancelled_reopened_and_late_cases` needs."""
     return {column.name for column in (_find_state_column(spec), _find_opening_column(spec)) if column}
 
 
 def _find_state_column(spec: TableSpec) -> ColumnSpec | None:
-    """Return the column with the state of a case; None if the table has none."""
+    """Return the column that says in which state a case is (such as closed or cancelled); None if the table has no such column."""
     case_columns = spec.columns if spec.entity in ("case", "both") else ()
     return next((c for c in case_columns if c.type == "code" and {"cancelled", *_END_STATES} & {*c.meanings}), None)
 
 
 def _find_opening_column(spec: TableSpec) -> ColumnSpec | None:
-    """Return the column with the day on which a case was opened; None if the table has none."""
+    """Return the column with the day on which a case was opened; None if the table has no such column."""
     case_columns = spec.columns if spec.entity in ("case", "both") else ()
     return next((c for c in case_columns if c.type == "date" and c.event and c.required), None)
 
 
 def _make_findings(states: pd.DataFrame, is_affected: pd.Series, field: str, rule: str, **further_columns: pd.Series) -> pd.DataFrame:
-    """Return findings of `rule` on the column `field` for the `is_affected` rows.
+    """Return findings of `rule` on the column `field`, for the rows of `states` for which `is_affected` is true.
 
-    further_columns: the values of further columns of the finding.
+    `further_columns` has the values of other columns of the findings.
     """
     rows = states.loc[is_affected, list(_LOCATION_COLUMNS)].rename(columns=_LOCATION_COLUMNS)
     return rows.assign(field=field, rule=rule, **{name: values[is_affected] for name, values in further_columns.items()})
 
 
 def _find_cancelled_records(states: pd.DataFrame, state_column: str) -> pd.DataFrame:
-    """Find the first state of a record that says that the record is cancelled.
+    """Find the deliveries in which a case is cancelled that was not cancelled in the delivery before.
 
-    The rule of the finding depends on whether the record had been delivered before.
+    The rule of the finding depends on whether the case had been delivered before it was cancelled.
     """
     cancelled = states[state_column] == "cancelled"
     before = states.groupby("_key")[state_column].shift()
@@ -80,7 +82,7 @@ def _find_cancelled_records(states: pd.DataFrame, state_column: str) -> pd.DataF
 
 
 def _find_reopened_records(states: pd.DataFrame, state_column: str) -> pd.DataFrame:
-    """Find records that are under investigation again after they had ended."""
+    """Find the cases that had ended in one delivery, and are under investigation in the next delivery that contains them."""
     before = states.groupby("_key")[state_column].shift()
     return _make_findings(
         states, (before.isin(_END_STATES) & (states[state_column] == "investigating")).fillna(False), state_column, "cross-reopened"
@@ -88,9 +90,9 @@ def _find_reopened_records(states: pd.DataFrame, state_column: str) -> pd.DataFr
 
 
 def _find_records_delivered_late(states: pd.DataFrame, opening_column: ColumnSpec, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Find case records that were first delivered two or more periods after the case was opened.
+    """Find cases that were delivered for the first time two or more periods after the period in which they were opened.
 
-    A record counts only if a complete delivery was received for the period in which the case was opened.
+    A case counts only if a complete delivery was received for the period in which it was opened.
     """
     complete = deliveries.loc[deliveries["state"] == COMPLETE, "period"].unique()
     cadence = periods.cadence_of(str(states["_period"].iloc[0]))

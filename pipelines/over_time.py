@@ -1,7 +1,7 @@
-"""Findings from comparing the deliveries of one institution: columns that became blank, deliveries that are unlike the institution's own
-past, corrections that replace nothing or lose records.
+"""Findings from comparing the deliveries of one institution: columns that became blank, deliveries that are unlike the institution's
+earlier ones, and corrections that replace nothing or lack records.
 
-Does not belong here: the record status (`record_status`), the statistical comparison with the past (`own_past`).
+Does not belong here: the record status (`record_status`), the statistical comparison with earlier deliveries (`own_past`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from schemas import findings
 from sources import periods
 from sources.contract import Contract
 
-_MIN_ROWS = 5  # of a file, for a column to count as blank
-_MIN_USUAL_SHARE = 0.5  # share of filled cells of a column that is usually filled
+_MIN_ROWS = 5  # rows that a file must have so that a column can count as blank
+_MIN_USUAL_SHARE = 0.5  # share of filled cells from which a column counts as usually filled
 MANY_WITHDRAWN = "cross-withdrawn-many"
-_MIN_WITHDRAWN, _MIN_SHARE_WITHDRAWN = 10, 0.2  # records that a correction lacks, and their share of those that it replaces
+_MIN_WITHDRAWN, _MIN_SHARE_WITHDRAWN = 10, 0.2  # records missing from a correction; their share of all that it corrects
 
 
 def find_changes_over_time(
@@ -29,7 +29,7 @@ def find_changes_over_time(
     deliveries: pd.DataFrame,
     lineage: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return the findings (`schemas.findings.COLUMNS`) that result from comparing the deliveries of one institution.
+    """Return the findings (columns: `schemas.findings.COLUMNS`) that follow from comparing the deliveries of one institution.
 
     `tables` has the typed rows of all deliveries. `deliveries` and `lineage` come from `pipelines.record_status`.
     """
@@ -49,7 +49,7 @@ def find_changes_over_time(
 
 
 def _find_blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
-    """Find columns that are empty in a file although they are usually filled."""
+    """Find columns that are empty in a whole file although they are usually filled."""
     is_filled = frame[[f"{c}:given" for c in columns]].astype(float).set_axis(columns, axis=1)
     delivery_file = [frame["_delivery"], frame["_file"]]
     share, rows = is_filled.groupby(delivery_file).mean(), is_filled.groupby(delivery_file).size()
@@ -78,14 +78,14 @@ def _find_mergers_into_unknown_cases(tables: dict[str, pd.DataFrame], contract: 
 
 
 def _find_withdrawn_records(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Find records that are missing from a correction of their delivery. The finding is on the correction."""
+    """Find records that are missing from a correction of their delivery. The finding names the correction."""
     withdrawn = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"])
     last = _find_last_complete_delivery_of_period(withdrawn, deliveries)
     return pd.DataFrame({"delivery": last, "record_key": withdrawn["record_key"], "rule": "cross-withdrawn"})
 
 
 def _find_corrections_that_lack_records(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Find corrections that lack many of the records of the deliveries that they correct. The finding is on the correction."""
+    """Find corrections that lack many records of the deliveries that they correct. The finding names the correction."""
     replaced = lineage.assign(correction=_find_last_complete_delivery_of_period(lineage, deliveries)).dropna(subset=["correction"])
     replaced = replaced[(replaced["delivery"] != replaced["correction"]) & replaced["status"].isin(["superseded", "withdrawn"])]
     gone = replaced["status"].eq("withdrawn").groupby([replaced["correction"], replaced["entity"], replaced["record_key"]]).any()
@@ -95,13 +95,13 @@ def _find_corrections_that_lack_records(lineage: pd.DataFrame, deliveries: pd.Da
 
 
 def _find_last_complete_delivery_of_period(rows: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Series:
-    """Return the last complete delivery of the period of each row's delivery; null if there is none."""
+    """Return, for each row, the last complete delivery for the same period as the row's delivery; null if there is none."""
     complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
     return rows["delivery"].map(deliveries.set_index("delivery")["period"]).map(complete)
 
 
 def _find_missing_periods(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Find periods between delivered ones for which nothing came. The finding is on the next delivery."""
+    """Find periods for which nothing was delivered although later periods were. The finding names the next delivery."""
     quarters = deliveries.drop_duplicates("period").sort_values("period", ignore_index=True)
     out = []
     for (_, previous), (delivery, period) in pairwise(zip(quarters["delivery"], quarters["period"], strict=True)):
@@ -111,7 +111,7 @@ def _find_missing_periods(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _find_incomplete_corrections(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Find corrections that could not be read completely, so that they withdraw or replace nothing."""
+    """Find corrections that could not be read completely. They do not withdraw records, or replace nothing at all."""
     corrections = deliveries[deliveries["version"] > 1]
     rules = {"partial": "cross-partial-withdraws-nothing", "unreadable": "cross-unreadable-replaces-nothing"}
     return [{"delivery": d, "rule": rules[s]} for d, s in zip(corrections["delivery"], corrections["state"], strict=True) if s in rules]

@@ -1,11 +1,13 @@
-"""Find deliveries that are unlike their institution's own past: in the number of records, shares of codes and units, missing values, days,
-or records delivered before.
+"""Find deliveries that are unlike earlier deliveries of the same institution: in the number of records, the shares of codes and units,
+missing values, days, or the share of records that were delivered before.
 
-Belongs here: what is counted, the tests, the findings (docs/reference/completeness.md, "Unlike the own past"). Does not belong here: levels
-and minimum deviations (`own_past.yaml`), texts (`schemas/rules/past.yaml`). A deviation is reported; the delivery is never refused.
+Belongs here: what is counted, the statistical tests, the findings (docs/reference/completeness.md, "Unlike the own past"). Does not belong
+here: the limits of the tests and the smallest deviations that are reported (`own_past.yaml`), texts (`schemas/rules/past.yaml`). A
+deviation is reported; the delivery is never refused because of it.
 
-The probabilities are two-sided tails of the negative binomial distribution (numbers of records) and of the beta-binomial distribution
-(shares). Their dispersion beyond chance is estimated from the past. The Bonferroni correction covers all tests of a rule in a delivery.
+The probability of a deviation is two-sided. It comes from the negative binomial distribution for numbers of records, and from the
+beta-binomial distribution for shares. How much they vary beyond chance is estimated from the earlier deliveries. Probabilities are
+multiplied by the number of tests of the same rule in the delivery (Bonferroni correction).
 """
 
 from __future__ import annotations
@@ -36,14 +38,16 @@ _TYPES_WITH_FEW_VALUES = (
     "article",
     "offence_words",
     "form_words",
-)  # types of few distinct values
-_RARE_SHARE = 0.02  # a value with a smaller share, in the past and now, is counted with others
+)  # types of columns with few distinct values
+_RARE_SHARE = 0.02  # values with a smaller share, both in earlier deliveries and now, are counted together
 _OTHER_VALUES = "…"
-_MAX_EXACT_COUNT = 50_000  # up to this number tails are summed exactly; beyond it they are normal
+_MAX_EXACT_COUNT = 50_000  # up to this number, probabilities are computed exactly; beyond it, by a normal distribution
 
 
 @dataclass(frozen=True)
 class _PriorDispersion:
+    """How much numbers and shares vary beyond chance, assumed before any delivery was seen. It counts as much as `periods` periods."""
+
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     periods: int
@@ -67,10 +71,10 @@ class OwnPastSettings:
 
 @dataclass(frozen=True)
 class _PastComparison:
-    """A comparison of a delivery with its past.
+    """A comparison of a delivery with earlier deliveries.
 
-    `probability` is the probability of a deviation as large as this one if the delivery is like its past. `large` is true if the delivery
-    deviates at least as much as the rule requires.
+    `probability` is the probability of a deviation as large as this one if the delivery is like the earlier ones. `large` is true if the
+    deviation is at least as large as the rule requires.
     """
 
     rule: str
@@ -92,11 +96,11 @@ def read_own_past_settings() -> OwnPastSettings:
 def find_deviations_from_past(
     contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame, only_delivery: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return findings on the deliveries of one institution, as rows for `schemas.findings.build_findings`.
+    """Return findings on deliveries of an institution that are unlike earlier ones, as rows for `schemas.findings.build_findings`.
 
     `tables` has the typed rows of all deliveries (`pipelines.validation.ValidatedDeliveries`). `deliveries` has the columns delivery,
-    period, version and state. If `only_delivery` names a delivery, only this delivery is tested. For each delivery, rule and column only
-    the least probable value is reported.
+    period, version and state. If `only_delivery` names a delivery, only this delivery is tested. If several values of a column deviate
+    under the same rule, only the least probable one is reported.
     """
     complete = _order_complete_deliveries(deliveries)
     complete = complete.assign(judged=complete["delivery"].eq(only_delivery) if only_delivery else True)
@@ -133,9 +137,9 @@ def find_deviations_from_past(
 
 
 def list_columns_compared_with_past(spec: TableSpec, units: Collection[str] = ()) -> set[str]:
-    """Return the columns of a typed table whose values `find_deviations_from_past` reads.
+    """Return the columns of a typed table whose values `find_deviations_from_past` compares.
 
-    `units` has the columns that name a unit of the institution.
+    `units` has the names of the columns that say to which unit of the institution a row belongs.
     """
     listed = {column.name for column in spec.columns if column.type in _TYPES_WITH_FEW_VALUES or column.name in units}
     days = {column.name for column in spec.columns if column.type == "date" and column.event}
@@ -143,10 +147,10 @@ def list_columns_compared_with_past(spec: TableSpec, units: Collection[str] = ()
 
 
 def _order_complete_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Return the complete deliveries in order.
+    """Return the complete deliveries, ordered by period and version.
 
-    Columns: delivery, period, place (rank of the period), counts (whether it is the last version of its period), laws (number of laws that
-    were in force before its end).
+    Columns: delivery, period, place (the rank of the period), counts (whether this is the last version for its period), laws (the number of
+    laws that came into force before the period ended).
     """
     complete = deliveries[deliveries["state"] == COMPLETE].assign(end=lambda d: d["period"].map(periods.last_day))
     complete = complete.sort_values(["end", "version"], ignore_index=True)
@@ -161,7 +165,7 @@ def _order_complete_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
 def _compare_table_with_past(
     table_name: str, spec: TableSpec, contract: Contract, frame: pd.DataFrame, complete_deliveries: pd.DataFrame
 ) -> Iterator[_PastComparison]:
-    """Compare a table of each delivery with earlier deliveries. complete_deliveries: from `_order_complete_deliveries`."""
+    """Compare a table of each delivery with earlier deliveries. `complete_deliveries` comes from `_order_complete_deliveries`."""
     rows = frame.merge(complete_deliveries[["delivery", "place"]], left_on="_delivery", right_on="delivery", how="inner")
     if rows.empty:
         return
@@ -193,10 +197,10 @@ def _compare_table_with_past(
 
 
 def _classify_days(rows: pd.DataFrame, column: str) -> Iterator[pd.Series]:
-    """Yield two classifications of the dates in `column`, as one text for each row.
+    """Yield two classifications of the dates in `column`. Each is a text for every row.
 
-    The first is the weekday. The second is the month of the delivered period in which the date lies, or "before" or "after" if the date
-    lies outside the period.
+    The first is the weekday. The second is the month of the delivered period in which the date lies ("month 1", …), or "before" or "after"
+    if the date lies outside the period.
     """
     day = rows[column].where(rows[f"{column}:precision"] == "day")
     yield day.dt.day_name().astype("str")
@@ -216,8 +220,8 @@ def _compare_number_of_new_records_with_past(
 ) -> Iterator[_PastComparison]:
     """Compare the number of new records in each delivery with the numbers in earlier periods. Yield one comparison for each delivery.
 
-    A record is new if no earlier period had it. The first period is left out if enough others remain: its delivery contains all cases that
-    were pending, which are new only to Harmonia.
+    A record is new if it was not delivered for an earlier period. The first period is not compared with if there are enough others, since
+    the first delivery contains all pending cases, which are new only to Harmonia.
     """
     level, least = read_own_past_settings(), read_own_past_settings().rules[VOLUME]
     counts = complete_deliveries["delivery"].map(new_records["_delivery"].value_counts()).fillna(0).to_numpy("int64")
@@ -226,7 +230,7 @@ def _compare_number_of_new_records_with_past(
         after_first = past[place[past] > place.min()]
         usual = counts[after_first if len(after_first) >= level.enough else past]
         mean = float(usual.mean())
-        spread = float(((usual - mean) ** 2).sum() / max(mean, 1e-9))  # about one a degree of freedom if the counts are Poisson
+        spread = float(((usual - mean) ** 2).sum() / max(mean, 1e-9))  # about the number of periods minus 1, if numbers vary by chance
         weight = level.prior.periods
         index = (spread + weight * (1 + mean * level.prior.volume**2)) / (len(usual) - 1 + weight)
         expected = max(mean, 0.5)
@@ -256,10 +260,10 @@ def _compare_shares_with_past(
     complete_deliveries: pd.DataFrame,
     same_laws_only: bool = False,
 ) -> Iterator[_PastComparison]:
-    """Compare the shares of values with the shares in earlier periods. Yield a comparison for each delivery and value.
+    """Compare the share of each value with its share in earlier periods. Yield a comparison for each delivery and value.
 
-    `values_of_rows` has the value of each row; a row without a value is left out. If `same_laws_only` is true, periods before the latest
-    law came into force are left out, since the articles of that law have other numbers.
+    `values_of_rows` has the value of each row; a row without a value is ignored. If `same_laws_only` is true, periods before the newest law
+    came into force are ignored, since its articles have other numbers.
     """
     level, least = read_own_past_settings(), read_own_past_settings().rules[rule]["difference"]
     table = pd.crosstab(rows["_delivery"], values_of_rows.to_numpy(), dropna=True).reindex(complete_deliveries["delivery"], fill_value=0)
@@ -277,7 +281,7 @@ def _compare_shares_with_past(
         usual, now, share = (_combine_rare_values(part, frequent) for part in (usual, now, share))
         tested_values = [*(value for value, is_frequent in zip(values, frequent, strict=True) if is_frequent), _OTHER_VALUES]
         tested = [n for n in range(len(tested_values)) if share[n] > 0 or now[n] > 0]
-        for n in tested[:1] if len(tested) == 2 else tested:  # of two values one says it all
+        for n in tested[:1] if len(tested) == 2 else tested:  # if there are two values, the share of one follows from the other
             probability = _compute_share_probability(usual[:, n], usual.sum(axis=1), int(now[n]), size)
             detail = f"{now[n] / size:.0%} ≠ {share[n]:.0%}"
             large = abs(now[n] / size - share[n]) >= least
@@ -287,12 +291,16 @@ def _compare_shares_with_past(
 
 
 def _combine_rare_values(values: np.ndarray, frequent: np.ndarray) -> np.ndarray:
-    """Return the counts of the frequent values (last axis), followed by the sum of the counts of all other values."""
+    """Return the counts of the frequent values (along the last axis), followed by the sum of the counts of all other values."""
     return np.append(values[..., frequent], values[..., ~frequent].sum(axis=-1, keepdims=True), axis=-1)
 
 
 def _pair_deliveries_with_past(complete_deliveries: pd.DataFrame, same_laws_only: bool = False) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the position of each delivery with the positions of its past: the last version of each of the latest earlier periods."""
+    """Yield the position of each tested delivery, together with the positions of the deliveries with which it is compared.
+
+    These are the last versions for the latest earlier periods, at most as many as the setting `periods` says. A delivery with fewer than
+    `enough` of them is not tested.
+    """
     place, counts, laws = (complete_deliveries[name].to_numpy() for name in ("place", "counts", "laws"))
     for position in np.flatnonzero(complete_deliveries["judged"]).tolist():
         past = np.flatnonzero((place < place[position]) & counts & ((laws == laws[position]) | (not same_laws_only)))[
@@ -303,7 +311,7 @@ def _pair_deliveries_with_past(complete_deliveries: pd.DataFrame, same_laws_only
 
 
 def _compute_share_probability(counts: np.ndarray, totals: np.ndarray, count: int, size: int) -> float:
-    """Return the two-sided probability of `count` out of `size`, given `counts` out of `totals` in earlier periods."""
+    """Return the two-sided probability of a share of `count` in `size`, if the shares in earlier periods were `counts` in `totals`."""
     prior = read_own_past_settings().prior
     total = int(totals.sum())
     share = (counts.sum() + 0.5) / (total + 1)
@@ -311,19 +319,19 @@ def _compute_share_probability(counts: np.ndarray, totals: np.ndarray, count: in
     freedom = len(counts) - 1
     between = max(0.0, (spread / freedom - 1) / max(float(totals.mean()) - 1, 1.0)) if freedom else 0.0
     correlation = (freedom * between + prior.periods * prior.share) / (freedom + prior.periods)
-    correlation = min(correlation * (1 + 1 / len(counts)) + 1 / total, 0.9)  # the share itself is estimated from the past
+    correlation = min(correlation * (1 + 1 / len(counts)) + 1 / total, 0.9)  # more, as the share itself is an estimate
     return _compute_two_sided_probability(_compute_beta_binomial_tails(size, share, correlation, count))
 
 
 def _compute_two_sided_probability(tails: tuple[float, float]) -> float:
-    """Return the two-sided probability for a lower and an upper tail."""
+    """Return the two-sided probability, given the probabilities of a number at most as large and at least as large."""
     return min(1.0, 2 * min(tails))
 
 
 def _compute_negative_binomial_tails(mean: float, index: float, count: int) -> tuple[float, float]:
-    """Return P(X <= count) and P(X >= count) for a negative binomial distribution with this mean and the variance mean × index.
+    """Return P(X <= count) and P(X >= count) for a negative binomial distribution with this mean and with the variance mean × index.
 
-    An index of 1 means a Poisson distribution.
+    With an index of 1 it is a Poisson distribution.
     """
     index = max(index, 1.001)
     size = mean / (index - 1)
@@ -335,7 +343,7 @@ def _compute_negative_binomial_tails(mean: float, index: float, count: int) -> t
 
 
 def _compute_beta_binomial_tails(size: int, share: float, correlation: float, count: int) -> tuple[float, float]:
-    """Return P(X <= count) and P(X >= count) for a beta-binomial distribution of `size` draws with the mean `share`.
+    """Return P(X <= count) and P(X >= count) for a beta-binomial distribution of `size` draws. `share` is the expected share.
 
     `correlation` is the correlation between two draws.
     """
@@ -349,12 +357,12 @@ def _compute_beta_binomial_tails(size: int, share: float, correlation: float, co
 
 
 def _sum_tails(probabilities: np.ndarray) -> tuple[float, float]:
-    """Return the lower and the upper tail of a distribution, given the probabilities of 0, 1, 2, …. Both tails include the last number."""
+    """Return P(X <= n) and P(X >= n), given the probabilities of 0, 1, 2, …, n."""
     low = float(probabilities.sum())
     return min(low, 1.0), max(1.0 - low, 0.0) + float(probabilities[-1])
 
 
 def _compute_normal_tails(count: float, mean: float, variance: float) -> tuple[float, float]:
-    """Return P(X <= count) and P(X >= count) for a normal distribution."""
+    """Return P(X <= count) and P(X >= count) for a normal distribution with this mean and variance."""
     z = (count - mean) / math.sqrt(variance)
     return 0.5 * math.erfc(-z / math.sqrt(2)), 0.5 * math.erfc(z / math.sqrt(2))

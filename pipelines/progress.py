@@ -1,4 +1,4 @@
-"""Show the progress of a run: a line for each finished stage, and a progress bar on a terminal.
+"""Show the progress of a run: a line for each finished stage and, if the console is a terminal, a progress bar.
 
 Does not belong here: the results of the run (`summary.py`).
 """
@@ -16,16 +16,16 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 
 class ProgressListener(Protocol):
-    """Receives the progress of a run. Steps have the names that they have in Dagster: `police__raw`."""
+    """An object that is told about the progress of a run. A step is named as in Dagster, for example `police__raw`."""
 
     def on_plan(self, steps: Mapping[str, str]) -> None:
-        """Receive the planned steps with the stage of each, in the order of execution."""
+        """Called before the run starts. `steps` maps each planned step to its stage, in the order of execution."""
 
     def on_start(self, step: str) -> None:
-        """Receive the name of a step that started."""
+        """Called when a step starts."""
 
     def on_end(self, step: str, rows: int | None) -> None:
-        """Receive the name of a step that succeeded, and its number of rows."""
+        """Called when a step has succeeded. `rows` is the number of rows of its output; None if it is not known."""
 
 
 class SilentListener:
@@ -42,7 +42,7 @@ class SilentListener:
 
 
 class ProgressDisplay:
-    """A listener that shows a line for each finished stage on `console`, and a progress bar on a terminal."""
+    """A listener that prints a line on `console` for each finished stage and, if the console is a terminal, shows a progress bar."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -70,20 +70,20 @@ class ProgressDisplay:
         self._bar.stop()
 
     def on_plan(self, steps: Mapping[str, str]) -> None:
-        """Store the stages and draw an empty bar."""
+        """Store the stage of each step, and draw an empty progress bar."""
         self._stage = dict(steps)
         for step, stage in steps.items():
             self._open[stage].add(step)
         self._task = self._bar.add_task("starting", total=len(steps))
 
     def on_start(self, step: str) -> None:
-        """Show the current stage."""
+        """Show the stage of the step beside the progress bar."""
         self._started = time.monotonic()
         if step in self._stage and self._task is not None:
             self._bar.update(self._task, description=self._stage[step])
 
     def on_end(self, step: str, rows: int | None) -> None:
-        """Count the step. Print the line of its stage if the stage is complete."""
+        """Advance the progress bar. If this was the last step of its stage, print the line of the stage."""
         stage = self._stage.get(step)
         if stage is None or step not in self._open[stage]:
             return

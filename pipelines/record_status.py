@@ -1,7 +1,7 @@
 """The record status over all deliveries of one institution (`docs/reference/counting-rules.md`, "Record status").
 
-Belongs here: the status of every row, the lineage of records, and the row accounting, which shows that no row is lost. Deliveries are
-ordered by quarter, then by version, never by arrival.
+Belongs here: the status of every row, the lineage of records, and the row accounting, which proves that no row is lost. Deliveries are
+ordered by quarter, then by version, never by the time of arrival.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ ROW_OUTCOMES = ("accepted", "superseded", "withdrawn", "quarantined", "structura
 
 @dataclass
 class RecordStatuses:
-    """All deliveries of one institution, each row with its status.
+    """All deliveries of one institution, in which each row has a record status.
 
-    tables      table -> typed frame of all deliveries with `_delivery`, `_period`, `_status`
-    quarantined `pipelines.validation.QUARANTINE_COLUMNS`
-    lineage     `LINEAGE_COLUMNS`, one row for each record and delivery whose key can be read; also `unit` and `number` (`pipelines.units`)
-    accounting  number of physical rows by file: institution, delivery, file, read and `ROW_OUTCOMES`
-    findings    `schemas.findings.COLUMNS`, of validation and of this stage
-    deliveries  institution, delivery, period, version, state
-    successors  `pipelines.crosswalk.SUCCESSOR_COLUMNS`
-    returns     `pipelines.returned_counts.RETURNED_COUNT_COLUMNS`
+    - tables: the typed rows of each table, over all deliveries, with the columns `_delivery`, `_period` and `_status`
+    - quarantined: the quarantined rows (columns: `pipelines.validation.QUARANTINE_COLUMNS`)
+    - lineage: one row for each record with a readable key in each delivery that has it (columns: `LINEAGE_COLUMNS`, and `unit` and
+      `number`, see `pipelines.units`)
+    - accounting: the numbers of rows in each file: institution, delivery, file, read (rows that the reader counted), and one column for
+      each of `ROW_OUTCOMES`
+    - findings: the findings of validation and of this stage (columns: `schemas.findings.COLUMNS`)
+    - deliveries: institution, delivery, period, version, state
+    - successors: the records that continue replaced records (columns: `pipelines.crosswalk.SUCCESSOR_COLUMNS`)
+    - returns: the figures that the institution delivered (columns: `pipelines.returned_counts.RETURNED_COUNT_COLUMNS`)
     """
 
     tables: dict[str, pd.DataFrame]
@@ -53,7 +55,10 @@ class RecordStatuses:
 
 
 def resolve_record_statuses(validated: ValidatedDeliveries) -> RecordStatuses:
-    """Set the record status of every row. Raises `HarmoniaError`, which names the file, if the rows of a file do not add up."""
+    """Set the record status of every row.
+
+    Raises `HarmoniaError`, which names the file, if the numbers of rows of a file do not add up.
+    """
     contract = contracts.load(validated.institution)
     deliveries, quarantined = validated.deliveries, validated.quarantined
     tables = {name: frame.assign(_status=pd.Series(None, index=frame.index, dtype="str")) for name, frame in validated.tables.items()}
@@ -94,7 +99,10 @@ def resolve_record_statuses(validated: ValidatedDeliveries) -> RecordStatuses:
 
 
 def _apply_crosswalk(contract: Contract, tables: dict[str, pd.DataFrame], deliveries: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the records that a crosswalk replaces (see `pipelines.crosswalk.find_replaced_records`), and the findings on the crosswalk."""
+    """Return the records that were replaced according to a crosswalk, and the findings on the crosswalk.
+
+    See `pipelines.crosswalk.find_replaced_records`.
+    """
     entries = crosswalk.collect_crosswalk_rows(contract, tables, deliveries)
     records = {name: tables[name] for name, spec in contract.tables.items() if spec.entity}
     accepted = {name: frame.loc[frame["_status"] == "accepted", "_key"] for name, frame in records.items()}
@@ -108,7 +116,7 @@ def _apply_crosswalk(contract: Contract, tables: dict[str, pd.DataFrame], delive
 
 
 def _drop_findings_explained_by_blank_columns(findings_of_validation: pd.DataFrame, findings_over_time: pd.DataFrame) -> pd.DataFrame:
-    """Drop the findings of validation on single empty cells of a column if another finding reports that the whole column is blank."""
+    """Drop the findings of validation on empty cells of a column if another finding reports that the whole column is blank."""
     columns = ["delivery", "file", "field"]
     blank = findings_over_time.loc[findings_over_time["rule"] == "cross-column-blank", columns]
     is_empty_cell = (findings_of_validation["rule"] == "cell-empty") & findings_of_validation["delivery"].isin(blank["delivery"])
@@ -118,9 +126,9 @@ def _drop_findings_explained_by_blank_columns(findings_of_validation: pd.DataFra
 
 
 def _list_quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the keys of quarantined rows, by table. Columns: period, version, record_key.
+    """Return the keys of the quarantined rows of each table. Columns: period, version, record_key.
 
-    Records with these keys are not withdrawn, although the delivery has them only in a quarantined row.
+    A record with such a key is not withdrawn, since the delivery does contain it, although only in a quarantined row.
     """
     if quarantined.empty:
         return {}
@@ -131,8 +139,8 @@ def _list_quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) 
 def _determine_record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.Series:
     """Return the status of each row of a table of records.
 
-    frame: `_key`, `_content`, `_delivery`, `_period`, `_version`, in the order of the deliveries. quarantined_keys: of this table, from
-    `_list_quarantined_keys`.
+    `frame` has the columns `_key`, `_content`, `_delivery`, `_period` and `_version`, and is in the order of the deliveries.
+    `quarantined_keys` has the keys of the quarantined rows of this table (see `_list_quarantined_keys`).
     """
     status = pd.Series("superseded", index=frame.index, dtype="str")
     if frame.empty:
@@ -156,11 +164,12 @@ def _determine_record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quar
 
 
 def _find_rows_missing_from_later_list(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.DataFrame:
-    """Find accepted rows whose position is missing from a later list of their case. Only the latest list is valid (counting-rules.md).
+    """Find accepted persons who are missing from a later list of persons of their case. Only the latest list is valid (counting-rules.md).
 
-    `frame` has the columns `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version` and `_status`. The result has the same index and
-    the columns record_key and delivery (the last delivery with a list of the case). The list of a quarter is the list in the last version
-    whose file was read completely, together with the rows that later versions add. A quarantined row keeps its position.
+    `frame` has the columns `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version` and `_status`. The result has one row for each such
+    row of `frame`, with the same index, and the columns record_key and delivery (the last delivery that has a list of the case). The list
+    for a quarter is the one in the last version whose file was read completely, together with rows that later versions add. A person in a
+    quarantined row is not missing.
     """
     complete_files = pd.MultiIndex.from_frame(files.loc[files["state"] == "complete", ["delivery", "file"]])
     rows = frame[frame["_case"].notna() & frame["_key"].notna()]
@@ -183,9 +192,9 @@ def _find_rows_missing_from_later_list(frame: pd.DataFrame, files: pd.DataFrame,
 
 
 def _select_representative_rows(frame: pd.DataFrame) -> pd.Index:
-    """Select the row that represents each key in its delivery, and return the index of these rows.
+    """Select, for each key in each delivery, the row that represents the record, and return the index of the selected rows.
 
-    If all rows with the key are identical, the first one represents it, otherwise the last one.
+    If a delivery has several rows with the same key, the first one is selected if they are identical, otherwise the last one.
     """
     group = pd.Series(number_equal_rows(pd.factorize(frame["_delivery"])[0], pd.factorize(frame["_key"])[0]), index=frame.index)
     if group.is_unique:
@@ -196,9 +205,10 @@ def _select_representative_rows(frame: pd.DataFrame) -> pd.Index:
 
 
 def _copy_parent_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame]) -> pd.Series:
-    """Return the status of child rows. A child row has the status of its parent row.
+    """Return the status of child rows (such as the charges of a case). A child row has the status of its parent row.
 
-    If the delivery does not contain the parent row, the latest child row with the key is accepted.
+    If the delivery does not contain the parent row, the child rows of the latest period are accepted. If several accepted rows have the
+    same key, only the last one stays accepted.
     """
     parent = tables[str(spec.parent)]
     status = frame["_parent"].map(parent.set_index("_row")["_status"]).astype("str")
@@ -216,7 +226,7 @@ def _copy_parent_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, 
 def _build_lineage(
     institution: str, specs: Mapping[str, TableSpec], tables: dict[str, pd.DataFrame], quarantined: pd.DataFrame
 ) -> pd.DataFrame:
-    """Build the lineage of all records (`LINEAGE_COLUMNS`), including quarantined rows whose key could be read."""
+    """Build the lineage of all records (columns: `LINEAGE_COLUMNS`). It includes quarantined rows whose key can be read."""
     parts = [pd.DataFrame(columns=list(LINEAGE_COLUMNS), dtype="str")]
     for name, spec in specs.items():
         for entity in _list_entities_of_table(spec):
@@ -245,14 +255,14 @@ def _build_lineage(
 
 
 def _list_entities_of_table(spec: TableSpec) -> tuple[str, ...]:
-    """Return what the rows of a table are: cases, persons, both or neither."""
+    """Return what a row of a table is: a case, a person, both or neither."""
     return {"both": ("case", "person"), "case": ("case",), "person": ("person",)}.get(spec.entity or "", ())
 
 
 def _count_rows_by_outcome(validated: ValidatedDeliveries, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Count the rows of each file by outcome. The number `read` comes from the reader, the other counts from the record status.
+    """Count the rows of each file by outcome. `read` is the number that the reader counted; the other numbers come from the record status.
 
-    Raises `HarmoniaError` if they do not agree.
+    Raises `HarmoniaError` if they do not add up.
     """
     files = validated.files[["delivery", "file", "read"]]
     statuses = [f[["_delivery", "_file", "_status"]].set_axis(["delivery", "file", "status"], axis=1) for f in tables.values()]

@@ -1,7 +1,7 @@
-"""Returns of counts: figures that an institution delivers in place of records, or in addition to them (`counts` of a contract).
+"""Returns of counts: figures that an institution delivers instead of records, or in addition to them (`counts` of a contract).
 
-Belongs here: the current figures of an institution's deliveries. Does not belong here: their comparison with the figures of the warehouse
-(`warehouse/yardsticks.py`), faults of a delivered cell (`pipelines.validation`).
+Belongs here: which of the delivered figures are current. Does not belong here: comparing them with the figures of the warehouse
+(`warehouse/yardsticks.py`), faults of single values (`pipelines.validation`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _KEY = ["period", "indicator", "offence_group"]
 
 
 def list_count_columns(spec: TableSpec) -> set[str]:
-    """Return the columns of a validated table that `select_current_counts` reads."""
+    """Return the columns of a validated table that `select_current_counts` needs."""
     if spec.counts is None:
         return set()
     group = {spec.counts.offence_group, f"{spec.counts.offence_group}:given"} if spec.counts.offence_group else set()
@@ -26,9 +26,10 @@ def list_count_columns(spec: TableSpec) -> set[str]:
 
 
 def select_current_counts(contract: Contract, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the current figures (`RETURNED_COUNT_COLUMNS`). Each figure comes from the newest version of its period that contains it.
+    """Return the current figures (columns: `RETURNED_COUNT_COLUMNS`): those of the newest version that has them, for each period.
 
-    The rows of `tables` are typed. A row whose indicator or offence group is unknown is left out, since validation reports the cell.
+    The rows of `tables` are typed. A row whose indicator or offence group is unknown is left out, since validation already has a finding on
+    it.
     """
     parts = [pd.DataFrame(columns=[*RETURNED_COUNT_COLUMNS, "version"])]
     for name, spec in contract.tables.items():

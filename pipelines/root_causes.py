@@ -1,14 +1,14 @@
-"""Find root causes: a fault of a whole column or file becomes one finding, and the findings on its cells become its consequences.
+"""Find root causes: if a whole column or file has a fault, there is one finding on it, and the findings on its cells become consequences.
 
-Belongs here: detecting faults of a whole column, shifted columns and rows that are broken in the same way; linking consequences to their
-cause. Does not belong here: validating a cell (`pipelines.validation`) or a file (`sources.readers`).
+Belongs here: detecting faults of whole columns, shifted columns, and rows that are all broken in the same way; linking consequences to
+their cause. Does not belong here: validating a cell (`pipelines.validation`) or a file (`sources.readers`).
 
-There are three patterns, each within one delivery, file and part:
+There are three patterns. Each of them is looked for within one part (sheet or table) of a file of a delivery:
 
-- *widespread*: at least `_MIN_FAULTY_SHARE` of a column's filled cells (or of the rows) break one rule. There are at
-  least `_MIN_FAULTY_ROWS` such cells, in at least `_MIN_SHARE_OF_ROWS` of all rows.
+- *widespread*: at least `_MIN_FAULTY_SHARE` of the filled cells of a column, or of the rows, break the same rule. There must be at least
+  `_MIN_FAULTY_ROWS` such cells, in at least `_MIN_SHARE_OF_ROWS` of all rows.
 - *shifted*: the values of two or more columns are invalid, either in the whole file or in nearly all rows between two lines.
-- *blank*: a column is empty or missing (`cross-column-blank`, `file-column-missing`), and its cells are reported as missing.
+- *blank*: a column is empty or missing (rules `cross-column-blank`, `file-column-missing`), and each of its cells is reported as missing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import pandas as pd
 from schemas import findings
 from schemas.findings import COLUMNS, SEVERITIES, rules
 
-_MIN_FAULTY_SHARE = 0.8  # minimum share of cells or rows for a fault of the column or the file
+_MIN_FAULTY_SHARE = 0.8  # share of faulty cells or rows from which the whole column or file is at fault
 _MIN_FAULTY_ROWS = 10
-_MIN_SHARE_OF_ROWS = 0.1  # minimum share of all rows: a fault of a nearly empty column says nothing
+_MIN_SHARE_OF_ROWS = 0.1  # least share of all rows; a fault of a nearly empty column says nothing
 _UNFIT_VALUE_RULES = (
     "cell-date-unreadable",
     "cell-date-impossible",
@@ -42,7 +42,7 @@ _COLUMN_CAUSES = {
     "file-column-missing": "cell-missing",
     "file-codes-unknown": "cell-code-unknown",
 }
-"""A rule on a whole column → the rule on single cells whose findings it explains."""
+"""Maps a rule on whole columns to the rule on single cells whose findings it explains."""
 _SHIFTED, _THROUGHOUT = "file-columns-shifted", "fault-throughout"
 _FILE_PART = ["delivery", "file", "part"]
 _FAULT_KEY = [*_FILE_PART, "field", "rule"]
@@ -50,10 +50,10 @@ _WITHIN_ROW = ("row", "cell", "cross_field")
 
 
 def add_root_causes(reported_findings: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Add findings on the root causes to the findings of one institution, and mark the consequences (`origin`, `follows`).
+    """Add findings on root causes to the findings of one institution, and mark the consequences (columns `origin` and `follows`).
 
     `reported_findings` has the columns `schemas.findings.COLUMNS`. `tables` has the typed rows of all deliveries. Findings of severity
-    `info` are unchanged. No finding is removed.
+    `info` stay unchanged, and no finding is removed.
     """
     if reported_findings.empty:
         return reported_findings
@@ -89,7 +89,10 @@ def _has_equal_row(frame: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> 
 
 
 def _find_column_causes(all_findings: pd.DataFrame, cell_findings: pd.DataFrame) -> pd.Series:
-    """Return for each finding on a cell the rule of the finding on the whole column that explains it; null if no such finding exists."""
+    """Return, for each finding on a cell, the rule of the finding on the whole column that explains it.
+
+    It is null if there is no such finding.
+    """
     key = ["delivery", "file", "field", "explains"]
     columns = all_findings.assign(explains=all_findings["rule"].map(_COLUMN_CAUSES))
     causes = columns[columns["explains"].notna()].drop_duplicates(key).set_index(key)["rule"]
@@ -98,21 +101,21 @@ def _find_column_causes(all_findings: pd.DataFrame, cell_findings: pd.DataFrame)
 
 
 def _list_delivered_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the delivered rows. Columns: delivery, file, part, line."""
+    """Return the position of every delivered row. Columns: delivery, file, part, line."""
     parts = [_select_file_part_columns(frame).assign(line=frame["_line"]) for frame in tables.values()]
     filled = [part for part in parts if len(part)] or parts[:1]
     return pd.concat(filled, ignore_index=True)
 
 
 def _select_file_part_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return delivery, file and part of each row."""
+    """Return the delivery, the file and the part of the file in which each row is."""
     return pd.DataFrame({"delivery": frame["_delivery"], "file": frame["_file"], "part": frame["_part"].fillna("")})
 
 
 def _count_filled_cells(tables: Mapping[str, pd.DataFrame], fields: Collection[str]) -> pd.DataFrame:
-    """Count the filled cells of the columns `fields`. Columns: delivery, file, part, field, filled.
+    """Count the filled cells of the columns `fields`. Columns of the result: delivery, file, part, field, filled.
 
-    If several tables are in the same part of a file, their counts are added up.
+    If one part of a file contains several tables, their counts are added up.
     """
     parts = []
     for frame in tables.values():
@@ -130,9 +133,9 @@ def _count_filled_cells(tables: Mapping[str, pd.DataFrame], fields: Collection[s
 
 
 def _find_widespread_faults(cell_findings: pd.DataFrame, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Find faults of a whole column, or of all rows of a file. Columns: delivery, file, part, field, rule, n (number of cells).
+    """Find faults of a whole column, or of all rows of a file. Columns: delivery, file, part, field, rule, n (the number of faulty cells).
 
-    cell_findings: findings on cells. rows: from `_list_delivered_rows`.
+    `cell_findings` are findings on cells. `rows` comes from `_list_delivered_rows`.
     """
     counted = cell_findings.groupby(_FAULT_KEY).size().rename("n").reset_index()
     counted = counted[counted["n"] >= _MIN_FAULTY_ROWS]
@@ -149,9 +152,10 @@ def _find_widespread_faults(cell_findings: pd.DataFrame, rows: pd.DataFrame, tab
 
 
 def _find_shifted_columns(cell_findings: pd.DataFrame, widespread: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Find shifted columns. Columns: delivery, file, part, first, last (the first and last shifted line; null if all rows are shifted).
+    """Find the parts of files in which the columns are shifted.
 
-    widespread: from `_find_widespread_faults`.
+    Columns: delivery, file, part, first and last (the first and the last shifted line; null if all rows are shifted). `widespread` comes
+    from `_find_widespread_faults`.
     """
     unfit = widespread[widespread["rule"].isin(_UNFIT_VALUE_RULES) & (widespread["field"] != "")]
     columns = unfit.groupby(_FILE_PART)["field"].nunique()
@@ -173,7 +177,7 @@ def _find_shifted_columns(cell_findings: pd.DataFrame, widespread: pd.DataFrame,
 
 
 def _attribute_findings_to_shifted_columns(cell_findings: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series:
-    """Return the rule `_SHIFTED` for the findings on cells in shifted rows, and null for all others."""
+    """Return, for each finding on a cell, the rule `_SHIFTED` if the cell is in a shifted row, otherwise null."""
     located = cell_findings[[*_FILE_PART, "line"]].merge(shifts.assign(here=True), on=_FILE_PART, how="left").set_index(cell_findings.index)
     is_shifted = located["here"].notna() & (
         located["first"].isna() | located["line"].between(located["first"], located["last"]).fillna(False)
@@ -182,7 +186,7 @@ def _attribute_findings_to_shifted_columns(cell_findings: pd.DataFrame, shifts: 
 
 
 def _make_cause_findings(cell_findings: pd.DataFrame, shifts: pd.DataFrame, widespread: pd.DataFrame) -> pd.DataFrame:
-    """Make a finding for each shift and each widespread fault. Its severity is the highest severity of its consequences."""
+    """Make a finding for each part with shifted columns, and for each widespread fault. It is as severe as its most severe consequence."""
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
     parts = []
     for rule, faults, key in ((_SHIFTED, shifts, _FILE_PART), (_THROUGHOUT, widespread, _FAULT_KEY)):
@@ -204,7 +208,10 @@ def _make_cause_findings(cell_findings: pd.DataFrame, shifts: pd.DataFrame, wide
 
 
 def _link_unattributed_findings(all_findings: pd.DataFrame) -> pd.DataFrame:
-    """Link consequences without a cause (e.g. a person whose case row is unreadable) to the most severe cause in their delivery."""
+    """Link each consequence whose cause is not known to the most severe cause in its delivery that makes rows or a file unreadable.
+
+    An example is a finding on a person whose case cannot be read.
+    """
     grave = all_findings[(all_findings["origin"] == "cause") & all_findings["severity"].isin(["reject", "error"])]
     rejecting = grave[(grave["severity"] == "reject") | grave["rule"].map({c: r.whole for c, r in rules().items()}).astype(bool)]
     first = rejecting.sort_values(["severity", "rule"], ascending=[False, True]).drop_duplicates("delivery").set_index("delivery")["rule"]

@@ -1,8 +1,8 @@
-"""A complete run, as `harmonia run` starts it: the same job as on Dagster's pages, in this process, recorded in Dagster's instance in the
-home.
+"""A complete run, as `harmonia run` starts it: the same job as on Dagster's pages, but in this process, and recorded in the home's Dagster
+history.
 
-Belongs here: Dagster's instance of a home, starting the job, reporting progress to a listener, cleaning up after a failure. Does not belong
-here: what the stages do, what the console shows.
+Belongs here: opening Dagster's storage in a home, starting the job, reporting its progress to a listener, cleaning up after a failure. Does
+not belong here: what the stages do, what the console shows.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ from pipelines.sensors import DEATH_MESSAGE
 from warehouse import postgres
 from warehouse.reading import find_folder_of_current_publication
 
-_REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}  # lets Dagster's pages find the run's job
-_ASSETS_ALWAYS_RUN = ("landing", "warehouse")  # assets of a run without changes: they record the run in the ledger
+_REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}  # by this tag, Dagster's pages find the job of the run
+_ASSETS_ALWAYS_RUN = ("landing", "warehouse")  # also run if nothing has changed: they record the run in the ledger
 _UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -53,8 +53,8 @@ _UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.Dag
 class RunOutcome:
     """The result of a run that published.
 
-    values: the outputs of the assets (`pipelines.resources.lake.RunOutputs`). unchanged: nothing had changed, so these are the outputs of
-    the last run.
+    `values` has the outputs of the assets (`pipelines.resources.lake.RunOutputs`). `unchanged` is true if nothing had changed since the
+    last run, so that these are the outputs of that run.
     """
 
     run_id: str
@@ -64,7 +64,7 @@ class RunOutcome:
 
 
 class _ProgressHandler(logging.Handler):
-    """Passes Dagster's events on to a listener. failed_checks: the blocking checks that failed."""
+    """Passes Dagster's events on to a listener. `failed_checks` has the blocking checks that failed."""
 
     def __init__(self, listener: ProgressListener) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class _ProgressHandler(logging.Handler):
 
 
 class _StderrWithoutEvents(io.TextIOBase):
-    """Standard error without Dagster's message that it could not store an event, since the message quotes the event."""
+    """Standard error, without Dagster's message that an event could not be stored, since this message quotes the event."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -105,6 +105,8 @@ class _StderrWithoutEvents(io.TextIOBase):
 
 
 def _make_logger(handler: _ProgressHandler) -> dg.LoggerDefinition:
+    """Return a Dagster logger that passes all events to `handler` and prints nothing."""
+
     @dg.logger({}, description="Reports the progress of the run; keeps Dagster's own lines off the console")
     def console(_: dg.InitLoggerContext) -> logging.Logger:
         log = logging.Logger("harmonia.run", logging.DEBUG)  # a separate logger, without inherited handlers
@@ -118,7 +120,7 @@ _CURRENT_JOB: ContextVar[dg.JobDefinition] = ContextVar("running")
 
 
 def current_job(_: str) -> dg.JobDefinition:
-    """Return the job of the current run. Dagster calls this function several times, by its name, with an id of the run."""
+    """Return the job of the current run. Dagster calls this function several times, by its name, with an id that is not needed here."""
     return _CURRENT_JOB.get()
 
 
@@ -128,9 +130,9 @@ def _build_job(workplace: Workplace, handler: _ProgressHandler) -> dg.JobDefinit
 
 @contextmanager
 def _open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
-    """Open Dagster's instance of the home, and close the runs that a killed process left open.
+    """Open Dagster's storage in the home. Mark the runs as failed that a killed process left unfinished.
 
-    This process holds the run lock, so none of these runs can be alive.
+    This process holds the run lock, so none of these runs can still be running.
     """
     folder = install_dagster_settings(home)
     with speed_up_sqlite_writes(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
@@ -143,7 +145,7 @@ def _open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
 
 @contextmanager
 def _set_environment(workplace: Workplace) -> Iterator[None]:
-    """Within the block, set the environment variables from which Dagster's resources read the URLs."""
+    """Within the block, set the environment variables from which Dagster's resources read the URLs of the databases."""
     before = {name: os.environ.get(name) for name in workplace.make_environment_variables()}
     os.environ.update(workplace.make_environment_variables())
     try:
@@ -157,6 +159,7 @@ def _set_environment(workplace: Workplace) -> Iterator[None]:
 
 
 def _close_runs_as_failed(workplace: Workplace) -> None:
+    """Record in the registry that the runs which have not finished have failed."""
     registry = open_registry(workplace.registry)
     try:
         with registry.write() as session:
@@ -166,14 +169,14 @@ def _close_runs_as_failed(workplace: Workplace) -> None:
 
 
 def run_everything(workplace: Workplace, listener: ProgressListener) -> RunOutcome:
-    """Run all stages, from landing to feedback. Raises `HarmoniaError` with one line if something was not published."""
+    """Run all stages, from landing to feedback. If the run does not publish, raise `HarmoniaError` with a message of one line."""
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     started = time.monotonic()
     workplace.prepare_folders()
     if workplace.warehouse_url:
-        postgres.remove_password_from_url(workplace.warehouse_url)  # a wrong URL fails now, not after a whole run
-    Bounds.from_environment()  # a wrong limit as well
+        postgres.remove_password_from_url(workplace.warehouse_url)  # a wrong URL is reported now, not after a whole run
+    Bounds.from_environment()  # so is a wrong limit
     with lock_home_for_run(workplace.home):
         if _may_have_new_files(workplace):
             bounded.start_first_process()
@@ -185,7 +188,7 @@ def run_everything(workplace: Workplace, listener: ProgressListener) -> RunOutco
                 unchanged, run_id = False, _execute_job(workplace, listener)
             last_run.store_run_state(workplace, inbox)
         except BaseException:
-            with suppress(HarmoniaError):  # e.g. disk full: report the first error; the next run closes this one
+            with suppress(HarmoniaError):  # e.g. disk full: the first error is reported, and the next run closes this run
                 _close_runs_as_failed(workplace)
             raise
         finally:
@@ -195,7 +198,7 @@ def run_everything(workplace: Workplace, listener: ProgressListener) -> RunOutco
 
 
 def _read_landing_version(workplace: Workplace) -> tuple[str | None, bool]:
-    """Read the version of the landing output, and whether the output has a new delivery. The version is None if there is no output."""
+    """Return the version of the output of landing, and whether the output has a new delivery. Without an output, the version is None."""
     folder = workplace.home.lake / "landing"
     output = read_version(folder)
     return (output.version, bool(Tables(folder)["deliveries"]["new"].any())) if output else (None, False)
@@ -204,7 +207,7 @@ def _read_landing_version(workplace: Workplace) -> tuple[str | None, bool]:
 def _may_have_new_files(workplace: Workplace) -> bool:
     """Return whether the inbox may have files that are newer than the published warehouse.
 
-    If so, the process that reads deliveries is started early. A wrong guess costs only a few seconds.
+    If so, the process that reads deliveries is started early. If the answer is wrong, the run takes only a few seconds longer.
     """
     published = find_folder_of_current_publication(workplace.home.root) / "warehouse.duckdb"
     if not published.exists():
@@ -214,7 +217,7 @@ def _may_have_new_files(workplace: Workplace) -> bool:
 
 
 def _execute_job(workplace: Workplace, listener: ProgressListener, only_assets: Sequence[str] | None = None) -> str:
-    """Run the job, or only the assets `only_assets` of it. Return the id of the run."""
+    """Run the job; if `only_assets` names assets, run only these. Return the id of the run in Dagster."""
     handler = _ProgressHandler(listener)
     token = _CURRENT_JOB.set(_build_job(workplace, handler))
     assets = [asset for asset in list_assets() if only_assets is None or "/".join(asset.key.path) in only_assets]

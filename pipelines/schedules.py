@@ -1,7 +1,7 @@
-"""Schedules: the verification of the stores every night, and a check of the register of reports every Monday.
+"""Schedules: every night the stores are verified, and every Monday the register of reports is checked for late reports.
 
-Belongs here: read-only jobs and their times. Does not belong here: runs over deliveries (started by a sensor), releases (created by the
-coordinator).
+Belongs here: jobs that only read, and their times. Does not belong here: runs over deliveries (a sensor starts them), releases (the
+coordinator creates them).
 """
 
 import dagster as dg
@@ -18,7 +18,7 @@ from pipelines.resources.workplace import Workplace
 
 @dg.op(description="Verify landing, ledger, warehouse and releases; fails if anything was changed or lost.")
 def verify_stores(context: dg.OpExecutionContext, unlocked_workplace: dg.ResourceParam[Workplace]) -> None:
-    """Verify every store that is backed up. The log contains paths, never contents."""
+    """Verify every store that is backed up. The log shows paths, never contents."""
     from harmonia.operations.backup.verify import verify_home
 
     if (
@@ -58,7 +58,7 @@ def reports_due(context: dg.OpExecutionContext, unlocked_workplace: dg.ResourceP
         send_alert(f"Harmonia: {format_count(late, 'report')} overdue. `harmonia report due` lists them.")
 
 
-_TIME_LIMIT = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds, after which Dagster closes a run whose process was killed
+_TIME_LIMIT = {"dagster/max_runtime": f"{6 * 3600}"}  # in seconds; then Dagster marks a run as failed, e.g. if its process was killed
 
 
 @dg.job(
@@ -67,13 +67,13 @@ _TIME_LIMIT = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds, after which Dag
     tags=_TIME_LIMIT,
 )
 def nightly_checks() -> None:
-    """Run the verification of the stores."""
+    """Verify the stores."""
     verify_stores()
 
 
 @dg.job(description="Every Monday: check for due and late reports.", executor_def=dg.in_process_executor, tags=_TIME_LIMIT)
 def register_of_reports() -> None:
-    """Run the check of the register of reports."""
+    """Check the register of reports."""
     reports_due()
 
 

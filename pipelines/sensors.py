@@ -1,9 +1,10 @@
-"""Sensors that start a run for new deliveries, and send an alert when a run fails.
+"""Sensors (functions that Dagster calls at intervals, or after a run): one starts runs for new deliveries, the others send alerts.
 
 Does not belong here: landing, which checks the files again and ingests only complete ones.
 
-The inbox is inspected without opening files. A delivery is stable if none of its files changed (size, times, inode) between two ticks. Each
-state of a delivery requests one run; several waiting deliveries share one run, since a run ingests all deliveries.
+Files in the inbox are not opened. A delivery is stable if none of its files changed (in size, times or inode) between two calls of the
+sensor, called ticks. A run is requested once for each state of a delivery. Several waiting deliveries share one run, since a run ingests
+all deliveries.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ INTERVAL_SECONDS = 60
 DEATH_MESSAGE = "The process of this run ended without reporting (killed, or the machine went down)."
 _FAILED_TICKS = 2
 _RETRY_ONCE = {"dagster/max_retries": "1", "dagster/retry_strategy": "ALL_STEPS"}
-"""For a run whose process dies. A run with a failed stage waits for a person (`retry_on_asset_or_op_failure` in dagster.yaml)."""
+"""Tags with which Dagster repeats a run once if its process dies. If a stage failed, the run is not repeated until somebody starts it
+(`retry_on_asset_or_op_failure` in dagster.yaml)."""
 _UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
 def compute_inbox_fingerprints(workplace: Workplace) -> dict[str, str]:
-    """Return the fingerprint of the files of every delivery folder in the inbox, by `<institution>/<delivery>`.
+    """Return a fingerprint of the files in every delivery folder of the inbox, by `<institution>/<delivery>`.
 
     Raises `HarmoniaError` if the inbox cannot be read.
     """
@@ -44,9 +46,9 @@ def compute_inbox_fingerprints(workplace: Workplace) -> dict[str, str]:
 def select_stable_deliveries(
     fingerprints: Mapping[str, str], last_fingerprints: Mapping[str, str], requested_fingerprints: Mapping[str, str]
 ) -> dict[str, str]:
-    """Select the deliveries that have not changed since the last tick, and for whose state no run was requested yet.
+    """Select the deliveries that have not changed since the last tick, unless a run was already requested for their present state.
 
-    Return the fingerprint of each of these deliveries. `last_fingerprints` are the fingerprints at the last tick. `requested_fingerprints`
+    Return the fingerprint of each selected delivery. `last_fingerprints` has the fingerprints at the last tick. `requested_fingerprints`
     has the fingerprint that each delivery had when a run was requested for it.
     """
     return {
@@ -57,10 +59,10 @@ def select_stable_deliveries(
 
 
 def build_inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
-    """Return the sensor that requests a run for stable deliveries. The run key is a hash of institutions, deliveries and contents.
+    """Return the sensor that requests a run for stable deliveries. The key of the request is a hash of their names and fingerprints.
 
-    The sensor also closes runs whose process has ended. Dagster does not do that for runs in local processes, and all later runs would wait
-    for ever.
+    The sensor also marks a run as failed if its process has ended without reporting. Dagster does not do that for runs in local processes,
+    and all later runs would wait for ever.
     """
 
     @dg.sensor(
@@ -102,7 +104,7 @@ def build_inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
 
 
 def _skip_tick_on_error(state: Mapping[str, Any], error: HarmoniaError) -> dg.SensorResult:
-    """Keep the state of the sensor. Send an alert only at the second of several failed ticks in a row."""
+    """Skip this tick and keep the state of the sensor. At the second failed tick in a row, send an alert."""
     ticks = state.get("in vain", 0) + 1
     if ticks == _FAILED_TICKS:
         send_alert("Harmonia: inbox or home cannot be read, no delivery is ingested. See the sensor `inbox` in Dagster's pages.")
@@ -112,7 +114,7 @@ def _skip_tick_on_error(state: Mapping[str, Any], error: HarmoniaError) -> dg.Se
 def _make_sensor_cursor(
     fingerprints: Mapping[str, str], requested_fingerprints: Mapping[str, str], lifeless_runs: Sequence[dg.DagsterRun]
 ) -> str:
-    """Return the cursor for the next tick: the deliveries in the inbox, the states for which a run was requested, and lifeless runs.
+    """Return what the sensor remembers until the next tick: the fingerprints, those for which a run was requested, and the lifeless runs.
 
     A run is lifeless if it is marked as running although no process has locked the home.
     """
@@ -127,7 +129,7 @@ def _make_sensor_cursor(
     default_status=dg.DefaultSensorStatus.RUNNING,  # failures are always reported
 )
 def failed_run(context: dg.RunFailureSensorContext) -> None:
-    """Report the failed job and run, but never the error message, which may quote a cell."""
+    """Send an alert that names the failed job and run. It does not contain the error message, which may quote a delivered value."""
     run = context.dagster_run
     channels = send_alert(f"Harmonia: run {run.run_id} of {run.job_name} failed. See Dagster's pages and docs/how-to/troubleshoot.md.")
     context.log.info(f"alert for run {run.run_id} sent by {', '.join(channels)}")
@@ -141,7 +143,7 @@ def failed_run(context: dg.RunFailureSensorContext) -> None:
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def incomplete_delivery(context: dg.RunStatusSensorContext) -> None:
-    """Report the new deliveries that are not complete, which the tags of the run name."""
+    """Send an alert about the new deliveries that are not complete. Their names come from the tags of the run."""
     run = context.dagster_run
     if incomplete := run.tags.get(NOT_COMPLETE):
         channels = send_alert(

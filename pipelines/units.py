@@ -1,6 +1,7 @@
-"""The unit of the institution to which a finding belongs, and the institution's case number.
+"""The unit of an institution (such as a court) to which a finding belongs, and the institution's own case number.
 
-Belongs here: unit and case number of a record, language of a unit (`units` in the contract). Does not belong here: creating findings.
+Belongs here: the unit and the case number of a record, the language of a unit (`units` in the contract). Does not belong here: creating
+findings.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _SEPARATOR = " – "
 class UnitIndex:
     """The unit and the case number of every record of one institution.
 
-    tables: typed, of all deliveries (`pipelines.validation.ValidatedDeliveries`).
+    `tables` has the typed rows of all deliveries (`pipelines.validation.ValidatedDeliveries`).
     """
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], contract: Contract) -> None:
@@ -51,10 +52,10 @@ class UnitIndex:
         self._case_by_record = self._index_cases_of_records(pd.concat(parts.values()).drop_duplicates("_record"))
 
     def add_units(self, findings: pd.DataFrame) -> pd.DataFrame:
-        """Return `findings` with the columns `unit` and `number`.
+        """Return `findings` with two more columns: `unit` and `number` (the case number).
 
-        Both come from the delivery of the finding, or from the latest delivery if that delivery does not have them. `findings` has the
-        columns delivery, part and record_key; its rows may also be records.
+        Both come from the delivery of the finding. If that delivery does not have them, they come from the latest delivery of the case.
+        `findings` has the columns delivery, part and record_key. Its rows may also be records.
         """
         units = self._contract.units
         if units is None or findings.empty:
@@ -74,22 +75,22 @@ class UnitIndex:
         )
 
     def _index_cases_of_records(self, records: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
-        """Return the keys of the records, and the index of each record's case, with -1 at the end for unknown records."""
+        """Return the keys of the records, and the index of each record's case. The last index is -1; it is used for unknown records."""
         return pd.Index(records["_record"]), np.append(find_text_positions(records["_case"], self._case_index), -1)
 
     def _number_delivery_case_pairs(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
-        """Return one number for each combination of delivery and case; -1 if either is unknown."""
+        """Return one number for each combination of delivery and case; -1 if the delivery or the case is unknown."""
         index = find_text_positions(delivery, self._delivery_index)
         return np.where((index >= 0) & (case >= 0), index * len(self._case_index) + case, -1)
 
     def _get_units_at_rows(self, rows: np.ndarray) -> pd.DataFrame:
-        """Return unit and case number of the unit rows at these positions; null for the position -1."""
+        """Return unit and case number at these positions in the list of units; null for the position -1."""
         return pd.DataFrame({name: self._unit_rows[name].array.take(rows, allow_fill=True) for name in self._unit_rows})
 
     def _find_cases_of_findings(self, findings: pd.DataFrame) -> np.ndarray:
         """Return the index of the case of each finding's record.
 
-        If a part of a file is a table, only the rows of that table are used, since two tables may have the same record keys.
+        If the part of the file is a table, only records of this table are searched, since two tables may have the same record keys.
         """
         records, cases = self._case_by_record
         case = cases[find_text_positions(findings["record_key"], records)]
@@ -101,9 +102,10 @@ class UnitIndex:
 
 
 def add_units_by_record(findings: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Add unit and number of the record to findings that lack them. lineage: from `pipelines.record_status`.
+    """Add the unit and the case number of the record to findings that have no unit. `lineage` comes from `pipelines.record_status`.
 
-    If a part of a file is a table, records belong to their table: a case file and a party with the same number are two records.
+    If the part of a file is a table, records are searched only in this table, since a case file and a person with the same number are two
+    records.
     """
     key = ["institution", "record_key", "table"]
     missing = findings["unit"].isna() & findings["record_key"].notna()
@@ -116,7 +118,7 @@ def add_units_by_record(findings: pd.DataFrame, lineage: pd.DataFrame) -> pd.Dat
 
 
 def _add_table_of_record(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return `rows` with a column `table`, the table of their records; it is empty if the part of the file is not a table."""
+    """Return `rows` with the column `table`, the table to which the record belongs; empty if the part of the file is not a table."""
     parts = rows[["institution", "part"]].astype("str").drop_duplicates()
     tables = [record_tables().get(pair, "") for pair in parts.itertuples(index=False, name=None)]
     with_table = parts.assign(table=pd.Series(tables, index=parts.index, dtype="str"))
@@ -124,7 +126,7 @@ def _add_table_of_record(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def find_language_of_unit(unit: str | None, contract: Contract) -> str:
-    """Return the language of the feedback to a unit: the institution's language if no pattern of the contract matches the unit."""
+    """Return the language of the feedback to a unit. It is the institution's language if no pattern of the contract matches the unit."""
     patterns = contract.units.languages if contract.units else {}
     return next((language for language, pattern in patterns.items() if unit and re.search(pattern, unit)), contract.language)
 
@@ -132,7 +134,8 @@ def find_language_of_unit(unit: str | None, contract: Contract) -> str:
 def _make_unit_names(unit_table: pd.DataFrame, units: UnitsSpec, contract: Contract) -> pd.Series:
     """Return the name of the unit in each row.
 
-    A seat has the name of its label. If any other name has several spellings, the most frequent spelling is used.
+    The seat of a court or office is named by its label in the code list. If any other name has several spellings, the most frequent one is
+    used.
     """
     names: pd.Series | None = None
     for column in units.columns:
@@ -147,6 +150,6 @@ def _make_unit_names(unit_table: pd.DataFrame, units: UnitsSpec, contract: Contr
 
 
 def _find_seat_labels(text: pd.Series) -> pd.Series:
-    """Return the Albanian label of each seat that is found in `text`; any other text is returned unchanged."""
+    """Return the Albanian label of each seat that is found in `text`. A text that is no seat is returned unchanged."""
     labels = code_lists.read_code_list("seats").drop_duplicates("code").set_index("code")["label_sq"]
     return code_lists.find_codes("seats", text)["code"].map(labels).fillna(text).astype("str")

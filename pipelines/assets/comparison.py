@@ -1,6 +1,6 @@
-"""Comparison between institutions.
+"""Comparison between institutions: what the records of one institution show about missing or wrong records of another.
 
-Evidence is collected once a quarter and reported as far as agreements allow; the rest is kept for stewards.
+This evidence is collected once a quarter. What agreements allow is reported to the institution; all other evidence is kept for stewards.
 """
 
 from typing import Any
@@ -33,10 +33,10 @@ def comparison(
     record_status: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dg.Output[Any]:
-    """Compare records between institutions.
+    """Compare the records of institutions.
 
-    Tables: `findings` (`schemas.findings.COLUMNS`), and `withheld`, the newest evidence on each institution that no agreement allows to
-    show.
+    The output has two tables. `findings` has the findings on records (columns: `schemas.findings.COLUMNS`). `withheld` has the newest
+    evidence that no agreement allows the institution to see.
     """
     with redact_stage_errors(workplace, "comparing between institutions"):
         agreements, deliveries = load_agreements(), record_status["deliveries"]
@@ -85,7 +85,7 @@ def comparison(
 
 
 def _find_early_deliveries(record_status: Tables) -> pd.DataFrame:
-    """Find the deliveries that were received before the end of their quarter. Columns: institution, delivery."""
+    """Find the deliveries that were received before their quarter had ended. Columns of the result: institution, delivery."""
     findings = encoded_texts.concatenate_encoded_tables(
         [record_status.read_encoded_columns("findings", ["institution", "delivery", "rule"])]
     )

@@ -1,7 +1,7 @@
-"""Read, validate and harmonise deliveries in batches, in bounded processes.
+"""Read, validate and harmonise deliveries in batches, in processes with limited time and memory.
 
-Belongs here: the size of a batch, the work on it (it reads from the lake and writes to the lake), and the refusal of a delivery that
-exceeds its bounds. Does not belong here: which deliveries are new (`institution_stages`), the layout of the result (`delivery_frames`), the
+Belongs here: the size of a batch, the work on a batch (it reads from the lake and writes to the lake), and the refusal of a delivery that
+exceeds its limits. Does not belong here: which deliveries are new (`institution_stages`), the frames of the result (`delivery_frames`), the
 processes (`pipelines.resources.bounded`).
 """
 
@@ -36,14 +36,14 @@ from pipelines.validation import ValidatedDeliveries, validate
 from sources.readers.result import ReadResult, SourceFile
 from sources.reading import read_delivery
 
-if TYPE_CHECKING:  # the processes need nothing of landing
+if TYPE_CHECKING:  # only for type checks: the processes that read deliveries do not import landing
     from pipelines.landing import LandedDelivery
 
 _MAX_BATCH_BYTES = 12_000_000  # bytes of files per batch: some 150,000 rows
-_MIN_BATCH_BYTES = 3_000_000  # smaller sets are not divided among processes
+_MIN_BATCH_BYTES = 3_000_000  # batches have at least this size, if there is so much to read
 _MIN_PARALLEL_ROWS = 60_000  # with fewer rows, a second process costs more than it saves
 _BYTES_PER_ROW = 80
-_BATCH_SHARE = 2  # a batch gets half of the CPU time of a single delivery; if that is too little, each delivery is tried alone
+_BATCH_SHARE = 2  # a batch gets half of a single delivery's CPU time; if that is too little, each delivery is tried alone
 REFUSAL_RULES: Mapping[Reason, str] = {
     "seconds": "delivery-too-slow",
     "memory": "delivery-too-large",
@@ -55,10 +55,10 @@ REFUSAL_RULES: Mapping[Reason, str] = {
 
 @dataclass(frozen=True)
 class DeliveryFiles:
-    """The input for reading a delivery.
+    """What is needed to read a delivery.
 
-    incomplete: a file was still being written. reading: the redacted reading that replaces the files after an erasure; None if there is
-    none.
+    `incomplete` is true if a file was still being written when the delivery was received. `reading` is the path of the redacted reading,
+    which replaces the files after an erasure; None if nothing was erased.
     """
 
     name: str
@@ -69,10 +69,10 @@ class DeliveryFiles:
 
 @dataclass(frozen=True)
 class DeliveryBatch:
-    """Some deliveries of an institution.
+    """Some deliveries of one institution that are processed together.
 
-    `keys` has the key of each delivery. `number` is the number of the output folder. `files_by_delivery` has the files of the deliveries,
-    if they are to be read.
+    `keys` has, for each delivery, the key under which its output is stored. `number` is the number of the folder for the output. If the
+    deliveries are to be read, `files_by_delivery` has their files.
     """
 
     workplace: Workplace
@@ -100,7 +100,9 @@ class DeliveryBatch:
 
 @dataclass(frozen=True)
 class _BatchStep:
-    """A step that is done on batches of deliveries: its function, the stages that it writes, and how it stores a refused delivery."""
+    """A step that is done on batches of deliveries, with its function, the stages whose output it writes, and the function that stores a
+    refused delivery.
+    """
 
     step: str
     work: Callable[[DeliveryBatch], None]
@@ -115,13 +117,13 @@ def read_deliveries(
     key_by_delivery: Mapping[str, str],
     store: DeliveryStore,
 ) -> dict[str, str]:
-    """Read the new deliveries into `store`. Return the keys of the deliveries that were refused, by delivery.
+    """Read the new deliveries into `store`. Return the keys under which refused deliveries are stored, by delivery.
 
     `key_by_delivery` has the key of each delivery's output (`pipelines.resources.delivery_store.make_stage_key`).
     """
     sizes = [sum(file.size or 0 for file in delivery.files) for delivery in new_deliveries]
     max_bytes = max(_MIN_BATCH_BYTES, min(_MAX_BATCH_BYTES, sum(sizes) // 2))
-    begins = zip(new_deliveries, accumulate(sizes, initial=0), strict=False)  # each delivery, and how much lies before it
+    begins = zip(new_deliveries, accumulate(sizes, initial=0), strict=False)  # each delivery, and the bytes of all before it
     groups = [tuple(delivery for delivery, _ in group) for _, group in groupby(begins, key=lambda with_offset: with_offset[1] // max_bytes)]
     numbers = count(store.find_next_folder_number())
     batches = []
@@ -142,7 +144,10 @@ def read_deliveries(
 
 
 def validate_deliveries(workplace: Workplace, institution: str, new_deliveries: Sequence[str], raw_store: DeliveryStore) -> dict[str, str]:
-    """Validate and harmonise the new deliveries, whose rows are in `raw_store`. Return the keys of the refused deliveries, by delivery."""
+    """Validate and harmonise the new deliveries, whose rows as read are in `raw_store`.
+
+    Return the keys under which refused deliveries are stored, by delivery.
+    """
     result = raw_store.list_keys_by_folder(new_deliveries)
     numbers = count(
         max(DeliveryStore(get_stage_folder(workplace, institution, stage)).find_next_folder_number() for stage in _VALIDATE.output_stages)
@@ -152,7 +157,7 @@ def validate_deliveries(workplace: Workplace, institution: str, new_deliveries: 
 
 
 def replace_keys_of_refused_deliveries(key_by_delivery: Mapping[str, str], stores: Sequence[DeliveryStore]) -> dict[str, str]:
-    """Return `key_by_delivery` with the refusal key for each delivery that was refused before under the same limits."""
+    """Return `key_by_delivery`, with the refusal key for each delivery that an earlier run refused under the same limits."""
     bounds = Bounds.from_environment()
     refusal_keys = {name: _make_refusal_key(key, bounds) for name, key in key_by_delivery.items()}
     new = {name for store in stores for name in store.find_missing_outputs(key_by_delivery)}
@@ -161,9 +166,9 @@ def replace_keys_of_refused_deliveries(key_by_delivery: Mapping[str, str], store
 
 
 def _make_refusal_key(key: str, bounds: Bounds) -> str:
-    """Return the key of a delivery that is refused under `bounds`.
+    """Return the key under which a delivery that exceeds the limits `bounds` is stored. `key` is its usual key.
 
-    The key depends on the limits, so that the delivery is tried again when the limits have changed.
+    The refusal key depends on the limits, so that the delivery is tried again after the limits have changed.
     """
     return hashlib.sha256(f"{key} refused {bounds}".encode()).hexdigest()
 
@@ -173,7 +178,7 @@ def _run_step_on_batches(
 ) -> dict[str, str]:
     """Run a step on every batch. If a batch exceeds its limits, run the step on each of its deliveries alone.
 
-    `estimated_rows` is the estimated number of rows in all batches. Return the keys of refused deliveries, by delivery.
+    `estimated_rows` is the estimated number of rows in all batches. Return the keys under which refused deliveries are stored, by delivery.
     """
     bounds = Bounds.from_environment()
     processes = min(len(os.sched_getaffinity(0)), len(batches)) if estimated_rows >= _MIN_PARALLEL_ROWS else 1
@@ -208,7 +213,7 @@ def _remove_partial_output_of_batch(step: _BatchStep, batch: DeliveryBatch) -> N
 
 @contextmanager
 def _log_unexpected_errors(batch: DeliveryBatch, step: str) -> Iterator[None]:
-    """Replace an unexpected error in the block by a `LimitExceededError` with the reason `failed`, and write the error to a log file."""
+    """If the block raises an unexpected error, write it to a log file, and raise `LimitExceededError` with the reason `failed` instead."""
     try:
         yield
     except (HarmoniaError, LimitExceededError, MemoryError):
@@ -222,7 +227,7 @@ def _log_unexpected_errors(batch: DeliveryBatch, step: str) -> Iterator[None]:
 
 
 def _read_batch(batch: DeliveryBatch) -> None:
-    """Read the deliveries of a batch, and store what was read. This runs in a bounded process."""
+    """Read the deliveries of a batch, and store their rows. This runs in a process with limited time and memory."""
     with _log_unexpected_errors(batch, "reading"):
         read = [
             RawDelivery(
@@ -243,18 +248,18 @@ def _read_batch(batch: DeliveryBatch) -> None:
 
 
 def _require_within_limit(number: int, limit: int, unit: str) -> None:
-    """Raise `LimitExceededError` if a delivery has more rows or findings than the later stages of a run can process."""
+    """Raise `LimitExceededError` if `number` exceeds `limit`, since later stages cannot process so many rows or findings of a delivery."""
     if number > limit:
         raise LimitExceededError("size", f"> {limit:,} {unit}")
 
 
 def _read_delivery_or_redacted_reading(institution: str, delivery: DeliveryFiles) -> ReadResult:
-    """Return a delivery as read from its files, or its redacted reading after an erasure."""
+    """Read a delivery from its files. If a person in it was erased, load its redacted reading instead."""
     return reading.load_redacted_reading(delivery.reading) if delivery.reading else read_delivery(institution, list(delivery.files))
 
 
 def _store_refused_raw_delivery(batch: DeliveryBatch, error: LimitExceededError) -> None:
-    """Store a delivery that exceeded its limits while it was read, with all its files as unreadable."""
+    """Store a delivery that exceeded its limits while it was read. All its files are stored as unreadable."""
     read = [
         make_refused_delivery(
             batch.institution, delivery.name, [file.name for file in delivery.files], REFUSAL_RULES[error.reason], error.detail
@@ -265,9 +270,9 @@ def _store_refused_raw_delivery(batch: DeliveryBatch, error: LimitExceededError)
 
 
 def _validate_batch(batch: DeliveryBatch) -> None:
-    """Validate and harmonise a batch together.
+    """Validate and harmonise the deliveries of a batch together. This runs in a process with limited time and memory.
 
-    A delivery that cannot be harmonised is refused completely. This runs in a bounded process.
+    A delivery that cannot be harmonised is refused completely.
     """
     with _log_unexpected_errors(batch, "validating and harmonising"):
         for keys, frames in batch.open_stage_store("raw").iterate_outputs_by_folder(batch.keys):
@@ -277,7 +282,7 @@ def _validate_batch(batch: DeliveryBatch) -> None:
 def _validate_and_store_deliveries(
     batch: DeliveryBatch, key_by_delivery: Mapping[str, str], raw_deliveries: Mapping[str, RawDelivery]
 ) -> None:
-    """Validate and harmonise the deliveries that were read, and store both outputs."""
+    """Validate and harmonise deliveries that were read. Store the validated rows and the harmonised rows."""
     partial = {name for name, delivery in raw_deliveries.items() if delivery.incomplete}
     result = validate(batch.institution, raw_deliveries, incomplete_deliveries=partial)
     _require_within_limit(
@@ -292,13 +297,13 @@ def _validate_and_store_deliveries(
 
 
 def _describe_most_frequent_rules(result: ValidatedDeliveries) -> str:
-    """Describe in words the rules that a delivery breaks most often, since the single findings of a refused delivery are not shown."""
+    """Describe in words the three rules that are broken most often, since the findings of a refused delivery are not shown one by one."""
     rules = result.findings["rule"].value_counts().head(3)
     return f"findings: {', '.join(f'{rule} {number:,}' for rule, number in rules.items())}"
 
 
 def _store_refused_validated_delivery(batch: DeliveryBatch, error: LimitExceededError) -> None:
-    """Store a delivery that exceeded its limits while it was validated, with all its files as unreadable."""
+    """Store a delivery that exceeded its limits while it was validated. All its files are stored as unreadable."""
     (name,) = batch.keys
     _, frames = next(batch.open_stage_store("raw").iterate_outputs_by_folder([name]))
     files = next(iter(convert_frames_to_deliveries(frames))).files

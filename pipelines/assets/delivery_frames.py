@@ -1,7 +1,7 @@
-"""The frames of a stage by delivery, and their union over all deliveries.
+"""Frames in which each row names its delivery, so that the output of a stage can be stored and loaded by delivery.
 
-Belongs here: adding the delivery to each row of the results of reading, validation and harmonising, and converting such frames back. Does
-not belong here: storing the frames (`pipelines.resources.delivery_store`), the stages (`institution_stages`).
+Belongs here: adding the delivery to each row that reading, validation and harmonising return, and converting such frames back. Does not
+belong here: storing the frames (`pipelines.resources.delivery_store`), the stages (`institution_stages`).
 """
 
 from __future__ import annotations
@@ -31,20 +31,24 @@ from sources.readers.delivery import combine_readings
 from sources.readers.file_reading import FileReading
 from sources.readers.result import ReadResult
 
-ROW_COLUMN = "_row"  # number of the delivered row from which a canonical row was made; it has the same record status
+ROW_COLUMN = "_row"  # number of the delivered row from which a canonical row was made; both rows have the same record status
 _TABLE_PREFIX = "tables."
 
 
 @dataclass
 class RawDelivery(ReadResult):
-    """A delivery as read, with its name. incomplete: a file was still being written, so a missing record does not count as withdrawn."""
+    """A delivery as it was read, with its name.
+
+    `incomplete` is true if a file was still being written when the delivery was received. Then a record that it lacks does not count as
+    withdrawn.
+    """
 
     delivery: str = ""
     incomplete: bool = False
 
 
 def make_refused_delivery(institution: str, delivery: str, files: Iterable[str], rule: str, detail: str) -> RawDelivery:
-    """Return a refused delivery: all its files are unreadable, and a finding gives the reason."""
+    """Return a refused delivery: all its files are unreadable, and a finding of `rule` with `detail` gives the reason."""
     spec = contract.load(institution)
     readings = [FileReading(file, state="unreadable") for file in files]
     result = combine_readings(readings, spec)
@@ -53,14 +57,14 @@ def make_refused_delivery(institution: str, delivery: str, files: Iterable[str],
 
 
 def get_stage_folder(workplace: Workplace, institution: str, stage: str) -> Path:
-    """Return the folder of the lake for a stage of an institution."""
+    """Return the folder of the lake with the output of a stage of an institution."""
     return workplace.home.lake / institution / stage
 
 
 def convert_deliveries_to_frames(deliveries: list[RawDelivery]) -> Frames:
-    """Convert deliveries as read to frames with the delivery of each row.
+    """Convert deliveries that were read to frames in which each row names its delivery.
 
-    The frame `row_counts` has the numbers for the asset's page in Dagster.
+    The frame `row_counts` has the numbers of rows that the asset's page in Dagster shows.
     """
     names = pd.Series([delivery.delivery for delivery in deliveries], dtype="str")
     frames = lake.convert_value_to_frames(deliveries)
@@ -75,7 +79,7 @@ def convert_deliveries_to_frames(deliveries: list[RawDelivery]) -> Frames:
 
 
 def convert_frames_to_deliveries(frames: Frames) -> list[RawDelivery]:
-    """Convert frames from `convert_deliveries_to_frames` back to deliveries."""
+    """Convert frames made by `convert_deliveries_to_frames` back to deliveries."""
     index_by_delivery = {name: n for n, name in enumerate(frames[lake.ITEMS_FRAME][DELIVERY])}
     numbered = {name: frame.assign(**{lake.ITEM_COLUMN: frame[DELIVERY].map(index_by_delivery)}) for name, frame in frames.items()}
     deliveries: list[RawDelivery] = lake.convert_frames_to_value(list[RawDelivery], numbered)
@@ -83,7 +87,7 @@ def convert_frames_to_deliveries(frames: Frames) -> list[RawDelivery]:
 
 
 def load_validated_deliveries(institution: str, store: DeliveryStore) -> ValidatedDeliveries:
-    """Load the validated rows of all deliveries, with only those columns that decide the record status."""
+    """Load the validated rows of all deliveries of an institution, with only the columns that the stage "record status" reads."""
     if not store.manifest:
         return deepcopy(_make_empty_validation_result(institution))
     declared = contract.load(institution)
@@ -102,7 +106,10 @@ def _make_empty_validation_result(institution: str) -> ValidatedDeliveries:
 
 
 def count_validated_rows(store: DeliveryStore) -> tuple[int, int, pd.DataFrame]:
-    """Count the readable rows and the quarantined rows of all validated deliveries. Also return `severity` and `rule` of every finding."""
+    """Count the readable rows and the quarantined rows of all validated deliveries.
+
+    Also return the columns `severity` and `rule` of all findings.
+    """
     frames = store.load_frames(selects_column=lambda _, column: column in ("_delivery", "delivery", "severity", "rule"))
     rows = sum(len(frame) for name, frame in frames.items() if name.startswith(_TABLE_PREFIX))
     nothing = pd.DataFrame(columns=["severity", "rule"], dtype="str")
@@ -110,7 +117,7 @@ def count_validated_rows(store: DeliveryStore) -> tuple[int, int, pd.DataFrame]:
 
 
 def _list_columns_that_decide_record_status(spec: TableSpec) -> set[str]:
-    """List the columns of a validated table that decide the record status, or that are compared between deliveries."""
+    """List the columns of a validated table on which the record status depends, or which are compared between deliveries."""
     position_columns = {"_row", "_delivery", "_file", "_part", "_line", "_key", "_parent", "_record", "_case", "_period", "_version"}
     filled_columns = {f"{column.name}:given" for column in spec.columns}
     argument_columns = {f"{column.name}:argument" for column in spec.columns if column.prefixes and column.type == "code"}
@@ -128,22 +135,23 @@ def _list_columns_that_decide_record_status(spec: TableSpec) -> set[str]:
 
 
 def list_delivered_files(institution: str, store: DeliveryStore) -> pd.DataFrame:
-    """List the files of all deliveries: institution, delivery, file, state."""
+    """List the files of all deliveries of an institution. Columns of the result: institution, delivery, file, state."""
     files = store.load_frames({"files"}.__contains__)["files"] if store.manifest else _make_empty_validation_result(institution).files
     return files[["delivery", "file", "state"]].assign(institution=institution)
 
 
 def convert_validated_deliveries_to_frames(validated: ValidatedDeliveries) -> Frames:
-    """Convert validated deliveries to frames with the delivery of each row."""
+    """Convert the result of validation to frames in which each row names its delivery."""
     tables = {f"{_TABLE_PREFIX}{name}": frame.assign(**{DELIVERY: frame["_delivery"]}) for name, frame in validated.tables.items()}
     others = {name: getattr(validated, name) for name in ("deliveries", "files", "quarantined", "structure", "findings")}
     return {**tables, **{name: frame.assign(**{DELIVERY: frame["delivery"]}) for name, frame in others.items()}}
 
 
 def make_canonical_rows(institution: str, frames: Frames) -> Frames:
-    """Return the canonical rows made from validated ones: without status, but with `ROW_COLUMN` and `DELIVERY`.
+    """Convert validated rows to canonical rows. Each has the columns `ROW_COLUMN` and `DELIVERY`, but not yet a record status.
 
-    The mappings receive the number of each row in place of its status, which they copy unchanged.
+    The mapping of an institution copies the status of each row unchanged. It is given the number of the row in place of the status, so that
+    the status can be looked up later.
     """
     tables = {name.removeprefix(_TABLE_PREFIX): frame for name, frame in frames.items() if name.startswith(_TABLE_PREFIX)}
     canonical_tables = harmonise(
@@ -157,9 +165,9 @@ def make_canonical_rows(institution: str, frames: Frames) -> Frames:
 
 
 def add_record_status(harmonised: DeliveryStore, status_by_row: pd.Series, table_name: str) -> pa.Table:
-    """Return a canonical table of an institution with all states of its records and their record status.
+    """Return a canonical table of one institution, with all versions of each record, and with the record status of every row.
 
-    `status_by_row` has the record status (a category) of each delivered row, by the number of the row (`ROW_COLUMN`).
+    `status_by_row` has the record status (as a category) of each delivered row, by the number of the row (`ROW_COLUMN`).
     """
     rows, schema = harmonised.load_table(table_name), arrow_schema(table_name)
     if rows is None:

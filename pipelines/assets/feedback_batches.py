@@ -1,7 +1,7 @@
 """Write the feedback of a run in batches, so that several processes can share the work.
 
-Belongs here: the size of a batch, and reading its data from the lake. Does not belong here: which reports are due and what they contain
-(`harmonia.feedback.deliveries`).
+Belongs here: the size of a batch, and passing its data to a process through the lake. Does not belong here: which reports must be written
+and what they contain (`harmonia.feedback.deliveries`).
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from pipelines.resources import encoded_texts, lake
 from pipelines.resources.processes import run_in_processes
 from pipelines.resources.workplace import Workplace
 
-_MAX_FINDINGS = 30_000  # per batch
+_MAX_FINDINGS = 30_000  # findings in a batch
 
 
 @dataclass(frozen=True)
 class ReportBatch:
-    """Some reports that are due, and the folder of the lake with their content."""
+    """Some reports that must be written, and the folder of the lake with the data for them."""
 
     workplace: Workplace
     due: tuple[ReportToWrite, ...]
@@ -53,10 +53,11 @@ def write_feedback_reports(
     findings: pd.DataFrame,
     canonical: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """Write the report of every delivery that has none, or whose report would differ from the existing one.
+    """Write the report on every delivery that has no report yet, or whose report has changed.
 
-    The parameters are those of `harmonia.feedback.deliveries.gather_report_inputs` and `list_reports_to_write`. Columns of the result:
-    institution, delivery, files (of the report), written (whether in this run), and the numbers of findings new, remains, fixed.
+    The parameters are those of `harmonia.feedback.deliveries.gather_report_inputs` and `list_reports_to_write`. The result has one row for
+    each delivery: institution, delivery, files (of the report), written (whether this run wrote it), and the numbers of findings that are
+    new, that remain and that are fixed.
     """
     home, today = workplace.home.root, datetime.now(UTC).date()
     report_inputs = gather_report_inputs(landed_deliveries, record_status, findings, canonical)
@@ -73,9 +74,9 @@ def write_feedback_reports(
 def write_due_reports_in_batches(
     workplace: Workplace, due_reports: Sequence[ReportToWrite], today: date, report_inputs: ReportInputs
 ) -> None:
-    """Write the reports that are due, in several processes.
+    """Write the reports `due_reports`, in several processes.
 
-    Their content is passed to the processes in the folder of `feedback` in the lake, which each run replaces.
+    The data for the reports are passed to the processes in the lake folder `feedback`, which each run replaces.
     """
     rows = {name: group_rows_by_delivery(frame) for name, frame in report_inputs.items()}
     sizes = {
@@ -94,7 +95,7 @@ def write_due_reports_in_batches(
 
 
 def _find_rows_of_reports(reports: Sequence[ReportToWrite], rows_by_delivery: Mapping[DeliveryId, np.ndarray]) -> np.ndarray:
-    """Return the numbers of the rows on the deliveries of these reports. `rows_by_delivery` has the row numbers of each delivery."""
+    """Return the numbers of the rows that concern the deliveries of these reports. `rows_by_delivery` has the row numbers by delivery."""
     nothing = np.empty(0, "int64")
     return np.concatenate([rows_by_delivery.get((report.institution, report.delivery), nothing) for report in reports])
 
@@ -102,7 +103,7 @@ def _find_rows_of_reports(reports: Sequence[ReportToWrite], rows_by_delivery: Ma
 def _group_reports_by_size(
     due_reports: Sequence[ReportToWrite], finding_counts: dict[tuple[str, str], int]
 ) -> Iterator[tuple[ReportToWrite, ...]]:
-    """Yield groups of consecutive reports with at most `_MAX_FINDINGS` findings together."""
+    """Yield groups of consecutive reports. The reports of a group have at most `_MAX_FINDINGS` findings together."""
     group: list[ReportToWrite] = []
     group_size = 0
     for report in due_reports:
@@ -117,5 +118,6 @@ def _group_reports_by_size(
 
 
 def _write_report_batch(batch: ReportBatch) -> None:
+    """Write the reports of a batch. This runs in a separate process."""
     with redact_stage_errors(batch.workplace, "feedback"):
         write_listed_reports(batch.workplace.home.root, batch.due, batch.today, lake.read_tables(batch.folder))

@@ -1,7 +1,8 @@
-"""Findings with their state and answer. They are processed in batches, since all of them together may exceed the memory.
+"""Findings with their state (new, remaining, fixed) and the institution's answer.
 
-Belongs here: reading the batches from the lake and writing the result. Does not belong here: the state of a finding
-(`harmonia.feedback.finding_states`), the effect of an answer (`harmonia.feedback.answers`).
+They are processed in batches, since all of them together may exceed the memory. Belongs here: reading the batches from the lake and writing
+the result. Does not belong here: the state of a finding (`harmonia.feedback.finding_states`), the effect of an answer
+(`harmonia.feedback.answers`).
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ _GROUP_BY = ["institution", "severity", "state"]
 
 
 class FindingStates(parquet.BatchStream):
-    """A stream of the open findings of `stages`, in order, and then of the fixed ones. After the iteration, `counts` has their numbers.
+    """A stream that yields the open findings of `stages`, in their order, and then the fixed findings.
 
-    `records_with_units` is the lineage of the records whose findings lack a unit. `answers` and `pseudonym_key` are parameters of
-    `harmonia.feedback.answers.apply_answers`.
+    After the last batch, `counts` has the number of findings. `records_with_units` has the lineage of the records from which findings
+    without a unit get their unit. `answers` and `pseudonym_key` are parameters of `harmonia.feedback.answers.apply_answers`.
     """
 
     def __init__(
@@ -58,16 +59,16 @@ class FindingStates(parquet.BatchStream):
 
     @property
     def counts(self) -> pd.DataFrame:
-        """The number of findings. Columns: `_GROUP_BY`, findings."""
+        """The number of findings by institution, severity and state. Columns: those of `_GROUP_BY`, and findings."""
         return pd.concat(self._counts).groupby(level=_GROUP_BY).sum().rename("findings").reset_index()
 
 
 def write_finding_states(
     workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, pseudonym_key: bytes
 ) -> tuple[StoredOutput, pd.DataFrame]:
-    """Write `findings` into the lake, with the columns `harmonia.feedback.finding_states.LIVED`, `answer`, `answer_id`.
+    """Write the table `findings` into the lake. Its columns are `harmonia.feedback.finding_states.LIVED`, `answer` and `answer_id`.
 
-    Return the output, and the number of findings by institution, severity and state.
+    Return the stored output, and the number of findings by institution, severity and state.
     """
     stages = (record_status, comparison)
     findings = encoded_texts.concatenate_encoded_tables(

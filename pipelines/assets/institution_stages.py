@@ -1,6 +1,6 @@
-"""The four stages that run for each institution alone: read, validate, record status, harmonise.
+"""The four stages that run for each institution separately: read, validate, determine the record status, harmonise.
 
-One factory makes them for every institution that has a contract, so that a new institution needs no change here.
+The functions of this module build them for every institution that has a contract, so that a new institution needs no change here.
 """
 
 import dagster as dg
@@ -100,7 +100,8 @@ def _build_current_asset(institution: str) -> dg.AssetsDefinition:
     ) -> dict[str, pd.DataFrame]:
         """Set the record status of all rows of the institution.
 
-        Tables: those of `pipelines.record_status.RecordStatuses`, with `statuses` (`ROW_COLUMN`, `_status`) in place of its `tables`.
+        The output has the tables of `pipelines.record_status.RecordStatuses`, except that its `tables` are replaced by one table `statuses`
+        with the row number (`ROW_COLUMN`) and the record status (`_status`) of every row.
         """
         with redact_stage_errors(workplace, f"{institution}: deciding the record status"):
             current_state = resolve_record_statuses(load_validated_deliveries(institution, validated))
@@ -138,7 +139,7 @@ def _build_harmonised_asset(institution: str) -> dg.AssetsDefinition:
     def harmonised(context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: harmonising"):
             store = DeliveryStore(get_stage_folder(workplace, institution, "harmonised"))
-            store.set_current_outputs(validated.manifest)  # harmonised together with validation
+            store.set_current_outputs(validated.manifest)  # the step of validation has already stored the harmonised rows
         add_counts_to_asset_metadata(context, None, {"deliveries": len(validated.manifest)})
         return store
 
@@ -146,7 +147,7 @@ def _build_harmonised_asset(institution: str) -> dg.AssetsDefinition:
 
 
 def build_institution_assets(institution: str) -> list[dg.AssetsDefinition]:
-    """Return the assets `<institution>/raw`, `/validated`, `/current`, `/harmonised`."""
+    """Return the four assets of an institution: `<institution>/raw`, `/validated`, `/current` and `/harmonised`."""
     return [
         _build_raw_asset(institution),
         _build_validated_asset(institution),

@@ -24,7 +24,10 @@ from sources import contract
 
 
 def _make_deliveries_frame(deliveries: list[LandedDelivery], new_deliveries: list[LandedDelivery]) -> pd.DataFrame:
-    """Return the landed deliveries. Columns: institution, delivery, files, new (whether this run received it or a change of it)."""
+    """Return all landed deliveries as a frame.
+
+    Columns: institution, delivery, files (their number), new (whether the delivery was received or changed in this run).
+    """
     new_keys = {(delivery.institution, str(delivery.name)) for delivery in new_deliveries}
     rows = [
         (delivery.institution, str(delivery.name), len(delivery.files), (delivery.institution, str(delivery.name)) in new_keys)
@@ -35,7 +38,7 @@ def _make_deliveries_frame(deliveries: list[LandedDelivery], new_deliveries: lis
 
 
 def _write_receipts(workplace: Workplace, new_deliveries: list[LandedDelivery]) -> None:
-    """Write a receipt for every new delivery, before it is read."""
+    """Write the page with the receipt for every new delivery, before any delivery is read."""
     for delivery in new_deliveries:
         write_receipt(
             workplace.home.root,
@@ -48,7 +51,7 @@ def _write_receipts(workplace: Workplace, new_deliveries: list[LandedDelivery]) 
 
 
 def _require_matching_registry(workplace: Workplace, registry: Registry) -> None:
-    """Raise `HarmoniaError` if the home was published with another registry, since this one would assign new ids."""
+    """Raise `HarmoniaError` if the home was published with another registry, since the given one would assign new ids."""
     with registry.read() as session:
         registry_is_used = session.scalar(select(File.sha256).limit(1)) or session.scalar(
             select(Run.id).where(Run.outcome == "published").limit(1)
@@ -68,9 +71,10 @@ def _require_matching_registry(workplace: Workplace, registry: Registry) -> None
     description="Files as received, stored by content hash, and a receipt for each delivery.",
 )
 def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> dg.Output[Any]:
-    """Land the deliveries in the inbox.
+    """Land the deliveries that are in the inbox.
 
-    Tables: `deliveries` (all landed deliveries), `findings` (problems of the inbox itself), `run` (its number in the registry).
+    The output has the tables `deliveries` (all landed deliveries), `findings` (problems of the inbox itself) and `run` (the number of this
+    run in the registry).
     """
     with redact_stage_errors(workplace, "landing", context):
         registry = open_registry(workplace.registry)

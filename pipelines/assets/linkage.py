@@ -1,4 +1,4 @@
-"""Cases and persons from records: record linkage, and ids that do not change from run to run."""
+"""Record linkage: find out which records belong to one case or person, and give each an id that stays the same in later runs."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,10 @@ from pipelines.resources.workplace import Workplace
 
 
 def _read_current_judgements(workplace: Workplace, list_positions: pd.DataFrame) -> pd.DataFrame:
-    """Read the judgements of stewards that are in force. list_positions: from `list_positions.find_keys_of_listed_persons` of linkage."""
+    """Read the judgements of stewards that are in force.
+
+    `list_positions` comes from `pipelines.linkage.list_positions.find_keys_of_listed_persons`.
+    """
     registry = open_registry(workplace.registry)
     try:
         return read_current_verdicts(registry, list_positions)
@@ -35,13 +38,16 @@ def _read_current_judgements(workplace: Workplace, list_positions: pd.DataFrame)
 
 
 def _select_judgements_with_problems(judgements: pd.DataFrame) -> pd.DataFrame:
-    """Return the judgements that linkage did not follow, or followed against a rule. Columns: pair, verdict, outcome."""
+    """Return the judgements that linkage did not follow, or that it followed although they break a rule.
+
+    Columns: pair, verdict, outcome.
+    """
     unmet = judgements[judgements["outcome"] != "holds"]
     return unmet.assign(pair=compute_pair_ids(unmet))[["pair", "verdict", "outcome"]]
 
 
 def _read_judgements_and_model(workplace: Workplace) -> object:
-    """Return all judgements of stewards, and the model and engine that score pairs."""
+    """Return all judgements of stewards, the settings of Spark if it scores the pairs, and the linkage model, as plain values."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -52,7 +58,7 @@ def _read_judgements_and_model(workplace: Workplace) -> object:
 
 
 def _read_identity_register_version(workplace: Workplace) -> object:
-    """Return numbers that change whenever the register of identities changes: those of its memberships and of its entities."""
+    """Return numbers that change whenever the register of ids changes: counts and newest numbers of its entries."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -70,9 +76,9 @@ def _read_identity_register_version(workplace: Workplace) -> object:
     description="Record linkage: which records are of the same person, and which of the same case.",
 )
 def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> LinkageResult:
-    """Cluster the records of persons and those of cases. Judgements of stewards are constraints."""
+    """Group the records of persons and the records of cases into clusters. Linkage must follow the judgements of stewards."""
     with redact_stage_errors(workplace, "linking"):
-        bounded.stop_processes()  # every delivery is harmonised
+        bounded.stop_processes()  # all deliveries are harmonised, so the processes that read them are no longer needed
         model, tables, spark = load_linkage_model(), canonical.restrict_to_columns(INPUT_COLUMNS), SplinkOnSpark.from_environment()
         list_positions = find_keys_of_listed_persons(
             states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model
@@ -101,8 +107,8 @@ def identities(
 ) -> dict[str, pd.DataFrame]:
     """Assign ids to cases and persons.
 
-    Tables: `cases` and `persons` (institution, record_key, and `case_id` or `person_id`, also for replaced records), and `listed` (from
-    `pipelines.linkage.list_positions`, with `person_id`).
+    The output has the tables `cases` and `persons` (institution, record_key, and `case_id` or `person_id`; replaced records are included),
+    and `listed`, the persons in lists (see `pipelines.linkage.list_positions`) with their `person_id`.
     """
     with redact_stage_errors(workplace, "assigning ids", context):
         registry = open_registry(workplace.registry)
@@ -131,9 +137,9 @@ def identities(
 def _assign_person_ids(
     links: LinkageResult, successors: pd.DataFrame, assign_person_ids: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return `links.persons` and the replaced records with `person_id`.
+    """Return all records of persons, including replaced ones, with their `person_id`.
 
-    The register of identities knows a listed person by the key that never changes.
+    The register of ids knows a person in a list by a key that stays the same even if the person's position in the list changes.
     """
     persons = add_rows_for_old_keys(links.persons, successors, "person")
     assigned = assign_person_ids(replace_record_keys_by_first_keys(persons, links.listed))

@@ -1,4 +1,4 @@
-"""Publishing: replace the whole warehouse, and write feedback for every delivery and scorecards."""
+"""Publishing: replace the whole warehouse, then write feedback on every delivery, and scorecards."""
 
 from contextlib import nullcontext
 
@@ -36,7 +36,7 @@ _PERSON_COLUMNS = ["status", "case_key", *(c.name for c in tables.PERSONS.column
 
 
 def _list_delivery_states(record_status: Tables) -> list[DeliveryState]:
-    """Return the state of each delivery and its rows by record status, for the ledger."""
+    """Return the state of each delivery and its numbers of rows by record status, which are entered into the ledger."""
     counted = record_status["accounting"].groupby(_DELIVERY_KEY)[_COUNT_COLUMNS].sum().reset_index()
     rows = record_status["deliveries"].merge(counted, on=_DELIVERY_KEY, how="left").fillna(dict.fromkeys(_COUNT_COLUMNS, 0))
     return [
@@ -60,10 +60,10 @@ def warehouse(
     statistics: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
-    """Publish the warehouse.
+    """Publish the warehouse, and record in the registry the state of each delivery, its numbers of rows, and that the run published.
 
-    Tables: `published` (table, rows); `new` and `changed`, the delivery report (`pipelines.delivery_report`). The registry records the
-    state and rows of each delivery, and that the run published.
+    The output has the tables `published` (name and number of rows of each published table), and `new` and `changed`, which are the report
+    of the run (`pipelines.delivery_report`).
     """
     with redact_stage_errors(workplace, "publishing", context):
         home = workplace.home.root
@@ -73,7 +73,7 @@ def warehouse(
         unchanged = version is not None and published_version is not None and published_version.version == version
         changed = delivery_report.find_changed_totals(delivery_report.EMPTY_TOTALS, delivery_report.EMPTY_TOTALS)
         if unchanged:
-            remove_previous_publications(home)  # readers had a whole run to switch; it may contain data erased since
+            remove_previous_publications(home)  # readers had a whole run to switch; old ones may contain erased data
         else:
             before = delivery_report.read_published_totals(home)
             published = {name: statistics.open_for_duckdb(name) for name in statistics if name in tables.WAREHOUSE.tables}
@@ -115,9 +115,9 @@ def warehouse(
 
 
 def _compute_publication_version(workplace: Workplace) -> str | None:
-    """Return a hash of everything that the published files depend on.
+    """Return a hash of everything on which the published files depend.
 
-    Return None if it is unknown, or if the tables are also loaded into a server, where they may be changed.
+    Return None if it is not known. Also return None if the tables are loaded into a server, where somebody may change them.
     """
     versions = [read_version(workplace.home.lake / stage) for stage in ("canonical", "identities", "statistics")]
     if workplace.warehouse_url or not all(versions):
@@ -138,7 +138,7 @@ def feedback(
     canonical: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
-    """Write the feedback on every delivery. Table: `reports`, one row for each delivery."""
+    """Write the feedback on every delivery. The output has the table `reports`, with one row for each delivery."""
     with redact_stage_errors(workplace, "feedback", context):
         registry = open_registry(workplace.registry)
         try:
@@ -173,7 +173,7 @@ def feedback(
     description="Scorecard of every institution: quality over twelve quarters against tolerance and its own past.",
 )
 def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
-    """Write the scorecard of every institution. Table: `pages` (institution, pages)."""
+    """Write the scorecard of every institution. The output has the table `pages`: institution, and the number of its pages."""
     with redact_stage_errors(workplace, "scorecards", context):
         quality, yardsticks = statistics["quality"], statistics["yardstick"]
         rows = [(name, len(write_scorecard(workplace.home.root, quality, name, yardsticks))) for name in contract.institutions()]

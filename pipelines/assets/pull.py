@@ -1,6 +1,6 @@
-"""Pulls: one asset for each source of deliveries, with its job and its schedule.
+"""Pulls as Dagster assets: one asset for each source of deliveries, with its job and its schedule.
 
-Does not belong here: pulling itself (`pipelines.pull`); the run over the new deliveries, which the sensor `inbox` starts.
+Does not belong here: fetching the deliveries (`pipelines.pull`), and the run that processes them, which the sensor `inbox` starts.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from schemas.yaml_declarations import DeclarationError
 from sources.contract import institutions
 
 Sources = Mapping[str, Source | DeclarationError]
-_LONGEST_RUN = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds, after which Dagster closes a run whose process was killed
+_LONGEST_RUN = {"dagster/max_runtime": f"{6 * 3600}"}  # in seconds; then Dagster marks a run as failed, e.g. if its process was killed
 
 
 class PullConfig(dg.Config):
@@ -31,9 +31,9 @@ class PullConfig(dg.Config):
 
 
 def read_configured_sources(workplace: Workplace) -> Sources:
-    """Return the sources of the installation, by institution.
+    """Return the sources that the installation uses, by institution.
 
-    If the file that declares them cannot be read, every institution gets the error, so that its pull reports it.
+    If the file that declares them cannot be read, each institution is mapped to this error, so that each pull reports it.
     """
     try:
         return read_sources(workplace.home)
@@ -42,9 +42,9 @@ def read_configured_sources(workplace: Workplace) -> Sources:
 
 
 def build_pulled_asset(institution: str) -> dg.AssetsDefinition:
-    """Return the asset `<institution>/pulled`: new deliveries of the institution's source, in the inbox.
+    """Return the asset `<institution>/pulled`, which fetches the new deliveries of the institution's source into the inbox.
 
-    It fails, with the rule and what to do, if the pull failed.
+    If the pull fails, the asset fails with the rule that gives the reason, and with what to do.
     """
 
     @dg.asset(
@@ -77,6 +77,7 @@ def build_pulled_asset(institution: str) -> dg.AssetsDefinition:
 
 
 def _make_outcome_table(outcomes: Sequence[PullOutcome]) -> dg.MetadataValue:
+    """Make a table for Dagster's pages that shows the result of the pull for each delivery."""
     columns = ("delivery", "result", "inbox_name", "rule", "detail")
     return make_metadata_table(
         pd.DataFrame([[getattr(outcome, column) for column in columns] for outcome in outcomes], columns=list(columns), dtype="str")
@@ -84,13 +85,16 @@ def _make_outcome_table(outcomes: Sequence[PullOutcome]) -> dg.MetadataValue:
 
 
 def add_pulls_before_landing(landing: dg.AssetsDefinition, sources: Sources) -> dg.AssetsDefinition:
-    """Return the asset `landing` with the pulls as dependencies, so that they are before it in the graph."""
+    """Return the asset `landing` with the pulls as dependencies, so that Dagster's graph shows them before it."""
     pulled = [dg.AssetKey([name, "pulled"]) for name in sources]
     return landing.map_asset_specs(lambda spec: spec.merge_attributes(deps=pulled)) if pulled else landing
 
 
 def build_pull_schedules(sources: Sources) -> list[dg.ScheduleDefinition]:
-    """Return a job with its schedule for each source: `pull_<institution>`. Schedules are on by default if automation is enabled."""
+    """Return a schedule for each source, which starts the job `pull_<institution>`.
+
+    Schedules are on by default if automation is enabled.
+    """
     status = dg.DefaultScheduleStatus.RUNNING if is_automation_enabled() else dg.DefaultScheduleStatus.STOPPED
     return [
         dg.ScheduleDefinition(

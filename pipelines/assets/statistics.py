@@ -1,4 +1,4 @@
-"""Figures from cases and persons: the findings with their state, and the published tables."""
+"""Figures from cases and persons: the findings with their state, and the tables of the warehouse."""
 
 import os
 import shutil
@@ -30,13 +30,15 @@ from warehouse.stores import read_pseudonym_key
 from warehouse.yardsticks import convert_counts_of_returns_to_yardsticks, read_landed_yardstick_files
 
 ROWS_TABLE = "indicator_row"
-"""The rows behind every figure, stored beside the published tables for explanations."""
+"""Name of the table with the records behind every figure. It is stored for `harmonia explain`, and is not published."""
 PROBLEMS_TABLE = "yardstick_problem"
-"""What could not be compared of the yardsticks, stored beside the published tables for the console."""
+"""Name of the table with the yardsticks that could not be compared. It is stored for the console, and is not published."""
 
 
 def _hash_answers(workplace: Workplace) -> object:
-    """Return a hash of the answers of institutions and the decisions on them."""
+    """Return hashes of what the findings depend on besides other outputs: the institutions' answers, decisions on them, and the pseudonym
+    key.
+    """
     registry = open_registry(workplace.registry)
     try:
         return [hash_frames(read_answers(registry)), hash_values(read_pseudonym_key(workplace.home.root).hex())]
@@ -58,7 +60,8 @@ def findings(
 ) -> StoredOutput:
     """Set the state of all findings.
 
-    Table: `findings` (columns `harmonia.feedback.finding_states.LIVED`, and the answer of the institution: `answer`, `answer_id`).
+    The output has the table `findings`. Its columns are those of `harmonia.feedback.finding_states.LIVED`, and the institution's answer
+    (`answer`, `answer_id`).
     """
     with redact_stage_errors(workplace, "updating the findings"):
         registry = open_registry(workplace.registry)
@@ -74,7 +77,7 @@ def findings(
 
 
 class SqlModelTable(parquet.BatchStream):
-    """A table that the SQL models compute, read in batches."""
+    """A table that SQL queries (the table models) compute. It is read in batches."""
 
     def __init__(self, sql_models: TableModelDatabase, table_name: str) -> None:
         self._models, self._name = sql_models, table_name
@@ -85,9 +88,9 @@ class SqlModelTable(parquet.BatchStream):
 
 
 def read_duckdb_memory_limit() -> str:
-    """Return DuckDB's memory limit for computing the figures (`HARMONIA_COUNTING_MEMORY`, in MiB). This process needs some 300 MiB more.
+    """Return the memory limit of DuckDB for computing the figures, from the setting `HARMONIA_COUNTING_MEMORY` (in MiB).
 
-    Raises `HarmoniaError` if it is not a number.
+    This process itself needs some 300 MiB more. Raises `HarmoniaError` if the setting is not a number.
     """
     value = os.environ.get("HARMONIA_COUNTING_MEMORY") or "1024"
     if not value.isascii() or not value.isdigit() or int(value) < 1:
@@ -105,7 +108,7 @@ def _read_signatures(workplace: Workplace) -> pd.DataFrame:
 
 
 def _list_yardstick_files(workplace: Workplace) -> list[tuple[str, Path]]:
-    """List the landed files of figures that institutions published: the name of each, and its path in the landing store."""
+    """List the landed files with yardsticks (figures that institutions published). Each has its name and its path in the landing store."""
     registry = open_registry(workplace.registry)
     try:
         return list_yardstick_files(registry, workplace.home)
@@ -114,7 +117,7 @@ def _list_yardstick_files(workplace: Workplace) -> list[tuple[str, Path]]:
 
 
 def _read_signatures_and_yardsticks_version(workplace: Workplace) -> object:
-    """Return a hash of the signatures, and the names of the yardstick files: a file in the landing store is named by its hash."""
+    """Return a hash of the signatures, and the names of the yardstick files. A file in the landing store is named by its hash."""
     return [hash_frames(_read_signatures(workplace)), [(name, path.name) for name, path in _list_yardstick_files(workplace)]]
 
 
@@ -132,7 +135,7 @@ def statistics(
     findings: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> StoredOutput:
-    """Compute the figures. Tables: every table of the warehouse by its name, `ROWS_TABLE` and `PROBLEMS_TABLE`."""
+    """Compute the figures. The output has every table of the warehouse, by name, and the tables `ROWS_TABLE` and `PROBLEMS_TABLE`."""
     output, spill_folder = StoredOutput(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
     with redact_stage_errors(workplace, "counting"):
         try:
@@ -157,7 +160,7 @@ def statistics(
 
 
 def _count_and_write_tables(inputs: CountInputs, output: StoredOutput, spill_folder: Path) -> None:
-    """Compute the figures, and write every table into `output`. DuckDB writes what exceeds its memory to `spill_folder`."""
+    """Compute the figures, and write all tables into `output`. DuckDB writes what does not fit into its memory to `spill_folder`."""
     with open_database_of_counting_models(inputs, spill_folder, read_duckdb_memory_limit()) as models:
         require_complete_bridges(models)
         names = [*(table.name for table in tables.list_declared_tables_except_views(tables.WAREHOUSE)), ROWS_TABLE, PROBLEMS_TABLE]

@@ -1,4 +1,4 @@
-"""The union of all institutions: their canonical records, record status and findings."""
+"""The union of all institutions: one table of each kind with the canonical records, record status and findings of all of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -19,17 +19,17 @@ from schemas.findings import COLUMNS, NUMBER_COLUMNS
 
 
 def _concatenate_frames(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Concatenate frames; if all are empty, return the first, for its columns."""
+    """Concatenate frames. If all are empty, return the first one, so that the result has its columns."""
     all_frames = list(frames)
     filled = [frame for frame in all_frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else all_frames[0]
 
 
 class CanonicalTable(parquet.BatchStream):
-    """A canonical table, which is read one institution at a time.
+    """A canonical table of all institutions, which is read one institution at a time.
 
-    `stage_outputs` has the output `harmonised` of each institution. `status_by_institution` has the record status of each institution's
-    rows, by row number (`ROW_COLUMN`).
+    `stage_outputs` has the output of the stage `harmonised` for each institution. `status_by_institution` has the record status of each
+    institution's rows, by row number (`ROW_COLUMN`).
     """
 
     def __init__(self, stage_outputs: Mapping[str, Any], status_by_institution: Mapping[str, pd.Series], table_name: str) -> None:
@@ -63,7 +63,10 @@ def _build_canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
 
 
 class ConcatenatedTable(parquet.BatchStream):
-    """A table that several stages have, concatenated. Columns in `schemas.findings.NUMBER_COLUMNS` have numbers, all others texts."""
+    """A table that several stages have, concatenated.
+
+    The columns in `schemas.findings.NUMBER_COLUMNS` are numbers; all others are texts.
+    """
 
     def __init__(self, stages: Sequence[Tables], table_name: str, columns: Sequence[str]) -> None:
         self._stages, self._name = stages, table_name
@@ -77,13 +80,13 @@ class ConcatenatedTable(parquet.BatchStream):
 def make_record_status_tables(
     landing_output: Tables, files_of_institutions: Sequence[pd.DataFrame], current_outputs: Sequence[Tables]
 ) -> dict[str, pd.DataFrame | parquet.BatchStream]:
-    """Return the tables of `record_status`, over all deliveries.
+    """Return the tables of the asset `record_status`, over all deliveries of all institutions.
 
     - deliveries: institution, delivery, period, version, state
-    - files_of_institutions: institution, delivery, file, state
-    - accounting: institution, delivery, file, rows read, and rows by status
-    - lineage, quarantined: as in `pipelines.record_status.RecordStatuses`
-    - findings: also those on the inbox
+    - files: institution, delivery, file, state (from the parameter `files_of_institutions`)
+    - accounting: institution, delivery, file, the number of rows read, and the numbers of rows by record status
+    - lineage, quarantined: as described in `pipelines.record_status.RecordStatuses`
+    - findings: the findings of all institutions, and those on the inbox
     """
     return {
         "deliveries": _concatenate_frames(outputs["deliveries"] for outputs in current_outputs),

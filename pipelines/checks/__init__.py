@@ -1,13 +1,13 @@
-"""Asset checks in Dagster, with the counts behind each.
+"""Dagster checks of the outputs of assets. Each check shows the counts behind its result.
 
 Belongs here: the list of checks. Does not belong here: problems of single rows, which are findings (`schemas/rules`). A blocking check
-stops the run before publishing; the other checks warn.
+stops the run before it publishes; the other checks only warn.
 
-- `institutions`: rows add up, and each record has one current state
-- `delivery_tolerances`: no rule exceeds its tolerance (partitioned by delivery, reported by the run)
-- `pipeline_wide`: nothing is lost between stages, the bridge adds up, the published tables are the counted ones
-- `linkage_model`: the linkage model still fits
-- `quality`: the scores of the newest quarter are within the tolerances
+- `institutions`: the numbers of rows add up, and each record has one accepted state
+- `delivery_tolerances`: no rule exceeds its tolerance (one result for each delivery, reported by the run)
+- `pipeline_wide`: no record is lost between stages, the bridge adds up, and the published tables are the computed ones
+- `linkage_model`: the linkage model still fits the records
+- `quality`: the quality scores of the newest quarter are within the tolerances
 """
 
 from __future__ import annotations

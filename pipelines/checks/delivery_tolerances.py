@@ -1,11 +1,12 @@
-"""Tolerance checks: one check for each institution, partitioned by delivery.
+"""Tolerance checks: for each delivery of an institution, whether a rule is broken more often than its tolerance allows.
 
 Belongs here: finding the rules whose findings exceed their tolerance in a delivery, and reporting them to Dagster. Does not belong here:
-rules, severity and tolerance (`schemas/rules`), scores over quarters (`quality`).
+rules, their severity and tolerance (`schemas/rules`), scores over several quarters (`quality`).
 
-A delivery is a partition of the asset `<institution>/delivery`. It is materialised on receipt, so that its freshness shows whether the
-institution delivers on time. The run reports the check's result for each partition and does not wait for it, so one institution's bad
-delivery never blocks another's. Why quarters are not partitions of the stages: docs/decisions/0012-operation-in-dagster.md.
+A delivery is a partition of the asset `<institution>/delivery`. The partition is materialised when the delivery is received, so that its
+freshness shows whether the institution delivers on time. The run reports the result of the check for each partition and does not wait for
+it, so that a bad delivery of one institution never blocks the deliveries of others. The reason why quarters are not partitions of the
+stages is in docs/decisions/0012-operation-in-dagster.md.
 """
 
 import warnings
@@ -25,7 +26,7 @@ CHECK = "within_tolerance"
 ZONE = domain.country().time_zone
 _DELIVERY_KEY = ["institution", "delivery"]
 _FINDING_COLUMNS = ["rule", "severity", "origin", "state", "line", "record_key", "detail"]
-_PERIOD_ENDS_OF_YEAR = date(2012, 12, 31), date(2013, 12, 31)  # the end of every period of a common year
+_PERIOD_ENDS_OF_YEAR = date(2012, 12, 31), date(2013, 12, 31)  # all periods of a common year end in this time
 _SHORTEST_MONTH = 28  # days
 
 
@@ -35,16 +36,20 @@ def define_delivery_partitions(institution: str) -> dg.DynamicPartitionsDefiniti
 
 
 def make_freshness_policy(institution: str) -> dg.FreshnessPolicy:
-    """Return Dagster's freshness policy: a delivery is due `due_days` after the end of each period (`cadence` of the contract)."""
+    """Return Dagster's freshness policy for an institution: a delivery is due `due_days` after the end of each period.
+
+    `due_days` and the length of the periods (`cadence`) come from the contract.
+    """
     spec = contract.load(institution)
     cron = make_deadline_cron(spec.due_days, spec.cadence)
     return dg.FreshnessPolicy.cron(deadline_cron=cron, lower_bound_delta=timedelta(days=spec.due_days), timezone=ZONE)
 
 
 def make_deadline_cron(due_days: int, cadence: periods.Cadence = "quarterly") -> str:
-    """Return the deadline in cron syntax: the same day of every due month.
+    """Return the deadline of an institution's deliveries in cron syntax, which can only name the same day of every due month.
 
-    It is the latest day that is `due_days` after the end of a period, over all periods of a year.
+    The deadline is the midnight that ends a due day: `due_days` after the end of a period. Since these days differ over the year, the
+    latest is used. If it is after the 28th, the deadline is the first day of the next month.
     """
     months = periods.MONTHS[cadence]
     ends = [periods.last_day(period) for period in periods.periods_between(*_PERIOD_ENDS_OF_YEAR, cadence)]
@@ -55,7 +60,10 @@ def make_deadline_cron(due_days: int, cadence: periods.Cadence = "quarterly") ->
 
 
 def register_deliveries_as_partitions(context: dg.AssetExecutionContext, received_deliveries: pd.DataFrame) -> None:
-    """Register new or changed deliveries (institution, delivery, files) as partitions in Dagster."""
+    """Register new or changed deliveries as partitions in Dagster.
+
+    `received_deliveries` has the columns institution, delivery and files (their number).
+    """
     for institution, rows in received_deliveries.groupby("institution"):
         context.instance.add_dynamic_partitions(str(define_delivery_partitions(str(institution)).name), rows["delivery"].tolist())
     for institution, delivery, files in received_deliveries[[*_DELIVERY_KEY, "files"]].itertuples(index=False, name=None):
@@ -63,11 +71,12 @@ def register_deliveries_as_partitions(context: dg.AssetExecutionContext, receive
 
 
 def compare_findings_with_tolerances(findings: pd.DataFrame, row_count: int) -> pd.DataFrame:
-    """Return the rules that a delivery breaks, the most severe first. Columns: rule, severity, findings, share, tolerance, broken (whether
-    the share exceeds the tolerance).
+    """Return the rules that a delivery breaks, the most severe first.
 
-    findings: those of one delivery (`harmonia.feedback.finding_states.LIVED`). Only open causes above severity info count, once for each
-    affected cell. row_count: number of data rows; 0 counts as 1, so that one finding on a file breaks its rule.
+    Columns: rule, severity, findings (number of cells), share (of the rows), tolerance, broken (whether the share exceeds the tolerance).
+    `findings` has the findings on one delivery (columns: `harmonia.feedback.finding_states.LIVED`). Only findings that are open, are causes
+    and are more severe than information count, each once for every affected cell. `row_count` is the number of rows with data; 0 counts as
+    1, so that one finding on an empty file exceeds the tolerance.
     """
     cause_findings = findings[
         (findings["origin"] == "cause") & (findings["severity"] != "info") & ~findings["state"].isin(["fixed", "accepted_as_is"])
@@ -84,9 +93,9 @@ def compare_findings_with_tolerances(findings: pd.DataFrame, row_count: int) -> 
 def evaluate_tolerances_of_delivery(
     institution: str, delivery: str, state: str, findings: pd.DataFrame, row_count: int
 ) -> dg.AssetCheckEvaluation:
-    """Return the check result of one delivery, with its state (`sources.completeness_states`).
+    """Return the result of the check for one delivery. `state` is the state of the delivery (`sources.completeness_states`).
 
-    It is an error if a rule of severity reject or error exceeds its tolerance.
+    The result is an error if a rule of severity reject or error exceeds its tolerance; it is a warning if only other rules do.
     """
     rules_found = compare_findings_with_tolerances(findings, row_count)
     broken = rules_found[rules_found["broken"]]
@@ -112,10 +121,10 @@ def report_tolerance_checks_to_dagster(
     accounting: pd.DataFrame,
     changed_reports: pd.DataFrame,
 ) -> None:
-    """Report to Dagster the check results of deliveries whose report changed, or that Dagster does not know yet.
+    """Report to Dagster the results of the check for deliveries whose report changed, and for deliveries that Dagster does not know yet.
 
-    `deliveries` has the state of each delivery, `accounting` the rows of each file (`pipelines.record_status`), and `changed_reports` the
-    institution and name of each delivery whose report changed.
+    `deliveries` has the state of each delivery, and `accounting` the numbers of rows of each file (`pipelines.record_status`).
+    `changed_reports` has the institution and name of each delivery whose report changed.
     """
     changed_deliveries = set(changed_reports[_DELIVERY_KEY].itertuples(index=False, name=None))
     for institution, deliveries_of_institution in deliveries.groupby("institution"):
@@ -134,10 +143,10 @@ def report_tolerance_checks_to_dagster(
 def _evaluate_tolerances_of_deliveries(
     findings: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame
 ) -> list[dg.AssetCheckEvaluation]:
-    """Return the check result of each of `deliveries`."""
+    """Return the result of the check for each of `deliveries`."""
     counts = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_DELIVERY_KEY)["rows"].sum().reset_index()
     rows = deliveries[[*_DELIVERY_KEY, "state"]].merge(counts, on=_DELIVERY_KEY, how="left").fillna({"rows": 0})
-    relevant = findings.loc[findings["severity"] != "info", [*_DELIVERY_KEY, *_FINDING_COLUMNS]]  # the others never count
+    relevant = findings.loc[findings["severity"] != "info", [*_DELIVERY_KEY, *_FINDING_COLUMNS]]  # findings of severity info never count
     by_delivery, nothing = dict(list(relevant.groupby(_DELIVERY_KEY))), relevant.iloc[:0]
     return [
         evaluate_tolerances_of_delivery(i, d, state, by_delivery.get((i, d), nothing), int(n))
@@ -146,6 +155,7 @@ def _evaluate_tolerances_of_deliveries(
 
 
 def _report_check_events(context: dg.AssetExecutionContext, evaluations: list[dg.AssetCheckEvaluation]) -> None:
+    """Store the results of checks in Dagster's history."""
     kind, job, run = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value, context.run.job_name, context.run.run_id
     for evaluation in evaluations:
         event = dg.DagsterEvent(event_type_value=kind, event_specific_data=evaluation, job_name=job)
@@ -153,9 +163,9 @@ def _report_check_events(context: dg.AssetExecutionContext, evaluations: list[dg
 
 
 def build_deliveries_asset(institution: str) -> dg.AssetsDefinition:
-    """Return the asset whose partitions are the deliveries of an institution, with the check.
+    """Return the asset whose partitions are the deliveries of an institution, together with its check.
 
-    A single partition can be checked again, from the lake of the last run.
+    In Dagster, a single partition can be checked again; its data are read from the lake of the last run.
     """
     key = dg.AssetKey([institution, "delivery"])
     with warnings.catch_warnings():
@@ -168,7 +178,7 @@ def build_deliveries_asset(institution: str) -> dg.AssetsDefinition:
         )
 
     def delivery(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]):  # type: ignore[no-untyped-def]
-        # a return annotation would be taken for the outputs: Dagster counts the check as one
+        # without return annotation: Dagster would read from it how many outputs there are, and counts the check as one
         names = context.partition_keys
         with redact_stage_errors(workplace, f"{institution}: holding {len(names)} deliveries against the rules"):
             tables_read = (("findings", "findings"), ("record_status", "deliveries"), ("record_status", "accounting"))
@@ -195,7 +205,7 @@ def build_deliveries_asset(institution: str) -> dg.AssetsDefinition:
 
 
 def _combine_check_results(evaluations: list[dg.AssetCheckEvaluation]) -> dg.AssetCheckResult:
-    """Combine evaluations to one result: that of a single delivery, or the most severe one."""
+    """Combine the results for several deliveries to one: the most severe result. A single result is returned with its details."""
     worst = min(evaluations, key=lambda evaluation: (evaluation.passed, evaluation.severity != dg.AssetCheckSeverity.ERROR))
     exceeding = sum(not evaluation.passed for evaluation in evaluations)
     text = worst.description if len(evaluations) == 1 else f"{exceeding} of {len(evaluations)} deliveries are beyond a tolerance."

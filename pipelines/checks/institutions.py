@@ -1,4 +1,4 @@
-"""Checks on the records of one institution. A factory makes them for every institution."""
+"""Checks on the records of one institution. `build_institution_checks` makes them for each institution."""
 
 import dagster as dg
 import pandas as pd
@@ -10,8 +10,9 @@ from schemas.canonical import STATUSES
 
 
 def find_unbalanced_files(accounting: pd.DataFrame) -> pd.DataFrame:
-    """Return the files whose number of rows read is not the sum of their rows by status (`docs/reference/counting-rules.md`, "Record
-    status").
+    """Return the files in which the number of rows read differs from the sum of the numbers of rows by record status.
+
+    See `docs/reference/counting-rules.md`, "Record status".
     """
     return accounting[accounting["read"] != accounting[list(ROW_OUTCOMES)].sum(axis=1)]
 
@@ -23,7 +24,7 @@ def count_records_with_several_accepted_states(lineage: pd.DataFrame) -> int:
 
 
 def build_institution_checks(institution: str) -> list[dg.AssetChecksDefinition]:
-    """Return the checks on `<institution>/current`."""
+    """Return the checks on the asset `<institution>/current`, which has the record status of all rows."""
     stage = dg.AssetKey([institution, "current"])
 
     @asset_check(asset=stage, blocking=True, description="Every row read is accounted for.")

@@ -1,6 +1,7 @@
-"""Check whether the linkage model still fits the incoming records. The check warns; it never stops a run.
+"""Check whether the linkage model still fits the records that institutions deliver. The check only warns; it never stops a run.
 
-Belongs here: the check on `links`. Does not belong here: the measure of drift (`pipelines.linkage.drift`).
+Belongs here: the check on the asset `links`. Does not belong here: measuring how far the records have drifted from the model
+(`pipelines.linkage.drift`).
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from pipelines.resources.workplace import Workplace
     description="Agreement of fields between institutions is as it was when the linkage model was trained.",
 )
 def model_still_fits(links: LinkageResult, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """Check for each institution, quarter and field whether the levels of agreement are as frequent as they were in training.
+    """Check for each institution, quarter and field whether records agree as often as they did when the model was trained.
 
-    An alarm means that the delivery is wrong (shifted dates, another script), or that the population has changed: look at the records, then
-    train the model again.
+    An alarm means that the delivery is wrong (for example shifted dates or another script), or that the population has changed. Look at the
+    records first, then train the model again.
     """
     with redact_stage_errors(workplace, "comparing with the linkage model"):
         model = load_linkage_model()

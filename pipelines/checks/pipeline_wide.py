@@ -1,4 +1,4 @@
-"""Checks on the pipeline as a whole: landed files are unchanged, no record is lost between stages, figures agree."""
+"""Checks on the pipeline as a whole: landed files are unchanged, no record is lost between stages, and the figures add up."""
 
 import hashlib
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ _ENTITIES = {"case": "case_records", "person": "person_records"}
 
 
 def find_hashes_of_damaged_files(hashes: Iterable[str], landing: Path) -> list[str]:
-    """Return the hashes of files that are missing from the landing store or have other content."""
+    """Return the hashes of the files that are missing from the landing store, or whose content does not have the hash in their name."""
     store = LandingStore(landing)
     out = []
     for sha256 in hashes:
@@ -42,7 +42,7 @@ def find_hashes_of_damaged_files(hashes: Iterable[str], landing: Path) -> list[s
 
 @asset_check(asset="landing", blocking=True, description="Every landed file still matches its content hash.")
 def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """Check every file of the landing store."""
+    """Check that every file of the landing store is there and has its hash. Files that an erasure removed are not expected."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -57,7 +57,7 @@ def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChe
 
 @asset_check(asset="landing", blocking=True, description="The registry is unchanged since it was written.")
 def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """Compute every seal again, and compare (`harmonia.registry.seal`)."""
+    """Compute every seal of the registry again, and compare it with the stored seal (`harmonia.registry.seal`)."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -68,9 +68,9 @@ def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChec
 
 
 def count_lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Return each institution and entity that lost accepted records between the stages.
+    """Return the institutions and entities for which the numbers of accepted records and of harmonised records differ.
 
-    Columns: institution, entity, accepted (by the lineage), harmonised.
+    Columns: institution, entity, accepted (number in the lineage), harmonised (number in the canonical tables).
     """
     accepted = lineage[lineage["status"] == "accepted"].groupby(["institution", "entity"]).size().rename("accepted")
     parts = []
@@ -83,9 +83,10 @@ def count_lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame
 
 
 def count_records_without_ids(lineage: pd.DataFrame, person_kinds: pd.DataFrame) -> int:
-    """Count the records of the published lineage without a case id, and those of natural persons without a person id.
+    """Count the records of the published lineage that have no case id, and the records of natural persons that have no person id.
 
-    Quarantined records are not counted. Columns of `person_kinds`: institution, delivery, record_key, kind (natural, legal or unknown).
+    Quarantined records are not counted. `person_kinds` has the columns institution, delivery, record_key, and kind (natural, legal or
+    unknown).
     """
     in_force = lineage[lineage["status"] != "quarantined"]
     not_natural_persons = pd.MultiIndex.from_frame(person_kinds.loc[person_kinds["kind"].isin(["legal", "unknown"]), _STATE_KEY])
@@ -98,9 +99,9 @@ def count_records_without_ids(lineage: pd.DataFrame, person_kinds: pd.DataFrame)
 
 
 def find_bridges_that_do_not_add_up(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
-    """Return the indicators and periods for which the figure as reported plus the steps of the bridge is not the harmonised figure.
+    """Return the indicators and periods in which the figure as reported plus the causes in the bridge is not the harmonised figure.
 
-    Columns: indicator, period, as_reported, steps, harmonised.
+    Columns: indicator, period, as_reported, steps (sum of the bridge), harmonised.
     """
     dimensions = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
     totals = statistics.loc[(statistics[dimensions] == "total").all(axis=1), ["indicator", "period", "as_reported", "harmonised"]]
@@ -117,7 +118,7 @@ def find_bridges_that_do_not_add_up(statistics: pd.DataFrame, bridge: pd.DataFra
     description="Every accepted record has a canonical record.",
 )
 def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
-    """Compare the numbers of accepted and of harmonised records, by institution and entity."""
+    """Compare the number of accepted records with the number of harmonised records, for each institution and entity."""
     lineage = statistics.select_columns("lineage", ["institution", "entity", "status"])
     lost = count_lost_records(canonical, lineage)
     accepted = int((lineage["status"] == "accepted").sum())
@@ -131,7 +132,7 @@ def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResul
     description="Every record belongs to a case, every record of a natural person to a person.",
 )
 def every_record_has_its_case(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
-    """Check the lineage as it will be published."""
+    """Check that the lineage, as it will be published, has a case id for every record, and a person id for every natural person."""
     lineage = statistics.select_columns("lineage", [*_STATE_KEY, "entity", "status", "case_id", "person_id"])
     missing = count_records_without_ids(lineage, canonical.select_columns("person_records", [*_STATE_KEY, "kind"]))
     return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(lineage), "without case or person": missing})
@@ -139,7 +140,7 @@ def every_record_has_its_case(statistics: Tables, canonical: Tables) -> dg.Asset
 
 @asset_check(asset="statistics", blocking=True, description="As reported + bridge = harmonised, for every indicator and period.")
 def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
-    """Check all grand totals."""
+    """Check the bridge of every figure that is a total over all dimensions."""
     differing = find_bridges_that_do_not_add_up(statistics["statistics"], statistics["bridge"])
     by_cause = statistics["bridge"].groupby("cause")["n"].agg(["count", "sum"]).reset_index()
     return dg.AssetCheckResult(
@@ -154,7 +155,7 @@ def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
 
 @asset_check(asset="statistics", description="Every institution delivered every published quarter completely.")
 def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
-    """List incomplete deliveries. Figures of a period with such a delivery are flagged wherever they are shown."""
+    """List the deliveries that are not complete. A figure that needs such a delivery is marked as incomplete wherever it is shown."""
     coverage = statistics["coverage"]
     quarters = coverage[coverage["period"].str.contains("-Q")]
     gaps = quarters[quarters["state"] != COMPLETE]
@@ -166,7 +167,7 @@ def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
 
 
 def count_published_rows(home: Home) -> dict[str, int]:
-    """Count the rows of each table of the contract with readers, in the published warehouse."""
+    """Count the rows of the published tables that readers may rely on (`CONTRACT`)."""
     with duckdb.connect(str(home.warehouse), read_only=True) as connection:
         return {name: connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()[0][0] for name in CONTRACT}
 
@@ -175,7 +176,7 @@ def count_published_rows(home: Home) -> dict[str, int]:
     asset="warehouse", additional_ins={"statistics": dg.AssetIn("statistics")}, description="The published tables are the counted ones."
 )
 def published_as_counted(warehouse: Tables, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """Open the published file as a reader does, and count its rows."""
+    """Open the published file as a reader does, and compare the numbers of rows of its tables with those that were computed."""
     published = count_published_rows(workplace.home)
     counted = statistics.count_rows()
     different_counts = {name: n for name, n in published.items() if name in counted and n != counted[name]}
@@ -188,7 +189,7 @@ def list_landing_checks() -> list[dg.AssetChecksDefinition]:
 
 
 def list_output_checks() -> list[dg.AssetChecksDefinition]:
-    """Return the checks of figures and published tables."""
+    """Return the checks of the figures and of the published tables."""
     return [
         nothing_is_lost,
         every_record_has_its_case,

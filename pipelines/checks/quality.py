@@ -1,7 +1,6 @@
-"""Check the quality of each institution's newest quarter against its tolerance, from the table `quality`. The check warns; it never stops a
-run.
+"""Check for each institution whether the quality of its newest quarter is within the tolerance, as the table `quality` says.
 
-Belongs here: the check. Does not belong here: the scores (`warehouse/count/quality`).
+The check only warns; it never stops a run. Belongs here: the check. Does not belong here: the scores (`warehouse/count/quality`).
 """
 
 from collections.abc import Sequence
@@ -17,9 +16,9 @@ _SHOWN_COLUMNS = ["period", "score", "tolerance", "state", "before", "trend", "r
 
 
 def get_newest_quality_state(quality: pd.DataFrame, institution: str, dimension: str) -> tuple[str, pd.DataFrame]:
-    """Return the state of the newest quarter that the institution delivered, and the rows of all its quarters.
+    """Return the state of an institution in a dimension of quality, in the newest quarter that the institution delivered.
 
-    The state is `not_applicable` if the institution delivered no quarter.
+    Also return the rows of all its quarters. The state is `not_applicable` if the institution delivered no quarter with records.
     """
     scores = quality[(quality["institution"] == institution) & (quality["dimension"] == dimension) & quality["unit"].isna()]
     scores = scores.sort_values("period")
@@ -28,6 +27,8 @@ def get_newest_quality_state(quality: pd.DataFrame, institution: str, dimension:
 
 
 def _make_quality_check(institution: str) -> dg.AssetChecksDefinition:
+    """Return the check for one institution. It fails if a dimension is beyond its tolerance, and if a dimension cannot be judged."""
+
     @asset_check(
         asset="statistics",
         name=f"{institution}_quality_within_tolerance",
@@ -54,5 +55,5 @@ def _make_quality_check(institution: str) -> dg.AssetChecksDefinition:
 
 
 def build_quality_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
-    """Return a check for each institution, over the dimensions that are measured by rules on records."""
+    """Return one check for each institution, over all dimensions of quality except timeliness."""
     return [_make_quality_check(name) for name in institutions]

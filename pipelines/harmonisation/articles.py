@@ -1,17 +1,18 @@
-"""Articles of law as typed, and the offence group of an article.
+"""Articles of law as institutions write them, and the offence group of an article.
 
-Belongs here: reading law, article and paragraph from a text; the rule of `counting-rules.md`, "Principal offence". Laws with their names
-and the time in which they were in force are data in `schemas/codes/laws.csv`, the articles of the groups in `offences.csv`.
+Belongs here: finding the law, the article and the paragraph in a text, and the rule "Principal offence" of `counting-rules.md`. The laws,
+with their names and the time in which they were in force, are data in `schemas/codes/laws.csv`; the articles of each offence group are data
+in `offences.csv`.
 
-An article is unknown in the sense of `counting-rules.md` if there is no article, if the code is not listed (`KPPK`), or if the article is
-not among the offences of the code (`first_article` to `last_article` of `laws.csv`; for example 999, or 4 of a criminal code). Every other
-article of a code in force is known. If it is in no group of `offences.csv`, its group is `other`, whatever the words say. There is one
-exception: a number typed without its code (`139` in 2014) that only another code lists in a group other than `other` refers to that code,
-which was not in force.
+An article is unknown in the sense of `counting-rules.md` in three cases: the text has no article; the code that it names is not in the list
+(`KPPK`); or the article is not among the offences of the code (from `first_article` to `last_article` in `laws.csv`; for example 999, or 4
+of a criminal code). Every other article of a code in force is known. If no group in `offences.csv` contains it, its group is `other`,
+whatever the words say. There is one exception: a number without a code (`139` in 2014) that only another code lists in a group other than
+`other`. It refers to that code, which was not in force.
 
-A law applies to an article that does not name it only if `unnamed_by` of `laws.csv` says so: the criminal codes of the country by the day
-of the offence (`date`), its other laws if only they list the article (`article`). A law with an empty `unnamed_by` (another country's code,
-a special law) is found only if it is named. Adding such a law does not change how any other text is read.
+If a text names no law, the column `unnamed_by` of `laws.csv` says which laws can be meant: the criminal codes of the country, by the day of
+the offence (`date`), and other laws of the country if only they list the article (`article`). A law with an empty `unnamed_by` (another
+country's code, or a special law) is meant only if the text names it. So adding such a law does not change how any other text is read.
 """
 
 from __future__ import annotations
@@ -56,11 +57,16 @@ _FILLER = re.compile(
 
 
 def parse_articles(text: pd.Series) -> pd.DataFrame:
-    """Read law, article, paragraph and words from each text. The first article of a text counts.
+    """Find the law, the article, the paragraph and the words in each text. If a text has several articles, the first one counts.
 
-    Columns of the result, on the index of `text`: `law` (code of `laws.csv`; an unknown name as typed, `KPPK`; null if the text names no
-    law, or only its family), `law_family` (`KPK`, `KPRK`, `LRQP`, null), `article`, `paragraph`, `words` (the rest of the text, folded;
-    null if empty), `problem` (null; `no_article`: a text without an article number; `unknown_code`).
+    The result has the index of `text` and these columns:
+
+    - `law`: the code in `laws.csv`. A law that is not in the list is returned as written (`KPPK`). Null if the text names no law, or only a
+      family of laws
+    - `law_family`: `KPK`, `KPRK` or `LRQP`, or null
+    - `article`, `paragraph`: their numbers as text, or null
+    - `words`: all other words of the text, folded; null if there are none
+    - `problem`: `no_article` if the text has no article, `unknown_code` if its law is not in the list, otherwise null
     """
     return map_values_to_frame(text, _parse_article, COLUMNS)
 
@@ -73,20 +79,21 @@ def classify_articles(
     words_group: pd.Series,
     latest_day_of_writing: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Classify each article by the code that is named, else by the code in force on `date`.
+    """Find the offence group of each article, by the law that is named, otherwise by the law that was in force on `date`.
 
-    All parameters and the result are on one index. law, law_family, article: as from `parse_articles`; `law` may be any text. date: of the
-    offence. words_group: from `offence_words`. latest_day_of_writing: the latest day on which the row can have been written (the end of the
-    delivered period; null if unknown); no code that the row means came into force after it. Columns of the result:
+    All parameters and the result have the same index. `law`, `law_family` and `article` are columns from `parse_articles`; `law` may be any
+    text. `date` is the day of the offence. `words_group` is the offence group that the words show (`offence_words`).
+    `latest_day_of_writing` is the latest day on which the row can have been written (the end of the delivered period; null if unknown); a
+    law that came into force later cannot be meant. Columns of the result:
 
-    - `law`: the code that was applied, null if none is known
-    - `article_group`: null if the article is unknown or was not in force. An unknown code counts as no code: the article is known if the
-      code in force, or the only list that has it, puts it in a group
-    - `offence_group`: `article_group`, else `words_group`, else `other`
-    - `problem`: one of `PROBLEMS` or null
+    - `law`: the law by which the article was classified; null if none is known
+    - `article_group`: the offence group of the article; null if the article is unknown or its law was not in force. A law that is not in
+      the list is ignored: then the law in force, or the only law that lists the article, can still put it into a group
+    - `offence_group`: `article_group`; if it is null, `words_group`; if that is null too, `other`
+    - `problem`: one of `PROBLEMS`, or null
 
-    Without a date, it is not checked whether a law was in force. If then no single code is named, the code whose list has the article
-    applies (no article of a group is in two lists).
+    Without a date, it is not checked whether a law was in force. If no single law is named either, the law that lists the article applies
+    (no article in a group is listed by two laws).
     """
     named_law = map_values(law, _normalise_law)
     number = pd.to_numeric(article, errors="coerce")
@@ -104,7 +111,7 @@ def classify_articles(
     no_article = article.isna()
     first, last = (applied.map(laws[name]).astype("float64") for name in ("first_article", "last_article"))
     unlisted = ~unknown_code & ~no_article & ~((number >= first) & (number <= last))
-    # Without date and law an article outside all lists is another offence of an undetermined code.
+    # If neither date nor law is known, an article that no list contains is some other offence; its law remains open.
     undecided = applied.isna() & date.isna() & ~unknown_code & _does_article_exist(law_family, number)
     unlisted &= ~undecided
     listed = _look_up_pairs_of_texts(applied, article, _map_articles_to_groups())
@@ -133,14 +140,17 @@ def classify_articles(
 
 
 def _normalise_law(law: str) -> str:
-    """Return the code of `laws.csv` that `law` means, as the list spells it (`kprk 2012`); any other text is returned unchanged."""
+    """Return the code in `laws.csv` that the text `law` means (such as `kprk 2012`). If it means none, return it unchanged."""
     plain = re.sub(r"[\s.-]", "", law).upper()
     return plain if plain in _map_laws_to_families() else law
 
 
 @cache
 def _list_laws_by_age() -> pd.DataFrame:
-    """Return the laws, oldest first. Raises `HarmoniaError` if two of them apply to unnamed articles on the same day."""
+    """Return the laws, oldest first.
+
+    Raises `HarmoniaError` if two laws would apply on the same day to an article whose law is not named.
+    """
     rows = code_lists.read_code_list("laws").sort_values("valid_from", kind="stable")
     by_date = rows[rows["unnamed_by"] == "date"]
     overlap = (by_date["valid_to"].shift() >= by_date["valid_from"]) | by_date["valid_to"].shift().eq("")
@@ -151,20 +161,20 @@ def _list_laws_by_age() -> pd.DataFrame:
             "other, or empty unnamed_by if articles of the law always name it"
         )
     first, last = (pd.to_numeric(rows[name], errors="coerce") for name in ("first_article", "last_article"))
-    return rows.assign(first_article=first.fillna(0), last_article=last.fillna(np.inf))  # without bounds: any article
+    return rows.assign(first_article=first.fillna(0), last_article=last.fillna(np.inf))  # a law without these limits has any article
 
 
 @cache
 def _list_laws_for_unnamed_articles() -> pd.DataFrame:
-    """Return the laws that can apply to an article typed without a law, or with only the family of the law."""
+    """Return the laws that can apply to an article although the text does not name the law, or names only its family."""
     return _list_laws_by_age().query("unnamed_by != ''")
 
 
 def _find_law_in_force(family: pd.Series, date: pd.Series) -> pd.Series:
-    """Return the law that was in force on each date.
+    """Return, for each row, the law that was in force on the date.
 
-    Only laws of the named family are considered. If no family is named, only laws that apply by date are considered. On dates before any
-    law of a named family was in force, the first law of the family is returned.
+    If a family is named, only laws of this family are considered; otherwise only laws that apply by date. If no law of the named family was
+    in force yet, its first law is returned.
     """
     out = pd.Series(None, index=date.index, dtype="str")
     for row in _list_laws_for_unnamed_articles().to_dict("records"):
@@ -176,15 +186,18 @@ def _find_law_in_force(family: pd.Series, date: pd.Series) -> pd.Series:
 
 
 def _find_only_law_that_lists_article(family: pd.Series, article: pd.Series) -> pd.Series:
-    """Return the only law that lists the article in a group other than `other`; null if there is none, or several.
+    """Return the only law that lists the article in a group other than `other`; null if no law or several laws list it.
 
-    Only laws of the named family are considered (of any family if none is named), and only those that apply without being named.
+    Only laws that can apply without being named are considered, and if a family is named, only laws of this family.
     """
     return _look_up_pairs_of_texts(family, article, _map_articles_to_laws())
 
 
 def _look_up_pairs_of_texts(first_texts: pd.Series, second_texts: pd.Series, value_by_pair: Mapping[Any, str]) -> pd.Series:
-    """Return the value of the pair of texts in each row; null if the pair has none. Each distinct pair is looked up once."""
+    """Return, for each row, the value of its pair of texts in `value_by_pair`; null if there is none.
+
+    Each distinct pair is looked up once.
+    """
     (a, firsts), (b, seconds) = pd.factorize(first_texts), pd.factorize(second_texts)
     left, right = [*firsts, None], [*seconds, None]  # a null has the code -1
     distinct, position = np.unique(a % len(left) * len(right) + b % len(right), return_inverse=True)
@@ -194,9 +207,9 @@ def _look_up_pairs_of_texts(first_texts: pd.Series, second_texts: pd.Series, val
 
 @cache
 def _map_articles_to_laws() -> dict[tuple[str | None, str], str]:
-    """Return the only law that lists an article in a group other than `other`, by family (None: none is named) and article.
+    """Map each pair of family and article to the only law that lists the article in a group other than `other`.
 
-    Articles that several laws list are omitted.
+    The family None stands for texts that name no family. Articles that several laws list are omitted.
     """
     families = _list_laws_for_unnamed_articles().set_index("code")["family"]
     laws_by_key: dict[tuple[str | None, str], set[str]] = {}
@@ -208,7 +221,7 @@ def _map_articles_to_laws() -> dict[tuple[str | None, str], str]:
 
 
 def _does_article_exist(family: pd.Series, number: pd.Series) -> pd.Series:
-    """Return whether a law of the family has an offence with that number. If no family is named, all laws that apply by date count."""
+    """Return whether a law of the family has an offence with that number. If no family is named, all laws that apply by date are tried."""
     out = pd.Series(False, index=number.index)
     for row in _list_laws_for_unnamed_articles().to_dict("records"):
         applies = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
@@ -217,7 +230,7 @@ def _does_article_exist(family: pd.Series, number: pd.Series) -> pd.Series:
 
 
 def _is_law_in_force(law: pd.Series, date: pd.Series) -> pd.Series:
-    """Return whether the law was in force on the date; true if either is unknown."""
+    """Return whether the law was in force on the date; true if the law or the date is unknown."""
     out = law.isna() | date.isna()
     for row in _list_laws_by_age().to_dict("records"):
         out |= law.eq(row["code"]).fillna(False) & _is_date_between(date, str(row["valid_from"]), str(row["valid_to"]))
@@ -225,7 +238,7 @@ def _is_law_in_force(law: pd.Series, date: pd.Series) -> pd.Series:
 
 
 def _is_date_between(date: pd.Series, start: str, end: str) -> pd.Series:
-    """Return whether each day is between two ISO days, both included. An empty start or end is no limit."""
+    """Return whether each date lies between two days in ISO form, both included. An empty `start` or `end` means no limit."""
     low = date >= pd.Timestamp(start) if start else date.notna()
     high = date < pd.Timestamp(end) + pd.Timedelta(days=1) if end else date.notna()
     return low & high
@@ -233,7 +246,7 @@ def _is_date_between(date: pd.Series, start: str, end: str) -> pd.Series:
 
 @cache
 def _map_articles_to_groups() -> dict[tuple[str, str], str]:
-    """Return the offence group of each article of `offences.csv`, by law and article."""
+    """Map each pair of law and article in `offences.csv` to its offence group."""
     out: dict[tuple[str, str], str] = {}
     for row in code_lists.read_code_list("offences").to_dict("records"):
         for entry in filter(None, str(row["articles"]).split("|")):
@@ -244,13 +257,13 @@ def _map_articles_to_groups() -> dict[tuple[str, str], str]:
 
 @cache
 def _map_families_to_only_law() -> dict[str, str]:
-    """Return the law of each family that has only one law, by family."""
+    """Map each family that has only one law to this law."""
     return {str(family): rows["code"].iloc[0] for family, rows in _list_laws_for_unnamed_articles().groupby("family") if len(rows) == 1}
 
 
 @cache
 def _map_names_to_laws() -> dict[str, str]:
-    """Return the law of each name, by the letters and digits of the name. If two laws share a name, the name stands for the older law."""
+    """Map each name of a law, reduced to letters and digits, to the law. If two laws have the same name, it means the older one."""
     names = code_lists.list_names_by_code("laws")
     out: dict[str, str] = {}
     for code in _list_laws_by_age()["code"]:
@@ -261,7 +274,7 @@ def _map_names_to_laws() -> dict[str, str]:
 
 @cache
 def _make_pattern_of_laws_that_must_be_named() -> re.Pattern[str]:
-    """Return a pattern that finds the folded names of laws that apply only if they are named. A slash may connect name and article."""
+    """Return a pattern that finds the names of laws that apply only if they are named. A slash may stand between law and article."""
     codes_named_only = _list_laws_by_age().query("unnamed_by == ''")["code"]
     code_by_name = {fold_text(name): code for code, names in code_lists.list_names_by_code("laws").items() for name in (code, *names)}
     names_of_these = [
@@ -275,6 +288,7 @@ def _make_pattern_of_laws_that_must_be_named() -> re.Pattern[str]:
 
 @cache
 def _map_laws_to_families() -> dict[str, str]:
+    """Map each law to its family."""
     return dict(_list_laws_by_age()[["code", "family"]].itertuples(index=False, name=None))
 
 
@@ -292,7 +306,7 @@ def _parse_article(text: str) -> tuple[str | None, str | None, str | None, str |
 
 
 def _separate_law_from_text(text: str) -> tuple[str | None, str | None, str]:
-    """Return the law and the family that a folded text names, and the text without their names."""
+    """Return the law and the family that a folded text names, and the text without the names of laws."""
     law, family = _find_named_law(text)
     for pattern in (_make_pattern_of_laws_that_must_be_named(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
         text = pattern.sub(" ; ", text)
@@ -301,7 +315,7 @@ def _separate_law_from_text(text: str) -> tuple[str | None, str | None, str]:
 
 
 def _find_named_law(text: str) -> tuple[str | None, str | None]:
-    """Return (law, None) if the text names a law, (None, family) if it names only a family. An unknown law is returned as it is named."""
+    """Return (law, None) if the text names a law, and (None, family) if it names only a family. An unknown law is returned as written."""
     if listed := _make_pattern_of_laws_that_must_be_named().search(text):
         return _map_names_to_laws()[re.sub(r"[\s-]", "", listed["name"])], None
     if number := _LAW_NUMBER.search(text):
@@ -318,7 +332,7 @@ def _find_named_law(text: str) -> tuple[str | None, str | None]:
 
 
 def _extract_remaining_words(text_without_law: str) -> str | None:
-    """Return the text without law and article, folded; None if only connecting words are left."""
+    """Return the folded words that remain without law and article; None if they only connect an article with its law."""
     tokens = re.findall(r"[a-z]+", text_without_law)
     while tokens and _FILLER.fullmatch(tokens[0]):
         tokens = tokens[1:]

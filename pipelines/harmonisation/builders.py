@@ -1,7 +1,8 @@
 """Functions with which the mappings of institutions build canonical tables.
 
-Every function takes typed rows of a delivered table (with `_delivery`, `_status`, `_period`, `_record`, `_case`) and returns rows of a
-canonical table. `schemas.canonical.conform` adds missing columns. Does not belong here: what only one mapping needs.
+Each function takes typed rows of a delivered table, which have the columns `_delivery`, `_status`, `_period`, `_record` and `_case`, and
+returns rows of a canonical table. `schemas.canonical.conform` adds the missing columns later. Does not belong here: what only one mapping
+needs.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from schemas.canonical import AGE_CLASSES
 from sources import contract
 
 IDENTIFYING = ("parent_skeleton", "personal_number", "birth_date", "birth_year", "birthplace", "municipality", "citizenship", "register_id")
-"""Columns that identify a person in a row without a name (docs/reference/deliveries.md, "Unknown persons")."""
+"""Columns any of which can identify a person whose name is missing (docs/reference/deliveries.md, "Unknown persons")."""
 
 
 def build_key_columns(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.DataFrame:
-    """Return the first columns of canonical rows, on the index of `frame`. key: the column with the record key."""
+    """Return the first columns of canonical rows, with the index of `frame`. `key` names the column with the record key."""
     return pd.DataFrame(
         {
             "institution": pd.Series(institution, index=frame.index, dtype="str"),
@@ -31,7 +32,7 @@ def build_key_columns(institution: str, frame: pd.DataFrame, *, key: str = "_rec
 
 
 def find_code(list_name: str, text: pd.Series) -> pd.Series:
-    """Return the code of each text in a code list of `schemas/codes`; null if it is unknown."""
+    """Return, for each text, its code in the list `list_name` of `schemas/codes`; null if the list does not have the text."""
     return code_lists.find_codes(list_name, text)["code"].astype("str")
 
 
@@ -53,10 +54,11 @@ def build_person_records(
     register: str | None = None,
     year_of_impossible_day: bool = True,
 ) -> pd.DataFrame:
-    """Return rows of `person_records`. The parameters name the delivered columns.
+    """Return rows of the canonical table `person_records`. Most parameters are names of delivered columns; `role` is a role or one for each
+    row.
 
-    The contract names the column with the position of a person in the list of the case. year_of_impossible_day: whether the year of a birth
-    date that does not exist (31.02.1995) counts.
+    The list position, the kind of person and the age class come from the columns that the contract names. `year_of_impossible_day` says
+    whether the year of a birth date that does not exist (31.02.1995) is used.
     """
     nothing = pd.Series(None, index=frame.index, dtype="str")
     raw = pd.DataFrame(
@@ -103,22 +105,22 @@ def build_person_records(
 
 
 def _find_declared_column(institution: str, frame: pd.DataFrame, role: str) -> str | None:
-    """Return the column of `frame` that a table of the contract names as `role` (place, person_kind, age_class); None if there is none."""
+    """Return the column of `frame` that the contract names for `role` (`place`, `person_kind` or `age_class`); None if it names none."""
     column_names = [getattr(table, role) for table in contract.load(institution).tables.values()]
     return next((column for column in column_names if column and column in frame), None)
 
 
 def _are_person_data_redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
-    """Return for each row whether the data of its person were erased. Then a cell that was delivered filled is now empty."""
+    """Return for each row whether data of its person were erased: then a cell is empty now that was filled when it was delivered."""
     cells = [frame[f"{column}:given"] & frame[column].isna() for column in columns if column]
     return pd.concat(cells, axis=1).any(axis=1) if cells else pd.Series(False, index=frame.index)
 
 
 def read_birth_date(frame: pd.DataFrame, column: str, year_of_impossible_day: bool = True) -> dict[str, pd.Series]:
-    """Return the columns `birth_date`, `birth_year`, `birth_precision` and `birth_stated` for a delivered `column`.
+    """Return the columns `birth_date`, `birth_year`, `birth_precision` and `birth_stated` for the delivered column `column`.
 
-    If the day is 1 January, or does not exist, only the year is used. An impossible year counts as missing. birth_stated: the day as it was
-    delivered, also 1 January.
+    If the day is 1 January, or does not exist, only the year is used. An impossible year counts as missing. `birth_stated` is the day as it
+    was delivered, even if it is 1 January.
     """
     date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
     if not year_of_impossible_day:
@@ -148,9 +150,9 @@ def build_events(
     outcome: pd.Series | None = None,
     entry: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Return rows of `events`: one for each row of `frame` that has a date, or for which `present` says that the event took place.
+    """Return rows of the canonical table `events`: one for each row of `frame` whose date is filled, or for which `present` is true.
 
-    If a record has this event several times, `entry` identifies each of its entries.
+    `present` says whether the event took place. If a record can have this event several times, `entry` has an identifier for each time.
     """
     delivered = frame[f"{column}:given"]
     took_place = delivered if present is None else present.fillna(False).astype(bool)
@@ -168,9 +170,9 @@ def build_events(
 
 
 def build_references(institution: str, frame: pd.DataFrame, column: str, *, kind: str | None = None) -> pd.DataFrame:
-    """Return rows of `references`: one for each number that is found in `column`.
+    """Return rows of the canonical table `references`: one for each case number that is found in `column`.
 
-    `kind` is the kind of number that the institution's form asks for. It is used for numbers whose text does not show their kind.
+    `kind` is the kind of number for which the institution's form asks. It is used for numbers whose text does not show their kind.
     """
     parsed = case_numbers.parse_case_numbers(frame[column])
     rows = build_key_columns(institution, frame).loc[parsed["row"]].reset_index(drop=True)
@@ -182,15 +184,15 @@ def build_references(institution: str, frame: pd.DataFrame, column: str, *, kind
 
 
 def find_former_case_number(institution: str, frame: pd.DataFrame, column: str, kind: str) -> pd.Series:
-    """Return the case number of `kind`, in normal form, that a case had before; null if there is none.
+    """Return, in normal form, the case number of the kind `kind` that a case had before; null if there is none.
 
-    It is read from the note that the contract declares (`former`).
+    The number is read from the note in `column`, with the pattern `former` of the contract.
     """
     pattern = next(c.former for t in contract.load(institution).tables.values() for c in t.columns if c.name == column and c.former)
     return case_numbers.normalise_case_numbers(frame[column].str.extract(pattern, expand=False).astype("str"), kind)
 
 
 def normalise_own_case_numbers(text: pd.Series, kind: str) -> pd.Series:
-    """Return an institution's own case numbers in normal form. An unreadable number keeps its spelling."""
+    """Return an institution's own case numbers in normal form. A number that cannot be read is returned as it is written."""
     normal = case_numbers.normalise_case_numbers(text, kind)
     return normal.where(normal.notna(), text).astype("str")

@@ -1,8 +1,8 @@
-"""Case numbers in normal form, however they were typed.
+"""Case numbers in normal form, however they are written.
 
-Belongs here: finding numbers in a text and normalising them. Does not belong here: the number forms of an institution
-(`sources/<institution>/numbers.py`), the case to which a number refers (`pipelines.linkage`). A number whose label is not the register of
-an institution has the kind `other`: `QPS 420/2019`.
+Belongs here: finding case numbers in a text, and bringing them into normal form. Does not belong here: the forms of an institution's
+numbers (`sources/<institution>/numbers.py`), the case to which a number refers (`pipelines.linkage`). A number whose label is not the
+register of an institution, such as `QPS 420/2019`, has the kind `other`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NO_LABEL = frozenset({"NR", "NO", "BR", "NUMRI", "DHE", "DTE", "I", "ME", "LEND
 
 @cache
 def _list_number_patterns() -> tuple[tuple[re.Pattern[str], NumberForm], ...]:
-    """Return every pattern of a case number with its form, in the order in which the patterns are tried."""
+    """Return every pattern of a case number together with its form, in the order in which the patterns are tried."""
     forms = [form for of_kind in number_forms().values() for form in of_kind]
     return tuple((re.compile(p), form) for form in sorted(forms, key=lambda form: not form.first) for p in form.patterns)
 
@@ -42,22 +42,22 @@ def list_regions_of_case_numbers() -> frozenset[str]:
 
 @cache
 def _list_normal_form_patterns() -> tuple[tuple[re.Pattern[str], NumberForm], ...]:
-    """Return the pattern of each normal form, with the form. Most delivered texts are in normal form and need no search."""
+    """Return the pattern of each normal form, together with the form. Most delivered texts are in normal form and need no search."""
     return tuple((re.compile(form.normal), form) for of_kind in number_forms().values() for form in of_kind)
 
 
 def parse_case_numbers(text: pd.Series, *, kind_without_label: str | None = None) -> pd.DataFrame:
-    """Return all case numbers in each text, one row for each, on a new index. A text without a number gives no row.
+    """Return all case numbers in each text, one row for each number. A text without a number has no row.
 
-    text: may contain nulls. kind_without_label: the kind of a number without label such as `34/2013` (default `other`, unless it follows a
-    labelled number). Columns of the result: `row` (index label of the text), `kind`, `number` (normal form), `register`, `serial` (Int64),
-    `year` (Int64), `region`.
+    `text` may contain nulls. `kind_without_label` is the kind of a number without a label, such as `34/2013`, that does not follow a
+    labelled number; the default is `other`. Columns of the result: `row` (the index of the text), `kind`, `number` (in normal form),
+    `register`, `serial` (Int64), `year` (Int64), `region`.
     """
     text_number, values = pd.factorize(text.astype("str"))
     numbers_by_text = [_find_case_numbers(value, kind_without_label) for value in values]
     all_numbers = pd.DataFrame([number for numbers in numbers_by_text for number in numbers], columns=list(CaseNumber._fields))
     count = np.array([len(numbers) for numbers in numbers_by_text], dtype="int64")
-    before = count.cumsum() - count  # the first number of each text in `every`
+    before = count.cumsum() - count  # position in `all_numbers` of the first number of each text
     filled = text_number >= 0
     of_row = count[text_number[filled]]
     nth = np.arange(of_row.sum()) - np.repeat(of_row.cumsum() - of_row, of_row)
@@ -80,14 +80,14 @@ def normalise_case_numbers(text: pd.Series, kind: str) -> pd.Series:
 
 
 def _is_in_normal_form(text: pd.Series, kinds: Iterable[str]) -> pd.Series:
-    """Return for each text whether it consists of one number of these kinds in normal form."""
+    """Return for each text whether it consists of exactly one number, which has one of the kinds `kinds` and is in normal form."""
     pattern = "|".join(re.sub(r"\?P<\w+>", "?:", form.normal) for kind in kinds for form in number_forms().get(kind, ()))
     return text.astype("str").str.fullmatch(pattern, na=False)
 
 
 @lru_cache(maxsize=65536)
 def _find_case_numbers(text: str, kind_without_label: str | None) -> tuple[CaseNumber, ...]:
-    """Return the case numbers of one text, in their order."""
+    """Return the case numbers of one text, in the order in which they appear."""
     for normal, form in _list_normal_form_patterns():
         if match_of_text := normal.fullmatch(text):
             return (form.build(match_of_text),)
@@ -113,7 +113,7 @@ def _get_position_in_text(pair: tuple[int, CaseNumber]) -> int:
 
 
 def _do_following_numbers_share_register(number: CaseNumber) -> bool:
-    """Return whether a serial and a year without a label that follow this case number are a number of the same register."""
+    """Return whether a serial and year without a label that follow this case number form another number of the same register."""
     others = [form.normal for form in number_forms().get(number.kind, ()) if not form.continues]
     return any(form.continues for form in number_forms().get(number.kind, ())) and not any(
         re.fullmatch(pattern, number.number) for pattern in others
@@ -121,7 +121,10 @@ def _do_following_numbers_share_register(number: CaseNumber) -> bool:
 
 
 def _read_case_number(match: re.Match[str], kind_without_label: str | None, previous_number: CaseNumber | None) -> CaseNumber:
-    """Read a case number with or without a label. Without a label it has the kind of the previous number, else `kind_without_label`."""
+    """Read a case number with or without a label.
+
+    A number without a label has the kind of the number before it in the text. If there is none, it has the kind `kind_without_label`.
+    """
     label = (match["label"] or "").replace(".", "")
     plain = len(match["year"]) in (2, 4)
     year = full_year(match["year"]) if plain else None

@@ -1,9 +1,10 @@
-"""Code lists of the domain (built in: `schemas/codes`), and finding the code of a delivered text.
+"""Code lists of the domain (those that Harmonia contains are in `schemas/codes`), and finding the code of a delivered text.
 
-Belongs here: loading the lists, matching of labels and aliases. Does not belong here: the lists themselves (data), offences in words
-(`offence_words`), articles (`articles`).
+Belongs here: loading the lists, comparing texts with labels and aliases. Does not belong here: the lists themselves (data), offences in
+words (`offence_words`), articles (`articles`).
 
-Every list has `code`, `valid_from`, `valid_to`, `label_sq`, `label_sr`, `label_en`, `aliases` (separated by `|`), and further columns.
+Every list has the columns `code`, `valid_from`, `valid_to`, `label_sq`, `label_sr`, `label_en` and `aliases` (separated by `|`). Some have
+further columns.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ from schemas import domain_folder
 MatchKind = Literal["exact", "alias", "fuzzy"]
 NAMED_LISTS = tuple(name for name in domain_folder.CODE_LISTS if name != "offence_words")
 
-_MAX_CODE_LETTERS = 3  # texts of up to so many letters are codes: matched exactly, never by skeleton or similarity
-_MIN_LETTERS_ONE_ERROR, _MIN_LETTERS_TWO_ERRORS = 5, 9  # least number of letters for which one, two typing errors are tolerated
-_MARGIN = 1  # a misspelt text is refused if a name of another code is as near, or only so many errors further
+_MAX_CODE_LETTERS = 3  # shorter texts are codes: compared exactly, never by skeleton or similarity
+_MIN_LETTERS_ONE_ERROR, _MIN_LETTERS_TWO_ERRORS = 5, 9  # letters that a text must have so that one or two typing errors are tolerated
+_MARGIN = 1  # the name of any other code must differ from a misspelt text by more errors than this
 
 # Words around the name of a place or a country that do not help to identify it.
 _JOINING = "ne|u|of|te|se|e|i"
 _AROUND_PLACES = re.compile(
-    r"\b(?:gjykata|gjykates|themelore|themelor|qarkut|komunale|prokuroria|prokurorise|dega|osnovni|osnovno|sud|tuzilastvo|ogranak|odeljenje|basic|court|prosecution|office|branch"
+    r"\b(?:gjykata|gjykates|themelore|themelor|qarkut|komunale|prokuroria|prokurorise|dega|osnovni|osnovno|sud|tuzilastvo|ogranak"
+    r"|odeljenje|basic|court|prosecution|office|branch"
     r"|komuna|komunes|opstina|opstine|municipality|qyteti|grad|city|stacioni|policor|policijska|stanica|drejtoria|rajonale|policise"
     rf"|{_JOINING})\b"
 )
@@ -43,8 +45,8 @@ _AROUND_COUNTRIES = re.compile(
 class CodeListIndex:
     """The lookup tables of one code list.
 
-    `exact` gives the code for a folded label or code, and `alias` for the skeleton of a label or alias. `around` has words that may stand
-    around a name and do not identify it.
+    `exact` maps labels and codes, without differences of case, to codes. `alias` maps the skeletons of labels and aliases to codes.
+    `around` finds words that may stand beside a name and do not identify it.
     """
 
     exact: dict[str, str]
@@ -52,13 +54,13 @@ class CodeListIndex:
     around: re.Pattern[str]
 
     def remove_surrounding_words(self, text: str) -> str:
-        """Fold a text, and remove the words around the name."""
+        """Fold a text, and remove the words beside the name that do not identify it."""
         return self.around.sub(" ", fold_text(text))
 
 
 @cache
 def read_code_list(list_name: str) -> pd.DataFrame:
-    """Return a code list as text columns; an empty cell is an empty text. Raises `KeyError` for an unknown list."""
+    """Return a code list with texts in all columns; an empty cell is an empty text. Raises `KeyError` if there is no such list."""
     path = domain_folder.find_path_in_domain(f"codes/{list_name}.csv")
     if not path.is_file():
         raise KeyError(f"no code list {list_name!r} in schemas/codes; the lists are {', '.join(NAMED_LISTS)}")
@@ -67,7 +69,7 @@ def read_code_list(list_name: str) -> pd.DataFrame:
 
 
 def list_names_by_code(name: str) -> dict[str, list[str]]:
-    """Return the labels and aliases of every code of a list, by code: without duplicates, labels first."""
+    """Return the names of every code of a list: first its labels, then its aliases, without duplicates."""
     rows = read_code_list(name)
     out: dict[str, list[str]] = {}
     for row in rows.to_dict("records"):
@@ -79,9 +81,9 @@ def list_names_by_code(name: str) -> dict[str, list[str]]:
 def find_codes(list_name: str, text: pd.Series) -> pd.DataFrame:
     """Find the code of each text in the list `list_name`.
 
-    Columns of the result, on the index of `text`: `code`, null if none is found; `how`: `exact` (code or label as spelled in the list, in
-    any case), `alias` (another name, script, spelling or form, or with words around it), `fuzzy` (misspelt; one code is clearly nearest),
-    or null.
+    The result has the index of `text`. The column `code` is null if no code is found. The column `how` says how it was found: `exact` (the
+    text is the code or label, in any case), `alias` (the text is another name, script, spelling or form, or has words beside the name),
+    `fuzzy` (the text is misspelt, and one code is clearly nearest), or null.
     """
     index = _build_code_index(list_name)
     return map_values_to_frame(text, lambda value: _find_code_of_text(value, index), {"code": "str", "how": "str"})
@@ -89,6 +91,7 @@ def find_codes(list_name: str, text: pd.Series) -> pd.DataFrame:
 
 @cache
 def _build_code_index(list_name: str) -> CodeListIndex:
+    """Build the lookup tables of a code list."""
     exact: dict[str, str] = {}
     alias: dict[str, str] = {}
     index = CodeListIndex(exact, alias, _AROUND_COUNTRIES if list_name == "countries" else _AROUND_PLACES)
@@ -111,6 +114,7 @@ def _build_code_index(list_name: str) -> CodeListIndex:
 
 
 def _find_code_of_text(text: str, index: CodeListIndex) -> tuple[str | None, MatchKind | None]:
+    """Return the code of one text and how it was found, as `find_codes` describes."""
     value = tidy_text(text)
     if code := index.exact.get(_fold_case(value)):
         return code, "exact"
@@ -123,8 +127,8 @@ def _find_code_of_text(text: str, index: CodeListIndex) -> tuple[str | None, Mat
 
 
 def _make_skeletons_for_lookup(value: str, index: CodeListIndex) -> list[str]:
-    """Return the skeletons by which a text is looked up: of the whole text, of the text without the words around the name, and of its
-    parts.
+    """Return the skeletons by which a text is looked up: those of the whole text, of the text without the words beside the name, and of
+    each part between separators.
     """
     parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short_text(part)]
     keys = [
@@ -136,10 +140,9 @@ def _make_skeletons_for_lookup(value: str, index: CodeListIndex) -> list[str]:
 
 
 def _find_nearest_code(value: str, index: CodeListIndex) -> tuple[str | None, MatchKind | None]:
-    """Return the only code with a name within one typing error (two in a long name) of the text, if no name of another code is nearly as
-    similar.
+    """Return the code whose name differs from the text by at most one typing error (two in a long name).
 
-    The words around the name are not compared.
+    None is returned if the name of another code is nearly as similar. The words beside the name are not compared.
     """
     key = _make_skeleton_key(index.remove_surrounding_words(value))
     errors = (len(key) >= _MIN_LETTERS_ONE_ERROR) + (len(key) >= _MIN_LETTERS_TWO_ERRORS)
@@ -154,12 +157,13 @@ def _fold_case(text: str) -> str:
 
 
 def _is_short_text(text: str) -> bool:
+    """Return whether a text has so few letters that it must be a code, not a name."""
     return len(re.sub(r"\W", "", text)) <= _MAX_CODE_LETTERS
 
 
 def _make_skeleton_key(text: str) -> str:
-    """Return the skeleton of a text of more than `_MAX_CODE_LETTERS` letters.
+    """Return the skeleton of a text that has more than `_MAX_CODE_LETTERS` letters.
 
-    It is empty for a shorter text, and for a text with digits, since a skeleton has letters only.
+    The result is empty for a shorter text, and for a text with digits, since a skeleton consists of letters only.
     """
     return "" if _is_short_text(text) or re.search(r"\d", text) else make_phrase_skeleton(text)

@@ -1,6 +1,6 @@
-"""Dates as people write them: reading one date from a text, with its precision and the problem of its form.
+"""Dates as people write them: reading a date from a text, with its precision and with what is wrong with its form.
 
-Does not belong here: whether a date is plausible (future, order of events), and what 1 January means; the caller decides that.
+Does not belong here: whether a date is plausible (for example not in the future), and what 1 January means; the caller decides that.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ _MONTHS = {start: month for month, starts in enumerate(_MONTH_NAMES, 1) for star
 _EXCEL_ZERO = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - dates here have no zone
 SEPARATORS = {"dmy": ".", "dmy/": "/", "dmy-": "-"}
 _HOURS, _MINUTES = 24, 60
-MIDDLE_OF_MONTH = 15  # the day used if only the month is known; no month has this number, so day and month are never swapped
-_PIVOT = 30  # without `latest`, 00-30 are 2000-2030
+MIDDLE_OF_MONTH = 15  # the day used if only the month is known; it cannot be mistaken for a month
+_PIVOT = 30  # if `latest` is not given, the years 00 to 30 mean 2000 to 2030
 
 
 def parse_dates(
@@ -66,30 +66,35 @@ def parse_dates(
 ) -> pd.DataFrame:
     """Read a date from each text. No text makes this raise an error.
 
-    text: null or empty if nothing was delivered. format: the agreed form (`utc`: a moment, whose day in the country counts; `year`: a year
-    alone). year_only: a year alone is permitted. month_only: a month and a year are permitted. latest: the end of the delivered period; a
-    two-digit year is in the last century in which the date is not after it.
+    `text` is null or empty if nothing was delivered. `format` is the agreed form; `utc` means a point in time, of which the day in the
+    country counts; `year` means a year alone. `year_only` says whether a year alone is permitted, and `month_only` whether a month with its
+    year is permitted. `latest` is the end of the delivered period: a two-digit year means the latest year for which the date is not after
+    it.
 
-    Columns of the result, on the index of `text`: `date` (datetime64[s]), in the middle of the month (`MIDDLE_OF_MONTH`) if only a month is
-    given and permitted; `year`, also if the day is impossible or missing; `precision` (`day`; `month` or `year` if only these are given and
-    permitted; null if the text is not a date); `problem`: null, `impossible` (31.02.), `unreadable`, `two_digit_year`, `other_format`
-    (read, but not in the agreed form: Excel serial number, month in words, ISO instead of day first), `not_permitted_year`.
+    The result has the index of `text` and these columns:
+
+    - `date`: the day (datetime64[s]); the middle of the month (`MIDDLE_OF_MONTH`) if only a month is written and permitted
+    - `year`: the year, even if the day is impossible or missing
+    - `precision`: `day`; `month` or `year` if only these are written and permitted; null if the text is not a date
+    - `problem`: null, `impossible` (31.02.), `unreadable`, `two_digit_year`, `not_permitted_year`, or `other_format` (the date could be
+      read but does not have the agreed form: an Excel serial number, a month in words, an ISO date where the day should come first)
     """
     end = None if latest is None or pd.isna(latest) else latest.to_pydatetime().replace(tzinfo=None)
     return map_values_to_frame(text, lambda value: _parse_date(value, format, year_only, month_only, end), COLUMNS)
 
 
 def find_first_possible_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
-    """Return the first day that each date can mean: that of the month if only the month is known (`precision`)."""
+    """Return the first day that each date can mean: the first day of the month if only the month is known (`precision`)."""
     return dates.mask(precision == "month", dates - pd.Timedelta(days=MIDDLE_OF_MONTH - 1))
 
 
 def find_last_possible_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
-    """Return the last day that each date can mean: that of the month if only the month is known (`precision`)."""
+    """Return the last day that each date can mean: the last day of the month if only the month is known (`precision`)."""
     return dates.mask(precision == "month", dates + pd.offsets.MonthEnd(0))
 
 
 def _parse_date(text: str, agreed_format: str, year_only: bool, month_only: bool, latest_day: dt.datetime | None) -> Parsed:
+    """Return date, year, precision and problem of one text, as `parse_dates` describes them."""
     value = tidy_text(text).strip(" .,;'\"")
     if not value:
         return None, None, None, None
@@ -121,6 +126,7 @@ def _parse_date(text: str, agreed_format: str, year_only: bool, month_only: bool
 
 
 def _make_date_from_parts(year: str, month: str, day: str, problem: str | None, latest_day: dt.datetime | None) -> Parsed:
+    """Return the date with this year, month and day. If there is no such day, return its year and the problem `impossible`."""
     full_year = int(year)
     if len(year) == 2:
         problem = "two_digit_year"
@@ -132,7 +138,7 @@ def _make_date_from_parts(year: str, month: str, day: str, problem: str | None, 
 
 
 def _read_timestamp(match: re.Match[str]) -> Parsed:
-    """Return the day of a timestamp in the country's time zone. A timestamp without an offset is in UTC."""
+    """Return the day of a point in time, in the country's time zone. If the text does not name a time zone, it is in UTC."""
     day = _make_date_from_parts(match[1], match[2], match[3], None if match[6] else "other_format", None)
     hour, minute, offset = int(match[4]), int(match[5]), match[6] or "Z"
     if day[0] is None or hour >= _HOURS or minute >= _MINUTES:
@@ -153,7 +159,7 @@ def _get_country_time_zone() -> ZoneInfo:
 
 
 def _read_month_and_year(match: re.Match[str], agreed_format: str) -> Parsed:
-    """Return the middle of the month that the text names."""
+    """Return a day in the middle of the month that the text names, with the precision `month`."""
     as_agreed = match["iso"] == "-" if agreed_format == "iso" else match["dmy"] == SEPARATORS.get(agreed_format, "")
     day, year, precision, problem = _make_date_from_parts(
         match["y"] or match["y2"], match["m"] or match["m2"], str(MIDDLE_OF_MONTH), None, None
@@ -162,12 +168,14 @@ def _read_month_and_year(match: re.Match[str], agreed_format: str) -> Parsed:
 
 
 def _complete_two_digit_year(year: int, month: int, day: int, latest_day: dt.datetime | None) -> int:
+    """Return the latest year with these last two digits for which the date is not after `latest_day`."""
     if latest_day is None:
         return 2000 + year if year <= _PIVOT else 1900 + year
     return 2000 + year if (2000 + year, month, day) <= (latest_day.year, latest_day.month, latest_day.day) else 1900 + year
 
 
 def _read_date_with_month_name(value: str, latest_day: dt.datetime | None) -> Parsed | None:
+    """Read a date whose month is written in words; return None if the text is no such date."""
     if match := _WORDS_DAY_FIRST.fullmatch(value):
         day, name, year = match.groups()
     elif match := _WORDS_MONTH_FIRST.fullmatch(value):
@@ -179,5 +187,6 @@ def _read_date_with_month_name(value: str, latest_day: dt.datetime | None) -> Pa
 
 
 def _make_unreadable_date(value: str) -> Parsed:
+    """Return the problem `unreadable`, with the year if the text at least has a month and a year."""
     match = _MONTH_YEAR.fullmatch(value)
     return None, int(match["y"] or match["y2"]) or None if match else None, None, "unreadable"

@@ -1,10 +1,11 @@
-"""Letters: repair of mojibake, script, diacritics, and the skeleton by which names and words are compared.
+"""Letters: repairing mojibake (letters garbled by a wrong encoding), script, diacritics, and the skeleton by which names and words are
+compared.
 
-Belongs here: functions of a single text, and `map_values` and `map_values_to_frame`, which apply such a function once to each distinct
-value of a Series. Does not belong here: the meaning of a text (the other modules of this package).
+Belongs here: functions for a single text. `map_values` and `map_values_to_frame` apply such a function to each distinct value of a Series,
+once. Does not belong here: the meaning of a text (the other modules of this package).
 
 The skeleton removes the differences between Albanian, Serbian and Turkish spelling (sources-of-facts.md, Spelling of names). It is coarse
-on purpose: two spellings of one name must agree, and the linkage model decides how much an agreement is worth.
+on purpose: two spellings of one name must have the same skeleton. The linkage model decides how much it means that two skeletons are equal.
 """
 
 from __future__ import annotations
@@ -47,17 +48,17 @@ _SPACE = re.compile(r"[\s\u00a0\u200b\ufeff]+")
 
 
 def map_values(text: pd.Series, function: Callable[[str], Any], dtype: str = "str") -> pd.Series:
-    """Apply `function` to each distinct non-null value of `text`.
+    """Apply `function` to each distinct value of `text` that is not null.
 
-    Return the results as a Series of `dtype` on the same index; null stays null.
+    Return the results as a Series of type `dtype` with the same index. A null stays null.
     """
     return map_values_to_frame(text, lambda value: (function(value),), {"value": dtype})["value"]
 
 
 def map_values_to_frame(text: pd.Series, function: Callable[[str], tuple[Any, ...]], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Apply `function`, which returns a tuple, to each distinct non-null value of `text`. Return a frame on the index of `text`.
+    """Apply `function`, which returns a tuple, to each distinct value of `text` that is not null. Return a frame with the same index.
 
-    columns: name → dtype, in the order of the tuple.
+    `columns` has the name and type of each column of the result, in the order of the tuple.
     """
     codes, values = pd.factorize(text.astype("str"))
     results = [function(str(value)) for value in values]
@@ -70,7 +71,7 @@ def map_values_to_frame(text: pd.Series, function: Callable[[str], tuple[Any, ..
 
 @lru_cache(maxsize=65536)
 def repair_mojibake(text: str) -> str:
-    """Repair UTF-8 that was read as a one-byte encoding (`KrasnÃ«qi`, `PejĂ«`). Any other text is unchanged."""
+    """Repair a text in UTF-8 that was read in another encoding (`KrasnÃ«qi`, `PejĂ«`). Any other text is returned unchanged."""
     if not _MOJIBAKE.search(text):
         return text
     for encoding in ("cp1252", "cp1250", "latin-1"):
@@ -82,12 +83,12 @@ def repair_mojibake(text: str) -> str:
 
 
 def tidy_text(text: str) -> str:
-    """Return a text with repaired mojibake, composed letters, single spaces and no spaces at the ends."""
+    """Return a text with mojibake repaired, with each letter and its accent as one character, single spaces, and no spaces at the ends."""
     return _SPACE.sub(" ", unicodedata.normalize("NFC", repair_mojibake(text))).strip()
 
 
 def convert_to_latin(text: str) -> str:
-    """Return a text with Cyrillic letters replaced by Serbian Latin ones."""
+    """Return a text in which Cyrillic letters are replaced by the Latin letters of Serbian."""
     return text.translate(_TO_LATIN)
 
 
@@ -98,18 +99,18 @@ def _strip_diacritics(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def fold_text(text: str) -> str:
-    """Return a text tidied, in Latin lower case, without diacritics (`đ` as `dj`).
+    """Return a text tidied, in Latin script, in lower case, and without diacritics (`đ` becomes `dj`).
 
-    It is used for words and labels, in which letter pairs stay distinct.
+    It is used for words and labels. Unlike in a skeleton, letter pairs such as `sh` and `s` stay different.
     """
     return _strip_diacritics(convert_to_latin(tidy_text(text)).lower().replace("đ", "dj"))
 
 
 @lru_cache(maxsize=262144)
 def make_token_skeleton(token: str) -> str:
-    """Return the skeleton of one token: letters a-z only; empty if the token has no letter.
+    """Return the skeleton of one word of a name, which has only the letters a to z; empty if the word has no letter.
 
-    The skeleton of a skeleton is the skeleton itself.
+    A skeleton is its own skeleton.
     """
     text = convert_to_latin(tidy_text(token)).casefold()
     text = unicodedata.normalize("NFC", text)
@@ -124,19 +125,19 @@ def make_token_skeleton(token: str) -> str:
 
 
 def make_phrase_skeleton(text: str) -> str:
-    """Return the skeletons of the words of a text in their order, separated by a space."""
+    """Return the skeletons of the words of a text, in the order of the words, separated by spaces."""
     return " ".join(skeleton for part in _split_text_at_spaces(text) for skeleton in _make_token_skeletons(part))
 
 
 def split_folded_words(text: str) -> list[str]:
-    """Return the folded words of a text in their order."""
+    """Return the folded words of a text, in their order."""
     return [word for part in _split_text_at_spaces(text) for word in fold_text(part).split()]
 
 
 def _split_text_at_spaces(text: str) -> list[str]:
-    """Split a text at spaces, so that a repeated word is read once.
+    """Split a text at spaces, so that each word is processed separately, and a word that occurs often is processed only once.
 
-    A text with mojibake is not split, since the mojibake may contain a space.
+    A text with mojibake is not split, since a garbled letter may contain a space.
     """
     return [text] if _MOJIBAKE.search(text) else text.split()
 

@@ -1,6 +1,6 @@
-"""Names of persons: the skeleton of a name, its tokens, and the parent's name if it is part of the name.
+"""Names of persons: the skeletons of a name, and the name of the parent if it is written as a part of the name.
 
-Belongs here: splitting and folding of names. Does not belong here: comparison or nicknames (`pipelines.linkage`).
+Belongs here: splitting names into words, and folding them. Does not belong here: comparing names, nicknames (`pipelines.linkage`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SPLIT = re.compile(r"[^\w'’`]+|_")
 
 
 def make_name_skeletons(names: pd.Series) -> pd.Series:
-    """Return the skeleton of each text of `names`: the skeletons of its tokens in their order, separated by a space.
+    """Return the skeleton of each text of `names`: the skeletons of its words in their order, separated by spaces.
 
     See `pipelines.harmonisation.letters`.
     """
@@ -53,13 +53,17 @@ def make_name_skeletons(names: pd.Series) -> pd.Series:
 
 
 def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return skeletons of names, on the index of `frame`.
+    """Return skeletons of the names of persons, with the index of `frame`.
 
-    frame: text columns `given_name`, `surname`, `full_name`, `parent_name`; any may be null or absent. `full_name` is read only if given
-    name and surname are missing. Columns of the result: `name_tokens` (sorted distinct skeletons of given name and surname, separated by
-    spaces), `given_skeleton`, `surname_skeleton` (null if the source has one field), `parent_skeleton` (from the parent's column, else the
-    name in brackets, after "i biri i", or an initial between two tokens). An initial elsewhere is a token of one letter. All are null if
-    nothing is left, and for the words for an unknown person (`schemas/codes/person_kinds.csv`).
+    `frame` has the text columns `given_name`, `surname`, `full_name` and `parent_name`; each of them may be null or missing. The person's
+    names are taken from `full_name` only if given name and surname are missing. Columns of the result:
+
+    - `name_tokens`: the skeletons of all words of the name, sorted, without duplicates, separated by spaces
+    - `given_skeleton`, `surname_skeleton`: null if the institution delivers the whole name in one column
+    - `parent_skeleton`: from the column of the parent; otherwise the name that is written in brackets, after words such as "i biri i", or
+      as an initial after the first word (in a full name, between two words). An initial at another position is a word of one letter
+
+    All are null if the text has no name, or has the words for an unknown person (`schemas/codes/person_kinds.csv`).
     """
     column = {name: _get_text_column(frame, name) for name in ("given_name", "surname", "full_name", "parent_name")}
     unknown = _are_unknown_person_words(column["given_name"], column["surname"])
@@ -82,10 +86,10 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def classify_person_kinds(frame: pd.DataFrame, has_identifying_value: pd.Series) -> pd.Series:
-    """Return `natural`, `legal` or `unknown` for each row of `frame` (`full_name`, `name_tokens`).
+    """Return `natural`, `legal` or `unknown` for each row of `frame`, which has the columns `full_name` and `name_tokens`.
 
-    `has_identifying_value` says whether the row has an identifying value other than the name. A row with neither a name nor such a value is
-    an unknown person.
+    `has_identifying_value` says whether the row identifies the person by something other than the name. A row with neither a name nor such
+    a value is an unknown person.
     """
     words = code_lists.list_names_by_code("person_kinds")
     listed = code_lists.read_code_list("person_kinds")
@@ -101,14 +105,14 @@ def classify_person_kinds(frame: pd.DataFrame, has_identifying_value: pd.Series)
 
 
 def _are_unknown_person_words(given: pd.Series, surname: pd.Series) -> pd.Series:
-    """Return whether two fields together are the words for an unknown person, in either order."""
+    """Return for each row whether given name and surname together, in either order, are the words for an unknown person."""
     first, last = given.fillna(""), surname.fillna("")
     both = pd.DataFrame({"straight": first + " " + last, "turned": last + " " + first})
     return both.apply(lambda text: map_values(text, _is_unknown_person, "bool")).any(axis=1)
 
 
 def _is_unknown_person(text: str) -> bool:
-    """Return whether a text is the words for an unknown person, written once or as both names."""
+    """Return whether a text consists of the words for an unknown person, written once or twice (as given name and as surname)."""
     letters = _extract_folded_letters(text)
     half = letters[: len(letters) // 2]
     return letters in _list_unknown_person_words() or (half * 2 == letters and half in _list_unknown_person_words())
@@ -116,16 +120,18 @@ def _is_unknown_person(text: str) -> bool:
 
 @cache
 def _list_unknown_person_words() -> frozenset[str]:
+    """Return the words for an unknown person, reduced to folded letters."""
     return frozenset(map(_extract_folded_letters, code_lists.list_names_by_code("person_kinds")["unknown"]))
 
 
 @cache
 def _list_words_that_are_no_names() -> frozenset[str]:
+    """Return single words that may stand beside a name but are not a part of it."""
     return _AROUND | {fold_text(text) for text in code_lists.list_names_by_code("person_kinds")["unknown"] if " " not in text}
 
 
 def _extract_folded_letters(text: str) -> str:
-    """Return the folded letters of a text, without all other characters."""
+    """Return only the letters of a folded text."""
     return re.sub(r"[\W\d_]", "", fold_text(text))
 
 
@@ -134,7 +140,7 @@ def _get_text_column(frame: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _parse_name(text: str, *, is_full_name: bool) -> tuple[str | None, str | None]:
-    """Return the skeletons of the tokens of a name, in their order, and the skeleton of the parent's name if it is found in the text."""
+    """Return the skeletons of the words of a name, in their order, and the skeleton of the parent's name if the text contains it."""
     if _is_unknown_person(text):
         return None, None
     text = convert_to_latin(tidy_text(text))
@@ -147,7 +153,7 @@ def _parse_name(text: str, *, is_full_name: bool) -> tuple[str | None, str | Non
                 parents.append(match["parent"])
     words = _drop_titles([word for word in _SPLIT.split(text) if word])
     tokens = [s for s in (make_token_skeleton(word) for word in words) if s]
-    if not tokens and parents:  # nothing but brackets: they hold the name itself
+    if not tokens and parents:  # the whole text is in brackets, so they contain the name itself
         tokens, parents = make_phrase_skeleton(parents[0]).split(), []
     inner = [i for i in range(1, len(tokens) - 1 if is_full_name else len(tokens)) if len(tokens[i]) == 1]
     if len(inner) == 1 and len(words) == len(tokens):
@@ -157,6 +163,7 @@ def _parse_name(text: str, *, is_full_name: bool) -> tuple[str | None, str | Non
 
 
 def _drop_titles(words: list[str]) -> list[str]:
+    """Return the words of a name without titles, and without other words that are not a part of it."""
     keep = [word for word in words if _fold_word(word) not in _list_words_that_are_no_names()]
     if len(keep) < len(words):  # "e lindur Gashi", "i panjohur": the particle is dropped with its word
         keep = [word for word in keep if word.lower() not in ("i", "e")]

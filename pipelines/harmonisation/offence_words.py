@@ -1,8 +1,8 @@
-"""Offence groups and forms of exploitation that are stated in words.
+"""Offence groups and forms of exploitation that are written in words.
 
-Belongs here: finding the meaning of words. The words are data: `schemas/codes/offences.csv` (known wordings), `offence_words.csv` (rules on
-parts of words, used if no wording is similar; the first rule that matches applies), `forms.csv` (column `parts`: parts of words). Does not
-belong here: articles (`articles`).
+Belongs here: finding the meaning of the words. The words are data. `schemas/codes/offences.csv` has known wordings. `offence_words.csv` has
+rules on parts of words, which are used if no known wording is similar; the first rule that matches applies. `forms.csv` has parts of words
+for forms of exploitation (column `parts`). Does not belong here: articles (`articles`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from rapidfuzz import fuzz, process
 from pipelines.harmonisation import code_lists
 from pipelines.harmonisation.letters import fold_text, make_phrase_skeleton, map_values
 
-_LEAST_SIMILARITY = 88.0  # of word sets (rapidfuzz token_sort_ratio), for misspelt words
+_LEAST_SIMILARITY = 88.0  # of a text to a known wording, in percent (rapidfuzz token_sort_ratio)
 
 
 @dataclass(frozen=True)
 class _OffenceWordRule:
     """A rule that gives a text an offence group.
 
-    It applies to a text that contains a part of `one_of` and, if there are any, of `and_one_of`, but none of `none_of`.
+    It applies to a text that contains a part of `one_of`, also a part of `and_one_of` unless that is empty, and no part of `none_of`.
     """
 
     group: str
@@ -40,17 +40,18 @@ class _OffenceWordRule:
 
 
 def find_offence_groups(text: pd.Series) -> pd.Series:
-    """Return the offence group (`schemas.canonical.OFFENCE_GROUPS`) of each offence in words, on the same index; null if the words do not
-    show the group.
+    """Return the offence group (`schemas.canonical.OFFENCE_GROUPS`) of each offence in words; null if the words do not show the group.
+
+    The result has the index of `text`.
     """
     return map_values(text, _find_offence_group)
 
 
 def find_exploitation_forms(text: pd.Series) -> pd.Series:
-    """Return the form of exploitation (`schemas.canonical.FORMS`) of each text, which is in words or the prosecution's code, on the same
-    index.
+    """Return the form of exploitation (`schemas.canonical.FORMS`) of each text, which is in words or is a code of the prosecution.
 
-    It is null if the form is not known, also for words that say so; the counting rules count null as `unknown`.
+    The result has the index of `text`. It is null if the form is not known, even if the text says so in words; the counting rules count
+    null as `unknown`.
     """
     forms = code_lists.find_codes("forms", text)["code"]
     forms_by_words = map_values(text.where(forms.isna()), _find_exploitation_form)
@@ -58,6 +59,7 @@ def find_exploitation_forms(text: pd.Series) -> pd.Series:
 
 
 def _find_offence_group(text: str) -> str | None:
+    """Return the offence group of one text: from a known wording, a similar wording, a rule, or a wording that the text contains."""
     key = make_phrase_skeleton(text)
     if not key:
         return None
@@ -73,13 +75,14 @@ def _find_offence_group(text: str) -> str | None:
 
 
 def _find_group_of_contained_wording(words: set[str]) -> str | None:
-    """Return the group of the longest known wording whose words are all among `words`."""
+    """Return the offence group of the longest known wording of which all words are among `words`."""
     inside = [wording for wording in _read_known_offence_wordings() if words.issuperset(wording.split())]
     return _read_known_offence_wordings()[max(inside, key=len)] if inside else None
 
 
 @cache
 def _read_known_offence_wordings() -> dict[str, str]:
+    """Map the skeleton of each known wording to its offence group."""
     groups = dict(code_lists.read_code_list("offences")[["code", "group"]].itertuples(index=False, name=None))
     return {make_phrase_skeleton(text): groups[code] for code, texts in code_lists.list_names_by_code("offences").items() for text in texts}
 
@@ -103,4 +106,5 @@ def _find_exploitation_form(text: str) -> str | None:
 
 @cache
 def _read_word_parts_of_exploitation_forms() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each form of exploitation with the parts of words that show it."""
     return tuple((str(row["code"]), _split_list_cell(row["parts"])) for row in code_lists.read_code_list("forms").to_dict("records"))

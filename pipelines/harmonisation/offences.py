@@ -1,7 +1,7 @@
 """The offence of a delivered row.
 
-Belongs here: the columns of a table with article, code, words and day, and their classification together, by
-`docs/reference/counting-rules.md`, "The institution's own article". Parsing of single cells is in `articles` and `offence_words`.
+Belongs here: naming the columns of a table that have article, code, words and day, and classifying them together as
+`docs/reference/counting-rules.md` says ("The institution's own article"). Single cells are parsed in `articles` and `offence_words`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from schemas.canonical import OFFENCE_GROUPS
 
 @dataclass(frozen=True)
 class OffenceColumns:
-    """The columns of a delivered table that describe an offence.
+    """The names of the columns of a delivered table that describe an offence.
 
-    The day of the offence is in the first of the columns `days` that is filled.
+    The day of the offence is in the first column of `days` that is filled.
     """
 
     table: str
@@ -31,9 +31,9 @@ class OffenceColumns:
 
 
 def classify_offences(frame: pd.DataFrame, columns: OffenceColumns) -> pd.DataFrame:
-    """Classify the offence of each row of a typed table.
+    """Classify the offence in each row of a typed table.
 
-    Columns of the result, on the index of `frame`: `law`, `article`, `paragraph`, `article_group`, `words_group`, `offence_group`,
+    The result has the index of `frame` and the columns `law`, `article`, `paragraph`, `article_group`, `words_group`, `offence_group` and
     `problem`.
     """
     parsed = articles.parse_articles(frame[columns.article])
@@ -45,7 +45,7 @@ def classify_offences(frame: pd.DataFrame, columns: OffenceColumns) -> pd.DataFr
     for column in columns.days:
         day = day.where(day.notna(), frame[column])
     classified = articles.classify_articles(law, family, parsed["article"], day, words, frame["_period_end"])
-    if len(columns.days) > 1:  # without day of the offence and name of a code the code is a guess: the words decide, if there are any
+    if len(columns.days) > 1:  # if day and law are not known, the law is a guess, so words decide if there are any
         guessed = frame[columns.days[0]].isna() & law.isna() & family.isna() & words.notna()
         classified["article_group"] = classified["article_group"].mask(guessed & (classified["article_group"] != words), None)
         classified["offence_group"] = classified["offence_group"].mask(guessed, words)
@@ -65,6 +65,8 @@ def classify_offences(frame: pd.DataFrame, columns: OffenceColumns) -> pd.DataFr
 
 
 def rank_by_seriousness(groups: pd.Series) -> pd.Series:
-    """Return the rank of offence groups, 0 for the most serious (order of `docs/reference/counting-rules.md`); null ranks last."""
+    """Return the rank of each offence group: 0 for the most serious one. The order is that of `docs/reference/counting-rules.md`; null is
+    last.
+    """
     rank = {group: i for i, group in enumerate(OFFENCE_GROUPS)}
     return groups.map(rank).fillna(len(rank)).astype(int)

@@ -1,4 +1,4 @@
-"""Sentences of imprisonment in words.
+"""Prison sentences that are written in words.
 
 Belongs here: reading a length of time. Does not belong here: fines and other measures.
 """
@@ -48,16 +48,16 @@ _LENGTH = re.compile(r"(\d{1,5}(?:[.,]\d+)?)[^\w]*([a-z]+)")
 
 
 def parse_prison_sentences_in_days(text: pd.Series) -> pd.Series:
-    """Return the length of each sentence in days (float), on the same index. A year is 365.25 days, a month a twelfth of that.
+    """Return the length of each sentence in days (float), with the index of `text`. A year has 365.25 days, and a month a twelfth of that.
 
-    text: `3 vjet e 6 muaj`, `84 muaj`, `60 ditë`, also in Serbian or English, with numbers in words or typing errors in the units. The
-    result is null if no length of time can be read; a number without a unit does not count.
+    Examples of texts are `3 vjet e 6 muaj`, `84 muaj` and `60 ditë`. They may be in Albanian, Serbian or English, and have numbers in words
+    or typing errors in the units. The result is null if no length of time can be read; a number without a unit does not count.
     """
     return map_values(text, _parse_prison_sentence, "float64")
 
 
 def parse_prison_sentences_in_months(text: pd.Series) -> pd.Series:
-    """Return the length of each sentence in months (float), read as `parse_prison_sentences_in_days` does."""
+    """Return the length of each sentence in months (float), read in the same way as by `parse_prison_sentences_in_days`."""
     return parse_prison_sentences_in_days(text) / DAYS_PER_MONTH
 
 
@@ -72,4 +72,5 @@ def _parse_prison_sentence(text: str) -> float | None:
 
 
 def _get_days_of_unit(word: str) -> float | None:
+    """Return the number of days in the unit of time `word`; None if the word is not a unit of time."""
     return next((days for pattern, days in _UNITS if pattern.match(word)), None)

@@ -1,6 +1,6 @@
-"""The stage `harmonise`: it takes validated tables with record status, and returns canonical tables.
+"""The stage `harmonise`: it takes the validated tables of an institution, and returns canonical tables.
 
-Belongs here: calling the institution's mapping, and checking the closed lists of values. Nothing else.
+Belongs here: calling the institution's mapping, and checking that columns with a closed list of values have no other values. Nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ Canonical = dict[str, pd.DataFrame]
 
 
 def harmonise(institution: str, tables: Mapping[str, pd.DataFrame]) -> Canonical:
-    """Return the canonical tables of one institution. tables: its validated tables, with records of every status (`_status`)."""
+    """Return the canonical tables of one institution.
+
+    `tables` are its validated tables, with records of every status (column `_status`).
+    """
     mapped = import_module(f"sources.{institution}.mapping").to_canonical(dict(tables))
     canonical = {name: concatenate_as_canonical_table(name, mapped.get(name, [])) for name in TABLES}
     for name, frame in canonical.items():
@@ -28,10 +31,10 @@ def harmonise(institution: str, tables: Mapping[str, pd.DataFrame]) -> Canonical
 
 
 def _require_known_values(institution: str, table_name: str, frame: pd.DataFrame) -> None:
-    """Raise `HarmoniaError` if a column of the canonical table `table_name` contains a value that is not in the closed list of the column.
+    """Raise `HarmoniaError` if a column of the canonical table `table_name` has a value that is not in the closed list of this column.
 
-    Such rows would be in no figure, without notice. The error shows the value only if the contract declares it: another value could be
-    personal data.
+    Otherwise the rows with this value would be missing from all figures without notice. The error shows the value only if the contract
+    declares it, since any other value could be personal data.
     """
     for column in TABLES[table_name]:
         unknown = sorted(set(frame[column.name].dropna().unique()) - set(column.values)) if column.values else []
@@ -45,6 +48,6 @@ def _require_known_values(institution: str, table_name: str, frame: pd.DataFrame
 
 
 def concatenate_as_canonical_table(table_name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Concatenate frames to the canonical table `table_name`, with the columns and types that it must have."""
+    """Concatenate frames to the canonical table `table_name`, with the declared columns and types."""
     filled = [conform(table_name, frame) for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else conform(table_name, pd.DataFrame())

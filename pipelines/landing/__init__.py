@@ -1,6 +1,6 @@
-"""Landing: store every delivered file byte for byte, with a receipt for each delivery and findings on the inbox.
+"""Landing: store every delivered file byte for byte, with a receipt for each delivery, and findings on the inbox.
 
-Does not belong here: the content of files (`sources`).
+Does not belong here: reading the content of files (`sources`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Deliveries from a database server. The delivered file names an environment variable, which contains the URL of the database.
 
-Belongs here: everything from `psh.url` to the bytes of a dump. Does not belong here: the dump format (`sources.readers.dump`). No message
-contains the URL, the name of the server or a text of the driver.
+Belongs here: everything from the delivered file (such as `psh.url`) to the bytes of a dump. Does not belong here: the format of the dump
+(`sources.readers.dump`). No message contains the URL, the name of the server or a message of the database driver.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipelines.resources.bounded import Bounds, LimitExceededError
 from sources.readers.dump import SECONDS, try_to_dump_postgres
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump stops earlier unless the server blocks it
+_BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # a dump that takes too long stops itself earlier, unless the server blocks it
 _RESERVED_PREFIXES = ("HARMONIA_", "DAGSTER_", "PG")
 _NO_DATABASE = (
     "the file does not name a database: it must contain one line with the name of an environment variable, agreed with Harmonia's "
@@ -30,7 +30,7 @@ class DatabaseUnreachableError(Exception):
 
 
 def find_database_pointer(institution: str, file_names: set[str]) -> str | None:
-    """Return the file of a delivery that names a database server in place of data, according to the institution's contract.
+    """Return the name of the file of a delivery that names a database server instead of containing data, as the contract permits.
 
     Return None if there is no such file, or if the dump of the database is delivered too.
     """
@@ -42,12 +42,15 @@ def find_database_pointer(institution: str, file_names: set[str]) -> str | None:
 
 
 def make_dump_name(pointer_name: str) -> str:
-    """Return the name of the landed dump: `psh.dump` for `psh.url`."""
+    """Return the name under which the dump is landed: `psh.dump` for the file `psh.url`."""
     return pointer_name.removesuffix(".url") + ".dump"
 
 
 def dump_database(pointer_content: bytes) -> bytes:
-    """Return the dump of the database that a `.url` file with this content names. Raises `DatabaseUnreachableError`."""
+    """Return the dump of the database that a `.url` file names. `pointer_content` is the content of this file.
+
+    Raises `DatabaseUnreachableError`.
+    """
     url = _read_database_url(pointer_content)
     if url is None:
         raise DatabaseUnreachableError(_NO_DATABASE)
@@ -61,9 +64,10 @@ def dump_database(pointer_content: bytes) -> bytes:
 
 
 def _read_database_url(pointer_content: bytes) -> str | None:
-    """Return the URL from the variable that `pointer_content` names, or from the file that `<variable>_FILE` names.
+    """Return the URL of the database. `pointer_content` names the variable with the URL.
 
-    Return None on any error, so that the feedback does not reveal which variables exist. Harmonia's own settings are refused.
+    If this variable is not set, `<variable>_FILE` may name a file with the URL. Return None on any error, so that the feedback does not
+    reveal which variables exist. Variables with Harmonia's own settings are refused.
     """
     lines = pointer_content.decode("utf-8-sig", "replace").split()
     if len(lines) != 1 or not _VARIABLE.fullmatch(lines[0]) or lines[0].startswith(_RESERVED_PREFIXES):
@@ -78,8 +82,8 @@ def _read_database_url(pointer_content: bytes) -> str | None:
 
 
 def request_database_dump(url: str) -> bytes | str:
-    """Request the dump of the database at `url` in a process that is killed if the server blocks.
+    """Dump the database at `url` in a separate process, which is killed if the server blocks.
 
-    Return the dump, or the reason why it failed. Raises `LimitExceededError`.
+    Return the dump, or a text that says why it failed. Raises `LimitExceededError`.
     """
     return bounded.run_bounded_task(try_to_dump_postgres, url, _BOUNDS)

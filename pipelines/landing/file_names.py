@@ -1,6 +1,6 @@
-"""Names of files and folders in an inbox: escaping and classification.
+"""Names of files and folders in an inbox: making them printable, and telling what kind of file a name belongs to.
 
-Does not belong here: opening them.
+Does not belong here: opening the files.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Literal
 FileKind = Literal["file", "leftover", "dump", "nested", "system"]
 
 PULL_FOLDER = ".pull"
-"""Folder of an inbox in which a pull builds deliveries; it is no institution's."""
+"""Folder of an inbox in which a pull builds deliveries. It does not belong to an institution."""
 UPLOAD_FOLDER = ".incoming"
 """Folder of an inbox in which the portal keeps uploads until they are submitted."""
 IGNORED_FOLDERS = (PULL_FOLDER, UPLOAD_FOLDER)
-"""Folders of an inbox that landing passes over."""
-READ_KINDS: frozenset[str] = frozenset({"file", "leftover", "dump"})  # kinds that a reader sees
+"""Folders of an inbox that landing ignores."""
+READ_KINDS: frozenset[str] = frozenset({"file", "leftover", "dump"})  # kinds of files that are passed to readers
 _SYSTEM = frozenset({".ds_store", "thumbs.db", "desktop.ini", ".localized", ".directory"})
 _LEFTOVER_ENDINGS = (".part", ".tmp", "-journal", "-wal", "-shm")
 _LEFTOVER_BEGINNINGS = ("~$", ".~lock.")
-_MAX_NAME_BYTES = 120  # bytes; archives, mail and other systems cut longer names
+_MAX_NAME_BYTES = 120  # bytes; archives, mail and some systems cut longer names
 
 
 def make_printable_name(name: str) -> str:
@@ -47,8 +47,9 @@ def needs_escaping(name: str) -> bool:
 
 
 def classify_file_name(name: str) -> FileKind:
-    """Return the kind of a file directly in a delivery folder, by its name: delivered, left over from copying, or created by the operating
-    system.
+    """Return the kind of a file directly in a delivery folder, judged by its name.
+
+    It is `file` (delivered by the institution), `leftover` (left over from copying), or `system` (created by the operating system).
     """
     lower = name.lower()
     if lower in _SYSTEM or lower.startswith("._"):

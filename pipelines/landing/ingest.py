@@ -1,9 +1,9 @@
 """Ingestion: store the bytes of the files in an inbox, and enter receipts into the registry.
 
-Belongs here: which files are ingested or skipped. Does not belong here: reading their content.
+Belongs here: deciding which files are ingested and which are skipped. Does not belong here: reading their content.
 
-All files are staged first, then checked again; files that changed meanwhile are skipped. Then the bytes are committed and the receipts
-recorded in one transaction, so that an interrupted run leaves nothing incomplete.
+First all files are staged. Then they are checked again, and files that have changed meanwhile are skipped. Then the bytes are moved into
+the landing store, and all receipts are recorded in one transaction, so that an interrupted run leaves nothing incomplete.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from pipelines.landing.receipts import (
 from pipelines.landing.store import FileStillChangingError, FileUnreadableError, LandingStore, StagedBytes
 from pipelines.landing.walk import DeliveryFolder, FileStat, Finding, InboxWalk, open_folder, walk_inbox
 
-_FRESH_SECONDS = 2.0  # seconds: a file modified more recently may still be written to
+_FRESH_SECONDS = 2.0  # seconds; a file that was modified later than this may still be written to
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 REPLACED = "replaced landed bytes that were altered or missing"
-_MAX_FILE_BYTES = 1 << 30  # bytes of a file: four times the limit of the readers
+_MAX_FILE_BYTES = 1 << 30  # bytes of a file; four times as many as a reader reads
 _MAX_POINTER_BYTES = 4096  # bytes of a .url file that are read
 
 
@@ -57,9 +57,10 @@ class LandingReport:
 
 def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle_seconds: float = 0.3) -> LandingReport:
     """Store the bytes of the new files of `inbox` in `home`, and enter their receipts into `registry`.
-    If a new file was modified within the last two seconds, this waits for `settle_seconds`, since the file may still be written to. Raises
-    `HarmoniaError`, and records nothing, if the inbox is missing, the disk is full, or another process is landing for more than a minute.
-    Problems inside the inbox are findings.
+
+    If a new file was modified within the last two seconds, it may still be written to. Then this waits until `settle_seconds` have passed
+    since it began, and checks the files again. Raises `HarmoniaError`, and records nothing, if the inbox does not exist, the disk is full,
+    or another process is landing for more than a minute. Problems inside the inbox become findings.
     """
     home.create()
     if home.root.resolve().is_relative_to(inbox.resolve()):
@@ -101,21 +102,21 @@ def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle_secon
 
 
 class _InboxPass:
-    """One pass over an inbox, with its findings and staged files."""
+    """One pass over an inbox, with the findings and the staged files of this pass."""
 
     def __init__(self, inbox: Path, store: LandingStore) -> None:
         self.inbox, self.store = inbox, store
         self.started, self._begun = time.time(), time.monotonic()
         self.found: InboxWalk = walk_inbox(inbox)
         self.staged: dict[str, StagedBytes] = {}
-        self.replaced: list[str] = []  # landed bytes that were damaged or missing and were delivered again
-        self._unreachable: dict[bytes, DatabaseUnreachableError] = {}  # by pointer; each database is tried once per run
+        self.replaced: list[str] = []  # bytes that were damaged or missing in the landing store, and were delivered again
+        self._unreachable: dict[bytes, DatabaseUnreachableError] = {}  # by content of the pointer file; each database is tried once per run
 
     def stage_deliveries(self, files_before: CurrentFiles, erased_hashes: Collection[str] = ()) -> list[StagedDelivery]:
-        """Stage the files of all deliveries.
+        """Stage the files of all deliveries in the inbox.
 
-        `files_before` comes from `list_current_files`. `erased_hashes` are the hashes of bytes that an erasure removed; unchanged files
-        with these hashes are not stored again.
+        `files_before` comes from `list_current_files`. `erased_hashes` are the hashes of bytes that an erasure removed. A file of a
+        delivery that still has these bytes is not stored again.
         """
         deliveries = []
         for folder in self.found.folders:
@@ -137,13 +138,13 @@ class _InboxPass:
         return deliveries
 
     def wait_until_settled(self, settle_seconds: float) -> None:
-        """Wait if a new file is so recent that its sender may still be writing to it."""
+        """Wait if a new file was modified so recently that its sender may still be writing to it."""
         youngest = max((stat.changed[0] for folder in self.found.folders for stat in folder.files.values()), default=0)
         if any(staged.temporary is not None for staged in self.staged.values()) and youngest > (self.started - _FRESH_SECONDS) * 1e9:
             time.sleep(max(0.0, self._begun + settle_seconds - time.monotonic()))  # not wall-clock time, which may be set back
 
     def skip_changed_files(self, delivery: StagedDelivery) -> None:
-        """Check the files of a delivery again, and skip those that changed."""
+        """Look at the files of a delivery again, and skip those that have changed."""
         for name, stat in delivery.folder.files.items():
             if make_printable_name(name) in delivery.files and not self._is_file_unchanged(delivery.folder, name, stat):
                 self._skip_file(delivery, make_printable_name(name), "delivery-file-changing")
@@ -153,25 +154,28 @@ class _InboxPass:
             delivery.skipped.add(make_dump_name(pointer))
 
     def commit_staged_files(self, staged: list[StagedDelivery]) -> dict[str, int]:
-        """Commit the files of the deliveries to the store. Return their sizes, by hash."""
+        """Move the staged files of the deliveries into the landing store. Return the size of each file, by hash."""
         wanted = {file.sha256 for delivery in staged for file in delivery.files.values()} & self.staged.keys()
         self.store.commit_bytes([self.staged[sha256] for sha256 in sorted(wanted)])
         return {sha256: self.staged[sha256].size for sha256 in wanted}
 
     def report_replaced_bytes(self, staged: list[StagedDelivery], required_hashes: Collection[str]) -> None:
-        """Add a finding for files that were received again after their bytes in the store had been lost or damaged.
+        """Add a finding for each file that was received again after its bytes in the landing store had been lost or damaged.
 
-        `required_hashes` are the hashes of the bytes that the store must have.
+        `required_hashes` are the hashes of the bytes that the landing store must have.
         """
         for delivery in staged:
             for name, file in delivery.files.items():
-                bytes_ = self.staged.get(file.sha256)  # None for a dump landed before
+                bytes_ = self.staged.get(file.sha256)  # None for a dump that was landed earlier
                 if file.sha256 in required_hashes and bytes_ is not None and bytes_.temporary is not None:
                     self.found.add_file_finding("landing-bytes-replaced", None, None, f"{delivery.key[0]}/{delivery.key[1]}/{name}")
                     self.replaced.append(f"{delivery.key[0]} {delivery.key[1]}: {file.sha256}")
 
     def _stage_file(self, folder: DeliveryFolder, name: str, stat: FileStat, erased_hashes: Collection[str]) -> StagedBytes:
-        """Stage a file. Raises `FileStillChangingError` if it changed while it was read, `FileUnreadableError` if it cannot be opened."""
+        """Stage a file.
+
+        Raises `FileStillChangingError` if the file changed while it was read, and `FileUnreadableError` if it cannot be opened.
+        """
         *parts, base = name.split("/")
         try:
             with open_folder(self.inbox, folder.institution, str(folder.name), *parts) as folder_descriptor:
@@ -191,7 +195,7 @@ class _InboxPass:
             os.close(file)
 
     def _is_file_unchanged(self, folder: DeliveryFolder, name: str, stat: FileStat) -> bool:
-        """Return whether a file still has the attributes that the walk found."""
+        """Return whether a file still has the size, times and inode that it had when the inbox was listed."""
         *parts, base = name.split("/")
         try:
             with open_folder(self.inbox, folder.institution, str(folder.name), *parts) as folder_descriptor:
@@ -200,17 +204,21 @@ class _InboxPass:
             return False
 
     def _add_file(self, delivery: StagedDelivery, name: str, kind: str, staged: StagedBytes) -> None:
+        """Add a staged file to a delivery."""
         delivery.files[name] = StoredFile(staged.sha256, kind)
         if staged.temporary is not None or staged.sha256 not in self.staged:
-            self.staged[staged.sha256] = staged  # duplicates: either copy will do, the other is cleaned up
+            self.staged[staged.sha256] = staged  # two files with equal bytes: one copy is used, the other is removed later
 
     def _skip_file(self, delivery: StagedDelivery, name: str, rule: str, detail: str = "") -> None:
+        """Skip a file of a delivery, with a finding of `rule`."""
         delivery.files.pop(name, None)
         delivery.skipped.add(name)
         self.found.add_file_finding(rule, *delivery.key, name, detail)
 
     def _dump_database(self, delivery: StagedDelivery, files_before: Mapping[str, StoredFile]) -> None:
-        """Dump the database to which a delivery points, unless its dump was landed with the same pointer."""
+        """Dump the database that the pointer file of a delivery names. If the pointer file is unchanged since its dump was landed, keep the
+        dump.
+        """
         pointer = find_database_pointer(delivery.folder.institution, set(delivery.files) | delivery.skipped)
         if pointer is None:
             return
@@ -235,6 +243,7 @@ class _InboxPass:
                     del delivery.files[pointer]
 
     def _dump_database_unless_unreachable(self, pointer_content: bytes) -> bytes:
+        """Return the dump of a database. If it could not be reached before in this pass, raise the same error without trying again."""
         if pointer_content in self._unreachable:
             raise self._unreachable[pointer_content]
         try:

@@ -1,7 +1,7 @@
-"""Receipts: the files of each delivery, now and before, and the findings from this history.
+"""Receipts: which files each delivery has and had earlier, and the findings that follow from this history.
 
-Belongs here: registry entries of landing, the list of landed deliveries. Does not belong here: copying bytes. Deliveries are ordered by
-quarter, then version, never by arrival (docs/reference/counting-rules.md, "Record status").
+Belongs here: entering what was landed into the registry, listing the landed deliveries. Does not belong here: copying bytes. Deliveries are
+ordered by quarter, then by version, never by the time of arrival (docs/reference/counting-rules.md, "Record status").
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sources.contract import DeliveryName
 from sources.periods import last_day
 from sources.readers.result import SourceFile
 
-_CONTENT_KINDS = ("file", "dump")  # kinds that are the content of a delivery
+_CONTENT_KINDS = ("file", "dump")  # kinds of files that make up the content of a delivery
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class StoredFile:
 
 @dataclass
 class StagedDelivery:
-    """The files of one delivery folder that a run staged, by printable name, and the names of the skipped files."""
+    """The staged files of one delivery folder, by printable name, and the names of its skipped files."""
 
     folder: DeliveryFolder
     files: dict[str, StoredFile]
@@ -57,21 +57,24 @@ class StagedDelivery:
 class LandedDelivery:
     """A landed delivery.
 
-    `receipt` changes only if the content changes, so that it can be a cache key. If a person in the delivery was erased, `reading` is the
-    redacted reading that replaces `files` (`harmonia.operations.erasure.reading`).
+    `receipt` is a hash that changes if and only if the content changes, so that outputs can be stored under it. If a person in the delivery
+    was erased, `reading` is the path of the redacted reading, which replaces `files` (`harmonia.operations.erasure.reading`).
     """
 
     institution: str
     name: DeliveryName
     files: list[SourceFile]
     receipt: str
-    incomplete: bool  # a file was skipped: records missing from the delivery are not withdrawn
+    incomplete: bool  # a file was skipped, so records that the delivery lacks are not withdrawn
     reading: Path | None = None
 
 
 @dataclass(frozen=True)
 class RecordedLanding:
-    """The result of `record_landing`: deliveries (institution, name) with new content, all findings, the numbers of new files and bytes."""
+    """The result of `record_landing`.
+
+    `new` has the deliveries (institution, name) whose content is new. `findings` has all findings. `new_files` and `new_bytes` are numbers.
+    """
 
     new: set[tuple[str, str]]
     findings: list[Finding]
@@ -83,14 +86,18 @@ CurrentFiles = dict[tuple[str, str], dict[str, StoredFile]]
 
 
 def list_current_files(session: Session) -> CurrentFiles:
-    """Return the files of each delivery by its newest receipt: (institution, delivery) → printable file name → file."""
+    """Return the files of each delivery according to its newest receipt.
+
+    The result maps (institution, delivery) to a dictionary, which maps printable file names to files.
+    """
     return {(d.institution, d.name): _list_receipt_files(d.receipts[-1]) for d in read_everything_received(session)}
 
 
 def list_landed_deliveries(registry: Registry, home: Home) -> list[LandedDelivery]:
-    """Return all landed deliveries, with the paths of their bytes, by institution, period and version.
+    """Return all landed deliveries with the paths of their bytes, ordered by institution, period and version.
 
-    Deliveries without readable files are included. Raises `HarmoniaError` if bytes are missing from the landing store or truncated.
+    A delivery without readable files is included, but not one that only has files of the operating system. Raises `HarmoniaError` if bytes
+    are missing from the landing store or truncated.
     """
     store = LandingStore(home.landing)
     with registry.read() as session:
@@ -112,9 +119,9 @@ def list_landed_deliveries(registry: Registry, home: Home) -> list[LandedDeliver
 def record_landing(
     session: Session, inbox_walk: InboxWalk, staged_deliveries: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime
 ) -> RecordedLanding:
-    """Record the files, receipts and problems of a run. sizes: size of each committed file, by hash.
+    """Record the files, the receipts and the findings of a run. `sizes` has the size of each stored file, by hash.
 
-    The findings include those from the history of deliveries.
+    The findings include those that follow from the history of the deliveries.
     """
     known = {(d.institution, d.name): d for d in read_everything_received(session)}
     new_files = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
@@ -153,7 +160,7 @@ def _merge_staged_with_earlier_files(
 ) -> dict[str, StoredFile]:
     """Return the current files of a delivery: the staged files, and the earlier version of each skipped file.
 
-    If files disappeared and none were added, the earlier files remain, so that nothing is lost if somebody empties the folder.
+    If files have disappeared and none were added, the earlier files are kept, so that nothing is lost if somebody empties the folder.
     """
     files = dict(staged_delivery.files)
     files.update({name: files_before[name] for name in staged_delivery.skipped if name in files_before})
@@ -174,7 +181,7 @@ def _merge_staged_with_earlier_files(
 def _add_receipt(
     delivery: Delivery, previous_receipt: Receipt | None, files: Mapping[str, StoredFile], incomplete: bool, moment: datetime
 ) -> bool:
-    """Add a receipt if the files of the delivery changed. Return whether its content is new."""
+    """Add a receipt if the files of the delivery have changed. Return whether the content of the delivery is new."""
     hash_, content = (
         hash_receipt_files(files),
         hash_receipt_files({name: file for name, file in files.items() if file.kind in _CONTENT_KINDS}),
@@ -195,12 +202,12 @@ def _add_receipt(
     )
     new = previous_receipt is None or previous_receipt.content != content
     if new:
-        delivery.state = None  # until it is read
+        delivery.state = None  # not known until the delivery is read
     return new
 
 
 def _record_presence_in_inbox(inbox_walk: InboxWalk, known_deliveries: Mapping[tuple[str, str], Delivery], moment: datetime) -> None:
-    """Record which deliveries disappeared from the inbox, and which returned."""
+    """Record which deliveries have disappeared from the inbox, and which have returned."""
     in_inbox = {(folder.institution, str(folder.name)) for folder in inbox_walk.folders}
     for key, delivery in known_deliveries.items():
         gone = key not in in_inbox
@@ -209,9 +216,10 @@ def _record_presence_in_inbox(inbox_walk: InboxWalk, known_deliveries: Mapping[t
 
 
 def _find_problems_in_delivery_history(all_deliveries: Iterable[Delivery]) -> list[Finding]:
-    """Return findings on the deliveries that the ledger has: disappeared, changed, early, repeated or missing ones.
+    """Return findings on deliveries in the ledger: that one disappeared, was changed or came early, or that a version is missing or
+    repeated.
 
-    Only the finding on a delivery that was changed in place depends on the order of arrival.
+    Only the finding that a delivery was changed in place depends on the order of arrival.
     """
     findings = InboxWalk()
     versions: dict[tuple[str, str], set[int]] = {}
@@ -253,6 +261,7 @@ def _describe_file_changes(before: Receipt, after: Receipt) -> str:
 def _make_landed_delivery(
     delivery: Delivery, files: list[SourceFile], read_files: list[DeliveryFile], reading: Path | None
 ) -> LandedDelivery:
+    """Make a `LandedDelivery` from an entry of the registry and its files."""
     content = reading.name if reading else hash_receipt_files({file.name: StoredFile(file.sha256, file.kind) for file in read_files})
     key = hashlib.sha256(json.dumps([delivery.institution, delivery.name, content]).encode()).hexdigest()
     name = DeliveryName(delivery.period, delivery.version)
@@ -260,11 +269,12 @@ def _make_landed_delivery(
 
 
 def _list_receipt_files(receipt: Receipt) -> dict[str, StoredFile]:
+    """Return the files of a receipt, by name."""
     return {file.name: StoredFile(file.sha256, file.kind) for file in receipt.files}
 
 
 def hash_receipt_files(files: Mapping[str, StoredFile]) -> str:
-    """Return a hash of the names, hashes and kinds of the files of a receipt."""
+    """Return a hash of the names, the content hashes and the kinds of the files of a receipt."""
     entries = sorted((name, file.sha256, file.kind) for name, file in files.items())
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 

@@ -1,6 +1,6 @@
-"""The landing store: bytes by their hash, stored once and never changed.
+"""The landing store: the bytes of files under their hash, stored once and never changed.
 
-Belongs here: writing bytes to `landing/<aa>/<sha256>` atomically. Does not belong here: their meaning.
+Belongs here: writing bytes to `landing/<aa>/<sha256>`, completely or not at all. Does not belong here: what the bytes mean.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ class FileStillChangingError(Exception):
 
 
 class FileUnreadableError(Exception):
-    """Raised if a file cannot be read. The message is that of the system."""
+    """Raised if a file cannot be read. The message is that of the operating system."""
 
 
 @dataclass(frozen=True)
 class StagedBytes:
-    """Bytes that are ready to be moved into the store. Until then they are at the path `temporary`; None if the store already has them."""
+    """Bytes that are ready to be moved into the landing store.
+
+    `temporary` is the path at which they are until then; it is None if nothing has to be moved.
+    """
 
     sha256: str
     size: int
@@ -37,19 +40,19 @@ class StagedBytes:
 
 
 class LandingStore:
-    """The landing folder of a home. It must be used under the landing lock."""
+    """The landing folder of a home. Use it only while the landing lock is held."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get_path(self, sha256: str) -> Path:
-        """Return the path of the stored bytes with the hash `sha256`."""
+        """Return the path at which bytes with the hash `sha256` are stored."""
         return self.folder / sha256[:2] / sha256
 
     def has_bytes(self, sha256: str, size: int) -> bool:
-        """Return whether the complete bytes are stored.
+        """Return whether bytes with this hash and size are stored.
 
-        Bytes of another size are damaged; they are replaced when they are delivered again.
+        Stored bytes of another size are damaged. They are replaced when the file is delivered again.
         """
         try:
             return self.get_path(sha256).stat().st_size == size
@@ -67,7 +70,7 @@ class LandingStore:
         return path
 
     def stage_file(self, source: int, erased_hashes: Collection[str] = ()) -> StagedBytes:
-        """Prepare the bytes of an open file for `commit_bytes`. The file is read twice.
+        """Prepare the bytes of an open file for `commit_bytes`. The file is read twice, so that a change is noticed.
 
         `erased_hashes` are the hashes of bytes that an erasure removed and that must not be stored again. Raises `FileStillChangingError`,
         `FileUnreadableError`, or `HarmoniaError` if the disk is full.
@@ -82,16 +85,16 @@ class LandingStore:
         return self._write_temporary(sha256, size, _read_chunks(source))
 
     def stage_bytes(self, content: bytes) -> StagedBytes:
-        """Stage bytes that do not come from a file, such as the dump of a database."""
+        """Prepare bytes that do not come from a file, such as the dump of a database, for `commit_bytes`."""
         sha256 = hashlib.sha256(content).hexdigest()
         if self.has_bytes(sha256, len(content)):
             return StagedBytes(sha256, len(content), None)
         return self._write_temporary(sha256, len(content), iter((content,)))
 
     def commit_bytes(self, staged: list[StagedBytes]) -> None:
-        """Move staged bytes to their final path, durably. Raises `HarmoniaError`.
+        """Move staged bytes to their final path, and wait until they are on the disk. Raises `HarmoniaError`.
 
-        Call `forget_unrecorded_hashes` once the ledger has the bytes.
+        Call `forget_unrecorded_hashes` when the ledger has the bytes.
         """
         self._note_hashes_as_unrecorded({staged_bytes.sha256 for staged_bytes in staged if staged_bytes.temporary is not None})
         folders = set()
@@ -107,31 +110,32 @@ class LandingStore:
                 sync_to_disk(folder)
 
     def list_unrecorded_hashes(self) -> set[str]:
-        """Return the hashes of bytes that a killed run committed but may not have recorded in the ledger."""
+        """Return the hashes of bytes that a killed run moved into the store but may not have recorded in the ledger."""
         return {path.name for path in (self.folder / _UNRECORDED).glob("*")}
 
     def forget_unrecorded_hashes(self) -> None:
-        """Forget the hashes of `list_unrecorded_hashes`, because all committed bytes are now in the ledger or were removed."""
+        """Forget the hashes of `list_unrecorded_hashes`. Call this when all stored bytes are in the ledger or were removed."""
         with convert_storage_errors(self.folder):
             for note in (self.folder / _UNRECORDED).glob("*"):
                 note.unlink(missing_ok=True)
 
     def remove_uncommitted_bytes(self) -> None:
-        """Remove staged bytes that were not committed, also those of killed runs."""
+        """Remove staged bytes that were not moved into the store, including those of killed runs."""
         with convert_storage_errors(self.folder):
             for leftover in (self.folder / _INCOMING).glob("*"):
                 leftover.unlink(missing_ok=True)
 
     def remove_bytes(self, hashes: Collection[str]) -> None:
-        """Remove bytes, after an erasure."""
+        """Remove the stored bytes with these hashes, for example after an erasure."""
         with convert_storage_errors(self.folder):
             for sha256 in hashes:
                 self.get_path(sha256).unlink(missing_ok=True)
 
     def _note_hashes_as_unrecorded(self, hashes: Collection[str]) -> None:
-        """Note the hashes of bytes as unrecorded before the bytes are moved to their final path.
+        """Note the hashes of bytes as unrecorded before the bytes are moved into the store.
 
-        So if the process is killed, no bytes remain that neither the ledger nor an erasure knows.
+        If the process is killed, the next run finds the bytes by these notes. Otherwise neither the ledger nor an erasure would know of
+        them.
         """
         if not hashes:
             return
@@ -143,6 +147,7 @@ class LandingStore:
             sync_to_disk(notes)
 
     def _write_temporary(self, sha256: str, size: int, chunks: Iterator[bytes]) -> StagedBytes:
+        """Write bytes to a temporary file, and check that they have the hash `sha256`."""
         incoming = self.folder / _INCOMING
         with convert_storage_errors(self.folder):
             incoming.mkdir(mode=0o700, exist_ok=True)
@@ -173,6 +178,7 @@ class LandingStore:
         return digest.hexdigest()
 
     def _verify_hash(self, temporary: Path, sha256: str) -> None:
+        """Read a temporary file again. Raise `HarmoniaError` if the disk returns other bytes than were written."""
         with convert_storage_errors(self.folder), temporary.open("rb") as copy:
             written = hashlib.file_digest(copy, "sha256").hexdigest()
         if written != sha256:
@@ -180,7 +186,7 @@ class LandingStore:
 
 
 def _read_chunks(source: int) -> Iterator[bytes]:
-    """Read an open file from the start, in chunks. Raises `FileUnreadableError`."""
+    """Read an open file from its beginning, and yield its bytes in chunks. Raises `FileUnreadableError`."""
     try:
         os.lseek(source, 0, os.SEEK_SET)
         while chunk := os.read(source, _CHUNK):

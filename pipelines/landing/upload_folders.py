@@ -1,9 +1,8 @@
-"""Put an uploaded delivery into the inbox, completely or not at all: files are written into `<inbox>/.incoming/<token>/`, then this folder
-is renamed.
+"""Put an uploaded delivery into the inbox, completely or not at all.
 
-Belongs here: the names and the rename. Does not belong here: who may deliver (`portal`), reading the inbox (`walk`, which ignores
-`.incoming`). The folder is inside the inbox so that it is on the same file system. So the rename is atomic, and a run sees all files or
-none.
+The files are written into `<inbox>/.incoming/<token>/`; then this folder is renamed. Belongs here: the names of the folders, and renaming.
+Does not belong here: who may deliver (`portal`), reading the inbox (`walk`, which ignores `.incoming`). The folder is inside the inbox so
+that both are on the same file system. Then renaming is a single step, and a run sees either all files or none.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from sources.contract import DeliveryName
 
 
 def get_upload_folder(inbox: Path, token: str) -> Path:
-    """Return the folder that contains the files of an upload until the upload is placed or discarded."""
+    """Return the folder that contains the files of an upload until the upload is put into the inbox or discarded."""
     return inbox / UPLOAD_FOLDER / token
 
 
@@ -35,14 +34,14 @@ def create_upload(inbox: Path, token: str) -> Path:
 
 
 def discard_upload(inbox: Path, token: str) -> None:
-    """Remove an upload that was not placed."""
+    """Remove an upload that was not put into the inbox."""
     shutil.rmtree(get_upload_folder(inbox, token), ignore_errors=True)
 
 
 def hash_upload(folder: Path) -> tuple[str, list[dict[str, object]]]:
-    """Hash the files in `folder` as the ledger will hash them after landing (`Receipt.hash`).
+    """Return the hash that the ledger will have for the files in `folder` after landing (`Receipt.hash`).
 
-    Also return the name, size and sha256 of each file.
+    Also return the name, size and SHA-256 of each file.
     """
     files = sorted(path for path in folder.iterdir() if path.is_file())
     stored = {make_printable_name(path.name): StoredFile(_hash_file(path), classify_file_name(path.name)) for path in files}
@@ -54,7 +53,7 @@ def hash_upload(folder: Path) -> tuple[str, list[dict[str, object]]]:
 
 
 def find_next_delivery_name(inbox: Path, registry: Registry, institution: str, period: str) -> str:
-    """Return the name of the next delivery for a period, according to ledger and inbox: the period itself, or its next version."""
+    """Return the name of the next delivery for a period, according to the ledger and the inbox: the period itself, or its next version."""
     with registry.read() as session:
         versions = {
             delivery.version for delivery in read_deliveries(session) if (delivery.institution, delivery.period) == (institution, period)
@@ -67,8 +66,7 @@ def find_next_delivery_name(inbox: Path, registry: Registry, institution: str, p
 def place_upload(inbox: Path, token: str, institution: str, delivery: str) -> bool:
     """Move the upload into the inbox by renaming its folder.
 
-    Return True if the delivery is now in the inbox, even if an earlier call placed it. Return False if another delivery has the name.
-
+    Return True if the delivery is now in the inbox, even if an earlier call put it there. Return False if another delivery has the name.
     Raises `HarmoniaError` if the inbox cannot be written.
     """
     source, target = get_upload_folder(inbox, token), inbox / institution / delivery
@@ -77,7 +75,7 @@ def place_upload(inbox: Path, token: str, institution: str, delivery: str) -> bo
     with convert_storage_errors(target):
         target.parent.mkdir(exist_ok=True)
         try:
-            for path in (*source.iterdir(), source):  # on disk before it shows
+            for path in (*source.iterdir(), source):  # all bytes must be on the disk before the delivery becomes visible
                 descriptor = os.open(path, os.O_RDONLY)
                 try:
                     os.fsync(descriptor)
@@ -87,7 +85,7 @@ def place_upload(inbox: Path, token: str, institution: str, delivery: str) -> bo
         except OSError:
             if not target.is_dir():
                 raise
-            return not source.is_dir()  # placed by another call meanwhile, or another delivery has the name
+            return not source.is_dir()  # another call put it there meanwhile, or another delivery has the name
     return True
 
 

@@ -1,10 +1,10 @@
 """List the content of an inbox without opening files.
 
-Belongs here: walking `<inbox>/<institution>/<delivery>/`, findings on misplaced entries. Does not belong here: copying (`store.py`),
-comparison with earlier runs (`ingest.py`, `receipts.py`).
+Belongs here: walking through the folders `<inbox>/<institution>/<delivery>/`, findings on files and folders at a wrong place. Does not
+belong here: copying files (`store.py`), comparing them with earlier runs (`ingest.py`, `receipts.py`).
 
-Symbolic links are never followed, even within the inbox: a link could show one institution's data in another's feedback. Folders are opened
-relative to their parent, so that none can be replaced by a link meanwhile.
+Symbolic links are never followed, even within the inbox: a link could show one institution's data in another institution's feedback. Each
+folder is opened relative to its parent folder, so that nobody can replace it by a link meanwhile.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ Entry = tuple[str, os.stat_result | None]
 Location = tuple[str | None, DeliveryName | None]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_MAX_DEPTH = 16  # folder levels within a delivery; deeper folders are reported, not read
-_MAX_ENTRIES = 1_000  # files and folders of a delivery that are listed, declared ones first
+_MAX_DEPTH = 16  # levels of folders within a delivery; deeper folders are reported, not read
+_MAX_ENTRIES = 1_000  # files and folders of a delivery that are listed; those that the contract declares come first
 
 
 @dataclass(frozen=True)
 class FileStat:
-    """Attributes of a file that do not change while no process writes to it."""
+    """Attributes of a file that stay the same as long as no process writes to the file."""
 
     size: int
     changed: tuple[int, int]  # modification and status change, ns
@@ -49,37 +49,43 @@ class FileStat:
 
 @dataclass
 class DeliveryFolder:
-    """A delivery folder with its regular files, by relative path, unescaped."""
+    """A delivery folder with its regular files, by their path in the folder (not escaped)."""
 
     institution: str
     name: DeliveryName
     files: dict[str, FileStat] = field(default_factory=dict)
-    closed: bool = False  # something in it could not be opened: missing files are not findings
+    closed: bool = False  # something in it could not be opened, so a file that is not found may still exist
     seen: int = 0  # files and folders in it
 
     def compute_fingerprint(self) -> str:
-        """Return a hash of the files in the folder: paths, sizes, times, inodes. No file is opened."""
+        """Return a hash of the paths, sizes, times and inodes of the files in the folder. No file is opened."""
         stats = sorted((name, file.size, file.changed, file.place) for name, file in self.files.items())
         return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
 
 
 @dataclass
 class InboxWalk:
-    """The result of a walk: delivery folders by institution, period and version; findings; institutions that could not be opened."""
+    """The result of listing an inbox.
+
+    `folders` has the delivery folders, ordered by institution, period and version. `closed` has the institutions whose folder could not be
+    opened.
+    """
 
     folders: list[DeliveryFolder] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
 
     def add_entry_finding(self, rule: str, location: Location = (None, None), name: str | None = None, detail: str = "") -> None:
-        """Add a finding on an entry of an inbox, institution or delivery folder. `name` is the name of the entry before escaping."""
+        """Add a finding on a file or folder in the inbox, in an institution's folder or in a delivery folder. `name` is its name before
+        escaping.
+        """
         institution, delivery = location
         self.add_file_finding(
             rule, institution, str(delivery) if delivery else None, make_printable_name(name) if name is not None else None, detail
         )
 
     def add_file_finding(self, rule: str, institution: str | None, delivery: str | None, file: str | None = None, detail: str = "") -> None:
-        """Add a finding on a file.
+        """Add a finding on a file of a delivery.
 
         `file` is the printable name of the file. A yardstick belongs to no institution, so the finding names it by its path in the inbox.
         """
@@ -89,7 +95,7 @@ class InboxWalk:
 
 
 def list_declared_files(institution: str) -> Sequence[contract.FileSpec]:
-    """Return the files that the contract declares; none for yardsticks, which have no contract."""
+    """Return the files that the contract of an institution declares. There are none for yardsticks, which have no contract."""
     return () if institution == YARDSTICKS else contract.load(institution).files
 
 
@@ -108,9 +114,9 @@ def open_folder(inbox: Path, *parts: str) -> Iterator[int]:
 
 
 def walk_inbox(inbox: Path) -> InboxWalk:
-    """List the deliveries of an inbox.
+    """List the deliveries in an inbox.
 
-    Raises `HarmoniaError` if the inbox does not exist or cannot be opened. Problems inside it are findings.
+    Raises `HarmoniaError` if the inbox does not exist or cannot be opened. Problems inside the inbox become findings.
     """
     result = InboxWalk()
     known = contract.institutions()
@@ -136,6 +142,7 @@ def walk_inbox(inbox: Path) -> InboxWalk:
 
 
 def _walk_institution(inbox_walk: InboxWalk, inbox: Path, institution: str) -> None:
+    """List the delivery folders of an institution."""
     location = (institution, None)
     try:
         with open_folder(inbox, institution) as descriptor:
@@ -156,6 +163,7 @@ def _walk_institution(inbox_walk: InboxWalk, inbox: Path, institution: str) -> N
 
 
 def _walk_delivery(inbox_walk: InboxWalk, inbox: Path, folder: DeliveryFolder) -> None:
+    """List the files of a delivery folder. Add a finding if there are too many or none."""
     declared = {n.lower() for file in list_declared_files(folder.institution) for n in (file.name, *file.alternatives)}
     findings_before = len(inbox_walk.findings)
     inbox_walk.folders.append(folder)
@@ -169,7 +177,7 @@ def _walk_delivery(inbox_walk: InboxWalk, inbox: Path, folder: DeliveryFolder) -
 
 
 def _walk_files(inbox_walk: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: tuple[str, ...], declared: set[str]) -> None:
-    """Find the files of a delivery folder and of its subfolders. Files in subfolders are stored although they are misplaced."""
+    """List the files in a delivery folder and in its subfolders. Files in subfolders are stored too, although they are at a wrong place."""
     location = (folder.institution, folder.name)
     subfolder = "/".join(parts)
     try:
@@ -203,6 +211,7 @@ def _walk_files(inbox_walk: InboxWalk, inbox: Path, folder: DeliveryFolder, part
 
 
 def _add_file_with_findings(inbox_walk: InboxWalk, folder: DeliveryFolder, path: str, status: os.stat_result) -> None:
+    """Add a file to its delivery, with a finding if the operating system created it or if its name must be escaped."""
     location = (folder.institution, folder.name)
     folder.files[path] = FileStat.from_status(status)
     if "/" not in path and classify_file_name(path) == "system":
@@ -212,6 +221,7 @@ def _add_file_with_findings(inbox_walk: InboxWalk, folder: DeliveryFolder, path:
 
 
 def _add_finding_on_stray_entry(inbox_walk: InboxWalk, location: Location, name: str, status: os.stat_result | None) -> None:
+    """Add a finding on a file, link or device at a place where only folders are expected."""
     if status is not None and not stat.S_ISREG(status.st_mode):
         inbox_walk.add_entry_finding("delivery-special-file", location, name, _describe_file_type(status.st_mode))
     else:
@@ -219,7 +229,10 @@ def _add_finding_on_stray_entry(inbox_walk: InboxWalk, location: Location, name:
 
 
 def _list_folder_entries(descriptor: int) -> list[Entry]:
-    """List the entries of an open folder by name. The status of an entry is None if it cannot be read. Raises `OSError`."""
+    """List the files and folders in an open folder, by name, each with its status. The status is None if it cannot be read.
+
+    Raises `OSError`.
+    """
     return [(name, _read_file_status(descriptor, name)) for name in sorted(os.listdir(descriptor), key=os.fsencode)]
 
 

@@ -1,6 +1,6 @@
 """Landed yardsticks: figures that institutions published themselves, from `<inbox>/yardsticks/<period>[_vN]/*.csv`.
 
-Belongs here: which landed files are current. Does not belong here: their content (`warehouse/yardsticks.py`).
+Belongs here: which of the landed files are current. Does not belong here: their content (`warehouse/yardsticks.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pipelines.landing.store import LandingStore
 
 
 def list_yardstick_files(registry: Registry, home: Home) -> list[tuple[str, Path]]:
-    """List the files of yardsticks in the newest version of each period: the path in the inbox, and the path of the stored bytes.
+    """List the files with yardsticks in the newest version of each period: the path of each in the inbox, and the path of its stored bytes.
+
     Raises `HarmoniaError` if bytes are missing from the landing store or truncated.
     """
     store = LandingStore(home.landing)

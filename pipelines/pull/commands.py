@@ -1,6 +1,6 @@
-"""The command `harmonia pull`: its options and output.
+"""The command `harmonia pull`: its options and its output.
 
-Does not belong here: pulling. Heavy modules are imported inside the command.
+Does not belong here: pulling itself. Large libraries are imported only when the command runs, so that other commands start fast.
 """
 
 from __future__ import annotations

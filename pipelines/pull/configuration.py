@@ -1,8 +1,8 @@
-"""The declared sources: `pull:` of each contract, which the installation's own file can override.
+"""The sources from which deliveries are pulled: `pull:` of each contract, which a file of the installation can override.
 
-Belongs here: merging and checking the two. The contract contains what was agreed (kind, layout, tables). The installation's file
-(`HARMONIA_PULL`, else `HOME/pull.yaml`) contains what belongs to the installation: hosts, users, locations of secrets. Its keys replace
-those of the contract.
+Belongs here: merging and checking the two. The contract contains what was agreed with the institution (kind of source, layout, tables). The
+file of the installation (the file that `HARMONIA_PULL` names, otherwise `HOME/pull.yaml`) contains what belongs to the installation: hosts,
+users, and where secrets are. Its keys replace the same keys of the contract.
 """
 
 from __future__ import annotations
@@ -35,15 +35,14 @@ _LOGIN = re.compile(r"//[^/@]*@")
 
 
 def get_installation_pull_file(home: Home) -> Path:
-    """Return the path of the installation's own file, which need not exist."""
+    """Return the path of the installation's file of sources. The file need not exist."""
     return Path(os.environ[SETTING]).expanduser() if os.environ.get(SETTING) else home.root / "pull.yaml"
 
 
 def read_sources(home: Home) -> dict[str, Source | DeclarationError]:
-    """Return the source of every institution that has one, or the error in its declaration. An error stops only the pull of this
-    institution.
+    """Return, for every institution with a source, the source or the error in its declaration. An error stops only this institution's pull.
 
-    Raises `DeclarationError` if the installation's file is not a mapping of institutions.
+    Raises `DeclarationError` if the installation's file is not a mapping from institutions to sources.
     """
     path = get_installation_pull_file(home)
     local = (read_yaml(path) or {}) if path.is_file() else {}
@@ -66,9 +65,9 @@ def read_sources(home: Home) -> dict[str, Source | DeclarationError]:
 
 
 def _read_source(name: str, contract_declaration: Any, local_declaration: Any, path: Path) -> Source:
-    """Return the source that an institution's contract and the installation's own file declare.
+    """Return the source that the contract of an institution and the installation's file declare together.
 
-    Raises `DeclarationError`, which never shows what is written in place of a secret.
+    Raises `DeclarationError`. If a secret is written where its location should be, the error does not show it.
     """
     for part in (contract_declaration, local_declaration):
         if part is not None and not isinstance(part, Mapping):
@@ -91,7 +90,7 @@ def _read_source(name: str, contract_declaration: Any, local_declaration: Any, p
 
 
 def _require_files_that_database_can_fill(name: str, source: Database, path: Path) -> None:
-    """Raise `DeclarationError` if a file of the contract cannot be written from the rows of a database."""
+    """Raise `DeclarationError` if the contract has a file that cannot be written from the tables of a database."""
     spec = contract.load(name)
     for file in spec.files:
         plain = file.reader == "delimited" and len(file.tables) == 1 and not {"header_row", "total", "earlier"} & set(file.options)

@@ -1,7 +1,8 @@
-"""Databases as sources: the tables of a contract are read in one consistent snapshot, and written as files.
+"""Databases as sources: the tables that a contract declares are read in one consistent snapshot, and written as files.
 
-Belongs here: connection, snapshot, statements. SQLAlchemy is used for PostgreSQL, MariaDB or MySQL, SQL Server and Oracle. Does not belong
-here: the form of the files (`table_files`), when a snapshot is due (`pulling`). Only the columns that the contract declares are read.
+Belongs here: the connection, the snapshot, the SQL statements. SQLAlchemy connects to PostgreSQL, MariaDB, MySQL, SQL Server and Oracle.
+Does not belong here: the format of the files (`table_files`), when a snapshot is due (`pulling`). Only the columns that the contract
+declares are read.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from pipelines.pull.table_files import BATCH_ROWS, Rows, write_delimited_file, w
 from sources.contract import Contract, FileSpec, TableSpec
 
 Kind = Literal["postgresql", "mariadb", "mysql", "sqlserver", "oracle"]
-_QUERY_SECONDS = 900  # without an answer
-_UNSORTED = (BLOB, CLOB, JSON, LargeBinary, Text)  # types that not every database can sort by
+_QUERY_SECONDS = 900  # seconds to wait for an answer to a query
+_UNSORTED = (BLOB, CLOB, JSON, LargeBinary, Text)  # types by which some databases cannot sort
 _NOT_TRANSACTIONAL = (
     "SELECT table_name FROM information_schema.tables WHERE table_schema = :place AND table_type = 'BASE TABLE' AND engine <> 'InnoDB'"
 )
@@ -48,12 +49,12 @@ _NOT_TRANSACTIONAL = (
 
 @dataclass(frozen=True)
 class TableSource:
-    """The location of a table of the contract in the database.
+    """Where the rows of a table of the contract are in the database.
 
-    - `name`: the table or view
-    - `columns`: declared column → the column in the database, if the names differ
-    - `day`: the column that limits the rows to the period
-    - `changed`: a column that grows with every change, so that an unchanged table is not read again
+    - `name`: the table or view in the database; the default is the name of the table in the contract
+    - `columns`: maps columns of the contract to columns of the database, where the names differ
+    - `day`: the column with the day by which the rows of a period are selected
+    - `changed`: a column whose largest value grows with every change, so that an unchanged table need not be read again
     """
 
     __pydantic_config__: ClassVar = CLOSED
@@ -68,15 +69,15 @@ class TableSource:
 class DatabaseProduct:
     """The properties of a database product.
 
-    driver: that of SQLAlchemy. begin: the statements that begin a snapshot. refused, no_snapshot: error codes for a refused login and for
-    an impossible snapshot.
+    `driver` is the driver for SQLAlchemy. `begin` has the statements that begin a snapshot. `refused` has the error codes for a refused
+    login, and `no_snapshot` those for a snapshot that cannot be made.
     """
 
     driver: str
     begin: tuple[str, ...]
     refused: tuple[str, ...]
     no_snapshot: tuple[str, ...]
-    isolation: str | None = None  # set by SQLAlchemy, where it must be set outside of a transaction
+    isolation: str | None = None  # isolation level, if it must be set before a transaction begins
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -112,7 +113,7 @@ SERVERS: Mapping[str, DatabaseProduct] = {
     "oracle": DatabaseProduct(
         "oracle+oracledb",
         ("SET TRANSACTION READ ONLY",),
-        ("1017", "1031", "4001", "28000", "28001"),  # 4001: the driver's, no login was given
+        ("1017", "1031", "4001", "28000", "28001"),  # 4001 comes from the driver: no login was given
         ("1555", "8177", "1453"),
         options={"tcp_connect_timeout": ANSWER_SECONDS, "expire_time": 1},
     ),
@@ -125,7 +126,7 @@ _CERTIFICATE = re.compile("certificate|SSL", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class DatabaseTable:
-    """A table of the database. columns: the columns that the contract and `TableSource` name, by that name."""
+    """A table in the database, with the columns that the contract and `TableSource` name, by these names."""
 
     spec: TableSpec
     table: sa.TableClause
@@ -136,8 +137,9 @@ class DatabaseTable:
 class Database(Source):
     """The declaration of a database as a source.
 
-    days: the numbers of days after the end of a period at which a snapshot is due (default: the contract's `due_days`). tables: table of
-    the contract → its location (default: the table of the same name). ca: certificates for the verification of the server.
+    `days` has the numbers of days after the end of a period at which a snapshot is due (default: `due_days` of the contract). `tables` maps
+    each table of the contract to where it is (default: the table with the same name). `ca` is a file with certificates, by which the server
+    is verified.
     """
 
     secret: ClassVar = ("password",)
@@ -159,9 +161,9 @@ class Database(Source):
         return SERVERS["mysql" if self.kind == "mariadb" else self.kind]
 
     def look_for_deliveries(self, secrets: Secrets, request: SourceRequest) -> LookResult:
-        """Offer the period that is due, if there is one.
+        """Offer the period for which a snapshot is due; offer nothing if none is due.
 
-        The state of the offer is known only if every table declares `changed`.
+        It can be told that a period has not changed only if every table declares `changed`. Otherwise the state of the offer is None.
         """
         if request.period is None or request.days is None:
             return LookResult()
@@ -184,13 +186,14 @@ class Database(Source):
         raise AssertionError  # the last attempt raises
 
     def _write_file(self, db: sa.Connection, request: SourceRequest, file: FileSpec, target: Path) -> str:
+        """Write a file of the contract from the tables that it contains. Return its SHA-256."""
         tables = [(table.spec, self._fetch_rows(db, table, request.days)) for table in self._find_tables(db, request.contract, file)]
         if file.reader == "database":
             return write_sqlite_file(tables, target, self.largest * MIB)
         return write_delimited_file(*tables[0], file.options, target, self.largest * MIB)
 
     def make_connection_url(self, secrets: Secrets) -> sa.URL:
-        """Return the address with the login. The path of a socket is passed as a query parameter."""
+        """Return the address of the database, with the login. The path of a socket is passed as a parameter of the address."""
         socket = self.host is not None and self.host.startswith("/")
         query = {"host" if self.kind == "postgresql" else "unix_socket": self.host or ""} if socket else {}
         name = {"query": {"service_name": self.database}} if self.kind == "oracle" else {"database": self.database, "query": query}
@@ -216,7 +219,7 @@ class Database(Source):
 
     @contextmanager
     def _open_snapshot(self, secrets: Secrets) -> Iterator[sa.Connection]:
-        """Open a connection in one read-only, consistent snapshot. Raises `PullError`."""
+        """Open a connection in which all statements read the same consistent snapshot and none can write. Raises `PullError`."""
         with convert_errors_to_pull_errors():
             engine = self._create_engine(secrets)
             try:
@@ -232,7 +235,7 @@ class Database(Source):
                 engine.dispose()
 
     def _require_innodb(self, db: sa.Connection) -> None:
-        """Raise `PullError` if a table does not use the engine InnoDB, since other engines do not offer a consistent snapshot."""
+        """Raise `PullError` if a table does not use the storage engine InnoDB, since other engines have no consistent snapshots."""
         used = {table_source.name or name for name, table_source in self.tables.items()}
         parameters = {"place": self.schema or self.database}
         not_innodb = sorted(name for (name,) in db.execute(sa.text(_NOT_TRANSACTIONAL), parameters) if not used or name in used)
@@ -240,13 +243,13 @@ class Database(Source):
             raise PullError("pull-snapshot", f"{not_innodb[0]}: not InnoDB")
 
     def _convert_to_pull_error(self, error: DBAPIError) -> PullError:
-        """Convert an error of a driver to the rule that it breaks, by the error codes of the product."""
+        """Convert an error of a database driver to a `PullError`. The error codes of the product decide on its rule."""
         codes = _list_error_codes(error.orig)
         if codes.intersection(self.product.refused):
             return PullError("pull-refused")
         if codes.intersection(self.product.no_snapshot):
             return PullError("pull-snapshot")
-        message = str(error.orig)  # looked at, never shown
+        message = str(error.orig)  # searched, but never shown
         if isinstance(error, OperationalError) and _CERTIFICATE.search(message):
             return PullError("pull-certificate")
         if isinstance(error, OperationalError) and _REFUSED.search(message):
@@ -256,9 +259,9 @@ class Database(Source):
         return PullError("pull-failed", type(error.orig).__name__)
 
     def _find_tables(self, db: sa.Connection, contract: Contract, file: FileSpec) -> list[DatabaseTable]:
-        """Return the tables of a file. A crosswalk may be missing, since it exists only if records were renumbered.
+        """Return the tables of the database from which a file is written.
 
-        Raises `PullError` if another table is missing.
+        A crosswalk may be missing, since it exists only if records were renumbered. Raises `PullError` if any other table is missing.
         """
         candidates = ((contract.tables[name], self._find_table(db, contract.tables[name])) for name in file.tables)
         expected = [(spec, table) for spec, table in candidates if table is not None or spec.crosswalk is None]
@@ -270,7 +273,9 @@ class Database(Source):
         return self.tables.get(spec.name, TableSource()).name or spec.name
 
     def _find_table(self, db: sa.Connection, spec: TableSpec) -> DatabaseTable | None:
-        """Return the table with the declared columns; None if it does not exist. Raises `PullError` if a column is missing."""
+        """Return the table with the columns that the contract declares; None if there is no such table. Raises `PullError` if a column is
+        missing.
+        """
         table_source = self.tables.get(spec.name, TableSource())
         name = self._get_table_name(spec)
         try:
@@ -311,6 +316,7 @@ class Database(Source):
         return sa.select(*columns).where(*self._make_period_conditions(table, first_and_last_day)).order_by(*sortable)
 
     def _make_period_conditions(self, table: DatabaseTable, first_and_last_day: tuple[date, date] | None) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions that select the rows of the period; none if the table has no column `day`."""
         table_source = self.tables.get(table.spec.name)
         if table_source is None or table_source.day is None or first_and_last_day is None:
             return []
@@ -318,7 +324,7 @@ class Database(Source):
         return [column >= first_and_last_day[0], column < first_and_last_day[1] + timedelta(days=1)]
 
     def _count_rows(self, db: sa.Connection, table: DatabaseTable, first_and_last_day: tuple[date, date]) -> tuple[int, str]:
-        """Return the number of rows in the period, and the largest value of the column `changed` as text."""
+        """Return the number of rows in the period, and the largest value of the column `changed`, as text."""
         table_source = self.tables.get(table.spec.name)
         mark = sa.func.max(table.columns[table_source.changed]) if table_source and table_source.changed else sa.null()
         row = db.execute(
@@ -328,7 +334,7 @@ class Database(Source):
 
 
 def _list_error_codes(error: Any) -> set[str]:
-    """Return the error codes of a driver's error: SQLSTATE, or the number with or without a prefix (`ORA-01017`)."""
+    """Return the error codes that an error of a driver contains: an SQLSTATE, or a number with or without a prefix (`ORA-01017`)."""
     error_codes = {str(getattr(error, "sqlstate", None)), str(getattr(error, "number", None))}
     for argument in getattr(error, "args", ()):
         error_codes.add(str(argument[0]) if isinstance(argument, tuple) and argument else str(argument))

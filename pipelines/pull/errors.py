@@ -1,7 +1,7 @@
-"""The reason why a pull failed: a rule of `schemas/rules/pull.yaml`, with a detail that contains no host, user, secret or value.
+"""The reason why a pull failed: a rule of `schemas/rules/pull.yaml`, and a detail that contains no host, user, secret or delivered value.
 
-Belongs here: finding the rule for any exception of a driver. Messages of drivers are never shown, since they quote URLs, statements and
-cells.
+Belongs here: finding the rule for any exception of a library. The messages of such exceptions are never shown, since they quote URLs, SQL
+statements and values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipelines.failures import is_disk_full
 
 
 class PullError(Exception):
-    """Raised if a pull fails; `rule` gives the reason. transient: whether another attempt may succeed."""
+    """Raised if a pull fails. `rule` gives the reason. `transient` says whether another attempt may succeed."""
 
     def __init__(self, rule: str, detail: str = "", transient: bool = False) -> None:
         super().__init__(rule, detail, transient)
@@ -24,7 +24,9 @@ class PullError(Exception):
 
 @contextmanager
 def convert_errors_to_pull_errors() -> Iterator[None]:
-    """Convert every exception of the block to a `PullError`, except `HarmoniaError` and a full disk, which stop the whole pull."""
+    """Convert every exception of the block to a `PullError`, except `HarmoniaError`, lack of memory and a full disk, which stop the whole
+    pull.
+    """
     try:
         yield
     except (PullError, HarmoniaError, MemoryError):
@@ -36,7 +38,7 @@ def convert_errors_to_pull_errors() -> Iterator[None]:
 
 
 def convert_to_pull_error(error: BaseException) -> PullError:
-    """Return the `PullError` for an exception. Its rule depends only on the types of the exception and its causes."""
+    """Return the `PullError` for an exception. Its rule depends only on the types of the exception and of those that caused it."""
     chain = _list_causes(error)
     names = {base.__name__ for cause in chain for base in type(cause).__mro__}
     for cause in chain:
@@ -69,6 +71,7 @@ _CONNECTION_ERRORS = {"ConnectionError", "DisconnectError", "SFTPError", "Protoc
 
 
 def _list_causes(error: BaseException) -> list[BaseException]:
+    """Return the exception, the exception that caused it or during which it was raised, and so on."""
     causes: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in causes:

@@ -1,6 +1,7 @@
 """Sources of files: finding the deliveries that are complete and no longer changing, and reading their bytes.
 
-Belongs here: what SFTP, HTTPS, S3 and shares have in common. Does not belong here: a connection (`sftp`, `https`, `s3`, `share`).
+Belongs here: what SFTP, HTTPS, S3 and network shares have in common. Does not belong here: connecting to them (`sftp`, `https`, `s3`,
+`share`).
 """
 
 from __future__ import annotations
@@ -25,25 +26,28 @@ from pipelines.pull.errors import PullError, convert_errors_to_pull_errors
 from pipelines.pull.source import MIB, DeliveryOffer, LookResult, RemoteFile, Secrets, Source, SourceProblem, SourceRequest
 from sources.contract import Contract, DeliveryName
 
-CHUNK_BYTES = 4 * MIB  # bytes that are held at a time
+CHUNK_BYTES = 4 * MIB  # bytes that are in memory at a time
 _MAX_FILES = 1000  # files of a delivery
-_MAX_NAMES_SHOWN = 5  # entries of a source that are no deliveries
+_MAX_NAMES_SHOWN = 5  # names in a source that do not belong to a delivery
 _PARTIAL_ENDINGS = (
     ".filepart",
     ".partial",
     ".crdownload",
     ".uploading",
-)  # in addition to `classify_file_name`: how transfer programs name what they write
+)  # ends of the names of files that transfer programs are still writing; `classify_file_name` knows more
 
 
 Kind = Literal["file", "folder", "other"]
 Files = dict[str, RemoteFile]
-"""The files of a delivery by name."""
+"""The files of a delivery, by name."""
 
 
 @dataclass(frozen=True)
 class RemoteEntry:
-    """A file or folder in a folder of a source. The kind `other` means a link or device. `mark` is a text that changes with the content."""
+    """A file or folder in a folder of a source. The kind `other` means a link or device.
+
+    `mark` is a text that changes whenever the content changes.
+    """
 
     name: str
     kind: Kind
@@ -52,7 +56,7 @@ class RemoteEntry:
 
 
 class RemoteConnection(Protocol):
-    """An open connection to a source of files. Paths are relative to the root of the source; "" is the root."""
+    """An open connection to a source of files. Paths are relative to the root folder of the source; "" is the root folder itself."""
 
     def list_entries(self, folder: str) -> list[RemoteEntry]:
         """Return the files and folders directly in `folder`."""
@@ -65,8 +69,8 @@ class RemoteConnection(Protocol):
 class FileSource(Source):
     """A source of files.
 
-    layout: the path of a delivered file below the root. optional: files of the contract that may be missing. settle: seconds between two
-    looks, which must have the same result.
+    `layout` is the path of a delivered file below the root folder. `optional` has the files of the contract that may be missing. `settle`
+    is the number of seconds between two looks at the source; a delivery is fetched only if both looks show the same files.
     """
 
     layout: Annotated[str, Field(pattern=r"^(\{delivery\}/\{file\}|\{delivery\}[-_.]\{file\}|\{file\}[-_.]\{delivery\})$")] = (
@@ -77,10 +81,10 @@ class FileSource(Source):
 
     @abstractmethod
     def connect(self, secrets: Secrets) -> AbstractContextManager[RemoteConnection]:
-        """Open a connection."""
+        """Open a connection to the source."""
 
     def look_for_deliveries(self, secrets: Secrets, request: SourceRequest) -> LookResult:
-        """Look twice at the source. A delivery that changed in between, or lacks a file, is returned as a problem, not as an offer."""
+        """Look at the source twice. A delivery that changed in between, or that lacks a file, is returned as a problem, not as an offer."""
         for attempt in self.make_attempts():
             with attempt, convert_errors_to_pull_errors(), self.connect(secrets) as remote:
                 first = self._list_deliveries(remote, request.contract)
@@ -89,9 +93,9 @@ class FileSource(Source):
         raise AssertionError  # the last attempt raises
 
     def fetch_delivery(self, secrets: Secrets, request: SourceRequest, offer: DeliveryOffer, folder: Path) -> dict[str, str]:
-        """Write the files of an offer. Files that were received completely are kept between attempts.
+        """Write the files of an offer into `folder`. A file that was received completely is not fetched again in the next attempt.
 
-        Raises `PullError` if a file changed meanwhile.
+        Raises `PullError` if a file of the delivery changed meanwhile.
         """
         hashes: dict[str, str] = {}
         for attempt in self.make_attempts():
@@ -107,7 +111,7 @@ class FileSource(Source):
     def _list_deliveries(
         self, remote: RemoteConnection, contract: Contract, only_delivery: str | None = None
     ) -> tuple[dict[str, Files], list[SourceProblem]]:
-        """Return the files of each delivery by name. Also return a problem if there are no deliveries or if there are unexpected names.
+        """Return the files of each delivery, by name. Also return a problem if there are no deliveries or if there are unexpected names.
 
         If `only_delivery` names a delivery, only this delivery is listed.
         """
@@ -133,7 +137,7 @@ class FileSource(Source):
         return files_by_delivery, [SourceProblem(None, "pull-name", names)] if unexpected else []
 
     def _list_folder(self, remote: RemoteConnection, delivery: str) -> tuple[Files, list[str]]:
-        """Return the files in the folder of a delivery, and the paths of all other entries, which landing does not read."""
+        """Return the files in the folder of a delivery, and the paths of everything else in it, which landing does not read."""
         entries = [entry for entry in remote.list_entries(delivery) if classify_file_name(entry.name) != "system"]
         if len(entries) > _MAX_FILES:
             raise PullError("pull-too-large", f"{delivery}: more than {_MAX_FILES:,} files")
@@ -149,7 +153,7 @@ class FileSource(Source):
         return "/" in self.layout
 
     def _make_name_pattern(self, contract: Contract) -> re.Pattern[str]:
-        """Return the pattern that expected names in the root of the source match."""
+        """Return the pattern of the names that are expected in the root folder of the source."""
         names = "|".join(re.escape(n) for file in contract.files for n in (file.name, *file.alternatives))
         first = re.escape(self.layout.partition("/")[0])
         return re.compile(first.replace(r"\{delivery\}", "(?P<delivery>.+)").replace(r"\{file\}", f"(?P<file>{names})"))
@@ -161,7 +165,7 @@ class FileSource(Source):
         problems: list[SourceProblem],
         contract: Contract,
     ) -> LookResult:
-        """Return the deliveries that are complete and did not change between two looks as offers, and a problem for each of the others."""
+        """Return the complete deliveries that did not change between two looks as offers, and a problem for every other delivery."""
         look = LookResult(problems=problems)
         for delivery, files in sorted(files_at_second_look.items()):
             partial = [name for name in files if classify_file_name(name) == "leftover" or name.lower().endswith(_PARTIAL_ENDINGS)]
@@ -194,15 +198,15 @@ class FileSource(Source):
 
 
 def _hash_remote_files(files: Files) -> str:
-    """Return a hash of the names and sizes of a delivery's files, and of the times or ETags that change with their content."""
+    """Return a hash of the names and sizes of a delivery's files, and of their marks (times or ETags), which change with the content."""
     states = sorted((file.name, file.size, file.mark) for file in files.values())
     return hashlib.sha256(json.dumps(states).encode()).hexdigest()
 
 
 def write_stream(chunks: Iterator[bytes], target: Path, size: int | None, largest: int) -> str:
-    """Write a stream to a file, durably. Return its SHA-256.
+    """Write a stream of bytes to a file, and wait until it is on the disk. Return the SHA-256 of the file.
 
-    Raises `PullError` if it has more than `largest` bytes, or not exactly `size` bytes.
+    Raises `PullError` if there are more than `largest` bytes, or if `size` is given and there are not exactly so many.
     """
     digest, written = hashlib.sha256(), 0
     with convert_storage_errors(target):

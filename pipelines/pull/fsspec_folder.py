@@ -1,4 +1,4 @@
-"""Folders of fsspec file systems as `RemoteConnection`, for SFTP, S3 and shares."""
+"""Folders of the library fsspec as `RemoteConnection`, for SFTP, S3 and network shares."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KINDS: Mapping[str, Kind] = {"file": "file", "directory": "folder"}
 
 
 class FileSystem:
-    """The folder `root` of an fsspec file system. `options` are passed to its `open`."""
+    """The folder `root` of a file system of fsspec. `options` are passed on when a file is opened."""
 
     def __init__(self, system: Any, root: str, **options: Any) -> None:
         self._system, self._root, self._options = system, root.rstrip("/") or "/", options
@@ -24,7 +24,7 @@ class FileSystem:
         self._system.invalidate_cache()
         found_entries = []
         for info in self._system.ls(path, detail=True):
-            if info["name"].strip("/") != path.strip("/"):  # S3 lists a folder that was made by hand in itself
+            if info["name"].strip("/") != path.strip("/"):  # S3 lists a folder that was made by hand as an entry of itself
                 mark = " ".join(str(info[time]) for time in _TIMES if info.get(time) is not None)
                 kind: Kind = "other" if info.get("islink") else _KINDS.get(info["type"], "other")
                 found_entries.append(RemoteEntry(posixpath.basename(info["name"].rstrip("/")), kind, info["size"], mark))

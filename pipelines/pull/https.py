@@ -1,7 +1,7 @@
-"""HTTPS as a source: folders are the pages of links that web servers make of them (Apache, nginx, `python -m http.server`).
+"""HTTPS as a source. A folder is a page of links, as web servers make them (Apache, nginx, `python -m http.server`).
 
-Belongs here: the connection, by `requests`. fsspec's own file system for HTTP is not used: it treats any error as a missing file, and
-follows redirects.
+Belongs here: the connection, with the library `requests`. The HTTP file system of fsspec is not used, since it takes any error for a
+missing file, and follows redirects.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _REFUSED_STATUSES, _MISSING_STATUSES = (401, 403, 407), (404, 410)
 
 @dataclass(frozen=True, kw_only=True)
 class Https(FileSource):
-    """The declaration of an HTTPS server.
+    """The declaration of an HTTPS server as a source.
 
-    ca: certificates for the verification of the server; default: those of the system. certificate, key: those of this client. token: sent
-    as `Authorization: Bearer`.
+    `ca` is a file with certificates, by which the server is verified (default: those of the system). `certificate` and `key` are those of
+    this client. `token` is sent to the server as `Authorization: Bearer`.
     """
 
     secret: ClassVar = ("token",)
@@ -42,7 +42,7 @@ class Https(FileSource):
 
     @contextmanager
     def connect(self, secrets: Secrets) -> Iterator[_HttpsConnection]:
-        """Open a session without proxies, netrc or redirects."""
+        """Open a session that uses no proxy and no stored passwords (netrc), and follows no redirects."""
         import requests
 
         for name in ("ca", "certificate", "key"):
@@ -61,13 +61,13 @@ class Https(FileSource):
 
 
 class _HttpsConnection:
-    """An open session, with the folders and files below a URL."""
+    """An open session with a server, in which paths are relative to the URL `root`."""
 
     def __init__(self, session: Any, root: str) -> None:
         self._session, self._root = session, root
 
     def list_entries(self, folder: str) -> list[RemoteEntry]:
-        """Return the files and folders to which the page of a folder links. Size and mark of each file come from a HEAD request."""
+        """Return the files and folders to which the page of a folder links. The size and mark of each file come from a HEAD request."""
         from lxml import html
 
         url = self._make_url(f"{folder}/" if folder else "")
@@ -85,7 +85,7 @@ class _HttpsConnection:
         return list(entries.values())
 
     def read_chunks(self, path: str) -> Iterator[bytes]:
-        """Yield the bytes of a file. It is an error if there are fewer bytes than the server announced."""
+        """Yield the bytes of a file. Raises an error if there are fewer bytes than the server announced."""
         with self._send_request("get", self._make_url(path)) as answer:
             yield from answer.iter_content(CHUNK_BYTES)
 
@@ -100,6 +100,7 @@ class _HttpsConnection:
 
     @contextmanager
     def _send_request(self, method: str, url: str) -> Iterator[Any]:
+        """Send a request and yield the answer. Raises `PullError` if the answer has any status other than 200."""
         timeout = (ANSWER_SECONDS, ANSWER_SECONDS)
         with self._session.request(method, url, stream=True, allow_redirects=False, timeout=timeout) as answer:
             if answer.status_code in _REFUSED_STATUSES:
@@ -114,6 +115,7 @@ class _HttpsConnection:
 
 
 def _read_page(answer: Any) -> Iterator[bytes]:
+    """Yield the bytes of the page of a folder. Raises `PullError` if it is too large."""
     room = _MAX_PAGE_BYTES
     for chunk in answer.iter_content(64 << 10):
         room -= len(chunk)

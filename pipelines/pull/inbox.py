@@ -1,7 +1,7 @@
 """Put a pulled delivery into the inbox: it is built in a separate folder, named, and moved in one step.
 
-Belongs here: the folder in which deliveries are built, the name that a delivery gets, whether it is new. At whatever moment the process is
-killed, the inbox contains a delivery completely or not at all, and the next pull finds the delivery.
+Belongs here: the folder in which deliveries are built, the name that a delivery gets, whether it is new. Whenever the process is killed,
+the inbox contains either the whole delivery or nothing of it, and the next pull finds the delivery again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from pipelines.landing.receipts import CurrentFiles
 from pipelines.pull.errors import PullError
 from sources.contract import DeliveryName
 
-_MAX_ATTEMPTS = 3  # at a name that somebody else takes meanwhile
+_MAX_ATTEMPTS = 3  # to find a free name, if another process takes the chosen one meanwhile
 
 
 @contextmanager
 def create_staging_folder(inbox: Path, institution: str) -> Iterator[Path]:
-    """Create an empty folder for this institution's pull, in the file system of the inbox, and remove it after the block.
+    """Create an empty folder for the pull of an institution, and remove it after the block. It is in the same file system as the inbox.
 
-    What a killed pull left in it is removed. The caller must hold `lock_pulls`.
+    What a killed pull left there is removed first. The caller must hold `lock_pulls`.
     """
     parent = inbox / PULL_FOLDER
     with convert_storage_errors(parent):
@@ -37,7 +37,7 @@ def create_staging_folder(inbox: Path, institution: str) -> Iterator[Path]:
     folder = parent / institution
     shutil.rmtree(folder, ignore_errors=True)
     with convert_storage_errors(folder):
-        folder.mkdir(mode=0o700, exist_ok=True)  # a process of the killed pull may not have ended yet
+        folder.mkdir(mode=0o700, exist_ok=True)  # a process of a killed pull may still be running
     try:
         yield folder
     finally:
@@ -45,13 +45,13 @@ def create_staging_folder(inbox: Path, institution: str) -> Iterator[Path]:
 
 
 def make_delivery_folder(parent: Path, delivery: str) -> Path:
-    """Make a new folder in `parent`, the staging folder, for the files of one delivery."""
+    """Make a new folder for the files of one delivery, in the folder of the institution's pull (`parent`)."""
     with convert_storage_errors(parent):
         return Path(tempfile.mkdtemp(prefix=f"{delivery}-", dir=parent))
 
 
 def hash_delivery_content(hash_by_file_name: Mapping[str, str]) -> str:
-    """Return a hash of the names and SHA-256 hashes of files. hash_by_file_name: name → SHA-256."""
+    """Return a hash of the content of a delivery. `hash_by_file_name` maps the name of each file to its SHA-256."""
     return hashlib.sha256(
         json.dumps(sorted((make_printable_name(name), sha256) for name, sha256 in hash_by_file_name.items())).encode()
     ).hexdigest()
@@ -66,11 +66,11 @@ def put_delivery_into_inbox(
     landed_files: CurrentFiles,
     pulled_before: bool,
 ) -> tuple[str, bool]:
-    """Move a folder with a delivery into the inbox. Return the name of the delivery with this content, and whether it is new.
+    """Move a folder with a delivery into the inbox. Return the name of the delivery with this content, and whether it is new there.
 
-    A changed delivery becomes the next version. content_hash: hash of the files in `folder`. landed_files: those of landed deliveries.
-    pulled_before:
-    whether the offered name was pulled before with other content.
+    If a delivery with the offered name and other content exists (in the inbox or landed) or was pulled earlier, this one becomes the next
+    version. `content_hash` is the hash of the files in `folder`. `landed_files` has the files of landed deliveries. `pulled_before` says
+    whether a delivery with the offered name was pulled earlier with other content.
     """
     for _ in range(_MAX_ATTEMPTS):
         versions = _find_existing_versions(inbox, institution, offered_name.period, landed_files)
@@ -95,7 +95,7 @@ def _find_existing_versions(inbox: Path, institution: str, period: str, landed_f
 
 
 def _hash_delivery_version(inbox: Path, institution: str, name: DeliveryName, landed_files: CurrentFiles) -> str:
-    """Return the hash of the content of a version: that of its folder in the inbox, else that of its landed files."""
+    """Return the hash of the content of a version: of its folder in the inbox, or, if it is no longer there, of its landed files."""
     folder = inbox / institution / str(name)
     if folder.is_dir():
         files = [path for path in folder.iterdir() if path.is_file() and not path.is_symlink() and classify_file_name(path.name) == "file"]
@@ -110,7 +110,7 @@ def _hash_file(path: Path) -> str:
 
 
 def _move_folder(folder: Path, target: Path) -> bool:
-    """Move a complete folder to `target`, durably. Return False if there is something at `target`.
+    """Move a complete folder to `target`, and wait until it is on the disk. Return False if something is already there.
 
     Raises `PullError` if the folder cannot be moved.
     """

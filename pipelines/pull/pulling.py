@@ -1,7 +1,8 @@
 """One pull: look at the sources, fetch what is new, put it into the inbox and record it.
 
-Belongs here: the order of the steps, what was pulled before, processes with bounds. An error at one source is an outcome of its
-institution; the pull of other institutions goes on. Does not belong here: a kind of source, schedules (`pipelines.schedules`).
+Belongs here: the order of these steps, what was pulled earlier, and the processes with their limits. If there is an error at one source, it
+is an outcome of the pull, and the other institutions are pulled all the same. Does not belong here: a kind of source, schedules
+(`pipelines.schedules`).
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ from sources.contract import DeliveryName
 Result = Literal["pulled", "new", "unchanged", "waiting", "failed"]
 
 _LOOK_SECONDS = 300
-_PROCESSES = 4  # sources that are looked at, or deliveries that are fetched, at a time
+_PROCESSES = 4  # number of sources or deliveries that are processed at a time
 
 
 @dataclass(frozen=True)
 class PullLimits:
-    """The limits of fetching one delivery: wall-clock seconds and MiB of memory."""
+    """The limits for fetching one delivery: seconds of wall-clock time, and MiB of memory."""
 
     seconds: int = 1800
     memory: int = 512
@@ -70,9 +71,10 @@ class PullLimits:
 
 @dataclass(frozen=True)
 class PullOutcome:
-    """The result of a pull for a source, or for a delivery that it offers. The result `new` occurs only in a dry run.
+    """The result of a pull for a source, or for one delivery that the source offers. The result `new` occurs only in a dry run.
 
-    delivery: None if the outcome is that of the source. inbox_name: the delivery in the inbox that has this content.
+    `delivery` is None if the outcome concerns the source as a whole. `inbox_name` is the name of the delivery in the inbox that has this
+    content.
     """
 
     institution: str
@@ -85,14 +87,14 @@ class PullOutcome:
 
     @property
     def remedy(self) -> str:
-        """The text of the rule and what to do, in English."""
+        """What the rule means and what to do about it, in English."""
         rule = rules().get(self.rule or "")
         return f"{rule.text['en']} {rule.action['en']}" if rule else ""
 
 
 @dataclass(frozen=True, repr=False)
 class _PullTask:
-    """The work of a process: looking at a source, or, if there is an `offer`, fetching its files.
+    """The work of one process: looking at a source, or fetching the files of `offer`, if there is an offer.
 
     It contains secrets and must not be shown.
     """
@@ -114,9 +116,10 @@ def pull_deliveries(
     today: date | None = None,
     limits: PullLimits | None = None,
 ) -> list[PullOutcome]:
-    """Pull from the sources of the institutions `names`, or of all that have a source. A dry run only looks, and writes nothing.
+    """Pull from the sources of the institutions `names`; None means all institutions that have a source.
 
-    Errors of a source are outcomes. Raises `HarmoniaError` for a name without a source, and if inbox, home or registry cannot be used.
+    A dry run only looks at the sources, and writes nothing. Errors at a source become outcomes. Raises `HarmoniaError` if an institution
+    has no source, and if the inbox, the home or the registry cannot be used.
     """
     sources = read_sources(workplace.home)
     for name in names or ():
@@ -130,7 +133,7 @@ def pull_deliveries(
 
 @dataclass
 class _PullRun:
-    """The state of one pull. `before` has the records of earlier pulls, which are read at the start."""
+    """The state of one pull. `before` has the records of earlier pulls, which are read at the start, and `landed` the landed files."""
 
     workplace: Workplace
     registry: Registry
@@ -141,7 +144,7 @@ class _PullRun:
     landed: CurrentFiles = field(default_factory=dict)
 
     def close_problems_without_source(self, names: Collection[str]) -> None:
-        """Close the problems of institutions that no longer have a source."""
+        """Close the recorded problems of institutions that no longer have a source. `names` has the institutions that have one."""
         with self.registry.read() as session:
             rows = read_latest_pulls(session)
         for (institution, delivery), row in rows.items():
@@ -149,7 +152,7 @@ class _PullRun:
                 record_pull(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
 
     def pull_from_sources(self, sources: Mapping[str, Source | DeclarationError], today: date) -> list[PullOutcome]:
-        """Look at the sources, fetch new deliveries, put them into the inbox and record them.
+        """Look at the sources, fetch the new deliveries, put them into the inbox and record them.
 
         Return the outcomes in the order of the institutions.
         """
@@ -169,7 +172,10 @@ class _PullRun:
         return sorted(self.outcomes, key=lambda outcome: (order.index(outcome.institution), outcome.delivery or ""))
 
     def _lock_institutions(self, sources: Mapping[str, Source | DeclarationError], lock_stack: ExitStack) -> dict[str, Path]:
-        """Lock each institution and make the folder for its deliveries. An institution that another process is pulling is left out."""
+        """Lock the pull of each institution and make a folder for its deliveries.
+
+        An institution that another process is pulling is left out.
+        """
         folders = {}
         for name, source in sources.items():
             if self.dry_run:
@@ -185,7 +191,10 @@ class _PullRun:
         return folders
 
     def _make_look_task(self, name: str, source: Source | DeclarationError, today: date) -> _PullTask | None:
-        """Return the task of looking at a source; None if the declaration of the source is invalid or a secret is missing."""
+        """Return the task of looking at a source.
+
+        If its declaration is invalid or a secret is missing, record the problem and return None.
+        """
         try:
             if isinstance(source, DeclarationError):
                 raise PullError("pull-not-configured", str(source))
@@ -198,7 +207,7 @@ class _PullRun:
             return None
 
     def _look_at_sources(self, tasks: list[_PullTask]) -> Iterator[_PullTask]:
-        """Yield a task for every delivery that the sources offer.
+        """Look at the sources in separate processes. Yield a task for every delivery that they offer.
 
         Problems are recorded, and earlier problems that no longer exist are closed.
         """
@@ -215,7 +224,7 @@ class _PullRun:
             yield from (replace(task, offer=offer) for offer in look.offers)
 
     def _is_already_pulled(self, task: _PullTask) -> bool:
-        """Return whether an offer was fetched before and has the same state; if so, add the outcome `unchanged`."""
+        """Return whether an offer was fetched earlier and has the same state. If so, record it, and add the outcome `unchanged`."""
         offer = cast(DeliveryOffer, task.offer)
         row = self.before.get((task.institution, offer.delivery))
         if row is None or row.rule is not None or row.state is None or row.state != offer.state:
@@ -225,7 +234,7 @@ class _PullRun:
         return True
 
     def _fetch_deliveries(self, tasks: list[_PullTask]) -> None:
-        """Fetch the deliveries in processes, and put each into the inbox."""
+        """Fetch the deliveries in separate processes, and put each of them into the inbox."""
         for result in bounded.run_bounded_tasks(fetch_delivery, tasks, self.limits.fetch_bounds, min(_PROCESSES, len(tasks))):
             task, hashes = result.task, cast(dict[str, str] | PullError, _get_task_result(result))
             try:
@@ -238,7 +247,7 @@ class _PullRun:
                 )
 
     def _put_into_inbox(self, task: _PullTask, hash_by_file_name: dict[str, str]) -> PullOutcome:
-        """Put fetched files into the inbox and record the pull. hash_by_file_name: name → SHA-256.
+        """Put fetched files into the inbox and record the pull. `hash_by_file_name` maps each file name to its SHA-256.
 
         Raises `PullError` if the institution's folder in the inbox cannot be written.
         """
@@ -254,9 +263,10 @@ class _PullRun:
         return PullOutcome(task.institution, task.source.kind, offer.delivery, "pulled" if is_new else "unchanged", inbox_name)
 
     def _record_pull(self, task: _PullTask, previous_pull: Pull | None, state: str | None, content_hash: str, inbox_name: str) -> None:
-        """Record what was fetched.
+        """Record that a delivery was fetched.
 
-        If nothing changed in a database, this is recorded too, since the day of the last snapshot decides when the next one is due.
+        If the delivery has not changed, it is recorded only for a database, since the day of the last snapshot decides when the next one is
+        due.
         """
         same = previous_pull is not None and (previous_pull.rule, previous_pull.state, previous_pull.content, previous_pull.inbox_name) == (
             None,
@@ -269,7 +279,7 @@ class _PullRun:
             record_pull(self.registry, subject, previous_pull, state=state, content=content_hash, inbox_name=inbox_name)
 
     def _record_problem(self, institution: str, source: Source | DeclarationError, problem: SourceProblem) -> None:
-        """Record a problem that prevents pulling from a source, or pulling a delivery."""
+        """Record a problem because of which a source, or a delivery in it, could not be pulled."""
         kind = source.kind if isinstance(source, Source) else ""
         result: Result = "failed" if rules()[problem.rule].severity == "error" else "waiting"
         self.outcomes.append(PullOutcome(institution, kind, problem.delivery, result, None, problem.rule, problem.detail))
@@ -278,7 +288,7 @@ class _PullRun:
             record_pull(self.registry, subject, self.before.get(subject), rule=problem.rule, detail=problem.detail)
 
     def _close_problems(self, task: _PullTask, look: LookResult) -> None:
-        """Close the earlier problems that a source no longer has, also those of deliveries that it no longer offers."""
+        """Close the recorded problems that a source no longer has, including those of deliveries that it no longer offers."""
         open_subjects = {problem.delivery for problem in look.problems} | {offer.delivery for offer in look.offers}
         for (institution, delivery), row in self.before.items():
             if institution == task.institution and row.rule is not None and delivery not in open_subjects and not self.dry_run:
@@ -286,9 +296,9 @@ class _PullRun:
 
 
 def _add_due_period(request: SourceRequest, source: Database, earlier_pulls: Mapping[PullSubject, Pull], today: date) -> SourceRequest:
-    """Add the last period that ended to `request`, if a snapshot of it is due. Otherwise return `request` unchanged.
+    """If a snapshot of the last ended period is due, return `request` with this period. Otherwise return `request` unchanged.
 
-    A snapshot is due from each of the `days` after the end of the period until it is taken.
+    For each number in `days` of the source, a snapshot is due from so many days after the end of the period until it is taken.
     """
     spec = request.contract
     period = periods.previous_period(periods.period_containing(today, spec.cadence))
@@ -301,7 +311,7 @@ def _add_due_period(request: SourceRequest, source: Database, earlier_pulls: Map
 
 
 def _get_task_result(result: TaskResult[_PullTask]) -> LookResult | dict[str, str] | PullError:
-    """Return what a process returned. If the process was ended, return an error with the reason."""
+    """Return what a process returned. If the process was ended because of its limits, return an error with the reason."""
     if result.ended is None:
         return cast(LookResult | dict[str, str] | PullError, result.result)
     rule = {"seconds": "pull-deadline", "memory": "pull-too-large"}.get(result.ended.reason, "pull-failed")

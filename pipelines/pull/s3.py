@@ -1,4 +1,4 @@
-"""S3, and stores with the same protocol (MinIO, Ceph), as a source. It uses s3fs."""
+"""S3, and stores with the same protocol (MinIO, Ceph), as a source. The connection uses the library s3fs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from pipelines.pull.source import ANSWER_SECONDS, SecretLocation, Secrets
 
 @dataclass(frozen=True, kw_only=True)
 class S3(FileSource):
-    """The declaration of an S3 store.
+    """The declaration of an S3 store as a source.
 
-    path: bucket and prefix. endpoint: of a store that is not Amazon's. ca: certificates for the verification of the store.
+    `path` is the bucket and prefix. `endpoint` is the address of a store that is not Amazon's. `ca` is a file with certificates, by which
+    the store is verified.
     """
 
     secret: ClassVar = ("access_key", "secret_key")
@@ -34,7 +35,7 @@ class S3(FileSource):
 
     @contextmanager
     def connect(self, secrets: Secrets) -> Iterator[FileSystem]:
-        """Open a connection with the declared keys only: no profile and no role of the machine is used."""
+        """Open a connection that uses only the declared keys, and no profile or role of this machine."""
         from s3fs import S3FileSystem
 
         system = S3FileSystem(

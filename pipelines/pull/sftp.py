@@ -1,4 +1,4 @@
-"""SFTP as a source, with one key for each institution and a fixed key of the server. It uses asyncssh through fsspec's `sshfs`."""
+"""SFTP as a source, with a separate key for each institution and a fixed key of the server. It uses asyncssh through fsspec's `sshfs`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pipelines.pull.source import ANSWER_SECONDS, SecretLocation, Secrets
 
 @dataclass(frozen=True, kw_only=True)
 class Sftp(FileSource):
-    """The declaration of an SFTP server.
+    """The declaration of an SFTP server as a source.
 
-    host_key: the server's public key as in `known_hosts` (`ssh-ed25519 AAAA…`). No other key is accepted, and no key is learnt.
+    `host_key` is the server's public key, as written in `known_hosts` (`ssh-ed25519 AAAA…`). A server with any other key is refused.
     """
 
     secret: ClassVar = ("key", "passphrase")
@@ -34,7 +34,7 @@ class Sftp(FileSource):
 
     @contextmanager
     def connect(self, secrets: Secrets) -> Iterator[FileSystem]:
-        """Open a connection that uses none of the user's SSH settings, agents or known hosts."""
+        """Open a connection that uses none of the user's own SSH settings, agents or known hosts."""
         import asyncssh
         from sshfs import SSHFileSystem
 

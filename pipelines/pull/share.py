@@ -1,4 +1,4 @@
-"""A mounted share (SMB, NFS), or any folder, as a source. It uses fsspec's local file system."""
+"""A mounted network share (SMB, NFS), or any other folder, as a source. It uses fsspec's local file system."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True, kw_only=True)
 class Share(FileSource):
-    """The declaration of a share. path: where the share is mounted; the mount contains the login."""
+    """The declaration of a share as a source. `path` is where the share is mounted. The login belongs to the mount, not to Harmonia."""
 
     kind: Literal["share"]
     path: Path
@@ -36,7 +36,7 @@ class Share(FileSource):
 
 
 class _SharedFolder(FileSystem):
-    """A folder to which others write. No link in it is followed, not even a link that replaces a file meanwhile."""
+    """A folder to which others can write. No link in it is followed, not even one that replaces a file while the folder is read."""
 
     def __init__(self, system: Any, root: Path) -> None:
         super().__init__(system, str(root))

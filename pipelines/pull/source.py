@@ -1,6 +1,6 @@
 """What all kinds of sources have in common: their declaration, their secrets, and what they offer.
 
-Belongs here: the types that the kinds share. Does not belong here: a kind of source (`sftp`, `https`, `s3`, `share`, `database`).
+Belongs here: the types that all kinds use. Does not belong here: a kind of source (`sftp`, `https`, `s3`, `share`, `database`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from sources.contract import Contract
 if TYPE_CHECKING:
     from tenacity import Retrying
 
-CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is a typing error
+CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key in a declaration is an error
 MIB = 1 << 20
-ANSWER_SECONDS = 30  # within which a server must answer or send the next bytes
+ANSWER_SECONDS = 30  # seconds within which a server must answer or send the next bytes
 MAX_SECRET_BYTES = 64 << 10  # bytes
 
 SCHEDULE = "20 */6 * * *"
@@ -34,7 +34,7 @@ Secrets = Mapping[str, str]
 
 
 def _check_cron(text: str) -> str:
-    """Return `text` unchanged if it is a time in cron syntax, in numbers. Raises `ValueError` for any other text."""
+    """Return `text` unchanged if it is a time in cron syntax that uses only numbers. Raises `ValueError` for any other text."""
     parts = text.split()
     bounded = list(zip(parts, _CRON, strict=False))
     if len(parts) != len(_CRON) or not all(
@@ -53,7 +53,7 @@ def _is_cron_part_within(part: str, least: int, most: int) -> bool:
 
 @dataclass(frozen=True)
 class SecretLocation:
-    """The location of a secret: an environment variable or a file. The secret itself is never declared."""
+    """Where a secret is: in an environment variable or in a file. The secret itself is never written into a declaration."""
 
     __pydantic_config__: ClassVar = CLOSED
 
@@ -61,7 +61,7 @@ class SecretLocation:
     file: Path | None = None
 
     def read(self, name: str) -> str:
-        """Return the secret. Raises `PullError` (`pull-no-secret`), which contains only the key of the declaration."""
+        """Return the secret. Raises `PullError` (`pull-no-secret`), which shows only `name`, the key of the declaration."""
         if (self.environment is None) == (self.file is None):
             raise PullError("pull-no-secret", f"{name}: needs either `environment` or `file`")
         secret = os.environ.get(self.environment, "") if self.environment else self._read_secret_file(name, self.file or Path())
@@ -82,7 +82,10 @@ class SecretLocation:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that a source offers. `size` is in bytes; None if it is unknown. `mark` changes with the content (a time or an ETag)."""
+    """A file that a source offers.
+
+    `size` is in bytes; None if it is not known. `mark` is a text that changes whenever the content changes (a time or an ETag).
+    """
 
     name: str
     path: str
@@ -92,7 +95,10 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class DeliveryOffer:
-    """A delivery that a source offers. `state` stays the same as long as the delivery does not change; None if the source cannot tell."""
+    """A delivery that a source offers.
+
+    `state` is a hash that stays the same as long as the delivery does not change; None if the source cannot tell whether it changed.
+    """
 
     delivery: str
     state: str | None
@@ -101,9 +107,9 @@ class DeliveryOffer:
 
 @dataclass(frozen=True)
 class SourceProblem:
-    """A problem of a source, or of one of its deliveries: the rule of the finding, and a detail.
+    """A problem of a source or of one of its deliveries, with the rule of the finding and a detail.
 
-    delivery: None for a problem of the source.
+    `delivery` is None if the problem concerns the source as a whole.
     """
 
     delivery: str | None
@@ -113,7 +119,7 @@ class SourceProblem:
 
 @dataclass
 class LookResult:
-    """The result of looking at a source: its offers and its problems."""
+    """The result of looking at a source: the deliveries that it offers, and its problems."""
 
     offers: list[DeliveryOffer] = field(default_factory=list)
     problems: list[SourceProblem] = field(default_factory=list)
@@ -121,7 +127,10 @@ class LookResult:
 
 @dataclass(frozen=True)
 class SourceRequest:
-    """What to fetch from a source: the files of the contract; from a database, the period of the snapshot with its first and last day."""
+    """What to fetch from a source: the files of the contract. For a database, `period` and `days` say for which period a snapshot is due.
+
+    `days` has the first and the last day of the period.
+    """
 
     contract: Contract
     period: str | None = None
@@ -130,24 +139,24 @@ class SourceRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Source(ABC):
-    """The declaration of a source: address, login, layout. Each subclass is a kind of source."""
+    """The declaration of a source: its address, login and layout. Each kind of source is a subclass."""
 
     __pydantic_config__: ClassVar = CLOSED
-    secret: ClassVar[tuple[str, ...]] = ()  # fields with a SecretLocation
+    secret: ClassVar[tuple[str, ...]] = ()  # the fields that say where a secret is
 
     kind: str
-    schedule: Annotated[str, AfterValidator(_check_cron)] = SCHEDULE  # of Dagster's schedule
-    largest: Annotated[int, Field(ge=1, le=1024)] = 1024  # MiB of a file; landing takes no larger one
-    attempts: Annotated[int, Field(ge=1, le=10)] = 3  # at a source that does not answer, with pauses that double
+    schedule: Annotated[str, AfterValidator(_check_cron)] = SCHEDULE  # when Dagster starts the pull
+    largest: Annotated[int, Field(ge=1, le=1024)] = 1024  # MiB of a file; landing accepts no larger file
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3  # at a source that does not answer; each pause is twice as long
     pause: Annotated[float, Field(ge=0, le=60)] = 2.0  # seconds before the second attempt
 
     def read_secrets(self) -> dict[str, str]:
-        """Return the secrets, by field of the declaration. Raises `PullError`."""
+        """Return the secrets, by the field of the declaration that says where they are. Raises `PullError`."""
         locations = {field.name: getattr(self, field.name) for field in fields(self) if field.name in self.secret}
         return {name: location.read(name) for name, location in locations.items() if location is not None}
 
     def make_attempts(self) -> Retrying:
-        """Return an iterator over attempts, which repeats a transient failure after a pause."""
+        """Return an iterator over attempts. After a failure that may be transient, it pauses and gives another attempt."""
         from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
         return Retrying(
@@ -163,7 +172,7 @@ class Source(ABC):
 
     @abstractmethod
     def fetch_delivery(self, secrets: Secrets, request: SourceRequest, offer: DeliveryOffer, folder: Path) -> dict[str, str]:
-        """Write the files of an offer into `folder`. Return their SHA-256, by name.
+        """Write the files of an offer into `folder`. Return the SHA-256 of each file, by name.
 
-        Raises `PullError`; then `folder` may be in any state.
+        Raises `PullError`; then `folder` may contain anything.
         """

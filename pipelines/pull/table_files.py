@@ -1,6 +1,6 @@
-"""Write rows of a database as a file that the contract's reader can read: delimited text or SQLite, with every value as text.
+"""Write rows of a database to a file that the readers of the contract can read: delimited text or SQLite, with every value as text.
 
-Belongs here: converting values to text, the two file formats. The same rows give the same bytes; only a batch of rows is in memory at a
+Belongs here: converting values to text, and the two file formats. The same rows give the same bytes. Only a batch of rows is in memory at a
 time.
 """
 
@@ -24,16 +24,16 @@ from pipelines.pull.errors import PullError
 from pipelines.pull.source import MIB
 from sources.contract import DATE_PATTERNS, ColumnSpec, TableSpec
 
-BATCH_ROWS = 2_000  # that are held at a time
+BATCH_ROWS = 2_000  # rows that are in memory at a time
 _DIALECT_KEYS = {"encoding", "delimiter", "line_end"}
 
 Rows = Iterator[Sequence[Sequence[Any]]]
 
 
 def convert_value_to_text(value: Any, column: ColumnSpec) -> str | None:
-    """Convert a value to the text that the institution would deliver.
+    """Convert a value of a database to the text that the institution would deliver.
 
-    Dates get the declared form, whole numbers have no decimal point, and booleans become 1 and 0.
+    Dates get the form that the contract declares, whole numbers have no decimal point, and booleans become 1 and 0.
     """
     if value is None or isinstance(value, str):
         return value
@@ -53,7 +53,9 @@ def convert_value_to_text(value: Any, column: ColumnSpec) -> str | None:
 
 
 def convert_rows_to_text(batches: Rows, columns: Sequence[ColumnSpec], name: str, max_bytes: int) -> Iterator[list[list[str | None]]]:
-    """Yield batches of rows as text. Raises `PullError`, which shows `name`, after `max_bytes` bytes."""
+    """Yield batches of rows with their values as text. Raises `PullError`, which names the file `name`, if there are more than `max_bytes`
+    bytes.
+    """
     for rows in batches:
         texts = [[convert_value_to_text(value, column) for value, column in zip(row, columns, strict=True)] for row in rows]
         max_bytes -= sum(len(value) + 1 for row in texts for value in row if value is not None)
@@ -63,9 +65,9 @@ def convert_rows_to_text(batches: Rows, columns: Sequence[ColumnSpec], name: str
 
 
 def write_delimited_file(table: TableSpec, rows: Rows, options: Mapping[str, Any], target: Path, max_bytes: int) -> str:
-    """Write delimited text with a header, in the declared dialect. Return the SHA-256 of the file.
+    """Write rows as delimited text with a header, in the form that `options` declares. Return the SHA-256 of the file.
 
-    The encoding is UTF-8 if the declared encoding lacks a character.
+    If the declared encoding lacks a character, the file is written in UTF-8.
     """
     dialect = {"encoding": "utf-8", "delimiter": ",", "line_end": "\r\n"} | {k: str(options[k]) for k in _DIALECT_KEYS & set(options)}
     encodable, plain = True, target.with_suffix(".utf-8")
@@ -89,7 +91,7 @@ def write_delimited_file(table: TableSpec, rows: Rows, options: Mapping[str, Any
 
 
 def write_sqlite_file(tables: Iterable[tuple[TableSpec, Rows]], target: Path, max_bytes: int) -> str:
-    """Write a SQLite file in which each table has text columns. Return the SHA-256 of the file."""
+    """Write a SQLite file with these tables; all columns are text. Return the SHA-256 of the file."""
     target.unlink(missing_ok=True)
     with closing(sqlite3.connect(target, isolation_level=None)) as db:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -16384"):  # KiB
@@ -110,6 +112,7 @@ def _quote_name(name: str) -> str:
 
 
 def _format_delimited_blocks(table: TableSpec, batches: Iterable[list[list[str | None]]], dialect: Mapping[str, str]) -> Iterator[str]:
+    """Yield the header and the rows as delimited text, one batch at a time."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=dialect["delimiter"], lineterminator=dialect["line_end"])
     writer.writerow([column.name for column in table.columns])
@@ -130,7 +133,7 @@ def _is_encodable(block: str, encoding: str) -> bool:
 
 
 def _sync_and_hash_file(target: Path, max_bytes: int) -> str:
-    """Write a file to the disk durably, and return its SHA-256. Raises `PullError` if it is larger than `max_bytes` bytes."""
+    """Wait until a file is on the disk, and return its SHA-256. Raises `PullError` if it has more than `max_bytes` bytes."""
     if target.stat().st_size > max_bytes:
         raise PullError("pull-too-large", make_printable_name(target.name))
     with convert_storage_errors(target), target.open("rb") as file:

@@ -1,1 +1,1 @@
-"""The resources of the assets: the workplace (inbox, home, registry, warehouse), the lake, processes and memory."""
+"""What the assets use: the workplace (inbox, home, registry, warehouse), the lake, processes and memory."""

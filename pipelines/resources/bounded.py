@@ -1,7 +1,8 @@
-"""Processes with limits of time and memory, for work on untrusted deliveries.
+"""Processes with limited time and memory, for work on deliveries that could contain anything.
 
-Belongs here: the processes, their limits, the reason why a process ended. Does not belong here: the work, and the finding on a delivery
-that exceeded a limit (`pipelines.assets.delivery_batches`). A process does one task after another; a process that dies is replaced.
+Belongs here: the processes, their limits, and the reason why a process ended. Does not belong here: the work itself, and the finding on a
+delivery that exceeded a limit (`pipelines.assets.delivery_batches`). A process does one task after another. If it dies, another process
+replaces it.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ _PRELOADED = ["__main__", "pipelines.assets.delivery_batches"]
 
 @dataclass(frozen=True)
 class Bounds:
-    """The limits for one delivery in a stage: CPU seconds, MiB of memory, number of rows, number of findings.
+    """The limits for one delivery in a stage: seconds of CPU time, MiB of memory, number of rows, number of findings.
 
-    Wall-clock time is limited to `patience` times the CPU seconds, since disks, servers and other processes take time.
+    Wall-clock time is limited to `patience` times the CPU time, since a task also waits for disks, servers and other processes.
     """
 
     seconds: int = 60
@@ -46,9 +47,9 @@ class Bounds:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Bounds:
-        """Read the limits from `HARMONIA_DELIVERY_SECONDS`, `…_MEMORY` (MiB), `…_ROWS`, `…_FINDINGS`.
+        """Read the limits from `HARMONIA_DELIVERY_SECONDS`, `…_MEMORY` (MiB), `…_ROWS` and `…_FINDINGS`.
 
-        Raises `HarmoniaError` if one is not a number.
+        Raises `HarmoniaError` if one of them is not a whole number.
         """
         limits = {}
         for name in ("seconds", "memory", "rows", "findings"):
@@ -60,15 +61,16 @@ class Bounds:
         return cls(**limits)
 
     def format_limit(self, reason: Reason) -> str:
-        """Return the limit that `reason` names, as a finding shows it."""
+        """Return the limit that was exceeded for this reason, as a finding shows it; empty if the reason is not time or memory."""
         return {"seconds": f"> {self.seconds} s", "memory": f"> {self.memory} MiB"}.get(reason, "")
 
 
 class LimitExceededError(Exception):
     """Raised if a task exceeded its limits or failed. It contains no value of a delivery.
 
-    The task took too long or too much memory, its delivery has too many rows or findings (`size`), its process was killed from outside, or
-    it failed. detail: text for a finding. permanent: another attempt on the same machine would end in the same way.
+    `reason` says what happened: the task took too much time (`seconds`) or memory (`memory`), its delivery has too many rows or findings
+    (`size`), its process was killed from outside (`ended`), or it failed (`failed`). `detail` is a text for a finding. `permanent` says
+    that another attempt on the same machine would end in the same way.
     """
 
     def __init__(self, reason: Reason, detail: str, permanent: bool = False) -> None:
@@ -78,7 +80,7 @@ class LimitExceededError(Exception):
 
 @dataclass
 class TaskResult(Generic[T]):
-    """A task with its result. If the task was ended before it had a result, `ended` is the reason."""
+    """A task with its result. If the task was ended before it had a result, `ended` gives the reason."""
 
     task: T
     result: Any = None
@@ -86,10 +88,10 @@ class TaskResult(Generic[T]):
 
 
 class _Worker:
-    """A process that waits for tasks, until it dies or `stop_processes` is called."""
+    """A process that does one task after another, until it dies or `stop_processes` is called."""
 
     def __init__(self) -> None:
-        context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
+        context = get_context("forkserver")  # a forked process would inherit locks that threads hold
         context.set_forkserver_preload(_PRELOADED)
         self.pipe, child_end = context.Pipe()
         self._process = context.Process(target=_run_tasks_from_pipe, args=(child_end,), daemon=True)
@@ -99,13 +101,13 @@ class _Worker:
 
     @property
     def seconds_left(self) -> float:
-        """The wall-clock seconds that the task of this process has left."""
+        """The seconds of wall-clock time that remain for the current task of this process."""
         return max(0.0, self._deadline - time.monotonic())
 
     def submit_task(self, function: Callable[[T], R], task: T, bounds: Bounds) -> None:
-        """Send a task to the process once the process has started.
+        """Wait until the process has started, then send it a task.
 
-        Raises `HarmoniaError` if it does not start, `OSError` if it has died.
+        Raises `HarmoniaError` if the process does not start, and `OSError` if it has died.
         """
         if not self._started:
             try:
@@ -120,13 +122,13 @@ class _Worker:
         self.pipe.send((function, task, bounds))
 
     def receive_result(self) -> Any:
-        """Return the result of the task. It must be called only when the pipe can be read, or the time is over.
+        """Return the result of the task. Call this only when a result is waiting in the pipe, or when the time of the task is over.
 
-        Raises `LimitExceededError`, and `HarmoniaError` if the task raised it.
+        Raises `LimitExceededError`; also raises `HarmoniaError` if the task raised it.
         """
         kind: Any = "seconds"
         value: Any = None
-        permanent = False  # exceeded wall-clock time: a retry may be faster
+        permanent = False  # if the wall-clock time is over, another attempt may be faster
         try:
             if self.pipe.poll():
                 kind, value = self.pipe.recv()
@@ -161,6 +163,7 @@ _workers: list[_Worker] = []
 
 
 def _start_workers(number: int) -> list[_Worker]:
+    """Start processes until there are `number` of them, and return them."""
     _workers[:] = [worker for worker in _workers if worker.is_alive]
     while len(_workers) < number:
         _workers.append(_Worker())
@@ -168,7 +171,7 @@ def _start_workers(number: int) -> list[_Worker]:
 
 
 def start_first_process() -> None:
-    """Start the first process early, so that it is ready when needed."""
+    """Start the first process early, so that it is ready when it is needed."""
     _start_workers(1)
 
 
@@ -180,11 +183,14 @@ def stop_processes() -> None:
 
 
 atexit.register(stop_processes)
-os.register_at_fork(after_in_child=_workers.clear)  # they belong to the parent
+os.register_at_fork(after_in_child=_workers.clear)  # the processes belong to the parent process
 
 
 def run_bounded_task(function: Callable[[T], R], task: T, bounds: Bounds) -> R:
-    """Run `function` on one task and return the result. Raises `LimitExceededError`, and `HarmoniaError` if `function` raises it."""
+    """Run `function` on one task within the limits `bounds`, and return the result.
+
+    Raises `LimitExceededError`; also raises `HarmoniaError` if `function` raises it.
+    """
     outcome = next(iter(run_bounded_tasks(function, [task], bounds)))
     if outcome.ended:
         raise outcome.ended
@@ -193,10 +199,10 @@ def run_bounded_task(function: Callable[[T], R], task: T, bounds: Bounds) -> R:
 
 
 def run_bounded_tasks(function: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, processes: int = 1) -> Iterator[TaskResult[T]]:
-    """Run `function` on every task, each within `bounds`, and `processes` tasks at a time. Yield the results in the order of completion.
+    """Run `function` on every task within the limits `bounds`, `processes` tasks at a time. Yield each result as soon as it is there.
 
-    function: a module-level function; tasks and results must be picklable. If `function` raises `HarmoniaError`, this function raises it
-    too, and running tasks are ended.
+    `function` must be defined at the top level of a module, and it must be possible to pickle tasks and results. If `function` raises
+    `HarmoniaError`, this function raises it too and ends the running tasks.
     """
     waiting, running = list(tasks)[::-1], dict[_Worker, T]()
     try:
@@ -205,7 +211,7 @@ def run_bounded_tasks(function: Callable[[T], R], tasks: Iterable[T], bounds: Bo
                 if waiting and worker not in running:
                     try:
                         worker.submit_task(function, waiting[-1], bounds)
-                    except OSError:  # it died while waiting: another replaces it
+                    except OSError:  # it died while it was waiting; another process replaces it
                         worker.close()
                         continue
                     running[worker] = waiting.pop()
@@ -224,13 +230,13 @@ def run_bounded_tasks(function: Callable[[T], R], tasks: Iterable[T], bounds: Bo
 
 
 def _run_tasks_from_pipe(pipe: Connection) -> None:
-    """Run tasks from the pipe until it is closed, in a separate process group."""
+    """Do the tasks that arrive in the pipe, until it is closed. This is what a worker process runs."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles interrupts
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the last words of a library may quote a cell
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what a library writes before it aborts may quote a delivered value
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
-        open("/proc/self/oom_score_adj", "w").write("500")  # noqa: PTH123, SIM115 - out of memory, the system ends this process, not the run
+        open("/proc/self/oom_score_adj", "w").write("500")  # noqa: PTH123, SIM115 - if memory is short, this process ends, not the run
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_exit_when_parent_ends, args=(parent.sentinel,), daemon=True).start()
@@ -245,11 +251,13 @@ def _run_tasks_from_pipe(pipe: Connection) -> None:
 
 
 def _exit_when_parent_ends(sentinel: int) -> None:
+    """Wait until the parent process ends, then kill this process and its children."""
     connection.wait([sentinel])
     os.killpg(0, signal.SIGKILL)
 
 
 def _run_task(function: Callable[[Any], Any], task: Any, bounds: Bounds) -> tuple[str, Any]:
+    """Do one task within its limits. Return what happened (`done`, `error` or a reason), and the result, error or detail."""
     before = resource.getrlimit(resource.RLIMIT_DATA)
     try:
         _limit_memory_and_cpu(bounds)
@@ -267,9 +275,9 @@ def _run_task(function: Callable[[Any], Any], task: Any, bounds: Bounds) -> tupl
 
 
 def _limit_memory_and_cpu(bounds: Bounds) -> None:
-    """Limit memory and CPU time of this process from now on.
+    """Limit the memory and CPU time that this process can use from now on.
 
-    A library that gets no memory may abort the process. The system ends the process after its CPU time.
+    If a library gets no more memory, it may abort the process. When the CPU time is used up, the operating system ends the process.
     """
     with open("/proc/self/statm") as file:  # noqa: PTH123
         used_bytes = int(file.read().split()[5]) * resource.getpagesize()

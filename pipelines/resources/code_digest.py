@@ -1,4 +1,4 @@
-"""A hash of the code and the libraries that made an output.
+"""A hash of the code and of the libraries with which an output was made.
 
 Belongs here: the hash. Does not belong here: the outputs.
 """
@@ -19,10 +19,10 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def hash_code_and_libraries(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
-    """Return a hash of the repository's files that match `patterns`, of files outside the repository, and of the versions of `libraries`.
+    """Return a hash of the files of the repository that match `patterns`, of files outside it, and of the versions of `libraries`.
 
-    A folder stands for all files below it. The files outside the repository are the domain and the institutions of `HARMONIA_DOMAIN` and
-    `HARMONIA_SOURCES`.
+    If a pattern matches a folder, all files below the folder count. The files outside the repository are the domain and the institutions
+    that `HARMONIA_DOMAIN` and `HARMONIA_SOURCES` name.
     """
     hasher = hashlib.sha256()
     repository_files = sorted(

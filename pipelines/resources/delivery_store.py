@@ -1,12 +1,12 @@
-"""The output of a stage by delivery, stored in the lake, so that the next run processes only new deliveries.
+"""The output of a stage, stored in the lake by delivery, so that the next run processes only new deliveries.
 
-Belongs here: frames by delivery and key in few files, and which of them are current. Does not belong here: the meaning of the frames, what
-a key contains (`make_stage_key`). A stored output is used again only if its key is the same.
+Belongs here: storing the frames of many deliveries in few files, and which of the stored outputs are current. Does not belong here: what
+the frames mean. A stored output is used again only if it has the expected key (see `make_stage_key`).
 
-The stage's folder has numbered folders of Parquet files. Each folder is written completely or not at all, and contains the outputs of one
-or more deliveries. A run adds a folder. Two neighbours are merged when the newer one is at least half the size of the older one, so that
-there are never many. `manifest.json` lists the current outputs in order. Everything in the folder may be deleted at any time; the next run
-makes it again.
+The folder of the stage contains numbered folders of Parquet files. Each of these is written completely or not at all, and contains the
+outputs of one or more deliveries. A run adds a folder. The two newest folders are merged if the newer one is at least half the size of the
+other one, so that there are never many. `manifest.json` lists the current outputs in order. Everything in the folder of the stage may be
+deleted at any time; the next run makes it again.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ import pyarrow.parquet as pq
 from pipelines.resources import code_digest, lake, parquet
 from pipelines.resources.lake import Frames, StoredOutput
 
-DELIVERY = "_portion"  # column of every stored frame: the delivery of the row
+DELIVERY = "_portion"  # column of every stored frame, with the delivery of each row
 _INDEX, MANIFEST = "_index", "manifest.json"
-_MAX_FOLDER_ROWS = 200_000  # larger folders are not merged, so that memory does not grow with history
+_MAX_FOLDER_ROWS = 200_000  # larger folders are not merged, so that a run does not need more and more memory
 _CODE = ("sources", "schemas", "pipelines/validation", "pipelines/harmonisation", "pipelines/assets/delivery_frames.py")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
 _CurrentFolder = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the current rows of the index
@@ -39,7 +39,7 @@ def _accept_every_name(*_: str) -> bool:
 
 
 def hash_reading_code() -> str:
-    """Return a hash of the code and data that turn bytes into validated rows.
+    """Return a hash of all code and data that decide how the bytes of a delivery become validated rows.
 
     They are readers, contracts, rules, code lists, validation, harmonisation and libraries.
     """
@@ -47,15 +47,15 @@ def hash_reading_code() -> str:
 
 
 def make_stage_key(receipt: str, incomplete: bool) -> str:
-    """Return the key of an output that depends only on the bytes of a delivery.
+    """Return the key under which an output is stored if it depends only on the bytes of a delivery.
 
-    receipt, incomplete: from `pipelines.landing.LandedDelivery`.
+    `receipt` and `incomplete` come from `pipelines.landing.LandedDelivery`.
     """
     return hashlib.sha256(f"{receipt} {incomplete} {hash_reading_code()}".encode()).hexdigest()
 
 
 class DeliveryStore(StoredOutput):
-    """The output of one stage for each delivery. `manifest` has the key of the current output of each delivery, in order."""
+    """The outputs of one stage, one for each delivery. `manifest` maps each delivery, in order, to the key of its current output."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -68,17 +68,18 @@ class DeliveryStore(StoredOutput):
         return [delivery for delivery, key in key_by_delivery.items() if (delivery, key) not in stored]
 
     def add_outputs(self, key_by_delivery: Mapping[str, str], frames: Frames, folder_number: int | None = None) -> None:
-        """Store outputs.
+        """Store the outputs of some deliveries in a new folder.
 
-        key_by_delivery: delivery → key, also of deliveries without rows. frames: with the delivery of each row in the column `DELIVERY`.
-        folder_number: of the new folder, at least `find_next_folder_number`; used by processes that add outputs at the same time.
+        `key_by_delivery` maps each delivery, even one without rows, to the key of its output. The frames have the delivery of each row in
+        the column `DELIVERY`. `folder_number` is the number of the new folder, at least `find_next_folder_number`. Processes that add
+        outputs at the same time must give different numbers.
         """
         index = pd.DataFrame({"delivery": list(key_by_delivery), "key": list(key_by_delivery.values())}, dtype="str")
         rows = sum(map(len, frames.values()))
         self._write_frames({**frames, _INDEX: index.assign(rows=rows)}, folder_number)
 
     def find_next_folder_number(self) -> int:
-        """Return the first folder number that is not in use."""
+        """Return the number that follows the highest folder number in use."""
         return max((int(path.name) for path in self._list_folders()), default=0) + 1
 
     def remove_folder_with_number(self, folder_number: int) -> None:
@@ -87,13 +88,13 @@ class DeliveryStore(StoredOutput):
             shutil.rmtree(path)
 
     def set_current_outputs(self, key_by_delivery: Mapping[str, str]) -> None:
-        """Make the outputs with these keys the current outputs, in the order of `key_by_delivery`.
+        """Make the outputs with these keys the current ones, in the order of `key_by_delivery`.
 
-        Remove folders without current outputs, and merge small folders.
+        Folders without current outputs are removed, and small folders are merged.
         """
         self.manifest = dict(key_by_delivery)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path in [*self.folder.glob(".*.part"), *self.folder.glob(".*.old"), *self.folder.glob("*.parquet")]:  # of a run that was killed
+        for path in [*self.folder.glob(".*.part"), *self.folder.glob(".*.old"), *self.folder.glob("*.parquet")]:  # left by a killed run
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         for path, index in self._list_folders_with_index():
             if not self._are_outputs_current(index).any():
@@ -106,10 +107,10 @@ class DeliveryStore(StoredOutput):
     def load_frames(
         self, selects_frame: Callable[[str], bool] = _accept_every_name, selects_column: Callable[[str, str], bool] = _accept_every_name
     ) -> Frames:
-        """Return the current frames without the column `DELIVERY`, with rows in the order of the deliveries.
+        """Return the frames with the rows of all current outputs, in the order of the deliveries, without the column `DELIVERY`.
 
-        selects_frame: selects frames by name. selects_column: selects columns by frame and column. Raises `FileNotFoundError` if some
-        outputs are missing.
+        `selects_frame` says for the name of a frame whether to load it; `selects_column` says so for a frame and a column. Raises
+        `FileNotFoundError` if an output is missing.
         """
         folders = self._list_all_current_folders()
         out: Frames = {}
@@ -120,9 +121,9 @@ class DeliveryStore(StoredOutput):
         return out
 
     def load_table(self, name: str) -> pa.Table | None:
-        """Return one frame, as `load_frames` does, as an Arrow table; None if there is no such frame.
+        """Return one frame, with the same rows as in `load_frames`, as an Arrow table; None if there is no such frame.
 
-        Raises `FileNotFoundError` if some outputs are missing.
+        Raises `FileNotFoundError` if an output is missing.
         """
         tables, order = self._load_tables_and_order(name, self._list_all_current_folders(), _accept_every_name)
         if not tables:
@@ -131,6 +132,7 @@ class DeliveryStore(StoredOutput):
         return table if _is_ascending(order) else table.take(order.argsort(kind="stable"))
 
     def _list_all_current_folders(self) -> list[_CurrentFolder]:
+        """Return the folders with the current outputs of all deliveries. Raises `FileNotFoundError` if an output is missing."""
         folders = list(self._iterate_current_folders(None))
         if sum(len(current) for _, _, current in folders) < len(self.manifest):
             raise FileNotFoundError(f"{self.folder} does not hold all that its manifest names: run everything")
@@ -139,7 +141,10 @@ class DeliveryStore(StoredOutput):
     def _load_tables_and_order(
         self, name: str, folders: list[_CurrentFolder], selects_column: Callable[[str, str], bool]
     ) -> tuple[list[pa.Table], np.ndarray]:
-        """Return one frame as a table for each folder, without `DELIVERY`, and the position of each row's delivery in the manifest."""
+        """Return one frame as a table for each folder, without the column `DELIVERY`.
+
+        Also return the position of each row's delivery in the manifest.
+        """
         tables = []
         for path, index, current in folders:
             if (file := path / f"{name}.parquet").exists():
@@ -154,7 +159,7 @@ class DeliveryStore(StoredOutput):
         return [table.drop_columns([DELIVERY]) for table in tables], order
 
     def list_keys_by_folder(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
-        """Return for each folder which of `deliveries` it stores, each with its key, and the number of rows in the folder."""
+        """Return, for each folder, the keys of those of `deliveries` that it stores, by delivery, and the number of rows in the folder."""
         return [
             (_map_deliveries_to_keys(current), int(index["rows"].max()))
             for _, index, current in self._iterate_current_folders(set(deliveries))
@@ -168,7 +173,7 @@ class DeliveryStore(StoredOutput):
         )
 
     def _iterate_current_folders(self, deliveries: set[str] | None) -> Iterator[_CurrentFolder]:
-        """Yield the folders with current outputs of `deliveries` (None: of all deliveries)."""
+        """Yield the folders that contain current outputs of `deliveries`. None means all deliveries."""
         seen: set[str] = set()
         for path, index in self._list_folders_with_index():
             current = index[self._are_outputs_current(index) & ~index["delivery"].isin(seen)]
@@ -192,7 +197,10 @@ class DeliveryStore(StoredOutput):
         lake.write_tables(self.folder / f"{folder_number or self.find_next_folder_number():06}", frames)
 
     def _merge_small_folders(self) -> None:
-        """Merge the newest two folders as long as the newer is at least half as large as the older."""
+        """Merge the two newest folders, again and again, as long as the newer one is at least half as large as the other one.
+
+        Folders are not merged if the result would have more than `_MAX_FOLDER_ROWS` rows.
+        """
         while len(parts := self._list_folders_with_index()) > 1:
             (older, older_index), (newer, newer_index) = parts[-2:]
             rows = [int(index["rows"].max()) for index in (older_index, newer_index)]
@@ -214,23 +222,24 @@ def _map_deliveries_to_keys(index: pd.DataFrame) -> dict[str, str]:
 
 
 def _remove_folder(path: Path) -> None:
-    """Remove a folder completely or not at all."""
+    """Remove a folder. It is renamed first, so that a killed run leaves either the whole folder or none."""
     renamed = path.rename(path.with_name(f".{path.name}.old"))
     shutil.rmtree(renamed)
 
 
 def _concatenate_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Concatenate frames; if all are empty, return the first, for its columns."""
+    """Concatenate frames. If all are empty, return the first one, so that the result has its columns."""
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if len(filled) > 1 else (filled or frames)[0]
 
 
 def _list_frame_files(path: Path, selects_frame: Callable[[str], bool]) -> list[Path]:
-    """List the files of the frames in a folder that `selects_frame` selects."""
+    """List the files in a folder whose frames `selects_frame` selects."""
     return sorted(file for file in path.glob("*.parquet") if file.stem != _INDEX and selects_frame(file.stem))
 
 
 def _is_ascending(order: np.ndarray) -> bool:
+    """Return whether the numbers are in ascending order; equal numbers may follow each other."""
     return bool((order[1:] >= order[:-1]).all())
 
 
@@ -241,7 +250,7 @@ def _read_outputs_of_folder(
     selects_frame: Callable[[str], bool] = _accept_every_name,
     selects_column: Callable[[str, str], bool] = _accept_every_name,
 ) -> Frames:
-    """Return the frames of one folder, with only the rows of `outputs`. `index` lists all outputs that the folder stores."""
+    """Return the frames of one folder, with only the rows of `outputs`. `index` lists all outputs that the folder contains."""
     out: Frames = {}
     for file in _list_frame_files(path, selects_frame):
         frame = parquet.read_table(file, [c for c in pq.read_schema(file).names if c == DELIVERY or selects_column(file.stem, c)])

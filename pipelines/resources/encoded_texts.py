@@ -1,7 +1,7 @@
-"""Tables with dictionary-encoded texts: each distinct text is stored once, and texts are compared as numbers.
+"""Tables with dictionary-encoded texts: each distinct text is stored once and has a number, so that texts are compared as numbers.
 
-Belongs here: reading a table of the lake in this form, concatenating such tables, numbering equal rows. Does not belong here: what is
-compared (`harmonia.feedback.finding_states`).
+Belongs here: reading a table of the lake in this form, concatenating such tables, numbering equal rows. Does not belong here: comparing
+findings in this form (`harmonia.feedback.finding_states`).
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ def encode_texts_of_frame(frame: pd.DataFrame) -> pa.Table:
 
 
 def read_encoded_table(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Read columns of a table of the lake, with texts dictionary-encoded. Each distinct text is read once."""
+    """Read some columns of a table of the lake, with texts dictionary-encoded. Each distinct text is read once."""
     texts = [field.name for field in pq.read_schema(path) if field.name in columns and _is_text_type(field.type)]
     table = pq.read_table(path, columns=list(columns), read_dictionary=texts)
     return table.cast(pa.schema([(field.name, _TEXT if field.name in texts else field.type) for field in table.schema]))
 
 
 def concatenate_encoded_tables(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """Concatenate encoded tables to a frame in which texts are unordered categories, and integers with missing values are floats."""
+    """Concatenate encoded tables to a frame. Texts become categories without an order; integers with missing values become floats."""
     return pa.concat_tables(tables).unify_dictionaries().to_pandas()
 
 
 def decode_texts_of_frame(rows: pd.DataFrame) -> pd.DataFrame:
-    """Convert the categories of encoded rows to texts, and their numbers to integers. Other columns are unchanged."""
+    """Convert the categories of a frame with encoded texts to texts, and its numbers to integers. Other columns stay unchanged."""
     return pd.DataFrame({name: _decode_column(column) for name, column in rows.items()}, index=rows.index)
 
 
@@ -50,33 +50,33 @@ def _decode_column(column: pd.Series) -> pd.Series:
 
 
 def get_text_codes(column: pd.Series) -> np.ndarray:
-    """Return the code of each cell of an encoded column; -1 for an empty cell."""
+    """Return the number of the text in each cell of an encoded column; -1 for an empty cell."""
     return column.cat.codes.to_numpy().astype("int32")
 
 
 def find_codes_in_column(column: pd.Series, other: pd.Series) -> np.ndarray:
-    """Return the code that the text of each cell has in the encoded column `other`; -1 if `other` does not have the text."""
+    """Return the number that the text of each cell has in another encoded column, `other`; -1 if `other` does not have the text."""
     numbers = other.cat.categories.get_indexer(column.cat.categories)
     return np.append(numbers, -1)[get_text_codes(column)]
 
 
 def find_text_positions(texts: pd.Series, values: pd.Index) -> np.ndarray:
-    """Return the position of each text in `values`; -1 if it is missing.
+    """Return the position of each text in `values`; -1 if `values` does not have the text.
 
-    Unlike `get_indexer`, this does not convert each text to Python.
+    This is faster than `get_indexer`, since it does not convert each text to a Python object.
     """
     result = pc.index_in(pa.array(texts.astype("str")), value_set=pa.array(values.astype("str").array))
     return result.fill_null(-1).to_numpy()
 
 
 def are_texts_in(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
-    """Return for each text whether it is in `others`. Unlike `isin`, this does not convert each of `others` to Python."""
+    """Return for each text whether `others` has it. This is faster than `isin`, since it does not convert each text to a Python object."""
     result = pc.is_in(pa.array(texts.astype("str")), value_set=pa.array(others.astype("str").array))
     return pd.Series(result.to_numpy(zero_copy_only=False), index=texts.index)
 
 
 def number_equal_rows(*arrays: np.ndarray) -> np.ndarray:
-    """Number the rows in the order of first occurrence. Rows with equal integers (from -1) in all arrays `arrays` get the same number."""
+    """Number the rows of several arrays of integers (-1 or more) in the order of their first occurrence. Equal rows get the same number."""
     out, groups = np.zeros(len(arrays[0]), dtype="int64"), 1
     for part in arrays:
         size = int(part.max(initial=-1)) + 2

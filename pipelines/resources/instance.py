@@ -1,6 +1,6 @@
-"""Dagster's settings and storage in a home.
+"""The settings and the storage of Dagster in a home.
 
-Belongs here: installing the shipped `dagster.yaml`, and faster writes to Dagster's SQLite files. Dagster is only imported where a run
+Belongs here: copying `dagster.yaml` into the home, and making writes to Dagster's SQLite files faster. Dagster is imported only where a run
 needs it, so that commands start faster.
 """
 
@@ -31,10 +31,10 @@ storage:
 
 
 def install_dagster_settings(home: Home) -> Path:
-    """Copy the shipped `dagster.yaml` into the home if it has none; return the folder (`DAGSTER_HOME`).
+    """Copy the `dagster.yaml` of this package into the home if it has none. Return the folder with the settings (`DAGSTER_HOME`).
 
-    If `HARMONIA_DAGSTER_URL` is set and the settings name no storage, PostgreSQL storage is added. Raises `HarmoniaError` if the settings
-    use the variable and it is not set, or the driver is not installed.
+    If `HARMONIA_DAGSTER_URL` is set and the settings name no storage, storage in PostgreSQL is added to them. Raises `HarmoniaError` if the
+    settings use this variable although it is not set, has another form, or the driver is not installed.
     """
     home.create()
     settings = home.dagster / "dagster.yaml"
@@ -60,11 +60,12 @@ def install_dagster_settings(home: Home) -> Path:
 
 @contextmanager
 def speed_up_sqlite_writes(folder: Path) -> Iterator[None]:
-    """Write SQLite files under `folder` without waiting for the disk at every event, within the `with` block.
+    """Within the block, write SQLite files under `folder` without waiting for the disk after every event.
 
-    Dagster creates an engine for every event, which compiles the same statements again and opens the database again: half of the time of
-    a run. Within the block each file has one engine with open connections, and commits are not synchronised one by one. If the machine
-    crashes, the last events of Dagster's history may be lost, but the file is not damaged (write-ahead log).
+    For every event, Dagster makes a new database engine, which opens the database and compiles the same statements again. That takes half
+    of the time of a run. Within the block, each file has one engine that keeps its connections open, and a commit does not wait for the
+    disk. If the machine crashes, the last events in Dagster's history may be lost, but the file is not damaged, since it uses a write-ahead
+    log.
     """
     from dagster._core.storage.event_log.sqlite import sqlite_event_log
     from dagster._core.storage.runs.sqlite import sqlite_run_storage

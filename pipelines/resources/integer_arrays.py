@@ -1,6 +1,6 @@
-"""Operations on integer arrays, used in place of merging and grouping frames: row numbers, lookups, first occurrences.
+"""Operations on arrays of integers: row numbers, lookups, first occurrences. They replace slower operations on frames.
 
-Belongs here: functions on plain integers. Does not belong here: anything about persons or files; texts as numbers (`encoded_texts`). Stored
+Belongs here: functions of plain integers. Does not belong here: anything about persons or files; texts as numbers (`encoded_texts`). Stored
 results of linkage are used again only if this file has not changed (`pipelines.linkage.linkage_memory`).
 """
 
@@ -12,31 +12,40 @@ import numpy as np
 
 
 def concatenate_ranges(first: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Concatenate the ranges `first`, `first` + 1, … of the lengths `counts`."""
+    """Concatenate ranges of consecutive integers.
+
+    The n-th range begins with the n-th number of `first`, and has the n-th length of `counts`.
+    """
     before = np.cumsum(counts) - counts
     return np.arange(int(counts.sum())) + np.repeat(first - before, counts)
 
 
 def compute_group_starts(sizes: np.ndarray) -> np.ndarray:
-    """Return the position at which each of several consecutive groups with these `sizes` starts, followed by the end of the last group."""
+    """Return the position at which each of several consecutive groups begins, and after these the position at which the last group ends.
+
+    `sizes` has the number of elements of each group.
+    """
     return np.concatenate([[0], np.cumsum(sizes)]).astype("int64")
 
 
 def is_first_of_equal_numbers(sorted_numbers: np.ndarray) -> np.ndarray:
-    """Return for each of the sorted numbers whether it differs from the number before."""
+    """Return, for each of the sorted numbers, whether it differs from the number before it."""
     out = np.ones(len(sorted_numbers), dtype=bool)
     np.not_equal(sorted_numbers[1:], sorted_numbers[:-1], out=out[1:])
     return out
 
 
 def find_distinct_numbers(numbers: np.ndarray) -> np.ndarray:
-    """Return the distinct numbers, sorted. `numpy.unique` hashes them, which takes several times as long if most are distinct."""
+    """Return the distinct numbers, sorted.
+
+    `numpy.unique` would take several times as long if most numbers are distinct, since it hashes them.
+    """
     ordered = np.sort(numbers)
     return ordered[is_first_of_equal_numbers(ordered)]
 
 
 def find_positions(wanted_numbers: np.ndarray, sorted_numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the position of each of `wanted_numbers` in the sorted `sorted_numbers`, and whether `sorted_numbers` has this number."""
+    """Return the position of each of `wanted_numbers` in `sorted_numbers`, and whether `sorted_numbers` contains it."""
     if not len(sorted_numbers):
         return np.zeros(len(wanted_numbers), dtype="int64"), np.zeros(len(wanted_numbers), dtype=bool)
     position = np.minimum(np.searchsorted(sorted_numbers, wanted_numbers), len(sorted_numbers) - 1)
@@ -44,7 +53,10 @@ def find_positions(wanted_numbers: np.ndarray, sorted_numbers: np.ndarray) -> tu
 
 
 class CodeLookup:
-    """A table that gives one value for each code: the minimum (or another reduction) of `values` over the rows with this code."""
+    """A table that gives one value for each code.
+
+    The value is the minimum of `values` over all rows with this code, or another `reduction`.
+    """
 
     def __init__(self, codes: np.ndarray, values: np.ndarray, reduction: np.ufunc = np.minimum) -> None:
         order = np.argsort(codes, kind="stable")
@@ -62,7 +74,10 @@ class CodeLookup:
 
 
 class RowIndexByOwner:
-    """An index of rows by their owner. `owner` has the number of each row's owner, from 0 to `size` - 1; negative if a row has no owner."""
+    """An index that finds the rows of an owner.
+
+    `owner` has the number of the owner of each row, from 0 to `size` - 1; it is negative if the row has no owner.
+    """
 
     def __init__(self, owner: np.ndarray, size: int) -> None:
         order = np.argsort(owner, kind="stable")
@@ -76,11 +91,14 @@ class RowIndexByOwner:
         return np.repeat(np.arange(len(owner_numbers)), counts), self._rows[concatenate_ranges(self._start[owner_numbers], counts)]
 
     def find_row_at_position(self, owner_numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """Return, for each owner in `owner_numbers`, the row at the position `positions` (from 0) among its rows."""
+        """Return one row for each owner in `owner_numbers`. `positions` says which of the owner's rows, counted from 0."""
         return np.asarray(self._rows[self._start[owner_numbers] + positions])
 
     def combine_rows(self, first_owners: np.ndarray, second_owners: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Combine each row of the n-th of `first_owners` with each row of the n-th of `second_owners`. Return n and both rows."""
+        """For each n, combine every row of the n-th of `first_owners` with every row of the n-th of `second_owners`.
+
+        Return three arrays: n, the row of the first owner, and the row of the second owner.
+        """
         position, left = self.find_rows_of_owners(first_owners)
         counts = self.sizes[second_owners[position]]
         return (
@@ -91,7 +109,10 @@ class RowIndexByOwner:
 
 
 def find_row_of_largest_value_per_group(group_numbers: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the first row with the largest value in each group. Rows of a group have the same number in the sorted `group_numbers`."""
+    """Return, for each group, the first of the rows with the largest value.
+
+    `group_numbers` has the group of each row; it must be sorted.
+    """
     if not len(group_numbers):
         return np.empty(0, dtype="int64")
     new = is_first_of_equal_numbers(group_numbers)
@@ -101,5 +122,5 @@ def find_row_of_largest_value_per_group(group_numbers: np.ndarray, values: np.nd
 
 
 def compute_once_per_name(names: list[str] | np.ndarray, codes: np.ndarray, compute_value: Callable[[str], float]) -> np.ndarray:
-    """Return `compute_value(name)` for the name of each code, computed once per name."""
+    """Return `compute_value(name)` for the name of each code. The value is computed only once for each name."""
     return np.array([compute_value(str(name)) for name in names], dtype="float64")[codes] if len(codes) else np.empty(0)

@@ -1,11 +1,11 @@
 """The lake: the outputs of the stages as Parquet files, `home/lake/<institution>/<stage>/<table>.parquet`.
 
-Belongs here: converting the value of a stage to frames and back, writing it completely or not at all, reading it. Does not belong here: the
-meaning of the frames, Dagster (`lake_io`). The lake is derived: it may be deleted at any time, and the next run writes it again.
+Belongs here: converting the output of a stage to frames and back, writing it completely or not at all, and reading it. Does not belong
+here: what the frames mean, Dagster (`lake_io`). The lake may be deleted at any time, since the next run computes it again.
 
-A value is a dictionary of frames (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses. Nothing
-is pickled: any tool can read a lake, and reading it runs no code. A large value is not kept in memory for the rest of a run; each reader
-loads the frames that it needs.
+An output is a dictionary of frames (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses. Nothing
+is pickled, so any tool can read a lake, and reading it runs no code. A large output is not kept in memory for the rest of a run; each stage
+that reads it loads only the frames that it needs.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from pipelines.resources import encoded_texts, parquet
 
 Frames = dict[str, pd.DataFrame]
 
-# pyarrow's own pool keeps most of what is freed: a fifth of the memory of a large step.
+# The memory pool of pyarrow does not return freed memory: that would be a fifth of the memory of a large step.
 pa.set_memory_pool(pa.system_memory_pool())
 
-ITEMS_FRAME = "_items"  # one row per dataclass: its plain values, and the columns and types of its frames
-ITEM_COLUMN = "_item"  # which row of `_items` a row of a frame belongs to
+ITEMS_FRAME = "_items"  # frame with one row for each dataclass: its plain values, and the columns and types of its frames
+ITEM_COLUMN = "_item"  # column of every other frame: the row of `_items` to which a row belongs
 _BATCH_ROWS = 250_000
 MAX_SMALL_BYTES, MAX_SMALL_CELLS = 4_000_000, 4_000_000
-"""Bytes in the lake and cells (some 15 bytes of memory each) up to which an output stays in memory for the rest of a run. Repeated values
-take few bytes in the lake, but as many as others in memory."""
+"""The largest size of an output that stays in memory for the rest of a run: bytes in the lake, and number of values (some 15 bytes of
+memory each). Both are limited, since repeated values take few bytes in the lake, but as much memory as other values."""
 
 
 class _CachedFrames(Frames):
-    """The frames of a small folder. Each is read on first use and kept in memory."""
+    """The frames of a folder with small files. Each frame is read when it is first used, and then kept in memory."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class _CachedFrames(Frames):
 
 
 class Tables(Mapping[str, pd.DataFrame]):
-    """Frames by name. They are in memory, or are read from a stage's folder on every access."""
+    """Frames by name. They are either in memory, or read from the folder of a stage on every access."""
 
     def __init__(
         self, source: Frames | Path, excluded_columns: Collection[str] = (), selected_columns: Mapping[str, Collection[str]] | None = None
@@ -94,7 +94,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         )
 
     def iterate_batches(self, name: str, rows: int, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
-        """Yield the rows of the frame `name`, or some of its columns, in order, `rows` at a time.
+        """Yield the rows of the frame `name` in order, `rows` at a time. If `columns` is given, only these columns are read.
 
         A frame without rows gives one empty batch.
         """
@@ -116,7 +116,7 @@ class Tables(Mapping[str, pd.DataFrame]):
     def open_for_duckdb(self, name: str) -> pd.DataFrame | ds.Dataset:
         """Return the frame `name`, with all its columns, in a form that DuckDB can query.
 
-        A frame that is not in memory is not loaded completely.
+        A frame that is not in memory is not loaded as a whole.
         """
         return self._source[name] if isinstance(self._source, dict) else parquet.open_dataset([self._get_file(name)])
 
@@ -125,7 +125,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         return Tables(self._source, columns, self._selected)
 
     def restrict_to_columns(self, columns: Mapping[str, Collection[str]]) -> Tables:
-        """Return the frames named in `columns`, with only the columns listed there."""
+        """Return only the frames that `columns` names, with only the columns that are listed there for each frame."""
         return Tables(self._source, self._excluded, columns)
 
     def _get_file(self, name: str) -> Path:
@@ -141,12 +141,12 @@ class Tables(Mapping[str, pd.DataFrame]):
 
 
 def read_columns(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Return some columns of a frame of `tables`, whether the frame is in the lake or in memory."""
+    """Return some columns of a frame of `tables`. The frame may be in the lake or in memory."""
     return tables.select_columns(name, list(columns)) if isinstance(tables, Tables) else tables[name][list(columns)]
 
 
 def read_as_arrow(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pa.Table:
-    """Return some columns of a frame of `tables` as an Arrow table, whether the frame is in the lake or in memory."""
+    """Return some columns of a frame of `tables` as an Arrow table. The frame may be in the lake or in memory."""
     return (
         tables.select_columns_as_arrow(name, columns)
         if isinstance(tables, Tables)
@@ -155,14 +155,17 @@ def read_as_arrow(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequen
 
 
 def read_matching_rows(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], **values: str) -> pd.DataFrame:
-    """Return the rows of a frame of `tables` that have these `values` (column → value), with some of their columns."""
+    """Return the rows of a frame of `tables` in which the columns named in `values` have the values given there.
+
+    Only the columns `columns` are read; they must include those that are compared.
+    """
     parts = tables.iterate_batches(name, _BATCH_ROWS, list(columns)) if isinstance(tables, Tables) else iter([tables[name][list(columns)]])
     frames_ = [part[(part[list(values)] == pd.Series(values)).all(axis=1)] for part in parts]
     return pd.concat(frames_, ignore_index=True)
 
 
 class StoredOutput:
-    """An output of an asset that is already written to its stage's folder."""
+    """An output of an asset that is already written to the folder of its stage."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -173,9 +176,9 @@ VERSION_FILE = "version.json"
 
 @dataclasses.dataclass(frozen=True)
 class DataVersion:
-    """The data version of a stage's output: a hash of everything that the output depends on.
+    """The data version of a stage's output: a hash of everything on which the output depends.
 
-    `rows` is the number of rows that Dagster shows.
+    `rows` is the number of rows that Dagster shows; None if it shows none.
     """
 
     version: str
@@ -184,7 +187,7 @@ class DataVersion:
 
 @dataclasses.dataclass(frozen=True)
 class VersionedOutput:
-    """An output, with the version that will be written into its folder."""
+    """An output, together with the version that will be written into its folder."""
 
     value: Any
     version: DataVersion
@@ -198,7 +201,7 @@ def write_version(folder: Path, version: DataVersion) -> None:
 
 
 def read_version(folder: Path) -> DataVersion | None:
-    """Return the version of the output in `folder`; None if it is missing or cannot be read."""
+    """Return the version of the output in `folder`; None if the version is missing or cannot be read."""
     try:
         return DataVersion(**json.loads((folder / VERSION_FILE).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
@@ -206,7 +209,10 @@ def read_version(folder: Path) -> DataVersion | None:
 
 
 def _split_dataclass_into_frames_and_values(value: Any) -> tuple[Frames, dict[str, Any]]:
-    """Return the frames of a dataclass, by `field` or `field.key`, and its plain values, by field."""
+    """Split a dataclass into its frames and its plain values.
+
+    A frame is named `field`, or `field.key` if the field is a dictionary of frames. Plain values are named by their field.
+    """
     frames: Frames = {}
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(value):
@@ -221,16 +227,16 @@ def _split_dataclass_into_frames_and_values(value: Any) -> tuple[Frames, dict[st
 
 
 def _convert_to_json_value(value: Any) -> Any:
-    """Convert a value that JSON cannot encode: numpy numbers become numbers, missing values null, everything else text."""
+    """Convert a value that JSON cannot encode: numpy numbers become numbers, missing values become null, everything else becomes text."""
     if isinstance(value, np.number):
         return value.item()
     return None if value is pd.NA else str(value)
 
 
 def convert_value_to_frames(value: Any) -> Frames:
-    """Convert a stage's value to frames by name.
+    """Convert the output of a stage to frames by name.
 
-    A list of dataclasses becomes one frame per name over all of them, with the column `_item`.
+    The frames of a list of dataclasses are concatenated by name; the column `_item` says to which dataclass a row belongs.
     """
     if isinstance(value, Mapping):
         return dict(value)
@@ -252,7 +258,7 @@ def convert_value_to_frames(value: Any) -> Frames:
 
 
 def _build_dataclass(dataclass_type: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
-    """Build a dataclass from its frames and plain values (see `_split_dataclass_into_frames_and_values`)."""
+    """Build a dataclass from its frames and its plain values, named as in `_split_dataclass_into_frames_and_values`."""
     hints = get_type_hints(dataclass_type)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(dataclass_type):
@@ -268,7 +274,7 @@ def _build_dataclass(dataclass_type: Any, frames: Frames, plain: Mapping[str, An
 
 
 def _sort_rows_by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the rows sorted by item (one dataclass each), the position at which each item begins, and the end of the last item."""
+    """Return the rows sorted by dataclass (column `_item`), the position at which the rows of each begin, and the end of the last one."""
     item_of_row = frame[ITEM_COLUMN].to_numpy()
     if not frame[ITEM_COLUMN].is_monotonic_increasing:
         order = np.argsort(item_of_row, kind="stable")
@@ -277,7 +283,7 @@ def _sort_rows_by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, n
 
 
 def convert_frames_to_value(value_type: Any, frames: Frames) -> Any:
-    """Convert frames from `convert_value_to_frames` back to a value. value_type: `dict`, a dataclass, or `list[dataclass]`."""
+    """Convert frames made by `convert_value_to_frames` back to an output. `value_type` is `dict`, a dataclass, or a list of a dataclass."""
     if value_type is dict or get_origin(value_type) is dict:
         return frames
     item_type = get_args(value_type)[0] if get_origin(value_type) is list else value_type
@@ -296,14 +302,14 @@ def convert_frames_to_value(value_type: Any, frames: Frames) -> Any:
 
 
 def write_tables(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.BatchStream | Path]) -> int:
-    """Replace all tables in `folder` by `frames`, or none of them. Return the number of bytes written. Raises `OSError`.
+    """Replace all tables in `folder` by `frames`; if an error occurs, replace none. Return the number of bytes written. Raises `OSError`.
 
-    A `Path` is a finished Parquet file that is never modified. It is linked instead of copied if the file system allows that. The caller
-    must have the run lock, since leftovers of killed runs beside `folder` are removed.
+    A `Path` in `frames` is a finished Parquet file that is never modified. It is linked instead of copied if the file system allows that.
+    The caller must hold the run lock, since what killed runs left beside `folder` is removed.
     """
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     for leftover in (*folder.parent.glob(f".{folder.name}.*.part"), *folder.parent.glob(f".{folder.name}.*.old")):
-        shutil.rmtree(leftover, ignore_errors=True)  # of a run that was killed; one run at a time writes here
+        shutil.rmtree(leftover, ignore_errors=True)  # left by a killed run; only one run at a time writes here
     partial.mkdir(parents=True, mode=0o700)
     try:
         for name, frame in frames.items():
@@ -324,14 +330,14 @@ def write_tables(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.Batch
 
 
 def compute_size_of_tables(folder: Path) -> int:
-    """Return the size of the tables in `folder` in bytes. Raises `FileNotFoundError` if there are none."""
+    """Return the size of the tables in `folder` in bytes. Raises `FileNotFoundError` if the folder does not exist."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not in the lake: materialise the stage before it, or run everything")
     return sum(path.stat().st_size for path in folder.glob("*.parquet"))
 
 
 def are_tables_small(folder: Path) -> bool:
-    """Return whether the tables in `folder` are small enough to stay in memory. Raises `FileNotFoundError` if there are none."""
+    """Return whether the tables in `folder` are small enough to stay in memory. Raises `FileNotFoundError` if the folder does not exist."""
     return compute_size_of_tables(folder) <= MAX_SMALL_BYTES and sum(map(_count_cells, folder.glob("*.parquet"))) <= MAX_SMALL_CELLS
 
 
@@ -341,13 +347,19 @@ def _count_cells(path: Path) -> int:
 
 
 def read_tables(folder: Path) -> Frames:
-    """Return the tables in `folder` by name, with the types with which they were written. Raises `FileNotFoundError` if there are none."""
+    """Return the tables in `folder` by name, with the column types with which they were written.
+
+    Raises `FileNotFoundError` if the folder does not exist.
+    """
     compute_size_of_tables(folder)
     return {path.stem: parquet.read_table(path) for path in sorted(folder.glob("*.parquet"))}
 
 
 def open_stored_output(value_type: Any, folder: Path) -> Any:
-    """Return the output of type `value_type` that is stored in `folder`. Frames by name are `Tables`, which keep small frames in memory."""
+    """Return the output of type `value_type` that is stored in `folder`.
+
+    A dictionary of frames is returned as `Tables`. Its frames stay in memory if they are small.
+    """
     if isinstance(value_type, type) and issubclass(value_type, StoredOutput):
         return value_type(folder)
     if value_type is dict:
@@ -356,13 +368,13 @@ def open_stored_output(value_type: Any, folder: Path) -> Any:
 
 
 class RunOutputs(Mapping[str, Any]):
-    """The output of each asset, by its key joined with `/`. It is read from the lake on access."""
+    """The outputs of the assets of a run, by the asset's key (its parts are joined with `/`). Each is read from the lake on access."""
 
     def __init__(self, root: Path, keys: Sequence[str], value_types: Mapping[str, Any]) -> None:
         self._root, self._keys, self._shapes = root, tuple(keys), value_types
 
     def __getitem__(self, key: str) -> Any:
-        """Return the output of the asset `key`. Raises `KeyError` if the asset is not part of the run."""
+        """Return the output of the asset with this key. Raises `KeyError` if the run has no such asset."""
         if key not in self._keys:
             raise KeyError(key)
         return open_stored_output(self._shapes.get(key.rpartition("/")[2], dict), self._root / key)

@@ -1,6 +1,6 @@
-"""The lake as Dagster's IO manager, which writes the output of an asset and loads it as the input of another.
+"""The lake as Dagster's IO manager, which stores the output of an asset and loads it as the input of another asset.
 
-Belongs here: the IO manager. Does not belong here: converting values to frames (`lake`), which processes without Dagster do too.
+Belongs here: the IO manager. Does not belong here: converting outputs to frames (`lake`), which is also used without Dagster.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pipelines.resources.memory import release_free_memory
 class LakeIOManager(dg.IOManager):
     """Stores the outputs of assets as Parquet files, and keeps small ones in memory for the rest of the run.
 
-    shapes: last part of an asset's key → type of its output, if that is not a dictionary of frames.
+    `value_types` maps the last part of an asset's key to the type of its output, if the output is not a dictionary of frames.
     """
 
     def __init__(self, root: Path, value_types: Mapping[str, Any]):
@@ -37,7 +37,7 @@ class LakeIOManager(dg.IOManager):
         self._logs = root.parent / "logs"
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Write `obj`, unless it is a `StoredOutput`. The number of rows of each table becomes metadata of the materialisation."""
+        """Write the output `obj` to the lake, unless it is a `StoredOutput`. The number of rows of each table is shown in Dagster."""
         with redact_errors(f"{'/'.join(context.asset_key.path)}: writing to the lake", self._logs):
             self._write(context, obj)
 
@@ -66,7 +66,10 @@ class LakeIOManager(dg.IOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Return the output of the upstream asset: that of this run, else that of the last run that wrote it."""
+        """Return the output of an asset, for another asset that reads it.
+
+        It is the output of this run, otherwise that of the last run that wrote it.
+        """
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
         if key in self._cache:
             return self._cache[key]

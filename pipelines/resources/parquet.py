@@ -1,7 +1,7 @@
-"""Tables as Parquet files that keep the column types of their frames, written at once or in batches.
+"""Tables as Parquet files, which keep the column types of their frames. They are written at once or in batches.
 
-Belongs here: converting frames to Arrow and back, reading and writing a file, reading several files as one. Does not belong here: paths,
-replacing files (`lake`).
+Belongs here: converting frames to Arrow tables and back, reading and writing a file, reading several files as one. Does not belong here:
+paths, replacing files (`lake`).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _DTYPE_BY_ARROW_TYPE = {
     "date32[day]": "datetime64[s]",
     "timestamp[s]": "datetime64[s]",
 }
-"""pandas types of tables that were written from Arrow: those of `schemas.canonical.conform` and `warehouse.tables.conform_frame`."""
+"""The pandas type for each Arrow type of a column, as in `schemas.canonical.conform` and `warehouse.tables.conform_frame`."""
 
 
 class BatchStream(ABC):
-    """A table that is too large for memory, as batches. All batches have the types of the first one."""
+    """A table that is too large for memory, read in batches. All batches have the column types of the first one."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[pd.DataFrame | pa.Table]:
@@ -44,14 +44,15 @@ class BatchStream(ABC):
 
 
 def list_column_types(frame: pd.DataFrame) -> dict[str, str]:
-    """Return the type of each column, as text."""
+    """Return the pandas type of each column, as text."""
     return {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
 
 
 def convert_frame_to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
     """Convert a frame to an Arrow table.
 
-    A canonical table (`name`) gets the declared schema, any other table the types of the frame; a column of mixed objects becomes text.
+    If `name` is the name of a canonical table, the result has the declared types. Any other table has the types of the frame; a column with
+    mixed types becomes text.
     """
     if isinstance(frame, pa.Table):
         types = {field.name: _DTYPE_BY_ARROW_TYPE[str(field.type).removeprefix("large_")] for field in frame.schema}
@@ -68,7 +69,7 @@ def convert_frame_to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Tabl
 
 
 def write_table(path: Path, rows: pd.DataFrame | pa.Table | BatchStream) -> None:
-    """Write one table. The file has page checksums, since later runs use it again."""
+    """Write one table to the file `path`. The file has checksums, so that damage is noticed when later runs read it."""
     parts = map(partial(convert_frame_to_arrow, path.stem), rows if isinstance(rows, BatchStream) else [rows])
     first = next(parts)
     with pq.ParquetWriter(path, first.schema, compression="zstd", compression_level=1, write_page_checksum=True) as writer:
@@ -77,7 +78,7 @@ def write_table(path: Path, rows: pd.DataFrame | pa.Table | BatchStream) -> None
 
 
 def open_dataset(paths: list[Path]) -> ds.Dataset:
-    """Open the tables at `paths` as one dataset, of which DuckDB reads only what a query needs."""
+    """Open the tables at `paths` as one dataset. DuckDB reads only those parts of it that a query needs."""
     return ds.dataset([str(path) for path in paths], format="parquet")
 
 
@@ -87,9 +88,10 @@ def list_columns(path: Path) -> list[str]:
 
 
 def read_table(path: Path | bytes, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read one table, or some of its columns, with the types of the frame that was written.
+    """Read a table, or some of its columns, with the types of the frame that was written.
 
-    path: of the file, or its content. A Python file object cannot be passed, since Arrow then aborts some processes at exit (arrow#34314).
+    `path` is the path of the file, or its content. It cannot be an open Python file, since Arrow would then abort some processes at exit
+    (arrow#34314).
     """
     if columns != [] and isinstance(path, Path) and (file_metadata := pq.read_metadata(path)).num_rows > _CHUNKED_ROWS:
         return convert_arrow_to_frame(_read_contiguous(path, file_metadata.schema.to_arrow_schema(), columns))
@@ -97,7 +99,7 @@ def read_table(path: Path | bytes, columns: list[str] | None = None) -> pd.DataF
 
 
 def concatenate_arrow_tables(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """Concatenate tables of the lake with the same columns to a frame. If all are empty, the result is the first."""
+    """Concatenate tables of the lake that have the same columns to one frame. If all are empty, the result is the first one."""
     filled = [table for table in tables if len(table)] or list(tables[:1])
     dtypes = [json.loads(table.schema.metadata[_DTYPES]) for table in filled]
     if any(t.schema != filled[0].schema or any(d[c] != dtypes[0][c] for c in t.column_names) for t, d in zip(filled, dtypes, strict=True)):
@@ -111,9 +113,9 @@ def concatenate_arrow_tables(tables: Sequence[pa.Table]) -> pd.DataFrame:
 
 
 def _read_contiguous(path: Path, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
-    """Read a long table with contiguous columns, since taking a few rows of a chunked column costs as much as copying it.
+    """Read a long table so that each column is in one piece. Otherwise, taking a few rows of a column would cost as much as copying it.
 
-    Columns are read one at a time, so that only one is in memory twice.
+    Columns are read one after the other, so that only one of them is in memory twice.
     """
     fields = [schema.field(name) for name in (schema.names if columns is None else columns)]
     arrays = [pq.read_table(path, columns=[field.name]).column(0).combine_chunks() for field in fields]

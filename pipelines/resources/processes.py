@@ -1,7 +1,7 @@
-"""A pool of processes for independent tasks.
+"""A pool of processes for tasks that do not depend on each other.
 
-Belongs here: whether a pool is worth its cost, starting and ending it. Does not belong here: the tasks. A task reads and writes the lake
-itself, so that no frame is sent between processes and the order of completion does not matter.
+Belongs here: deciding whether a pool is worth its cost, starting and ending it. Does not belong here: the tasks. A task reads from the lake
+and writes to the lake, so that no frame is sent between processes. The order in which tasks are completed does not matter.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ _MIN_ROWS = 60_000  # with fewer rows, starting processes costs more than it sav
 
 
 def run_in_processes(function: Callable[[T], None], tasks: Iterable[T], rows: int) -> None:
-    """Run `function` on every task.
+    """Run `function` on every task, in several processes if there are many rows.
 
-    function: a module-level function. tasks: must be picklable; they may be generated while the first ones are running. rows: approximate
-    number of rows of all tasks together. Raises the error of the first task that fails, and `HarmoniaError` if a process is killed.
+    `function` must be defined at the top level of a module, and it must be possible to pickle the tasks. Tasks may be generated while the
+    first ones are running. `rows` is the approximate number of rows of all tasks together. Raises the error of the first task that fails,
+    and `HarmoniaError` if a process is killed.
     """
     processes = len(os.sched_getaffinity(0))
     if isinstance(tasks, Sized):
@@ -36,8 +37,8 @@ def run_in_processes(function: Callable[[T], None], tasks: Iterable[T], rows: in
         for task in tasks:
             function(task)
         return
-    release_free_memory()  # for the processes to use
-    context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
+    release_free_memory()  # so that the processes can use it
+    context = get_context("forkserver")  # a forked process would inherit locks that threads hold
     context.set_forkserver_preload([function.__module__])
     try:
         with ProcessPoolExecutor(processes, mp_context=context, initializer=_exit_when_parent_ends) as pool:
@@ -51,7 +52,10 @@ def run_in_processes(function: Callable[[T], None], tasks: Iterable[T], rows: in
 
 
 def _exit_when_parent_ends() -> None:
-    """Ignore interrupts, which the run handles, and exit at once if the run is killed, before the next run begins."""
+    """Make this process ignore interrupts, which the run handles, and exit as soon as the run ends.
+
+    Otherwise it could still be working when the next run begins.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:

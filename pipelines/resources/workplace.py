@@ -1,7 +1,7 @@
-"""The folders and databases of a run: inbox, home, registry, warehouse.
+"""The folders and databases of a run: inbox, home, registry and warehouse.
 
-Belongs here: these four and their environment variables. Does not belong here: their content. This module imports nothing heavy, since
-every command of `harmonia` begins with it.
+Belongs here: these four, and the environment variables that name them. Does not belong here: what they contain. This module imports no
+large library, since every command of `harmonia` begins with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DEFAULT_INBOX, DEFAULT_HOME = Path("data/inbox"), Path("data/home")
 class Workplace:
     """The folders and databases of a run.
 
-    A URL is None if its database is a file in the home. A URL may contain a password and is never shown.
+    A URL is None if the database is a file in the home. A URL may contain a password and must never be shown.
     """
 
     inbox: Path
@@ -45,7 +45,7 @@ class Workplace:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Workplace:
         """Read `HARMONIA_INBOX`, `HARMONIA_HOME`, `HARMONIA_REGISTRY_URL` and `HARMONIA_WAREHOUSE_URL`.
 
-        A variable that is not set means the default.
+        If a variable is not set, the default is used.
         """
 
         def path(name: str) -> Path | None:
@@ -59,7 +59,7 @@ class Workplace:
         )
 
     def make_environment_variables(self) -> dict[str, str]:
-        """Return the environment variables with which a Dagster process uses the same folders and databases."""
+        """Return environment variables with which another process (such as Dagster) uses the same folders and databases."""
         urls = {"HARMONIA_REGISTRY_URL": self.registry_url or "", "HARMONIA_WAREHOUSE_URL": self.warehouse_url or ""}
         return {"HARMONIA_INBOX": str(self.inbox), "HARMONIA_HOME": str(self.home.root), **urls}
 
@@ -67,7 +67,8 @@ class Workplace:
     def registry(self) -> str:
         """The URL of the registry.
 
-        Raises `HarmoniaError` if the home was published with another registry, since a new one would assign new ids.
+        Raises `HarmoniaError` if the home was published with a registry that is neither in the home nor named. A new registry would assign
+        new ids.
         """
         if self.registry_url is None and self.home.has_published_run and not self.home.registry_file.exists():
             raise HarmoniaError(
@@ -78,13 +79,13 @@ class Workplace:
 
     @property
     def logs(self) -> Path:
-        """The folder of the logs of failures."""
+        """The folder with the logs of failures."""
         return self.home.root / "logs"
 
     def prepare_folders(self) -> Workplace:
-        """Create the home, check the inbox, and return this workplace.
+        """Create the home, check that the inbox can be read, and return this workplace.
 
-        Raises `HarmoniaError` with what to do if one of them cannot be used.
+        Raises `HarmoniaError`, which says what to do, if one of them cannot be used.
         """
         if not self.inbox.is_dir():
             kind = "is a file" if self.inbox.exists() else "does not exist"

@@ -1,8 +1,8 @@
-"""Validation: rows as read become typed rows with keys. Rows that cannot be read are quarantined, and every fault gives a finding.
+"""Validation: rows as they were read become typed rows with keys. Rows that cannot be read are quarantined, and every fault has a finding.
 
-Belongs here: the stage as a whole. Types are parsed in `cells`, keys in `keys`, relations between tables in `relations`; code lists and
-cross-field rules are pandera models in `schemas/exports`. A row is quarantined only if its key or structure cannot be read
-(`docs/reference/counting-rules.md`, "Record status").
+Belongs here: the stage as a whole. Values are parsed in `cells`, keys in `keys`, and relations between tables are checked in `relations`.
+Code lists, and rules on several cells of a row, are pandera models in `schemas/exports`. A row is quarantined only if its key or structure
+cannot be read (`docs/reference/counting-rules.md`, "Record status").
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ DELIVERY_COLUMNS: tuple[str, ...] = ("institution", "delivery", "period", "versi
 
 @dataclass
 class ValidatedDeliveries:
-    """All deliveries of one institution, validated. Every frame names the delivery, in the order of quarter and version.
+    """All deliveries of one institution after validation. Each frame names the delivery of its rows, which are in the order of quarter and
+    version.
 
-    deliveries   `DELIVERY_COLUMNS`
-    files        delivery, file, state (see ReadResult, and `completeness`), read (physical rows that the reader counted)
-    tables       table -> typed frame: declared columns typed, undeclared ones as text, `name:…` companions, `POSITION` (`_row` and
-                 `_parent` made unique over deliveries), `_key`, `_record`, `_case`, `_content` (hash of the row as delivered),
-                 `_delivery`, `_period`, `_version`
-    quarantined  `QUARANTINE_COLUMNS`, one row for each quarantined row
-    structure    rows that are not data: delivery, file, part, line, kind
-    findings     `schemas.findings.COLUMNS`
+    - deliveries: the deliveries with their state (columns: `DELIVERY_COLUMNS`)
+    - files: delivery, file, state (see `ReadResult` and `completeness`), read (the number of rows that the reader counted)
+    - tables: the typed rows of each table. Declared columns are typed, and all others are text. Columns such as `name:given` say more about
+      the column `name`. `POSITION` says where the row is; `_row` and `_parent` are made unique over all deliveries. Further columns:
+      `_key`, `_record`, `_case`, `_content` (a hash of the row as delivered), `_delivery`, `_period`, `_version`
+    - quarantined: one row for each quarantined row (columns: `QUARANTINE_COLUMNS`)
+    - structure: the rows that are not data: delivery, file, part, line, kind
+    - findings: the findings (columns: `schemas.findings.COLUMNS`)
     """
 
     institution: str
@@ -52,10 +53,10 @@ class ValidatedDeliveries:
 
 
 def validate(institution: str, read_results: Mapping[str, ReadResult], incomplete_deliveries: Collection[str] = ()) -> ValidatedDeliveries:
-    """Validate all deliveries of an institution together. `read_results` has each delivery as it was read, by name.
+    """Validate all deliveries of an institution together. `read_results` has the result of reading each delivery, by its name.
 
-    `incomplete_deliveries` names the deliveries that were not received completely. A record that is missing from such a delivery is not
-    withdrawn. The content of a delivery never raises an error. Raises `ValueError` for a name that is not the name of a delivery.
+    `incomplete_deliveries` names the deliveries that were not received completely. A record that such a delivery lacks is not withdrawn. No
+    content of a delivery makes this raise an error. Raises `ValueError` if a name is not the name of a delivery.
     """
     deliveries = _make_delivery_frame(institution, read_results)
     read_results = {d: read_results[d] for d in deliveries["delivery"]}
@@ -77,11 +78,10 @@ def validate(institution: str, read_results: Mapping[str, ReadResult], incomplet
 def validate_tables(
     institution: str, read_results: Mapping[str, ReadResult], deliveries: pd.DataFrame
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], list[completeness.ColumnWithUnknownCodes], Iterator[pd.DataFrame]]:
-    """Return the tables of valid rows, the tables of rows that are set aside, the columns with many unknown codes, and the findings, each
-    with `table` and `_row`.
+    """Return the tables of valid rows, the tables of rows that are set aside, the columns with many unknown codes, and the findings.
 
-    deliveries: `DELIVERY_COLUMNS`. Findings are generated for one rule and column at a time. If every cell has a finding, all of them
-    together do not fit into memory.
+    `deliveries` has the columns `DELIVERY_COLUMNS`. Each finding has the columns `table` and `_row`. The findings are generated for one
+    rule and column after the other, since all of them together do not fit into memory if every cell has one.
     """
     contract = contracts.load(institution)
     redacted_cells = redacted_rows.list_redacted_cells(read_results, deliveries)
@@ -139,7 +139,7 @@ def _make_delivery_frame(institution: str, read_results: Mapping[str, ReadResult
 
 
 def _make_file_frame(read_results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Return the files with their state and the number of rows that the reader counted. The row accounting must give the same number."""
+    """Return the files with their state, and with the number of rows that the reader counted. The row accounting must find as many rows."""
     rows = [
         (delivery, file, state, read_results[delivery].rows.get(file, 0))
         for delivery, file_states in states.items()
@@ -156,9 +156,9 @@ def _concatenate_deliveries(frames: Mapping[str, pd.DataFrame], columns: Sequenc
 
 
 def _concatenate_table(table: str, spec: TableSpec, read_results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Concatenate a table of all deliveries as text, and add `_delivery`, `_period`, `_version`.
+    """Concatenate one table of all deliveries, as text, and add `_delivery`, `_period` and `_version`.
 
-    `_row` and `_parent` become unique over deliveries.
+    `_row` and `_parent` become unique over all deliveries.
     """
     frames = []
     for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True):
@@ -198,9 +198,9 @@ def _parse_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list
 
 
 def _drop_findings_on_legal_persons(spec: TableSpec, hits: list[Hit], is_legal_person: pd.Series) -> list[Hit]:
-    """Drop findings that concern only natural persons (an empty cell, the spelling of a name) from the rows of legal persons.
+    """Drop findings that make sense only for natural persons (an empty cell, the spelling of a name) if the person is a legal person.
 
-    is_legal_person: whether the person of each row is a legal person.
+    `is_legal_person` says so for each row.
     """
     columns = {column.name for column in spec.columns if column.describes_natural_person}
     rules = ("cell-empty", "cell-name-initial", "cell-name-capitals", "cell-name-several")
@@ -214,9 +214,10 @@ def _drop_findings_on_legal_persons(spec: TableSpec, hits: list[Hit], is_legal_p
 def _separate_valid_rows(
     contract: Contract, tables: dict[str, pd.DataFrame], deliveries_with_replaced_code_list: Collection[str]
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Return the valid rows of each table, and the rows that are set aside (column `_aside`: the rule).
+    """Return the valid rows of each table, and the rows that are set aside. The column `_aside` has the rule because of which a row is set
+    aside.
 
-    A row is set aside if its key cannot be read, or if it is in a delivery with a code list that the contract does not know
+    A row is set aside if its key cannot be read, or if its delivery uses a code list that the contract does not have
     (`deliveries_with_replaced_code_list`).
     """
     good: dict[str, pd.DataFrame] = {}
@@ -234,7 +235,7 @@ def _separate_valid_rows(
 
 
 def _locate_findings(table: str, frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index) -> pd.DataFrame:
-    """Return the findings of `rule` on the rows at `index` of `frame`, with their location."""
+    """Return the findings of `rule` on the rows at `index` of `frame`, with their delivery, file, part, line and record key."""
     text = f"{column}:text"
     location_columns = ("_delivery", "_file", "_part", "_line", "_record", "_row", text)
     rows = frame[[name for name in location_columns if name in frame]].loc[index]
@@ -255,7 +256,7 @@ def _locate_findings(table: str, frame: pd.DataFrame, rule: str, column: str | N
 
 
 def _find_pandera_faults(institution: str, table: str, frame: pd.DataFrame) -> Iterator[Hit]:
-    """Yield the findings of the pandera schema of a table."""
+    """Yield the faults that the pandera model of a table finds."""
     model = exports.load_pandera_models(institution)[table]
     try:
         model.validate(frame, lazy=True)
@@ -265,13 +266,13 @@ def _find_pandera_faults(institution: str, table: str, frame: pd.DataFrame) -> I
             check = error.check
             rule = getattr(check, "name", None)
             if (rule, getattr(check, "title", None)) not in titles:
-                raise  # the typed frame lacks a type or column: a defect of Harmonia, not of the delivery
+                raise  # a column or type is missing: an error in Harmonia, not in the delivery
             passed = error.check_output
             yield str(rule), check.title, passed.index[~passed.fillna(True).astype(bool)]
 
 
 def _list_quarantined_rows(institution: str, read_results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """List the quarantined rows (`QUARANTINE_COLUMNS`): the rows that the reader could not read, and the rows that validation excluded."""
+    """List the quarantined rows (`QUARANTINE_COLUMNS`): rows that the reader could not read, and rows that validation set aside."""
     columns = [c for c in QUARANTINE_COLUMNS if c not in ("institution", "delivery")]
     parts = [_concatenate_deliveries({d: r.unreadable for d, r in read_results.items()}, columns)]
     for table, frame in set_aside.items():
@@ -295,9 +296,9 @@ def _collect_findings(
     tables: dict[str, pd.DataFrame],
     incomplete: list[completeness.Finding],
 ) -> pd.DataFrame:
-    """Collect all findings: of the reader, on files that lack records, on cells and relations, and on quarantined rows.
+    """Collect all findings: those of the reader, on files that lack records, on cells and relations, and on quarantined rows.
 
-    A row that is quarantined because of its key has only this finding.
+    If a row is quarantined because of its key, this is the only finding on the row.
     """
     rows_set_aside = pd.concat([frame.loc[frame["_aside"] == "cell-key-unreadable", "_row"] for frame in set_aside.values()])
     folded = [pd.DataFrame(columns=["rule"])]
@@ -324,7 +325,7 @@ def _collect_findings(
 
 
 def _add_column_position(all_findings: pd.DataFrame, read_results: Mapping[str, ReadResult]) -> pd.DataFrame:
-    """Add to each finding on a field the position of its delivered column, so that the cell can be named."""
+    """Add to each finding on a field the position of the column in the delivered file, so that feedback can name the cell."""
     layout = _concatenate_deliveries({d: r.layout for d, r in read_results.items()}, ("file", "part", "field", "column"))
     key = ["delivery", "file", "part", "field"]
     places = layout.drop_duplicates(key).fillna({"part": ""}).set_index(key)["column"]
@@ -333,7 +334,7 @@ def _add_column_position(all_findings: pd.DataFrame, read_results: Mapping[str, 
 
 
 def _add_record_keys(all_findings: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Add the record key to the findings of a reader by their line, since a reader does not know keys."""
+    """Add the record key to findings of a reader, which does not know keys. The record is found by its line in the file."""
     lacks_key = all_findings["record_key"].isna() & all_findings["line"].notna()
     if not lacks_key.any():
         return all_findings
@@ -348,7 +349,7 @@ def _add_record_keys(all_findings: pd.DataFrame, tables: dict[str, pd.DataFrame]
 
 
 def _show_quarantined_rows(all_findings: pd.DataFrame, quarantined: pd.DataFrame, location: list[str]) -> pd.DataFrame:
-    """Set the value of a finding on a quarantined row to the text of the row, so that the institution sees the row itself."""
+    """Set the value of each finding on a quarantined row to the text of the row, so that the institution sees the row itself."""
     with_bytes = quarantined[quarantined["line"].notna() & quarantined["raw"].notna()].drop_duplicates([*location, "rule"])
     if with_bytes.empty:
         return all_findings
@@ -358,7 +359,7 @@ def _show_quarantined_rows(all_findings: pd.DataFrame, quarantined: pd.DataFrame
 
 
 def _decode_row(raw: bytes) -> str:
-    """Decode the bytes of a row: as UTF-8 if they are valid UTF-8, else in the Central European code page."""
+    """Decode the bytes of a row as UTF-8. If they are not valid UTF-8, decode them in the Central European code page."""
     try:
         return raw.decode("utf-8").strip()
     except UnicodeDecodeError:

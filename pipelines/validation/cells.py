@@ -1,7 +1,7 @@
-"""Parse delivered text to typed cells, with a finding for every cell that does not conform to its column.
+"""Parse delivered texts to typed values, with a finding for every cell that does not conform to the declaration of its column.
 
-Belongs here: parsing by declared type. There is one function for each type; it returns the typed columns and the findings on the column as
-(rule, mask). Rules over several cells are in `schemas/exports`, rules over several tables in `relations`.
+Belongs here: parsing by the declared type. There is one function for each type. It returns the typed columns and, for each rule, which rows
+break it. Rules on several cells of a row are in `schemas/exports`, and rules on several tables in `relations`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pipelines.harmonisation.letters import fold_text, map_values
 from sources.contract import ColumnSpec
 
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f�]"
-_MOSTLY_DISTINCT = 0.5  # above this share of distinct texts every row is parsed, without deduplication
-_INITIAL = 2  # characters of a name that is a letter and a point
+_MOSTLY_DISTINCT = 0.5  # if the share of distinct texts is larger, every row is parsed by itself
+_INITIAL = 2  # characters of a name that consists of a letter and a point
 _OLDEST_REFERENCE = 1999
 _ODD_SPACE = r"^ | $|  |[\t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\x80-\xbf]"
@@ -30,7 +30,7 @@ _MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\
 class TypedColumn:
     """A delivered column after parsing.
 
-    `columns` has its typed columns (`name`, `name:…`). `found` says for each rule which rows break it.
+    `columns` has the typed columns that were made from it (`name`, and `name:…`). `found` says for each rule which rows break it.
     """
 
     columns: dict[str, pd.Series]
@@ -38,7 +38,7 @@ class TypedColumn:
 
 
 def trim_text(text: pd.Series) -> pd.Series:
-    """Remove white space around each text, and reduce it to one space inside; an empty text becomes null.
+    """Remove white space around each text, and replace white space inside it by single spaces. An empty text becomes null.
 
     Line breaks inside a cell count as white space.
     """
@@ -52,9 +52,12 @@ def trim_text(text: pd.Series) -> pd.Series:
 def parse_column(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
     """Parse a delivered column as its contract declares it (`spec.type`). Each distinct text of a quarter is parsed once.
 
-    text: as delivered. period_end: the last day of the quarter of each row. Columns of the result: `name` typed (date → datetime64[s],
-    integer → Int64, code → canonical value, else trimmed text); `name:given` (bool: the cell was not empty); for dates `name:year`,
-    `name:precision`, `name:unreadable`; for codes `name:argument`.
+    `text` has the delivered texts, and `period_end` the last day of each row's quarter. Columns of the result:
+
+    - `name`: the typed value: datetime64[s] for a date, Int64 for an integer, the meaning of a code, trimmed text for all other types
+    - `name:given`: whether the cell was filled
+    - `name:year`, `name:precision`, `name:unreadable`: only for dates
+    - `name:argument`: only for codes: the text after a code that is a prefix
     """
     text_number, texts = pd.factorize(text, use_na_sentinel=False)
     end_number, ends = pd.factorize(period_end)
@@ -71,7 +74,7 @@ def parse_column(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Ty
 
 
 def _parse_distinct_texts(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
-    """Parse a column whose texts are distinct in each quarter."""
+    """Parse a column whose texts are distinct in each quarter. Also find the faults that cells of any type can have."""
     clean = trim_text(text)
     out = _BY_TYPE.get(spec.type, _parse_text)(spec, clean, period_end)
     columns = {**out.columns, f"{spec.name}:given": clean.notna()}
@@ -89,7 +92,7 @@ def _parse_distinct_texts(spec: ColumnSpec, text: pd.Series, period_end: pd.Seri
 
 
 def find_broken_rules(column: str, typed_column: TypedColumn) -> Iterator[tuple[str, str, pd.Index]]:
-    """Yield each rule that the column breaks, with the field and the index of the rows that break it."""
+    """Yield each rule that cells of a column break, with the name of the column and the index of the rows that break it."""
     for rule, mask in typed_column.found.items():
         hit = mask.fillna(False).astype(bool)
         if hit.any():
@@ -121,6 +124,7 @@ def _parse_integer(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColu
 
 
 def _parse_code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
+    """Parse codes. If the code list changed in some period, the list that was valid at the end of each row's period is used."""
     if not spec.codes_from:
         return _parse_with_code_list(spec, spec.codes, text)
     parts = [_parse_with_code_list(spec, spec.codes_for_period_ending_on(end.date()), rows) for end, rows in text.groupby(period_end)]
@@ -136,7 +140,7 @@ def _parse_code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typ
 
 
 def _parse_with_code_list(spec: ColumnSpec, code_list: Mapping[str, str | None], text: pd.Series) -> TypedColumn:
-    """Parse the cells of a column by one code list. The first code with a meaning is the agreed one."""
+    """Parse the cells of a column by one code list. If several codes have the same meaning, the first of them is the agreed one."""
     exact = text.map(code_list).astype("str")
     folded = dict(zip(_fold_text(pd.Series(list(code_list), dtype="str")), code_list.values(), strict=True))
     keys = _fold_text(text)
@@ -188,10 +192,12 @@ def _parse_date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typ
 
 
 def _parse_own_case_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
+    """Check that each cell contains a case number of the institution itself."""
     return TypedColumn({spec.name: text}, {"cell-number-unreadable": text.notna() & ~case_numbers.contains_case_number(text)})
 
 
 def _parse_referenced_case_numbers(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
+    """Check that each cell contains plausible case numbers of other institutions."""
     parsed = case_numbers.parse_case_numbers(text)
     first = parsed.drop_duplicates("row").set_index("row").reindex(text.index)
     implausible = parsed.loc[_are_case_numbers_implausible(parsed, text, period_end), "row"]
@@ -206,7 +212,7 @@ def _parse_referenced_case_numbers(spec: ColumnSpec, text: pd.Series, period_end
 
 
 def _are_case_numbers_implausible(parsed: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
-    """Return for each case number whether it has a future year, a year before any register, or a register or region that does not exist."""
+    """Return for each case number whether its year is in the future or too early, or whether its register or region does not exist."""
     year, typed_in = parsed["year"], text.reindex(parsed["row"]).reset_index(drop=True)
     no_year = (parsed["kind"] != "other") & (
         (year > period_end.reindex(parsed["row"]).dt.year.reset_index(drop=True)) | (year < _OLDEST_REFERENCE)
@@ -253,6 +259,11 @@ def _parse_offence_words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typ
 def _make_code_list_parser(
     unknown_rule: str, spelling_rule: str, list_name: str
 ) -> Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]:
+    """Return a function that checks the cells of a column against the code list `list_name`.
+
+    `unknown_rule` is the rule for texts that are not in the list, and `spelling_rule` the rule for texts that are not spelled as agreed.
+    """
+
     def parse(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
         code = code_lists.find_codes(list_name, text)["code"]
         agreed = code if spec.agreed == "code" else code.map(code_lists.read_code_list(list_name).set_index("code")["label_sq"])

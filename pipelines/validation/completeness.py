@@ -1,13 +1,14 @@
 """Completeness of the files of a delivery: finding files that lack records although they could be opened.
 
-Belongs here: comparing the records that the contract requires of a file with the records that could be read. Does not belong here: what a
-reader finds in a single file (`sources/readers`), the state of a delivery (`sources/completeness_states`), earlier deliveries
+Belongs here: comparing the records that a file must have according to the contract with those that could be read. Does not belong here:
+what a reader finds in a single file (`sources/readers`), the state of a delivery (`sources/completeness_states`), earlier deliveries
 (`pipelines/over_time`).
 
-A record is lost if its row was quarantined, or if only other records refer to it. A few lost records only give findings. If their share is
-more than `_MAX_LOST_SHARE`, or a required table has no records, the file is partial; if no record is left, it is unreadable. The same
-share of codes that no list of the contract has makes it partial too. If they are more than `_MIN_SHARE_OF_REPLACED_LIST`, the institution
-replaced the list, and nothing in the delivery can be trusted: codes that are known can have another meaning.
+A record is lost if its row was quarantined, or if other records refer to it although it was not delivered. If only a few records are lost,
+there are only findings. If their share is more than `_MAX_LOST_SHARE`, or if a required table has no records, the file is partial. If no
+record is left, the file is unreadable. The file is also partial if more than `_MAX_LOST_SHARE` of the codes in a column are not in the code
+list of the contract. If they are more than `_MIN_SHARE_OF_REPLACED_LIST`, the institution must have replaced the code list. Then nothing in
+the delivery can be trusted, since known codes may have another meaning.
 """
 
 from __future__ import annotations
@@ -23,21 +24,24 @@ from sources.completeness_states import COMPLETE, PARTIAL, UNREADABLE
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers.result import ReadResult
 
-_MAX_LOST_SHARE = 0.1  # share of a table's records
-_MIN_SHARE_OF_REPLACED_LIST = 0.5  # share of unknown codes
+_MAX_LOST_SHARE = 0.1  # share of the records of a table
+_MIN_SHARE_OF_REPLACED_LIST = 0.5  # share of unknown codes in a column
 _MAX_SHARE_WITHOUT_PERSONS = 0.5  # share of cases without any person
 _MIN_LOST = 3  # fewer lost records than this say nothing about a file, whatever their share
-_NO_RECORDS = ("row-garbage",)  # quarantined rows that are not records: page numbers, remarks
-_LACKS_LIST = ("json-list-absent", "json-value-kind")  # findings on a record whose nested list could not be read
+_NO_RECORDS = ("row-garbage",)  # rules on quarantined rows that are not records, such as page numbers and remarks
+_LACKS_LIST = ("json-list-absent", "json-value-kind")  # rules on records whose nested list could not be read
 
 Finding = Mapping[str, Any]
 Sign = tuple[str, str, Finding | None]
-"""A file, its state, and the finding that gives the reason; None if a reader has already reported it."""
+"""A sign that a file lacks records: the file, its state, and a finding with the reason; None if a reader has already reported it."""
 
 
 @dataclass(frozen=True)
 class ColumnWithUnknownCodes:
-    """A required column with many codes that no list of the contract has, in a file of a delivery: `unknown` of `filled` cells."""
+    """A required column in a file of a delivery, in which many codes are not in the code list of the contract.
+
+    `filled` is the number of filled cells, and `unknown` the number of those with an unknown code.
+    """
 
     delivery: str
     file: str
@@ -47,7 +51,7 @@ class ColumnWithUnknownCodes:
 
     @property
     def is_list_replaced(self) -> bool:
-        """Whether the institution must have replaced the code list."""
+        """Whether so many codes are unknown that the institution must have replaced the code list."""
         return _are_lost_too_many(self.unknown, self.filled, _MIN_SHARE_OF_REPLACED_LIST)
 
     @property
@@ -57,7 +61,7 @@ class ColumnWithUnknownCodes:
 
 
 def find_unknown_codes(contract: Contract, tables: Mapping[str, pd.DataFrame]) -> list[ColumnWithUnknownCodes]:
-    """Find the required columns in which more than `_MAX_LOST_SHARE` of the codes are unknown. `tables` has all typed rows."""
+    """Find the required columns in which more than `_MAX_LOST_SHARE` of the codes are unknown. `tables` has the typed rows."""
     columns_with_unknown_codes: list[ColumnWithUnknownCodes] = []
     for name, spec in contract.tables.items():
         for column in (column for column in spec.columns if column.type == "code" and column.required):
@@ -78,8 +82,8 @@ def find_file_states(
 ) -> tuple[dict[str, dict[str, str]], list[Finding]]:
     """Return the state of each file, by delivery, and a finding for each sign that a file lacks records.
 
-    tables: rows with `_key`, `_case`, `_delivery`. quarantined: `pipelines.validation.QUARANTINE_COLUMNS`. unknown_codes: from
-    `find_unknown_codes`.
+    The rows of `tables` have the columns `_key`, `_case` and `_delivery`. `quarantined` has the columns
+    `pipelines.validation.QUARANTINE_COLUMNS`. `unknown_codes` comes from `find_unknown_codes`.
     """
     states: dict[str, dict[str, str]] = {}
     findings: list[Finding] = []
@@ -111,7 +115,7 @@ def _make_lookup_of_rows_by_delivery(frame: pd.DataFrame, column: str) -> Callab
 def _find_signs_of_missing_records(
     contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame
 ) -> Iterator[Sign]:
-    """Yield the signs that files lack records, for the files that could be opened."""
+    """Yield the signs that files of one delivery lack records. Only files that could be opened are examined."""
     delivered = [(spec, find_name_of_delivered_file(spec, result)) for spec in contract.files]
     opened = [(spec, file) for spec, file in delivered if file and result.files[file] in (COMPLETE, PARTIAL)]
     file_of = {table: file for spec, file in opened for table in spec.tables}
@@ -129,7 +133,7 @@ def _find_signs_of_missing_records(
         yield from _find_missing_lists(contract, spec, result, file, tables)
         if _lacks_required_column(contract, spec, result, file):
             yield file, PARTIAL, None
-    if without_records and all(frame.empty for frame in tables.values()):  # then a file that may be empty says nothing either
+    if without_records and all(frame.empty for frame in tables.values()):  # then a file that may be empty is no evidence either
         yield from ((file, UNREADABLE, None) for _, file in opened)
     yield from _find_unmatched_cases(contract, tables, quarantined, file_of)
 
@@ -137,7 +141,7 @@ def _find_signs_of_missing_records(
 def _find_missing_lists(
     contract: Contract, spec: FileSpec, result: ReadResult, file: str, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[Sign]:
-    """Find nested lists that are missing from many records of a file, or that have a value of another kind there."""
+    """Find nested lists that many records of a file lack, or in whose place many records have another kind of value."""
     lacking = Counter(f.get("field") for f in result.findings if f["file"] == file and f["rule"] in _LACKS_LIST)
     for name in spec.tables:
         parent, n = contract.tables[name].parent, lacking[name]
@@ -149,7 +153,7 @@ def _find_missing_lists(
 def _find_unmatched_cases(
     contract: Contract, tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame, file_by_table: Mapping[str, str]
 ) -> Iterator[Sign]:
-    """Find cases to which only persons refer, and cases without persons, if both tables have records."""
+    """Find cases that were not delivered although persons refer to them, and cases without persons, if both tables have records."""
     for name, spec in contract.tables.items():
         parent = spec.parent
         if not spec.entity or parent is None or tables[name].empty or tables[parent].empty:
@@ -172,18 +176,21 @@ def _find_unmatched_cases(
 
 
 def _must_table_have_rows(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
-    """Return whether a table must have rows. A table of records must; a dependent table must if its parent table has enough rows."""
+    """Return whether a required table must have rows.
+
+    A table of records must have rows. A table that depends on another one must have rows only if that one has at least `_MIN_LOST` rows.
+    """
     parent = tables[spec.parent] if spec.parent and not spec.entity else None
     return spec.required and (parent is None or len(parent) >= _MIN_LOST)
 
 
 def _are_lost_too_many(lost: int, total: int, share: float) -> bool:
-    """Return whether at least `_MIN_LOST` records, and more than the share `share` of all records, are lost."""
+    """Return whether at least `_MIN_LOST` of `total` records are lost, and more than the share `share` of them."""
     return lost >= _MIN_LOST and lost > share * total
 
 
 def find_name_of_delivered_file(spec: FileSpec, result: ReadResult) -> str | None:
-    """Return the name under which a declared file was delivered; None if the file was not delivered."""
+    """Return the name under which a declared file was delivered; None if it was not delivered."""
     for name in (spec.name, *spec.alternatives):
         if name in result.files:
             return name
@@ -192,7 +199,7 @@ def find_name_of_delivered_file(spec: FileSpec, result: ReadResult) -> str | Non
 
 
 def _does_total_confirm_no_records(result: ReadResult, file: str) -> bool:
-    """Return whether the total line of a file confirms that the file has no records."""
+    """Return whether the file has a total line, and this line agrees with the file having no records."""
     rows = result.structure[result.structure["file"] == file]
     wrong = {f["rule"] for f in result.findings if f["file"] == file}
     return bool((rows["kind"] == "total").any()) and wrong.isdisjoint(("file-total-wrong", "file-total-unreadable"))

@@ -1,6 +1,6 @@
-"""Keys of delivered rows: the key of the row itself, the keys of its record and of its case, and which keys cannot be read.
+"""Keys of delivered rows: the key of the row itself, the key of its record, the key of its case, and which keys cannot be read.
 
-Belongs here: the reason for quarantining a row. Values of other cells are checked in `cells`.
+Belongs here: whether a row must be quarantined because of its key. Values of other cells are checked in `cells`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ _JOIN = "/"
 
 
 def extract_key_parts(frame: pd.DataFrame, spec: TableSpec, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Return the key `columns` of a typed frame as text: dates as ISO days, everything else trimmed, an empty cell as null."""
+    """Return the key columns of a typed frame as text. Dates become ISO days, other values trimmed text, and empty cells null."""
     return pd.DataFrame({c: _convert_key_to_text(frame[c], spec.column(c)) for c in columns}, index=frame.index, columns=list(columns))
 
 
 def join_key_parts(parts: pd.DataFrame) -> pd.Series:
-    """Join the key parts of each row by `/`; the result is null if a part is null (`docs/reference/counting-rules.md`, `lineage`)."""
+    """Join the key parts of each row with `/`. The result is null if one part is null (`docs/reference/counting-rules.md`, `lineage`)."""
     if parts.shape[1] == 0:
         return pd.Series(pd.NA, index=parts.index, dtype="str")
     out = parts.iloc[:, 0]
@@ -30,8 +30,8 @@ def join_key_parts(parts: pd.DataFrame) -> pd.Series:
 def are_keys_readable(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
     """Return whether the key of each row can be read.
 
-    Every part must have at least one letter or digit, and its start must match the declared pattern. So a number that is followed by a note
-    is readable.
+    Every part of the key must have a letter or digit, and its beginning must match the pattern that the contract declares. So a number that
+    is followed by a note is readable.
     """
     good = parts.notna().all(axis=1)
     for column in parts.columns:
@@ -43,10 +43,11 @@ def are_keys_readable(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
 
 
 def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Add `_key` (the row's own key or null), `_record` (the key of the record that the row is or belongs to) and `_case` (the case's key).
+    """Add `_key` (the row's own key), `_record` (the key of the record to which the row belongs) and `_case` (the key of its case).
 
-    A key comes from the row itself. If the row has none and rows are nested, the key comes from the parent row (`_parent`), otherwise it is
-    null.
+    A row of a table of records is itself the record. For any other row, `_record` comes from the columns `via` of the row, otherwise from
+    its parent row (`_parent`). `_case` is the key of the case row itself; for any other row it comes from the parent row, otherwise from
+    the row's own columns. A key that is not found is null.
     """
     out: dict[str, pd.DataFrame] = {}
     for name, spec in order_tables_parents_first(contract):
@@ -64,7 +65,7 @@ def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, p
 
 
 def _look_up_parent_values(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame], column: str) -> pd.Series:
-    """Return `column` of the parent row of each row; null if a row has no parent row."""
+    """Return the value of `column` in the parent row of each row; null if a row has no parent row."""
     parent = tables.get(spec.parent or "")
     if parent is None:
         return _make_null_column(frame)
@@ -86,7 +87,7 @@ def _find_case_keys(
 
 
 def order_tables_parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:
-    """Return the tables of a contract, each after its parent table."""
+    """Return the tables of a contract in an order in which each table comes after its parent table."""
     depth = {name: 0 for name, spec in contract.tables.items() if not spec.parent}
     while len(depth) < len(contract.tables):
         for name, spec in contract.tables.items():

@@ -1,8 +1,8 @@
-"""Rows that an erasure redacted: they keep the findings that they had before.
+"""Rows from which an erasure removed data: they keep the findings that they had before.
 
-Belongs here: the use of `ReadResult.blanked` and `.judged` in validation. Does not belong here: redaction (`harmonia.operations.erasure`).
-A redacted cell counts as delivered, the earlier findings on its row remain, and rows that differed before still differ. So an erasure
-changes no figure, not even one on quality.
+Belongs here: using the frames `blanked` and `judged` of `ReadResult` in validation. Does not belong here: removing the data
+(`harmonia.operations.erasure`). A cell that was emptied counts as filled, the earlier findings on its row remain, and rows that were
+different before count as different. So an erasure changes no figure, not even a figure on quality.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CELL_COLUMNS, _FINDING_COLUMNS = ["_row", "field", "content"], ["_row", "table"
 def _concatenate_frames_of_deliveries(
     results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: str, columns: list[str]
 ) -> pd.DataFrame:
-    """Concatenate the frame `name` of several results. `_row` becomes unique over deliveries."""
+    """Concatenate the frame `name` of the results of several deliveries. `_row` becomes unique over all deliveries."""
     parts = [
         frame.assign(_row=frame["_row"].astype("int64") + compute_first_row_number(period, version))
         for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True)
@@ -30,14 +30,17 @@ def _concatenate_frames_of_deliveries(
 
 
 def list_redacted_cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Return the redacted cells of all deliveries. Columns: _row, field (null if the row had no filled cell), content."""
+    """Return the cells that erasures emptied, in all deliveries.
+
+    Columns: _row, field (null if the row had no filled cell), content (the hash of the row before the erasure).
+    """
     return _concatenate_frames_of_deliveries(results, deliveries, "blanked", _CELL_COLUMNS)
 
 
 def mark_redacted_cells(frame: pd.DataFrame, redacted_cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the typed rows of a table with redacted cells marked as delivered, and with the hash of the original content.
+    """Return the typed rows of a table, in which emptied cells are marked as filled, and with the hash of the content before the erasure.
 
-    frame: `_row`, `_content`, `name:given`. redacted_cells: from `list_redacted_cells`.
+    `frame` has the columns `_row`, `_content` and `name:given`. `redacted_cells` comes from `list_redacted_cells`.
     """
     cells_of_table = redacted_cells[redacted_cells["_row"].isin(frame["_row"])]
     if cells_of_table.empty:
@@ -51,14 +54,14 @@ def mark_redacted_cells(frame: pd.DataFrame, redacted_cells: pd.DataFrame) -> pd
 
 
 def drop_findings_of_redacted_rows(findings: pd.DataFrame, redacted_cells: pd.DataFrame) -> pd.DataFrame:
-    """Return `findings` without those on redacted rows. redacted_cells: from `list_redacted_cells`."""
+    """Return `findings` without those on rows with emptied cells. `redacted_cells` comes from `list_redacted_cells`."""
     return findings[~findings["_row"].isin(redacted_cells["_row"])] if len(redacted_cells) else findings
 
 
 def find_findings_before_erasure(
     results: Mapping[str, ReadResult], deliveries: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[tuple[str, str, str | None, pd.Index]]:
-    """Yield the findings that redacted rows had before the erasure: table, rule, field, index of the rows."""
+    """Yield the findings that rows had before an erasure emptied cells in them: table, rule, field, and the index of the rows."""
     known = _concatenate_frames_of_deliveries(results, deliveries, "judged", _FINDING_COLUMNS)
     for (table, rule, field), rows in known.fillna({"field": ""}).groupby(["table", "rule", "field"])["_row"]:
         frame = tables[str(table)]

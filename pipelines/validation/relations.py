@@ -1,6 +1,6 @@
-"""Faults between rows or tables of one delivery, by the keys, parents and charges that the contract declares.
+"""Faults between rows or tables of one delivery: in the keys, parent rows and charges that the contract declares.
 
-Does not belong here: the order of dates and other relations between cells of one row, which are pandera checks in `schemas/exports`.
+Does not belong here: the order of dates, and other relations between cells of one row, which are pandera checks in `schemas/exports`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Hit = tuple[str, str | None, pd.Index]
 
 
 def find_faults_within_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
-    """Yield rule, field and index of the faults between the rows of one table, within each delivery."""
+    """Yield the faults between rows of one table in the same delivery. Each has a rule, a field and the index of the rows."""
     if not spec.key or frame.empty:
         return
     key = ["_delivery", "_key"]
@@ -31,6 +31,7 @@ def find_faults_within_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[H
 
 
 def _find_repeated_persons(spec: TableSpec, frame: pd.DataFrame, repeated: pd.Series) -> Iterator[Hit]:
+    """Find persons who are in the same case twice, with the same personal number but different keys."""
     column = next((c.name for c in spec.columns if c.type == "personal_number"), None)
     if spec.entity != "person" or column is None:
         return
@@ -42,7 +43,7 @@ def _find_repeated_persons(spec: TableSpec, frame: pd.DataFrame, repeated: pd.Se
 
 
 def find_faults_between_tables(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
-    """Yield table, rule, field and index of the faults between the tables, within each delivery."""
+    """Yield the faults between tables of the same delivery. Each has a table, a rule, a field and the index of the rows."""
     for name, spec in contract.tables.items():
         frame = tables[name]
         if spec.parent and len(frame):
@@ -71,7 +72,7 @@ def find_faults_between_tables(contract: Contract, tables: dict[str, pd.DataFram
 
 
 def _find_case_table(contract: Contract, table: str) -> TableSpec:
-    """Return the table of cases on which the rows of `table` depend, directly or through another table.
+    """Return the table of cases to which the rows of `table` belong, directly or through another table.
 
     If `table` depends on no other table, return the table itself.
     """
@@ -80,9 +81,9 @@ def _find_case_table(contract: Contract, table: str) -> TableSpec:
 
 
 def _find_days_of_cases(contract: Contract, tables: dict[str, pd.DataFrame], table: str, column: str) -> pd.Series:
-    """Return, for each row of `table`, the day in `column` of its case in the same delivery; null if there is none.
+    """Return, for each row of `table`, the day that its case has in `column`, in the same delivery; null if there is none.
 
-    If only the month is known, it is the first day of the month.
+    If only the month is known, the first day of the month is returned.
     """
     cases = tables[_find_case_table(contract, table).name].drop_duplicates(["_delivery", "_key"], keep="last")
     days = dates.find_first_possible_day(cases[column], cases[f"{column}:precision"])
@@ -92,6 +93,7 @@ def _find_days_of_cases(contract: Contract, tables: dict[str, pd.DataFrame], tab
 
 
 def _find_persons_before_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+    """Find rows with a day that is earlier than the day of their case permits (`not_before` of the contract)."""
     for name, spec in contract.tables.items():
         for column in spec.columns:
             if column.not_before and len(tables[name]):
@@ -102,7 +104,7 @@ def _find_persons_before_case(contract: Contract, tables: dict[str, pd.DataFrame
 
 
 def _find_charges_under_later_code(contract: Contract, tables: dict[str, pd.DataFrame], offence_columns: OffenceColumns) -> pd.Index:
-    """Find the charges under a code that came into force after the case was opened, and therefore after the offence."""
+    """Find charges under a code that came into force after the case was opened, and therefore after the offence."""
     opened = next(
         (c.name for c in _find_case_table(contract, offence_columns.table).columns if c.type == "date" and c.event and c.required), None
     )
@@ -117,6 +119,7 @@ def _find_charges_under_later_code(contract: Contract, tables: dict[str, pd.Data
 
 
 def _find_faults_of_articles_and_words(frame: pd.DataFrame, offence_columns: OffenceColumns) -> Iterator[Hit]:
+    """Find articles that are unknown or were not in force, words that contradict the article, and wrong principal offences."""
     if frame.empty:
         return
     classified = classify_offences(frame, offence_columns)

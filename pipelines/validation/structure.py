@@ -1,8 +1,8 @@
-"""Findings on rows that are not data: blank lines between records, or a total that was not agreed. There is one finding for each file and
-part. Findings on what a file states about its origin: another institution or period than its folder.
+"""Findings on the structure of files: blank rows between records, a total row that was not agreed, and a wrong statement about the origin
+of the file (an institution or period other than that of its folder).
 
-Belongs here: findings on the structure of a file and on its metadata. Does not belong here: distinguishing data from structure
-(`sources/readers`).
+There is one finding for each part of a file. Belongs here: findings on the structure of a file and on what the file says about itself. Does
+not belong here: telling rows with data from other rows (`sources/readers`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from sources.readers.result import ReadResult
 
 
 def find_stray_rows(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
-    """Yield the findings `file-blank-rows` and `file-total-row` by delivery, file and part. It has the line of the first such row."""
+    """Yield the findings `file-blank-rows` and `file-total-row`, one for each part of a file.
+
+    A finding has the line of the first such row.
+    """
     agreed = {file.name for file in contract.files if file.options.get("total") == "required"}
     for delivery, result in results.items():
         for (file, part), rows in result.structure.groupby(["file", "part"], dropna=False):
@@ -35,7 +38,8 @@ def find_stray_rows(contract: Contract, results: Mapping[str, ReadResult]) -> It
 def find_wrong_origins_of_files(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
     """Yield the findings `file-origin-other` and `file-origin-missing` for each delivery and file.
 
-    They are on the fields that the option `origin` of a file names."""
+    A finding names the field with the wrong or missing statement. The option `origin` of the file says which fields these are.
+    """
     for file in (file for file in contract.files if "origin" in file.options):
         origin = file.options["origin"]
         for delivery, result in results.items():

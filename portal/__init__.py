@@ -1,9 +1,9 @@
-"""The portal: institutions, stewards, the coordinator and engineers work in a browser.
+"""The portal, in which institutions, stewards, the coordinator and engineers work in a browser.
 
-Belongs here: pages, accounts, who may do what. Does not belong here: the actions themselves; a page calls the service that the command line
-calls (`pipelines`, `warehouse`).
+Belongs here: pages, accounts, and who may do what. Does not belong here: the actions themselves; a page calls the same service as the
+command line (`pipelines`, `warehouse`).
 
-- `routes` is the one table of pages: path, roles, scope. A page that is not in it does not exist.
-- `words.yaml` has every text in Albanian, Serbian and English.
-- `accounts`, `institution`, `steward`, `coordinator`, `engineer`: the pages, by user.
+- `routes` is the only table of pages, with the path, roles and scope of each. A page that is not in it does not exist.
+- `words.yaml`, here and in these folders, has all texts in Albanian, Serbian and English.
+- `accounts`, `institution`, `steward`, `coordinator` and `engineer` are folders with the pages, one for each group of users.
 """

@@ -1,6 +1,6 @@
-"""The largest body of a request that the web server reads: a small one unless the sender is signed in.
+"""Limits the size of the request bodies that the web server reads: only somebody who is signed in may send a large one.
 
-The server reads a body completely before it calls a page; without this limit anybody could fill the disk. Does not belong here: what a
+The server reads a body completely before it calls a page; without this limit anybody could fill the disk. Does not belong here: how much a
 signed-in account may send (`portal.settings.UPLOAD_BYTES`, `portal.institution.uploads`).
 """
 
@@ -23,7 +23,7 @@ _MAX_BODY_SIGNED_OUT = 64 << 10  # bytes of a body: the form of the sign-in need
 
 
 class _Parser(HTTPRequestParser):
-    """Refuses (413) a large body of somebody who is not signed in, as soon as the headers of the request were read."""
+    """Parses requests. It refuses (413) a large body if nobody is signed in, as soon as the headers of the request were read."""
 
     adj: Adjustments
 
@@ -42,8 +42,8 @@ class Channel(HTTPChannel):
 
 
 def _is_signed_in(headers: Mapping[str, str]) -> bool:
-    """Return whether the session or the token of a request belongs to an account. The result is true if the database cannot be reached,
-    since the page then says so."""
+    """Return whether the session or the token of a request belongs to an account. If the database cannot be reached, the result is true:
+    the page then reports the problem."""
     from portal.accounts.models import Session
     from portal.accounts.sign_on import read_email_from_header
 

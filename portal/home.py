@@ -1,6 +1,7 @@
-"""What all pages share: the start page, refusals and failures in one line, the language, no caching.
+"""What all pages share: the start page, one-line messages about refusals and failures, the choice of language, and headers that forbid
+caching.
 
-Does not belong here: a page of one role.
+Does not belong here: a page that belongs to one role.
 """
 
 from __future__ import annotations
@@ -71,12 +72,14 @@ def stale(request: HttpRequest, reason: str = "", exception: Exception | None = 
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """Show that the request failed (500), also if it failed outside a page, as when the tables of the sessions cannot be read."""
+    """Show that the request failed (500). It may also have failed outside a page, for example because the table of sessions cannot be
+    read."""
     return _explain_failure(request, sys.exception())
 
 
 def _explain_failure(request: HttpRequest, error: BaseException | None) -> HttpResponse:
-    """Show one line for what a user or an engineer can resolve. An unexpected error is written to a file in `HOME/logs`."""
+    """Show an error as one line. If a user or an engineer can resolve the error, the line says so; an unexpected error is written to a file
+    in `HOME/logs`."""
     if error is not None and is_disk_full(error):
         return message(request, "disk_full", 507)
     if isinstance(error, DatabaseError | InterfaceError):
@@ -90,12 +93,14 @@ def _explain_failure(request: HttpRequest, error: BaseException | None) -> HttpR
 
 
 def _forget_account(request: HttpRequest) -> None:
-    """Treat the request as one of an unknown user, so that the page is rendered without the tables of accounts and sessions."""
+    """Treat the request as that of a user who is not signed in, so that a page can be shown without reading the tables of accounts and
+    sessions."""
     request.user, request.session = AnonymousUser(), {}
 
 
 class OneLineProblemMiddleware:
-    """Middleware that shows a problem as one line on a page if a user can resolve it. It records any other problem without values."""
+    """Middleware that shows a problem as one line on a page if a user can resolve it. Any other problem is written to a log, without
+    delivered values."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
@@ -105,7 +110,7 @@ class OneLineProblemMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Show a page that explains the error; leave errors that Django has its own pages for to Django."""
+        """Show a page that explains the error. Errors for which Django has its own pages are left to Django."""
         from django.core.exceptions import PermissionDenied, SuspiciousOperation
         from django.http import Http404
 
@@ -115,9 +120,11 @@ class OneLineProblemMiddleware:
 
 
 class LanguageMiddleware:
-    """Middleware that answers in the account's language, else in that of the cookie, else in that of the browser.
+    """Middleware that chooses the language of the answer: the language of the account, otherwise that of the cookie, otherwise that of the
+    browser.
 
-    The cookie has the account's language. So if accounts cannot be reached, the page that says so is in this language too.
+    The cookie contains the language of the account. Therefore a page is in this language even if it has to say that accounts cannot be
+    read.
     """
 
     def __init__(self, get_response: _Handler) -> None:
@@ -141,7 +148,7 @@ class LanguageMiddleware:
 
 
 def set_language_cookie(response: HttpResponse, language: str) -> None:
-    """Set the cookie of the language."""
+    """Set the cookie that stores the language."""
     same_site = {"httponly": True, "samesite": "Strict", "secure": settings.SESSION_COOKIE_SECURE}
     response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, max_age=31_536_000, **same_site)
 
@@ -153,7 +160,7 @@ class NoStoreMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, and forbid storing."""
+        """Answer the request, and forbid storing the answer."""
         response = self.get_response(request)
         response.headers["Cache-Control"] = "no-store"
         return response

@@ -14,8 +14,8 @@ from harmonia.errors import HarmoniaError
 
 
 def run_job(function: Callable[..., dict[str, Any]]) -> None:
-    """Call `function(folder, arguments…)` with the arguments of the command line and with low priority. Its result is written to
-    `done.json`. If it raises a `HarmoniaError`, the message is written to `failed.json`."""
+    """Call `function(folder, arguments…)` with the arguments of the command line, with low priority. The result is written to `done.json`.
+    If the function raises a `HarmoniaError`, the message is written to `failed.json`."""
     os.umask(0o077)
     os.nice(5)
     folder = Path(sys.argv[1])

@@ -1,6 +1,8 @@
-"""Work that takes seconds is done in a separate process, which writes its result to a file. A page starts it, waits for it and shows it.
+"""Work that takes seconds is done in a separate process, which writes its result to a file. A page starts the process, waits for it and
+shows the result.
 
-Belongs here: starting once, seeing that it runs, reading the result, also after the portal was killed. Does not belong here: the work.
+Belongs here: starting a process only once, noticing that it runs, and reading its result, even after the portal was killed. Does not belong
+here: the work itself.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from harmonia.errors import convert_storage_errors
 
 _MAX_STARTS = 2
 _MAX_PROCESSES = 2
-_started: list[subprocess.Popen[bytes]] = []  # by this process; others of an earlier portal end by themselves
+_started: list[subprocess.Popen[bytes]] = []  # by this portal; processes of an earlier portal end by themselves
 _starting = threading.Lock()
 
 
@@ -63,6 +65,7 @@ def _are_all_slots_used() -> bool:
 
 
 def _is_running(folder: Path, module: str) -> bool:
+    """Return whether the process of a job is running. Its number is in the folder of the job."""
     try:
         number = int((folder / "process").read_text("ascii"))
         return module.encode() in Path(f"/proc/{number}/cmdline").read_bytes()
@@ -72,7 +75,7 @@ def _is_running(folder: Path, module: str) -> bool:
 
 def _start_process(folder: Path, module: str, arguments: Sequence[str]) -> None:
     environment = {**os.environ, **settings.WORKPLACE.make_environment_variables()}
-    silent = subprocess.DEVNULL  # an error may quote a value
+    silent = subprocess.DEVNULL  # nothing is kept, since an error message may quote a delivered value
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", module, str(folder), *arguments],
         stdin=silent,

@@ -1,4 +1,4 @@
-"""Who may open what: roles, scopes, the declaration of a route, and its enforcement.
+"""Who may open what: roles, scopes, how a route is declared, and how the declaration is enforced.
 
 Does not belong here: the table of routes (`routes`), accounts (`accounts`).
 """
@@ -32,7 +32,7 @@ class Role(StrEnum):
 
 
 INSTITUTIONAL = frozenset({Role.CLERK, Role.HEAD})
-"""Roles that hold for the account's own institution alone."""
+"""Roles that apply only to the account's own institution."""
 
 
 class Scope(StrEnum):
@@ -95,14 +95,15 @@ def make_guarded_url(route: Route) -> URLPattern:
 
 
 def _redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Redirect to the form to sign in, which then leads back to the requested page."""
     query = f"?{urlencode({'next': request.get_full_path()})}" if request.method == "GET" else ""
-    if request.headers.get("HX-Request"):  # htmx would put the page of the sign-in into the middle of another
+    if request.headers.get("HX-Request"):  # otherwise htmx would show the form to sign in inside another page
         return HttpResponse(status=401, headers={"HX-Redirect": f"/sign-in{query}"})
     return redirect(f"/sign-in{query}")
 
 
 class DeclaredRoutesOnly:
-    """Middleware that refuses any view without a declared route, whoever asks."""
+    """Middleware that refuses any view that is not declared as a route, for every user."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

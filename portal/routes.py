@@ -1,4 +1,4 @@
-"""Every page and action of the portal with its path, roles and scope. URLs and tests of access are derived from this table."""
+"""Every page and action of the portal, with its path, roles and scope. The URLs and the tests of access are made from this table."""
 
 from __future__ import annotations
 

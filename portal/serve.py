@@ -1,4 +1,4 @@
-"""Starting the portal: environment, database tables, web server.
+"""Starts the portal: environment, database tables, web server.
 
 Belongs here: refusing `--demo` for real deliveries. Does not belong here: pages.
 """
@@ -17,7 +17,7 @@ from pipelines.resources.workplace import Workplace
 HOST = "127.0.0.1"
 _THREADS = 8
 _CHANNEL_TIMEOUT = 60  # seconds without a byte after which a connection ends
-_MAX_CONNECTIONS = 1_000  # a slow one costs a file descriptor and no thread
+_MAX_CONNECTIONS = 1_000  # a slow connection takes a file descriptor, but no thread
 
 
 def prepare_django(workplace: Workplace, demo: bool) -> None:
@@ -60,7 +60,7 @@ def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None
 
     from portal.body_limit import Channel
 
-    tempfile.tempdir = settings.FILE_UPLOAD_TEMP_DIR  # a request that is still coming lies there, not in /tmp
+    tempfile.tempdir = settings.FILE_UPLOAD_TEMP_DIR  # an incoming request is stored there, not in /tmp
     trusted = {"trusted_proxy": HOST, "trusted_proxy_headers": "x-forwarded-proto x-forwarded-for"} if settings.ORIGIN else {}
     server = create_server(
         get_wsgi_application(),
@@ -70,7 +70,7 @@ def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None
         ident=None,
         channel_timeout=_CHANNEL_TIMEOUT,
         connection_limit=_MAX_CONNECTIONS,
-        asyncore_use_poll=True,  # select() ends at 1,024 descriptors
+        asyncore_use_poll=True,  # select() is limited to 1,024 descriptors
         max_request_body_size=settings.UPLOAD_BYTES + (1 << 20),
         clear_untrusted_proxy_headers=True,
         **trusted,

@@ -1,6 +1,6 @@
-"""The stores that the pages use: inbox, home, registry. A process opens the registry once; its transactions are short.
+"""The stores that the pages use: inbox, home and registry. A process opens the registry only once, and keeps its transactions short.
 
-Does not belong here: what is done with them.
+Does not belong here: what is done with the stores.
 """
 
 from __future__ import annotations

@@ -53,10 +53,10 @@ def _database_settings() -> dict[str, Any]:
     url = make_url(named)
     if url.get_backend_name() != "postgresql":
         raise HarmoniaError("the portal's URL is invalid: use postgresql://user@host/database in HARMONIA_PORTAL_URL")
-    options = dict(url.query)  # of libpq, such as sslmode; a socket: postgresql://user@/database?host=/run/postgresql
+    options = dict(url.query)  # options of libpq, such as sslmode or the folder of a socket: ...?host=/run/postgresql
     server = {"HOST": url.host or options.pop("host", None), "PORT": url.port or options.pop("port", None)}
     account = {"NAME": url.database, "USER": url.username, "PASSWORD": url.password}
-    lasting = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}  # a server that was restarted is noticed
+    lasting = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}  # notices if the server was restarted
     return {
         "ENGINE": "django.db.backends.postgresql",
         "OPTIONS": {"connect_timeout": 10, **options},
@@ -68,7 +68,7 @@ def _database_settings() -> dict[str, Any]:
 DEBUG = False
 DEMO = os.environ.get("HARMONIA_DEMO") == "1"
 ORIGIN = os.environ.get("HARMONIA_PORTAL_ORIGIN", "").rstrip("/")
-"""The address behind a proxy, such as https://portal.example.org; empty on this machine alone."""
+"""The address of the portal behind a proxy, such as https://portal.example.org; empty if the portal is used on this machine only."""
 SIGN_ON_ISSUER = os.environ.get("HARMONIA_PORTAL_OIDC_ISSUER", "")
 SIGN_ON_CLIENT = os.environ.get("HARMONIA_PORTAL_OIDC_CLIENT", "")
 SIGN_ON_KEYS = os.environ.get("HARMONIA_PORTAL_OIDC_KEYS", "")
@@ -129,8 +129,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-PASSWORD_RESET_TIMEOUT = int(timedelta(days=3).total_seconds())  # of an invitation
-AXES_USERNAME_FORM_FIELD = "username"  # of the credentials, whatever the field of the model is called
+PASSWORD_RESET_TIMEOUT = int(timedelta(days=3).total_seconds())  # how long an invitation is valid
+AXES_USERNAME_FORM_FIELD = "username"  # name in the credentials, whatever the model calls the field
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -191,11 +191,11 @@ if _MAIL:
     EMAIL_HOST, EMAIL_PORT = _MAIL.host or "localhost", _MAIL.port or 25
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.username or "", _MAIL.password or ""
     EMAIL_USE_SSL = _MAIL.drivername == "smtps"
-    EMAIL_USE_TLS = bool(_MAIL.username) and not EMAIL_USE_SSL  # no password goes over an open line
+    EMAIL_USE_TLS = bool(_MAIL.username) and not EMAIL_USE_SSL  # no password is sent unencrypted
     EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("HARMONIA_PORTAL_FROM", "harmonia@localhost")
 
-LOGGING: dict[str, Any] = {  # neither paths nor values: `portal.home` records failures without them
+LOGGING: dict[str, Any] = {  # nothing, since paths and values must not be logged: `portal.home` records failures
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"none": {"class": "logging.NullHandler"}},

@@ -1,4 +1,4 @@
-"""Templates: Jinja2 that escapes everything and fails for an unknown name, and what every template knows."""
+"""The templates of the portal, and the names that all templates can use. Jinja2 escapes all values and fails for an unknown name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ MENU = (
         for name in ("coordinator", "countersigning", "releases", "register", "steward", "samples", "engineer", "accounts", "audit")
     ),
 )
-"""Routes in the navigation, in order, each with whether it belongs to the account's own institution. The texts are `menu.<route>`."""
+"""The routes in the navigation, in order, each with whether its page belongs to the account's own institution. The text of a route is
+`menu.<route>`."""
 
 
 class Renderer(FormRenderer):
@@ -35,8 +36,9 @@ class Renderer(FormRenderer):
 
 
 def environment(**options: Any) -> jinja2.Environment:
-    """Return Jinja's environment, in which unknown names are errors, also as an attribute or key."""
-    jinja = jinja2.Environment(**{**options, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True})  # noqa: S701 - Django sets autoescape
+    """Return the environment of Jinja, in which an unknown name, attribute or key is an error."""
+    # Django sets autoescape.
+    jinja = jinja2.Environment(**{**options, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True})  # noqa: S701
     jinja.globals.update(static=static, url=_url, languages=LANGUAGES, demo_open=settings.DEMO)
     jinja.filters.update(
         day=words.format_day,
@@ -77,10 +79,10 @@ def take_notices(request: HttpRequest) -> list[dict[str, str]]:
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """Return what every template knows: `w` (texts), `language`, `account` (None when signed out), `may` (whether the account may open a
-    route), and `publisher` (the label of an institution)."""
+    """Return the names that all templates can use. Among them are `w` (texts), `language`, `account` (None if nobody is signed in), `may`
+    (whether the account may open a route), and `publisher` (the label of an institution)."""
     language = language_of(request)
-    user = getattr(request, "user", None)  # none where a request is refused before anybody was looked up
+    user = getattr(request, "user", None)  # None if a request is refused before the account was looked up
     account = user if user is not None and user.is_authenticated else None
 
     def may(name: str, institution: str | None = None) -> bool:

@@ -20,13 +20,13 @@ from schemas.yaml_declarations import read_yaml
 from sources.periods import cadence_of
 
 DJANGO = {"sq": "sq", "sr": "sr-latn", "en": "en"}
-"""Language -> its code in Django. Django's own messages, such as that a password is too short, are in these languages too."""
+"""The code that Django uses for each language. Django's own messages, such as that a password is too short, are in these languages too."""
 _PERIOD_WORDS = {"quarterly": ("tremujori", "tromesečje", "quarter"), "half_yearly": ("gjashtëmujori", "polugodište", "half")}
 
 
 @cache
 def portal_texts(language: str) -> Mapping[str, Any]:
-    """Return the texts of the portal in one language. The texts of a part (`<part>/words.yaml`) are under the name of the part."""
+    """Return the texts of the portal in one language. The texts in `<part>/words.yaml` are under the name of that part."""
     folder = Path(__file__).parent
     parts = {path.parent.name: read_yaml(path) for path in sorted(folder.glob("*/words.yaml"))}
     selected: Mapping[str, Any] = _select_language({**read_yaml(folder / "words.yaml"), **parts}, language)
@@ -34,6 +34,7 @@ def portal_texts(language: str) -> Mapping[str, Any]:
 
 
 def _select_language(node: Any, language: str) -> Any:
+    """Return nested texts in one language. `node` has a list with the text in every language in place of each text."""
     if isinstance(node, Mapping):
         return {key: _select_language(inner, language) for key, inner in node.items()}
     return node[LANGUAGES.index(language)]

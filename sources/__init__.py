@@ -1,8 +1,9 @@
-"""The institutions that deliver, and their formats: one folder for each institution. No code outside this package knows a format or an
-institution's terms.
+"""The institutions that deliver, and their formats, with one folder for each institution. No code outside this package knows a format or
+the words of an institution.
 
-An institution's folder can also be in a folder named in `HARMONIA_SOURCES`, or in `sources/` of the domain (`HARMONIA_DOMAIN`). The
-institutions of the domain replace those in this package. Modules of such a folder are imported as if they were in this package.
+The folder of an institution can also be in a folder that `HARMONIA_SOURCES` names, or in `sources/` of the domain (`HARMONIA_DOMAIN`). If
+there is a domain, its institutions replace those in this package. The modules in such a folder are imported as if they were in this
+package.
 """
 
 import os
@@ -16,7 +17,8 @@ __path__ += [folder for folder in os.environ.get("HARMONIA_SOURCES", "").split(o
 
 
 def _import_institutions_of_domain() -> None:
-    """Register the domain's institutions as subpackages of this package, also one with the name of a built-in institution."""
+    """Register the domain's institutions as subpackages of this package. An institution that has the name of a built-in one takes its
+    place."""
     if domain_folder.folder() is None:
         return
     for path in sorted(domain_folder.find_path_in_domain("sources").glob("*/contract.yaml")):

@@ -1,4 +1,4 @@
-"""The contract of an institution, which declares what the institution delivers, as Python types. It is read from
+"""The contract of an institution as Python types. It declares what the institution delivers, and is read from
 `sources/<institution>/contract.yaml`.
 
 Belongs here: loading and checking contracts, listing the institutions, the name of a delivery. Does not belong here: reading a delivered
@@ -32,10 +32,10 @@ _DELIVERY = re.compile(
 
 SOURCES = domain_folder.find_path_in_domain("sources")
 FURTHER_SETTING = "HARMONIA_SOURCES"
-"""Environment variable: further folders with institutions, separated as in `PATH`."""
+"""The environment variable that names further folders with institutions, separated as in `PATH`."""
 _PARTS = ("contract.yaml", "reader.py", "mapping.py")  # files that an institution's folder must contain
-OTHER = "other"  # kind of a number that belongs to no institution
-_CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is a typing error
+OTHER = "other"  # kind of case numbers that belong to no institution
+_CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is refused, since it is a typing error
 _MOST_DUE_DAYS: Mapping[Cadence, int] = {"monthly": 25, "quarterly": 80, "half_yearly": 170, "yearly": 350}
 DateFormat = Literal["dmy", "dmy/", "dmy-", "iso", "utc", "year"]
 DATE_PATTERNS: Mapping[DateFormat, str] = {
@@ -46,7 +46,8 @@ DATE_PATTERNS: Mapping[DateFormat, str] = {
     "utc": "%Y-%m-%d",
     "year": "%Y-%m-%d",
 }
-"""How `strftime` writes a day in each format. `utc` and `year` have no form of a day, so it is written as `iso`."""
+"""The `strftime` pattern that writes a day in each format. The formats `utc` and `year` cannot write a day alone, so `iso` is used for
+them."""
 COMPARED = (
     "number",
     "reference",
@@ -61,7 +62,7 @@ COMPARED = (
     "surname",
     "full_name",
 )
-"""What is compared with the records of other institutions, where a contract names the column of it."""
+"""The attributes that can be compared with the records of other institutions. A contract names the column of each attribute that it has."""
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -71,7 +72,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "json": ("encoding", "declared", "keys"),
     "database": ("schema",),
 }
-"""The keys under `options` of a file, by its reader; `origin` for every reader."""
+"""The keys that may be under `options` of a file, for each reader. Every reader also permits the key `origin`."""
 
 TYPES = (
     "text",  # anything
@@ -82,7 +83,7 @@ TYPES = (
     "date",  # day; `year_only: true` also permits a year alone, `month_only: true` a month and a year
     "name",
     "personal_number",
-    "article",  # article as typed, with or without code and words
+    "article",  # article of a law as typed, with or without the name of the law and words
     "offence_words",
     "form_words",
     "country",
@@ -94,10 +95,10 @@ TYPES = (
 
 @dataclass(frozen=True)
 class DeliveryName:
-    """The name of a delivery. `2012-Q4_v2` is version 2 of the delivery for the period 2012-Q4. A period can also be a month, half-year or
-    year (`sources.periods`).
+    """The name of a delivery. `2012-Q4_v2` is version 2 of the delivery for the period 2012-Q4. The period can also be a month, half-year
+    or year (`sources.periods`).
 
-    Names sort by the last day of the period, then by version: the later state of a record supersedes the earlier one.
+    Names are sorted by the last day of the period, then by version. In this order, a later state of a record supersedes an earlier one.
     """
 
     period: str
@@ -116,7 +117,7 @@ class DeliveryName:
 
     @property
     def sort_key(self) -> tuple[date, int]:
-        """The order of deliveries: the last day of the period, then the version."""
+        """The key by which deliveries are sorted: the last day of the period, then the version."""
         return periods.last_day(self.period), self.version
 
     def __str__(self) -> str:
@@ -135,47 +136,47 @@ class ColumnSpec:
     name: str
     type: str = "text"
     required: bool = False  # a missing value is a finding
-    key: bool = False  # part of the record key: unreadable means quarantined
+    key: bool = False  # part of the record key; a row is quarantined if it is unreadable
     personal: bool = False
-    aliases: tuple[str, ...] = ()  # other headers seen for it
+    aliases: tuple[str, ...] = ()  # other names of the column in deliveries
     codes: Mapping[str, str | None] = field(default_factory=dict)  # delivered value -> canonical value
-    # code lists that took the place of `codes`, by the day from which they apply: that in force at the end of a delivered period is read;
-    # a code that only the list before has is still read in periods that end within a year of the change
+    # later code lists that replace `codes`, by the day from which they apply. A period is read with the list in force on its last day;
+    # codes that only the list before it has are also read if the period ends within a year after the change
     codes_from: Mapping[date, Mapping[str, str | None]] = field(default_factory=dict)
     prefixes: Mapping[str, str] = field(default_factory=dict)  # "Bashkuar me" -> canonical value, rest is an argument
     pattern: str | None = None  # what a readable key looks like
-    former: str | None = None  # of a number: pattern of the note with the number that the same case had before (group 1)
-    # of dates: dmy (dd.mm.yyyy), dmy/ (dd/mm/yyyy), dmy- (dd-mm-yyyy), iso, utc (a moment; the day is that of the country), or year (only
+    former: str | None = None  # for numbers: pattern of a note with the former number of the case (group 1)
+    # for dates: dmy (dd.mm.yyyy), dmy/ (dd/mm/yyyy), dmy- (dd-mm-yyyy), iso, utc (a moment; the day is that of the country), or year (only
     # the year is delivered)
     format: DateFormat = "dmy"
     year_only: bool = False
     month_only: bool = False
     expected: bool = False  # usually known: an empty cell is reported as information
     agreed: Literal["label", "code", "full", "any"] = "label"  # agreed form: Albanian label, code, article with code, or any known spelling
-    not_before: str | None = None  # column of the case's row: this date cannot be earlier …
-    not_before_days: int = 0  # … by more than this number of days
-    event: bool = False  # the date of an event inside the delivered history (not after the delivered period, in order)
+    not_before: str | None = None  # column of the case's row with a day: this date must not be earlier …
+    not_before_days: int = 0  # … by more than this number of days than that day
+    event: bool = False  # date of an event: not after the delivered period, and in order with other events
 
     @property
     def describes_natural_person(self) -> bool:
-        """Whether legal persons have no such value: parts of a name, personal data, citizenship, sex, age class."""
+        """Whether only natural persons have such a value: a part of a name, personal data, citizenship, sex or age class."""
         of_person = self.type in ("name", "personal_number", "country") or self.personal
         return of_person or (bool(self.meanings) and set(self.meanings) <= {*canonical.SEXES, *canonical.AGE_CLASSES})
 
     @property
     def meanings(self) -> tuple[str, ...]:
-        """Every canonical value of the code lists of all times."""
+        """Every canonical value to which a code in `codes` or `codes_from` is mapped."""
         return tuple(dict.fromkeys(value for codes in (self.codes, *self.codes_from.values()) for value in codes.values() if value))
 
     @property
     def delivered_codes(self) -> tuple[str, ...]:
-        """Every delivered value of the code lists of all times."""
+        """Every delivered code in `codes` and `codes_from`."""
         return tuple(dict.fromkeys(code for codes in (self.codes, *self.codes_from.values()) for code in codes))
 
     def codes_for_period_ending_on(self, end: date) -> Mapping[str, str | None]:
-        """Return the codes for a period that ends on `end`: delivered value → canonical value.
+        """Return the codes that can be read in a period that ends on `end`, each with its canonical value.
 
-        They are the codes agreed for that day, then the older codes that are still read.
+        They are the codes agreed for that day, and the older codes that are still read.
         """
         codes = dict(self.codes)
         for day in sorted(day for day in self.codes_from if day <= end):
@@ -188,8 +189,8 @@ class ColumnSpec:
 class Crosswalk:
     """A table that lists which keys replaced which when the institution changed its system.
 
-    table: column of type code with the name of the table whose records are meant. old, new: columns with the keys of that table. The rows
-    have no record status; a delivery need not contain the table.
+    table: the column, of type code, that names the table whose records got new keys. old, new: the columns with the former and the new key
+    of a record. The rows have no record status; a delivery need not contain the table.
     """
 
     __pydantic_config__: ClassVar = _CLOSED
@@ -201,11 +202,11 @@ class Crosswalk:
 
 @dataclass(frozen=True)
 class CountsSpec:
-    """A return of counts.
+    """A return of counts: a table with figures that the institution counted itself.
 
-    indicator: column of type code with codes of Harmonia. offence_group: column of type code with codes of Harmonia; None if the counts are
-    of all groups together. value: column of type integer. The rows have no record status: their figures are compared with those of records,
-    and never count.
+    indicator: the column, of type code, with the code of the indicator. offence_group: the column, of type code, with the offence group;
+    None if each count is of all groups together. value: the column, of type integer, with the count. The rows have no record status: they
+    are compared with the figures counted from records, and never counted themselves.
     """
 
     __pydantic_config__: ClassVar = _CLOSED
@@ -230,12 +231,12 @@ class TableSpec:
     expected: bool = False  # each parent usually has such a row: its absence is reported as information
     place: str | None = None  # key column that is a position in the parent's list: the latest list of a parent replaces earlier ones
     own_states: bool = False  # its rows have separate record states, not those of their parent row
-    required: bool = False  # a delivery without a row of it is incomplete; default: true for tables of records
-    crosswalk: Crosswalk | None = None  # the table is no record but says which keys replaced which
-    counts: CountsSpec | None = None  # the table is no record but a return of counts
+    required: bool = False  # a delivery without a row of it is incomplete; default: true for records and counts
+    crosswalk: Crosswalk | None = None  # the table has no records; it says which keys replaced which
+    counts: CountsSpec | None = None  # the table has no records; it is a return of counts
     header: bool = True  # false: its columns have no names in the file and are read by position
-    person_kind: str | None = None  # column of type code that says natural, legal or unknown of a person
-    age_class: str | None = None  # column of type code that says child, adult or unknown where no birth date is delivered
+    person_kind: str | None = None  # column of type code: is the person natural, legal or unknown
+    age_class: str | None = None  # column of type code: child, adult or unknown, if no birth date is delivered
 
     def column(self, name: str) -> ColumnSpec:
         """Return the declaration of a column. Raises `KeyError`, naming the table, if the column is not declared."""
@@ -255,15 +256,16 @@ class FileSpec:
     reader: Literal["delimited", "workbook", "xml", "json", "database"]
     tables: Annotated[tuple[str, ...], Field(min_length=1)]
     options: Mapping[str, Any] = field(default_factory=dict)
-    alternatives: tuple[str, ...] = ()  # file names accepted instead (psh.url)
+    alternatives: tuple[str, ...] = ()  # other file names that are accepted (psh.url)
 
 
 @dataclass(frozen=True)
 class UnitsSpec:
     """How an institution is divided into units.
 
-    columns: columns of `table` that name the unit (`_part`: the sheet). number: the column with the institution's case number, if the
-    record key is another. languages: language → pattern of the names of the units that use it.
+    table, columns: the table and its columns that name the unit (`_part` means the name of the sheet). number: the column with the
+    institution's case number, if the record key is not this number. languages: for each language, a pattern for the names of those units
+    that use it.
     """
 
     __pydantic_config__: ClassVar = _CLOSED
@@ -276,9 +278,8 @@ class UnitsSpec:
 
 @dataclass(frozen=True)
 class PersonReconciliationStep:
-    """A step of reconciliation: the persons with `role` in each case whom the institutions `upstream` and `downstream` should both have
-    recorded.
-    """
+    """A step of reconciliation that compares persons. Both the institutions `upstream` and the institutions `downstream` should have
+    recorded the persons with `role` in each case."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -299,38 +300,38 @@ class Contract:
     stage: canonical.Stage
     publisher: Mapping[str, str]
     cadence: Cadence
-    due_days: Annotated[int, Field(ge=1)]  # after the period; before the next one ends
+    due_days: Annotated[int, Field(ge=1)]  # days after the end of the period; less than a period
     language: Literal["sq", "sr", "en"]
     contact: Annotated[str, Field(pattern=r"^\S+@\S+$")]
     files: Annotated[tuple[FileSpec, ...], Field(min_length=1)]
     tables: Mapping[str, TableSpec]
     rules: tuple[Mapping[str, Any], ...] = ()  # cross-field rules, read by schemas.exports
     units: UnitsSpec | None = None
-    cited_as: Annotated[str, Field(pattern=r"^[a-z_]+$")] | None = None  # kind under which other institutions cite its case numbers
+    cited_as: Annotated[str, Field(pattern=r"^[a-z_]+$")] | None = None  # kind of its case numbers, which others cite
     states_form: bool = False  # its records state the form of exploitation
     counts_in: tuple[
         str, ...
     ] = ()  # indicators that count its records in addition to those of the institutions named in the indicators' files
     one_file_a_case: bool = False  # two files of one case with a person in common are an error and are reported to it
     deals_with_victims: bool = False  # agreements may let it receive and give data on victims
-    tells_nothing_to: tuple[str, ...] = ()  # institutions that learn nothing about its records unless a clause allows it
+    tells_nothing_to: tuple[str, ...] = ()  # institutions that learn nothing about its records unless an agreement allows it
     delivers_from: date | None = None  # no delivery is due for periods that end before this day; null: due for every period
     delivers_until: date | None = None  # no delivery is due for periods that begin after this day; null: no end is known
-    answer_days: Annotated[int, Field(ge=1, le=365)] = 30  # from receipt, to answer the findings
-    roles: tuple[str, ...] = ()  # the roles of its persons, where no column states them and they are not of accused persons
-    shared_persons: tuple[PersonReconciliationStep, ...] = ()  # reconciliation steps with others, by person
+    answer_days: Annotated[int, Field(ge=1, le=365)] = 30  # days after receipt in which findings are to be answered
+    roles: tuple[str, ...] = ()  # the roles of its persons, if no column states them and they are not accused
+    shared_persons: tuple[PersonReconciliationStep, ...] = ()  # steps of reconciliation that compare persons
     compared: Mapping[str, str] = field(default_factory=dict)  # attribute compared with others' records -> column
-    tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension -> tolerated share of faulty weight (`quality`)
-    keep_days: Annotated[int, Field(ge=1, le=3650)] = 180  # from receipt until the feedback is deleted
-    pull: Mapping[str, Any] | None = None  # where its deliveries are fetched, read by pipelines.pull
+    tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension of quality -> tolerated share of faults
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 180  # days after receipt until the feedback is deleted
+    pull: Mapping[str, Any] | None = None  # from where its deliveries are fetched; read by pipelines.pull
 
     @property
     def has_records(self) -> bool:
-        """Whether the institution delivers records, and not only counts."""
+        """Whether the institution delivers records, and not just counts."""
         return any(table.entity for table in self.tables.values())
 
     def is_delivery_due(self, period: str) -> bool:
-        """Return whether the institution has to deliver for a period, by `delivers_from` and `delivers_until`."""
+        """Return whether the institution has to deliver for a period. This follows from `delivers_from` and `delivers_until`."""
         first, last = self.delivers_from or date.min, self.delivers_until or date.max
         return periods.last_day(period) >= first and periods.first_day(period) <= last
 
@@ -501,7 +502,8 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
 
 
 def _check_code_column(table: TableSpec, part: str, values: tuple[str, ...], path: Path) -> None:
-    """Check that the column which `part` of a table names is a code of persons with these values."""
+    """Check the column that a table names under the key `part`. It must be of type code, its codes must mean one of `values`, and the table
+    must be one of persons."""
     column = next((c for c in table.columns if c.name == getattr(table, part)), None)
     if getattr(table, part) is None:
         return
@@ -560,9 +562,9 @@ def load(institution: str) -> Contract:
 
 @cache
 def record_tables() -> Mapping[tuple[str, str], str]:
-    """Return the table of records of each delivered table, by (institution, table).
+    """Return the table of records to which the rows of each delivered table belong, by (institution, table).
 
-    This is the table itself if its rows are records, otherwise the table of the records to which its rows belong.
+    This is the table itself if its rows are records, otherwise the parent table whose rows are records.
     """
     return {(name, table): _find_table_of_records(load(name).tables, table) for name in institutions() for table in load(name).tables}
 
@@ -575,10 +577,10 @@ def _find_table_of_records(tables: Mapping[str, TableSpec], table: str) -> str:
 
 
 def find_institution_folders(*parents: Path) -> Mapping[str, Path]:
-    """Return the folder of each institution in the folders `parents`, by name of the institution.
+    """Return the folders of all institutions in the folders `parents`, by name of the institution.
 
-    Raises `DeclarationError` if two folders have the same name, or if a folder lacks a file: figures of that institution would otherwise be
-    missing without notice.
+    Raises `DeclarationError` if two folders have the same name, or if a file is missing in a folder: otherwise the figures of that
+    institution would be missing without notice.
     """
     folders: dict[str, Path] = {}
     for parent in parents:
@@ -603,7 +605,7 @@ def find_institution_folders(*parents: Path) -> Mapping[str, Path]:
 
 @cache
 def folder_by_institution() -> Mapping[str, Path]:
-    """Return the folder of each institution of the domain, and of each in the folders named in `HARMONIA_SOURCES`."""
+    """Return the folder of each institution: of those in the domain, and of those in the folders that `HARMONIA_SOURCES` names."""
     return find_institution_folders(SOURCES, *folders_named_in_environment())
 
 
@@ -646,7 +648,7 @@ def institutions_at_stages(*stages: canonical.Stage) -> tuple[str, ...]:
 
 @cache
 def institutions_with_file_per_person() -> tuple[str, ...]:
-    """Return the institutions that open a separate case file for each person. At these, a case with several persons has several files."""
+    """Return the institutions that open a separate case file for each person. There, a case with several persons has several files."""
     stages = domain.stages()
     return tuple(name for name, stage in stage_by_institution().items() if stages[cast("canonical.Stage", stage)].one_person_a_file)
 
@@ -672,9 +674,9 @@ def institution_by_case_number_kind() -> Mapping[str, str]:
 
 @cache
 def institutions_with_one_file_per_case() -> tuple[str, ...]:
-    """Return the institutions that keep a case in one file.
+    """Return the institutions that keep each case in one file.
 
-    Other institutions separate and join files by decision, or open successive files.
+    Other institutions may decide to separate or join files, or open one file after another on the same case.
     """
     return tuple(name for name in institutions() if load(name).one_file_a_case)
 

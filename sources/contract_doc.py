@@ -1,7 +1,8 @@
-"""Generate the page `docs/reference/contract.md`, the keys of a contract, from the classes and comments of `sources/contract.py`.
+"""Generates the page `docs/reference/contract.md`, which lists the keys of a contract, from the classes and comments of
+`sources/contract.py`.
 
-Run `python -m sources.contract_doc` after a change. Belongs here: the page's layout only. Does not belong here: the meaning of a key, which
-is a comment beside the key in its class.
+Run `python -m sources.contract_doc` after a change. Belongs here: only the layout of the page. Does not belong here: the meaning of a key,
+which is in a comment beside the key in its class.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Generated from `sources/contract.py` by `python -m sources.contract_doc`; edit t
 This page lists the keys of `sources/<institution>/contract.yaml`. If a contract contains any other key, it is refused when it is loaded,
 with one line that names file, key and what to do. [Add an institution](../how-to/add-an-institution.md) describes how to write a contract.
 """
-_LEFT_OUT = "name"  # of tables and columns: it is the key of the entry
+_LEFT_OUT = "name"  # left out for tables and columns, since it is the key of the entry
 
 
 def render_page() -> str:
@@ -53,7 +54,7 @@ def render_page() -> str:
 
 
 def _describe_keys(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield key, type, default (empty: required) and comment of each field of a class.
+    """Yield the key, type, default and comment of each field of a class. The default is empty if the key is required.
 
     The comment is at the end of the field's line, or in the lines above it.
     """

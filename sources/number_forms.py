@@ -1,7 +1,7 @@
-"""Define what the case numbers of all institutions have in common.
+"""Defines what the case numbers of all institutions have in common.
 
 Belongs here: the parts of a number, and the type of an institution's number forms (`FORMS` in `sources/<institution>/numbers.py`). Does not
-belong here: the letters of an institution's numbers, finding numbers in a text (`pipelines.harmonisation.case_numbers`).
+belong here: the letters of an institution's numbers, and finding numbers in a text (`pipelines.harmonisation.case_numbers`).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sources import contract
 
 
 class CaseNumber(NamedTuple):
-    """A case number.
+    """A case number, split into its parts.
 
-    kind: as `cited_as` of a contract. number: its normal form. register: letters of the register (`PP.I`, `PKR`, `SMIL`). region: the
-    region, if the number has one. A part that was not read is None.
+    kind: the kind of number, as `cited_as` of a contract names it. number: the whole number in its normal form. register: the letters of
+    the register (`PP.I`, `PKR`, `SMIL`). region: the region, if the number contains one. A part that could not be read is None.
     """
 
     kind: str
@@ -38,10 +38,11 @@ class NumberForm:
     """One form of the numbers of an institution.
 
     normal    pattern of the complete normal form
-    patterns  patterns of its spellings in upper-case text, tried in this order; groups `serial` and `year`, and those that `build` needs
+    patterns  patterns of its spellings in upper-case text, tried in this order; they have the groups `serial`, `year` and others for
+    `build`
     build     builds the number from a match
-    bare      builds the number from a serial and a year without letters in a text of this institution; None: such a number is ignored
-    continues whether a serial and a year without letters continue the register of the number before them ("PP.I.nr. 3/13 and 4/13")
+    bare      builds the number from a serial number and a year without letters in a text of this institution; None: ignore such a number
+    continues whether a serial number and a year without letters belong to the register of the number before ("PP.I.nr. 3/13 and 4/13")
     regions   the regions that such a number can contain
     first     whether its spellings are tried before those of all other forms
     """
@@ -65,7 +66,7 @@ BEHIND = r"\.nr\.(?P<serial>[1-9][0-9]{0,5})/(?P<year>[1-9][0-9]{3})"
 
 
 def full_year(year: str) -> int:
-    """Return the four-digit year of the year part of a number: two digits up to 30 mean 20yy, higher ones 19yy."""
+    """Return the year of a case number with four digits. Two digits up to 30 mean 20yy, higher ones 19yy."""
     value = int(year)
     if len(year) > 2:
         return value
@@ -81,7 +82,7 @@ def build_registered_number(kind: str, register: str, serial: int, year: int) ->
 def number_forms() -> dict[str, tuple[NumberForm, ...]]:
     """Return the forms of each kind of number, by kind, in the order of the case flow.
 
-    If the institution of a kind declares no forms, the kind has no forms.
+    A kind has no forms if the institution that assigns such numbers declares none.
     """
     forms_by_kind = {}
     for kind, name in contract.institution_by_case_number_kind().items():
@@ -91,7 +92,7 @@ def number_forms() -> dict[str, tuple[NumberForm, ...]]:
 
 
 def check_columns_of_own_numbers() -> None:
-    """Check that an institution with columns of type number says how its numbers look.
+    """Check that an institution with columns of type number declares the forms of its numbers.
 
     Otherwise every number would be unreadable. Raises `DeclarationError`.
     """

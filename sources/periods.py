@@ -15,9 +15,9 @@ from typing import Literal, get_args
 Cadence = Literal["monthly", "quarterly", "half_yearly", "yearly"]
 CADENCES: tuple[Cadence, ...] = get_args(Cadence)
 MONTHS: Mapping[Cadence, int] = {"monthly": 1, "quarterly": 3, "half_yearly": 6, "yearly": 12}
-"""Months in a period."""
+"""The number of months in a period of each cadence."""
 PERIODS: Mapping[Cadence, str] = {"monthly": "(?:0[1-9]|1[0-2])", "quarterly": "Q[1-4]", "half_yearly": "H[12]", "yearly": ""}
-"""What follows the year in a period's name, as a pattern."""
+"""For each cadence: a pattern of what follows the year in the name of a period."""
 EXAMPLES: Mapping[Cadence, str] = {"monthly": "2013-04", "quarterly": "2013-Q2", "half_yearly": "2013-H1", "yearly": "2013"}
 _YEAR = "(?:19|20)[0-9]{2}"
 
@@ -58,7 +58,7 @@ def _first_month(period: str) -> int:
 
 @cache
 def running_number_of_period(period: str) -> int:
-    """Return the running number of a period among those of its cadence; the first one of 1900 has the number 0."""
+    """Return the running number of a period among the periods of its cadence. The first period of 1900 has the number 0."""
     return ((int(period[:4]) - 1900) * 12 + _first_month(period) - 1) // MONTHS[cadence_of(period)]
 
 
@@ -86,7 +86,7 @@ def year_before(period: str) -> str:
 
 
 def periods_between(first: date, last: date, cadence: Cadence) -> list[str]:
-    """Return the periods of a cadence that have a day from `first` to `last`, in order."""
+    """Return the periods of a cadence that have at least one day from `first` to `last`, in order."""
     names = []
     while first <= last:
         names.append(period_containing(first, cadence))
@@ -96,10 +96,10 @@ def periods_between(first: date, last: date, cadence: Cadence) -> list[str]:
 
 @cache
 def quarters_of(period: str) -> tuple[str, ...]:
-    """Return the quarters that have a day in a period, in order."""
+    """Return the quarters that have at least one day in a period, in order."""
     return tuple(periods_between(first_day(period), last_day(period), "quarterly"))
 
 
 def overlapping_periods(period: str, cadence: Cadence) -> list[str]:
-    """Return the periods of a cadence that have a day in `period`, in order."""
+    """Return the periods of a cadence that have at least one day in `period`, in order."""
     return periods_between(first_day(period), last_day(period), cadence)

@@ -1,6 +1,7 @@
-"""The entry point of all readers: it takes the files of an institution's delivery and returns text and positions.
+"""The entry point of all readers. It reads the files of an institution's delivery and returns their cells as text, with positions.
 
-Belongs here: finding the institution's reader. Does not belong here: reading (`sources/<institution>/reader.py`, `sources/readers`).
+Belongs here: finding the reader of the institution. Does not belong here: reading itself (`sources/<institution>/reader.py`,
+`sources/readers`).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Accounts: who may sign in, with which roles, for which institution; sessions, invitations, the audit of signing in."""
+"""Accounts: who may sign in, with which roles and for which institution. Also sessions, invitations, and the record of every sign-in."""

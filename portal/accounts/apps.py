@@ -6,11 +6,11 @@ from django.apps import AppConfig
 
 
 class Accounts(AppConfig):
-    """Accounts, sessions, and the audit of every sign-in."""
+    """The application that has the tables of accounts and sessions, and records every sign-in."""
 
     name = "portal.accounts"
     label = "accounts"
 
     def ready(self) -> None:
-        """Connect the audit."""
+        """Connect the functions that record every sign-in in the audit log."""
         from portal.accounts import sign_in_log  # noqa: F401 - connects its receivers

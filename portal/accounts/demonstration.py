@@ -1,4 +1,4 @@
-"""`--demo`: one ready account for each role, only for a home of simulated deliveries.
+"""The option `--demo`: one account for each role, ready to use. It is refused unless all deliveries in the home are simulated.
 
 A home is simulated if its inbox is in a folder that `harmonia simulate` wrote, and every delivery that was ever landed is in that inbox.
 """
@@ -38,7 +38,7 @@ def enable_demo_accounts() -> None:
             language = contract.load(institution).language if institution else "en"
             fields: dict[str, Any] = {"name": name, "granted": [role.value], "institution": institution, "language": language, "demo": True}
             Account.objects.create_user(email, **fields)
-    second = "second.steward@demo.invalid"  # four eyes are two accounts
+    second = "second.steward@demo.invalid"  # some verdicts need two stewards
     if not Account.objects.filter(email=second).exists():
         Account.objects.create_user(second, name="Demo Second Steward", granted=[Role.STEWARD.value], language="en", demo=True)
     Account.objects.filter(demo=True).update(is_active=True)
@@ -58,6 +58,7 @@ def list_roles_with_institutions() -> list[tuple[Role, str]]:
 
 
 def _require_simulated_home() -> None:
+    """Raise `HarmoniaError` if the home contains a delivery that was not simulated."""
     workplace = settings.WORKPLACE
     if workplace.inbox.name != "inbox" or not is_simulated_set(workplace.inbox.parent):
         raise HarmoniaError(f"--demo needs simulated deliveries, and {workplace.inbox} is not what `harmonia simulate` wrote: omit --demo")

@@ -1,4 +1,4 @@
-"""Forms of accounts. Django validates; labels come from the texts."""
+"""The forms for accounts. Django checks the input; the labels are in the portal's texts (`words.yaml`)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sources import contract
 
 
 class SignInForm(forms.Form):
-    """E-mail address and password."""
+    """The form to sign in, with e-mail address and password."""
 
     email = forms.EmailField(widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}))
     password = forms.CharField(strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
 
 
 class InviteForm(forms.Form):
-    """A new account."""
+    """The form to invite somebody, which creates an account."""
 
     email = forms.EmailField()
     name = forms.CharField(max_length=120)

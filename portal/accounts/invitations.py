@@ -1,4 +1,5 @@
-"""Invitations: an account without a password, and a link that works once, for three days, by Django's tokens."""
+"""Invitations: an account that has no password yet, and a link by which its owner sets one. The link contains a token of Django; it works
+once, and for three days."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from portal.permissions import Role
 
 
 class InvitationError(HarmoniaError):
-    """An invitation that is refused. `problem` is the key of the text in `account_problems` that pages show."""
+    """Raised if an invitation is refused. `problem` is the key, in `account_problems`, of the text that pages show."""
 
     def __init__(self, problem: str, line: str) -> None:
         super().__init__(line)

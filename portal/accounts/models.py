@@ -1,6 +1,6 @@
 """The tables of accounts and sessions.
 
-Does not belong here: personal data of anybody whom the deliveries name; passwords and sessions are Django's.
+Does not belong here: data on persons whom the deliveries name; storing passwords and sessions, which Django does.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Account(AbstractBaseUser):
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120)
-    institution = models.CharField(max_length=60, blank=True)  # of a clerk or head
+    institution = models.CharField(max_length=60, blank=True)  # for a clerk or head
     granted = models.JSONField(default=list)  # names of roles
     language = models.CharField(max_length=2, choices=[(one, one) for one in LANGUAGES], default="sq")
-    notices = models.BooleanField(default=True)  # e-mail that something waits
-    system_user = models.CharField(max_length=64, unique=True, null=True, blank=True)  # whoever it is on the command line
+    notices = models.BooleanField(default=True)  # whether to send e-mails when something waits
+    system_user = models.CharField(max_length=64, unique=True, null=True, blank=True)  # the account's user name on the command line
     is_active = models.BooleanField(default=True)
     demo = models.BooleanField(default=False)  # may sign in without a password while the portal runs with --demo
     created = models.DateTimeField(auto_now_add=True)
@@ -69,7 +69,7 @@ class Account(AbstractBaseUser):
 
 
 class Session(AbstractBaseSession):
-    """A session of an account, so that all sessions of one account can be ended."""
+    """A session, stored with its account so that all sessions of one account can be ended."""
 
     account = models.ForeignKey(Account, null=True, on_delete=models.CASCADE, related_name="sessions")
 

@@ -1,4 +1,5 @@
-"""Django's sessions in the database, which also record their account (as Django's documentation extends its session engine)."""
+"""Sessions in the database, as Django stores them, with the account of each session. Django's documentation describes this way to extend
+its sessions."""
 
 from __future__ import annotations
 

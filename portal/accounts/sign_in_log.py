@@ -1,4 +1,4 @@
-"""Every sign-in, sign-out and refused sign-in goes to the registry's audit log. A sign-in that cannot be recorded fails."""
+"""Records every sign-in, sign-out and refused sign-in in the registry's audit log. If a sign-in cannot be recorded, it fails."""
 
 from __future__ import annotations
 
@@ -27,5 +27,6 @@ def _record_sign_out(sender: Any, user: Account | None, **_: Any) -> None:
 
 @receiver(user_login_failed)
 def _record_refusal(sender: Any, credentials: dict[str, Any], **_: Any) -> None:
+    """Record a refused sign-in. An unknown e-mail address is not recorded."""
     known = Account.objects.filter(email=str(credentials.get("username", "")).strip().lower()).first()
     record_access(registry(), known.email if known else "unknown", REFUSED, "portal")  # what was typed may be a password

@@ -1,7 +1,7 @@
-"""Sign-on behind a proxy that passes on the ID token of an OpenID provider as `Authorization: Bearer …`.
+"""Sign-on behind a proxy that passes on the ID token of an OpenID provider in the header `Authorization: Bearer …`.
 
-Belongs here: checking the token. Does not belong here: OpenID Connect itself, which the proxy speaks (Apache with mod_auth_openidc,
-oauth2-proxy); sessions (Django). Only a token that the provider signed for this portal signs anybody in; every other header is ignored.
+Belongs here: checking the token. Does not belong here: OpenID Connect itself, which the proxy does (Apache with mod_auth_openidc,
+oauth2-proxy); sessions (Django). Only a token that the provider signed for this portal can sign somebody in; every other header is ignored.
 """
 
 from __future__ import annotations
@@ -65,15 +65,15 @@ def _read_provider_keys(location: str, _turn: int) -> KeySet:
 
 
 class SignOnBackend(RemoteUserBackend):
-    """Finds the account that has the e-mail address of a token which `SignOn` verified; creates no account."""
+    """Finds the account with the e-mail address of a token that `SignOn` verified. It creates no account."""
 
     create_unknown_user = False
 
 
 class SignOn(RemoteUserMiddleware):
-    """Middleware that signs in the account of the token. Without a valid token only the session counts."""
+    """Middleware that signs in the account to which the token belongs. Without a valid token, only the session says who is signed in."""
 
-    header = "harmonia.signed_on"  # of this middleware alone: what a client sends begins with HTTP_
+    header = "harmonia.signed_on"  # only this middleware can set it: a header from a client begins with HTTP_
     force_logout_if_no_header = False
 
     def process_request(self, request: HttpRequest) -> None:

@@ -1,6 +1,6 @@
-"""Signing in and out, invitations, the accounts, the audit log.
+"""The pages to sign in and out, to manage invitations and accounts, and to read the audit log.
 
-Does not belong here: how passwords, sessions and tokens work (Django), how attempts are limited (django-axes).
+Does not belong here: how passwords, sessions and tokens work (Django), how attempts to sign in are limited (django-axes).
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from schemas.findings import LANGUAGES
 from sources import contract
 
 _MODEL = "django.contrib.auth.backends.ModelBackend"
-_CHOSEN_LANGUAGE = "chosen_language"  # key in a session of nobody
-_MAX_LINES = 200  # of the audit log on a page
+_CHOSEN_LANGUAGE = "chosen_language"  # key in the session of a user who is not signed in
+_MAX_LINES = 200  # entries of the audit log that a page shows
 
 
 @sensitive_post_parameters("password")
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Show the first page, with e-mail address and password and, with `--demo`, a button for each role; or sign in."""
+    """Show the form to sign in, or sign in. With `--demo` the page also has a button for each role."""
     form = SignInForm(request.POST or None)
     wrong = False
     if request.method == "POST" and form.is_valid():
@@ -69,6 +69,7 @@ def _begin_session(request: HttpRequest, account: Account, backend: str | None =
 
 
 def _list_demo_accounts() -> list[dict[str, Any]]:
+    """Return each role with its demo accounts, for the buttons of the page to sign in."""
     by_role: dict[Role, list[Account]] = {role: [] for role in Role}
     place = {name: n for n, name in enumerate(contract.institutions())}
     for account in sorted(Account.objects.filter(demo=True, is_active=True), key=lambda one: (place.get(one.institution, 0), one.pk)):
@@ -78,7 +79,7 @@ def _list_demo_accounts() -> list[dict[str, Any]]:
 
 
 def demo(request: HttpRequest) -> HttpResponse:
-    """Sign in with a demo account; only while the portal runs with `--demo`."""
+    """Sign in with a demo account. This is only possible while the portal runs with `--demo`."""
     if not settings.DEMO:
         raise Http404
     account = get_object_or_404(Account, email=request.POST.get("email", ""), demo=True, is_active=True)
@@ -87,6 +88,7 @@ def demo(request: HttpRequest) -> HttpResponse:
 
 
 def _find_next_address(request: HttpRequest) -> str:
+    """Return the address to which the user goes after signing in. It is always an address of the portal."""
     address = request.POST.get("next") or request.GET.get("next") or "/"
     return address if url_has_allowed_host_and_scheme(address, allowed_hosts=None) and address.startswith("/") else "/"
 
@@ -113,7 +115,8 @@ def choose_language(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 def invitation(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
-    """Let the owner of an invited account set its password, once. The page is in the account's language, until another is chosen."""
+    """Let the owner of an invited account set its password, once. The page is in the language of the account, unless the owner chose
+    another one."""
     try:
         account = Account.objects.get(pk=force_str(urlsafe_base64_decode(uidb64)), is_active=True)
     except (Account.DoesNotExist, ValueError, OverflowError):
@@ -136,7 +139,8 @@ def invitation(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
 
 
 def _describe_password_problems(request: HttpRequest, form: Any) -> list[str]:
-    """Return why the passwords were refused. Django gives some of the reasons in English only, so there are texts here for its codes."""
+    """Return why the passwords were refused. Django gives some reasons in English only; this function translates its codes with the
+    portal's own texts."""
     problem_texts = portal_texts(language_of(request))["password_problems"]
     problems = [problem for field in form.errors.as_data().values() for problem in field]
     return [problem_texts.get(problem.code, problem_texts["required"]).format(**(problem.params or {})) for problem in problems]
@@ -174,7 +178,7 @@ def list_accounts(request: HttpRequest) -> HttpResponse:
 
 
 def invite(request: HttpRequest) -> HttpResponse:
-    """Invite somebody. The page shows the link once; the administrator hands it over."""
+    """Invite somebody. The page shows the link only once; the administrator passes it on."""
     form = InviteForm(request.POST or None, initial={"language": "sq"})
     problem = link = None
     if request.method == "POST" and form.is_valid():
@@ -190,7 +194,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 
 def account(request: HttpRequest, number: int) -> HttpResponse:
-    """Change the roles of an account, disable it, or make a new link. Disabling an account ends all its sessions."""
+    """Change the roles of an account, disable or enable it, or make a new invitation link. Disabling an account ends all its sessions."""
     chosen = get_object_or_404(Account, pk=number)
     link = problem = None
     if request.method == "POST":

@@ -1,1 +1,1 @@
-"""The pages of the coordinator: countersignatures, releases, reports due, what each institution owes."""
+"""The pages of the coordinator: answers to countersign, releases, reports that are due, and what each institution still has to do."""

@@ -16,12 +16,12 @@ import pandas as pd
 from pipelines.resources.workplace import Workplace
 from portal.job_result import run_job
 
-_MAX_ROWS = 60  # revised figures listed
+_MAX_ROWS = 60  # revised figures that are listed
 
 
 def build_release(folder: Path, day: str, action: str) -> dict[str, Any]:
-    """Build the release of a day and summarise it. action: `preview` or `create`. Raises `HarmoniaError` with the reason if it is
-    refused."""
+    """Build the release of a day and return its summary. action: `preview` or `create`. Raises `HarmoniaError` with the reason if the
+    release is refused."""
     from harmonia.explorer.page import write_explorer_page as build_explorer
     from harmonia.release_source import collect_release_source
     from warehouse.disclosure import policy
@@ -88,8 +88,8 @@ def _list_changed_year_totals(
 
 
 def _find_preliminary_figures(figures: pd.DataFrame, preliminary: set[tuple[str, str]]) -> list[bool]:
-    """Return for each figure whether it is preliminary in one of its periods. Its period may be a year, merged quarters, or a window of
-    years."""
+    """Return for each figure whether it is preliminary. A figure is preliminary if this is so in one of its periods, since it may be the
+    figure of a year, of merged quarters, or of a window of years."""
     return [
         any((indicator, period) in preliminary for period in _split_into_periods(periods))
         for indicator, periods in zip(figures["indicator"], figures["period"], strict=True)
@@ -97,6 +97,7 @@ def _find_preliminary_figures(figures: pd.DataFrame, preliminary: set[tuple[str,
 
 
 def _split_into_periods(periods: str) -> list[str]:
+    """Return the periods that a text names: a window such as `2013/2015`, quarters joined by `+`, or a single period."""
     first, _, last = periods.partition("/")
     return [str(year) for year in range(int(first), int(last) + 1)] if last else periods.split("+")
 

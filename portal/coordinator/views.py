@@ -44,7 +44,7 @@ from warehouse.releases.reading import open_release
 _MODULE = "portal.coordinator.releasing"
 _MAX_QUARTERS = 12  # quarters on the board
 _STATES = ("missing", "unreadable", "partial", "received", "expected", "complete")  # the most urgent first
-_VALIDITY = timedelta(days=365)  # proposed for a countersignature
+_VALIDITY = timedelta(days=365)  # how long a countersignature is valid, as the form proposes it
 _MAX_KEY_BYTES = 10_000  # bytes of a private key
 
 
@@ -52,7 +52,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Show what each institution still has to deliver, sign or answer, and what waits for the coordinator."""
     quarters = board.list_quarters()
     cells: dict[tuple[str, str], board.Quarter] = {}
-    for delivered in sorted(quarters, key=_urgency_of_quarter, reverse=True):  # of several months in a quarter the most urgent shows
+    for delivered in sorted(quarters, key=_urgency_of_quarter, reverse=True):  # of several months in a quarter, the most urgent is shown
         cells |= {(delivered.institution, quarter): delivered for quarter in quarters_of(delivered.period)}
     periods = sorted({quarter for _, quarter in cells}, reverse=True)[:_MAX_QUARTERS]
     owed = [
@@ -70,6 +70,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def _urgency_of_quarter(quarter: board.Quarter) -> tuple[bool, int]:
+    """Return a key that sorts quarters by urgency: late quarters come first, then the order of `_STATES` decides."""
     return not quarter.late, _STATES.index(quarter.state)
 
 
@@ -85,7 +86,7 @@ def _list_outstanding_work(institution: str, quarters: list[board.Quarter]) -> d
 
 
 def _list_answers_to_countersign() -> list[Any]:
-    """List the answers "accepted as it is" on which nobody has decided."""
+    """List the answers with the verdict "accepted as it is" on which the coordinator has not decided yet."""
     latest = answers.select_latest_answers(answers.read_answers(registry()))
     return list(latest[(latest["verdict"] == "accepted") & latest["decision"].isna()].itertuples(index=False))
 
@@ -102,7 +103,7 @@ def countersigning(request: HttpRequest) -> HttpResponse:
 
 
 def decide(request: HttpRequest) -> HttpResponse:
-    """Countersign or refuse the marked answers, all or none."""
+    """Countersign or refuse the marked answers. If one of them cannot be decided, none is."""
     page_texts, who = portal_texts(language_of(request)), request.user.get_username()
     numbers = [int(one) for one in request.POST.getlist("answer") if one.isdecimal()]
     decision, until = request.POST.get("decision", ""), _parse_day(request.POST.get("until", ""))
@@ -123,7 +124,7 @@ def decide(request: HttpRequest) -> HttpResponse:
             try:
                 terms = {"until": until} if decision == "countersigned" else {"reason": why}
                 number_decided = answers.decide_on_answers(registry(), numbers, decision, who, **terms)
-            except HarmoniaError:  # decided meanwhile
+            except HarmoniaError:  # somebody else has decided meanwhile
                 add_notice(request, "error", page_texts["decide_stale"])
             else:
                 answered = (f"{waiting[number].institution} {waiting[number].delivery} #{number}" for number in numbers)
@@ -176,17 +177,19 @@ def _list_unfinished_creations() -> list[dict[str, str]]:
 
 
 def _make_policy_content(home: Path) -> dict[str, Any]:
+    """Return what the page shows of the unsigned policy."""
     content, programme = policy.read_unsigned_policy(home)
     return {"text": content.decode("utf-8", "replace"), "sha256": sha256(content), "programme": programme, "problem": ""}
 
 
 def _make_release_content(name: str) -> Mapping[str, Any]:
+    """Return what the page shows of a release."""
     opened = open_release(workplace().home.releases, name)
     return {"name": name, "figures": opened.manifest["figures"], "years": opened.years(), "policy": opened.manifest["policy"]}
 
 
 def _hash_inputs_of_preview() -> str:
-    """Return a hash of everything on which a preview depends: the warehouse, the policy and the earlier releases."""
+    """Return a hash of everything that can change a preview: the warehouse, the policy and the earlier releases."""
     home = workplace().home
     current = home.root / "published" / "current"
     published = current.read_text("utf-8") if current.is_file() else str(current.resolve()) if current.exists() else ""
@@ -196,11 +199,12 @@ def _hash_inputs_of_preview() -> str:
 
 
 def _find_or_start_release_job(day: str, action: str, state: str) -> Job:
+    """Return the job that previews or creates the release of a day. Start it if it was not started yet."""
     return find_or_start_job(settings.FOLDER / "releases" / f"{day}-{action}-{state}", _MODULE, [day, action])
 
 
 def release(request: HttpRequest, day: str) -> HttpResponse:
-    """Show the preview of the release of a day. While it is computed, htmx asks for the changing part of the page only."""
+    """Show the preview of the release of a day. While it is computed, htmx asks only for the part of the page that changes."""
     if not is_valid_release_name(day):
         raise Http404
     state = _hash_inputs_of_preview()
@@ -257,7 +261,8 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 
 def create(request: HttpRequest, day: str) -> HttpResponse:
-    """Create the release that the preview showed. Refused if warehouse, policy or releases changed since."""
+    """Create the release that the preview showed. This is refused if the warehouse, the policy or the releases changed since the
+    preview."""
     if not is_valid_release_name(day):
         raise Http404
     if request.POST.get("state") != _hash_inputs_of_preview():
@@ -297,8 +302,8 @@ def download_release(request: HttpRequest, day: str) -> HttpResponse:
 
 
 def sign_policy(request: HttpRequest) -> HttpResponse:
-    """Sign the disclosure policy that the page showed. It is signed with the coordinator's key, which is not stored. A new key is handed
-    out once."""
+    """Sign the disclosure policy that the page showed, with the coordinator's private key, which is not stored. If there is no key yet, one
+    is made, and the page offers it for download once."""
     page_texts, home = portal_texts(language_of(request)), workplace().home.root
     key_file, is_first_key = request.FILES.get("key"), not (home / signature.PUBLIC_KEY).is_file()
     if key_file is None and not is_first_key:
@@ -327,8 +332,8 @@ def sign_policy(request: HttpRequest) -> HttpResponse:
 
 
 def register(request: HttpRequest) -> HttpResponse:
-    """Show the register of reports (due, late, sent), for the periods of the latest release; with `?all`, also those that were due before
-    the first run."""
+    """Show the register of reports (due, late or sent) for the periods of the latest release. With `?all`, also show reports that were due
+    before the first run."""
     today = timezone.localdate()
     current_workplace = workplace()
     if not names(current_workplace.home.releases):

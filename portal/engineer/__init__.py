@@ -1,1 +1,1 @@
-"""The pages of engineers: deliveries beside Dagster's runs, health."""
+"""The pages of engineers: all deliveries with links to Dagster, the latest runs, and the health of the installation."""

@@ -1,6 +1,6 @@
-"""`python -m portal.engineer.health FOLDER`: the state of Dagster's daemon and sensor, read through Dagster's API.
+"""`python -m portal.engineer.health FOLDER`: read the state of Dagster's daemons and of the inbox sensor through Dagster's API.
 
-This is a separate process, since Dagster takes seconds and a hundred megabytes to load.
+This is a separate process, since loading Dagster takes seconds and a hundred megabytes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from portal.job_result import run_job
 
 
 def read_dagster_state(folder: Path) -> dict[str, Any]:
-    """Return the required daemons, each with its last heartbeat and whether that is recent, and the last tick of the inbox sensor. Both
-    are empty before Dagster is first started."""
+    """Return the state of Dagster: the daemons that must run, each with its last heartbeat and whether that is recent; and the last tick of
+    the inbox sensor. Both are empty before Dagster is first started."""
     import os
 
     from dagster import DagsterInstance

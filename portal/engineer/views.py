@@ -1,4 +1,5 @@
-"""The pages of engineers: every delivery beside Dagster's runs, and the health of the installation. No delivered value is shown."""
+"""The pages of engineers: all deliveries with links to Dagster, the latest runs, and the health of the installation. They show no delivered
+value."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ _MAX_RUNS = 12
 
 
 def overview(request: HttpRequest) -> HttpResponse:
-    """Show the board of deliveries and the health of the installation."""
+    """Show the deliveries, the latest runs and the health of the installation."""
     current_workplace = workplace()
     with registry().read() as session:
         landed = read_deliveries(session)
@@ -51,12 +52,12 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def _make_dagster_link(institution: str, delivery: str) -> str:
-    """Return the address of Dagster's page of a delivery, which is a partition of an asset."""
+    """Return the address of the page on which Dagster shows a delivery. In Dagster, a delivery is a partition of an asset."""
     return f"{settings.DAGSTER_PAGES}/assets/{institution}/delivery?{urlencode({'view': 'partitions', 'partition': delivery})}"
 
 
 def dagster(request: HttpRequest) -> HttpResponse:
-    """Show the state of daemon and sensor: a part of the page that is loaded after it."""
+    """Show the state of Dagster's daemons and of the inbox sensor. The browser loads this part after the rest of the page."""
     folder = settings.FOLDER / "health"
     done = folder / "done.json"
     if done.is_file() and time.time() - done.stat().st_mtime > _MAX_STATE_AGE:

@@ -1,1 +1,1 @@
-"""The pages of an institution: its quarters, deliveries, findings, signature."""
+"""The pages of an institution: its quarters, deliveries and findings, and the signature of a quarter."""

@@ -1,4 +1,4 @@
-"""The Django application of institutions' work."""
+"""The Django application for the pages of institutions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class Institution(AppConfig):
-    """Uploads and submissions."""
+    """The application that has the tables of uploads and submissions."""
 
     name = "portal.institution"
     label = "institution"

@@ -1,6 +1,6 @@
-"""The quarters of an institution on a board: due, received, read, signed, published.
+"""The board of an institution: its quarters, and for each whether it is due, received, read, signed and published.
 
-Belongs here: combining the ledger, the inbox, signatures and releases. Does not belong here: the state of a delivery
+Belongs here: combining the ledger, the inbox, signatures and releases. Does not belong here: determining the state of a delivery
 (`harmonia.status`).
 """
 
@@ -34,7 +34,7 @@ class Version:
 
     name: str
     state: str
-    counts: bool  # whether it counts, or a later version replaced it
+    counts: bool  # false if a later version replaced it
     submission: Submission | None
 
 
@@ -69,10 +69,10 @@ class Quarter:
 
 
 def list_quarters(institution: str | None = None) -> list[Quarter]:
-    """List the quarters of one institution, or of all institutions, newest first. The list goes to the last quarter that has ended, even if
-    nobody delivered it yet.
+    """List the quarters of one institution, or of all institutions, newest first. The list ends with the last quarter that is over, even if
+    nobody has delivered it yet.
 
-    In the demonstration, whose deliveries are of past years, it ends with the last quarter that anybody delivered.
+    The deliveries of the demonstration are of past years; there the list ends with the last quarter that anybody delivered.
     """
     current_workplace = workplace()
     inbox = current_workplace.inbox if current_workplace.inbox.is_dir() else None
@@ -105,8 +105,8 @@ def list_quarters(institution: str | None = None) -> list[Quarter]:
 
 
 def list_periods_to_deliver(institution: str) -> list[str]:
-    """List the periods for which an institution may deliver, newest first. They have all ended. They begin with the first period that
-    anybody delivered, or five years ago if that is earlier."""
+    """List the periods for which an institution may deliver, newest first. All of them have ended. The first one is the first that anybody
+    delivered, or the one five years ago if that is earlier."""
     today, cadence = timezone.localdate(), contract.load(institution).cadence
     listed = [quarter.period for quarter in list_quarters(institution)]
     begin = min([date(today.year - 5, 1, 1), *map(first_day, listed)])
@@ -116,7 +116,7 @@ def list_periods_to_deliver(institution: str) -> list[str]:
 
 
 def find_newest_releases_by_quarter() -> Mapping[tuple[str, str], str]:
-    """Return the newest release for each institution and period of which it has data."""
+    """Return the name of the newest release, for each institution and period of which this release has data."""
     folder = workplace().home.releases
     return _read_newest_releases_by_quarter(str(folder), tuple(names(folder)) if folder.is_dir() else ())
 

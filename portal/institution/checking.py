@@ -1,7 +1,7 @@
 """`python -m portal.institution.checking FOLDER UPLOAD HOME INSTITUTION DELIVERY`: check an upload as `harmonia check` does.
 
-Writes `findings.json` (`schemas/feedback.schema.json`), then its result (`portal.job_result`: state, counts, figures) into FOLDER. A
-separate process: the portal goes on answering, and a delivery that needs too much memory ends only that process.
+It writes `findings.json` (`schemas/feedback.schema.json`) into FOLDER, then its result (`portal.job_result`). It is a separate process, so
+that the portal goes on answering meanwhile, and a delivery that needs too much memory ends only this process.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _COMPARED_PERIODS = ("this", "last", "year_ago")
 
 
 def check_upload(folder: Path, upload: str, home: str, institution: str, delivery: str) -> dict[str, Any]:
-    """Check the files in the folder `upload`. Returns the state, counts, files and figures, and the number of records that count in each
-    period."""
+    """Check the files in the folder `upload`. Returns what the page shows: the state of the delivery, the numbers of findings, the files,
+    the figures, and the number of counted records in each period."""
     from harmonia.feedback import report
     from harmonia.trial import check_folder_in_dry_run
     from sources import contract
@@ -64,7 +64,7 @@ def _compare_figures(figures: pd.DataFrame, institution: str, period: str, home:
 
 
 def find_earlier_periods(period: str) -> tuple[str, str]:
-    """Return the period before, and the same period a year earlier."""
+    """Return the period before `period`, and the same period of the year before."""
     return previous_period(period), year_before(period)
 
 

@@ -1,11 +1,11 @@
-"""The findings of one delivery or upload, as a table that answers any filter quickly.
+"""The findings of one delivery or upload, in a table that can be filtered quickly.
 
-Belongs here: the table made of a `findings.json` (the report that the institution gets), filters, pages. Does not belong here: what a
+Belongs here: making the table from a `findings.json` (the report that the institution gets), filters, pages. Does not belong here: what a
 finding is (`schemas/rules`), answers (`harmonia.feedback`).
 
-The table is an SQLite file. It is written under another name, renamed, and from then on only read, so that it needs no lock, however many
-users look at it. Its name contains the size, time and inode of the report. It is in `HOME/portal/findings`, since values are personal data.
-Whenever it is missing, it is made again.
+The table is an SQLite file. It is written under another name, then renamed, and after that it is only read; so it needs no lock, however
+many users look at it. Its name contains the size, time and inode of the report. It is in `HOME/portal/findings`, since delivered values are
+personal data. If it is missing, it is made again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from schemas.findings import LANGUAGES, rules
 
 PAGE_LENGTH = 50
 KINDS = ("waiting", "answered", "to_do", "consequence", "fixed", "accepted", "information", "all")
-"""The kinds by which the list is filtered: findings without and with an answer, both together, and those that need no answer."""
+"""The kinds by which the list can be filtered: findings that wait for an answer, findings with an answer, both together (`to_do`), four
+kinds that need no answer, and all findings."""
 _COLUMNS = ("finding", "rule", "severity", "life", "since", "unit", "number", "record_key", "file", "part", "line", "cell", "field")
 _DERIVED_COLUMNS = ("value", "detail", "figures", "follows", "kind", "text")
 _NONE: Mapping[str, bool] = {}
@@ -59,9 +60,9 @@ class FindingPage:
 
 @dataclass(frozen=True)
 class Findings:
-    """The findings of one report, stored in a table. `head` has what the report says about the delivery.
+    """The findings of one report, stored in a table. `head` has what the report says about the delivery as a whole.
 
-    The parameter `answered` of the methods maps each answered finding to whether its answer still holds. It is false if the answer was
+    The parameter `answered` of the methods has the findings with an answer. It maps each of them to true, or to false if the answer was
     refused.
     """
 
@@ -115,6 +116,7 @@ class Findings:
 
     @staticmethod
     def _build_where_clause(wanted: Filter, answered: Mapping[str, bool]) -> tuple[str, dict[str, Any]]:
+        """Return the SQL condition that selects the wanted findings, and the values of its parameters."""
         given = """(finding IN (SELECT value FROM json_each(:answered)) OR answer IS NOT NULL AND answer != 'refused'
             AND finding NOT IN (SELECT value FROM json_each(:refused)))"""
         kinds = {
@@ -137,8 +139,8 @@ class Findings:
 
 
 def open_findings(report: Path) -> Findings | None:
-    """Open the findings of a `findings.json`. The result is None if the file does not exist, because the delivery was never read or
-    because the report was deleted when its time was over."""
+    """Open the findings of a `findings.json`. The result is None if the file does not exist, because the delivery was never read, or
+    because the report was deleted after the time for which it is kept."""
     folder = settings.FOLDER / "findings" / f"{report.parent.parent.name}.{report.parent.name}"
     try:
         status = report.stat()
@@ -154,12 +156,14 @@ def open_findings(report: Path) -> Findings | None:
 
 @contextmanager
 def _open_findings_table(table: Path) -> Iterator[sqlite3.Connection]:
+    """Open the SQLite file of findings for reading, and close it after the block."""
     with closing(sqlite3.connect(f"file:{table}?mode=ro&immutable=1", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         yield connection
 
 
 def _write_findings_table(report: Path, table: Path) -> None:
+    """Write the SQLite file for a report, and remove old files of earlier reports."""
     document = json.loads(report.read_text("utf-8"))
     findings = document.pop("findings")
     folder = table.parent
@@ -187,6 +191,7 @@ def _write_findings_table(report: Path, table: Path) -> None:
 
 
 def _make_table_row(finding: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return a finding as a row of the table. The column `text` contains all texts in which users can search."""
     cells = {name: finding.get(name) for name in _COLUMNS} | {"life": finding["state"]}
     rule = rules()[finding["rule"]]
     rule_texts = [rule.text[language] for language in LANGUAGES]
@@ -205,6 +210,7 @@ def _make_table_row(finding: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _decide_kind_of_finding(finding: Mapping[str, Any], level: str) -> str:
+    """Return the kind of a finding (see `KINDS`). `level` is the level of its rule."""
     if finding["state"] == "fixed":
         return "fixed"
     if finding["state"] == "accepted_as_is":

@@ -1,4 +1,4 @@
-"""The portal's own tables of an institution's work: uploads, submissions with their receipts.
+"""The portal's own tables for the work of an institution: uploads, and submissions with their receipts.
 
 Does not belong here: answers, signatures and the ledger of deliveries, which are in the registry.
 """
@@ -20,8 +20,8 @@ class Upload(models.Model):
 
 
 class Submission(models.Model):
-    """A submitted delivery and its receipt. `placed` is false after the name of the delivery was reserved, and becomes true when its
-    folder is renamed into the inbox."""
+    """A submitted delivery and its receipt. At first the row only reserves the name of the delivery, and `placed` is false. It becomes true
+    when the folder is renamed into the inbox."""
 
     number = models.BigAutoField(primary_key=True)
     token = models.CharField(max_length=32, unique=True)
@@ -30,7 +30,7 @@ class Submission(models.Model):
     delivery = models.CharField(max_length=20)
     account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     at = models.DateTimeField(auto_now_add=True)
-    hash = models.CharField(max_length=64)  # the ledger's, of all files
+    hash = models.CharField(max_length=64)  # of all files together, as in the ledger
     files = models.JSONField()
     placed = models.BooleanField(default=False)
 

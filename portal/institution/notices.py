@@ -1,4 +1,5 @@
-"""Notices by e-mail that something waits, without saying what. Django sends them; without `HARMONIA_PORTAL_SMTP` none is sent."""
+"""Notices by e-mail that something waits for a user, without saying what. Django sends them; without `HARMONIA_PORTAL_SMTP` none is
+sent."""
 
 from __future__ import annotations
 
@@ -37,5 +38,5 @@ def _make_notice_mail(account: Account) -> EmailMessage:
 def _send_mails(mails: list[EmailMessage]) -> None:
     try:
         get_connection(fail_silently=True).send_messages(mails)
-    except OSError:  # a notice that is lost costs nothing: the page shows what waits
+    except OSError:  # a lost notice does no harm, since the page shows what waits
         return

@@ -1,10 +1,11 @@
-"""Uploads: received, checked, submitted.
+"""Receives, checks and submits uploads.
 
-Belongs here: the way of an upload, safe against a kill at any moment. Does not belong here: what a check finds (`harmonia.trial`), the
-rename into the inbox (`pipelines.landing.upload_folders`).
+Belongs here: the steps of an upload, each of which may be interrupted at any moment. Does not belong here: what a check finds
+(`harmonia.trial`), renaming the folder into the inbox (`pipelines.landing.upload_folders`).
 
-An upload is an `Upload` row and a folder. A submission first reserves a name (a `Submission` that is not placed). Then the folder is
-renamed, and then the submission is placed. `finish_interrupted_submissions` completes what a killed process left unfinished.
+An upload is a folder and a row of the table `Upload`. To submit it, first a name is reserved, with a row of `Submission` that is not
+placed. Then the folder is renamed into the inbox, and then the row is marked as placed. `finish_interrupted_submissions` completes what a
+killed process left unfinished.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ from portal.services import registry, workplace
 
 _MAX_FILES = 50
 _MIN_FREE_BYTES = 64 << 20  # bytes that stay free on the disk
-_MAX_TRIES = 20  # names that others may take meanwhile
-_MAX_UPLOAD_AGE = timedelta(days=2)  # an upload that nobody submitted
+_MAX_TRIES = 20  # attempts to reserve a name, since others may take it meanwhile
+_MAX_UPLOAD_AGE = timedelta(days=2)  # after which an upload that nobody submitted is removed
 
 
 class UploadRefusedError(Exception):
-    """An upload that is refused. `problem` is the key of the text that says why, and `about` fills the placeholder of this text."""
+    """Raised if an upload is refused. `problem` is the key of the text that says why, and `about` fills the placeholder in this text."""
 
     def __init__(self, problem: str, about: str = "") -> None:
         super().__init__(problem)
@@ -49,8 +50,8 @@ class UploadRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """The check of an upload. `state` is running, failed or done. `result` is what the check returned. `findings` is the path of its
-    findings."""
+    """The check of an upload. `state` is running, failed or done. `result` is what the check returned. `findings` is the path of the file
+    with its findings."""
 
     state: str
     result: dict[str, Any]
@@ -98,7 +99,7 @@ def receive_files(account: Account, institution: str, period: str, files: Sequen
 
 
 def check_upload(upload: Upload) -> Check:
-    """Return the check of an upload. It is started if it never was, or if the portal ended before it did."""
+    """Return the check of an upload. The check is started if it never was, or if the portal ended before the check was done."""
     current_workplace, folder = workplace(), find_folder_of_check(upload.token)
     delivery = upload_folders.find_next_delivery_name(current_workplace.inbox, registry(), upload.institution, upload.period)
     paths = [str(upload_folders.get_upload_folder(current_workplace.inbox, upload.token)), str(current_workplace.home.root)]
@@ -115,7 +116,7 @@ def submit_upload(upload: Upload, account: Account) -> Submission:
         submission = Submission.objects.filter(token=upload.token).first() or _reserve_delivery_name(upload, account)
         if _move_to_inbox(submission):
             return submission
-        Submission.objects.filter(pk=submission.pk, placed=False).delete()  # a delivery came into the inbox otherwise and has the name
+        Submission.objects.filter(pk=submission.pk, placed=False).delete()  # another delivery with this name came into the inbox
     raise UploadRefusedError("gone")
 
 
@@ -147,7 +148,7 @@ def _move_to_inbox(submission: Submission) -> bool:
         return True
     if not upload_folders.place_upload(workplace().inbox, submission.token, submission.institution, submission.delivery):
         return False
-    with transaction.atomic():  # a kill leaves no upload beside its receipt
+    with transaction.atomic():  # so that even after a kill no upload exists beside its receipt
         Submission.objects.filter(pk=submission.pk).update(placed=True)
         Upload.objects.filter(token=submission.token).delete()
     submission.placed = True
@@ -171,7 +172,8 @@ def finish_interrupted_submissions() -> None:
 
 
 def _time_of_last_change(path: Path) -> float:
-    """Return when a file was last changed. If it no longer exists, return infinity, since uploads may end while files are listed."""
+    """Return when a file was last changed. If it no longer exists, return infinity: another upload may end, and its files disappear, while
+    files are listed."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -187,7 +189,8 @@ def remove_upload(upload: Upload) -> None:
 
 
 def find_identical_delivery(upload: Upload) -> str | None:
-    """Return the institution's delivery with the same files. The result is None if there is none, or if the upload no longer exists."""
+    """Return the name of the institution's delivery that has the same files. The result is None if there is none, or if the upload no
+    longer exists."""
     try:
         total_hash = upload_folders.hash_upload(upload_folders.get_upload_folder(workplace().inbox, upload.token))[0]
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""The pages of an institution. What they do is in `uploads`, `findings`, `board`, `harmonia.feedback` and `harmonia.signing`.
+"""The pages of an institution. The work itself is done in `uploads`, `findings`, `board`, `harmonia.feedback` and `harmonia.signing`.
 
-The path of every page names the institution; the declaration of its route has checked that it is the account's own.
+The path of every page names the institution. The route of the page has already checked that this is the institution of the account.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def institution(request: HttpRequest, institution: str) -> HttpResponse:
 
 
 def new_upload(request: HttpRequest, institution: str) -> HttpResponse:
-    """Show the page to upload a delivery, or receive its files. A script is answered with JSON, a form with a page."""
+    """Show the page to upload a delivery, or receive its files. The answer is JSON if a script sent the files, and a page if a form did."""
     chosen = request.POST.get("period") or request.GET.get("period") or ""
     possible = board.list_periods_to_deliver(institution)
     content = {"institution": institution, "periods": possible, "chosen": chosen, "problem": None, "most": settings.UPLOAD_BYTES >> 20}
@@ -77,6 +77,7 @@ def new_upload(request: HttpRequest, institution: str) -> HttpResponse:
 
 
 def _describe_refusal(request: HttpRequest, error: Exception) -> str:
+    """Return the line that says why an upload was refused, in the language of the request."""
     problem_texts = portal_texts(language_of(request))["upload_problems"]
     if isinstance(error, uploads.UploadRefusedError):
         return str(problem_texts[error.problem]).format(about=error.about)
@@ -84,7 +85,8 @@ def _describe_refusal(request: HttpRequest, error: Exception) -> str:
 
 
 def upload(request: HttpRequest, institution: str, token: str) -> HttpResponse:
-    """Show an upload: its check, what it would count, and its findings. While the check runs, htmx asks for a part of the page."""
+    """Show an upload: its check, the figures that its records give, and its findings. While the check runs, htmx asks for a part of the
+    page only."""
     pending_upload = get_object_or_404(Upload, token=token, institution=institution)
     check = uploads.check_upload(pending_upload)
     content: dict[str, Any] = {
@@ -104,8 +106,8 @@ def upload(request: HttpRequest, institution: str, token: str) -> HttpResponse:
 
 
 def _make_warnings(upload: Upload, check: uploads.Check) -> dict[str, Any]:
-    """Return the warnings that the page shows before the figures: files of another institution, files of another quarter, a delivery
-    with the same files."""
+    """Return the warnings that the page shows above the figures: files of another institution, files of another quarter, and a delivery
+    that has the same files."""
     files = check.result["files"]
     by_period: dict[str, int] = check.result["periods"]
     fullest_period = max(by_period, key=lambda period: by_period[period], default=upload.period)
@@ -147,7 +149,7 @@ def receipt(request: HttpRequest, institution: str, number: int) -> HttpResponse
 
 
 def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """Show a delivery: its state, files, numbers of findings, workbook, and the signature of its quarter."""
+    """Show a delivery: its state, its files, the numbers of its findings, its workbook, and the signature of its quarter."""
     landed, signed = _read_delivery_and_signature(institution, delivery)
     table = _open_findings(institution, delivery)
     answered = _find_answered_findings(answers.read_current_answers(registry(), institution), delivery)
@@ -169,7 +171,7 @@ def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpRespo
 
 
 def _list_signed_figures(institution: str, language: str) -> list[tuple[str, list[str]]]:
-    """Return the title of each indicator that counts the institution's deliveries, and the other institutions whose signature it also
+    """Return the title of each indicator that counts records of the institution, with the other institutions whose signature it also
     needs."""
     return sorted(
         (
@@ -209,7 +211,7 @@ def _find_answered_findings(newest: Mapping[str, Answer], delivery: str) -> dict
 
 
 def finding_list(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """Show the findings of a delivery that the filter selects. Htmx asks for the list only.
+    """Show the findings of a delivery that the filter selects. If htmx asks, only the list is sent.
 
     Search texts and delivered units are sent in the body of a form, so that no address contains delivered text.
     """
@@ -217,8 +219,8 @@ def finding_list(request: HttpRequest, institution: str, delivery: str) -> HttpR
 
 
 def _show_findings(request: HttpRequest, institution: str, delivery: str, kept: Mapping[str, Any] | None = None) -> HttpResponse:
-    """Show the list of findings. `kept` is an answer that could not be entered and is shown again. It has the verdict, the reason, the
-    marked findings (marked), and whether to ask if all findings of the list shall have the answer (all)."""
+    """Show the list of findings. `kept` is an answer that was not entered and is shown again in the form. It has the verdict, the reason,
+    the marked findings (`marked`), and whether the page asks for confirmation to answer all findings of the list (`all`)."""
     table = _open_findings(institution, delivery)
     if table is None:
         raise Http404
@@ -228,7 +230,7 @@ def _show_findings(request: HttpRequest, institution: str, delivery: str, kept: 
     request.shown_at = reverse("findings", kwargs={"institution": institution, "delivery": delivery})
     if not request.headers.get("HX-Request"):
         return render(request, "institution/findings.html", content, status=422 if kept and not kept["all"] else 200)
-    content["recount"] = request.headers.get("HX-Trigger-Name") == "kind"  # the numbers beside the choices are those of the state
+    content["recount"] = request.headers.get("HX-Trigger-Name") == "kind"  # the numbers beside the choices change with the kind
     response = render(request, "institution/_findings.html", content)
     response.headers["HX-Push-Url"] = f"{request.shown_at}?{content['query']}"
     return response
@@ -247,6 +249,7 @@ def _read_number(text: str) -> int | None:
 
 
 def _read_filter(values: Mapping[str, str]) -> Filter:
+    """Return the filter that a form or an address contains. Invalid values are replaced by the usual ones."""
     page = values.get("page", "1")
     kind = values.get("kind", "waiting")
     unit, severity, rule, text = (values.get(name, "")[:200] for name in ("unit", "severity", "rule", "text"))
@@ -322,8 +325,8 @@ def _find_answer_state(row: Mapping[str, Any], answer: Answer | None) -> str | N
 
 
 def answer(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """Answer one finding, the marked ones, or all that the filter selects; for all, the page asks first. The page says at once what was
-    refused, and why. What could not be entered stays in the form."""
+    """Answer one finding, the marked findings, or all findings that the filter selects. Before all are answered, the page asks for
+    confirmation. It then says which answers were refused, and why; refused answers stay in the form."""
     table = _open_findings(institution, delivery)
     if table is None:
         raise Http404
@@ -377,7 +380,7 @@ def _show_refusals(request: HttpRequest, refused: pd.DataFrame, language: str) -
 
 
 def workbook(request: HttpRequest, institution: str, delivery: str) -> FileResponse:
-    """Send the workbook in which findings are answered, in the language of the page, with the answers given so far."""
+    """Send the workbook in which findings are answered. It is in the language of the page and contains the answers given so far."""
     if DeliveryName.parse(delivery) is None:
         raise Http404
     with _WORKBOOKS:
@@ -389,7 +392,7 @@ def workbook(request: HttpRequest, institution: str, delivery: str) -> FileRespo
 
 
 def answered_workbook(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """Import an answered workbook; show what was entered, and every refused row in the clerk's language."""
+    """Import an answered workbook. Show which answers were entered, and every refused row, in the language of the page."""
     language, page_texts = language_of(request), portal_texts(language_of(request))
     workbook_file = request.FILES.get("workbook")
     content: dict[str, Any] = {"institution": institution, "delivery": delivery, "problem": None, "done": None, "refused": []}
@@ -421,7 +424,7 @@ def answered_workbook(request: HttpRequest, institution: str, delivery: str) -> 
 
 
 def sign(request: HttpRequest, institution: str, period: str) -> HttpResponse:
-    """Sign a quarter as the page showed it. Only the head of the institution may."""
+    """Sign a quarter in the state that the page showed. Only the head of the institution may do so."""
     try:
         signing.sign_quarter(registry(), institution, period, request.user.get_username(), request.POST.get("seen", ""))
     except HarmoniaError:

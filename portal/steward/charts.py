@@ -1,6 +1,6 @@
-"""Charts of a pair as inline SVG: waterfall, timeline, cluster. Belongs here: geometry. The style sheet has the colours.
+"""Charts of a pair as inline SVG: its match weight as a waterfall, its case files as a timeline, and its cluster as a graph.
 
-Does not belong here: reading data, texts.
+Belongs here: positions and sizes. Does not belong here: reading data, texts, and colours, which are in the style sheet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SIDE, _RADIUS = 360, 128
 
 
 def draw_waterfall(title: str, start: Step, steps: list[Step], end: str, verdict: str) -> Drawing:
-    """Draw the match weight of a pair, from the prior odds to the sum."""
+    """Draw how the match weight of a pair adds up, from the prior odds to the sum."""
     return lay_out_waterfall(Waterfall(title, start, steps, end, threshold=0.0, verdict=verdict))
 
 
@@ -38,7 +38,8 @@ class Point:
 
 @dataclass(frozen=True)
 class Lane:
-    """A case file with its events in order. `mark` is `a` or `b` if the file belongs to the pair, else it is empty."""
+    """A line of the timeline: a case file with its events in order. `mark` is `a` or `b` if the file belongs to the pair, otherwise it is
+    empty."""
 
     institution: str
     key: str
@@ -51,7 +52,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The lanes in the order of the stages, and the years with their positions."""
+    """The lanes, in the order of the stages of a criminal case, and the years with their positions."""
 
     lanes: tuple[Lane, ...]
     years: tuple[tuple[float, str], ...]
@@ -63,7 +64,8 @@ class Timeline:
 def make_timeline(events: pd.DataFrame, marks: dict[tuple[str, str], str]) -> Timeline | None:
     """Return the timeline of case files, or None if there are no events.
 
-    `events` has the columns institution, case_key, event and date. `marks` has the marks of the pair's case files.
+    `events` has the columns institution, case_key, event and date. `marks` has the mark (`a` or `b`) of each case file of the pair, by
+    institution and case key.
     """
     if events.empty:
         return None
@@ -89,7 +91,8 @@ def make_timeline(events: pd.DataFrame, marks: dict[tuple[str, str], str]) -> Ti
 
 @dataclass(frozen=True)
 class Node:
-    """A record of the cluster: its position, its label (A and B are the pair) and the number of its case or person."""
+    """A record of the cluster: its position, its label, and the `id` of its case or person. The records of the pair have the labels A and
+    B, the others have numbers."""
 
     x: float
     y: float
@@ -115,7 +118,8 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """The links between the records of a cluster. Its nodes are on a circle, and nodes of one case or person are beside each other."""
+    """The links between the records of a cluster. The nodes are on a circle; nodes of the same case or person are side by side. `left_out`
+    counts the records that are not shown."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
@@ -131,7 +135,7 @@ def make_graph(members: pd.DataFrame, links: pd.DataFrame, pair: pd.DataFrame) -
     id_by_record = dict(rows)
     ids = list(
         dict.fromkeys([*(id_by_record[key] for key in (a, b) if key in id_by_record), *id_by_record.values()])
-    )  # A and B have the colours of their marks
+    )  # so that A and B have the colours of their marks
     rows.sort(key=lambda row: (row[0] not in (a, b), ids.index(row[1])))
     left_out = max(len(rows) - MAX_NODES, 0)
     rows = sorted(rows[:MAX_NODES], key=lambda row: (ids.index(row[1]), row[0] not in (a, b)))

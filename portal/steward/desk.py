@@ -1,7 +1,7 @@
-"""The review desk of the newest published run; one for each process.
+"""The review desk of the newest published run. Each process of the portal has one desk.
 
-Belongs here: opening the desk again after a run, loading previews while the steward reads the queue. Does not belong here: what the desk
-shows (`harmonia.review.desk`).
+Belongs here: opening the desk again after a run, and loading previews while the steward reads the queue. Does not belong here: what the
+desk shows (`harmonia.review.desk`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def current_desk() -> ReviewDesk:
 
 
 def _load_previews(desk: ReviewDesk) -> None:
-    """Load what previews and pages of pairs need. A failure is reported by the page that needs it."""
+    """Load what previews and the pages of pairs need. If this fails, the page that needs it reports the failure."""
     try:
         load_linkage_weights(desk)
         desk.load_previews()

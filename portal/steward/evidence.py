@@ -1,8 +1,7 @@
-"""The evidence on a pair in the reader's language, from linkage's own explanation.
+"""The evidence on a pair in the language of the reader. It is taken from the explanation that linkage gives of the match weight.
 
-Belongs here: fields and kinds of evidence with agreement and bits, as rows and as a waterfall chart; why a pair is kept apart. Does not
-belong here: weights
-(`harmonia.explain.linkage`), geometry (`charts`).
+Belongs here: the fields and kinds of evidence with their agreement and bits, as rows and as a waterfall chart; why a pair is kept apart.
+Does not belong here: computing weights (`harmonia.explain.linkage`), drawing (`charts`).
 """
 
 from __future__ import annotations
@@ -23,12 +22,13 @@ from pipelines.linkage import load_linkage_model
 from portal.steward import charts
 from portal.steward.desk import load_linkage_weights
 
-_MIN_BITS = 0.05  # bits: smaller ones are not mentioned
+_MIN_BITS = 0.05  # bits: evidence with a smaller weight is not mentioned
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The evidence for the match weight of a pair: rows (name, meaning, bits), their sum, the odds as text, and the chart."""
+    """The evidence for the match weight of a pair. `rows` has the name, meaning and bits of each piece of evidence; `total` is the sum of
+    the bits, `odds` the same as a text, and `picture` the chart."""
 
     rows: tuple[tuple[str, str, float | None], ...]
     total: float
@@ -60,6 +60,7 @@ def explain_pair(desk: ReviewDesk, pair: pd.DataFrame, words: Mapping[str, Any],
 
 
 def _explain_persons(weight: PairWeight, words: Mapping[str, Any]) -> Evidence:
+    """Return the evidence on a pair of persons, with a row for each compared field."""
     rows: list[tuple[str, str, float | None]] = []
     for field in weight.fields:
         if field.level is None:
@@ -81,7 +82,7 @@ def _make_evidence(prior: tuple[str, str, float], rows: list[tuple[str, str, flo
 
 
 def _label_evidence(name: str, words: Mapping[str, Any]) -> str:
-    """Return the label of a kind of evidence between case files. All gaps between two events have the same label."""
+    """Return the label of a kind of evidence between case files. All kinds that measure the days between two events have the same label."""
     return str(words["evidences"].get(name, words["evidences"]["days"]))
 
 
@@ -96,13 +97,13 @@ def _map_gaps_to_events() -> dict[str, tuple[str, str]]:
 
 
 def _find_event_code(place: str) -> str:
-    """Return the event of a place in the model: `person.stay_detained` is the event `detained`."""
+    """Return the event that a place in the linkage model means: `person.stay_detained` means the event `detained`."""
     return place.partition(".")[2].removeprefix("stay_")
 
 
 def find_reason_against_joining(desk: ReviewDesk, pair: pd.DataFrame, members: pd.DataFrame) -> str:
-    """Return why linkage did not join a pair whose weight is above zero. The result is a key of `words.apart`. `members` has the records
-    of both clusters, with their ids."""
+    """Return why linkage did not join a pair although its weight is above zero. The result is a key of `words.apart`. `members` has the
+    records of both clusters, with their ids."""
     if desk.find_state_of_pair(pair) == "different":
         return "judged"
     if pair["entity"].iloc[0] == "case":

@@ -1,7 +1,7 @@
-"""The fields of two records as a steward reads them: codes in words, days in the language's format, differing letters marked.
+"""The fields of two records as a steward reads them: codes in words, days in the format of the language, differing letters marked.
 
-Belongs here: labels of codes, which fields are compared letter by letter. Does not belong here: which fields are shown
-(`harmonia.review.describe`), the marking (`value_differences`).
+Belongs here: labels of codes, and which fields are compared letter by letter. Does not belong here: which fields are shown
+(`harmonia.review.describe`), how letters are marked (`value_differences`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KIND_OF_LABEL = {
     "state": "state",
     "source": "institution",
 }
-"""Fields with a code -> kind of label."""
+"""For each field that contains a code: the kind of label that explains the code."""
 _LIST_FIELDS = ("days", "cites", "persons")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-_POLL_SECONDS = 0.1  # seconds
+_POLL_SECONDS = 0.1  # seconds between two attempts
 _turn = Lock()
 _latest: dict[str, str] = {}  # steward -> the pair whose preview was asked for last
 

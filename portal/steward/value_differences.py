@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from itertools import groupby
 
 MIN_SIMILARITY = 0.55
-"""Share of letters in common from which marking those that differ helps."""
+"""The share of common letters from which differing letters are marked. If two values have less in common, marking letters does not help."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class ValuePart:
 
 @dataclass(frozen=True)
 class ComparedField:
-    """A field of two records, with each value split into parts. `agreement` is equal, differs, other (few letters in common), or missing
-    (in one of the records)."""
+    """A field of two records, with each value split into parts. `agreement` is `equal`, `differs` (some letters differ), `other` (few
+    letters are the same), or `missing` (one of the records has no value)."""
 
     field: str
     a: tuple[ValuePart, ...]
@@ -37,7 +37,7 @@ def compare_values(field: str, a: str, b: str) -> ComparedField:
     if a.casefold() == b.casefold():
         return ComparedField(field, _make_unmarked_parts(a), _make_unmarked_parts(b), "equal")
     lower = a.lower(), b.lower()
-    if (len(lower[0]), len(lower[1])) != (len(a), len(b)):  # a letter whose small form is longer
+    if (len(lower[0]), len(lower[1])) != (len(a), len(b)):  # some letter has a longer form in lower case
         lower = a, b
     matcher = SequenceMatcher(None, *lower, autojunk=False)
     if matcher.ratio() < MIN_SIMILARITY:
@@ -62,6 +62,9 @@ def _make_unmarked_parts(text: str) -> tuple[ValuePart, ...]:
 
 
 def _split_value(text: str, parts: list[tuple[int, int, bool]]) -> tuple[ValuePart, ...]:
+    """Split a value into parts. `parts` has the start, the end and whether it differs, for each piece of the value; neighbouring pieces are
+    joined if they agree in this."""
+
     def cut() -> Iterator[ValuePart]:
         for differs, run in groupby((part for part in parts if part[1] > part[0]), key=lambda part: part[2]):
             ends = list(run)

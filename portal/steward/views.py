@@ -1,6 +1,6 @@
 """The steward's pages: queue, pair, verdict, names, search, blind samples.
 
-Belongs here: what a request asks for and which page answers. Does not belong here: what a verdict is or changes (`harmonia.review`).
+Belongs here: what a request asks for and which page answers it. Does not belong here: what a verdict is or changes (`harmonia.review`).
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def pair(request: HttpRequest, pair: str) -> HttpResponse:
 
 
 def _show_pair_page(request: HttpRequest, pair: str, number: int | None = None) -> HttpResponse:
-    """Show two records side by side with the evidence. `number` is the number of a blind sample. The pages of a sample hide weight,
-    decision and judgements."""
+    """Show two records side by side with the evidence. `number` is the number of the blind sample to which the pair belongs, if any. The
+    page of a pair in a blind sample hides weight, decision and judgements."""
     desk = current_desk()
     pair_row = _find_pair(desk, pair)
     name, entity, texts = str(compute_pair_ids(pair_row).iloc[0]), str(pair_row["entity"].iloc[0]), _load_steward_texts(request)
@@ -110,12 +110,13 @@ def _show_pair_page(request: HttpRequest, pair: str, number: int | None = None) 
 
 
 def _is_refused_above_zero(decision: Mapping[str, Any]) -> bool:
+    """Return whether linkage did not join the pair although its match weight is above zero."""
     return decision.get("decision") == "refused" and decision["weight"] > 0
 
 
 def consequence(request: HttpRequest, pair: str) -> HttpResponse:
-    """Show clusters and published figures after each verdict, as a part of the page. The part is empty if the steward has gone on to
-    another pair."""
+    """Show, as a part of the page, which clusters and published figures each verdict would give. The part is empty if the steward has gone
+    on to another pair."""
     desk, steward = current_desk(), _find_steward_name(request)
     pair_row = _find_pair(desk, pair)
     with wait_for_turn(steward, pair) as has_turn:
@@ -136,7 +137,8 @@ def consequence(request: HttpRequest, pair: str) -> HttpResponse:
 
 
 def decide(request: HttpRequest, pair: str) -> HttpResponse:
-    """Enter a verdict and go to the next pair. If the page is out of date, nothing is entered and the reason is kept."""
+    """Enter a verdict and go to the next pair. If the page is out of date, the verdict is not entered, and the steward's reason stays in
+    the form."""
     desk, texts, steward = current_desk(), _load_steward_texts(request), _find_steward_name(request)
     pair_row = _find_pair(desk, pair)
     name, verdict, why = str(compute_pair_ids(pair_row).iloc[0]), request.POST.get("verdict", ""), request.POST.get("why", "")
@@ -212,7 +214,7 @@ def undo(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters("reason")
 def names(request: HttpRequest, pair: str) -> HttpResponse:
-    """Show the names of a pair in this session. Each page with them is recorded in the audit log, with the reason."""
+    """Show the names of a pair during this session. Each page that shows them is recorded in the audit log, with the reason."""
     pair_row = _find_pair(current_desk(), pair)
     name, texts = str(compute_pair_ids(pair_row).iloc[0]), _load_steward_texts(request)
     number = request.POST.get("sample", "")
@@ -321,6 +323,7 @@ def sample_pair(request: HttpRequest, number: int, pair: str) -> HttpResponse:
 
 
 def _require_sample(number: int) -> None:
+    """Raise `Http404` if there is no blind sample with this number."""
     try:
         sampling.find_sample_number(registry(), number)
     except HarmoniaError:
@@ -339,7 +342,7 @@ def _find_steward_name(request: HttpRequest) -> str:
 
 
 def _read_reason(request: HttpRequest) -> str:
-    """Return the reason in the request, and keep it for the rest of the session; empty if there is none."""
+    """Return the reason in the request, and keep it for the rest of the session. The result is empty if there is no valid reason."""
     try:
         reason = normalise_steward_or_reason("why", request.POST.get("reason", ""))
     except HarmoniaError:
@@ -362,6 +365,7 @@ def _names_two_records(text: str) -> bool:
 
 
 def _format_pair(pair: pd.DataFrame) -> str:
+    """Return a pair as text, named by its two records."""
     row = pair.iloc[0]
     return f"{row['entity']}:{row['institution_a']}:{row['key_a']}~{row['institution_b']}:{row['key_b']}"
 
@@ -382,7 +386,7 @@ def _compare_fields_of_pair(desk: ReviewDesk, pair: pd.DataFrame, names: bool, l
 
 
 def _label_case_files_a_and_b(desk: ReviewDesk, pair: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Return the case files of both records with their marks, `a` and `b`."""
+    """Return the case files to which the two records of the pair belong, each with its mark `a` or `b`."""
     entity, marks = str(pair["entity"].iloc[0]), {}
     for record in _make_record_labels(pair):
         key = record["key"]
@@ -395,8 +399,8 @@ def _label_case_files_a_and_b(desk: ReviewDesk, pair: pd.DataFrame) -> dict[tupl
 
 
 def _find_queue_neighbours(desk: ReviewDesk, request: HttpRequest, name: str) -> dict[str, Any]:
-    """Return the pairs before and after this one in the queue. The first pair comes after the last one, and after a pair that is not in
-    the queue."""
+    """Return the pairs before and after this one in the queue. After the last pair, and after a pair that is not in the queue, follows the
+    first pair of the queue."""
     waiting = desk.list_queue(_find_steward_name(request))["pair"].tolist()
     position = waiting.index(name) if name in waiting else -1
     following = waiting[(position + 1) % len(waiting)] if waiting else None

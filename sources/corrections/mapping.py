@@ -13,7 +13,10 @@ OFFENCES = (OffenceColumns("te_burgosurit", article="Vepra"),)
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return the rows of the canonical tables, by table. tables: `te_burgosurit`, typed, with record status."""
+    """Convert the delivered rows to rows of the canonical tables. Returns a list of frames for each canonical table.
+
+    tables: the delivered table `te_burgosurit`, with parsed values and the record status of each row.
+    """
     rows = tables["te_burgosurit"]
     records = builders.build_key_columns(INSTITUTION, rows).assign(
         seat=builders.find_code("seats", rows["Gjykata"]),
@@ -48,8 +51,8 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 
 def _find_release_reasons(rows: pd.DataFrame) -> pd.Series:
-    """Return the reason why each prisoner was released, as a code of the contract. The reason is `other` if the delivered wording is
-    unknown.
+    """Return the reason why each prisoner was released, as a code of the contract. The code is `other` if the contract does not know the
+    delivered words.
 
     `transfer` means that the prisoner was moved to another facility.
     """

@@ -1,6 +1,6 @@
-"""How a delivery of the correctional service is read: one workbook, a sheet for each facility.
+"""How a delivery of the correctional service is read: one workbook with a sheet for each facility.
 
-Belongs here: what is specific to this institution's files. The rest is in `sources.readers`, driven by `contract.yaml`.
+Belongs here: what is specific to this institution's files. Everything else is done by `sources.readers`, as `contract.yaml` declares.
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ from sources.readers.result import ReadResult, SourceFile
 
 
 def read(files: list[SourceFile], contract: Contract) -> ReadResult:
-    """Read `shkk.xlsx` into table `te_burgosurit`; `_part` is the facility."""
+    """Read `shkk.xlsx` into the table `te_burgosurit`. The column `_part` contains the facility."""
     return read_files(files, contract)

@@ -12,9 +12,10 @@ OFFENCES = (OffenceColumns("akuza", article="neni", law="ligji", paragraph="para
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return the rows of the canonical tables, by table.
+    """Convert the delivered rows to rows of the canonical tables. Returns a list of frames for each canonical table.
 
-    tables: `lenda`, `referenca`, `i_pandehur`, `akuza`, `aktgjykimi`, `denimi`, typed, with record status.
+    tables: the delivered tables `lenda`, `referenca`, `i_pandehur`, `akuza`, `aktgjykimi` and `denimi`, with parsed values and the record
+    status of each row.
     """
     files, people, charges, judgments = tables["lenda"], tables["i_pandehur"], tables["akuza"], tables["aktgjykimi"]
     records = builders.build_key_columns(INSTITUTION, files).assign(
@@ -68,7 +69,8 @@ def _list_cited_case_numbers(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _select_sentences_of_latest_judgment(sentences: pd.DataFrame, judgments: pd.DataFrame) -> pd.DataFrame:
-    """Return the sentences of the latest judgment in each delivered state of a defendant: this judgment decides within a court file."""
+    """Return the sentences of the latest judgment on each defendant, in each delivered state of the defendant. Within a court file, only
+    the latest judgment counts."""
     defendant_state = ["_delivery", "_record"]
     latest = judgments.sort_values("data", kind="stable", na_position="first").drop_duplicates(defendant_state, keep="last")
     return sentences[sentences["_parent"].isin(latest["_row"])]
@@ -79,7 +81,7 @@ def _find_months_of_imprisonment(sentences: pd.DataFrame) -> pd.Series:
 
 
 def _add_sentence_months(persons: pd.DataFrame, sentences: pd.DataFrame) -> pd.DataFrame:
-    """Return `persons` with `sentence_months`: the longest imprisonment in each delivered state of a defendant."""
+    """Add the column `sentence_months` to `persons`: the longest imprisonment in each delivered state of a defendant."""
     prison = sentences[sentences["lloji"] == "imprisonment"]
     months = pd.DataFrame(
         {"delivery": prison["_delivery"], "record_key": prison["_record"], "sentence_months": _find_months_of_imprisonment(prison)}

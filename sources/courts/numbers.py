@@ -1,5 +1,5 @@
-"""Case numbers of the courts: `PKR.nr.12/2013`, typed as `P.K.R. nr. 12/13`, `PKR-12-2013`; and numbers of SMIL, the system that all
-courts share: `2022:19820`. Letters: docs/reference/sources-of-facts.md, Case numbers."""
+"""Case numbers of the courts. `PKR.nr.12/2013` is also typed as `P.K.R. nr. 12/13` or `PKR-12-2013`. The system SMIL, which all courts
+share, gives numbers such as `2022:19820`. The section "Case numbers" of docs/reference/sources-of-facts.md explains the letters."""
 
 import re
 

@@ -1,6 +1,6 @@
-"""How a delivery of the courts is read: one XML file, rows nested in rows.
+"""How a delivery of the courts is read: one XML file, in which rows are nested in other rows.
 
-Belongs here: what is specific to this institution's files. The rest is in `sources.readers`, driven by `contract.yaml`.
+Belongs here: what is specific to this institution's files. Everything else is done by `sources.readers`, as `contract.yaml` declares.
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ from sources.readers.result import ReadResult, SourceFile
 
 
 def read(files: list[SourceFile], contract: Contract) -> ReadResult:
-    """Read `smil.xml` into `lenda` and the elements nested in it, each row with its parent row."""
+    """Read `smil.xml` into the table `lenda` and a table for each kind of element nested in it. Each nested row knows its parent row."""
     return read_files(files, contract)

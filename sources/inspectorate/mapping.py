@@ -12,7 +12,10 @@ OFFENCES = (OffenceColumns("lendet", article="Vepra e dyshuar", days=("Data e pr
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return the rows of the canonical tables, by table. tables: `lendet`, typed, with record status."""
+    """Convert the delivered rows to rows of the canonical tables. Returns a list of frames for each canonical table.
+
+    tables: the delivered table `lendet`, with parsed values and the record status of each row.
+    """
     rows = tables["lendet"]
     sent = (rows["Statusi"] == "sent") | rows["Data e dërgimit:given"]
     records = builders.build_key_columns(INSTITUTION, rows).assign(

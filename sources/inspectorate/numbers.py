@@ -1,5 +1,5 @@
-"""Case numbers of the inspectorate: `IPK-015/2011`, typed as `I.P.K. 15/11`, `ipk.nr.15/2011`. Letters:
-docs/reference/sources-of-facts.md, Case numbers."""
+"""Case numbers of the inspectorate. `IPK-015/2011` is also typed as `I.P.K. 15/11` or `ipk.nr.15/2011`. The section "Case numbers" of
+docs/reference/sources-of-facts.md explains the letters."""
 
 import re
 

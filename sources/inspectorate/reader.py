@@ -1,6 +1,6 @@
-"""How a delivery of the inspectorate is read: one manually kept workbook with a title block and a total line.
+"""How a delivery of the inspectorate is read: one workbook, kept by hand, with a title above the table and a total below it.
 
-Belongs here: what is specific to this institution's files. The rest is in `sources.readers`, driven by `contract.yaml`.
+Belongs here: what is specific to this institution's files. Everything else is done by `sources.readers`, as `contract.yaml` declares.
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ from sources.readers.result import ReadResult, SourceFile
 
 
 def read(files: list[SourceFile], contract: Contract) -> ReadResult:
-    """Read `raporti.xlsx` into table `lendet`."""
+    """Read `raporti.xlsx` into the table `lendet`."""
     return read_files(files, contract)

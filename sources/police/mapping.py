@@ -12,7 +12,10 @@ OFFENCES = (OffenceColumns("rastet", article="Neni", words="Vepra_penale", days=
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return the rows of the canonical tables, by table. tables: `rastet` and `personat`, typed, with record status."""
+    """Convert the delivered rows to rows of the canonical tables. Returns a list of frames for each canonical table.
+
+    tables: the delivered tables `rastet` (cases) and `personat` (persons), with parsed values and the record status of each row.
+    """
     cases, persons = tables["rastet"], tables["personat"]
     number = builders.normalise_own_case_numbers(cases["Nr_rastit"], "police")
     region = number.str.extract(r"^\d{4}-([A-Z]{2})-", expand=False)
@@ -57,4 +60,5 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 
 def _is_sent_to_prosecution(cases: pd.DataFrame) -> pd.Series:
+    """Return which cases were sent to the prosecution: their status says so, or a date of sending is given."""
     return (cases["Statusi"] == "sent") | cases["Data_dergimit_PSH:given"]

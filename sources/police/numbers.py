@@ -1,5 +1,5 @@
-"""Case numbers of the police: `2013-PR-00276`, typed as `2013PR276`, `2013/PR/00276`, `PR 276/13`. Letters:
-docs/reference/sources-of-facts.md, Case numbers."""
+"""Case numbers of the police. `2013-PR-00276` is also typed as `2013PR276`, `2013/PR/00276` or `PR 276/13`. The section "Case numbers" of
+docs/reference/sources-of-facts.md explains the letters."""
 
 import re
 

@@ -1,6 +1,6 @@
-"""How a delivery of the police is read: two delimited files, cases and persons.
+"""How a delivery of the police is read: two delimited files, one with cases and one with persons.
 
-Belongs here: what is specific to this institution's files. The rest is in `sources.readers`, driven by `contract.yaml`.
+Belongs here: what is specific to this institution's files. Everything else is done by `sources.readers`, as `contract.yaml` declares.
 """
 
 from __future__ import annotations
@@ -11,5 +11,6 @@ from sources.readers.result import ReadResult, SourceFile
 
 
 def read(files: list[SourceFile], contract: Contract) -> ReadResult:
-    """Read `rastet.csv` and `personat.csv` into tables `rastet` and `personat`; persons belong to cases by `Nr_rastit`."""
+    """Read `rastet.csv` and `personat.csv` into the tables `rastet` and `personat`. The column `Nr_rastit` of a person is the number of the
+    case."""
     return read_files(files, contract)

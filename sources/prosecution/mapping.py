@@ -12,7 +12,10 @@ OFFENCES = (OffenceColumns("akuza", article="neni", law="ligji", paragraph="para
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return the rows of the canonical tables, by table. tables: `lenda`, `pala`, `akuza`, `vendimi`, typed, with record status."""
+    """Convert the delivered rows to rows of the canonical tables. Returns a list of frames for each canonical table.
+
+    tables: the delivered tables `lenda`, `pala`, `akuza` and `vendimi`, with parsed values and the record status of each row.
+    """
     files, parties, charges = tables["lenda"], tables["pala"], tables["akuza"]
     joined = files["statusi"] == "merged"
     records = builders.build_key_columns(INSTITUTION, files).assign(
@@ -53,8 +56,8 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 
 def _decision_events(decisions: pd.DataFrame) -> list[pd.DataFrame]:
-    """Convert decisions to events. If a decision names a party, the event belongs to the person, otherwise to the case. The outcome of an
-    indictment is its number."""
+    """Convert decisions to events. The event of a decision belongs to the person if the decision names a party, otherwise to the case. The
+    outcome of an indictment is the number of the indictment."""
     known = decisions["lloji"].notna()
     named = decisions["pala_id"].notna()
     of_person = decisions[known & named]

@@ -1,5 +1,6 @@
-"""Case numbers of the prosecution: `PP.I.nr.34/2013`, `PPS.nr.425/2009`, typed as `PPI-34-2013`, `PP/1 nr. 34/13`; with an unknown
-register `PP.?.nr.34/2013`. Letters: docs/reference/sources-of-facts.md, Case numbers."""
+"""Case numbers of the prosecution. `PP.I.nr.34/2013` and `PPS.nr.425/2009` are also typed as, for example, `PPI-34-2013` or `PP/1 nr.
+34/13`. If the register is not known, the number is `PP.?.nr.34/2013`. The section "Case numbers" of docs/reference/sources-of-facts.md
+explains the letters."""
 
 import re
 
@@ -7,7 +8,8 @@ from sources.number_forms import BEHIND, GAP, START, TAIL, CaseNumber, NumberFor
 
 
 def _read_roman_register(text: str | None) -> str:
-    """Return `I`, `II` or `III` for Roman or Arabic digits and for letters mistaken for them; `?` if the register is missing or unknown."""
+    """Return the register `I`, `II` or `III`, which may be written in Roman or Arabic digits or in letters that look like them. Return `?`
+    if it is missing or unknown."""
     if not text:
         return "?"
     if text in ("2", "3"):

@@ -1,6 +1,6 @@
-"""How a delivery of the prosecution is read: a database, or the dump of one.
+"""How a delivery of the prosecution is read: a database, or the dump of a database.
 
-Belongs here: what is specific to this institution's files. The rest is in `sources.readers`, driven by `contract.yaml`.
+Belongs here: what is specific to this institution's files. Everything else is done by `sources.readers`, as `contract.yaml` declares.
 """
 
 from __future__ import annotations
@@ -11,5 +11,6 @@ from sources.readers.result import ReadResult, SourceFile
 
 
 def read(files: list[SourceFile], contract: Contract) -> ReadResult:
-    """Read `psh.sqlite` or `psh.dump` into `lenda`, `pala`, `akuza`, `vendimi`; children belong to their parents by id."""
+    """Read `psh.sqlite` or `psh.dump` into the tables `lenda`, `pala`, `akuza` and `vendimi`. Each row of a child table contains the id of
+    its parent row."""
     return read_files(files, contract)

@@ -1,1 +1,2 @@
-"""File in, text out: delimited text, workbook, XML, database. Readers return text and positions and never validate a value."""
+"""The readers of file formats: delimited text, workbook, XML, JSON, database. They return the cells of a file as text, with their
+positions, and never validate a value."""

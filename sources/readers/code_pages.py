@@ -1,11 +1,11 @@
 """Detects the 8-bit code page of a text: the code page in which its words are plausible words of the region.
 
-Belongs here: candidates, their scores, the choice. Does not belong here: UTF-8, lines, files (`encoding`).
+Belongs here: the candidates, their scores, and the choice. Does not belong here: UTF-8, lines, files (`encoding`).
 
 Every byte above ASCII is a letter in some code page, so a single byte cannot decide which code page was used. Evidence against a code page
-is a symbol inside a word (`Pej‰`), a lower-case letter among capitals (`MOćKI`), and a letter that is rare in the region's languages.
-Evidence for it are words that the institution agreed (values of its code lists, names of places and countries). Other files of the delivery
-also count: three words in one file are little evidence.
+is a symbol inside a word (`Pej‰`), a lower-case letter among capitals (`MOćKI`), or a letter that is rare in the region's languages.
+Evidence for a code page is a word that was agreed with the institution (a value of its code lists, the name of a place or country). The
+words of the delivery's other files are used too, since three words in one file are little evidence.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _MISREAD_SURNAME_END, _SURNAME_END = re.compile("(?:iæ|IÆ)$"), re.compile("(?:
 _OTHER_LETTERS = set("öÖüÜäÄğĞışŞİâÂîÎáÁéÉíÍóÓúÚýÝßőŐűŰăĂțȚșȘţŢłŁńŃśŚźŹżŻřŘňŇěĚůŮąĄęĘťŤďĎ")
 _CYRILLIC = set(map(chr, range(0x400, 0x460)))
 _QUOTES = set("‘’“”„«»–—…§°·€´")
-_STRONG, _SIGN, _APOSTROPHE, FOREIGN, _RARE = 8.0, 4.0, 1.0, 2.0, 1.0  # penalty by character
+_STRONG, _SIGN, _APOSTROPHE, FOREIGN, _RARE = 8.0, 4.0, 1.0, 2.0, 1.0  # penalties of kinds of characters
 _WORD = 3.0  # bonus of an agreed word, and penalty of a letter in the wrong case
 _NOISE = 2.0  # maximum penalty of symbols without an ASCII letter next to them
-_LONGEST = 60  # bytes of a word
+_LONGEST = 60  # bytes of the longest word that is counted
 MARGIN = 3.0  # minimum lead over every other code page to replace the agreed one
 _BYTES = re.compile(rb"[A-Za-z\x80-\xff]+")
 _LISTS = ("municipalities", "countries", "seats", "forms", "sexes", "offences")
@@ -41,8 +41,8 @@ _LISTS = ("municipalities", "countries", "seats", "forms", "sexes", "offences")
 
 @dataclass(frozen=True)
 class CodePageChoice:
-    """The chosen code page. `others` lists code pages that are equally likely but give a different text. If there are any, the choice is
-    undecided."""
+    """The chosen code page. `others` lists code pages that are equally likely but give a different text; if it is not empty, the choice is
+    uncertain."""
 
     page: str
     others: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ def count_non_ascii_words(data: bytes) -> Counter[bytes]:
 
 
 def non_ascii_words_of_contract(contract: Contract) -> frozenset[str]:
-    """Return the case-folded words with a letter above ASCII in the contract or in a code list."""
+    """Return the words that contain a letter above ASCII, in lower case, from the contract and from the code lists of the domain."""
     texts = [
         text
         for table in contract.tables.values()
@@ -89,9 +89,11 @@ def _list_distinct_non_ascii_words(texts: Iterable[str]) -> frozenset[str]:
 def choose_code_page(
     text_words: Counter[bytes], agreed_page: str, expected_words: frozenset[str], words_of_other_files: Counter[bytes] | None = None
 ) -> CodePageChoice:
-    """Return the code page of a text that contains the words `text_words`. It is the agreed code page, unless these words, together with
-    the words of other files (`words_of_other_files`), clearly favour another.
-    `expected_words`: the words from `non_ascii_words_of_contract`."""
+    """Return the code page of a text that contains the words `text_words`. This is the agreed code page, unless the words of the text,
+    together with those of other files (`words_of_other_files`), clearly favour another code page.
+
+    `expected_words`: the result of `non_ascii_words_of_contract`.
+    """
     if not text_words:
         return CodePageChoice(agreed_page)
     pages = list(dict.fromkeys((agreed_page, *CANDIDATES)))
@@ -111,13 +113,14 @@ def choose_code_page(
 
 
 def _code_pages_that_read_differently(text_words: Counter[bytes], chosen_page: str, others: Sequence[str]) -> tuple[str, ...]:
-    """Return the code pages among `others` in which some word reads differently than in `chosen_page`."""
+    """Return those code pages among `others` that give another text than `chosen_page` for some word."""
     text = [word.decode(chosen_page, errors="replace") for word in text_words]
     return tuple(other for other in others if [word.decode(other, errors="replace") for word in text_words] != text)
 
 
 def _compute_penalty_of_code_page(word_counts: Counter[bytes], page: str, expected_words: frozenset[str]) -> float:
-    """Return the penalty of reading the words `word_counts` in a code page. A frequent word counts little more than a single one."""
+    """Return the penalty of reading the words `word_counts` in a code page. A word that occurs often counts only a little more than a word
+    that occurs once."""
     return sum(
         (1 + log10(n)) * compute_penalty_of_decoded_word(word.decode(page, errors="replace"), expected_words)
         for word, n in word_counts.items()
@@ -125,8 +128,8 @@ def _compute_penalty_of_code_page(word_counts: Counter[bytes], page: str, expect
 
 
 def compute_penalty_of_decoded_word(text: str, expected_words: frozenset[str]) -> float:
-    """Return the penalty of a decoded word. The less plausible the word is, the higher is the penalty. It is negative for a word that was
-    agreed with the institution."""
+    """Return the penalty of a decoded word. The penalty is the higher, the less plausible the word is; for a word that was agreed with the
+    institution it is negative."""
     if text.casefold() in expected_words:
         return -_WORD
     ascii_letters = [c for c in text if c.isascii()]
@@ -153,11 +156,11 @@ def compute_penalty_of_decoded_word(text: str, expected_words: frozenset[str]) -
 
 
 def choose_code_page_of_misread_text(text_words: Counter[bytes], expected_words: frozenset[str], margin: float = MARGIN) -> CodePageChoice:
-    """Decide whether words (as Latin-1 bytes) were written in the country's code page but read as Latin-1. Return the code page in which
-    they are correct.
+    """Decide whether words were written in the country's code page but read as Latin-1 by mistake. Return the code page in which they are
+    correct. The words are given as Latin-1 bytes.
 
     Letters of other languages alone prove nothing (`Thérèse` is not `Thérčse`). Some word must contain a symbol in place of a letter, end
-    like a Serbian surname, or be an agreed word in the other code page.
+    like a Serbian surname, or be an agreed word when it is read in the country's code page.
     """
     page = domain.country().code_page
     as_read, other = (
@@ -172,7 +175,7 @@ def choose_code_page_of_misread_text(text_words: Counter[bytes], expected_words:
 
 
 def _is_evidence_of_misreading(as_read: str, other: str, expected_words: frozenset[str]) -> bool:
-    """Return whether a word is implausible as delivered and plausible in the other code page."""
+    """Return whether a word is implausible as it was read (`as_read`) and plausible in the other code page (`other`)."""
     if (other.casefold() in expected_words and as_read.casefold() not in expected_words) or (
         _MISREAD_SURNAME_END.search(as_read) and _SURNAME_END.search(other)
     ):

@@ -1,7 +1,8 @@
-"""Reads a database file, table by table, as text: an SQLite file, opened as a copy and read-only, or the dump of a PostgreSQL schema.
+"""Reads the tables of a database file as text. The file is an SQLite file, of which a copy is opened read-only, or the dump of a PostgreSQL
+schema.
 
-Belongs here: opening, reading table by table, matching tables and columns. Does not belong here: pages of a damaged file
-(`database_salvage`), the format of the dump (`dump`).
+Belongs here: opening the file, reading its tables, matching tables and columns to the contract. Does not belong here: the pages of a
+damaged file (`database_salvage`), the format of the dump (`dump`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = ["dump_postgres", "read"]
 _PATIENCE = 60.0  # seconds for all queries: a view could run forever
 _LARGEST_CELL = 1 << 16  # bytes that a view's cell may have even if the file is smaller
 _ROOM = 16 << 20  # bytes that a view may have in addition to four times the file size
-_AT_ONCE = 10_000  # rows
+_AT_ONCE = 10_000  # rows that are fetched at once
 _BROKEN_RULES = ("ok", "NULL value in", "CHECK constraint failed")  # messages of quick_check that an undamaged file may give
 _LONGEST_TEXT = 1000  # bytes of a cell that is used to detect the code page
 _MAGIC = b"SQLite format 3\x00"
@@ -40,7 +41,8 @@ Table = tuple[list[str], list[Sequence[Any]]]
 
 
 def read(file: SourceFile, spec: FileSpec, contract: Contract, other_contracts: Sequence[Contract] = ()) -> FileReading:
-    """Read the tables of `spec` from an SQLite file or a dump. `_part` is the table's name as delivered, `_line` is null."""
+    """Read the tables of `spec` from an SQLite file or a dump. The column `_part` contains the delivered name of the table; `_line` is
+    null."""
     reading = FileReading(spec.name)
     data = files.load_file_bytes(file, reading)
     if data is None:
@@ -60,7 +62,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, other_contracts: 
 
 
 def _choose_code_page(delivered_tables: dict[str, Table], contract: Contract) -> CodePageChoice:
-    """Return the code page of text that is not UTF-8, by its words in the whole database."""
+    """Return the code page of the text that is not UTF-8. It is chosen by the words of the whole database."""
     cells = {
         cell
         for _, rows in delivered_tables.values()
@@ -77,8 +79,8 @@ def _choose_code_page(delivered_tables: dict[str, Table], contract: Contract) ->
 def _match_and_read_tables(
     delivered_tables: dict[str, Table], specs: Sequence[TableSpec], code_page: CodePageChoice, reading: FileReading
 ) -> None:
-    """Match delivered tables to declared ones, by name, by spelling, or by their columns, and read those that match. `code_page`: the code
-    page of text that is not UTF-8."""
+    """Match the delivered tables to declared ones, by name, by similar spelling, or by their columns, and read those that match.
+    `code_page`: the code page of text that is not UTF-8."""
     free = dict(delivered_tables)
     for exact in (True, False):
         for spec in specs:
@@ -102,8 +104,8 @@ def _match_and_read_tables(
 
 
 def _find_delivered_table(spec: TableSpec, unmatched_tables: dict[str, Table]) -> str:
-    """Return the name of the delivered table that matches `spec`. This is the table with the same name up to spelling, or else the only
-    table with most of the declared columns. Return an empty text if there is none."""
+    """Return the name of the delivered table that matches `spec`: a table whose name differs only in spelling, or else the only table that
+    has most of the declared columns. Return an empty text if there is none."""
     for name in unmatched_tables:
         if headers.normalise_name(name) == headers.normalise_name(spec.name):
             return name
@@ -133,7 +135,8 @@ def _read_delivered_table(spec: TableSpec, name: str, table: Table, code_page: C
 
 
 def _convert_to_texts(values: Sequence[Any], column: str, part: str, code_page: CodePageChoice, reading: FileReading) -> list[str | None]:
-    """Return values as text: integers as digits, other numbers as printed, bytes decoded as UTF-8, or in a code page with a finding."""
+    """Return values as text. Integers become digits, and other numbers are written as Python prints them. Bytes are decoded as UTF-8; if
+    some are not valid UTF-8, these are decoded in `code_page`, and a finding is added."""
     kinds = set(map(type, values))
     if kinds <= {str, type(None)}:
         return list(values)
@@ -198,8 +201,8 @@ def _read_sqlite(data: bytes, reading: FileReading) -> dict[str, Table] | None:
 
 
 def _query_all_tables(path: Path, size: int, reading: FileReading) -> dict[str, Table]:
-    """Return all tables and views of an SQLite file. Raises `sqlite3.Error` if they give more rows than a file of `size` bytes, or a
-    sensible view of it, can contain."""
+    """Return all tables and views of an SQLite file of `size` bytes. Raises `sqlite3.Error` if a table or view returns more rows than such
+    a file can reasonably contain."""
     db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
     try:
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(size, _LARGEST_CELL))
@@ -245,7 +248,8 @@ def _fetch_rows(db: sqlite3.Connection, query: str, size: int) -> Table:
 
 
 def _fetch_view_rows(db: sqlite3.Connection, query: str, size: int) -> Table:
-    """Return the columns and rows of a query over a view, with a limit on the text: a view can generate any number of rows of any size."""
+    """Return the columns and rows of a query over a view. The amount of text is limited, since a view can generate any number of rows of
+    any size."""
     found, rows, room = db.execute(query), list[Sequence[Any]](), _ROOM + 4 * size
     for row in found:
         rows.append(row)

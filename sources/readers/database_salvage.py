@@ -1,7 +1,8 @@
-"""Recovers rows from a damaged SQLite file by walking its pages.
+"""Recovers rows from a damaged SQLite file by going through its pages.
 
-Belongs here: pages, cells and records of the SQLite file format (sqlite.org/fileformat2.html). Does not belong here: SQL. Tables are
-walked from their root pages. The rows of a leaf page that is not reached go to a table if their number of columns fits only that table.
+Belongs here: pages, cells and records of the SQLite file format (sqlite.org/fileformat2.html). Does not belong here: SQL. Each table is
+read from its root page downwards. If a leaf page is not reached in this way, its rows are assigned to a table if their number of columns
+fits only that table.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Table = tuple[list[str], list[Any]]
 
 
 class _SqlitePages:
-    """The pages of a file by number, from 1. An incomplete page is padded with zeros; a page past the end of the file is empty."""
+    """The pages of a file by number, from 1. An incomplete page is padded with zeros; a page after the end of the file is empty."""
 
     def __init__(self, data: bytes) -> None:
         size = struct.unpack(">H", data[16:18])[0] if len(data) >= _HEADER else 0
@@ -40,14 +41,15 @@ class _SqlitePages:
 
 
 def is_complete(file_bytes: bytes) -> bool:
-    """Return whether the file is as long as its header states."""
+    """Return whether the file is at least as long as its header states."""
     pages = _SqlitePages(file_bytes)
     stated: int = struct.unpack(">I", file_bytes[28:32])[0] if len(file_bytes) >= _HEADER else 0
     return bool(len(pages)) and len(file_bytes) >= stated * pages.size
 
 
 def salvage_tables(file_bytes: bytes) -> tuple[dict[str, Table], list[tuple[int, bytes]]]:
-    """Return the tables (name -> columns, readable rows), and the pages whose rows belong to no table (number, bytes)."""
+    """Return the tables, and the pages whose rows could not be assigned to a table. The tables are given by name, each with its columns and
+    its readable rows; the pages are given as number and bytes."""
     pages = _SqlitePages(file_bytes)
     seen: set[int] = set()
     out: dict[str, Table] = {}
@@ -76,7 +78,7 @@ def salvage_tables(file_bytes: bytes) -> tuple[dict[str, Table], list[tuple[int,
 
 
 def _parse_columns(statement: str) -> list[tuple[str, bool]]:
-    """Return the column names of a CREATE TABLE statement, each with whether the column is the row number (INTEGER PRIMARY KEY)."""
+    """Return the columns of a CREATE TABLE statement: the name of each, and whether it contains the row number (INTEGER PRIMARY KEY)."""
     body = statement[statement.find("(") + 1 : statement.rfind(")")]
     parts = re.split(r",(?![^()]*\))", body)
     out = []
@@ -89,7 +91,8 @@ def _parse_columns(statement: str) -> list[tuple[str, bool]]:
 
 
 def _fill_up_row(record: Row, rowid: int, width: int, serial: int | None) -> Row:
-    """Return a record with `width` cells; the column number `serial` gets the row number, which SQLite does not store in the record."""
+    """Return a record with `width` cells. The column at position `serial` gets the row number, which SQLite does not store in the
+    record."""
     cells = list(record[:width]) + [None] * (width - len(record))
     if serial is not None and cells[serial] is None:
         cells[serial] = rowid
@@ -97,7 +100,8 @@ def _fill_up_row(record: Row, rowid: int, width: int, serial: int | None) -> Row
 
 
 def _walk_pages_of_table(pages: _SqlitePages, root: int, seen: set[int], depth: int = 0) -> Iterator[tuple[int, Row]]:
-    """Yield row number and record of every row under the page `root`, in file order. A page is visited once."""
+    """Yield the row number and the record of every row on the page `root` and the pages below it, in file order. No page is visited
+    twice."""
     page = pages.page(root)
     if not page or root in seen or depth > _DEPTH:
         return
@@ -121,7 +125,7 @@ def _find_cell_positions(page: bytes, start: int, header: int) -> list[int]:
 
 
 def _read_rows_of_leaf_page(pages: _SqlitePages, number: int) -> Iterator[tuple[int, Row]]:
-    """Yield row number and record of every readable row of a leaf page."""
+    """Yield the row number and the record of every readable row of a leaf page."""
     page = pages.page(number)
     whole = len(pages.data) >= number * pages.size
     end = len(pages.data) - (number - 1) * pages.size
@@ -137,7 +141,8 @@ def _read_rows_of_leaf_page(pages: _SqlitePages, number: int) -> Iterator[tuple[
 
 
 def _read_record_bytes(pages: _SqlitePages, page: bytes, position: int, length: int) -> tuple[bytes, int]:
-    """Return the bytes of a record, including those on overflow pages, and the position where its cell ends in the page."""
+    """Return the bytes of a record, including those on overflow pages, and the position at which the cell of the record ends in the
+    page."""
     usable = pages.usable
     if length <= usable - 35:
         return page[position : position + length], position + length
@@ -189,7 +194,7 @@ def _decode_record(payload: bytes, encoding: str) -> Row:
 
 
 def _decode_value(kind: int, raw: bytes, encoding: str) -> Any:
-    """Return one value of a record. `kind`: its serial type in the SQLite file format."""
+    """Return one value of a record. `kind`: the serial type of the value, a number in the SQLite file format."""
     if kind == 0:
         return None
     if kind <= 6:

@@ -1,7 +1,8 @@
-"""Reads delimited text: bytes to records by the declared dialect. Deviations from the dialect are detected from the whole file and
-reported.
+"""Reads delimited text: splits the bytes of a file into records, as the declared dialect says (encoding, delimiter, line endings).
+Deviations from the dialect are detected from the whole file and reported.
 
-Belongs here: line endings, delimiter, quotes, truncation. Does not belong here: encodings (`encoding`), headers and row kinds (`tabular`).
+Belongs here: line endings, delimiter, quotes, truncation. Does not belong here: encodings (`encoding`), headers and kinds of rows
+(`tabular`).
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ _LINE_BREAK = re.compile("(\r\n|\r|\n)")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _MOST_LINES = 50  # physical lines that one quoted cell may span
 _LONGEST = 100_000  # characters of one quoted cell
-_MOST_QUOTED, _FEW_BROKEN = 2000, 3  # lines examined to detect the quoting; broken ones that are not yet evidence
+_MOST_QUOTED, _FEW_BROKEN = 2000, 3  # lines examined to detect the quoting; fewer broken lines are no evidence
 _LINES_EXAMINED = 200  # lines examined to detect the delimiter
 
 
 @dataclass
 class PhysicalLines:
-    """The physical lines of a text (`text`), the line ending of each (`ends`; the last is `""` if the file does not end with a line
-    ending), and the bytes of the file (`data`)."""
+    """The physical lines of a file. `text` has the text of each line and `ends` its line ending, which is empty for a last line without
+    one. `data` has the bytes of the file."""
 
     text: list[str]
     ends: list[str]
@@ -47,14 +48,14 @@ class PhysicalLines:
         return re.split(rb"\r\n|\r|\n", self.data)
 
     def bytes_of_lines(self, first: int, last: int) -> bytes:
-        """Return the bytes of the lines from `first` to before `last`, as received, without the last line ending."""
+        """Return the bytes of the lines from `first` up to, but not including, `last`, as received, without the last line ending."""
         same = len(self._line_bytes) - len(self.text) in (0, 1)
         lines = self._line_bytes[first:last] if same else [t.encode("utf-8", "replace") for t in self.text[first:last]]
         return b"\n".join(lines)
 
 
 def split_lines(text: str, data: bytes) -> PhysicalLines:
-    """Split a text at CRLF, LF and lone CR. An empty last line is dropped."""
+    """Split a text at each CRLF, LF or single CR. An empty last line is left out."""
     parts = _LINE_BREAK.split(text)
     lines, ends = parts[::2], parts[1::2]
     if not lines[-1]:
@@ -65,10 +66,10 @@ def split_lines(text: str, data: bytes) -> PhysicalLines:
 
 
 def split_record(text: str, delimiter: str, ends_here: bool = False) -> tuple[list[str], bool, bool]:
-    """Split one record into cells by RFC 4180. Also return whether its last quote is open, and whether it has a misplaced quote, which is
-    read as text.
+    """Split one record into cells by RFC 4180. Return the cells, whether the last quote is not closed, and whether a quote is misplaced. A
+    misplaced quote is read as part of the text.
 
-    `ends_here`: the record ends here, so an unclosed quote is text too.
+    `ends_here`: no line follows that could close a quote, so a quote that is not closed is read as part of the text, too.
     """
     out: list[str] = []
     at, stray = 0, False
@@ -96,7 +97,8 @@ def split_record(text: str, delimiter: str, ends_here: bool = False) -> tuple[li
 
 
 def choose_delimiter(lines: Sequence[str], declared: str, tables: Sequence[TableSpec]) -> str:
-    """Return the declared delimiter, unless only another delimiter yields a header, or more rows of the declared width."""
+    """Return the declared delimiter, unless only another delimiter yields a header. If none yields a header, return the delimiter that
+    gives most rows of the declared width."""
     candidates = dict.fromkeys((declared, *DELIMITERS))
     for delimiter in candidates:
         rows = [split_record(line, delimiter)[0] for line in lines[:_LINES_EXAMINED]]
@@ -109,12 +111,13 @@ def choose_delimiter(lines: Sequence[str], declared: str, tables: Sequence[Table
 
 @dataclass(frozen=True)
 class QuotingStyle:
-    """A way of quoting cells, by `name`, and the conversion of its lines to the quoting of RFC 4180, whose name is empty."""
+    """A way of quoting cells. `name` identifies it and is empty for the quoting of RFC 4180. `to_rfc_4180` converts a line to that
+    quoting."""
 
     name: str = ""
 
     def to_rfc_4180(self, line: str, delimiter: str) -> str:
-        """Return the line in the quoting of RFC 4180. A quote that is part of a value becomes `_TEXT`."""
+        """Return the line in the quoting of RFC 4180. A quote that is part of a value is replaced by the placeholder `_TEXT`."""
         between = re.escape(delimiter)
         if self.name == _APOSTROPHE:
             line = re.sub(f"(^|{between})'", r'\1"', line.replace('""', '"').replace('"', _TEXT))
@@ -130,7 +133,7 @@ RFC_4180 = QuotingStyle()
 
 
 def choose_quoting(lines: Sequence[str], delimiter: str, tables: Sequence[TableSpec]) -> QuotingStyle:
-    """Return the quoting of RFC 4180, unless it breaks many lines and another quoting breaks hardly any."""
+    """Return the quoting of RFC 4180, unless many lines are broken in it and hardly any line is broken in another quoting."""
     some = [line for line in lines[:_MOST_QUOTED] if "'" in line or '"' in line]
     heads = [split_record(line, delimiter)[0] for line in lines[:_LINES_EXAMINED]]
     width = next((len(row) for row in heads if any(headers.is_header(row, table) for table in tables)), None)
@@ -147,8 +150,8 @@ def choose_quoting(lines: Sequence[str], delimiter: str, tables: Sequence[TableS
 
 
 def has_ambiguous_quotes(text: str, delimiter: str, row: Sequence[str]) -> bool:
-    """Return whether a line with a misplaced quote can be read in two ways. It can if its quotes form pairs, and if reading them as pairs
-    gives other cells than `row`."""
+    """Return whether a line with a misplaced quote can be read in two ways. This is so if its quotes form pairs, and if reading them as
+    pairs gives cells other than `row`."""
     parts = text.split('"')
     if len(parts) % 2 == 0:
         return False
@@ -186,8 +189,8 @@ def _read_quoted_record(lines: PhysicalLines, i: int, delimiter: str, width: int
 
 
 def _join_split_record(lines: PhysicalLines, i: int, delimiter: str, width: int, usual: str) -> tuple[list[str], int] | None:
-    """Return the record that begins in line `i` and was split by an unquoted line ending other than `usual`, and the number of the line
-    after it. Return None if joining the lines gives no record."""
+    """Return the record that begins in line `i`, if an unquoted line ending other than `usual` split it into several lines, and the number
+    of the line after it. Return None if joining the lines gives no record."""
     text = lines.text[i]
     for j in range(i + 1, min(i + _MOST_LINES, len(lines.text))):
         if lines.ends[j - 1] == usual or '"' in lines.text[j]:
@@ -199,8 +202,8 @@ def _join_split_record(lines: PhysicalLines, i: int, delimiter: str, width: int,
 
 
 def _find_usual_record_width(lines: PhysicalLines, delimiter: str, tables: Sequence[TableSpec]) -> int:
-    """Return the number of cells of a record. It is the number of cells of the header or, if there is no header, of most lines. If most
-    lines are wider than the header, it is their number of cells."""
+    """Return the number of cells of a record. This is the number of cells of the header, or of most lines if there is no header or if most
+    lines are wider than the header."""
     counts = Counter(t.count(delimiter) + 1 for t in lines.text if '"' not in t and t.strip(delimiter + " "))
     header = next(
         (r for t in lines.text[:_LINES_EXAMINED] if any(headers.is_header(r := split_record(t, delimiter)[0], s) for s in tables)), None
@@ -210,7 +213,8 @@ def _find_usual_record_width(lines: PhysicalLines, delimiter: str, tables: Seque
 
 
 def split_records(lines: PhysicalLines, delimiter: str, width: int, reading: FileReading) -> tuple[list[list[str]], list[int], list[int]]:
-    """Split the lines into records of `width` cells. Return the records, the line (from 0) where each begins, and the line after each."""
+    """Split the lines into records of `width` cells. Return the records, the position of the line in which each begins (the first line is
+    0), and the position of the line after each."""
     usual = lines.usual_line_ending
     mixed = len(set(lines.ends) - {""}) > 1
     rows, first, after = [], [], []
@@ -233,7 +237,7 @@ def split_records(lines: PhysicalLines, delimiter: str, width: int, reading: Fil
 
 
 def _make_repair_by_other_delimiter(delimiter: str) -> Callable[[list[str], int], tuple[list[str], str] | None]:
-    """Return a function that splits a row of one cell by another delimiter than `delimiter`. The function returns the cells and the rule of
+    """Return a function that splits a row of one cell by a delimiter other than `delimiter`. The function returns the cells and the rule of
     the finding, or None if no delimiter gives `width` cells."""
 
     def repair(row: list[str], width: int) -> tuple[list[str], str] | None:
@@ -277,7 +281,7 @@ def read(
     other_contracts: Sequence[Contract] = (),
     evidence: EncodingEvidence = encoding.NO_EVIDENCE,
 ) -> FileReading:
-    """Read a delimited file into the tables of `spec`. If the header is that of another delimited table of the contract, the rows are read
+    """Read a delimited file into the tables of `spec`. If the header belongs to another delimited table of the contract, the rows are read
     into that table."""
     reading = FileReading(spec.name)
     data = files.load_file_bytes(file, reading)
@@ -327,7 +331,8 @@ def read(
 def _quarantine_file_without_header(
     reading: FileReading, data: bytes, rows: list[list[str]], other_contracts: Sequence[Contract]
 ) -> FileReading:
-    """Quarantine all lines of a file without a known header, and report the institution to whose table the header belongs, if any."""
+    """Quarantine all lines of a file that has no known header. If the header belongs to a table of another institution, report that
+    institution."""
     reading.findings.clear()
     owner = files.find_institution_with_header(rows[:_LINES_EXAMINED], list(other_contracts))
     rule = "file-foreign" if owner else "file-header-not-found"

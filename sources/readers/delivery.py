@@ -1,5 +1,5 @@
-"""Reads the files of one delivery into one `ReadResult`: identifies each file, reads it by its format, numbers rows, links children to
-parents.
+"""Reads the files of one delivery into one `ReadResult`: identifies each file, reads it by its format, numbers the rows, and links rows to
+their parent rows.
 
 Belongs here: everything that is the same for all institutions. Does not belong here: file formats (the readers beside this module).
 """
@@ -33,8 +33,8 @@ _TEXT_READERS = ("delimited", "xml", "json")  # readers that detect the encoding
 _LEFTOVER = re.compile(
     r"^~\$|^\.~|~$|\.(part|partial|tmp|crdownload|swp|bak)$|-(journal|wal|shm)$|^(thumbs\.db|desktop\.ini|\.ds_store|\._.*)$", re.IGNORECASE
 )
-MOST_LETTERS = 5_000  # of a cell
-LETTERS_SHOWN = 60  # of a text that no list limits, in a finding
+MOST_LETTERS = 5_000  # characters of a cell; a longer cell is emptied
+LETTERS_SHOWN = 60  # characters of a long text that a finding shows
 _SUFFIXES = {
     "delimited": {".csv", ".txt", ".tsv", ""},
     "workbook": {".xlsx", ".xlsm", ".xls", ""},
@@ -45,7 +45,7 @@ _SUFFIXES = {
 
 
 def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResult:
-    """Read every file of a delivery by `contract`. Never raises: what cannot be read is a finding."""
+    """Read every file of a delivery as `contract` declares. Nothing in the files raises an error: what cannot be read becomes a finding."""
     other_contracts = [contracts.load(name) for name in contracts.institutions() if name != contract.institution]
     readings, taken = [], set()
     found = {spec.name: _find_delivered_file(spec, delivered, contract) for spec in contract.files}
@@ -73,8 +73,8 @@ def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResul
 
 
 def _find_delivered_file(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -> SourceFile | None:
-    """Return the delivered file for a declared file: by name, by name up to letter case, or a file whose name contains the declared name.
-    Return None if there is none."""
+    """Return the delivered file for a declared file: the file with the same name, or the same name in other letter case, or else a file
+    whose name contains the declared name. Return None if there is none."""
     names = [spec.name, *spec.alternatives]
     by_name = {f.name: f for f in delivered}
     for name in names:
@@ -100,7 +100,8 @@ def _replace_declared_file_name(reading: FileReading, name: str) -> FileReading:
 
 
 def _gather_encoding_evidence(found: Sequence[tuple[FileSpec, SourceFile]], contract: Contract) -> dict[str, EncodingEvidence]:
-    """Return, by declared file, the evidence for its encoding: agreed words, and the words of the other delimited files of the delivery."""
+    """Return the evidence for the encoding of each file, by declared file name: the agreed words, and the words of the other delimited
+    files of the delivery."""
     agreed = code_pages.non_ascii_words_of_contract(contract)
     text = (
         {spec.name: files.load_file_bytes(file, FileReading(spec.name)) for spec, file in found if spec.reader == "delimited"}
@@ -115,20 +116,21 @@ def _gather_encoding_evidence(found: Sequence[tuple[FileSpec, SourceFile]], cont
 def _read_file(
     file: SourceFile, spec: FileSpec, contract: Contract, other_contracts: Sequence[Contract], evidence: EncodingEvidence
 ) -> FileReading:
-    """Read one file. An unexpected error makes the file unreadable, and the finding reveals none of its content."""
+    """Read one file. An unexpected error makes the file unreadable; the finding on it contains nothing of the file's content."""
     more = {"evidence": evidence} if spec.reader in _TEXT_READERS else {}
     try:
         return READERS[spec.reader](file, spec, contract, other_contracts, **more)
     except UnsafeFileError as error:
         return FileReading(spec.name).mark_unreadable("file-unsafe", str(error))
     except MemoryError:
-        raise  # limits of the whole delivery are reported for the delivery
+        raise  # such a limit concerns the whole delivery and is reported for it
     except Exception as error:  # noqa: BLE001 - any content must end in a finding, never stop the run
         return FileReading(spec.name).mark_unreadable("file-failed", type(error).__name__)
 
 
 def _read_undeclared_file(file: SourceFile, other_contracts: Sequence[Contract]) -> FileReading:
-    """Classify a file that the contract does not name: a leftover of copying, a file of another institution, or undeclared."""
+    """Classify a file that the contract does not name. It is a leftover of copying, a file of another institution, or an undeclared
+    file."""
     reading = FileReading(file.name)
     if _LEFTOVER.search(file.name):
         reading.state = "leftover"
@@ -157,7 +159,7 @@ def _read_undeclared_file(file: SourceFile, other_contracts: Sequence[Contract])
 
 
 def combine_readings(readings: Sequence[FileReading], contract: Contract) -> ReadResult:
-    """Combine the files that were read into one delivery."""
+    """Combine the contents of the files into one delivery."""
     result = ReadResult()
     frames: dict[str, list[pd.DataFrame]] = {}
     offset = 0
@@ -186,8 +188,8 @@ def combine_readings(readings: Sequence[FileReading], contract: Contract) -> Rea
 
 
 def _make_typed_frame(rows: list[dict[str, Any]], typed_frame: pd.DataFrame) -> pd.DataFrame:
-    """Return dictionaries as a frame with the columns of `typed_frame`: `line` and `column` as integers, `raw` as bytes, the others as
-    text."""
+    """Return dictionaries as a frame with the columns of `typed_frame`. The columns `line` and `column` contain integers and `raw` contains
+    bytes; all others contain text."""
     out = pd.DataFrame(rows).reindex(columns=list(typed_frame.columns))
     numbers = {c: "Int64" for c in ("line", "column") if c in out}
     return out.astype(numbers | {c: "str" for c in out.columns if c not in (*numbers, "raw")})
@@ -201,7 +203,8 @@ def _shift_row_numbers(frame: pd.DataFrame, offset: int) -> pd.DataFrame:
 
 
 def _add_missing_columns(frame: pd.DataFrame, declared: list[str]) -> pd.DataFrame:
-    """Return the frame with the declared columns, the delivered undeclared ones and `POSITION`, all typed."""
+    """Return the frame with the declared columns, the undeclared columns that were delivered, and the columns of `POSITION`, each with its
+    type."""
     further = [c for c in frame.columns if c not in declared and c not in POSITION]
     out = frame.reindex(columns=[*declared, *further, *POSITION])
     types = dict.fromkeys([*declared, *further, "_file", "_part"], "str") | dict.fromkeys(["_line", "_row", "_parent"], "Int64")
@@ -220,7 +223,8 @@ def _repair_encoding(result: ReadResult, evidence: EncodingEvidence) -> None:
 
 
 def _clear_overlong_cells(result: ReadResult) -> None:
-    """Empty cells that are longer than any real value, with a finding for each: comparing such texts with all others would take hours."""
+    """Empty the cells that are longer than any real value, with a finding for each. Comparing such long texts with all others would take
+    hours."""
     for name, frame in result.tables.items():
         for column in (c for c in frame.columns if c not in POSITION):
             long = frame.index[frame[column].str.len().gt(MOST_LETTERS).fillna(False)]
@@ -233,7 +237,7 @@ def _clear_overlong_cells(result: ReadResult) -> None:
 
 
 def _number_unnumbered_rows(result: ReadResult) -> None:
-    """Give numbers to the rows without `_row`, counting on from the largest number in the delivery."""
+    """Give a number to each row without `_row`. The numbers continue after the largest number in the delivery."""
     start = 0
     for frame in result.tables.values():
         if len(frame) and frame["_row"].notna().any():
@@ -246,8 +250,8 @@ def _number_unnumbered_rows(result: ReadResult) -> None:
 
 
 def _link_rows_to_parent_rows(result: ReadResult, contract: Contract) -> None:
-    """Fill in `_parent` for tables that are not nested: the parent of a row is the last row of the parent table with the key that the row
-    cites."""
+    """Fill in the column `_parent` of tables that are not nested. The parent of a row is the last row of the parent table that has the key
+    which the row cites."""
     for name, spec in contract.tables.items():
         if spec.parent is None or result.tables[name]["_parent"].notna().any():
             continue

@@ -1,8 +1,9 @@
-"""The dump of a database delivery: one deterministic file, written from PostgreSQL on landing and read like any database file.
+"""The dump of a database delivery: one file, written from PostgreSQL when the delivery is landed, and read like any database file.
 
-Belongs here: the format of the dump. The first line is a JSON object (`dump`, `version`, `tables`: name -> column names, `others`:
-further tables). Each further line is the JSON array of a row: table, values; tables in declared order, rows by key. The same rows give
-the same bytes. Does not belong here: what the tables mean, and the connection URL (never in a message: it contains a password).
+Belongs here: the format of the dump. The first line is a JSON object with the keys `dump`, `version`, `tables` (the column names of each
+table) and `others` (further tables). Each further line is a JSON array with one row: the name of its table, then its values. The tables are
+in declared order and their rows are sorted by key, so that the same rows give the same bytes. Does not belong here: what the tables mean,
+and the connection URL (never in a message: it contains a password).
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from psycopg import sql
 TABLES = ("lenda", "pala", "akuza", "vendimi")
 SCHEMA = "psh"
 VERSION = 1
-SECONDS = 60  # for a whole dump
+SECONDS = 60  # seconds that a whole dump may take
 _CONNECTING = 10  # seconds, for each address of the server
 _SILENT = 20  # seconds without a response before the connection is dropped
-_MOST_BYTES = 1 << 28  # of text: a larger dump would not be read
-_AT_ONCE = 5_000  # rows
+_MOST_BYTES = 1 << 28  # bytes of text; a larger dump could not be read
+_AT_ONCE = 5_000  # rows that are fetched at once
 
 Rows = list[Sequence[Any]]
 
@@ -44,10 +45,10 @@ class DumpError(ValueError):
 
 
 def dump_postgres(url: str) -> bytes:
-    """Dump the four tables of schema `psh` (`psh.dump`), read in one read-only snapshot.
+    """Return a dump (`psh.dump`) of the four tables of schema `psh`, read in one read-only snapshot.
 
-    Raises `DumpError` if the server cannot be reached, has none of the tables, or far more than a quarter. A server that stops responding
-    within a row is not detected here: the caller ends the process (`pipelines.landing.database`).
+    Raises `DumpError` if the server cannot be reached, has none of the tables, or returns far more than one quarter. A server that stops
+    responding within a row is not detected here: the caller ends the process (`pipelines.landing.database`).
     """
     try:
         with psycopg.connect(url, **_CONNECTION) as db:
@@ -73,7 +74,7 @@ def dump_postgres(url: str) -> bytes:
 
 
 def try_to_dump_postgres(url: str) -> bytes | str:
-    """Return the dump. If it could not be made, return the reason as text."""
+    """Return the dump as bytes. If it could not be made, return the reason as text."""
     try:
         return dump_postgres(url)
     except DumpError as error:
@@ -81,7 +82,8 @@ def try_to_dump_postgres(url: str) -> bytes | str:
 
 
 def write_dump(rows: dict[str, Rows], columns: dict[str, list[str]]) -> bytes:
-    """Return the bytes of a dump of `rows` by table. `columns` has the column names of every table in the schema, dumped or not."""
+    """Return a dump as bytes. `rows` has the rows of each table. `columns` has the column names of every table in the schema, including
+    tables that are not dumped."""
     head = {
         "dump": SCHEMA,
         "others": sorted(t for t in columns if t not in rows),
@@ -113,8 +115,8 @@ def _list_columns(db: psycopg.Connection[Any]) -> dict[str, list[str]]:
 
 
 def _fetch_rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str], bytes_left: int, deadline: float) -> tuple[Rows, int]:
-    """Return the rows of a table, read in batches, and how many bytes of text are left of `bytes_left`. Raises `DumpError` if `bytes_left`
-    or the time `deadline` is exceeded: a view can generate any number of rows."""
+    """Return the rows of a table, read in batches, and how many of the `bytes_left` are still left after them. Raises `DumpError` if the
+    rows take more bytes, or if it is later than `deadline`: a view can generate any number of rows."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     found: Rows = []
     with db.cursor(name="dump") as cursor:
@@ -150,5 +152,5 @@ def _convert_to_json_value(value: Any) -> str | int | float | None:
 
 
 def _build_row_sort_key(row: Sequence[Any]) -> tuple[tuple[int, float, str], ...]:
-    """Return a key that sorts rows by their values, numbers before texts."""
+    """Return a key that sorts rows by their values; numbers come before texts."""
     return tuple((0, float(v), "") if isinstance(v, (int, float)) else (1, 0.0, v or "") for v in row)

@@ -1,7 +1,7 @@
 """Turns bytes into text: detects the encoding of a file from all its bytes, and repairs text that was encoded twice or misread.
 
-Belongs here: Unicode or not, decoding line by line, repair of cells. Every assumption is returned as a finding. Does not belong here:
-detecting the code page (`code_pages`), anything about lines as records.
+Belongs here: deciding whether bytes are Unicode, decoding line by line, repairing cells. Every assumption is returned as a finding. Does
+not belong here: detecting the code page (`code_pages`), splitting lines into records.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ Finding = dict[str, Any]
 
 @dataclass(frozen=True)
 class EncodingEvidence:
-    """Evidence for the encoding of a file from outside the file: `words` that the institution agreed (with letters above ASCII), and
-    `beside`, the words of the delivery's other files as bytes with their frequency."""
+    """Evidence for the encoding of a file that comes from outside the file. `words` has words with letters above ASCII that were agreed
+    with the institution. `beside` has the words of the delivery's other files, as bytes, with their frequency."""
 
     words: frozenset[str] = frozenset()
     beside: Counter[bytes] = field(default_factory=Counter)
@@ -53,10 +53,11 @@ NO_EVIDENCE = EncodingEvidence()
 def decode(
     file_bytes: bytes, declared: str, stated_encoding: str | None = None, evidence: EncodingEvidence = NO_EVIDENCE
 ) -> tuple[str, list[Finding]]:
-    """Decode the bytes of a file. Return the text, and a finding (rule, line, detail: the encoding used) for each assumption.
+    """Decode the bytes of a file. Return the text, and a finding for each assumption. A finding has a rule and, in `detail`, the encoding
+    that was used; some also have a line.
 
-    `declared`: the encoding in the contract (`utf-8-sig`: UTF-8 with a byte order mark). `stated_encoding`: the encoding that the file
-    declares itself, used only if the file is not UTF-8.
+    `declared`: the encoding in the contract (`utf-8-sig` means UTF-8 with a byte order mark). `stated_encoding`: the encoding that the file
+    itself states, used only if the file is not UTF-8.
     """
     if declared == AGREED_MARK:
         text, found = decode(file_bytes, "utf-8", stated_encoding, evidence)
@@ -79,12 +80,12 @@ def decode(
 
 AGREED_MARK = "utf-8-sig"
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_NO_TEXT = 0.005  # share of control characters
+_NO_TEXT = 0.005  # share of control characters from which bytes are no text
 
 
 def count_eight_bit_words(data: bytes) -> Counter[bytes]:
-    """Count the words with a byte above ASCII in a text of an 8-bit code page. If the bytes are in another encoding or are not text, no
-    word is counted."""
+    """Count the words that contain a byte above ASCII, if the bytes are text of an 8-bit code page. For bytes in another encoding, and for
+    bytes that are no text, the result is empty."""
     if len(_CONTROL.findall(data)) > len(data) * _NO_TEXT:
         return Counter()
     if any(data.startswith(mark) for mark, _ in _BOMS) or _detect_utf_16(data) or data.isascii() or is_valid_utf_8(data):
@@ -93,8 +94,8 @@ def count_eight_bit_words(data: bytes) -> Counter[bytes]:
 
 
 def _decode_misread_text_again(text: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
-    """Decode a text with only Latin-1 characters in the code page in which it was written, if it was read as Latin-1 by mistake. Return the
-    text and the findings."""
+    """Correct a text that contains only Latin-1 characters, if it was written in another code page and read as Latin-1 by mistake. Return
+    the text and the findings."""
     if text.isascii() or max(text) > _LAST_OF_LATIN_1:
         return text, []
     choice = _choose_code_page_of_misread_texts([text], evidence)
@@ -112,7 +113,8 @@ def _choose_code_page_of_misread_texts(
 
 
 def _decode_misread_text(text: str, page: str) -> str:
-    """Return `text`, which was read as Latin-1, decoded in `page` instead. Letters that were encoded twice stay as they are."""
+    """Return `text`, which was read as Latin-1 by mistake, as it reads in the code page `page`. Letters that were encoded twice are not
+    changed."""
     parts = _TWICE_APART.split(text)
     parts[::2] = [part.translate(_characters_by_byte(page)) for part in parts[::2]]
     return "".join(parts)
@@ -149,8 +151,8 @@ def _decode_after_byte_order_mark(data: bytes, encoding: str, declared: str, evi
 
 
 def _detect_utf_16(data: bytes) -> str | None:
-    """Return the byte order of UTF-16 without a byte order mark (`utf-16-le`, `utf-16-be`), in which every other byte of Latin text is
-    zero; None for other bytes."""
+    """Return `utf-16-le` or `utf-16-be` if bytes look like UTF-16 without a byte order mark: in Latin text every other byte is then zero.
+    Return None for all other bytes."""
     sample = data[: 1 << 16]
     if len(sample) < 8:
         return None
@@ -178,14 +180,14 @@ def is_valid_utf_8(line: bytes) -> bool:
 
 
 def _choose_code_page(data: bytes, declared: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
-    """Return the most likely code page of bytes that are not UTF-8, and a finding if the words do not decide between several."""
+    """Return the most likely code page of bytes that are not UTF-8. Also return a finding if several code pages are equally likely."""
     own = declared if not _are_same_encoding(declared, "utf-8") and _is_text_encoding(declared) else domain.country().code_page
     choice = code_pages.choose_code_page(code_pages.count_non_ascii_words(data), own, evidence.words, evidence.beside)
     return choice.page, [_make_finding_of_undecided_code_page(choice)] if choice.others else []
 
 
 def _decode_by_line(data: bytes, declared: str, hint: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
-    """Decode bytes that are neither ASCII nor UTF-8 as a whole, each line in its own encoding: UTF-8 or one code page. Lines that deviate
+    """Decode bytes that are neither ASCII nor UTF-8 as a whole. Each line is decoded as UTF-8 or in one code page, and lines that deviate
     from the majority are reported."""
     if not _SEQUENCE.search(data):
         eight, doubt = _choose_code_page(data, hint, evidence)
@@ -211,12 +213,12 @@ def _decode_by_line(data: bytes, declared: str, hint: str, evidence: EncodingEvi
 
 
 def _misdecode_character(character: str, encoding: str) -> str:
-    """Return the UTF-8 bytes of a character decoded in an 8-bit encoding. Undefined bytes become control characters."""
+    """Return what a character becomes if its UTF-8 bytes are read in an 8-bit encoding. Undefined bytes become control characters."""
     return "".join(b.decode(encoding, errors="ignore") or b.decode("latin-1") for b in (bytes([x]) for x in character.encode("utf-8")))
 
 
 def _map_misdecoded_texts_to_letters(characters: str) -> dict[str, str]:
-    """Return the characters by the sequence that each becomes if its UTF-8 bytes are read in an 8-bit encoding."""
+    """Return the characters by what each of them becomes if its UTF-8 bytes are read in an 8-bit encoding."""
     return {_misdecode_character(c, e): c for c in characters if not c.isascii() for e in ("latin-1", "windows-1252", "windows-1250")}
 
 
@@ -228,14 +230,14 @@ def _build_pattern_of_alternatives(sequences: dict[str, str]) -> str:
 _LATIN_TWICE = _map_misdecoded_texts_to_letters(_LETTERS + _MARKS)
 _CYRILLIC_TWICE = _map_misdecoded_texts_to_letters(
     _CYRILLIC
-)  # two of its letters can be a Serbian name in Latin script (ĐŠ): only runs of three count
+)  # Two of its letters can be a Serbian name in Latin script (ĐŠ), so only three letters in a row count.
 _TWICE_RE = re.compile(f"{_build_pattern_of_alternatives(_LATIN_TWICE)}|(?:{_build_pattern_of_alternatives(_CYRILLIC_TWICE)}){{3,}}")
 _TWICE_APART = re.compile(f"({_TWICE_RE.pattern})")
 _CYRILLIC_RE = re.compile(_build_pattern_of_alternatives(_CYRILLIC_TWICE))
 
 
 def repair_text_encoded_twice(text: str) -> str:
-    """Return `text` with letters repaired that were encoded twice or more often."""
+    """Return `text` in which letters that were encoded twice or more often are repaired."""
     for _ in range(3):
         better = _TWICE_RE.sub(lambda m: _LATIN_TWICE.get(m[0]) or _CYRILLIC_RE.sub(lambda c: _CYRILLIC_TWICE[c[0]], m[0]), text)
         if better == text:
@@ -253,10 +255,11 @@ def _list_non_ascii_texts(cells: pd.Series) -> Iterable[str]:
 def repair_encoding_of_cells(
     frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], evidence: EncodingEvidence = NO_EVIDENCE
 ) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
-    """Repair the cells of the `columns` of each frame that were encoded twice or misread as Latin-1. Return the frames, and findings with
-    file, part, line, field and the delivered value.
+    """Repair cells that were encoded twice or misread as Latin-1, in the `columns` of each frame. Return the frames and the findings. A
+    finding has file, part, line, field and the delivered value.
 
-    If at least half of a file's cells with a letter above ASCII are affected, and more than 20, there is one finding on the file.
+    If more than 20 cells of a file are affected, and at least half of its cells with a character outside ASCII, there is one finding for
+    the file instead of one for each cell.
     """
     twice = {
         v: repair_text_encoded_twice(v)
@@ -276,9 +279,9 @@ def repair_encoding_of_cells(
 
 
 def _choose_code_pages_of_misread_texts(texts: set[str], evidence: EncodingEvidence) -> tuple[dict[str, str], list[Finding]]:
-    """Return, for each text that was misread as Latin-1, the code page in which it was written; also a finding if this cannot be decided.
+    """Return the code page in which each text that was misread as Latin-1 was written. Also return a finding if this cannot be decided.
 
-    If the delivery contains letters outside Latin-1, not all of it was misread, and each text needs its own evidence.
+    If the delivery contains letters that Latin-1 lacks, not all of it was misread. Then each text needs its own evidence.
     """
     latin = {text for text in texts if max(text) <= _LAST_OF_LATIN_1}
     if any(c > _LAST_OF_LATIN_1 and c.isalpha() for text in texts for c in text):
@@ -292,8 +295,9 @@ def _choose_code_pages_of_misread_texts(texts: set[str], evidence: EncodingEvide
 def _replace_texts(
     frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], repaired_texts: Mapping[str, str], rules: tuple[str, str]
 ) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
-    """Replace texts (`repaired_texts`: delivered -> repaired) in the frames, with a finding for each cell, or one finding for a file that
-    is affected as a whole. `rules`: the rule for a cell and that for a file."""
+    """Replace delivered texts by repaired ones in the frames (`repaired_texts` maps one to the other). Also return the findings: one for
+    each cell, or one for a file of which a large part is affected. `rules`: the rule of a finding on a cell, and that of a finding on a
+    file."""
     if not repaired_texts:
         return dict(frames), []
     out, found, wide = {}, dict[str, list[Finding]](), Counter[str]()

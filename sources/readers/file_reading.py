@@ -1,7 +1,7 @@
-"""What a reader collects while it reads one file; `sources.readers.delivery` combines the files of a delivery into a `ReadResult`.
+"""What a reader collects while it reads one file. `sources.readers.delivery` combines the files of a delivery into a `ReadResult`.
 
-Belongs here: the collector, and what all formats share (record keys in text, positions of a frame). Does not belong here: knowledge of a
-format.
+Belongs here: the class that collects, and what readers of all formats need (record keys, frames of text). Does not belong here: knowledge
+of a format.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from sources.contract import ColumnSpec, TableSpec
 
-_LONGEST_KEY = 200  # characters; agreed numbers are far shorter
+_LONGEST_KEY = 200  # characters of a key; agreed numbers are far shorter
 _DMY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
 
@@ -26,8 +26,8 @@ class UnsafeFileError(Exception):
 
 @dataclass
 class FileReading:
-    """The content of one file, collected by a reader. `rows` counts physical rows when they are encountered, before they are classified.
-    The other attributes have the meaning that they have in `sources.readers.result.ReadResult`."""
+    """The content of one file, collected by a reader. `rows` counts the physical rows as they are encountered, whatever they turn out to
+    be. The other attributes have the same meaning as in `sources.readers.result.ReadResult`."""
 
     file: str
     state: str = "complete"
@@ -40,7 +40,7 @@ class FileReading:
     rows: int = 0
 
     def add_finding(self, rule: str, **where: Any) -> None:
-        """Add a finding. `where`: columns of `schemas.findings.COLUMNS` (part, line, record_key, field, value, detail)."""
+        """Add a finding. `where`: values for the columns of `schemas.findings.COLUMNS` (part, line, record_key, field, value, detail)."""
         self.findings.append({"file": self.file, "rule": rule, **where})
 
     def record_structural_row(self, line: int | None, kind: str, part: str | None = None) -> None:
@@ -69,7 +69,8 @@ class FileReading:
         return self
 
     def add_rows(self, table: str, frame: pd.DataFrame) -> None:
-        """Add rows of a table: text columns, `_part`, `_line` and, for nested formats, `_row` and `_parent`."""
+        """Add rows of a table. `frame` has the columns of the table as text, `_part`, `_line` and, for nested formats, `_row` and
+        `_parent`."""
         self.tables.setdefault(table, []).append(frame.assign(_file=self.file))
 
     def data_rows(self) -> int:
@@ -91,7 +92,8 @@ def make_null_column(row_count: int) -> Any:
 def read_key_part(column: ColumnSpec, value: str | None, is_complete: bool = True) -> str | None:
     """Return the text of one part of a record key. Return None if the part cannot be read.
 
-    `is_complete=False`: the cell may have been truncated, so it counts only if its pattern shows that it is complete.
+    `is_complete=False`: the cell may have been truncated. Then its text counts only if the pattern of the column shows that nothing is
+    missing.
     """
     text = (value or "").strip()
     if not text or len(text) > _LONGEST_KEY:
@@ -107,7 +109,8 @@ def read_key_part(column: ColumnSpec, value: str | None, is_complete: bool = Tru
 
 
 def build_record_key(table: TableSpec, cells: Mapping[str, str | None], truncated_column: str | None = None) -> str | None:
-    """Return the record key that `cells` (column -> text) contain, its parts joined by `/`. Return None if a part is missing or unreadable.
+    """Return the record key in the cells of a row, with its parts joined by `/`. Return None if a part is missing or unreadable. `cells`
+    maps each column to its text.
 
     `truncated_column`: the column in whose cell the row was truncated.
     """

@@ -1,6 +1,6 @@
-"""Opens a landed file and identifies its type by its first bytes.
+"""Opens a landed file, and detects its type by its first bytes.
 
-Belongs here: opening, size limits, magic numbers. Does not belong here: reading a format.
+Belongs here: opening files, size limits, the first bytes of each type. Does not belong here: reading a format.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from sources.readers.result import SourceFile
 
 LIMIT = 1 << 28  # bytes; real deliveries are a hundred times smaller
 MOST = {"lines": 2_000_000, "cells": 40_000_000}
-"""Limits of a delimited text: even a very short line takes about 700 bytes of memory while it is read, and a cell about 50."""
+"""The largest numbers of lines and cells of a delimited text. While it is read, even a very short line takes about 700 bytes of memory, and
+a cell takes about 50."""
 _MAGIC = (
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
@@ -28,12 +29,12 @@ _MAGIC = (
 
 
 def detect_file_type(data: bytes) -> str:
-    """Return the type of a file by its first bytes: zip, sqlite, ole2, pdf, …; else `text`."""
+    """Return the type of a file by its first bytes: zip, sqlite, ole2, pdf and so on; `text` if they are not known."""
     return next((name for magic, name in _MAGIC if data.startswith(magic)), "text")
 
 
 def load_file_bytes(file: SourceFile, reading: FileReading) -> bytes | None:
-    """Return the bytes of a file. Return None, with a finding, if they are absent, empty, too many or cannot be read."""
+    """Return the bytes of a file. If the file is absent, empty, too large or cannot be read, add a finding and return None."""
     try:
         if file.path.is_dir() or not file.path.exists():
             reading.mark_unreadable("file-no-file")
@@ -58,7 +59,7 @@ def describe_exceeded_limit(data: bytes) -> str | None:
 
 
 def find_institution_with_header(names: list[list[str]], contracts: list[Contract]) -> str | None:
-    """Return the institution that has a table with one of the rows `names` as header, or None."""
+    """Return the institution that has a table of which one of the rows `names` is the header. Return None if there is none."""
     for contract in contracts:
         for table in contract.tables.values():
             if len(table.columns) > 3 and any(headers.is_header(row, table) for row in names):
@@ -67,7 +68,8 @@ def find_institution_with_header(names: list[list[str]], contracts: list[Contrac
 
 
 def quarantine_all_lines(reading: FileReading, data: bytes, rule: str) -> None:
-    """Quarantine every physical line of a file with its bytes. A file that is not text, or exceeds the limits, is one row."""
+    """Quarantine every physical line of a file with its bytes. A file that is not text, or that exceeds the limits, is quarantined as one
+    row."""
     if detect_file_type(data) != "text" or b"\x00" in data[:4096] or describe_exceeded_limit(data):
         lines = [data[: 1 << 20]]
     else:

@@ -1,6 +1,7 @@
 """Matches delivered headers to declared columns, and reports what was assumed.
 
-Belongs here: matching names (folded, similar, by position), recognising a header row. Does not belong here: cells below the header.
+Belongs here: matching names that are equal, similar or in the right position; recognising a header row. Does not belong here: the cells
+below the header.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from rapidfuzz import fuzz
 
 from sources.contract import ColumnSpec, TableSpec
 
-SIMILAR = 75.0  # of 100: minimum similarity of two names of one column
-NEAR = 65.0  # minimum if the position matches too
+SIMILAR = 75.0  # minimum similarity, of 100, from which two names mean the same column
+NEAR = 65.0  # minimum similarity if the position fits too
 _MOST_EXTRA = 100  # undeclared columns that are read; the file keeps the rest
 _MOST_NAMES = 500
 _SAME_WORD = {"numri": "nr", "numer": "nr", "no": "nr", "num": "nr", "datat": "data", "datum": "data"}
@@ -27,15 +28,16 @@ FitsColumn = Callable[[int, str], bool]
 
 @lru_cache(maxsize=65536)
 def normalise_name(name: str) -> str:
-    """Return a name without case, diacritics and punctuation: its words in lower-case ASCII, separated by one space."""
+    """Return a name as words in lower-case ASCII, separated by one space, so that case, diacritics and punctuation do not matter."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return " ".join(_SAME_WORD.get(w, w) for w in re.findall(r"[a-z]+|[0-9]+", plain))
 
 
 @dataclass
 class HeaderMatch:
-    """How the delivered names of a header match the declared columns. `columns`: declared column by delivered position; `extra`: name in
-    the frame of further columns by position; `missing`: declared columns without a delivered name; `findings`: rule, field, detail."""
+    """How the delivered names of a header match the declared columns. `columns` has the declared column by delivered position, and `extra`
+    the names of undeclared columns by position. `missing` has the declared columns that were not delivered, and `findings` the rule, field
+    and detail of each finding."""
 
     columns: dict[int, str] = field(default_factory=dict)
     extra: dict[int, str] = field(default_factory=dict)
@@ -44,12 +46,12 @@ class HeaderMatch:
 
     @property
     def names(self) -> dict[int, str]:
-        """The name in the frame of each delivered column, by position."""
+        """The name of each delivered column in the frame, by position."""
         return {**self.columns, **self.extra}
 
 
 def compute_name_similarity(first: str, second: str) -> float:
-    """Return the similarity of two folded names from 0 to 100; it is high if one name contains all words of the other."""
+    """Return the similarity of two normalised names, from 0 to 100. It is high if one name contains all words of the other."""
     if not first or not second:
         return 0.0
     solid = fuzz.ratio(first.replace(" ", ""), second.replace(" ", ""))
@@ -58,13 +60,13 @@ def compute_name_similarity(first: str, second: str) -> float:
 
 
 def count_named_columns(cells: Sequence[str | None], table: TableSpec) -> int:
-    """Return how many declared columns of `table` the cells of a row name, up to spelling."""
+    """Return how many declared columns of `table` are named in the cells of a row. Spelling does not matter."""
     delivered = {normalise_name(c) for c in cells if c}
     return sum(1 for c in table.columns if normalise_name(c.name) in delivered or any(normalise_name(a) in delivered for a in c.aliases))
 
 
 def is_header(cells: Sequence[str | None], table: TableSpec) -> bool:
-    """Return whether a row is a header of `table`: it names at least half of its columns, and at least two."""
+    """Return whether a row is a header of `table`. It is if it names at least half of the declared columns, and at least two."""
     return count_named_columns(cells, table) >= max(min(2, len(table.columns)), len(table.columns) / 2)
 
 
@@ -83,8 +85,8 @@ def match_header_to_columns(
     """Find the declared columns of `table` among the delivered names `cells`.
 
     Exact names are matched first, then other spellings and aliases, then similar names, then names in the right position.
-    `fits_column(position, column)` tells whether the cells below could be values of the column: this is evidence if the name gives none.
-    `by_position=False`: the format has no order of columns, so only names decide. All but exact matches are findings.
+    `fits_column(position, column)` returns whether the cells below could be values of the column, which decides if the name does not.
+    `by_position=False`: the format has no order of columns, so only names decide. Each match that is not exact is reported as a finding.
     """
     out = HeaderMatch()
     names = [(c or "").strip() for c in cells]
@@ -145,7 +147,8 @@ def _match_similar_names(
 
 
 def _is_in_declared_order(position: int, place: int, table: TableSpec, match: HeaderMatch) -> bool:
-    """Return whether the columns matched before and after `position` are declared before and after the position `place`."""
+    """Return whether a name at `position` can be the column that is declared at `place`: the columns matched to its left must be declared
+    before that column, and those to its right after it."""
     order = {c.name: i for i, c in enumerate(table.columns)}
     before = [order[c] for i, c in match.columns.items() if i < position]
     after = [order[c] for i, c in match.columns.items() if i > position]
@@ -160,8 +163,8 @@ def _match_by_position(
     assign_column: Callable[..., None],
     fits_column: FitsColumn | None,
 ) -> None:
-    """Match a column with an unknown name by position, if as many columns are delivered as declared, its neighbours are in order, and the
-    values fit."""
+    """Match columns with unknown names by position. This needs as many delivered columns as declared ones, neighbours in the declared
+    order, and values that fit."""
     if len(names) != len(table.columns):
         return
     for i in _list_unmatched_positions(names, match):
@@ -171,7 +174,8 @@ def _match_by_position(
 
 
 def _record_unmatched_names_and_columns(names: list[str], open_columns: dict[str, int], match: HeaderMatch) -> None:
-    """Give unmatched names a separate column, up to a limit, and record declared columns without a name as missing."""
+    """Keep each name that matches no column as a column of its own, up to a limit. Record the declared columns that no name matches as
+    missing."""
     used = {*match.columns.values(), *open_columns}
     further = _list_unmatched_positions(names, match)
     for i in further[:_MOST_EXTRA]:
@@ -199,7 +203,8 @@ _TYPE_PATTERNS = {
 
 
 def do_values_contradict_column(values: Sequence[str], column: ColumnSpec) -> bool | None:
-    """Return whether most of `values` are invalid for a declared column; None if that cannot be decided (text, or no values)."""
+    """Return whether most of `values` are invalid for a declared column. Return None if this cannot be decided, because any text is valid
+    or there are no values."""
     filled = [v.strip() for v in values if v.strip()]
     if not filled:
         return None

@@ -1,12 +1,11 @@
 """Reads JSON: the records in nested arrays become rows, each with the line of its object's opening brace.
 
-Belongs here: arrays of declared tables to rows, names of fields. Does not belong here: encodings (`encoding`), rows to frames
-(`nested`).
+Belongs here: turning the arrays of declared tables into rows, and names of fields. Does not belong here: encodings (`encoding`), turning
+rows into frames (`nested`).
 
-The standard library's decoder reads the document; its hooks for objects and arrays give positions (`ijson` gives none). Numbers stay as
-they were written: `1012345678.0` is text. A document that is not well-formed is unreadable as a whole, so nothing of it is read.
-
-Every record must have the arrays of its dependent tables, even if they are empty. An array that no record has is a missing table.
+The standard library's decoder reads the document; its hooks for objects and arrays give their positions (`ijson` gives none). Numbers stay
+as they were written: `1012345678.0` is text. A document that is not well-formed is unreadable as a whole, so nothing of it is read. Every
+record must have the arrays of its dependent tables, even if they are empty. If no record has an array, its table is missing.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ _BETWEEN = re.compile(r"[\s,]*")
 _CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
 _LIST, _OBJECT, _VALUE = "[…]", "{…}", '"…"'  # kinds of values, as findings show them
-_DOCUMENT = "document"  # detail of a finding outside all tables
+_DOCUMENT = "document"  # detail of a finding that belongs to no table
 
 
 class _JsonObject(dict[str, Any]):
-    """An object of the document: its fields by name (of a repeated name the last value), its position `at` in the text, and the
-    `repeated` fields: names and values before the last."""
+    """An object of the document. It maps the names of its fields to values, and a name that is repeated to its last value; `repeated` has
+    the names and values before the last. `at` is the position of the object in the text."""
 
     at: int = 0
     repeated: tuple[tuple[str, Any], ...] = ()
@@ -56,17 +55,17 @@ class _JsonRows(NestedRows):
     text: str = field(kw_only=True)
     tables: Sequence[str] = field(kw_only=True)
     breaks: Sequence[int] = field(kw_only=True)  # positions of line breaks
-    kinds: Mapping[tuple[str, str], str] = field(kw_only=True)  # table, name of a field -> list, object or value
-    names: dict[str, str | None] = field(default_factory=dict)  # results of `table`
+    kinds: Mapping[tuple[str, str], str] = field(kw_only=True)  # kind of each declared field, by table and name: list, object or value
+    names: dict[str, str | None] = field(default_factory=dict)  # results of `find_table_of_array`
     specs: Mapping[str, TableSpec] = field(kw_only=True)
-    lacking: list[tuple[str, int, str | None]] = field(default_factory=list)  # dependent table; line and key of a record without its array
+    lacking: list[tuple[str, int, str | None]] = field(default_factory=list)  # records without an array: its table, their line and key
 
     def line_at(self, position: int) -> int:
         """Return the line of a position in the text."""
         return bisect_right(self.breaks, position - 1) + 1
 
     def find_table_of_array(self, name: str) -> str | None:
-        """Return the declared table whose rows are in an array called `name`, up to spelling; None if there is none."""
+        """Return the declared table whose rows are in an array called `name`. Spelling does not matter. Return None if there is none."""
         if name not in self.names:
             alike = (table for table in self.tables if headers.normalise_name(table) == headers.normalise_name(name))
             self.names[name] = name if name in self.tables else next(alike, None)
@@ -84,14 +83,14 @@ class _JsonRows(NestedRows):
         key = build_record_key(self.specs[table], row)
         self.lacking += [(name, line, key) for name in lists if name not in delivered]
         if key:
-            for found in reading.findings[first:]:  # those on the record and on what is nested in it
+            for found in reading.findings[first:]:  # findings on the record and on what is nested in it
                 found.setdefault("record_key", key)
 
     def _add_fields(
         self, record: _JsonObject, table: str, name_prefix: str, row: dict[str, str], row_number: int, reading: FileReading
     ) -> None:
-        """Add the fields of an object to `row` (number `row_number`) under their names, with the prefix `name_prefix` for fields of an
-        inner object. Arrays of declared tables become separate rows."""
+        """Add the fields of an object to the row `row`, which has the number `row_number`. `name_prefix` comes before the names of the
+        fields if the object is inside another one. Arrays of declared tables become separate rows."""
         for name, value in record.repeated:
             nested = self.find_table_of_array(name)
             if nested and isinstance(value, _JsonArray):
@@ -105,7 +104,7 @@ class _JsonRows(NestedRows):
             if nested and isinstance(value, _JsonArray):
                 self.add_array(value, nested, row_number, reading)
             elif value is not None and agreed not in (None, _find_json_kind_of_value(value)):
-                line = self.lines[table][-1]  # of the whole record, by which its key is found
+                line = self.lines[table][-1]  # the line of the whole record, by which the key of the record is found
                 reading.add_finding(
                     "json-value-kind", line=line, field=name_prefix + name, detail=f"{_find_json_kind_of_value(value)} ≠ {agreed}"
                 )
@@ -120,7 +119,7 @@ class _JsonRows(NestedRows):
         return self.kinds.get((table, name)) or self.kinds.get((table, self.find_table_of_array(name) or ""))
 
     def add_array(self, values: _JsonArray, table: str, parent: int | None, reading: FileReading) -> None:
-        """Add the objects of an array as rows of `table`. Anything else in the array is no record and is quarantined."""
+        """Add the objects of an array as rows of `table`. A value in the array that is no object is quarantined."""
         if all(isinstance(value, _JsonObject) for value in values):
             positions: Iterator[int] = iter(())
         else:
@@ -136,7 +135,7 @@ class _JsonRows(NestedRows):
                 )
 
     def report_missing_arrays(self, reading: FileReading) -> None:
-        """Report the arrays that are absent from records. If no record has an array, a table is missing, and the file is partial."""
+        """Report the arrays that records lack. If no record has a certain array, its table is missing, and the file is partial."""
         records = {name: len(self.rows.get(of, ())) for (of, name), kind in self.kinds.items() if kind == _LIST}
         missing = {name for name, n in Counter(name for name, *_ in self.lacking).items() if n == records[name]}
         for name in (name for name in self.tables if name in missing):
@@ -153,7 +152,7 @@ def _find_json_kind_of_value(value: Any) -> str:
 
 
 def _convert_value_to_text(value: Any) -> str:
-    """Return a value as text: as written, or `true` and `false`; null is empty; a list is JSON."""
+    """Return a value as text: numbers as written, `true` or `false`, an empty text for null, and JSON for a list."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -168,11 +167,11 @@ def read(
     other_contracts: Sequence[Contract] = (),
     evidence: EncodingEvidence = encoding.NO_EVIDENCE,
 ) -> FileReading:
-    """Read the arrays of declared tables. Columns: the fields of an object, those of inner objects as `inner.field`, and keys of
-    enclosing rows.
+    """Read the arrays of declared tables. The columns of a row are the fields of its object, the fields of inner objects as `inner.field`,
+    and the keys of enclosing rows.
 
-    Keys of `spec.options`: `encoding`; `declared` (name of an object with metadata -> fields that are read); `keys` (table -> column ->
-    table.column of an enclosing row).
+    Keys of `spec.options`: `encoding`; `declared` (for each object with metadata, the fields that are read); `keys` (for each table and
+    column, the column of an enclosing row, as `table.column`, that it is taken from).
     """
     reading = FileReading(spec.name)
     data = files.load_file_bytes(file, reading)
@@ -210,8 +209,8 @@ def read(
 
 
 def _list_declared_json_kinds(spec: FileSpec, contract: Contract) -> dict[tuple[str, str], str]:
-    """Return the kind of each field that the contract declares, by table and name. Dependent tables are arrays; an object contains columns
-    as fields; other columns are single values."""
+    """Return the kind of each field that the contract declares, by table and name. The rows of a dependent table are an array; an object
+    contains columns as its fields; any other column is a single value."""
     kinds: dict[tuple[str, str], str] = {}
     for table in spec.tables:
         declared = contract.tables[table]
@@ -225,7 +224,7 @@ def _list_declared_json_kinds(spec: FileSpec, contract: Contract) -> dict[tuple[
 
 
 def _describe_exceeded_limit(text: str) -> str | None:
-    """Return the limit that a document exceeds: it has too many values or is nested too deeply. None if it can be decoded."""
+    """Return which limit a document exceeds, because it has too many values or is nested too deeply. Return None if it exceeds none."""
     if text.count(",") + text.count("[") + text.count("{") > _MOST_VALUES:
         return f"> {_MOST_VALUES:,} values"
     depth = 0
@@ -237,8 +236,8 @@ def _describe_exceeded_limit(text: str) -> str | None:
 
 
 def _decode_document(text: str) -> Any:
-    """Decode a JSON document: objects as `_JsonObject`, arrays as `_JsonArray`, numbers as they were written. Raises `ValueError` if it is
-    not well-formed."""
+    """Decode a JSON document. Objects become `_JsonObject`, arrays become `_JsonArray`, and numbers stay as they were written. Raises
+    `ValueError` if the document is not well-formed."""
 
     def refuse_constant(name: str) -> Any:
         found = (match for match in _CONSTANT.finditer(text) if match[1])
@@ -290,7 +289,7 @@ def _find_value_positions(text: str, position: int) -> Iterator[int]:
 
 
 def _collect_rows_of_document(document: Any, rows: _JsonRows, declared: Mapping[str, Sequence[str]], reading: FileReading) -> None:
-    """Add the rows and the metadata of a document, which is an object with the outermost array, or that array alone."""
+    """Add the rows and the metadata of a document. The document is an object that contains the outermost array, or only that array."""
     outermost = rows.tables[0]
     if isinstance(document, _JsonArray):
         reading.add_finding("json-array-alone", line=1)
@@ -327,7 +326,7 @@ def _collect_rows_of_document(document: Any, rows: _JsonRows, declared: Mapping[
 
 
 def _check_stated_record_count(stated: int, records: int, line: int, reading: FileReading) -> None:
-    """Record the number of records that a document states, and compare it with those that it has."""
+    """Record the number of records that the document states, and compare it with the number of records that it contains."""
     reading.rows += 1
     reading.record_structural_row(line, "total")
     if stated != records:

@@ -1,7 +1,7 @@
 """Turns nested records of XML and JSON into tables.
 
-Belongs here: rows collected in document order, and their frames with positions, parents and keys of enclosing rows. Does not belong
-here: reading a document.
+Belongs here: collecting rows in document order, and making frames of them, with positions, parent rows and the keys of enclosing rows. Does
+not belong here: reading a document.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ DEEPEST = 64  # levels; an agreed export has five
 
 @dataclass
 class NestedRows:
-    """The rows of a document by table, in document order: delivered names and texts (`rows`), line (`lines`), own number (`ids`), and
-    number of the enclosing row (`parents`). `notes`: rule, table and name of a finding -> the first line where it applies."""
+    """The rows of a document by table, in document order. For each row, `rows` has the delivered names and texts, `lines` its line, `ids`
+    its number, and `parents` the number of the row that encloses it. `notes` has the first line to which a finding applies, by rule, table
+    and name."""
 
     rows: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     lines: dict[str, list[int]] = field(default_factory=dict)
     ids: dict[str, list[int]] = field(default_factory=dict)
     parents: dict[str, list[int | None]] = field(default_factory=dict)
-    notes: dict[tuple[str, str, str], int] = field(default_factory=dict)  # rule, table, name -> first line
+    notes: dict[tuple[str, str, str], int] = field(default_factory=dict)  # the first line, by rule, table and name
     count: int = 0
 
     def record_finding(self, rule: str, table: str, name: str, line: int) -> None:
@@ -46,8 +47,8 @@ class NestedRows:
         return own
 
     def add_to_reading(self, reading: FileReading, contract: Contract, keys: Mapping[str, Mapping[str, str]]) -> None:
-        """Add the findings and a frame for each table to `reading`: declared columns, `_row` and `_parent`, and the columns in `keys`
-        (table -> column -> table.column of an enclosing row) filled in from the enclosing rows."""
+        """Add the findings, and a frame for each table, to `reading`. A frame has the declared columns, `_row` and `_parent`. The columns
+        in `keys` are filled in from the enclosing rows: `keys` has, by table and column, the `table.column` of the enclosing row."""
         for (rule, table, name), line in self.notes.items():
             reading.add_finding(rule, line=line, field=name, detail=table)
         reading.rows += self.count
@@ -71,8 +72,8 @@ class NestedRows:
     def _make_frame(
         self, delivered: Sequence[Mapping[str, str]], table: str, keys: Mapping[str, Any], contract: Contract, reading: FileReading
     ) -> pd.DataFrame:
-        """Match the delivered names of a table to its declared columns. A document omits empty cells, so an absent column is a finding
-        only if it is required."""
+        """Match the delivered names of a table to its declared columns, and return the frame. A document omits empty cells, so an absent
+        column is a finding only if it is required."""
         names = list(dict.fromkeys(name for row in delivered for name in row))
         declared = contract.tables[table]
         part = replace(declared, columns=tuple(c for c in declared.columns if c.name not in keys))

@@ -12,10 +12,11 @@ import pandas as pd
 from sources.completeness_states import delivery_state
 
 POSITION: tuple[str, ...] = ("_file", "_part", "_line", "_row", "_parent")
-"""Positional columns of every table read.
+"""The columns that give the position of a row, in every table that was read.
 
-`_file` text; `_part` sheet or table, else null; `_line` Int64, null for database rows; `_row` Int64, unique in the delivery across all
-tables; `_parent` Int64: `_row` of the parent row in the same file, by nesting or by key, else null.
+`_file`: the file. `_part`: the sheet or table, otherwise null. `_line`: the line; null for rows of a database. `_row`: the number of the
+row, unique in the delivery across all tables. `_parent`: `_row` of the parent row in the same file, found by nesting or by key; otherwise
+null. The first two are text, the others Int64.
 """
 
 
@@ -30,23 +31,24 @@ class SourceFile:
 
 @dataclass
 class ReadResult:
-    """One delivery as text. Each frame below is listed with its columns.
+    """One delivery as text. For each frame, the columns are listed.
 
-    tables      table -> frame of str columns (every declared column, undeclared ones as delivered) and `POSITION`;
-                a missing or empty cell is null
+    tables      for each table a frame of text columns (all declared columns, and undeclared ones as delivered) and the columns in
+                `POSITION`; a missing or empty cell is null
     structure   rows that are not data: file, part, line, kind (title, header, repeated_header, blank, total; sheet: a row of a sheet
                 without data; earlier: a row of the table of an earlier period)
-    unreadable  rows to be quarantined: file, part, line, table, record_key (null where it cannot be read), rule, raw (bytes);
-                each already has its finding in `findings`
+    unreadable  rows to be quarantined: file, part, line, table, record_key (null if it cannot be read), rule, raw (bytes);
+                `findings` already has a finding on each of them
     findings    mappings for `schemas.findings.build_findings`, without institution and delivery
-    files       file -> state: complete, partial (some of it could not be read and may be lost), unreadable,
-                missing (declared, not delivered), foreign (a file of another institution),
+    files       the state of each file: complete, partial (some of it could not be read and may be lost), unreadable,
+                missing (declared, but not delivered), foreign (a file of another institution),
                 leftover (*.part, *-journal, ~$*, ...), undeclared
-    rows        file -> number of physical rows, counted on reading, independently of their outcome
-    declared    metadata stated in a file, by name (`periudha`, `krijuar`)
-    layout      positions of declared columns in formats with a column order: file, part, field, column (from 1, as delivered)
-    blanked     cells emptied by an erasure (`harmonia.operations.erasure`): _row, field, content (a number in place of the former row)
-    judged      findings on the rows in `blanked` before the erasure, which replace the present findings: _row, table, field, rule
+    rows        the number of physical rows of each file, counted while reading, whatever becomes of them
+    declared    metadata that a file states about itself, by name (`periudha`, `krijuar`)
+    layout      the position of each declared column, if the format has an order of columns: file, part, field, column (from 1)
+    blanked     cells that an erasure emptied (`harmonia.operations.erasure`): _row, field, content (a number that stands for the
+                former content of the row, so that rows that differed before still differ)
+    judged      findings from before the erasure on the rows in `blanked`; they replace the present findings: _row, table, field, rule
     """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -64,15 +66,16 @@ class ReadResult:
 
     @property
     def state(self) -> str:
-        """The state of the delivery as far as reading tells; validation also checks the records (`pipelines.validation.completeness`)."""
+        """The state of the delivery as far as reading shows it. Validation also checks the records
+        (`pipelines.validation.completeness`)."""
         return delivery_state(self.files.values())
 
 
 def count_rows_by_file(result: ReadResult) -> pd.DataFrame:
-    """Return the row accounting by file. Columns: file, rows_read, data, structural, unreadable.
+    """Return the row accounting of each file, with the columns file, rows_read, data, structural and unreadable.
 
-    In XML a row is an element of a declared table, in a database a table row. `rows_read` is counted while reading, and equals the sum of
-    the other three (`docs/reference/counting-rules.md`, "Record status").
+    In XML a row is an element of a declared table, in a database it is a row of a table. `rows_read` is counted while reading, and equals
+    the sum of the three columns after it (`docs/reference/counting-rules.md`, "Record status").
     """
     data = pd.concat([frame["_file"] for frame in result.tables.values()]) if result.tables else pd.Series(dtype="str")
     counts = {

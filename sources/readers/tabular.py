@@ -1,6 +1,7 @@
 """Turns the rows of cells of delimited text and workbooks into tables.
 
-Belongs here: finding headers; separating data from titles, blank, total and broken rows. Does not belong here: reading cells from a file.
+Belongs here: finding headers; separating records from titles, blank rows, totals and broken rows. Does not belong here: reading cells from
+a file.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sources.readers import headers
 from sources.readers.file_reading import FileReading, build_record_key, make_null_column, make_text_frame, read_key_part
 
 TOTAL = re.compile(r"(gjithsej|totali?|gjithsejt|shuma|ukupno|svega|sum[ae]?|grand total)\b")
-_MISSING_SHARE = 0.1  # share of the records that a total line counts
+_MISSING_SHARE = 0.1  # share of the stated records from which missing ones make a file partial
 _NUMBER = re.compile(r"(?<!\d)\d+(?!\d)")
 _HEADER_SEARCH_ROWS = 200  # rows searched for a header with other names
 _NEARLY_ALL = 0.9  # share of rows that decides about the header above them
@@ -27,9 +28,9 @@ _MOST_FILLED_IN_NO_RECORD = 2  # a row with so few filled cells is not a record
 class CellGrid:
     """The rows of one file or sheet as delivered.
 
-    `cells` has the cells of each row (rows may differ in length), `lines` the physical line on which each row begins. `raw(i)` returns the
-    bytes of row i. `part` is the name of the sheet. `repair(row, width)` returns the cells of a row that was split by another delimiter,
-    and the rule of the finding, or None.
+    `cells` has the cells of each row (rows may differ in length), and `lines` the physical line on which each row begins. `raw(i)` returns
+    the bytes of row i. `part` is the name of the sheet. `repair(row, width)` returns None, or the cells of a row that had to be split by
+    another delimiter and the rule of the finding.
     """
 
     cells: list[list[str]]
@@ -44,15 +45,15 @@ class CellGrid:
 
 @dataclass
 class TableBlock:
-    """The rows under one header. `header` is the row of the header, or None if the rows have no header; `ranges` has the first row and the
-    row after the last below each occurrence of the header. The counts `data` and `broken`, and the rows `totals`, are filled while the rows
-    are read."""
+    """The rows under one header. `header` is the position of the header row, or None if the rows have no header. `ranges` has, for each
+    occurrence of the header, the first row below it and the row after the last. The counts `data` and `broken`, and the rows `totals`, are
+    filled while the rows are read."""
 
     header: int | None
     table: TableSpec
     match: headers.HeaderMatch
     width: int
-    regular: tuple[int, ...] = ()  # accepted numbers of cells; cells past `width` are empty
+    regular: tuple[int, ...] = ()  # accepted numbers of cells; cells after `width` are empty
     ranges: list[tuple[int, int]] = field(default_factory=list)
     data: int = 0
     broken: int = 0
@@ -65,7 +66,7 @@ def is_blank(row: Sequence[str]) -> bool:
 
 
 def find_header_rows(grid: CellGrid, tables: Sequence[TableSpec]) -> list[tuple[int, TableSpec]]:
-    """Return the rows that are headers, in order, each with the table whose columns the row names best."""
+    """Return the rows that are headers, in order. Each comes with the table of whose columns it names most."""
     names = {c.name for t in tables for c in t.columns}
     found = []
     for i, row in enumerate(grid.cells):
@@ -99,8 +100,7 @@ def looks_like_data_row(row: Sequence[str], table: TableSpec) -> bool:
 
 
 def read_grid(grid: CellGrid, tables: Sequence[TableSpec], reading: FileReading) -> bool:
-    """Read all rows of a grid into `reading`. Return False, without reading anything, if the grid has neither a header nor a row of any
-    table."""
+    """Read all rows of a grid into `reading`. If the grid has neither a header nor a row of any table, read nothing and return False."""
     before, end = len(reading.structure), find_start_of_earlier_period(grid)
     now = replace(grid, cells=grid.cells[:end]) if end < len(grid.cells) else grid
     blocks = _divide_grid_into_blocks(now, tables, reading)
@@ -119,9 +119,8 @@ def read_grid(grid: CellGrid, tables: Sequence[TableSpec], reading: FileReading)
 
 
 def find_start_of_earlier_period(grid: CellGrid) -> int:
-    """Return the row at which the table of an earlier period begins (`CellGrid.earlier`), including the blank rows above that table.
-
-    Return the number of rows if there is no such table."""
+    """Return the row at which the table of an earlier period begins (`CellGrid.earlier`). Blank rows above that table belong to it. Return
+    the number of rows if there is no such table."""
     says = headers.normalise_name(grid.earlier) if grid.earlier else None
     here = (
         i
@@ -135,8 +134,8 @@ def find_start_of_earlier_period(grid: CellGrid) -> int:
 
 
 def _record_earlier_rows_as_structure(grid: CellGrid, end: int, tables: Sequence[TableSpec], reading: FileReading) -> None:
-    """Record the rows from `end` on as structural: they are the table of an earlier period and not data of this delivery. The total of that
-    table is checked against its own rows."""
+    """Record the rows from `end` on as structural, since they are the table of an earlier period and no data of this delivery. The total of
+    that table is compared with the number of its own rows."""
     rows = range(end, len(grid.cells))
     for i in rows:
         reading.record_structural_row(grid.lines[i], "earlier", grid.part)
@@ -224,8 +223,8 @@ def _match_header(grid: CellGrid, i: int, last: int, cells: list[str], table: Ta
 
 
 def _make_block_without_header(grid: CellGrid, tables: Sequence[TableSpec], reading: FileReading) -> list[TableBlock]:
-    """Return a block with all rows of a grid that has no header, if at least half of the first rows look like rows of one table. Columns
-    are then taken by position."""
+    """Return a block with all rows of a grid that has no header, if at least half of the first rows look like rows of one table. The
+    columns are then identified by position."""
     rows = [(i, r) for i, r in enumerate(grid.cells[:_HEADER_SEARCH_ROWS]) if not is_blank(r)]
     for table in tables:
         like = [i for i, r in rows if looks_like_data_row(r, table)]
@@ -240,7 +239,7 @@ def _make_block_without_header(grid: CellGrid, tables: Sequence[TableSpec], read
 
 
 def _read_rows_above_header(grid: CellGrid, block: TableBlock, reading: FileReading) -> None:
-    """Read the rows above the first header: titles and blank rows, or data rows that sorting moved there."""
+    """Read the rows above the first header. They are titles, blank rows, or records that sorting moved there."""
     if block.header is None:
         return
     above = TableBlock(None, block.table, block.match, block.width, block.regular)
@@ -266,7 +265,7 @@ def _read_rows_above_header(grid: CellGrid, block: TableBlock, reading: FileRead
 
 
 def _read_block(grid: CellGrid, block: TableBlock, reading: FileReading) -> None:
-    """Read the rows of a block. Rows with an irregular number of cells are repaired or set aside."""
+    """Read the rows of a block. A row with an irregular number of cells is repaired, or recorded as something other than a record."""
     index: list[int] = []
     rows: list[list[str]] = []
     for first, last in block.ranges:
@@ -302,8 +301,8 @@ def _add_rows(grid: CellGrid, block: TableBlock, index: list[int], rows: list[li
 def _set_aside_rows_that_are_no_records(
     grid: CellGrid, block: TableBlock, index: list[int], rows: list[list[str]], frame: pd.DataFrame, reading: FileReading
 ) -> set[int]:
-    """Return the positions in `rows` of blank rows, totals, and rows with too few cells for a record, and record or quarantine these rows.
-    Only rows without a readable key are examined."""
+    """Find the rows that are no records: blank rows, totals, and rows with too few cells. Record or quarantine these rows, and return their
+    positions in `rows`. Only rows without a readable key are examined."""
     readable = pd.Series(True, index=frame.index)
     for name in block.table.key:
         pattern = block.table.column(name).pattern
@@ -337,8 +336,8 @@ def _is_total_line(row: Sequence[str]) -> bool:
 
 
 def _repair_irregular_row(grid: CellGrid, block: TableBlock, i: int, reading: FileReading) -> list[str] | None:
-    """Return the cells of row `i`, which has an irregular number of cells, after repair. Return None if the row is blank, a total, or
-    quarantined here."""
+    """Repair row `i`, which has an irregular number of cells, and return its cells. Return None if the row is blank, a total line, or
+    cannot be repaired and was quarantined."""
     row, line, width = grid.cells[i], grid.lines[i], block.width
     if is_blank(row):
         reading.record_structural_row(line, "blank", grid.part)
@@ -358,12 +357,13 @@ def _repair_irregular_row(grid: CellGrid, block: TableBlock, i: int, reading: Fi
 
 
 def _has_regular_width(row: Sequence[str], block: TableBlock) -> bool:
-    """Return whether a row has a number of cells that is allowed, and all cells to the right of the table are blank."""
+    """Return whether a row has one of the accepted numbers of cells, and all its cells to the right of the table are blank."""
     return len(row) in block.regular and (len(row) == block.width or is_blank(row[block.width :]))
 
 
 def _has_surplus_at_end(row: list[str], block: TableBlock) -> bool:
-    """Return whether the surplus cells of a row are the empty ones at its end: in any other alignment, some cell would not fit."""
+    """Return whether the surplus cells of a row are the empty cells at its end. This is so if, in every other alignment of the row, some
+    cell would not fit its column."""
     width, more = block.width, len(row) - block.width
     own = row[:width]
     others = [row[:k] + row[k + more :] for k in range(width) if is_blank(row[k : k + more])]
@@ -381,7 +381,7 @@ def _has_misfitting_cell(cells: list[str], block: TableBlock) -> bool:
 
 
 def _quarantine_row(grid: CellGrid, block: TableBlock, i: int, reading: FileReading) -> None:
-    """Quarantine row `i` under the rule that tells what is wrong with the row, with its record key if the key can be read."""
+    """Quarantine row `i` under the rule that says what is wrong with it. Its record key is kept if it can be read."""
     row, width = grid.cells[i], max(block.regular)
     names = block.match.columns
     cells = {name: row[k] for k, name in names.items() if k < len(row)}
@@ -400,12 +400,12 @@ def _quarantine_row(grid: CellGrid, block: TableBlock, i: int, reading: FileRead
 
 
 def shows_missing_records(stated_total: int, found_records: int) -> bool:
-    """Return whether a stated total shows that records are missing. A difference of one is taken for a counting error."""
+    """Return whether a stated total shows that records are missing. A difference of one is considered a counting error."""
     return stated_total - found_records > max(1, _MISSING_SHARE * stated_total)
 
 
 def _check_total_lines(grid: CellGrid, blocks: list[TableBlock], reading: FileReading) -> None:
-    """Check each total line against the rows of its block and the rows of all blocks, counted both with and without broken rows."""
+    """Check each total line. It may state the number of rows of its block or of all blocks, with or without broken rows."""
     data, broken = sum(b.data for b in blocks), sum(b.broken for b in blocks)
     for block in blocks:
         right = {data, data + broken, block.data, block.data + block.broken}
@@ -417,8 +417,8 @@ def _check_total_lines(grid: CellGrid, blocks: list[TableBlock], reading: FileRe
 
 
 def _check_total_line(grid: CellGrid, i: int, right: set[int], rows: int, reading: FileReading) -> int | None:
-    """Check the total line in row `i`. If none of its numbers is in `right`, return the number that it states, otherwise None. `rows`: the
-    number of rows that the finding shows."""
+    """Check the total line in row `i`. If none of the numbers in it is in `right`, return the number that it states, otherwise return None.
+    `rows`: the number of rows that the finding shows beside it."""
     stated = [int(n) for n in _NUMBER.findall(" ".join(grid.cells[i]))]
     if not stated:
         reading.add_finding("file-total-unreadable", part=grid.part, line=grid.lines[i])

@@ -1,6 +1,8 @@
-"""Reads workbooks: the cells of all sheets as text, by python-calamine, or by openpyxl if calamine fails (xls files: xlrd).
+"""Reads workbooks: the cells of all sheets become text. They are read by python-calamine, or by openpyxl if calamine fails; xls files by
+xlrd.
 
-Belongs here: sheets, cells as text, merged and hidden parts. Does not belong here: the zip (`workbook_parts`), row kinds (`tabular`).
+Belongs here: sheets, converting cells to text, merged cells and hidden rows. Does not belong here: the zip archive (`workbook_parts`),
+kinds of rows (`tabular`).
 """
 
 from __future__ import annotations
@@ -22,14 +24,14 @@ from sources.readers.file_reading import FileReading
 from sources.readers.result import SourceFile
 from sources.readers.workbook_parts import Overlay
 
-_MOST_CELLS = 5_000_000  # a larger used range is due to a stray cell far out, not to a table
-_MOST_COLUMNS = 60  # read by openpyxl; agreed sheets have fewer than a third
+_MOST_CELLS = 5_000_000  # a larger used range is caused by a stray cell far from the table
+_MOST_COLUMNS = 60  # columns read by openpyxl; agreed sheets have fewer than a third of them
 _MOST_BLANK = 10_000
-_MOST_LETTERS = 256 << 20  # a shared text can be in every cell and needs memory once expanded
+_MOST_LETTERS = 256 << 20  # characters of all cells; a text stored once can fill every cell
 
 
 class Sheet(NamedTuple):
-    """A sheet as text: `rows` of equal width, and `lines`, the row number in the sheet (from 1) of each."""
+    """A sheet as text. `rows` has rows of equal width, and `lines` the number of each row in the sheet (from 1)."""
 
     name: str
     visible: bool
@@ -115,8 +117,8 @@ def _drop_trailing_blank_rows(rows: list[list[str]], minimum_rows: int = 0) -> l
 
 
 def read(file: SourceFile, spec: FileSpec, contract: Contract, other_contracts: Sequence[Contract] = ()) -> FileReading:
-    """Read the table of `spec` from all visible sheets that have its header. `_part` is the name of the sheet, `_line` the row of the
-    sheet."""
+    """Read the table of `spec` from all visible sheets that have its header. The column `_part` contains the name of the sheet, and `_line`
+    the row of the sheet."""
     reading = FileReading(spec.name)
     data = files.load_file_bytes(file, reading)
     if data is None:
@@ -143,7 +145,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, other_contracts: 
     if workbook_parts.counts_days_from_1904(data):
         reading.add_finding("workbook-dates-1904")
     tables = [contract.tables[t] for t in spec.tables]
-    sheets.sort(key=lambda sheet: sheet.name == spec.options.get("sheet"))  # last, so that its rows prevail over those of a copy
+    sheets.sort(key=lambda sheet: sheet.name == spec.options.get("sheet"))  # the declared sheet last: its rows replace those of a copy
     took = sum([_read_sheet(sheet, tables, spec, reading) for sheet in sheets])
     if not took:
         _quarantine_all_sheets(sheets, reading, other_contracts)
@@ -151,7 +153,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, other_contracts: 
 
 
 def read_sheets(workbook_bytes: bytes, kind: str, reading: FileReading) -> list[Sheet] | None:
-    """Return all sheets of a workbook (`kind`: xlsx or xls) as text; in visible sheets formulas, errors and merged cells are resolved.
+    """Return all sheets of a workbook as text. In visible sheets, formulas, errors and merged cells are resolved. `kind`: xlsx or xls.
     Return None if no library can read the workbook."""
     overlays = workbook_parts.read_overlays(workbook_bytes) if kind == "xlsx" else {}
     sheets = _read_by_calamine(workbook_bytes, overlays)
@@ -168,7 +170,7 @@ def read_sheets(workbook_bytes: bytes, kind: str, reading: FileReading) -> list[
 
 
 def _quarantine_all_sheets(sheets: list[Sheet], reading: FileReading, other_contracts: Sequence[Contract]) -> None:
-    """Quarantine all rows of a workbook of which no sheet has the agreed columns."""
+    """Quarantine all rows of a workbook in which no sheet has the agreed columns."""
     owner = files.find_institution_with_header([r for sheet in sheets for r in sheet.rows[:50]], list(other_contracts))
     rule = "file-foreign" if owner else "file-header-not-found"
     reading.structure.clear()
@@ -202,8 +204,8 @@ def _read_sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, readi
 
 
 def _report_missing_total(part: str, reading: FileReading) -> None:
-    """Report that no total line was read (it is absent, or a formula without a stored value), so that nothing confirms that the sheet is
-    complete."""
+    """Report that no total line was read, so that nothing confirms that the sheet is complete. The line is absent, or it is a formula
+    without a stored value."""
     unread = (str(f.get("value")) for f in reading.findings if f["rule"] == "cell-formula-unread" and f.get("part") == part)
     if any(tabular.TOTAL.search(headers.normalise_name(formula)) for formula in unread):
         reading.add_finding("file-total-unreadable", part=part)
@@ -243,7 +245,7 @@ def _record_sheet_as_structural(sheet: Sheet, reading: FileReading) -> bool:
 
 
 def _apply_overlay(sheet: Sheet, overlay: Overlay, reading: FileReading) -> None:
-    """Apply what the stored values of a sheet do not show (formulas without a value, errors, merged cells, hidden rows), with findings."""
+    """Add to a sheet what its stored values do not show (formulas without a value, errors, merged cells, hidden rows), with findings."""
     rows, width = sheet.rows, len(sheet.rows[0])
     place = {line - 1: i for i, line in enumerate(sheet.lines)}
     cached = 0
@@ -272,8 +274,8 @@ def _apply_overlay(sheet: Sheet, overlay: Overlay, reading: FileReading) -> None
 
 
 def _add_column_names_to_findings(sheet: Sheet, reading: FileReading) -> None:
-    """Set the field of each finding on a single cell to the name of the column in the delivered header. The `detail` of such a finding is a
-    cell reference."""
+    """Set the field of each finding on a single cell to the delivered name of its column. The `detail` of such a finding is the reference
+    of the cell."""
     heads = [row["line"] for row in reading.structure if row["part"] == sheet.name and row["kind"] == "header"]
     header = sheet.rows[list(sheet.lines).index(heads[0])] if heads else []
     for finding in reading.findings:
@@ -284,7 +286,7 @@ def _add_column_names_to_findings(sheet: Sheet, reading: FileReading) -> None:
 
 
 def _fill_merged_cells(sheet: Sheet, overlay: Overlay, place: dict[int, int], reading: FileReading) -> None:
-    """Copy a cell that is merged over several rows to each of these rows that has other content."""
+    """Copy the value of a cell that is merged over several rows of one column to each of these rows that is not blank."""
     rows, width = sheet.rows, len(sheet.rows[0])
     for top, left, bottom, right in overlay.merged:
         if top == bottom or left != right or left >= width or top not in place or not rows[place[top]][left]:

@@ -1,8 +1,8 @@
 """Reads the sheets of a workbook by calamine (xls files: xlrd) in a separate process with limited memory and time.
 
-Calamine allocates a sheet from its first to its last cell and aborts the process if memory runs out: a small file with a stray cell far
-out would abort every run. Belongs here: that process, its limits, the plain values that it returns. Does not belong here: text of cells
-(`workbook`). Run as a script, this file is that process, so it imports nothing from Harmonia.
+Calamine allocates memory for a sheet from its first to its last cell, and aborts the process if memory runs out. So a small file with one
+cell far outside the table would abort every run. Belongs here: that process, its limits, and the plain values that it returns. Does not
+belong here: converting cells to text (`workbook`). The process runs this file as a script, so the file imports nothing from Harmonia.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _LAST_DAY = 2_958_466  # last day of the year 9999
 
 
 class RawSheet(NamedTuple):
-    """The values of a sheet. `rows`: its rows from the first on; `lines`: None, or, if only non-empty rows are kept, their numbers from
-    1; `errors`: cells of an xls file with an error (row and column from 0 -> the error)."""
+    """The values of a sheet. `rows` has the rows. `lines` is None if `rows` has all rows from the first on; if only filled rows are kept,
+    it has their numbers, from 1. `errors` has the errors in cells of an xls file, by row and column, from 0."""
 
     name: str
     visible: bool
@@ -45,7 +45,7 @@ def read_sheets_in_separate_process(data: bytes, most_cells: int) -> list[RawShe
 
 
 def _read_xls(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
-    """Return all sheets of an xls workbook by xlrd as tuples of the fields of `RawSheet`. Raises any error of xlrd."""
+    """Return all sheets of an xls workbook, read by xlrd, as tuples of the fields of `RawSheet`. Errors of xlrd are not caught."""
     import xlrd
 
     def value(kind: int, cell: Any) -> Any:
@@ -77,8 +77,8 @@ def _read_xls(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
 
 
 def _read_sheets(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
-    """Return all sheets of a workbook as tuples of the fields of `RawSheet`: by xlrd for an xls file if it can read it, else by
-    calamine."""
+    """Return all sheets of a workbook as tuples of the fields of `RawSheet`. An xls file is read by xlrd if xlrd can read it; every other
+    file is read by calamine."""
     if data.startswith(_XLS_START):
         with contextlib.suppress(Exception):  # calamine may read what xlrd cannot
             return _read_xls(data, most_cells)

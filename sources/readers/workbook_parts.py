@@ -1,7 +1,7 @@
 """Examines the zip archive of a workbook: its type, whether it is safe to open, and what its cells contain besides stored values.
 
-Belongs here: limits, types, formulas, errors, merged and hidden parts of the sheet XML. Does not belong here: values of cells
-(`workbook`).
+Belongs here: limits, types, and the formulas, errors, merged cells and hidden rows in the XML of a sheet. Does not belong here: the values
+of cells (`workbook`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from lxml import etree
 
 from sources.readers import files
 
-_MOST_BYTES = 256 << 20  # unpacked, all parts
-_MOST_RATIO = 300  # unpacked to packed, for parts of more than 8 MiB
+_MOST_BYTES = 256 << 20  # bytes of all parts together, unpacked
+_MOST_RATIO = 300  # ratio of unpacked to packed bytes, for parts of more than 8 MiB
 _MOST_PARTS = 10_000
 _ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
 _LOCAL_HEADER = b"PK\x03\x04"
@@ -50,8 +50,8 @@ class Overlay:
 
 
 def detect_workbook_type(workbook_bytes: bytes) -> str:
-    """Return `xlsx` or `xls`, or why the bytes are no workbook: `encrypted`, `unsafe`, `damaged`, `zip`, or the file type by its first
-    bytes."""
+    """Return `xlsx` or `xls`. For other bytes return why they are no workbook: `encrypted`, `unsafe`, `damaged`, `zip`, or the file type
+    that their first bytes show."""
     first = files.detect_file_type(workbook_bytes)
     if first == "ole2":
         return "encrypted" if "EncryptedPackage".encode("utf-16-le") in workbook_bytes else "xls"
@@ -66,7 +66,7 @@ def detect_workbook_type(workbook_bytes: bytes) -> str:
             if large or not all(_is_zip_part_safe(archive, part) for part in parts):
                 return "unsafe"
             names = {part.filename for part in parts}
-            if len({name.lower() for name in names}) < len(parts):  # programs differ in which of two parts they read
+            if len({name.lower() for name in names}) < len(parts):  # of two parts with one name, programs read different ones
                 return "unsafe"
     except _ERRORS:
         return "damaged"
@@ -74,7 +74,7 @@ def detect_workbook_type(workbook_bytes: bytes) -> str:
 
 
 def _is_zip_part_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
-    """Return whether a part of the zip unpacks within the limits and to its stated size, and declares no entities."""
+    """Return whether a part of the zip unpacks within the limits and to its stated size, and declares no XML entities."""
     if part.file_size > 8 << 20 and part.file_size > _MOST_RATIO * max(part.compress_size, 1):
         return False
     with archive.open(part) as stream:
@@ -85,10 +85,10 @@ def _is_zip_part_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
 
 
 def rebuild_damaged_zip(workbook_bytes: bytes) -> bytes | None:
-    """Return a valid zip with the complete parts of a damaged zip. The parts are found by their local headers. Return None if they do not
-    form a workbook.
+    """Return a valid zip with those parts of a damaged zip that are complete. They are found by their local headers. Return None if they do
+    not form a workbook.
 
-    The zip contains only what was unpacked here within the limits: the sizes stated in a damaged zip cannot be trusted.
+    The new zip contains only what was unpacked here within the limits, because the sizes that a damaged zip states cannot be trusted.
     """
     out, total, at = io.BytesIO(), 0, workbook_bytes.find(_LOCAL_HEADER)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -104,8 +104,8 @@ def rebuild_damaged_zip(workbook_bytes: bytes) -> bytes | None:
 
 
 def _read_zip_part(data: bytes, position: int, maximum_bytes: int) -> tuple[str, bytes | None, int]:
-    """Return the name of the part whose local header is at position `position`, its content (None if it is incomplete or larger than
-    `maximum_bytes` bytes), and the position where the part ends."""
+    """Return the name of the part of the zip whose local header is at `position`, its content, and the position where it ends. The content
+    is None if it is incomplete or larger than `maximum_bytes`."""
     header = data[position : position + 30]
     if len(header) < 30:
         return "", None, position + 4
@@ -128,7 +128,7 @@ def _read_zip_part(data: bytes, position: int, maximum_bytes: int) -> tuple[str,
 
 
 def read_overlays(workbook_bytes: bytes) -> dict[str, Overlay]:
-    """Return an overlay for each sheet of an xlsx file by sheet name. Return none if the index of the file cannot be read."""
+    """Return the overlay of each sheet of an xlsx file, by name of the sheet. The result is empty if the list of sheets cannot be read."""
     out: dict[str, Overlay] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(workbook_bytes)) as archive:
@@ -151,7 +151,7 @@ def _require_well_formed(xml: bytes) -> None:
 
 
 def counts_days_from_1904(workbook_bytes: bytes) -> bool:
-    """Return whether a workbook (xlsx or xls) counts days from 1904. The libraries convert its dates without reporting it."""
+    """Return whether a workbook (xlsx or xls) counts days from 1904. The libraries convert such dates without saying so."""
     if files.detect_file_type(workbook_bytes) == "ole2":
         return _read_date_system(workbook_bytes) == 1
     try:

@@ -1,8 +1,8 @@
-"""Reads XML: elements of declared tables become rows. The file is streamed by lxml; entities are not expanded, and nothing outside the
+"""Reads XML: the elements of declared tables become rows. The file is streamed by lxml; entities are not expanded, and nothing outside the
 file is read.
 
-Belongs here: elements to rows, names and namespace. Does not belong here: making the text safe to parse (`xml_text`), text that is not
-well-formed (`xml_salvage`), encodings (`encoding`).
+Belongs here: turning elements into rows, names and namespace. Does not belong here: making the text safe to parse (`xml_text`), text that
+is not well-formed (`xml_salvage`), encodings (`encoding`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _MOST_TAGS = 10_000_000  # each may be a row, which takes about 300 bytes of mem
 
 @dataclass
 class XmlLayout:
-    """The elements, root and namespace that the contract declares (`options` of the file), and the tables of names that were already
-    looked up."""
+    """What the contract declares about an XML file under `options`: its elements, root and namespace, and the attributes of the root that
+    are metadata (`declared`). `tables` and `tags` keep the results of earlier look-ups."""
 
     elements: Mapping[str, Mapping[str, Any]]
     namespace: str
@@ -39,7 +39,7 @@ class XmlLayout:
     tags: dict[str | bytes, tuple[str, str | None]] = field(default_factory=dict)
 
     def find_name_and_table_of_tag(self, tag: str | bytes) -> tuple[str, str | None]:
-        """Return the local name of a tag, and its table or None. Results are cached by tag."""
+        """Return the local name of a tag, and the table whose rows are such elements, or None. Results are cached by tag."""
         found = self.tags.get(tag)
         if found is None:
             local = _remove_namespace(tag)
@@ -47,7 +47,8 @@ class XmlLayout:
         return found
 
     def find_table_of_element(self, local: str) -> str | None:
-        """Return the declared table whose rows are elements with this local name, up to spelling; None if there is none."""
+        """Return the declared table whose rows are elements with this local name. Spelling does not matter. Return None if there is
+        none."""
         if local not in self.tables:
             alike = (t for t in self.elements if headers.normalise_name(t) == headers.normalise_name(local))
             self.tables[local] = local if local in self.elements else next(alike, None)
@@ -63,7 +64,7 @@ class XmlRows(NestedRows):
     def add_record(self, element: etree._Element, table: str, parent: int | None, line_offset: int = 0, depth: int = 0) -> None:
         """Add an element as a row of `table`, and the rows nested in it.
 
-        `line_offset`: the number of lines that are added to the position of the element. `depth`: the number of enclosing rows.
+        `line_offset`: a number that is added to the line of each element. `depth`: the number of rows around the element.
         """
         spec, line = self.layout.elements[table], _find_line_of_element(element) + line_offset
         row = {_remove_namespace(name): str(value) for name, value in element.items()}
@@ -74,8 +75,8 @@ class XmlRows(NestedRows):
             self._add_child(child, table, row, own, line_offset, depth)
 
     def _add_child(self, child: etree._Element, table: str, row: dict[str, str], row_number: int, line_offset: int, depth: int) -> None:
-        """Add a child element of a row: as a separate row if it belongs to a declared table, else as cells of `row` (number
-        `row_number`)."""
+        """Add a child element of a row. It becomes a separate row if it belongs to a declared table, otherwise cells of `row`, which has
+        the number `row_number`."""
         tag = child.tag
         local, nested = self.layout.tags.get(tag) or self.layout.find_name_and_table_of_tag(tag)
         if nested and depth < DEEPEST:
@@ -121,8 +122,8 @@ def read(
     other_contracts: Sequence[Contract] = (),
     evidence: EncodingEvidence = encoding.NO_EVIDENCE,
 ) -> FileReading:
-    """Read the elements of declared tables. Columns: attributes, child elements, and keys of enclosing elements (`elements` in the
-    options of the file)."""
+    """Read the elements of declared tables. The columns of a row are its attributes, its child elements, and the keys of enclosing elements
+    that `elements` in the options of the file names."""
     reading = FileReading(spec.name)
     data = files.load_file_bytes(file, reading)
     if data is None:
@@ -161,7 +162,7 @@ def _has_declared_root(text: str, layout: XmlLayout) -> bool:
 
 
 def _stream_rows(text: str, rows: XmlRows, reading: FileReading) -> bool:
-    """Read rows as long as the document is well-formed and not too deep. Return whether its end was reached."""
+    """Read rows as long as the document is well-formed and not nested too deeply. Return whether the end of the document was reached."""
     source = BytesIO(text.encode("utf-8", "replace").lstrip())
     line_offset = text[: len(text) - len(text.lstrip())].count("\n")
     open_rows, deep, begun, named, seen = 0, 0, False, rows.layout.find_name_and_table_of_tag, rows.layout.tags
@@ -215,7 +216,8 @@ def _read_outermost_element(element: etree._Element, table: str | None, rows: Xm
 
 
 def _check_root(element: etree._Element, layout: XmlLayout, reading: FileReading) -> None:
-    """Report a root element that has another name, another namespace or further attributes. Read its declared attributes as metadata."""
+    """Report the root element if it has another name, another namespace or undeclared attributes. Read its declared attributes as
+    metadata."""
     name = etree.QName(element)
     if (name.namespace or "") != layout.namespace:
         reading.add_finding("xml-namespace", line=_find_line_of_element(element), detail=name.namespace or "—")

@@ -1,7 +1,8 @@
-"""Reads the rest of an XML file that is not well-formed from some point on: records are read one by one, broken ones are quarantined
-with bytes and keys.
+"""Reads the rest of an XML file that is not well-formed from some point on. Its records are read one by one; broken records are quarantined
+with their bytes and, if readable, their keys.
 
-Belongs here: splitting the rest of a file into records and parsing each separately. Does not belong here: rows and columns (`xml`).
+Belongs here: splitting the rest of the file into records and parsing each of them separately. Does not belong here: rows and columns
+(`xml`).
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ _ATTRIBUTE = re.compile(r"""([\w.:-]+)\s*=\s*("[^"<]*"|'[^'<]*')""")
 
 
 def salvage_records(text: str, rows: XmlRows, contract: Contract, reading: FileReading) -> None:
-    """Read the records after those in `rows`, which were streamed. Complete records are added to `rows`, and all other records are
+    """Read the records that follow those in `rows`, which were read by streaming. Complete records are added to `rows`, and all others are
     quarantined. Raises `UnsafeFileError` if very many are broken.
 
-    The file is partial unless nothing was quarantined and it ends correctly (the same document twice).
+    The file becomes partial, unless nothing was quarantined and it ends with the end tag of its root (as if the same document is in it
+    twice).
     """
     before_state, reading.state, aside = reading.state, "partial", len(reading.unreadable)
     top = next(iter(rows.layout.elements))
@@ -61,8 +63,8 @@ def _find_end_of_record(text: str, start: int, limit: int, top: str) -> int:
 
 
 def _find_root_tags(text: str, end_of_search: int, rows: XmlRows) -> tuple[tuple[str, str], int]:
-    """Return the start tag (on one line, with its namespaces) and the end tag of the root, between which a record can be parsed, and the
-    position where the start tag ends in the text."""
+    """Return the tags of the root, between which a single record can be parsed, and the position where the start tag ends in the text. The
+    start tag is on one line and declares the namespaces."""
     root = re.search(rf"<({_NAME}{re.escape(rows.layout.root)})(?=[\s>])[^<>]*>", text[:end_of_search])
     own = (root[0].replace("\n", " "), f"</{root[1]}>") if root else ("", "")
     if root and _parse_fragment(own, "<x/>") is not None:
@@ -110,8 +112,8 @@ def _quarantine_record(fragment: str, line: int, rows: XmlRows, contract: Contra
 def _build_record_key_of_nested_row(
     spec: TableSpec, row_attributes: dict[str, str], record_attributes: dict[str, str], element: Any, contract: Contract
 ) -> str | None:
-    """Return the record key of a nested row from its attributes (`row_attributes`) and those of the record (`record_attributes`); None if
-    it cannot be read."""
+    """Return the record key of a nested row. Its parts come from the attributes of the row (`row_attributes`) and of the record around it
+    (`record_attributes`). Return None if a part cannot be read."""
     parts = []
     for column in spec.key:
         source = element.get("keys", {}).get(column)

@@ -1,7 +1,7 @@
 """Makes the text of an XML file safe to parse: nothing remains that a parser could expand or fetch.
 
-Belongs here: document types, entity references, control characters, comments, the declared encoding, positions as lines. Does not belong
-here: elements (`xml`). Everything is linear in the length of the text.
+Belongs here: document types, entity references, control characters, comments, the declared encoding, converting positions to lines. Does
+not belong here: elements (`xml`). The time of every function grows linearly with the length of the text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def make_xml_safe(text: str, reading: FileReading) -> str:
-    """Remove the document type and turn entity references into plain text, each with a finding; line numbers do not change."""
+    """Remove the document type and turn entity references into plain text. Each of these gives a finding; line numbers do not change."""
     if _ILLEGAL.search(text):
         for i, line in enumerate(text.split("\n"), 1):
             if _ILLEGAL.search(line):
@@ -98,7 +98,7 @@ def _find_end_of_document_type(text: str, position: int) -> int:
 
 
 def safe_xml_parser_options() -> dict[str, Any]:
-    """Return the options of every parser: it expands, loads and fetches nothing and keeps all limits."""
+    """Return the options for every XML parser: it must not expand, load or fetch anything, and must keep all its limits."""
     return {
         "resolve_entities": False,
         "no_network": True,
@@ -119,7 +119,7 @@ def replace_comments_by_spaces(text: str) -> str:
 
 
 def declare_encoding_utf_8(text: str, found: Sequence[Mapping[str, Any]], reading: FileReading) -> str:
-    """Return the text with `utf-8` as its declared encoding, since it is decoded already. A wrong declaration is reported."""
+    """Return the text with `utf-8` as its declared encoding, since the text is already decoded. A wrong declaration is reported."""
     match = _DECLARATION.match(text.lstrip())
     if match:
         used = next((str(f["detail"]) for f in found if f["rule"] == "file-encoding-assumed"), "utf-8")

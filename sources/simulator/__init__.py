@@ -1,18 +1,20 @@
-"""The simulator: a small world of persons and criminal matters, whose institutions' deliveries it writes, with the truth beside them.
+"""The simulator makes a small world of persons and criminal matters, and writes the deliveries of its institutions, with the truth beside
+them.
 
-`simulate` is the one entry point. The deliveries have exactly the forms of deliveries.md; the truth has the files and columns of the
-samples' truth. The simulator knows nothing of the pipeline that will read them: it follows the specification only.
+`simulate` is the only entry point. The deliveries have exactly the formats that docs/reference/deliveries.md describes. The truth has the
+same files and columns as the truth of the two sample sets of deliveries (docs/benchmarks.md); other docstrings call these sets the samples.
+The simulator knows nothing of the pipeline that will read the deliveries: it follows the specification only.
 
-The modules, in the order of the work:
+The modules, in the order in which they are used:
 
 - `codes`, `people`, `life`, `aftermath`, `numbering` make the world (`model`)
 - `register_records` makes the records of each register at the end of a quarter (`records`)
-- `deliveries` and `versions` make deliveries of them
+- `deliveries` and `versions` make deliveries of these records
 - `defects`, `spelling` and `faults` make values and files wrong; `write_*` write the bytes
-- `record_statuses`, `happened`, `reported`, `tally`, `reconciliation_truth` and `truth` tell what is true
+- `record_statuses`, `happened`, `reported`, `tally`, `reconciliation_truth` and `truth` write down what is true
 
-The two institutions for victims come after the others and have their own random generator: `victim_files`, `victim_life`,
-`victim_records`, `victim_deliveries`, `victim_defects`, `write_victims`, `victim_truth`.
+The two institutions for victims come after the others and have their own random generator. Their modules are `victim_files`, `victim_life`,
+`victim_records`, `victim_deliveries`, `victim_defects`, `write_victims` and `victim_truth`.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ WRITERS = {
 
 @dataclass(frozen=True, slots=True)
 class SimulationReport:
-    """What was written: folders and counts."""
+    """What a simulation wrote: its folders, and the numbers of deliveries, cases, persons, states of records and defects."""
 
     inbox: Path
     truth: Path
@@ -67,7 +69,7 @@ class SimulationReport:
     persons: int
     record_states: int
     defects: int
-    domain: Path | None  # by which the deliveries are read, if not by the built-in one
+    domain: Path | None  # the domain that can read the deliveries, if the built-in one cannot
 
 
 def simulate(
@@ -83,20 +85,21 @@ def simulate(
     returns: bool = False,
     cadence: Mapping[str, str] | None = None,
 ) -> SimulationReport:
-    """Write `<out>/inbox/<institution>/<period>[_vN]/`, `<out>/truth/` and the mark of the set (`answers`). The same arguments give the
-    same bytes.
+    """Write `<out>/inbox/<institution>/<period>[_vN]/`, `<out>/truth/`, and the file that marks the set as simulated (`answers`). The same
+    arguments give the same bytes.
 
-    - `cases_per_year`: criminal matters that are opened in a year, over all institutions
-    - `noise`: `clean` (nothing wrong at all), `typical` (the rates of the samples), `hard` (about twice these rates, more people who
-      come again, and kinds of defects that deliveries.md does not name)
-    - `victims`: the victim protection office and the centres for social work deliver too, about the same matters; the others' deliveries
-      are the same bytes with and without them
-    - `life`: what registers do over the years, any of `register_life.KINDS` or `all`; without it the other bytes are the same
-    - `returns`: beside the deliveries, the counts that each institution would make of what it delivered; the other bytes are the same
-    - `cadence`: institutions that deliver by other periods than usual (`settings.CADENCE`): `monthly`, `quarterly`, `half_yearly`, `yearly`
+    - `cases_per_year`: the number of criminal matters that are opened in a year, over all institutions
+    - `noise`: `clean` (nothing is wrong), `typical` (as many defects as in the samples), `hard` (about twice as many, more persons who are
+      in several cases, and kinds of defects that deliveries.md does not name)
+    - `victims`: whether the victim protection office and the centres for social work deliver too, about the same matters; this does not
+      change a byte of the other deliveries
+    - `life`: what registers do over the years, as kinds of `register_life.KINDS` or `all`; leaving out a kind changes nothing else
+    - `returns`: whether to write, beside the deliveries, the counts that each institution would make of its own records; this changes no
+      other byte
+    - `cadence`: the cadence of institutions that do not deliver as in `settings.CADENCE`: `monthly`, `quarterly`, `half_yearly` or `yearly`
 
-    Where the institutions' contracts must say more than the built-in ones (`cadence`; `new_codes` of `life`), `<out>/domain/` is a domain
-    with such contracts.
+    If the built-in contracts cannot read the deliveries (because of `cadence`, or `new_codes` of `life`), `<out>/domain/` is a domain with
+    contracts that can.
 
     Raises `ValueError` if `out` exists and is not empty (nothing is overwritten), or if an argument is out of range.
     """
@@ -131,8 +134,8 @@ def simulate(
 
 
 def _make_victim_institution_deliveries(chosen: Settings, world: World) -> tuple[list[Delivery], list[Defect], int]:
-    """Return the deliveries of the victim protection office and of the centres, their defects, and the number of matters that only they
-    know."""
+    """Return the deliveries of the victim protection office and of the centres, their defects, and the number of matters that only these
+    two know."""
     victims = VictimFileMaker(chosen, world).make_victim_world()
     for i, case in enumerate(victims.cases, len(world.cases) + 1):
         case.case_id = f"C{i:06d}"
@@ -147,6 +150,7 @@ def _make_victim_institution_deliveries(chosen: Settings, world: World) -> tuple
 
 
 def _write_delivery(inbox: Path, delivery: Delivery) -> None:
+    """Write the files of a delivery into its folder in the inbox."""
     folder = inbox / delivery.institution / delivery.name
     folder.mkdir(parents=True)
     if "wrong_content" in delivery.faults:

@@ -1,6 +1,6 @@
-"""What follows an indictment: the court file, judgments and appeals, detention before and prison after the judgment.
+"""What follows an indictment: the court file, judgments and appeals, detention before the judgment and prison after it.
 
-Belongs here: what happens and when, by chance. Does not belong here: what the police and the prosecution did before (`life.py`).
+Belongs here: drawing by chance what happens, and when. Does not belong here: what the police and the prosecution did before (`life.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ RELEASES = ("Përfundim i paraburgimit", "Vendim i gjykatës", "Arrest shtëpiak
 def simulate_trial(
     rng: Random, settings: Settings, case: Case, prosecution_file: ProsecutionFile, indicted: list[Party], day: date
 ) -> None:
-    """Add the court file on an indictment of the day `day`, its judgments and sentences. A few indictments never arrive at the court."""
+    """Add the court file on an indictment of the day `day`, with its judgments and sentences. A few indictments never arrive at the
+    court."""
     if rng.random() < 0.025:
         return
     received = day + timedelta(days=rng.randrange(2, 30))
@@ -43,8 +44,8 @@ def simulate_trial(
 
 
 def _renumber_court_file(rng: Random, case: Case, file: CourtFile) -> CourtFile:
-    """Let a court file go on under a new number, mostly with its first day of receipt, while the old entry stays. This is a defect of
-    the register. Return the new file."""
+    """Let a court file go on under a new number, while the old entry stays in the register. This is a defect of the register. The new entry
+    mostly keeps the day on which the file was received. Return the new file."""
     moved = file.received + timedelta(days=rng.randrange(8, 80))
     new = CourtFile(file.register, file.seat, file.branch, file.language, moved, file.prosecution_file, former=file)
     if rng.random() < 0.7:
@@ -56,7 +57,8 @@ def _renumber_court_file(rng: Random, case: Case, file: CourtFile) -> CourtFile:
 
 
 def _judge_defendant(rng: Random, file: CourtFile, defendant: Defendant, day: date) -> None:
-    """Add the judgment on a defendant. About a third are appealed, and some appeals end in a new judgment in the same file."""
+    """Add the judgment on a defendant. More than a third of the judgments are appealed, and some appeals end in a new judgment in the same
+    file."""
     if rng.random() < 0.05 and defendant.charges[0].offence.kind == "trafficking":
         _convict_of_other_offence(defendant, day)
     first = Judgment(_draw_judgment_kind(rng), day)
@@ -77,7 +79,8 @@ def _judge_defendant(rng: Random, file: CourtFile, defendant: Defendant, day: da
 
 
 def _convict_of_other_offence(defendant: Defendant, day: date) -> None:
-    """Let the court convict for another offence than the one charged: from the judgment on, the principal charge is another."""
+    """Let the court convict for another offence than the one charged. From the day of the judgment on, the principal charge is the other
+    offence."""
     old = defendant.charges[0]
     lesser = "injury" if old.form != "sexual" else "facilitating_prostitution"
     law_day = {"KPK2003": date(2012, 6, 1), "KPRK2012": date(2014, 6, 1)}.get(old.offence.law, date(2020, 6, 1))
@@ -93,7 +96,8 @@ def _draw_judgment_kind(rng: Random) -> str:
 
 
 def _draw_sentences(rng: Random, kind: str, defendant: Defendant) -> list[tuple[str, int]]:
-    """Return the sentences of a conviction as (kind, months or euro); none for another outcome."""
+    """Return the sentences of a conviction as pairs of kind and amount (months or euro). Return no sentences for any other kind of
+    judgment."""
     if kind != "DEN":
         return []
     group = defendant.charges[-1].offence.group if defendant.charges[0].until else defendant.charges[0].offence.group
@@ -112,8 +116,8 @@ def _draw_sentences(rng: Random, kind: str, defendant: Defendant) -> list[tuple[
 
 
 def add_prison_stays(rng: Random, case: Case, counter: list[int]) -> None:
-    """Add the stays of the matter's suspects: detention after the arrest, prison after a final sentence. `counter` numbers the
-    commitments."""
+    """Add the stays of the suspects of a matter: detention after the arrest, and prison after a final sentence. `counter` has the number of
+    the last commitment."""
     arrests: dict[int, tuple[Person, date]] = {}
     for police in case.police:
         for entry in police.people:
@@ -140,12 +144,14 @@ def add_prison_stays(rng: Random, case: Case, counter: list[int]) -> None:
 
 
 def _find_court_file_of_person(case: Case, person: Person) -> CourtFile | None:
+    """Return the latest court file of a case in which the person is a defendant, or None."""
     return next((file for file in reversed(case.courts) if any(d.person is person for d in file.defendants)), None)
 
 
 def _add_detention(
     rng: Random, case: Case, person: Person, arrested: date, served: tuple[CourtFile, Defendant, Judgment] | None, counter: list[int]
 ) -> None:
+    """Add the detention of a suspect after the arrest. `served` is the sentence that the suspect serves later, if there is one."""
     counter[0] += 1
     charge = case.police[0].offence if case.police else case.prosecution[0].parties[0].charges[0].offence
     seat = find_court_seat(case.municipality)
@@ -174,6 +180,8 @@ def _add_detention(
 
 
 def _add_imprisonment(rng: Random, case: Case, court: CourtFile, defendant: Defendant, judgment: Judgment, counter: list[int]) -> None:
+    """Add the imprisonment of a convict. It continues a detention that ended with the transfer to prison, or begins after the final
+    judgment."""
     person, final = defendant.person, judgment.final
     assert final is not None
     months = next(amount for kind, amount in judgment.sentences if kind == "burgim")
@@ -200,7 +208,7 @@ def _add_imprisonment(rng: Random, case: Case, court: CourtFile, defendant: Defe
 def _split_stay_at_transfers(rng: Random, stay: PrisonStay) -> list[PrisonStay]:
     """Return the stay as rows of the register.
 
-    A person who was moved between facilities has a row for each, with the day of admission there.
+    A person who was moved between facilities has a row for each facility, with the day of admission to it.
     """
     rows = [stay]
     while rng.random() < 0.13 and rows[-1].released and (rows[-1].released - rows[-1].admitted).days > 25:

@@ -1,7 +1,7 @@
-"""The true identities in a simulated set, for training a model on sets that were made for it.
+"""The true identities in a simulated set of deliveries, for training a model on sets that were made for this purpose.
 
-Belongs here: the mark that the simulator writes beside its truth, and reading the identities. Does not belong here: the truth of a
-sample, which is for measuring only (`warehouse.score`) and has no mark.
+Belongs here: the mark that the simulator writes beside the truth, and reading the identities. Does not belong here: the truth of a sample,
+which is only for measuring (`warehouse.score`) and has no mark.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def write_simulation_mark(folder: Path, chosen: Settings, victims: bool = False)
 
 
 def is_simulated_set(folder: Path) -> bool:
-    """Return whether `simulate` wrote `folder`: it has deliveries, true identities, and the mark with the checksum of these."""
+    """Return whether `simulate` wrote `folder`. This is so if it contains deliveries, true identities, and a mark with the checksum of
+    these identities."""
     try:
         mark = json.loads((folder / MARK).read_text(encoding="utf-8"))
         return (folder / "inbox").is_dir() and isinstance(mark, dict) and mark.get("records") == _compute_checksum_of_identities(folder)
@@ -40,7 +41,7 @@ def _compute_checksum_of_identities(folder: Path) -> str:
 
 
 def read_true_person_ids(folder: Path) -> pd.DataFrame:
-    """Return the true person of every person record of the set in `folder`. Columns: institution, record_key, person_id."""
+    """Return the true person behind every person record of the set in `folder`. Columns: institution, record_key, person_id."""
     records = pd.read_csv(folder / "truth" / "records.csv", dtype="str")
     known = records[records["entity"] == "person"].dropna(subset=["person_id"]).drop_duplicates(["institution", "record_key"])
     return known[["institution", "record_key", "person_id"]].reset_index(drop=True)

@@ -1,9 +1,8 @@
-"""Codes and words of the simulated world: laws and articles, offence groups, forms, places, institutions' words.
+"""Codes and words of the simulated world: laws and articles, offence groups, forms, places, words that institutions use.
 
-Belongs here: what the world's values mean, and how they are written without variation. Sources: deliveries.md, counting-rules.md
-(offence groups), sources-of-facts.md; the articles of other offences are general knowledge. Does not belong here: wrong or other
-spellings (`spelling.py`). Return the criminal code in force on a day (docs/reference/counting-rules.md: KPK2003 to the end of 2012,
-KPRK2019 from 2019-04-14).
+Belongs here: what the values of the world mean, and how they are written without variation. Sources: deliveries.md, counting-rules.md
+(offence groups), sources-of-facts.md (all in docs/reference); the articles of other offences are general knowledge. Does not belong here:
+wrong or other spellings (`spelling.py`).
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ FORM_CODES = {
     "other": "T",
 }
 
-# Article in KPK2003, KPRK2012, KPRK2019 by group, and by kind of other offence (None: not in that code).
+# The article in KPK2003, KPRK2012 and KPRK2019, by offence group or kind of other offence (None: in no article of that code).
 ARTICLES: dict[str, tuple[str | None, str | None, str | None]] = {
     "trafficking": ("139", "171", "165"),
     "slavery": ("137", "169", "163"),
@@ -56,7 +55,8 @@ OTHER_KINDS = tuple(kind for kind in ARTICLES if kind not in GROUPS)
 
 
 def find_criminal_code_in_force(day: date) -> str:
-    """The criminal code in force on `day` (docs/reference/counting-rules.md: KPK2003 to the end of 2012, KPRK2019 from 2019-04-14)."""
+    """Return the criminal code in force on `day` (docs/reference/counting-rules.md: KPK2003 to the end of 2012, KPRK2019 from
+    2019-04-14)."""
     return [law for law, since in CODES if since <= day][-1]
 
 
@@ -73,7 +73,7 @@ def find_offence_group(law: str | None, article: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """An article of a law. `kind`: an offence group, or a kind of other offence."""
+    """An offence under an article of a law. `kind`: an offence group, or a kind of offence within the group `other`."""
 
     kind: str
     law: str
@@ -94,7 +94,7 @@ class Offence:
 
 
 def make_offence(kind: str, day: date, paragraph: str = "1") -> Offence:
-    """Return the offence of a kind under the law in force on the day on which it was committed."""
+    """Return the offence of a kind that was committed on a day, under the law in force on that day."""
     if kind == "prostitution":
         return Offence(kind, MINOR_OFFENCES, "4", "1")
     law = find_criminal_code_in_force(day)
@@ -115,8 +115,8 @@ def find_most_serious_group(groups: Any) -> str:
 
 
 def find_counted_form_of_exploitation(group: str, form: str | None) -> str:
-    """Return the form of exploitation under which an offence counts (docs/reference/counting-rules.md, "Form"): fixed for some groups,
-    that of the case for others."""
+    """Return the form of exploitation under which an offence counts (docs/reference/counting-rules.md, "Form"). Some offence groups have a
+    fixed form or none; the others have the form of the case, `form`."""
     if group in ("trafficking", "withholding_identity_papers"):
         return form or "unknown"
     return {"slavery": "slavery_servitude", "facilitating_prostitution": "sexual"}.get(group, "unknown")
@@ -146,6 +146,6 @@ def read_words() -> dict[str, Any]:
 
 
 def find_court_seat(municipality: str) -> str:
-    """Return the seat of court and prosecution for a municipality: the seat of its branch, or its own seat
+    """Return the seat of the court and prosecution for a municipality, which is the main town of its region
     (docs/reference/sources-of-facts.md, Territory)."""
     return read_places()["regions"][read_places()["municipalities"][municipality][0]][0]

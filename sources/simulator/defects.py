@@ -1,9 +1,9 @@
-"""Makes values wrong, or writes them in another way, at the rates of the samples, and remembers the defects, so that a register keeps
-its errors.
+"""Makes values wrong, or writes them in another way, as often as in the samples. It remembers the defects, so that a register keeps its
+errors.
 
-A defect is decided once for a record and a field. It remains in every later state of the record until the institution corrects it (this
-happens to some) or the true value changes. `defects.csv` lists a defect in the delivery that first had it. Belongs here: the machinery.
-Does not belong here: rates, and what each defect does to a value (`value_defects.py`, `name_defects.py`).
+Whether a field of a record has a defect is decided once. The defect remains in every later state of the record until the institution
+corrects it (which happens to some) or the true value changes. `defects.csv` lists a defect in the delivery that first had it. Belongs here:
+applying and remembering defects. Does not belong here: rates, and what each defect does to a value (`value_defects.py`, `name_defects.py`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 from sources.simulator.records import Cells
 from sources.simulator.settings import Settings
 
-CORRECTED = 0.08  # of the defects that a record had, per later delivery
+CORRECTED = 0.08  # share of a record's defects that each later delivery corrects
 
 
 @dataclass(slots=True)
 class Defect:
-    """A row of `defects.csv`: something that is wrong in a delivery. Without `record_key` it is a whole file."""
+    """A row of `defects.csv`: something that is wrong in a delivery. If `record_key` is empty, it concerns a whole file or line."""
 
     institution: str
     delivery: str
@@ -36,9 +36,8 @@ class Defect:
 
 @dataclass(slots=True)
 class WrongValue:
-    """What a defect puts in place of a value: the content of the cell (`value`), and what a reader without correction reads from it
-    (`values_as_read`: the changed entries of the record's `values_as_read`).
-    """
+    """What a defect puts in place of a value. `value` is the new content of the cell. `values_as_read` has the entries of the record's
+    `values_as_read` that change, because a reader without correction reads something else from the cell."""
 
     kind: str
     value: Any
@@ -52,14 +51,14 @@ DefectChoice = tuple[float, Maker]
 
 @dataclass(slots=True)
 class _DefectDecision:
-    """The decision on a value: the true value for which it was made, and the defect, if any."""
+    """The decision on a value: the true value for which it was made, and the defect, or None if the value has no defect."""
 
     true: Any
     wrong: WrongValue | None
 
 
 class DefectMaker:
-    """Applies defects to cells. Its state is the random generator and the decisions made so far; `found` collects the defects."""
+    """Makes defects in cells. It keeps the random generator and all decisions made so far; `found` collects the defects."""
 
     def __init__(self, settings: Settings, stream: str = "defects") -> None:
         self.settings = settings
@@ -69,7 +68,7 @@ class DefectMaker:
         self._new: set[tuple[str, str, str]] = set()
 
     def draw_whether_happens(self, rate: float) -> bool:
-        """Draw by chance whether an event happens. At typical noise it happens `rate` times in a hundred."""
+        """Draw by chance whether an event happens. With typical noise it happens in `rate` of a hundred calls."""
         return self.rng.random() * 100 < rate * self.settings.factor
 
     def spoil_cell(
@@ -83,10 +82,11 @@ class DefectMaker:
         choices: list[DefectChoice],
         label: str = "",
     ) -> None:
-        """Decide on the cell `name` of `cells`, and apply at most one of `choices` (rate per hundred, function that makes the defect).
-        An earlier decision on the same value holds. An empty cell gets no defect.
+        """Decide whether the cell `name` of `cells` gets one of the defects `choices`, and if so, make it. Each choice has a rate per
+        hundred and a function that makes the defect.
 
-        `label`: name of the value in the memory, if the record has several under `name`.
+        If a decision on the same value was made earlier, it still holds. An empty cell gets no defect. `label`: the name under which the
+        decision is remembered, if a record has several values called `name`.
         """
         value = cells[name]
         if value in (None, ""):
@@ -109,8 +109,8 @@ class DefectMaker:
             values_as_read.update(kept.wrong.values_as_read)
 
     def recall_decision(self, institution: str, key: str, label: str, true: Any, decide: Callable[[Any], WrongValue]) -> Any:
-        """Return what was decided for several fields of a record at once, or let `decide` decide if nothing was decided before. Return
-        None if the defect was corrected."""
+        """Return the decision on several fields of a record together. If there is none yet, `decide` makes it. Return None if the defect
+        has been corrected."""
         slot = (institution, key, label)
         kept = self._decisions.get(slot)
         if kept is None:
@@ -123,11 +123,11 @@ class DefectMaker:
         return kept.wrong.value if kept.wrong is not None else None
 
     def was_decided_by_last_call(self, institution: str, key: str, label: str) -> bool:
-        """Return whether the last call of `recall_decision` for this value made the decision."""
+        """Return whether the decision on this value was made by the last call of `recall_decision` for it, and not earlier."""
         return (institution, key, label) in self._new
 
     def _draw_defect(self, value: Any, choices: list[DefectChoice]) -> WrongValue | None:
-        """Draw one of `choices` by its rate, and make the defect; None if none is drawn."""
+        """Draw one of `choices` by its rate, and make the defect. Return None if none of them is drawn."""
         draw = self.rng.random() * 100
         for rate, make in choices:
             draw -= min(rate * self.settings.factor, 92.0)

@@ -1,7 +1,7 @@
-"""The deliveries of a set before they are written: which records each contains, and when it arrived.
+"""The deliveries of a set before they are written: which records each of them contains, and when it arrived.
 
-Belongs here: the folder of one institution and quarter; building the deliveries from the world. Does not belong here: what is wrong in
-them (`defects.py`, `faults.py`), versions (`versions.py`).
+Belongs here: the content of the delivery of one institution for one period; making deliveries from the world. Does not belong here: what is
+wrong in them (`defects.py`, `faults.py`), versions (`versions.py`).
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ INSTITUTIONS = ("police", "inspectorate", "prosecution", "courts", "corrections"
 class Delivery:
     """One version of the delivery of one institution for one period.
 
-    - `read`: how much of it can be read: `full`; `part` (records that it lacks are not withdrawn); `none` (it replaces nothing)
-    - `faults`: names of the faults of its files (`faults.py`)
-    - `missing`: it never came
-    - `twin`: the version whose bytes it has
+    - `read`: how much of it can be read: `full`, `part` (then no record is withdrawn because it is absent) or `none` (then it replaces no
+      earlier version)
+    - `faults`: names of the faults in its files (`faults.py`)
+    - `missing`: whether it was never delivered
+    - `twin`: the version that has the same bytes, if there is one
     """
 
     institution: str
@@ -42,8 +43,8 @@ class Delivery:
     faults: set[str] = field(default_factory=set)
     missing: bool = False
     twin: Delivery | None = None
-    crosswalk: list[tuple[str, int, int]] = field(default_factory=list)  # table, old id, new id
-    last_year: list[CaseRecord] = field(default_factory=list)  # rows of the same period of last year, below this year's
+    crosswalk: list[tuple[str, int, int]] = field(default_factory=list)  # rows of the crosswalk: table, old id, new id
+    last_year: list[CaseRecord] = field(default_factory=list)  # rows of the same period of the year before, repeated in the file
 
     @property
     def name(self) -> str:
@@ -52,15 +53,15 @@ class Delivery:
 
     @property
     def exported(self) -> datetime:
-        """When the institution exported the data: a few days after the quarter, later for a corrected version."""
+        """When the institution exported the data: a few days after the end of the period, and later for a corrected version."""
         return datetime.combine(last_day(self.period) + timedelta(days=3 + 25 * (self.version - 1)), time(8, 30))
 
 
 def _list_files_of_case(
     case: Case, cadence: Mapping[str, Cadence]
 ) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], Callable[[Case, Any, date], CaseRecord]]]:
-    """Yield each file on a case: institution, file, the function that lists the days of its changes, and the function that makes its
-    record on a day."""
+    """Yield each file on a case. Each comes with its institution, the function that lists the days on which the file changed, and the
+    function that makes its record as of a day."""
     prosecution_record = partial(register_records.prosecution_record, cadence=cadence["prosecution"])
     for police in case.police:
         yield "police", police, register_records.list_police_change_days, register_records.make_police_record
@@ -75,8 +76,8 @@ def _list_files_of_case(
 
 
 def build_deliveries(world: World, rng: Random, cadence: Mapping[str, Cadence]) -> list[Delivery]:
-    """Return the first version for every institution and period of its cadence, with what was opened or changed in the period
-    (deliveries.md), in order of the periods' ends."""
+    """Return the first version of every institution's delivery for each period, sorted by the end of the period. A delivery contains the
+    files that were opened or changed in its period (deliveries.md)."""
     held: dict[tuple[str, str], list[CaseRecord]] = {
         (name, period): [] for name in INSTITUTIONS for period in list_simulated_periods(world.start, world.years, cadence[name])
     }
@@ -95,7 +96,7 @@ def build_deliveries(world: World, rng: Random, cadence: Mapping[str, Cadence]) 
 
 
 def _build_register_sort_key(record: CaseRecord) -> tuple[Any, ...]:
-    """Return the key by which the institution's register sorts its records: number, id, or day received."""
+    """Return the key by which the register of the institution sorts its records: a number, an id, or the day of receipt."""
     if record.institution == "corrections":
         return (record.true["registered"], record.key)
     if record.institution == "prosecution":

@@ -1,8 +1,9 @@
-"""Faults of whole files: which faults there are, which of them a correction follows, and what can no longer be read because of them.
+"""Faults of whole files: which faults there are, after which of them a correction is delivered, and what can no longer be read because of
+them.
 
-Belongs here: the list of faults by institution, and their effect on what can be read. Does not belong here: how the bytes of a faulty
-file look (`write_*.py`). Kinds are those of deliveries.md ("Files") and of the samples. Those under `HARD` occur too, but deliveries.md
-does not name them all.
+Belongs here: the faults of each institution's files, and their effect on what can be read. Does not belong here: the bytes of a faulty file
+(`write_*.py`). The kinds are those of deliveries.md ("Files") and of the samples. The kinds under `HARD` occur in reality, too, but
+deliveries.md does not name all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sources.simulator.deliveries import Delivery
 from sources.simulator.records import CaseRecord
 from sources.simulator.write_police import CASES, GARBAGE, PERSONS
 
-# Once in eight quarters each, as in the samples.
+# Each of these faults occurs once in eight quarters, as in the samples.
 FAULTS: dict[str, tuple[str, ...]] = {
     "police": (
         *("enc_utf8", "enc_utf8_bom", "renamed_header", "extra_column", "repeated_header", "total_line", "blank_lines", "garbage_lines"),
@@ -27,7 +28,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "courts": ("bom", "external_entity", "extra_element", "wrong_declaration"),
     "corrections": ("blank_rows", "extra_sheet", "formula", "hidden_sheet", "text_dates", "total_row", "wrong_file_extra"),
 }
-# Of a first version that a corrected one follows.
+# Faults of a first version, after which a corrected version follows.
 CORRECTED: dict[str, tuple[str, ...]] = {
     "police": ("truncated",),
     "inspectorate": ("empty",),
@@ -42,7 +43,7 @@ HARD: dict[str, tuple[str, ...]] = {
     "courts": ("leftover_part",),
     "corrections": ("wrong_total", "leftover_part"),
 }
-# Not both in one file.
+# Faults of one group never occur together in one file.
 EXCLUSIVE = (
     {"enc_utf8", "enc_utf8_bom", "enc_utf16"},
     {"bom", "wrong_declaration"},
@@ -52,7 +53,7 @@ EXCLUSIVE = (
 
 
 def can_have_fault(fault: str, delivery: Delivery) -> bool:
-    """Return whether a fault can be added to a delivery with the faults that it already has."""
+    """Return whether a fault can be added to a delivery, given the faults that the delivery already has."""
     if delivery.missing or delivery.read != "full" or delivery.twin is not None:
         return False
     return not any(fault in group and group & delivery.faults for group in EXCLUSIVE) and len(delivery.records) >= 4 * (fault in NEEDS_ROWS)
@@ -62,7 +63,7 @@ NEEDS_ROWS = {"truncated", "illformed", "cut_row", "quoted_newline", "formula", 
 
 
 def add_fault(delivery: Delivery, fault: str, defect_maker: DefectMaker, note: str = "") -> None:
-    """Add a fault to a delivery: its files will be written with it, and what can no longer be read is marked in its records."""
+    """Add a fault to a delivery. Its files will be written with the fault; records that can no longer be read are marked."""
     delivery.faults.add(fault)
     kind = {"wrong_total": "file_wrong_total"}.get(fault, f"file_{fault}")
     defect_maker.log_defect(delivery.institution, delivery.name, "", kind, note=note)
@@ -83,8 +84,8 @@ def copy_record_of_delivery(delivery: Delivery, i: int) -> CaseRecord:
 
 
 def _truncate_file(delivery: Delivery, defect_maker: DefectMaker) -> None:
-    """Truncate a file: the police's file of cases in the middle of a row, the courts' file in a record, the database so that nothing can
-    be read."""
+    """Truncate a file. The police's file of cases ends in the middle of a row, and the courts' file in the middle of a record; of the
+    prosecution's database nothing can be read."""
     if delivery.institution == "prosecution":
         delivery.read = "none"
         return
@@ -101,7 +102,7 @@ def _truncate_file(delivery: Delivery, defect_maker: DefectMaker) -> None:
 
 
 def _break_xml(delivery: Delivery, defect_maker: DefectMaker) -> None:
-    """Make an XML file ill-formed from some record on."""
+    """Make an XML file not well-formed from some record on."""
     delivery.read = "part"
     at = max(1, int(len(delivery.records) * defect_maker.rng.uniform(0.5, 0.9)))
     copy_record_of_delivery(delivery, at).unread = True
@@ -117,7 +118,7 @@ def _make_delivery_unreadable(delivery: Delivery, _: DefectMaker) -> None:
 
 
 def _cut_off_person_rows(delivery: Delivery, defect_maker: DefectMaker) -> None:
-    """Let two rows of persons end after the surname. Their keys can still be read."""
+    """Let two rows of persons end after the surname. The keys of these rows can still be read."""
     for i in sorted(defect_maker.rng.sample(range(len(delivery.records)), 2)):
         record = copy_record_of_delivery(delivery, i)
         entry = defect_maker.rng.choice(record.persons)
@@ -127,6 +128,7 @@ def _cut_off_person_rows(delivery: Delivery, defect_maker: DefectMaker) -> None:
 
 
 def _break_quoted_lines(delivery: Delivery, defect_maker: DefectMaker) -> None:
+    """Put a line break into the name of the police station in some records, so that a quoted cell spans two lines."""
     spaced = [i for i, record in enumerate(delivery.records) if " " in record.cells[CASES[4]]]
     for i in sorted(defect_maker.rng.sample(spaced, min(3, len(spaced)))):
         record = copy_record_of_delivery(delivery, i)
@@ -136,14 +138,14 @@ def _break_quoted_lines(delivery: Delivery, defect_maker: DefectMaker) -> None:
 
 
 def _log_garbage_lines(delivery: Delivery, defect_maker: DefectMaker) -> None:
-    """Record the lines that are no records."""
+    """Record, as defects, the lines of the file that are no records."""
     for line in GARBAGE:
         text = line.format(page=2)
         defect_maker.log_defect("police", delivery.name, "", "garbage_line", "", "", text, "no record; to be kept as quarantined")
 
 
 def _replace_sentences_by_formulas(delivery: Delivery, defect_maker: DefectMaker) -> None:
-    """Replace some sentences by formulas without a stored value."""
+    """Replace some lengths of sentences by formulas without a stored value."""
     serving = [i for i, record in enumerate(delivery.records) if record.cells["Dënimi"].endswith(("muaj", "vjet", "vit"))]
     for i in sorted(defect_maker.rng.sample(serving, min(4, len(serving)))):
         record = copy_record_of_delivery(delivery, i)
@@ -153,6 +155,7 @@ def _replace_sentences_by_formulas(delivery: Delivery, defect_maker: DefectMaker
 
 
 def _count_months_of_sentence(sentence: str) -> int:
+    """Return the length of a sentence that is written in words, in months."""
     total = 0
     parts = sentence.split()
     for number, unit in pairwise(parts):
@@ -174,7 +177,7 @@ _EFFECTS = {
 
 
 def distribute_faults(rng: Random, deliveries: list[Delivery], wanted: list[str], defect_maker: DefectMaker) -> None:
-    """Add each of the faults `wanted` to a delivery that can have it, preferring those with the fewest faults."""
+    """Add each of the faults `wanted` to a delivery that can have it. Deliveries with the fewest faults are preferred."""
     for fault in wanted:
         candidates = [delivery for delivery in deliveries if fault not in delivery.faults and can_have_fault(fault, delivery)]
         if candidates:

@@ -1,15 +1,15 @@
-"""The events that count in the harmonised figures: what is true of the cases and persons in accepted records (counting-rules.md, "What
-is counted").
+"""The true events, from which the harmonised figures should be counted: what is true of the cases and persons in accepted records
+(counting-rules.md, "What is counted").
 
-An event that no accepted record has is not counted, since nobody delivered it. Day, offence and person of an event are the true ones,
-even if the delivered value is wrong. Of a person only what some accepted record tells is known: if every record lacks the sex, it is
-unknown; if only the year of birth is delivered, the rule for years applies. The same holds for the form of a case.
+An event that is in no accepted record is not counted, since nobody delivered it. The day, offence and person of an event are the true ones,
+even if the delivered value is wrong. About a person only those facts are known that some accepted record states: if every record lacks the
+sex, it is unknown; if only the year of birth is delivered, the rule for years applies. The same holds for the form of a case.
 
-Interpretations of rules that two people might read differently: the principal offence of a *case* in the prosecution is the most serious
-charge of any defendant in any of its files; that of a *person* is the most serious charge against that person in the case.
-`persons_convicted` takes the latest judgment of each file. Events of the police and the prosecution have the form that belongs to the
-offence ("always `sexual`"). Inspectorate, courts and prisons deliver no form: their events have that of the case, whatever offence they
-name, and none if no record of police or prosecution states it. The samples' truth agrees with these interpretations.
+Two readers might interpret some rules differently. Here the principal offence of a *case* in the prosecution is the most serious charge
+against any defendant in any of its files; that of a *person* is the most serious charge against the person in the case. For
+`persons_convicted` the latest judgment of each file decides. Events of the police and the prosecution have the form that belongs to the
+offence ("always `sexual`"). Inspectorate, courts and prisons deliver no form. Therefore their events have the form of the case, whatever
+offence they name, or no form if no record of police or prosecution states one. The truth of the samples agrees with these interpretations.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ INDICATORS = (
 
 @dataclass(slots=True, frozen=True)
 class Event:
-    """A counted event. For an event of a case, `person` is empty, and sex, age group and citizenship group are None."""
+    """An event that is counted. If it is an event of a case, `person` is empty, and sex, age group and citizenship group are None."""
 
     indicator: str
     case_id: str
@@ -61,7 +61,7 @@ class Event:
 
 @dataclass(slots=True)
 class KnownPerson:
-    """What accepted records tell of a person. `born`: the day, or only the year, of birth."""
+    """What the accepted records tell about a person. `born`: the day of birth, or only the year."""
 
     sex: str = "unknown"
     born: date | int | None = None
@@ -69,8 +69,8 @@ class KnownPerson:
 
 
 def find_age_group(born: date | int | None, day: date) -> str:
-    """Return `child`, `adult` or `unknown` on a day. `born`: a day or a year (docs/reference/counting-rules.md, "Sex, birth date,
-    citizenship")."""
+    """Return `child`, `adult` or `unknown`: the age group on `day` of a person born on the day or in the year `born`
+    (docs/reference/counting-rules.md, "Sex, birth date, citizenship")."""
     if born is None:
         return "unknown"
     if isinstance(born, int):
@@ -81,7 +81,7 @@ def find_age_group(born: date | int | None, day: date) -> str:
 
 
 def collect_known_persons(history: RecordHistory) -> dict[str, KnownPerson]:
-    """Return what all accepted records together tell of each person, by person id."""
+    """Return what all accepted records together tell about each person, by person id."""
     known: dict[str, KnownPerson] = defaultdict(KnownPerson)
     for key, state in history.accepted.items():
         if key[1] != "person" or state.person is None:
@@ -104,7 +104,8 @@ def collect_known_persons(history: RecordHistory) -> dict[str, KnownPerson]:
 
 
 def find_forms_of_exploitation_of_cases(history: RecordHistory) -> dict[str, str]:
-    """Return the form of each case for which a charge of the prosecution, or else a record of the police, states one."""
+    """Return the form of exploitation of each case, as a charge of the prosecution states it, or otherwise a record of the police. Cases
+    without a stated form are left out."""
     forms: dict[str, str] = {}
     for record in history.list_counted_cases("police"):
         if record.values_as_read["form"]:
@@ -122,7 +123,7 @@ class _EventCollector:
     def __init__(self, forms: dict[str, str], known: dict[str, KnownPerson]) -> None:
         self.forms, self.known = forms, known
         self.found: dict[tuple[str, str, str], tuple[date, list[str]]] = {}
-        self.form_stated: set[tuple[str, str, str]] = set()  # events of institutions that deliver a form
+        self.form_stated: set[tuple[str, str, str]] = set()  # keys of events from institutions that deliver a form
 
     def add_event(
         self,
@@ -133,6 +134,8 @@ class _EventCollector:
         groups: Iterable[str],
         form_stated: bool = False,
     ) -> None:
+        """Add an event. If the case or person already has an event of this indicator, the earlier day is kept, and the offence groups of
+        both. `form_stated`: whether the institution delivers a form."""
         if day is None or (person and person.person.unknown):
             return
         key = (indicator, case_id, person.person.person_id if person else "")
@@ -142,6 +145,7 @@ class _EventCollector:
         self.found[key] = (min(first, day), [*seen, *groups])
 
     def list_events(self) -> list[Event]:
+        """Return the collected events, each with its most serious offence group and with what is known about the person."""
         result = []
         for (indicator, case_id, person), (day, groups) in self.found.items():
             group = find_most_serious_group(groups)
@@ -158,8 +162,8 @@ class _EventCollector:
 
 
 def list_true_events(history: RecordHistory) -> list[Event]:
-    """Return every counted event, one for each case, or for each case and person, of an indicator; a victim is identified only once
-    ever. Sorted by indicator, day, case, person."""
+    """Return every counted event. An indicator counts one event for each case, or for each person in a case; a victim is identified only
+    once, in whatever case. The events are sorted by indicator, day, case and person."""
     collector = _EventCollector(find_forms_of_exploitation_of_cases(history), collect_known_persons(history))
     _collect_registration_events(history, collector)
     _collect_prosecution_events(history, collector)
@@ -173,7 +177,7 @@ def list_true_events(history: RecordHistory) -> list[Event]:
 
 
 def _keep_first_identification_of_victims(events: list[Event]) -> list[Event]:
-    """Keep only the first identification of each victim; other events are unchanged."""
+    """Keep only the first identification of each victim, and all events of other indicators."""
     seen: set[str] = set()
     result = []
     for event in events:
@@ -186,7 +190,7 @@ def _keep_first_identification_of_victims(events: list[Event]) -> list[Event]:
 
 
 def _collect_registration_events(history: RecordHistory, collector: _EventCollector) -> None:
-    """Collect the events of police and inspectorate. Persons have the earliest report date of the case."""
+    """Collect the events of police and inspectorate. A person counts on the earliest report date of the case."""
     reported: dict[str, date] = {}
     groups: dict[str, list[str]] = defaultdict(list)
     for institution in ("police", "inspectorate"):
@@ -213,7 +217,7 @@ def _list_charged_offence_groups(person: PersonRecord) -> list[str]:
 
 
 def _collect_prosecution_events(history: RecordHistory, collector: _EventCollector) -> None:
-    """Collect the events of the prosecution. Persons have the earliest day on which any file of the case was received."""
+    """Collect the events of the prosecution. A reported person counts on the earliest day on which any file of the case was received."""
     received: dict[str, date] = {}
     for record in history.list_counted_cases("prosecution"):
         received[record.case_id] = min(received.get(record.case_id, record.true["registered"]), record.true["registered"])
@@ -243,7 +247,7 @@ def _collect_prosecution_events(history: RecordHistory, collector: _EventCollect
                 collector.add_event(
                     "persons_indicted", record.case_id, person, part.true["day"], _list_charged_offence_groups(person), True
                 )
-    # A person in two files of a case counts under the most serious charge in either, also where only one of them was indicted.
+    # A person in two files of a case counts under the most serious charge in them, even if only one file has an indictment.
     all_charges: dict[tuple[str, str], list[str]] = defaultdict(list)
     for person, record, _ in defendants:
         all_charges[record.case_id, person.person.person_id] += _list_charged_offence_groups(person)
@@ -253,8 +257,8 @@ def _collect_prosecution_events(history: RecordHistory, collector: _EventCollect
 
 
 def _collect_court_events(history: RecordHistory, collector: _EventCollector) -> None:
-    """Collect the events of the courts. Within a file the latest judgment decides; among the files of a case a conviction takes
-    precedence, and the earliest counts."""
+    """Collect the events of the courts. Within a court file the latest judgment decides. If a case has several court files, a conviction
+    takes precedence over other outcomes, and the earliest conviction counts."""
     persons = history.list_counted_persons("courts")
     charges: dict[str, list[str]] = defaultdict(list)
     own: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -277,8 +281,8 @@ def _collect_court_events(history: RecordHistory, collector: _EventCollector) ->
 
 
 def keep_most_serious_offence_per_period(events: list[Event]) -> list[Event]:
-    """Keep, of several events of a person in one period, the one with the most serious offence, then the earliest. `events`: the events
-    of one indicator and period."""
+    """Return events in which each person occurs only once. Of several events of a person, the one with the most serious offence is kept,
+    and of these the earliest. `events`: the events of one indicator and period."""
     kept: dict[str, Event] = {}
     result = []
     for event in events:

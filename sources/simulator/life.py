@@ -1,7 +1,7 @@
 """The course of a criminal matter up to the indictment: its persons, and the files of police, inspectorate and prosecution.
 
-Belongs here: what happens and when, by chance. Does not belong here: courts and prisons (`aftermath.py`), numbers (`numbering.py`), what
-a delivery says of it (`register_records.py`).
+Belongs here: drawing by chance what happens, and when. Does not belong here: courts and prisons (`aftermath.py`), numbers (`numbering.py`),
+what a delivery says about a file (`register_records.py`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def _draw_weighted_choice(rng: Random, table: tuple[tuple[str, float], ...]) -> 
 
 
 class CaseMaker:
-    """Makes criminal matters in the order of their opening, and remembers earlier suspects, so that people come again."""
+    """Makes criminal matters in the order in which they are opened. It remembers earlier suspects, so that some persons are suspects
+    again."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -53,11 +54,11 @@ class CaseMaker:
         self.prosecutor = Prosecutor(self.rng, settings)
         self._known: list[Person] = []
         self._known_since: list[date] = []
-        self._free: dict[int, date] = {}  # no one is at two places at once: the day from which a person is at large
+        self._free: dict[int, date] = {}  # the day from which a person is not in prison and can be a suspect again
         self._commitments = [0]
 
     def make_world(self) -> World:
-        """Return the world of the simulated years, including matters of the years before that may still change."""
+        """Return the world of the simulated years. It includes matters of the two years before, since these may still change."""
         start, rng = self.settings.start, self.rng
         days = [
             date(year, 1, 1) + timedelta(days=rng.randrange(365))
@@ -72,7 +73,7 @@ class CaseMaker:
     # -- the matter and the persons in it -------------------------------------------------------------------------------------------
 
     def make_case(self, opened: date) -> Case:
-        """Make one matter, opened by the police, the inspectorate, or directly at the prosecution."""
+        """Make one matter. It is opened by the police, by the inspectorate, or directly at the prosecution."""
         rng = self.rng
         way = rng.choices(("police", "inspectorate", "direct"), (88, 4, 8))[0]
         kind = _draw_weighted_choice(rng, KINDS)
@@ -104,6 +105,7 @@ class CaseMaker:
         return case
 
     def _draw_suspects(self, case: Case) -> list[Person]:
+        """Return the suspects of a matter. Some were suspects before, and some are brothers."""
         rng = self.rng
         count = rng.choices((1, 2, 3, 4, 5, 7), (36, 32, 17, 8, 5, 2))[0]
         chosen: list[Person] = []
@@ -127,8 +129,8 @@ class CaseMaker:
         return chosen
 
     def _draw_former_suspect(self, day: date) -> Person | None:
-        """Return someone who was a suspect at least two months ago, mostly in the last years. Return None if there is nobody, or that
-        person is detained."""
+        """Return a person who was a suspect at least two months ago, mostly not long before. Return None if there is none, or if the person
+        is in detention."""
         last = bisect_right(self._known_since, day - timedelta(days=60))
         if not last:
             return None
@@ -136,6 +138,7 @@ class CaseMaker:
         return person if self._free.get(id(person), date.min) < day - timedelta(days=10) else None
 
     def _draw_victims(self, case: Case) -> list[Person]:
+        """Return the victims of a matter. There may be none."""
         rng = self.rng
         table = {
             "trafficking": (6, 48, 26, 12, 8),
@@ -195,6 +198,8 @@ class CaseMaker:
         return file
 
     def _simulate_case_of_police(self, case: Case, suspects: list[Person], victims: list[Person]) -> None:
+        """Let the police register a matter and, mostly, send it to the prosecution. A few matters are registered twice, renumbered, merged,
+        or lost on the way."""
         rng, odds = self.rng, self.settings
         file = self._open_police_file(case, case.opened, suspects, victims)
         if rng.random() < 0.85:
@@ -228,7 +233,7 @@ class CaseMaker:
         self.prosecutor.decide_on_file(case, prosecution_file, joined)
 
     def _register_matter_twice(self, case: Case, file: PoliceFile, suspects: list[Person], victims: list[Person]) -> None:
-        """Let another police station register the same matter again some days later, which is a defect of the register."""
+        """Let another police station register the same matter again some days later. This is a defect of the register."""
         rng = self.rng
         region = file.region if rng.random() < 0.3 else rng.choice([name for name in read_places()["regions"] if name != file.region])
         second = self._open_police_file(case, case.opened + timedelta(days=rng.randrange(0, 8)), suspects, victims, region)
@@ -239,7 +244,7 @@ class CaseMaker:
             second.closed = second.reported + timedelta(days=rng.randrange(20, 150))
 
     def _renumber_police_file(self, case: Case, file: PoliceFile) -> PoliceFile:
-        """Let the case go on under a new number after a transfer to another region, which is a defect of the register. Return the new
+        """Let the case go on under a new number after its transfer to another region. This is a defect of the register. Return the new
         file."""
         rng = self.rng
         end = file.sent or file.closed or file.reported + timedelta(days=60)
@@ -261,20 +266,21 @@ class CaseMaker:
         return new
 
     def _merge_police_files(self, case: Case, file: PoliceFile, suspects: list[Person]) -> None:
+        """Let the police open a second file on the matter, and later merge it into the first."""
         rng = self.rng
         reported = case.opened + timedelta(days=rng.randrange(4, 45))
         second = self._open_police_file(case, reported, self._draw_suspects_of_second_file(suspects, reported), [])
         second.merged_into, second.merged_on = file, reported + timedelta(days=rng.randrange(5, 90))
 
     def _draw_suspects_of_second_file(self, suspects: list[Person], day: date) -> list[Person]:
-        """Return the suspects of a second file on the matter: some suspects of the first file, and sometimes a new one."""
+        """Return the suspects in a second file on the matter: some suspects of the first file, and sometimes a new person."""
         rng = self.rng
         same = [person for person in suspects if rng.random() < 0.6] or [rng.choice(suspects)]
         return same + ([self.people.make_resident("M", day)] if rng.random() < 0.5 else [])
 
     def _report_matter_again(self, case: Case, host: ProsecutionFile, suspects: list[Person]) -> date:
-        """Let the police report the matter again, partly with other persons. Return the day on which the prosecution joins the two
-        files."""
+        """Let the police report the matter to the prosecution again, partly with other persons. Return the day on which the prosecution
+        joins the two files."""
         rng = self.rng
         reported = max(case.opened, host.received) + timedelta(days=rng.randrange(5, 60))
         sent = reported + timedelta(days=rng.randrange(3, 30))
@@ -286,6 +292,7 @@ class CaseMaker:
         return joined
 
     def _simulate_case_of_inspectorate(self, case: Case) -> None:
+        """Let the inspectorate register a matter against a police officer and, mostly, send it to the prosecution."""
         rng = self.rng
         officer = self.people.make_resident("M" if rng.random() < 0.86 else "F", case.opened, 23, 58, case.municipality)
         unit = "Policia Kufitare" if rng.random() < 0.25 else f"Stacioni Policor {case.municipality}"
@@ -308,5 +315,5 @@ class CaseMaker:
 
 
 def build_world(settings: Settings) -> World:
-    """Return the world of a simulation, which is the same for the same settings."""
+    """Return the world of a simulation. The same settings give the same world."""
     return CaseMaker(settings).make_world()

@@ -1,5 +1,5 @@
-"""Records that were registered in error and are withdrawn by the next version. Such a record belongs to no case (`W…`) and has a separate
-person."""
+"""Records that were registered in error. The next version of the delivery withdraws them. Such a record belongs to no case (its case id
+begins with `W`) and has a person who is in no other record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sources.simulator.records import CaseRecord
 
 
 def make_mistaken_record(rng: Random, world: World, delivery: Delivery) -> CaseRecord:
-    """Return a record of one person for a delivery, with numbers that no other record has."""
+    """Return a record, with one person, that was registered in error. Its numbers are in no other record."""
     period = delivery.period
     day = first_day(period) + timedelta(days=rng.randrange(5, min(80, (last_day(period) - first_day(period)).days)))
     person = _make_person(rng, world)

@@ -1,7 +1,7 @@
 """The world: persons, criminal matters, and the files that institutions keep on them, with the days on which things happened.
 
-Belongs here: plain data with identity. A file knows its days; what an institution's delivery says of it at a quarter's end is in
-`register_records.py`. Does not belong here: chance (`people.py`, `life.py`), spellings, defects.
+Belongs here: plain data with identity. A file knows its days; `register_records.py` decides what a delivery says about it at the end of a
+period. Does not belong here: chance (`people.py`, `life.py`), spellings, defects.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from sources.simulator.codes import Offence
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """A made-up human being. `citizenship` is a code of ISO 3166 alpha-3 (Kosovo: XKX); `number`, the personal number, is empty if the
-    person has none."""
+    """An invented human being. `citizenship` is a code of ISO 3166 alpha-3 (Kosovo: XKX). `number` is the personal number; it is empty if
+    the person has none."""
 
     given: str
     surname: str
@@ -31,7 +31,7 @@ class Person:
     bears_number_of: str = ""  # a parent's number under which a child is registered
     nickname: str = ""
     person_id: str = ""
-    unknown: bool = False  # nobody knows who it is: the names are `N.N.` or the like, or empty
+    unknown: bool = False  # nobody knows who the person is: the names are words such as `N.N.`, or empty
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +43,7 @@ class PolicePerson:
     since: date
     arrested: date | None = None
     seq: int = 0
-    left: date | None = None  # entered by mistake: the day on which it was taken out of the list
+    left: date | None = None  # the day on which a person entered by mistake was taken out of the list
 
 
 @dataclass(slots=True, eq=False)
@@ -62,14 +62,14 @@ class PoliceFile:
     closed: date | None = None
     merged_into: PoliceFile | None = None
     merged_on: date | None = None
-    since: date | None = None  # first day under this number, where the case had another before
-    until: date | None = None  # last day under this number, where it got a new one after a transfer
+    since: date | None = None  # first day under this number, if the case had another number before
+    until: date | None = None  # last day under this number, if the case got another after a transfer
     former: PoliceFile | None = None
-    again: PoliceFile | None = None  # registered twice: the file that this one repeats
-    entered: date | None = None  # entered late: the day on which the register got it
+    again: PoliceFile | None = None  # the file that this one repeats, if the matter was registered twice
+    entered: date | None = None  # the day on which the file was entered, if that was late
     cancelled: date | None = None
     reopened: date | None = None
-    numbered_by_position: bool = False  # `Nr_rendor` is the position in the list, whichever person is there
+    numbered_by_position: bool = False  # `Nr_rendor` is the position in the list of persons, and identifies no person
     prosecution_file: ProsecutionFile | None = None
     pp_known: date | None = None
     number: str = ""
@@ -94,7 +94,7 @@ class InspectorateFile:
 
 @dataclass(slots=True, eq=False)
 class Charge:
-    """A charge against a party or defendant, which is in the file from the day `since` until the day before `until`."""
+    """A charge against a party or defendant. It is in the file from the day `since` up to the day before `until`."""
 
     offence: Offence
     form: str | None
@@ -106,7 +106,7 @@ class Charge:
 
 @dataclass(slots=True, eq=False)
 class Party:
-    """A defendant (`D`) or victim (`V`) in a prosecution file."""
+    """A person in a prosecution file, as a defendant (`D`) or a victim (`V`)."""
 
     person: Person
     role: str
@@ -117,7 +117,8 @@ class Party:
 
 @dataclass(slots=True, eq=False)
 class Decision:
-    """A prosecutor's decision. If `party` is None it applies to all parties in the file at the end of the quarter in which it was taken."""
+    """A prosecutor's decision. If `party` is None, it applies to all defendants who are in the file at the end of the quarter in which it
+    was taken, or of the longer period that delivers it."""
 
     kind: str
     day: date
@@ -128,7 +129,7 @@ class Decision:
 
 @dataclass(slots=True, eq=False)
 class ProsecutionFile:
-    """A file of the prosecution. `statuses`: (first day, code) in order."""
+    """A file of the prosecution. `statuses` has the first day and the code of each status, in order."""
 
     register: str
     seat: str
@@ -151,8 +152,8 @@ class ProsecutionFile:
 
 @dataclass(slots=True, eq=False)
 class Judgment:
-    """A judgment: conviction (`DEN`), acquittal (`LIR`) or rejection (`REF`). `final`: the day from which no appeal is open;
-    `sentences`: (kind, amount), the amount in months or euro."""
+    """A judgment: conviction (`DEN`), acquittal (`LIR`) or rejection (`REF`). `final` is the day from which no appeal is possible.
+    `sentences` has pairs of kind and amount; the amount is in months or euro."""
 
     kind: str
     day: date
@@ -162,7 +163,7 @@ class Judgment:
 
 @dataclass(slots=True, eq=False)
 class Defendant:
-    """A defendant in a court file. `replaces`: a new judgment on appeal takes the place of the old one in the export."""
+    """A defendant in a court file. `replaces`: whether a new judgment on appeal takes the place of the old one in the export."""
 
     person: Person
     seq: int
@@ -184,24 +185,24 @@ class CourtFile:
     defendants: list[Defendant] = field(default_factory=list)
     until: date | None = None
     former: CourtFile | None = None
-    since: date | None = None  # a new number: the day it was given, where the file keeps the day on which it was received
+    since: date | None = None  # the day on which the file got this number, if that was after its receipt
     number: str = ""
-    taken_over: bool = False  # from a court that was closed: the number has the former one behind it
+    taken_over: bool = False  # from a court that was closed; the former number is part of the number
 
     @property
     def entered(self) -> date:
-        """The day from which the register has this number."""
+        """The day from which the register has the file under this number."""
         return self.since or self.received
 
     @property
     def cited(self) -> str:
-        """The number as others cite it, without the former number."""
+        """The number as other institutions cite it, without the former number in brackets."""
         return self.number.split(" (")[0]
 
 
 @dataclass(slots=True, eq=False)
 class PrisonStay:
-    """A row of the prisons' register: detained (`P`) or serving a sentence (`D`) in one facility."""
+    """A row of the prisons' register: a stay of a person in one facility, either detained (`P`) or serving a sentence (`D`)."""
 
     person: Person
     status: str
@@ -214,20 +215,20 @@ class PrisonStay:
     released: date | None = None
     reason: str = ""
     court: CourtFile | None = None
-    commitment: int = 0  # rows of one commitment share the register's number
+    commitment: int = 0  # rows with the same commitment have the same number in the register
     register_id: str = ""
 
 
 @dataclass(slots=True, eq=False)
 class Case:
-    """One criminal matter with every file on it, whatever number each institution gives to it."""
+    """One criminal matter with every file on it, whatever numbers the institutions give to these files."""
 
     opened: date
     offence_day: date
     kind: str
     form: str | None
     municipality: str
-    lost: bool = False  # sent, and never received
+    lost: bool = False  # sent to the prosecution, but never received there
     police: list[PoliceFile] = field(default_factory=list)
     inspectorate: list[InspectorateFile] = field(default_factory=list)
     prosecution: list[ProsecutionFile] = field(default_factory=list)
@@ -244,4 +245,4 @@ class World:
     persons: list[Person]
     start: int
     years: int
-    mistakes: int = 0  # records registered in error so far (`mistaken.py`)
+    mistakes: int = 0  # records registered in error so far (`mistaken_records.py`)

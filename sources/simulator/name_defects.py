@@ -1,8 +1,8 @@
-"""Defects of names, parents' names and personal numbers: their rates per hundred, and what each does to the value.
+"""Defects of names, parents' names and personal numbers: how often each occurs in a hundred values, and what it does to the value.
 
-Rates are those of the samples' defect counts (`typical`); some kinds only occur with `hard` noise. Names in one field (prosecution,
-inspectorate) and in two (police, courts, corrections) get the same defects. Nothing here changes what a row tells of sex, age or
-citizenship.
+`typical` noise has as many defects as the samples; some kinds occur only with `hard` noise. Prosecution and inspectorate write the whole
+name in one field; police, courts and corrections write it in two. Both get the same defects. No defect here changes what a row says about
+sex, age or citizenship.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Person
 from sources.simulator.records import CaseRecord, PersonRecord
 
-# given name, surname, parent's name, personal number; one field for both names: (field, "")
+# Fields with given name, surname, parent's name, personal number. If one field has both names, the second is empty.
 FIELDS: dict[str, tuple[str, str, str, str]] = {
     "police": ("Emri", "Mbiemri", "Emri_prindit", "Nr_personal"),
     "inspectorate": ("Emri dhe mbiemri", "", "", "Nr. personal"),
@@ -30,7 +30,8 @@ SLAVIC = ("Serbian", "Bosniak")
 
 
 def spoil_names(defect_maker: DefectMaker, delivery: Delivery, record: CaseRecord, entry: PersonRecord, strangers: list[Person]) -> None:
-    """Make defects in the names and the number of one person record, in place. `strangers`: other persons with a personal number."""
+    """Make defects in the names and the personal number of one person record, in place. `strangers`: other persons who have a personal
+    number."""
     given_field, surname_field, parent_field, number_field = FIELDS[record.institution]
     person = entry.person
     before = {"given": person.given, "surname": person.surname, "parent": person.parent}
@@ -59,7 +60,8 @@ _MEMORY = "name_memory"
 def _recall_changed_names(
     defect_maker: DefectMaker, record: CaseRecord, entry: PersonRecord, before: dict[str, str]
 ) -> tuple[str, dict[str, str]]:
-    """Return the kind of defect, and the names as this register has them. They are decided once for a record, like every defect."""
+    """Return the kind of defect in the names, and the names as this register has them. Like every defect, this is decided once for a
+    record."""
 
     def decide_name_defect(_: Any) -> WrongValue:
         kind, after = _draw_name_defect(defect_maker, record, entry.person, dict(before))
@@ -70,7 +72,7 @@ def _recall_changed_names(
 
 
 def _draw_name_defect(defect_maker: DefectMaker, record: CaseRecord, person: Person, after: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """Draw a defect of the names. Return its kind (empty: none) and the changed names."""
+    """Draw a defect of the names. Return its kind and the changed names. The kind is empty if there is no defect."""
     rng, happens, place = defect_maker.rng, defect_maker.draw_whether_happens, record.institution
     slavic = person.community in SLAVIC or person.citizenship in ("SRB", "MNE", "MKD")
     which = rng.choice(("given", "surname"))
@@ -119,7 +121,7 @@ def _change_all_names(kind: str, after: dict[str, str], change: Any) -> tuple[st
 def _log_name_defects(
     defect_maker: DefectMaker, delivery: Delivery, record: CaseRecord, entry: PersonRecord, kind: str, before: dict[str, str]
 ) -> None:
-    """Record the defect in `defects.csv`, a row for each field that differs, if the record is delivered for the first time."""
+    """Record the defect for `defects.csv`, with a row for each field that differs, if this delivery is the first with the defect."""
     if not kind or not defect_maker.was_decided_by_last_call(record.institution, entry.slot or entry.key, _MEMORY):
         return
     given_field, surname_field, parent_field, _ = FIELDS[record.institution]

@@ -1,4 +1,4 @@
-"""Makes the defects in the records of all deliveries of a set, in the order in which they were exported.
+"""Makes the defects in the records of all deliveries of a set, in the order in which the deliveries were exported.
 
 Does not belong here: which defects there are (`value_defects.py`, `name_defects.py`), what is wrong with whole files (`faults.py`).
 """
@@ -15,7 +15,7 @@ from sources.simulator.value_defects import CaseDefects, spoil_event_days, spoil
 
 
 def spoil_records(world: World, deliveries: list[Delivery], defect_maker: DefectMaker) -> None:
-    """Make defects in the cells of every record, in place. `deliveries`: in order of quarter."""
+    """Make defects in the cells of every record, in place. `deliveries`: all deliveries, sorted by period."""
     numbers = {
         "police": [file.number for case in world.cases for file in case.police],
         "prosecution": [file.number for case in world.cases for file in case.prosecution],
@@ -40,7 +40,7 @@ def spoil_records(world: World, deliveries: list[Delivery], defect_maker: Defect
 
 
 def count_files_of_persons(world: World) -> Counter[str]:
-    """Count the files of the world that each person is in, by person id."""
+    """Count the files of the world in which each person occurs, by person id."""
     counts: Counter[str] = Counter()
     for case in world.cases:
         counts.update(_list_person_ids(case))
@@ -55,7 +55,8 @@ def _list_person_ids(case: Case) -> list[str]:
 
 
 def _find_cases_under_two_numbers(world: World) -> dict[str, tuple[str, str, str]]:
-    """Return the cases that a register has under two numbers: by the second number the kind of defect, the field and the first number."""
+    """Return the cases that a register has under two numbers. For each second number, the result has the kind of defect, the field of the
+    number, and the first number."""
     found: dict[str, tuple[str, str, str]] = {}
     for case in world.cases:
         for file in case.police:

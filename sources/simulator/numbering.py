@@ -1,7 +1,7 @@
-"""Gives every case, person and file its number, in the order in which each register would have given it.
+"""Gives every case, person and file its number, in the order in which each register would have assigned it.
 
-Police numbers are counted by region and year. Prosecution numbers are unique only within a seat and register (deliveries.md), so that
-two seats can have the same number. Court numbers are unique and are the record keys of the export. Does not belong here: spellings of
+Police numbers are counted by region and year. Prosecution numbers are unique only within a seat and register (deliveries.md), so two seats
+can have the same number. Court numbers are unique, and are the record keys in the courts' export. Does not belong here: spellings of
 numbers (`spelling.py`).
 """
 
@@ -19,7 +19,7 @@ FIRST_FILE, FIRST_PARTY, FIRST_CHARGE, FIRST_DECISION, FIRST_REGISTER_ID = 1001,
 
 
 def assign_all_numbers(cases: list[Case], persons: list[Person], settings: Settings, rng: Random) -> None:
-    """Number everything in place. `cases`: in order of their opening."""
+    """Assign all numbers, in place. `cases`: sorted by the day on which they were opened."""
     for i, case in enumerate(cases, 1):
         case.case_id = f"C{i:06d}"
     for i, person in enumerate(persons, 1):
@@ -34,12 +34,14 @@ def assign_all_numbers(cases: list[Case], persons: list[Person], settings: Setti
 
 
 def _draw_next_serial(rng: Random, counters: dict[tuple[str, int], int], key: tuple[str, int], widest: int) -> int:
+    """Return the next serial number of `key`. It is 1 to `widest` higher than the number before it."""
     counters[key] += rng.randint(1, widest)
     return counters[key]
 
 
 def _assign_police_numbers(cases: list[Case], settings: Settings, rng: Random) -> None:
-    """Number the police's cases as `YYYY-RR-NNNNN`, with gaps, since the register has other cases too."""
+    """Number the police's cases as `YYYY-RR-NNNNN`. There are gaps between the numbers, since the register also has cases of other
+    kinds."""
     counters: dict[tuple[str, int], int] = defaultdict(int)
     widest = max(2, min(40, 40000 // max(settings.cases_per_year, 1)))
     files = [file for case in cases for file in case.police]
@@ -55,6 +57,7 @@ def _assign_inspectorate_numbers(cases: list[Case], rng: Random) -> None:
 
 
 def _assign_prosecution_numbers(files: list[ProsecutionFile], settings: Settings, rng: Random) -> None:
+    """Number the files of the prosecution. Some files get the same number as a file of another seat."""
     counters: dict[tuple[str, int], int] = defaultdict(int)
     given: dict[tuple[str, int], list[ProsecutionFile]] = defaultdict(list)
     for i, file in enumerate(files):
@@ -63,7 +66,7 @@ def _assign_prosecution_numbers(files: list[ProsecutionFile], settings: Settings
         others = [other for other in given[key][-30:] if other.seat != file.seat]
         if others and rng.random() < settings.same_number:
             other = rng.choice(others)
-            given[key].remove(other)  # no number is borne by three seats
+            given[key].remove(other)  # no number is used by three seats
             file.number = other.number
             continue
         file.number = f"PP.{file.register}.nr.{_draw_next_serial(rng, counters, key, 1)}/{file.received.year}"
@@ -71,8 +74,8 @@ def _assign_prosecution_numbers(files: list[ProsecutionFile], settings: Settings
 
 
 def _assign_prosecution_row_ids(files: list[ProsecutionFile], rng: Random) -> None:
-    """Number the parties, charges and decisions: their ids count through the whole database, in order of entry; indictments are numbered
-    by seat and year."""
+    """Number the parties, charges, decisions and indictments. The ids of parties, charges and decisions count through the whole database,
+    in order of entry; indictments are numbered by year."""
     parties = sorted(((party.since, file.file_id, party) for file in files for party in file.parties), key=lambda row: row[:2])
     for i, (_, _, party) in enumerate(parties):
         party.party_id = FIRST_PARTY + i
@@ -106,8 +109,8 @@ def _assign_court_numbers(files: list[CourtFile], rng: Random) -> None:
 
 
 def _assign_prison_numbers(cases: list[Case], settings: Settings, rng: Random) -> None:
-    """Number the persons in the prisons' register. A person mostly keeps the number in later stays; sometimes a later commitment gets a
-    new one."""
+    """Number the persons in the prisons' register. A person mostly keeps the number in later stays, but sometimes gets a new number for a
+    later commitment."""
     stays = sorted((stay for case in cases for stay in case.stays), key=lambda stay: (stay.admitted, stay.commitment))
     by_commitment: dict[int, str] = {}
     by_person: dict[int, tuple[str, date]] = {}

@@ -1,5 +1,7 @@
-"""Makes persons: residents by community, foreigners by citizenship, relatives. Does not belong here: who becomes a suspect or victim
-(`life.py`)."""
+"""Makes persons: residents by community, foreigners by citizenship, and relatives of other persons.
+
+Does not belong here: who becomes a suspect or victim (`life.py`).
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,8 @@ def compute_check_digit(first_nine: str) -> str:
 
 
 def draw_person_outside_world(rng: Random, sex: str, born: range) -> Person:
-    """Draw an Albanian resident, born in one of the years `born`, outside the simulated world: The person has no id, and the personal
-    number is not reserved.
-    """
+    """Draw an Albanian resident who was born in one of the years `born` and does not belong to the simulated world: the person has no id
+    yet, and the personal number is not reserved."""
     lists = read_names()["Albanian"]
     nine = f"1{rng.randrange(10**8):08d}"
     birth_date = date(rng.randrange(born.start, born.stop), rng.randrange(1, 13), rng.randrange(1, 28))
@@ -36,12 +37,13 @@ def draw_person_outside_world(rng: Random, sex: str, born: range) -> Person:
 
 
 def _read_name_lists(key: str) -> dict[str, list[str]]:
+    """Return the lists of names of a community or country. Lists that it lacks are those of the community that it names under `like`."""
     lists = read_names()[key]
     return {**read_names()[lists["like"]], **lists} if "like" in lists else lists
 
 
 class PersonMaker:
-    """Makes persons, and never gives a personal number twice."""
+    """Makes persons, and never uses a personal number twice."""
 
     def __init__(self, rng: Random, settings: Settings) -> None:
         self.rng, self.settings = rng, settings
@@ -54,15 +56,16 @@ class PersonMaker:
         self._weights = [regions[row[0]][1] / size[name] * (3 if name == regions[row[0]][0] else 1) for name, row in municipalities.items()]
 
     def reserve_numbers(self, numbers: set[str]) -> None:
-        """Reserve personal numbers that other persons have already."""
+        """Reserve personal numbers that other persons already have."""
         self._numbers |= numbers
 
     def draw_municipality(self) -> str:
-        """Draw a municipality, by the size of its police region; seats are drawn more often."""
+        """Draw a municipality. Regions with more police cases are drawn more often, and within a region its seat."""
         return self.rng.choices(self._municipalities, self._weights)[0]
 
     def draw_personal_number(self, first: str = "") -> str:
-        """Draw a personal number that nobody else has, mostly with the first digit 1, sometimes 0 or 2, or with the first digit `first`."""
+        """Draw a personal number that nobody else has. Its first digit is `first` or, if `first` is empty, mostly 1 and sometimes 0 or
+        2."""
         while True:
             lead = first or self.rng.choices("102", (80, 10, 10))[0]
             nine = lead + f"{self.rng.randrange(10**8):08d}"
@@ -82,7 +85,7 @@ class PersonMaker:
         return pick(lists[sex]), pick(lists["S"]), pick(lists["M"])
 
     def make_resident(self, sex: str, on: date, youngest: float = 18, oldest: float = 62, municipality: str | None = None) -> Person:
-        """Make a citizen of Kosovo who is between `youngest` and `oldest` years old on a day."""
+        """Make a citizen of Kosovo who is between `youngest` and `oldest` years old on the day `on`."""
         rng = self.rng
         community = rng.choices([name for name, _ in COMMUNITIES], [weight for _, weight in COMMUNITIES])[0]
         given, surname, parent = self._draw_names(community, sex)
@@ -105,7 +108,7 @@ class PersonMaker:
         return self.register_person(person)
 
     def make_foreigner(self, sex: str, on: date, role: str, youngest: float = 18, oldest: float = 45) -> Person:
-        """Make a foreigner, mostly without personal number. Suspects and victims come from different countries."""
+        """Make a foreigner, mostly without a personal number. Suspects come from other countries than victims."""
         rng = self.rng
         table = FOREIGN_VICTIMS if role == "V" else FOREIGN_SUSPECTS
         country = rng.choices([name for name, _ in table], [weight for _, weight in table])[0]
@@ -140,7 +143,7 @@ class PersonMaker:
         )
 
     def make_child(self, parent: Person, on: date) -> Person:
-        """Make a minor child of a person. With `hard` noise some are registered under the parent's number."""
+        """Make a minor child of a person. With `hard` noise, some children are registered under the personal number of the parent."""
         rng = self.rng
         sex = rng.choice("MF")
         key = parent.community if parent.community in read_names() else parent.citizenship

@@ -1,7 +1,7 @@
-"""The prosecution's part in a matter: files received, charges, decisions, files separated and joined.
+"""What the prosecution does in a matter: files received, charges, decisions, files separated and joined.
 
-Belongs here: what happens and when, by chance. Does not belong here: the police and the inspectorate (`life.py`), courts and prisons
-(`aftermath.py`).
+Belongs here: drawing by chance what happens, and when. Does not belong here: the police and the inspectorate (`life.py`), courts and
+prisons (`aftermath.py`).
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ SENDERS = ("QPS", "OJQ", "IP", "EULEX")
 
 
 def _find_form_of_exploitation(case: Case, charged_offence: Offence) -> str | None:
-    """Return the form of exploitation of a charge: that of the matter, or the one that belongs to the offence."""
+    """Return the form of exploitation of a charge: the form of the matter, or the form that always belongs to the offence."""
     if charged_offence.group in ("trafficking", "withholding_identity_papers"):
         return case.form
     return {"slavery": "slavery_servitude", "facilitating_prostitution": "sexual"}.get(charged_offence.group)
 
 
 class Prosecutor:
-    """Draws what the prosecution does with a report."""
+    """Draws what the prosecution does with a report from the police, the inspectorate or somebody else."""
 
     def __init__(self, rng: Random, settings: Settings) -> None:
         self.rng, self.settings = rng, settings
 
     def _draw_charged_offence(self, kind: str, form: str | None) -> str:
-        """Return the kind of offence that the prosecution charges, which is sometimes another than that of the police
+        """Return the kind of offence that the prosecution charges. It is sometimes another kind than the police registered
         (sources-of-facts.md, Law)."""
         chance = self.rng.random()
         if kind == "trafficking" and form == "sexual" and chance < 0.12:
@@ -41,6 +41,7 @@ class Prosecutor:
         return "injury" if kind == "slavery" and chance < 0.1 else kind
 
     def _make_charges(self, case: Case, kind: str, since: date) -> list[Charge]:
+        """Return the charges against one defendant: the principal charge, and sometimes a second one."""
         rng = self.rng
         main = make_offence(kind, case.offence_day, rng.choices("12", (8, 2))[0])
         charges = [Charge(main, _find_form_of_exploitation(case, main), True, since)]
@@ -61,7 +62,8 @@ class Prosecutor:
         suspects: list[Person],
         victims: list[Person],
     ) -> ProsecutionFile:
-        """Open a file on a report that comes in, with its parties, charged with the offence as the prosecution sees it."""
+        """Open a file on a report, with its parties. The defendants are charged with the offence that the prosecution sees in the
+        matter."""
         rng = self.rng
         kind = self._draw_charged_offence(case.kind, case.form)
         register = "II" if make_offence(kind, case.offence_day).group in ("prostitution", "other") else "I"
@@ -77,7 +79,7 @@ class Prosecutor:
         return prosecution_file
 
     def decide_on_file(self, case: Case, prosecution_file: ProsecutionFile, after: date) -> None:
-        """Let the prosecution decide on a file after a day; an indictment is followed by courts and prisons."""
+        """Let the prosecution decide on a file some time after the day `after`. An indictment is followed by what courts and prisons do."""
         rng = self.rng
         if rng.random() < 0.9:
             prosecution_file.decisions.append(Decision("FILL", prosecution_file.received + timedelta(days=rng.randrange(0, 30))))
@@ -91,7 +93,7 @@ class Prosecutor:
             self.apply_outcome(case, prosecution_file, outcome, day)
 
     def apply_outcome(self, case: Case, prosecution_file: ProsecutionFile, outcome: str, day: date) -> None:
-        """Apply an outcome of the investigation: add the decisions, and what follows an indictment."""
+        """Apply an outcome of the investigation: add the decisions and, for an indictment, what follows it."""
         rng = self.rng
         prosecution_file.statuses.append((day, outcome))
         separated = {id(decision.party) for decision in prosecution_file.decisions if decision.kind == "VEC"}
@@ -101,7 +103,7 @@ class Prosecutor:
                 [Decision(outcome, day)] if not separated else [Decision(outcome, day, party) for party in parties]
             )
             return
-        indictment = f"AKT {id(prosecution_file)} {day}"  # numbered in numbering.py
+        indictment = f"AKT {id(prosecution_file)} {day}"  # numbering.py replaces this text by a number
         indicted = [party for party in parties if len(parties) == 1 or rng.random() < 0.93] or parties
         if len(indicted) == len(prosecution_file.list_defendants_on(day)) and rng.random() < 0.5:
             prosecution_file.decisions.append(Decision("AKT", day, None, indictment))
@@ -114,7 +116,8 @@ class Prosecutor:
         simulate_trial(rng, self.settings, case, prosecution_file, indicted, day)
 
     def _replace_principal_charges(self, case: Case, prosecution_file: ProsecutionFile, day: date) -> None:
-        """Replace the principal charges at the indictment; the former ones leave the file."""
+        """Replace charges at the indictment if the prosecution now sees another offence. The former charges of the defendant leave the
+        file."""
         for party in prosecution_file.list_defendants_on(day):
             before = party.charges[0].offence
             kind = self._draw_charged_offence(before.kind, case.form)
@@ -124,7 +127,7 @@ class Prosecutor:
                 party.charges += self._make_charges(case, kind, day)
 
     def _separate_defendant(self, case: Case, prosecution_file: ProsecutionFile, before: date) -> None:
-        """Separate a defendant into a separate file (`VEC`), which gets its own outcome."""
+        """Move a defendant into a file of its own (decision `VEC`), which gets its own outcome."""
         rng = self.rng
         day = prosecution_file.received + timedelta(days=rng.randrange(15, max(16, (before - prosecution_file.received).days)))
         party = rng.choice(prosecution_file.list_defendants_on(day))
@@ -145,8 +148,8 @@ class Prosecutor:
         self.apply_outcome(case, new, rng.choices(("AKT", "HUD", "PUSH"), (70, 15, 15))[0], decided)
 
     def join_files(self, case: Case, host: ProsecutionFile, second: PoliceFile, received: date, joined: date) -> None:
-        """Open a second file on the matter, from a second police case, and join it to the first (`BASH`); its defendants move to the
-        first."""
+        """Open a second file on the matter, because of a second police case, and join it to the first file (status `BASH`). Its defendants
+        are then in the first file."""
         defendants = [entry.person for entry in second.people if entry.role == "S"]
         prosecution_file = self.receive_report(case, received, "PK", second, defendants, [])
         second.prosecution_file, second.pp_known = prosecution_file, received + timedelta(days=self.rng.randrange(0, 9))

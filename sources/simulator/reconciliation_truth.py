@@ -1,7 +1,8 @@
 """Which cases or persons two neighbouring institutions should both know, and whether they do (counting-rules.md, "Reconciliation").
 
-Both sides are looked for in all accepted records. `period` is the quarter of the upstream event, or of the downstream event if there is
-no upstream one. `detail` tells why a side is missing in the world.
+A case or person is looked for in all accepted records of both institutions. `period` is the quarter of the event at the earlier institution
+(upstream) or, without such an event, at the later one (downstream). `detail` tells why the case or person is missing at one of them in the
+world.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Row = list[str]
 
 
 def _find_earliest_day_of_cases(pairs: list[tuple[str, date | None]]) -> dict[str, date | None]:
-    """Return the earliest day of each case. The day is None if the case is there and the event is not."""
+    """Return the earliest day of each case. The day is None if records of the case exist, but none has the event."""
     found: dict[str, date | None] = {}
     for case_id, day in pairs:
         known = found.get(case_id)
@@ -27,7 +28,7 @@ def _find_earliest_day_of_cases(pairs: list[tuple[str, date | None]]) -> dict[st
 
 
 def build_reconciliation_rows(world: World, history: RecordHistory) -> list[Row]:
-    """Return the rows of `reconciliation.csv`: step, period, case, person, outcome, detail."""
+    """Return the rows of `reconciliation.csv`, with the columns step, period, case, person, outcome and detail."""
     periods = list_quarters(world.start, world.years)
     first, last = first_day(periods[0]), last_day(periods[-1])
     cases = {case.case_id: case for case in world.cases}
@@ -59,6 +60,8 @@ def _build_reconciliation_row(
     no_upstream: str,
     key: str = "",
 ) -> Row:
+    """Return one row. `upstream` and `downstream` have the day of the event at each institution, by case or person; `no_downstream` and
+    `no_upstream` are the details if it is missing there."""
     key = key or case_id
     day = upstream.get(key) or downstream.get(key)
     period = find_quarter_of_day(day) if day else ""
@@ -78,12 +81,14 @@ def _explain_why_case_was_not_received(case: Case, first: date, last: date) -> s
 
 
 def _describe_time_of_event(day: date, first: date, last: date, verb: str, otherwise: str) -> str:
+    """Return a text that says that an event was before the first or after the last delivery. Return `otherwise` if it was neither."""
     if day > last:
         return f"{verb} after the last delivery"
     return f"{verb} before the first delivery" if day < first else otherwise
 
 
 def _reconcile_courts(history: RecordHistory, cases: dict[str, Case], first: date, last: date) -> list[Row]:
+    """Compare, for each case, indictments with the receipt of the case at the courts."""
     indicted = _find_earliest_day_of_cases(
         [
             (record.case_id, min((p.true["day"] for p in record.decisions if p.true["kind"] == "AKT"), default=None))
@@ -106,7 +111,7 @@ def _reconcile_courts(history: RecordHistory, cases: dict[str, Case], first: dat
 
 
 def _reconcile_prisons(history: RecordHistory, cases: dict[str, Case], last: date) -> list[Row]:
-    """Compare, for each person, final sentences to imprisonment with admissions as a convict for the same case."""
+    """Compare, for each person in a case, final sentences to imprisonment with admissions as a convict."""
     sentenced: dict[str, date | None] = {}
     tried: set[str] = set()
     for person, record, _ in history.list_counted_persons("courts"):
@@ -121,7 +126,7 @@ def _reconcile_prisons(history: RecordHistory, cases: dict[str, Case], last: dat
             key = f"{record.case_id} {person.person.person_id}"
             admitted[key] = min(admitted[key] or date.max, record.true["registered"])
     for key in admitted:
-        if key in tried:  # found on both sides, also where the judgment is not final yet in what was delivered
+        if key in tried:  # known to both, even if the delivered judgment is not final yet
             sentenced.setdefault(key, None)
     rows = []
     for key in sorted({*sentenced, *admitted}):

@@ -1,8 +1,8 @@
 """The status that every delivered state of every record should get (docs/reference/counting-rules.md, "Record status").
 
-The order is that of quarter, then version, never that of arrival. A later version replaces a quarter as a whole, unless only a part of
-it can be read (then it withdraws nothing) or nothing (then it replaces nothing). A row that cannot be read supersedes nothing, but does
-not count as absent.
+States are ordered by quarter, then by version, and never by the time of arrival. A later version replaces the whole quarter, with two
+exceptions: if only a part of it can be read, it withdraws nothing; if nothing of it can be read, it replaces nothing. A row that cannot be
+read supersedes no earlier state, but its record does not count as absent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Key = tuple[str, str, str]  # institution, entity, record key
 
 @dataclass(slots=True, eq=False)
 class DeliveredRecordState:
-    """A record as a delivery contains it. `person` is None for a case record."""
+    """A record as one delivery contains it. `person` is None if it is a case record."""
 
     delivery: Delivery
     record: CaseRecord
@@ -38,13 +38,14 @@ class DeliveredRecordState:
 
 @dataclass(slots=True, eq=False)
 class RecordHistory:
-    """All delivered states of all records with their status (`states`), and the accepted state of each record by key (`accepted`)."""
+    """All delivered states of all records. `states` has every state with its status, and `accepted` the accepted state of each record, by
+    key."""
 
     states: list[DeliveredRecordState] = field(default_factory=list)
     accepted: dict[Key, DeliveredRecordState] = field(default_factory=dict)
 
     def list_counted_cases(self, institution: str) -> list[CaseRecord]:
-        """Return the accepted case records of an institution that count, that is, those that are not cancelled."""
+        """Return the accepted case records of an institution, without cancelled ones, which do not count."""
         return [record for record in self.list_all_accepted_cases(institution) if not record.cancelled]
 
     def list_all_accepted_cases(self, institution: str) -> list[CaseRecord]:
@@ -52,8 +53,8 @@ class RecordHistory:
         return [state.record for key, state in self.accepted.items() if key[:2] == (institution, "case")]
 
     def list_counted_persons(self, institution: str) -> list[tuple[PersonRecord, CaseRecord, CaseRecord | None]]:
-        """Return the accepted person records of an institution in cases that count: the person, the case record in which it was
-        delivered, and the accepted case record, if there is one."""
+        """Return the accepted person records of an institution, without those in cancelled cases. Each comes with the case record with
+        which it was delivered, and with the accepted case record, or None."""
         found = []
         for key, state in self.accepted.items():
             if key[:2] == (institution, "person") and state.person is not None:
@@ -65,7 +66,7 @@ class RecordHistory:
 
 
 def _list_delivered_states(delivery: Delivery) -> Iterator[DeliveredRecordState]:
-    """Yield the states that a delivery contains."""
+    """Yield the state of each record in a delivery."""
     for record in delivery.records:
         if not record.absent:
             yield DeliveredRecordState(delivery, record, None, not record.unread)
@@ -75,7 +76,7 @@ def _list_delivered_states(delivery: Delivery) -> Iterator[DeliveredRecordState]
 
 
 def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
-    """Give every delivered state its status. Deliveries that never came, or cannot be read at all, contain no state."""
+    """Give every delivered state its status. A delivery that never came, or of which nothing can be read, contains no states."""
     result = RecordHistory()
     usable = [delivery for delivery in deliveries if not delivery.missing and delivery.read != "none"]
     usable.sort(key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
@@ -108,9 +109,9 @@ def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
 
 
 def _supersede_persons_absent_from_latest_list(before: dict[Key, DeliveredRecordState], quarter: dict[Key, DeliveredRecordState]) -> None:
-    """Supersede the persons at positions that the latest list of their case lacks.
+    """Supersede the persons at those positions that the latest list of their case does not have any more.
 
-    A file that is cut is that of cases (`faults`): the list of persons beside it is whole.
+    If a file was truncated, it was the file of cases (`faults`), so the list of persons is always complete.
     """
     lists = {state.record.key: state for state in quarter.values() if state.record.numbered_by_position}
     there = {person.key for state in lists.values() for person in state.record.persons}
@@ -120,7 +121,7 @@ def _supersede_persons_absent_from_latest_list(before: dict[Key, DeliveredRecord
 
 
 def _supersede_replaced_files(accepted: dict[Key, DeliveredRecordState], usable: list[Delivery]) -> None:
-    """Supersede the files, with all their parties, whose old id is in the crosswalk of the latest delivery of a period."""
+    """Supersede the files whose old id is in the crosswalk of the latest delivery of some period, with all their parties."""
     counting = {(delivery.institution, delivery.period): delivery for delivery in usable}
     new_of = {str(old): str(new) for delivery in counting.values() for table, old, new in delivery.crosswalk if table == "lenda"}
     gone = {old for old, new in new_of.items() if ("prosecution", "case", new) in accepted}
@@ -130,8 +131,8 @@ def _supersede_replaced_files(accepted: dict[Key, DeliveredRecordState], usable:
 
 
 def build_record_rows(history: RecordHistory) -> list[list[str]]:
-    """Return the rows of `records.csv`: institution, entity, record key, case, person, delivery, expected status, and another status
-    that is as good."""
+    """Return the rows of `records.csv`. The columns are institution, entity, record key, case, person, delivery, expected status, and a
+    second status that is accepted as well."""
     order = {name: i for i, name in enumerate((*INSTITUTIONS, *BOTH))}
     rows = []
     for state in history.states:

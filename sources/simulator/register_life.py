@@ -1,9 +1,9 @@
-"""What registers do with their records over the years (deliveries.md, "Registers over the years"). Each kind is an option of a
+"""What registers do with their records over the years (deliveries.md, "Registers over the years"). Each kind of change is an option of a
 simulation, named in `KINDS`.
 
-Belongs here: changes of the world before its files are numbered, of the deliveries of the prosecution's new system, and of whole files.
-Does not belong here: what a register says of a changed file (`register_records.py`), which state counts (`record_statuses.py`). Each kind
-draws from a separate random generator, so that a set without it is the same set, byte for byte.
+Belongs here: changes of the world before its files are numbered, changes of deliveries because of the prosecution's new system, and changes
+of whole files. Does not belong here: what a register says about a changed file (`register_records.py`), which state counts
+(`record_statuses.py`). Each kind draws from a separate random generator, so that the same set without this kind differs in nothing else.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ KINDS = (
     "new_codes",
 )
 NOT_AS_AGREED = ("new_codes",)
-"""Kinds that the built-in contracts do not read (`write_domain.py`): `all` does not include them."""
+"""Kinds whose deliveries the built-in contracts cannot read (`write_domain.py`). The option `all` does not include them."""
 UNKNOWN = ("N.N.", "N. N.", "NN", "NN lice", "I panjohur", "E panjohur", "Person i panjohur", "nepoznat", "nepoznata", "Nepoznato lice")
 LETTER_CASES = (str, str, str.upper, str.lower)
 NEW_IDS = {"lenda": 700001, "pala": 2100001, "akuza": 4100001, "vendimi": 3100001}
-"""First ids of the new system: higher than those of the former one."""
+"""The first id in each table of the prosecution's new system. These ids are higher than those of the former system."""
 FORMER_SYSTEM_ONLY = 600001
-"""Old ids in the crosswalk that no delivery held."""
+"""The first of the old ids in the crosswalk that are in no delivery."""
 FILES = {
     "date_1904": "workbook_1904",
     "last_year": "last_year_table",
@@ -69,7 +69,7 @@ FILES = {
 
 
 def check_register_life_kinds(kinds: Collection[str]) -> frozenset[str]:
-    """Return the kinds asked for; `all` means every kind but those of `NOT_AS_AGREED`. Raises `ValueError` for an unknown one."""
+    """Return the wanted kinds; `all` means every kind except those in `NOT_AS_AGREED`. Raises `ValueError` for an unknown kind."""
     if odd := sorted(set(kinds) - {*KINDS, "all"}):
         raise ValueError(f"register life {odd[0]!r} is unknown; the kinds are all, {', '.join(KINDS)}")
     every = set(KINDS) - set(NOT_AS_AGREED) if "all" in kinds else set[str]()
@@ -77,7 +77,7 @@ def check_register_life_kinds(kinds: Collection[str]) -> frozenset[str]:
 
 
 def apply_register_life(settings: Settings, cases: list[Case], people: PersonMaker) -> None:
-    """Apply the kinds in `settings.life` to the files of a world before they are numbered. New matters are added to `cases`."""
+    """Apply the kinds in `settings.life` to the files of a world, before the files are numbered. New matters are added to `cases`."""
     for kind, change in _CHANGES.items():
         if kind in settings.life:
             people.rng = Random(f"life {kind} {settings.seed} {settings.noise}")
@@ -85,21 +85,21 @@ def apply_register_life(settings: Settings, cases: list[Case], people: PersonMak
 
 
 def _list_unchanged_police_files(cases: list[Case]) -> Iterator[tuple[Case, PoliceFile]]:
-    """Yield the police cases with one file that no kind has changed yet, with that file."""
+    """Yield the cases that have one police file which no kind has changed yet, each with this file."""
     for case in cases:
         if len(case.police) == 1 and not (case.police[0].entered or case.police[0].cancelled or case.police[0].numbered_by_position):
             yield case, case.police[0]
 
 
 def _enter_police_cases_late(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
-    """Let the police enter some cases two to five quarters after the report, under a number of that year."""
+    """Let the police enter some cases two to five quarters after the report. The number of such a case is from the year of its entry."""
     for _, file in _list_unchanged_police_files(cases):
         if rng.random() < 0.06:
             file.entered = file.reported + timedelta(days=rng.randrange(185, 460))
 
 
 def _add_unknown_persons(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
-    """Add suspects and victims without a name to police cases; some are also charged at the prosecution."""
+    """Add suspects and victims whose names are not known to police cases. Some of these suspects are also charged at the prosecution."""
     for _, file in _list_unchanged_police_files(cases):
         for _ in range(rng.choices((0, 1, 2), (92, 6, 2))[0]):
             role = "S" if rng.random() < 0.8 else "V"
@@ -114,7 +114,7 @@ def _add_unknown_persons(rng: Random, settings: Settings, cases: list[Case], peo
 
 
 def _make_unknown_person(rng: Random, people: PersonMaker) -> Person:
-    """Make a person whose names are words for an unknown person, or empty."""
+    """Make a person whose names are words such as "unknown person", or are empty."""
     text = rng.choice(LETTER_CASES)(rng.choice(UNKNOWN)) if rng.random() < 0.85 else ""
     given, surname = (text, text) if rng.random() < 0.3 else ("", text) if rng.random() < 0.6 else (text, "")
     person = Person(given, surname, "", rng.choice("MF") if rng.random() < 0.4 else "", date(1900, 1, 1), "", "", "", "")
@@ -124,7 +124,7 @@ def _make_unknown_person(rng: Random, people: PersonMaker) -> Person:
 
 
 def _add_cancelled_records(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
-    """Add records that were entered by mistake, or again under another number, and later have the state "cancelled"."""
+    """Add records that are cancelled later. They were entered by mistake, or repeat a matter under another number."""
     share = max(2, settings.cases_per_year * settings.years // 40)
     begin = date(settings.start, 1, 1)
     for n in range(share * 2):
@@ -152,7 +152,7 @@ def _add_cancelled_records(rng: Random, settings: Settings, cases: list[Case], p
 
 
 def _register_matters_again(rng: Random, settings: Settings, cases: list[Case]) -> None:
-    """Add second files on the same matter under another number, which are later cancelled. Neither file names the other."""
+    """Add second files on the same matter under another number, which are cancelled later. Neither of the two files cites the other."""
     for case, file in list(_list_unchanged_police_files(cases)):
         if not settings.may_have_several_files(case.opened):
             continue
@@ -179,8 +179,8 @@ def _register_matters_again(rng: Random, settings: Settings, cases: list[Case]) 
 
 
 def _reopen_cases(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
-    """Reopen closed police cases, of which some are then sent to the prosecution, and dismissed files of the prosecution, of which some
-    go to court."""
+    """Reopen police cases that were closed, and prosecution files that were dismissed. Some of the police cases are then sent to the
+    prosecution, and some of the prosecution files go to court."""
     prosecutor = Prosecutor(rng, settings)
     for case, file in _list_unchanged_police_files(cases):
         if file.closed and file.sent is None and not case.prosecution and rng.random() < 0.4:
@@ -206,8 +206,8 @@ def _reopen_cases(rng: Random, settings: Settings, cases: list[Case], people: Pe
 
 
 def _change_person_lists(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
-    """Change lists in which `Nr_rendor` is the position of a person: in a later quarter a person is added anywhere in the list, or a
-    person entered by mistake is taken out."""
+    """Change lists of persons in which `Nr_rendor` is the position in the list. In a later quarter, a person is added anywhere in the list,
+    or a person who was entered by mistake is taken out."""
     for case, file in _list_unchanged_police_files(cases):
         later = sorted(
             day for day in register_records.list_police_change_days(file) if find_quarter_of_day(day) != find_quarter_of_day(file.reported)
@@ -228,7 +228,7 @@ def _change_person_lists(rng: Random, settings: Settings, cases: list[Case], peo
 
 
 def _close_court(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
-    """Close one court. Its cases in which a defendant awaits judgment go to another court under a new number."""
+    """Close one court. Its cases in which a defendant still awaits a judgment go to another court, under a new number."""
     day = date(settings.start + settings.years // 2, rng.choice((1, 4, 7)), rng.randrange(2, 25))
     seats = sorted({file.seat for case in cases for file in case.courts})
     closed = rng.choice(seats)
@@ -264,7 +264,7 @@ _CHANGES = {
 
 
 def renumber_prosecution_records(settings: Settings, world: World, deliveries: list[Delivery]) -> None:
-    """Give new ids to all records of the prosecution from the middle of the simulated years on. Changes the deliveries in place."""
+    """Give new ids to all records of the prosecution, from the middle of the simulated years on. The deliveries are changed in place."""
     if "new_ids" not in settings.life:
         return
     rng = Random(f"life new_ids {settings.seed} {settings.noise}")
@@ -300,13 +300,14 @@ def renumber_prosecution_records(settings: Settings, world: World, deliveries: l
 
 
 class _IdAssigner:
-    """Assigns new ids in the order in which the rows come."""
+    """Assigns new ids, in the order in which the rows are first seen."""
 
     def __init__(self) -> None:
         self.ids: dict[tuple[str, int], int] = {}
         self.next = dict(NEW_IDS)
 
     def assign_new_id(self, table: str, old: int) -> int:
+        """Return the new id of a row of `table` that had the id `old`. The same row always gets the same new id."""
         if (table, old) not in self.ids:
             self.ids[table, old] = self.next[table]
             self.next[table] += 1
@@ -340,7 +341,8 @@ class _IdAssigner:
 
 
 def change_workbooks_and_code_pages(settings: Settings, deliveries: list[Delivery]) -> list[Delivery]:
-    """Change the workbooks and code pages of some deliveries, as the settings ask, and deliver some years again. Return all deliveries."""
+    """Change the workbooks, code pages and codes of some deliveries, as the settings ask, and deliver some quarters again. Return all
+    deliveries."""
     rng = Random(f"life files {settings.seed} {settings.noise}")
     if "workbooks" in settings.life:
         _change_workbooks(rng, deliveries)
@@ -358,12 +360,13 @@ def change_workbooks_and_code_pages(settings: Settings, deliveries: list[Deliver
 
 
 def _can_be_read_in_full(delivery: Delivery) -> bool:
-    """Return whether a delivery came, can be read in full and is no copy of another."""
+    """Return whether a delivery arrived, can be read in full, and is no copy of another delivery."""
     return not delivery.missing and delivery.read == "full" and delivery.twin is None
 
 
 def _change_workbooks(rng: Random, deliveries: list[Delivery]) -> None:
-    """Let two deliveries of the inspectorate count days from 1904, and put last year's rows below this year's in others."""
+    """Let two deliveries of the inspectorate count days from 1904. In some deliveries, repeat the rows of the same period of the year
+    before below those of this year."""
     own = [delivery for delivery in deliveries if delivery.institution == "inspectorate" and _can_be_read_in_full(delivery)]
     for delivery in rng.sample(own, min(2, len(own))):
         delivery.faults.add("date_1904")
@@ -376,8 +379,8 @@ def _change_workbooks(rng: Random, deliveries: list[Delivery]) -> None:
 
 
 def _deliver_quarters_again(rng: Random, deliveries: list[Delivery]) -> list[Delivery]:
-    """Return all quarters of the courts once more, as delivered together: each a further version with the content of the last version
-    that can be read in full."""
+    """Return all quarters of the courts once more, as if they were delivered on one day. Each is a new version with the content of the last
+    version that can be read in full."""
     whole: dict[str, Delivery] = {}
     latest: dict[str, int] = {}
     for delivery in sorted((d for d in deliveries if d.institution == "courts"), key=lambda d: d.version):
@@ -395,7 +398,7 @@ def _deliver_quarters_again(rng: Random, deliveries: list[Delivery]) -> list[Del
 
 
 def record_register_life_as_defects(deliveries: list[Delivery], defect_maker: DefectMaker) -> None:
-    """Record each event for `defects.csv` in the delivery that first shows it."""
+    """Record each change as a row of `defects.csv`, in the delivery that shows it first."""
     if not defect_maker.settings.life:
         return
     seen: set[tuple[str, str]] = set()
@@ -421,6 +424,7 @@ def record_register_life_as_defects(deliveries: list[Delivery], defect_maker: De
 
 
 def _list_register_life_kinds_of_record(record: CaseRecord, listed: Collection[str]) -> Iterator[str]:
+    """Yield the kinds of change that a record shows, by their names in `defects.csv`. `listed`: the old ids in the crosswalks so far."""
     if record.cancelled:
         yield "record_cancelled"
     if record.reopened:

@@ -1,7 +1,7 @@
-"""What each institution's register says of a file on a day, without any defect, and on which days that changed.
+"""What the register of each institution says about a file on a day, without any defect, and on which days this changed.
 
-Belongs here: the five forms of deliveries.md, one function each, from a file of the world to a `CaseRecord`. Does not belong here: files
-(`write_*.py`), defects (`defects.py`), which quarter has what (`deliveries.py`).
+Belongs here: the five forms of records in deliveries.md, with one function each, which turns a file of the world into a `CaseRecord`. Does
+not belong here: writing files (`write_*.py`), defects (`defects.py`), which period contains what (`deliveries.py`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ ROLES = {"S": ("suspect", "I dyshuar"), "V": ("victim", "Viktimë"), "W": ("witn
 
 
 def write_day_with_dots(day: date | None) -> str:
-    """Return a day as `dd.mm.yyyy`, or an empty text if it is None."""
+    """Return a day as `dd.mm.yyyy`, or an empty text if there is no day."""
     return day.strftime("%d.%m.%Y") if day else ""
 
 
 def write_iso_day(day: date | None) -> str | None:
-    """Return a day as `yyyy-mm-dd`, or None if it is None."""
+    """Return a day as `yyyy-mm-dd`, or None if there is no day."""
     return day.isoformat() if day else None
 
 
@@ -42,7 +42,8 @@ def _make_offence_values(charged_offence: Offence) -> dict[str, Any]:
 
 
 def write_criminal_code_as_typed(charged_offence: Offence) -> str:
-    """Return the name of the code that an article usually is typed with: `KPRK` alone can be either code of the Republic."""
+    """Return the name of the criminal code as it is usually typed after an article. `KPRK` is typed for the code of 2012, although it can
+    also mean that of 2019."""
     return "KPRK" if charged_offence.law == "KPRK2012" else charged_offence.law
 
 
@@ -64,7 +65,7 @@ def _find_offence_words(charged_offence: Offence) -> str:
 
 
 def list_police_change_days(file: PoliceFile) -> list[date]:
-    """Return the days on which the police's record changed."""
+    """Return the days on which the police's record of a file changed."""
     days = [file.since or file.reported, file.sent, file.closed, file.merged_on, file.pp_known, file.until]
     days += [day for entry in file.people for day in (entry.since, entry.arrested, entry.left)]
     days += [file.reopened, file.cancelled]
@@ -73,7 +74,7 @@ def list_police_change_days(file: PoliceFile) -> list[date]:
 
 
 def make_police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
-    """Return the police's record of a file on a day."""
+    """Return the police's record of a file, as the register has it on the day `as_of`."""
     as_of = min(as_of, file.until or as_of)
     sent = file.sent if file.sent and file.sent <= as_of else None
     status = "Dërguar në prokurori" if sent else "Nën hetim"
@@ -141,12 +142,12 @@ def make_police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
 
 
 def list_inspectorate_change_days(file: InspectorateFile) -> list[date]:
-    """Return the days on which the inspectorate's record changed."""
+    """Return the days on which the inspectorate's record of a file changed."""
     return [day for day in (file.received, file.sent, file.closed, file.pp_known) if day]
 
 
 def make_inspectorate_record(case: Case, file: InspectorateFile, as_of: date) -> CaseRecord:
-    """Return the inspectorate's record on a day: one row, which is both case and person."""
+    """Return the inspectorate's record of a file on the day `as_of`. It is one row, which is a record of the case and of the person."""
     sent = file.sent if file.sent and file.sent <= as_of else None
     closed = file.closed and file.closed <= as_of
     known = file.prosecution_file.number if file.prosecution_file and file.pp_known and file.pp_known <= as_of else ""
@@ -168,10 +169,10 @@ def make_inspectorate_record(case: Case, file: InspectorateFile, as_of: date) ->
         "law": write_criminal_code_as_typed(file.offence),
         "words": file.offence.group,
         "offence_day": None,
-    }  # the sheet has no day of the offence
+    }  # the sheet does not contain the day of the offence
     record = CaseRecord("inspectorate", file.number, case.case_id, as_of, true, cells, values_as_read, charged_offence=file.offence)
     person_true = {"role": "suspect", "arrested": None, **_make_person_values(file.officer)}
-    # Nor sex, birth date or citizenship of the officer.
+    # The sheet does not contain sex, birth date or citizenship of the officer either.
     person_said = {**person_true, "sex": None, "born": None, "citizenship": None}
     record.persons.append(PersonRecord(file.number, file.officer, person_true, cells, person_said))
     return record
@@ -181,7 +182,7 @@ def make_inspectorate_record(case: Case, file: InspectorateFile, as_of: date) ->
 
 
 def list_prosecution_change_days(file: ProsecutionFile) -> list[date]:
-    """Return the days on which the prosecution's record changed."""
+    """Return the days on which the prosecution's record of a file changed."""
     days = [file.received, *(day for day, _ in file.statuses), *(decision.day for decision in file.decisions)]
     return days + [charge.since for party in file.parties for charge in party.charges] + [party.since for party in file.parties]
 
@@ -191,13 +192,16 @@ def _is_charge_in_file(charge: Charge, as_of: date) -> bool:
 
 
 def find_prosecution_status(file: ProsecutionFile, as_of: date) -> tuple[date, str]:
-    """Return the status of a file on a day: its first day and its code."""
+    """Return the status that a file has on a day, as the first day of the status and its code."""
     return max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0])
 
 
 def prosecution_record(case: Case, file: ProsecutionFile, as_of: date, cadence: Cadence = "quarterly") -> CaseRecord:
-    """Return the prosecution's record on a day: file, parties, charges, decisions. `cadence`: how often it delivers; a decision without a
-    party covers the parties at the end of its quarter, or of the longer period that delivers it."""
+    """Return the prosecution's record of a file on the day `as_of`: the file with its parties, charges and decisions.
+
+    A decision without a party applies to the defendants who are in the file at the end of its quarter or, if `cadence` is longer, of the
+    period that delivers it.
+    """
     since, status = find_prosecution_status(file, as_of)
     sender = file.sender.number if file.sender else file.source_text
     merged = file.merged_into is not None and file.merged_on is not None and file.merged_on <= as_of
@@ -236,6 +240,7 @@ def prosecution_record(case: Case, file: ProsecutionFile, as_of: date, cadence: 
 
 
 def _make_party_record(file: ProsecutionFile, party: Party, as_of: date) -> PersonRecord:
+    """Return the record of a party on a day, with the charges that are in the file on that day."""
     person = party.person
     person_true = {"role": "suspect" if party.role == "D" else "victim", "arrested": None, **_make_person_values(person)}
     person_cells = {
@@ -273,7 +278,7 @@ def _make_charge_part(charge: Charge, party_id: int) -> RecordPart:
 
 
 def list_court_change_days(file: CourtFile) -> list[date]:
-    """Return the days on which the court's record changed."""
+    """Return the days on which the court's record of a file changed."""
     days = [file.entered]
     for defendant in file.defendants:
         days += [day for judgment in defendant.judgments for day in (judgment.day, judgment.final) if day]
@@ -282,7 +287,7 @@ def list_court_change_days(file: CourtFile) -> list[date]:
 
 
 def make_court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
-    """Return the court's record on a day: case, defendants, charges, judgments."""
+    """Return the court's record of a file on the day `as_of`: the case with its defendants, their charges and the judgments on them."""
     as_of = min(as_of, file.until or as_of)
     true = {"registered": file.received, "offence_day": case.offence_day}
     cells = {
@@ -339,7 +344,7 @@ def make_court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
 
 
 def list_stay_change_days(stay: PrisonStay) -> list[date]:
-    """Return the days on which the row of a stay changed."""
+    """Return the days on which the row of a stay changed. The row cites the court file from the third day after the court registered it."""
     days = [stay.admitted, stay.released or stay.admitted]
     if stay.court and stay.admitted <= stay.court.entered <= (stay.released or date.max):
         days.append(stay.court.entered + timedelta(days=3))
@@ -347,7 +352,7 @@ def list_stay_change_days(stay: PrisonStay) -> list[date]:
 
 
 def make_stay_record(case: Case, stay: PrisonStay, as_of: date) -> CaseRecord:
-    """Return the row of a stay in the prisons' register on a day, which is both case and person."""
+    """Return the row of a stay in the prisons' register on the day `as_of`. The row is a record of the case and of the person."""
     as_of_row = min(as_of, stay.released or as_of)
     released = stay.released if stay.released and stay.released <= as_of else None
     court = stay.court.cited if stay.court and stay.court.entered + timedelta(days=3) <= as_of_row else ""

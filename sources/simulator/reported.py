@@ -1,22 +1,23 @@
-"""The events that count in the figures as reported: one for each accepted row with the event, read without correction
+"""The events that count in the figures as reported: one for each accepted row that contains the event. Nothing in the row is corrected
 (docs/reference/counting-rules.md, "As reported").
 
-The institution's own date, article, sex and birth date count; merged, repeated and separated cases are included; nothing is limited to
-the first event, or to once. A row whose reference date cannot be read counts nowhere.
+The date, article, sex and birth date count as the institution states them. Merged, repeated and separated cases are all counted, and a
+person or case counts each time that it occurs. A row whose date of the event cannot be read counts in no period.
 
-Interpretations of rules that two people might read differently:
+Two readers might interpret some rules differently. Here:
 
-- the offence of a *case* in the prosecution is the most serious charge of any defendant in the file; its form is that of a charge of
-  this group that names one
-- a decision without a party applies to the file's defendants at the end of its quarter
-- a defendant's row has one outcome, that of its latest judgment
-- a file is dismissed if its status says so, or if it went on after a dismissal, on the day of the last such decision
-- an article without a delivered day of the offence is not checked against the code in force; if it names no code either, the words come
-  first
-- of a birth date that does not exist the year is read
+- the offence of a *case* in the prosecution is the most serious charge against any defendant in the file; its form is taken from a charge
+  of the same offence group that names a form
+- a decision without a party applies to the defendants who are in the file at the end of the quarter of the decision
+- the row of a defendant has one outcome, which is that of the latest judgment
+- a file counts as dismissed if its status says so, or if it was continued after a dismissal; the day is that of the last decision to
+  dismiss it
+- an article is not compared with the code in force if the day of the offence is not delivered; if the article names no code either, the
+  words for the offence decide
+- only the year is read from a birth date that does not exist
 - the form is the one that the row states
 
-All of this gives the figures of the samples, row by row.
+These interpretations give the figures of the samples, row by row.
 """
 
 from __future__ import annotations
@@ -33,14 +34,15 @@ SECOND_CODE = dict(CODES)["KPRK2012"]
 
 
 def find_reported_offence_group(values_as_read: dict[str, Any]) -> str:
-    """Return the offence group of a row: the group of its article, if not known the group of its words, and otherwise `other`."""
+    """Return the offence group of a row: the group of its article or, if that is not known, the group of its words, and otherwise
+    `other`."""
     law, article, day, words = values_as_read["law"], values_as_read["article"], values_as_read["offence_day"], values_as_read["words"]
     named = law in (*LAWS, "KPRK")
     if day and law != MINOR_OFFENCES:
         fits = not named or law == find_criminal_code_in_force(day) or (law == "KPRK" and day >= SECOND_CODE)
         group = find_offence_group(find_criminal_code_in_force(day), article) if fits else None
     elif words and not named:
-        group = None  # without code and without day nothing says which code is meant, and the words speak
+        group = None  # without code and day nothing says which code is meant, so the words decide
     else:
         codes = (law,) if law in LAWS else ("KPRK2019", "KPRK2012") if law == "KPRK" else LAWS[2::-1] + LAWS[3:]
         group = next((found for code in codes if (found := find_offence_group(code, article))), None)
@@ -59,12 +61,12 @@ def _make_person_event(indicator: str, person: PersonRecord, day: date, group: s
 
 
 def list_reported_events(history: RecordHistory) -> list[Event]:
-    """Return every counted row as an event. `person` has the record key, so that no two rows are one event."""
+    """Return an event for each row that counts. `person` contains the record key, so that two rows never give the same event."""
     return [event for events in group_reported_events_by_institution(history).values() for event in events]
 
 
 def group_reported_events_by_institution(history: RecordHistory) -> dict[str, list[Event]]:
-    """Return the same events by institution."""
+    """Return the events of `list_reported_events`, by institution."""
     return {
         "police": _list_events_of_police(history),
         "inspectorate": _list_events_of_inspectorate(history),
@@ -119,11 +121,12 @@ def _list_events_of_inspectorate(history: RecordHistory) -> list[Event]:
 
 
 def _find_stated_form_of_exploitation(group: str, form: str | None) -> str:
-    """Return the form that a row states, as it counts; prostitution and other offences have none."""
+    """Return the form under which a row counts: the form that it states, or `unknown`. Prostitution and other offences have no form."""
     return "unknown" if group in ("prostitution", "other") else form or "unknown"
 
 
 def _find_form_of_exploitation_of_charges(parts: list[RecordPart], group: str) -> str:
+    """Return the form that one of the charges in the offence group `group` states, or `unknown`."""
     stated = [part.values_as_read["form"] for part in parts if part.values_as_read["form"] and _find_offence_group_of_charge(part) == group]
     return _find_stated_form_of_exploitation(group, stated[0] if stated else None)
 

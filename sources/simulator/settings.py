@@ -1,4 +1,4 @@
-"""How noisy a simulated set is: rates by kind of noise."""
+"""The settings of a simulated set, and the rates that belong to each kind of noise."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ CADENCE: Mapping[str, Cadence] = {
     **dict.fromkeys(("police", "inspectorate", "prosecution", "courts", "corrections", "victim_protection"), "quarterly"),
     "social_work": "monthly",
 }
-"""How often each institution delivers, unless a simulation says otherwise."""
+"""How often each institution delivers, unless the arguments of a simulation say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a simulation. `factor` multiplies the rates of defects (`defects.py`); the fields after it are probabilities of
-    the world itself."""
+    """The settings of a simulation. `factor` multiplies the rates of all defects (`defects.py`). The fields from `again` to `parent_number`
+    are probabilities of events in the world."""
 
     seed: int
     start: int
@@ -28,22 +28,22 @@ class Settings:
     cases_per_year: int
     noise: Noise
     factor: float
-    again: float  # a suspect is someone already known
-    same_number: float  # a prosecution number that another seat gave too
+    again: float  # a suspect was a suspect before
+    same_number: float  # a prosecution number was also assigned at another seat
     new_register_id: float  # a later stay gets a new number in the prisons' register
     registered_twice: float
     renumbered: float
     twins: float
-    parent_number: float  # a child registered under a parent's number
+    parent_number: float  # a child is registered under the number of a parent
     life: frozenset[str] = frozenset()  # what registers do over the years (`register_life.KINDS`)
     cadence: Mapping[str, Cadence] = field(default_factory=lambda: CADENCE)
 
     def may_have_several_files(self, opened: date) -> bool:
-        """Return whether a matter that was opened on this day may have several files at one institution, which only a record that links
-        them shows to be one matter.
+        """Return whether a matter that was opened on this day may have several files at one institution that are only linked by another
+        record.
 
-        In a clean set this is only allowed if every record of the matter is delivered: of an older matter, the linking record may lie
-        before the first delivery, and nobody could know.
+        A clean set must not contain what nobody can know. So there it is only allowed for matters of which all records are delivered: for
+        an older matter, the record that links the files may be older than the first delivery.
         """
         return self.noise != "clean" or opened >= date(self.start, 1, 1)
 
@@ -57,8 +57,9 @@ def choose_settings(
     life: frozenset[str] = frozenset(),
     cadence: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Return the settings of a kind of noise. The rates of `typical` are those of the samples' defect counts, those of `hard` about
-    twice as high. `cadence`: by institution, where it is another than in `CADENCE`. Raises `ValueError` for an argument out of range."""
+    """Return the settings that belong to a kind of noise. With `typical`, defects are as frequent as in the samples; with `hard`, about
+    twice as frequent. `cadence`: the cadence of each institution that does not deliver as in `CADENCE`. Raises `ValueError` for an argument
+    out of range."""
     by_noise = {
         "clean": (0.0, 0.09, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0),
         "typical": (1.0, 0.09, 0.02, 0.05, 0.035, 0.012, 0.0, 0.0),
@@ -72,6 +73,7 @@ def choose_settings(
 
 
 def _check_cadence(asked: Mapping[str, str]) -> Mapping[str, Cadence]:
+    """Return the cadence of every institution. Raises `ValueError` for an unknown institution or cadence."""
     for institution, cadence in asked.items():
         if institution not in CADENCE:
             raise ValueError(f"institution {institution!r} is unknown; the simulated ones are {', '.join(CADENCE)}")

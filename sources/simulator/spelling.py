@@ -1,9 +1,9 @@
-"""Other spellings of names, numbers, articles and dates, as people and offices write them. Each function turns a text or a day into
-text; if several ways exist, one is drawn.
+"""Other spellings of names, numbers, articles and dates, as people and offices write them. Each function turns a text or a day into a text;
+if there are several ways to write it, one is drawn by chance.
 
-Belongs here: permitted variants and errors of writing alike. Does not belong here: which of them occurs where (`defects.py`,
-`value_defects.py`). Rules of names: sources-of-facts.md, Spelling of names. Spellings of case numbers: deliveries.md,
-sources-of-facts.md, Case numbers.
+Belongs here: permitted variants as well as errors of writing. Does not belong here: where each of them occurs (`defects.py`,
+`value_defects.py`). The spelling of names follows the section "Spelling of names" of sources-of-facts.md; that of case numbers follows
+deliveries.md and the section "Case numbers" of sources-of-facts.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NEAR = {"a": "s", "e": "r", "i": "o", "k": "l", "m": "n", "n": "m", "o": "p", "
 
 
 def _replace_letters(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
-    """Replace letters and pairs of letters in one pass; a capital stays a capital."""
+    """Replace letters and pairs of letters in one pass. A capital is replaced by a capital."""
     table = dict(pairs)
     result, i = [], 0
     while i < len(text):
@@ -73,7 +73,7 @@ def write_in_cyrillic(name: str) -> str:
 
 
 def remove_foreign_marks(name: str) -> str:
-    """Return a name without the marks that Serbian does not have (ö, ü, ş, ı); its own (č, ć, š, ž, đ) stay."""
+    """Return a name without those diacritics that Serbian does not use (ö, ü, ş, ı). Serbian letters (č, ć, š, ž, đ) stay."""
     return "".join(char if char in "čćšžđČĆŠŽĐ" else remove_diacritics(char) for char in name)
 
 
@@ -84,12 +84,12 @@ def remove_diacritics(name: str) -> str:
 
 
 def misdecode_name(name: str) -> str:
-    """Return a name whose UTF-8 bytes were read as windows-1250: `Gëzim` → `GĂ«zim`."""
+    """Return a name as it looks if its UTF-8 bytes are read as windows-1250: `Gëzim` → `GĂ«zim`."""
     return name.encode("utf-8").decode("cp1250", errors="replace")
 
 
 def add_typing_error(rng: Random, name: str) -> str:
-    """Return a name with one typing error: a letter dropped, doubled, exchanged with the next, or replaced by its neighbour on the
+    """Return a name with one typing error: a letter is dropped, doubled, exchanged with the next one, or replaced by a neighbour on the
     keyboard."""
     if len(name) < 3:
         return name + name[-1:]
@@ -105,7 +105,7 @@ def add_typing_error(rng: Random, name: str) -> str:
 
 
 def add_error_to_personal_number(rng: Random, number: str) -> str:
-    """Return a personal number with one digit wrong, two exchanged, or one lost."""
+    """Return a personal number in which one digit is wrong or missing, or two digits are exchanged."""
     i = rng.randrange(len(number) - 1)
     way = rng.randrange(3)
     if way == 0 and number[i] != number[i + 1]:
@@ -201,7 +201,7 @@ def vary_court_number(rng: Random, number: str) -> str:
 
 
 def replace_digit_of_case_number(rng: Random, number: str) -> str:
-    """Return a case number with one wrong digit, so that it refers to nothing, or to another case."""
+    """Return a case number with one wrong digit. It then refers to no case, or to another case."""
     places = [i for i, char in enumerate(number) if char.isdigit()]
     i = rng.choice(places)
     return number[:i] + str((int(number[i]) + rng.randrange(1, 10)) % 10) + number[i + 1 :]
@@ -211,7 +211,8 @@ def replace_digit_of_case_number(rng: Random, number: str) -> str:
 
 
 def vary_article(rng: Random, charged_offence: Offence, with_words: bool = False) -> tuple[str, str | None]:
-    """Return an article as it is typed, and the code that this text names (`KPRK` can be either code of the Republic; None: no code)."""
+    """Return an article as somebody types it, and the criminal code that this text names. `KPRK` can mean the code of 2012 or of 2019; None
+    means that no code is named."""
     if charged_offence.law == MINOR_OFFENCES:
         ways = ("neni 4 LRQP", "Ligji 03/L-142, neni 4", "4 L.03/L-142", "neni 4 i Ligjit 03/L-142")
         return rng.choice(ways), MINOR_OFFENCES
@@ -230,16 +231,16 @@ def vary_article(rng: Random, charged_offence: Offence, with_words: bool = False
 
 
 def swap_day_and_month(day: date) -> date | None:
-    """Return a date with day and month swapped. Return None if the result is no date, or the same date."""
+    """Return a date with day and month swapped. Return None if this gives no valid date, or the same date."""
     return day.replace(day=day.month, month=day.day) if day.day <= 12 and day.day != day.month else None
 
 
 def write_day_in_format(day: date, form: str) -> str:
-    """Return a day as text in the format `dotted`, `iso` or `short` (two digits of the year)."""
+    """Return a day as text. `form`: `dotted` (dd.mm.yyyy), `iso`, or `short` (dotted, with two digits of the year)."""
     return day.strftime({"dotted": "%d.%m.%Y", "iso": "%Y-%m-%d", "short": "%d.%m.%y"}[form])
 
 
 def write_impossible_day(day: date, form: str) -> str:
-    """Return a day near the true one that does not exist, such as 31 February, as text."""
+    """Return, as text, a day that does not exist and is near the true one, such as 31 February."""
     month = {2: 2, 4: 4, 6: 6, 9: 9, 11: 11}.get(day.month) or (2 if day.month < 3 else day.month - 1 if day.month != 8 else 9)
     return f"31.{month:02d}.{day.year}" if form == "dotted" else f"{day.year}-{month:02d}-31"

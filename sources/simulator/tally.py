@@ -1,4 +1,5 @@
-"""Counts events into the rows of `statistics`, for the years, quarters and combinations of dimensions that counting-rules.md asks for."""
+"""Counts events into the rows of `statistics.csv`, for the years, quarters and combinations of dimensions that counting-rules.md asks
+for."""
 
 from __future__ import annotations
 
@@ -46,11 +47,11 @@ SOURCES_OF = {
     "persons_detained": ("corrections",),
 }
 
-Cell = tuple[str, ...]  # values of DIMENSIONS, `total` where a row does not break down
+Cell = tuple[str, ...]  # a value for each of DIMENSIONS; `total` if the row is not broken down by it
 
 
 def _group_events_by_period(events: Iterable[Event]) -> dict[tuple[str, str], list[Event]]:
-    """Return the events by indicator and period (year or quarter)."""
+    """Return the events by indicator and period. Each event is in its year and in its quarter."""
     periods: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for event in events:
         periods[event.indicator, str(event.day.year)].append(event)
@@ -59,7 +60,8 @@ def _group_events_by_period(events: Iterable[Event]) -> dict[tuple[str, str], li
 
 
 def _count_events_by_cell(events: Iterable[Event], combinations: Iterable[tuple[str, ...]]) -> Counter[Cell]:
-    """Count the events by the values of each of the combinations of dimensions; a dimension outside the combination is `total`."""
+    """Count the events by cell, for each of the combinations of dimensions. In a cell, a dimension that is not in the combination has the
+    value `total`."""
     counts: Counter[Cell] = Counter()
     for event in events:
         values = (event.group, event.form, event.sex or "", event.age_group or "", event.citizenship_group or "")
@@ -76,13 +78,13 @@ def build_statistics_rows(
     sources: Mapping[str, tuple[str, ...]] = SOURCES_OF,
     repeated: Collection[str] = (),
 ) -> Iterator[list[str | int]]:
-    """Yield the rows of `statistics.csv`. `periods`: quarters; `missing`: (institution, quarter) that never came.
+    """Yield the rows of `statistics.csv`. `periods`: the quarters. `missing`: the institutions and quarters for which no delivery came.
 
-    `sources`: institutions by indicator. `repeated`: indicators that count a record only once a period as reported, even if it has
-    several events.
+    `sources`: the institutions that each indicator counts. `repeated`: indicators for which a record with several events in a period counts
+    only once as reported.
 
-    Grand totals, and the values of a single dimension, have a row even if they are 0; combinations of dimensions only if they are not 0.
-    If all institutions of an indicator are missing in a period, its figures are empty, not 0.
+    Grand totals, and breakdowns by a single dimension, have a row even if the figure is 0. Combinations of dimensions only have a row if it
+    is not 0. If the deliveries of all institutions of an indicator are missing for a period, its figures are empty and not 0.
     """
     years = sorted({period[:4] for period in periods})
     as_reported, true = _group_events_by_period(reported), _group_events_by_period(harmonised)

@@ -1,4 +1,5 @@
-"""Writes `truth/`, with the files and columns of the samples' truth. It is for measuring only; a pipeline never reads it."""
+"""Writes the folder `truth/`, with the same files and columns as the truth of the samples. It is only used for measuring; a pipeline never
+reads it."""
 
 from __future__ import annotations
 
@@ -34,9 +35,9 @@ from sources.simulator.victim_truth import (
 
 
 def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects: list[Defect], victims: bool = False) -> RecordHistory:
-    """Write the truth on a set of deliveries, and return the status of every record.
+    """Write the truth about a set of deliveries. Return the states of all records, with their status.
 
-    `victims`: whether ZMNV and the centres deliver too.
+    `victims`: whether the victim protection office (ZMNV) and the centres deliver, too.
     """
     folder.mkdir(parents=True)
     history = assign_statuses(deliveries)
@@ -71,7 +72,7 @@ def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects:
 
 
 def _find_quarters_without_delivery(deliveries: list[Delivery]) -> set[tuple[str, str]]:
-    """Return each institution and quarter for which no delivery came."""
+    """Return the institutions and quarters for which no delivery came."""
     came: dict[tuple[str, str], bool] = defaultdict(bool)
     for delivery in deliveries:
         for quarter in quarters_of(delivery.period):
@@ -87,6 +88,7 @@ def _write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> 
 
 
 def _find_offence_group_of_case(record: CaseRecord) -> str:
+    """Return the offence group that a case record names, or that of the most serious charge in it."""
     if "group" in record.true:
         return record.true["group"]
     return find_most_serious_group(
@@ -95,7 +97,8 @@ def _find_offence_group_of_case(record: CaseRecord) -> str:
 
 
 def _find_form_of_exploitation_of_case(record: CaseRecord, group: str) -> str:
-    """Return the form of a case. Only police, prosecution and the institutions for victims state one; for others it is empty."""
+    """Return the form of a case. It is empty for institutions that state no form; only police, prosecution and the institutions for victims
+    do."""
     if record.institution in ("police", *BOTH):
         return find_counted_form_of_exploitation(group, record.true["form"])
     if record.institution != "prosecution":

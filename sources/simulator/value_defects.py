@@ -1,9 +1,9 @@
 """Defects of dates, sexes, countries, places, articles, words, forms and references.
 
-Rates per hundred are those of the samples' defect counts (`typical`). Each defect also tells how the row is then read for `as_reported`:
-a day that does not exist still tells the year of birth; an unreadable date is no date. The date of an event is only made wrong in a way
-that the deliveries themselves show (it is in the future, or out of the order in which things happen), and `sex_wrong` only happens to
-persons with other records. Names and personal numbers: `name_defects.py`.
+Defects are as frequent as in the samples (rates per hundred, with `typical` noise). Each defect also says how the row is then read for the
+figures as reported: a birth date that does not exist still shows the year of birth; a date that cannot be read is no date. The date of an
+event is only made wrong in a way that shows in the deliveries (the date is in the future, or not in the order in which things happen).
+`sex_wrong` only occurs for persons who have other records. Does not belong here: names and personal numbers (`name_defects.py`).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def _find_date_format(institution: str) -> str:
 
 
 def spoil_person(defect_maker: DefectMaker, delivery: Delivery, entry: PersonRecord, institution: str, files_of_person: int) -> None:
-    """Make defects in the birth date, sex, citizenship and home of a person record, in place. `files_of_person`: number of files of
-    the world that the person is in."""
+    """Make defects in the birth date, sex, citizenship and municipality of a person record, in place. `files_of_person`: the number of
+    files of the world in which the person occurs."""
     if institution == "inspectorate":
         return
     rng, person = defect_maker.rng, entry.person
@@ -76,7 +76,7 @@ def spoil_person(defect_maker: DefectMaker, delivery: Delivery, entry: PersonRec
 
 
 def _list_birth_date_defects(rng: Random, born: date, form: str, institution: str) -> list[DefectChoice]:
-    """Return the defects of a birth date."""
+    """Return the possible defects of a birth date, each with its rate."""
     workbook = institution == "corrections"
     empty = None if institution == "prosecution" else ""
 
@@ -109,7 +109,7 @@ def _list_birth_date_defects(rng: Random, born: date, form: str, institution: st
 
 
 def _list_place_defects(rng: Random) -> list[DefectChoice]:
-    """Return the other ways to write a municipality: in Serbian, or by another name."""
+    """Return the other ways to write a municipality, each with its rate: in Serbian, or under another name."""
 
     def write_place_in_serbian(value: str) -> WrongValue | None:
         row = read_places()["municipalities"].get(value)
@@ -128,8 +128,8 @@ def _list_place_defects(rng: Random) -> list[DefectChoice]:
 def _list_reference_defects(
     rng: Random, others: list[str], write: Callable[[Random, str], str], empty: Any, missing: float, hard: bool
 ) -> list[DefectChoice]:
-    """Return the defects of a case number that a record cites. `others`: numbers of other cases; `write`: writes a number in another
-    spelling; `missing`: rate per hundred of empty numbers."""
+    """Return the possible defects of a case number that a record cites, each with its rate. `others`: the numbers of other cases. `write`:
+    a function that writes a number in another spelling. `missing`: the rate per hundred of empty numbers."""
 
     def cite_another_case(value: str) -> WrongValue | None:
         return WrongValue("reference_to_another_case", write(rng, rng.choice(others)) if others else value) if others else None
@@ -151,9 +151,9 @@ def _list_reference_defects(
 
 
 def _find_same_offence_in_other_code(rng: Random, charged_offence: Offence) -> Offence | None:
-    """Return the same offence under a code that was not in force, which is the code before or after.
+    """Return the same offence under a criminal code that was not in force, which is the code before or after the right one.
 
-    Return None if there is no such code.
+    Return None if there is no such offence.
     """
     laws = [name for name, _ in CODES]
     if charged_offence.law == MINOR_OFFENCES or charged_offence.kind not in ARTICLES or charged_offence.kind not in GROUPS:
@@ -165,7 +165,7 @@ def _find_same_offence_in_other_code(rng: Random, charged_offence: Offence) -> O
 
 
 def _list_article_defects(rng: Random, charged_offence: Offence, with_words: bool) -> list[DefectChoice]:
-    """Return the defects of an article that is typed as text."""
+    """Return the possible defects of an article that is typed as text, each with its rate."""
 
     def vary_spelling(_: Any) -> WrongValue:
         text, law = spelling.vary_article(rng, charged_offence, with_words)
@@ -196,8 +196,8 @@ def _list_article_defects(rng: Random, charged_offence: Offence, with_words: boo
 def _list_event_day_defects(
     rng: Random, day: date, key: str, form: str, period: str, earliest: date | None, rate: float = 0.35
 ) -> list[DefectChoice]:
-    """Return the defects of the day of an event. `earliest`: a day in the same record before which the event cannot lie; `key`: the name
-    of the day in `values_as_read`."""
+    """Return the possible defects of the day of an event, each with its rate. `earliest`: a day in the same record before which the event
+    cannot have happened. `key`: the name of the day in `values_as_read`."""
     end = last_day(period)
 
     def is_defect_visible(other: date | None) -> bool:
@@ -212,7 +212,7 @@ def _list_event_day_defects(
         )
 
     def make_impossible_day(_: Any) -> WrongValue | None:
-        # Only where the event lies in the period that delivers it: of an older one nobody could tell the day.
+        # Only if the event is in the period that delivers it: nobody could tell the day of an older event.
         return (
             WrongValue("date_impossible", spelling.write_impossible_day(day, form), {key: None})
             if first_day(period) <= day <= end
@@ -230,7 +230,7 @@ def _list_event_day_defects(
     return [
         (rate, make_future_day),
         (rate, make_impossible_day),
-        (rate * 4, swap_day_and_month_of_value),  # most exchanges do not show, and are left out
+        (rate * 4, swap_day_and_month_of_value),  # most swapped dates look valid, and are left out
         (rate, lambda _: WrongValue("date_two_digit_year", spelling.write_day_in_format(day, "short"))),
         (rate / 2, make_day_before_earliest),
     ]
@@ -240,14 +240,15 @@ def _list_event_day_defects(
 
 
 class CaseDefects:
-    """Makes defects in the cells of case records. `numbers`: case numbers by institution, to which a wrong reference may point."""
+    """Makes defects in the cells of case records. `numbers`: the case numbers of each institution; a wrong reference may cite one of
+    them."""
 
     def __init__(self, defect_maker: DefectMaker, numbers: dict[str, list[str]]) -> None:
         self.defect_maker, self.numbers = defect_maker, numbers
         self.hard = defect_maker.settings.noise == "hard"
 
     def spoil_case(self, delivery: Delivery, record: CaseRecord, charged_offence: Offence | None) -> None:
-        """Make defects in a case record's own cells, in place. `charged_offence`: the offence of the record, if it has one."""
+        """Make defects in the cells of a case record, in place. `charged_offence`: the offence that the record names, if it names one."""
         getattr(self, "_spoil_" + record.institution)(delivery, record, charged_offence)
 
     def _spoil_cell(self, delivery: Delivery, record: CaseRecord, name: str, choices: list[DefectChoice]) -> None:
@@ -255,7 +256,7 @@ class CaseDefects:
         self.defect_maker.spoil_cell(record.institution, delivery.name, record.key, record.cells, record.values_as_read, name, choices)
 
     def _spoil_day(self, delivery: Delivery, record: CaseRecord, name: str, key: str, earliest: date | None, rate: float = 0.35) -> None:
-        """Make a defect in the cell `name`, which has the day `key` of the record."""
+        """Make a defect in the cell `name`. The cell contains the day that is called `key` in the true values of the record."""
         day = record.true[key]
         if day:
             form = _find_date_format(record.institution)
@@ -302,7 +303,7 @@ class CaseDefects:
     def _would_article_be_misread(record: CaseRecord) -> bool:
         """Return whether a reader would not get the true article.
 
-        If so, the words stay unchanged, since article or words must tell the offence.
+        In this case the words for the offence are left unchanged, so that at least one of the two shows the offence.
         """
         return record.values_as_read["article"] != record.true["article"]
 
@@ -344,7 +345,7 @@ class CaseDefects:
             self._spoil_charges(delivery, entry)
 
     def _spoil_charges(self, delivery: Delivery, entry: PersonRecord) -> None:
-        """Make defects in the charges of a party: code and article, form, and which charge is the principal one."""
+        """Make defects in the charges of a party: in the code and article, in the form, and in the mark of the principal charge."""
         rng = self.defect_maker.rng
         for part in entry.charges:
             field = {"article": f"{part.cells['ligji']} {part.cells['neni']}"}
@@ -424,7 +425,7 @@ class CaseDefects:
 
 
 def spoil_event_days(defect_maker: DefectMaker, delivery: Delivery, record: CaseRecord, entry: PersonRecord) -> None:
-    """Make defects in the day of an arrest, which is the only event of a person row."""
+    """Make a defect in the day of an arrest. This is the only event in the row of a person."""
     arrested = entry.true["arrested"]
     if record.institution == "police" and arrested:
         choices = _list_event_day_defects(
@@ -434,7 +435,7 @@ def spoil_event_days(defect_maker: DefectMaker, delivery: Delivery, record: Case
 
 
 def _list_charge_defects(rng: Random, part: RecordPart) -> list[DefectChoice]:
-    """Return the defects of the code and article of a charge."""
+    """Return the possible defects of the code and article of a charge, each with its rate."""
     law, article, group = part.true["law"], part.true["article"], part.true["group"]
     charged_offence = Offence(group, law, article, "1")
 

@@ -1,8 +1,8 @@
-"""Corrected versions, withdrawn records, and deliveries that are missing, late, or sent twice.
+"""Corrected versions, withdrawn records, and deliveries that are missing, late or sent twice.
 
-Belongs here: which versions of a quarter there are, what they contain, and when they came. Does not belong here: what is wrong inside a
-file (`faults.py`). A record that a correction withdraws was mostly registered in error and belongs to no case (`W…`). With `hard` noise
-some are real, and then the state of the quarter before counts again.
+Belongs here: which versions of a quarter exist, what they contain, and when they arrived. Does not belong here: what is wrong inside a file
+(`faults.py`). A record that a correction withdraws was mostly registered in error and belongs to no case (its case id begins with `W`).
+With `hard` noise some withdrawn records are real; then their state of an earlier quarter counts again.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from sources.simulator.deliveries import INSTITUTIONS, Delivery
 from sources.simulator.mistaken_records import make_mistaken_record
 from sources.simulator.model import World
 
-BLOCK = 24  # months: the span of the samples, to which the numbers of faults refer
+BLOCK = 24  # months of a sample set: `faults.FAULTS` has the faults in so many months
 
 
 def make_noisy_deliveries(world: World, deliveries: list[Delivery], defect_maker: DefectMaker) -> list[Delivery]:
-    """Return all deliveries of a noisy set: the first versions with their faults, and the corrections that followed."""
+    """Return all deliveries of a noisy set: the first versions with their faults, and the corrections that followed them."""
     rng = Random(f"versions {defect_maker.settings.seed} {defect_maker.settings.noise}")
     hard = defect_maker.settings.noise == "hard"
     _mark_missing_deliveries(rng, deliveries, defect_maker, hard)
@@ -46,7 +46,8 @@ def make_noisy_deliveries(world: World, deliveries: list[Delivery], defect_maker
 
 
 def _mark_missing_deliveries(rng: Random, deliveries: list[Delivery], defect_maker: DefectMaker, hard: bool) -> None:
-    """Mark some deliveries as missing: now and then one of the inspectorate, with `hard` noise also one of a large institution."""
+    """Mark some deliveries as missing: in each block of two years one of the inspectorate, and with `hard` noise also one of the police and
+    one of the prisons."""
     losers = ["inspectorate"] + (["police", "corrections"] if hard else [])
     for institution in losers:
         own = [delivery for delivery in deliveries if delivery.institution == institution]
@@ -64,6 +65,7 @@ def _mark_missing_deliveries(rng: Random, deliveries: list[Delivery], defect_mak
 
 
 def _make_next_version(rng: Random, delivery: Delivery) -> Delivery:
+    """Return the next version of a delivery, with the same records and a later day of arrival."""
     new = Delivery(delivery.institution, delivery.period, list(delivery.records), delivery.version + 1)
     new.arrived = delivery.arrived + timedelta(days=rng.randrange(15, 60), seconds=rng.randrange(20000))
     new.note = "corrected version"
@@ -74,8 +76,8 @@ def _make_next_version(rng: Random, delivery: Delivery) -> Delivery:
 def _make_corrections(
     rng: Random, world: World, institution: str, block: list[Delivery], defect_maker: DefectMaker, hard: bool
 ) -> list[Delivery]:
-    """Return corrected versions of deliveries in a block of two years: one after each faulty first version, one that withdraws a
-    record, and with `hard` noise faulty corrections."""
+    """Return corrected versions of deliveries in a block of two years: one after each faulty first version, and one that withdraws a
+    record. With `hard` noise there are also corrections that are faulty themselves or withdraw a real record."""
     free = [delivery for delivery in block if not delivery.missing and len(delivery.records) >= (1 if institution == "inspectorate" else 4)]
     rng.shuffle(free)
     made: list[Delivery] = []
@@ -97,7 +99,7 @@ def _make_corrections(
 
 
 def _withdraw_mistaken_record(rng: Random, world: World, first: Delivery, defect_maker: DefectMaker) -> Delivery:
-    """Add a record that was registered in error to a delivery, and return the next version, which lacks it."""
+    """Add to a delivery a record that was registered in error. Return the next version, which does not contain the record."""
     second = _make_next_version(rng, first)
     record = make_mistaken_record(rng, world, first)
     first.records = [*first.records, record]
@@ -106,8 +108,8 @@ def _withdraw_mistaken_record(rng: Random, world: World, first: Delivery, defect
 
 
 def _withdraw_real_record(rng: Random, first: Delivery, defect_maker: DefectMaker) -> list[Delivery]:
-    """Return a next version that lacks a record with an earlier state; that state counts again. Return an empty list if there is no such
-    record."""
+    """Return a next version from which a record is missing that has an earlier state; this earlier state then counts again. Return an empty
+    list if there is no such record."""
     before = [i for i, record in enumerate(first.records) if record.true["registered"] < first.exported.date() - timedelta(days=130)]
     if not before:
         return []
@@ -118,8 +120,8 @@ def _withdraw_real_record(rng: Random, first: Delivery, defect_maker: DefectMake
 
 
 def _make_faulty_correction(rng: Random, institution: str, first: Delivery, defect_maker: DefectMaker) -> Delivery:
-    """Return a correction that cannot be read at all and replaces nothing, or that can be read in part and withdraws nothing
-    (counting-rules.md)."""
+    """Return a correction that has a fault itself. Either nothing of it can be read, and it replaces nothing; or a part of it can be read,
+    and it withdraws nothing (counting-rules.md)."""
     second = _make_next_version(rng, first)
     part = institution in ("police", "courts") and len(second.records) >= 4
     faults.add_fault(second, "truncated" if part else "wrong_content", defect_maker)
@@ -127,7 +129,7 @@ def _make_faulty_correction(rng: Random, institution: str, first: Delivery, defe
 
 
 def _deliver_same_bytes_again(rng: Random, own: list[Delivery], defect_maker: DefectMaker, times: int) -> list[Delivery]:
-    """Return next versions with the same bytes as their predecessors, which nevertheless count as separate deliveries."""
+    """Return next versions that have the same bytes as the version before. They count as separate deliveries nevertheless."""
     latest = {delivery.period: delivery for delivery in sorted(own, key=lambda delivery: delivery.version)}
     candidates = [delivery for delivery in latest.values() if not delivery.missing and delivery.read == "full"]
     made = []
@@ -140,7 +142,8 @@ def _deliver_same_bytes_again(rng: Random, own: list[Delivery], defect_maker: De
 
 
 def _delay_deliveries(rng: Random, deliveries: list[Delivery], hard: bool) -> None:
-    """Delay some first versions past the next quarter's delivery, with `hard` noise also past their own correction."""
+    """Delay the arrival of some first versions until after the next quarter's delivery. With `hard` noise some of them arrive after their
+    own correction."""
     firsts = [delivery for delivery in deliveries if delivery.version == 1 and not delivery.missing]
     corrected = {(delivery.institution, delivery.period) for delivery in deliveries if delivery.version > 1}
     late = max(1, round(len(firsts) / 13) * (2 if hard else 1))

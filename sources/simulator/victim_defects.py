@@ -1,9 +1,9 @@
-"""Defects of values in the registers of ZMNV (the victim protection office) and of the centres for social work. Rates per hundred are
-those of the samples.
+"""Defects of values in the registers of ZMNV (the victim protection office) and of the centres for social work. They are as frequent as in
+the samples (rates per hundred).
 
-Names and personal numbers go wrong as in the other registers (`name_defects.py`). A day is only made wrong in a way that the deliveries
-themselves show, or if the period of the delivery still tells when it was. Each defect tells how the row is then read for `as_reported`:
-nothing is read from a birth date that does not exist.
+Names and personal numbers get the same defects as in the other registers (`name_defects.py`). A day is only made wrong if this shows in the
+deliveries, or if the period of the delivery still tells when the event was. Each defect says how the row is then read for the figures as
+reported: nothing is read from a birth date that does not exist.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ UNKNOWN = {
 
 
 def spoil_victim_records(world: World, victims: VictimWorld, deliveries: list[Delivery], defect_maker: DefectMaker) -> None:
-    """Make defects in the cells of every record and entry of both institutions, in place. `deliveries`: in order of arrival of their
-    states."""
+    """Make defects in the cells of every record and entry of both institutions, in place. `deliveries`: all their deliveries, sorted by
+    period within each institution."""
     numbers = {
         "police": [file.number for case in world.cases for file in case.police],
         "prosecution": [file.number for case in world.cases for file in case.prosecution],
@@ -66,7 +66,7 @@ def spoil_victim_records(world: World, victims: VictimWorld, deliveries: list[De
 
 
 class _RecordDefects:
-    """Makes the defects of one record of one delivery. `files_by_person`: number of files of the world that each person is in."""
+    """Makes the defects of one record in one delivery. `files_by_person`: the number of files of the world in which each person occurs."""
 
     def __init__(
         self,
@@ -137,6 +137,7 @@ class _RecordDefects:
         )
 
     def _list_birth_date_defects(self, born: date) -> list[DefectChoice]:
+        """Return the possible defects of a birth date, each with its rate."""
         rng, zmnv = self.rng, self.zmnv
 
         def write_birth_date(day: date) -> str:
@@ -204,6 +205,7 @@ class _RecordDefects:
             spoil_field(name, self._list_reference_defects(kind))
 
     def _list_reference_defects(self, kind: str) -> list[DefectChoice]:
+        """Return the possible defects of a cited number of the institution `kind`, each with its rate."""
         rng = self.rng
         write = {
             "police": spelling.vary_police_number,
@@ -226,13 +228,14 @@ class _RecordDefects:
         ]
 
     def _make_unknown_code_defect(self, what: str, rate: float, values_as_read: Cells) -> DefectChoice:
-        """Return the defect that puts an unknown code in place of a code of the list `what`."""
+        """Return a defect, with its rate, that replaces a code by one that is not in the code list. `what`: the key of the list in
+        `UNKNOWN`."""
         rng = self.rng
         return rate, lambda _: WrongValue("code_unknown", rng.choice(UNKNOWN[what]), values_as_read)
 
     def _list_spelling_defects(self, rate: float) -> list[DefectChoice]:
-        """Return the other spellings of a code (upper case, missing diacritics, spaces), which only occur at the centres, where codes
-        are typed."""
+        """Return the other spellings of a code (upper case, no diacritics, spaces). They only occur at the centres, where codes are
+        typed."""
         rng = self.rng
 
         def vary_spelling(value: str) -> WrongValue | None:
@@ -244,6 +247,7 @@ class _RecordDefects:
     # -- entries ----------------------------------------------------------------------------------------------------------------------
 
     def _spoil_entry(self, part: RecordPart) -> None:
+        """Make defects in an entry of the file: a status, a service, a stay or a hearing."""
         record, true, kind = self.record, part.true, part.true["entry"]
         key = record.key if self.zmnv else part.key
         label = f"{'seancat' if kind == 'hearing' else 'statusi' if kind == 'status' else 'sherbimet'}/{part.key}." if self.zmnv else ""
@@ -265,7 +269,7 @@ class _RecordDefects:
             spoil_field("mbrojtesi_i_pranishem", choices)
         else:
             shelter = kind == "stay"
-            # A stay whose kind cannot be read is one by its shelter.
+            # A stay whose kind cannot be read is recognised by the name of its shelter.
             spoil_field(
                 "lloji" if self.zmnv else "Lloji",
                 [
@@ -292,11 +296,11 @@ class _RecordDefects:
     def _spoil_day(
         self, key: str, cells: Cells, values_as_read: Cells, name: str, meaning: str, day: date, earliest: date | None, label: str = ""
     ) -> None:
-        """Make a defect in the cell `name`, which has the day `day`. `meaning`: its name in `values_as_read`; `earliest`: a day of the
-        same file before which it cannot lie."""
+        """Make a defect in the cell `name`, which contains the day `day`. `meaning`: the name of the day in `values_as_read`. `earliest`: a
+        day of the same file before which it cannot lie."""
         rng, period = self.rng, self.delivery.period
         end = last_day(period)
-        new = first_day(period) <= day <= end  # of an older one nobody could tell the day
+        new = first_day(period) <= day <= end  # nobody could tell the day of an older event
 
         def is_defect_visible(other: date | None) -> bool:
             return other is not None and (other > end or (earliest is not None and other < earliest - timedelta(days=300)))

@@ -1,7 +1,7 @@
-"""Which files the deliveries of ZMNV (the victim protection office) and of the centres contain, which versions there are, and what is
-wrong with whole files.
+"""Which files the deliveries of ZMNV (the victim protection office) and of the centres contain, which versions exist, and what is wrong
+with whole files.
 
-Belongs here: a quarter's or month's folder before it is written. Does not belong here: wrong values (`victim_defects.py`), bytes
+Belongs here: the content of a delivery before it is written. Does not belong here: wrong values (`victim_defects.py`), bytes
 (`write_victims.py`).
 """
 
@@ -25,7 +25,7 @@ from sources.simulator.records import CaseRecord
 from sources.simulator.victim_files import BOTH, QPS, ZMNV, VictimFile, VictimWorld
 from sources.simulator.victim_records import make_victim_record
 
-YEARS = 2  # to which the numbers of faults refer, as in the samples
+YEARS = 2  # years of a sample set: `FAULTS` has the faults in so many years
 FAULTS: dict[str, tuple[str, ...]] = {
     ZMNV: ("bom", "compact", "extra_field", "leftover_part"),
     QPS: (
@@ -33,7 +33,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
         *("blank_lines", "cut_row", "cut_row", "quoted_newline", "leftover_part", "enc_cp1250"),
     ),
 }
-CORRECTED = {ZMNV: ("illformed",), QPS: ("truncated",)}  # of a first version that a corrected one follows
+CORRECTED = {ZMNV: ("illformed",), QPS: ("truncated",)}  # faults of first versions; a correction follows
 HARD: dict[str, tuple[str, ...]] = {ZMNV: ("enc_utf16",), QPS: ("wrong_total", "enc_utf16")}
 EXCLUSIVE = (
     {"bom", "enc_utf16", "no_bom", "enc_cp1250"},
@@ -43,7 +43,8 @@ EXCLUSIVE = (
 
 
 def build_victim_deliveries(world: World, victims: VictimWorld, rng: Random, cadence: Mapping[str, Cadence]) -> list[Delivery]:
-    """Return the first version for every period of both institutions, with the files that were opened or changed in it."""
+    """Return the first version of each delivery of both institutions. A delivery contains the files that were opened or changed in its
+    period."""
     deliveries = []
     for institution in BOTH:
         periods = list_simulated_periods(world.start, world.years, cadence[institution])
@@ -64,8 +65,8 @@ def build_victim_deliveries(world: World, victims: VictimWorld, rng: Random, cad
 def make_noisy_victim_deliveries(
     world: World, victims: VictimWorld, deliveries: list[Delivery], defect_maker: DefectMaker, next_case: int
 ) -> list[Delivery]:
-    """Return all deliveries of a noisy set: the first versions with their faults, and the corrections that followed. `next_case`: number
-    of the next case of a mistaken file."""
+    """Return all deliveries of a noisy set: the first versions with their faults, and the corrections that followed them. `next_case`: the
+    number of the next case that is made for a mistaken file."""
     rng = Random(f"victim versions {defect_maker.settings.seed} {defect_maker.settings.noise}")
     hard = defect_maker.settings.noise == "hard"
     result = list(deliveries)
@@ -111,6 +112,7 @@ def make_noisy_victim_deliveries(
 
 
 def _mark_missing_delivery(rng: Random, block: list[Delivery], defect_maker: DefectMaker) -> None:
+    """Mark one delivery of a block as missing, and record what is lost with it."""
     if len(block) < 3:
         return
     delivery = rng.choice(block[1:-1])
@@ -122,6 +124,7 @@ def _mark_missing_delivery(rng: Random, block: list[Delivery], defect_maker: Def
 
 
 def _make_next_version(rng: Random, delivery: Delivery) -> Delivery:
+    """Return the next version of a delivery, with the same records and a later day of arrival."""
     new = Delivery(delivery.institution, delivery.period, list(delivery.records), delivery.version + 1)
     new.arrived = delivery.arrived + timedelta(days=rng.randrange(10, 40), seconds=rng.randrange(20000))
     new.note = "corrected version"
@@ -129,7 +132,7 @@ def _make_next_version(rng: Random, delivery: Delivery) -> Delivery:
 
 
 def _deliver_same_bytes_again(rng: Random, delivery: Delivery, defect_maker: DefectMaker) -> Delivery:
-    """Return a next version with the same bytes."""
+    """Return a next version that has the same bytes."""
     defect_maker.log_defect(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
     second = _make_next_version(rng, delivery)
     second.twin, second.faults = delivery, set(delivery.faults)
@@ -139,7 +142,8 @@ def _deliver_same_bytes_again(rng: Random, delivery: Delivery, defect_maker: Def
 def _withdraw_mistaken_file(
     rng: Random, world: World, victims: VictimWorld, first: Delivery, defect_maker: DefectMaker, case: int
 ) -> Delivery:
-    """Add a file that was opened in error and belongs to no case to a delivery, and return the next version, which lacks it."""
+    """Add to a delivery a file that was opened in error and belongs to no case. Return the next version, which does not contain the
+    file."""
     second = _make_next_version(rng, first)
     day = first_day(first.period) + timedelta(days=rng.randrange(1, 25))
     person = _make_person(rng, victims, len(world.persons) + 1)
@@ -177,6 +181,7 @@ def _make_person(rng: Random, victims: VictimWorld, serial: int) -> Person:
 
 
 def _can_have_fault(fault: str, delivery: Delivery) -> bool:
+    """Return whether a fault can be added to a delivery, given the faults that the delivery already has."""
     if delivery.missing or delivery.read != "full" or delivery.twin is not None or fault in delivery.faults:
         return False
     if any(fault in group and group & delivery.faults for group in EXCLUSIVE):
@@ -210,12 +215,12 @@ def _copy_record_of_delivery(delivery: Delivery, i: int) -> CaseRecord:
 
 
 def _break_json(delivery: Delivery, _: DefectMaker) -> None:
-    """Mark the delivery as unreadable: a JSON document that is not well-formed cannot be read at all."""
+    """Mark the delivery as unreadable, since nothing can be read from a JSON document that is not well-formed."""
     delivery.read = "none"
 
 
 def _truncate_services_file(delivery: Delivery, defect_maker: DefectMaker) -> None:
-    """Truncate `sherbimet.csv` in the middle of a row: this row cannot be read, and those after it are absent."""
+    """Truncate `sherbimet.csv` in the middle of a row. This row cannot be read, and the rows after it are missing."""
     rows = [(i, part.key) for i, record in enumerate(delivery.records) for part in record.entries]
     delivery.read = "part" if rows else "full"
     at = int(len(rows) * defect_maker.rng.uniform(0.5, 0.9))
@@ -229,7 +234,7 @@ def _truncate_services_file(delivery: Delivery, defect_maker: DefectMaker) -> No
 
 
 def _cut_person_and_service_rows(delivery: Delivery, defect_maker: DefectMaker) -> None:
-    """Let a row of persons and a row of services end too early. Their keys can still be read."""
+    """Let one row of `persona.csv` and one row of `sherbimet.csv` end too early. Their keys can still be read."""
     i, j = defect_maker.rng.sample(range(len(delivery.records)), 2)
     record = _copy_record_of_delivery(delivery, i)
     record.unread = True
@@ -244,6 +249,7 @@ def _cut_person_and_service_rows(delivery: Delivery, defect_maker: DefectMaker) 
 
 
 def _break_quoted_lines(delivery: Delivery, defect_maker: DefectMaker) -> None:
+    """Put a note with a line break into some records, so that a quoted cell spans two lines."""
     for i in sorted(defect_maker.rng.sample(range(len(delivery.records)), 2)):
         record = _copy_record_of_delivery(delivery, i)
         record.cells["Shenim"] = "Vizitë në shtëpi,\nbisedë me familjen"

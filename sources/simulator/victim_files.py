@@ -1,7 +1,7 @@
 """The files of the victim protection office (ZMNV) and of the centres for social work (QPS), with the days on which things happened.
 
-Belongs here: plain data with identity, and on which days a file changed. Does not belong here: chance (`victim_life.py`), what a
-delivery says of a file (`victim_records.py`).
+Belongs here: plain data with identity, and the days on which a file changed. Does not belong here: chance (`victim_life.py`), what a
+delivery says about a file (`victim_records.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BOTH = (ZMNV, QPS)
 
 @dataclass(slots=True, eq=False)
 class Service:
-    """A service to a victim: its kind, its first day and, if it has one, its last day."""
+    """A service for a victim, with its kind and first day and, if it has one, its last day."""
 
     kind: str
     day: date
@@ -27,7 +27,7 @@ class Service:
 
 @dataclass(slots=True, eq=False)
 class ShelterStay:
-    """A stay in one shelter. `last` is None while it lasts."""
+    """A stay in one shelter. `last` is None as long as the stay goes on."""
 
     shelter: str
     day: date
@@ -36,7 +36,7 @@ class ShelterStay:
 
 @dataclass(slots=True, eq=False)
 class Hearing:
-    """A court hearing, and whether a victim advocate attended; `hour` of the day in UTC."""
+    """A court hearing. `attended`: whether a victim advocate was present. `hour`: the hour of the day, in UTC."""
 
     court: CourtFile
     day: date
@@ -46,7 +46,7 @@ class Hearing:
 
 @dataclass(slots=True, eq=False)
 class Claim:
-    """A claim for compensation; `decided` is None while it is open."""
+    """A claim for compensation. `decided` is None as long as the claim is open."""
 
     requested: date
     amount: int
@@ -56,13 +56,13 @@ class Claim:
 
 @dataclass(slots=True, eq=False)
 class VictimFile:
-    """A file on one victim in one matter at an office of ZMNV or at a centre.
+    """A file on one victim in one matter, at an office of ZMNV or at a centre.
 
-    - `statuses`: (first day, code) in order
-    - `seat`: where the office or centre is
+    - `statuses`: the first day and the code of each status, in order
+    - `seat`: the place of the office or centre
     - `entered`: the day from which the register has the file; it can be later than the day on which the file was opened
-    - `again`: the earlier file on the same victim and matter, if this one was opened in error
-    - `cites_since`: the day on which a reference became known, for `police`, `prosecution` and `other`
+    - `again`: the earlier file on the same victim and matter, if this file was opened in error
+    - `cites_since`: the day from which the file cites a number of `police`, `prosecution` or `other` (the other of the two institutions)
     """
 
     institution: str
@@ -84,12 +84,12 @@ class VictimFile:
     police: PoliceFile | None = None
     prosecution: ProsecutionFile | None = None
     other: VictimFile | None = None
-    cites_since: dict[str, date] = field(default_factory=dict)  # `police`, `prosecution`, `other`: the day a reference became known
+    cites_since: dict[str, date] = field(default_factory=dict)  # by `police`, `prosecution`, `other`
     again: VictimFile | None = None
     number: str = ""
 
     def list_change_days(self) -> list[date]:
-        """Return the days on which the file changed. A change before the file was entered counts on the day of its entry."""
+        """Return the days on which the file changed. A change before the file was entered counts on the day on which it was entered."""
         days = [self.entered, *(day for day, _ in self.statuses), *self.cites_since.values()]
         days += [day for service in self.services for day in (service.day, service.last) if day]
         days += [day for stay in self.stays for day in (stay.day, stay.last) if day]
@@ -99,14 +99,14 @@ class VictimFile:
         return [max(day, self.entered) for day in days]
 
     def cites_number_of_institution(self, what: str, as_of: date) -> bool:
-        """Return whether the file cites `what` (`police`, `prosecution`, `other`) on a day."""
+        """Return whether the file cites a number of `what` (`police`, `prosecution` or `other`) on the day `as_of`."""
         since = self.cites_since.get(what)
         return since is not None and max(since, self.entered) <= as_of
 
 
 @dataclass(slots=True, eq=False)
 class VictimWorld:
-    """All files of both institutions, the persons and matters that only they know."""
+    """All files of both institutions, and the persons and matters that only these two know."""
 
     files: list[VictimFile]
     persons: list[Person]

@@ -1,8 +1,8 @@
-"""The files of victims at the victim protection office (ZMNV) and the centres for social work: who is referred, assisted, sheltered and
-represented, and when.
+"""The files of victims at the victim protection office (ZMNV) and at the centres for social work: which victims are referred, assisted,
+sheltered and represented, and when.
 
-Belongs here: chance. It has a separate random generator, so that the other institutions' deliveries are the same bytes with and
-without these two. Does not belong here: what a delivery says of a file (`victim_records.py`).
+Belongs here: what is drawn by chance. It is drawn from a separate random generator, so that these two institutions change no byte of the
+other institutions' deliveries. Does not belong here: what a delivery says about a file (`victim_records.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sources.simulator.people import PersonMaker
 from sources.simulator.settings import Settings
 from sources.simulator.victim_files import BOTH, QPS, ZMNV, Claim, Hearing, Service, ShelterStay, VictimFile, VictimWorld, add_days
 
-OFFICES = {"PR": "PR", "PZ": "PZ", "PE": "PE", "GL": "GL", "MJ": "MI", "MV": "MI", "FE": "FE", "GJ": "GJ"}  # by region of the police
+OFFICES = {"PR": "PR", "PZ": "PZ", "PE": "PE", "GL": "GL", "MJ": "MI", "MV": "MI", "FE": "FE", "GJ": "GJ"}  # by police region
 SHELTERS = (("SPS", 48), ("OJQ-A", 13), ("OJQ-B", 13), ("OJQ-C", 13), ("OJQ-D", 13))
 SERVICES = {
     ZMNV: (("JUR", 40), ("PSIK", 21), ("MJEK", 12), ("FIN", 10), ("RIINT", 10), ("KTH", 7)),
@@ -31,12 +31,13 @@ REFERRED_BY = {
 UNKNOWN_TO_POLICE = {ZMNV: ("OJQ", "LINJA_NDIHMESE", "VETE", "QPS"), QPS: ("OJQ", "Shkolla", "Qendra shëndetësore", "Vetë")}
 KINDS = (("trafficking", 74), ("facilitating_prostitution", 15), ("slavery", 4), ("withholding_identity_papers", 4), ("other", 3))
 NEVER_ASSISTED = 1 / 7
-NEVER_KNOWN = 1 / 8  # of the victims whom the two know, those whom the police never knew
+NEVER_KNOWN = 1 / 8  # share of the victims known to the two whom the police never knew
 ENTERED_LATE = 0.03
 
 
 class VictimFileMaker:
-    """Makes the files of one set. With `noise` other than `clean` it also makes what registers get wrong about whole files."""
+    """Makes the files of one set. Unless `noise` is `clean`, it also makes the defects that registers have in whole files, such as late
+    entries."""
 
     def __init__(self, settings: Settings, world: World) -> None:
         self.settings, self.world = settings, world
@@ -48,7 +49,7 @@ class VictimFileMaker:
         self.cases: list[Case] = []
 
     def make_victim_world(self) -> VictimWorld:
-        """Return the files of the victims of the world's cases, and of victims whom only the two institutions know."""
+        """Return the files of victims in the cases of the world, and of victims whom only the two institutions know."""
         rng = self.rng
         known = [found for case in self.world.cases for found in _list_named_victims(case)]
         for case, person, since, police, prosecution in known:
@@ -88,10 +89,11 @@ class VictimFileMaker:
         return files
 
     def _draw_institutions_that_help(self) -> tuple[str, ...]:
+        """Return the institutions that help a victim: both of them, or one."""
         return self.rng.choices((BOTH, (ZMNV,), (QPS,)), (52, 24, 24))[0]
 
     def _add_unknown_victim(self, day: date) -> None:
-        """Add a victim, and a matter, that only these two institutions know."""
+        """Add a victim in a matter that only these two institutions know."""
         rng = self.rng
         young, old = (8, 18) if rng.random() < 0.25 else (18, 45)
         sex = "F" if rng.random() < 0.8 else "M"
@@ -100,12 +102,12 @@ class VictimFileMaker:
         self._add_matter_of_both_institutions(person, day)
 
     def _add_later_matter(self, file: VictimFile) -> None:
-        """Let the victim of a file come again in a later matter that the police do not know."""
+        """Add a later matter, which the police do not know, with the victim of an earlier file."""
         self._add_matter_of_both_institutions(file.person, add_days(file.opened, self.rng.randrange(240, 500)))
 
     def _add_matter_of_both_institutions(self, person: Person, day: date) -> None:
-        """Add a matter that only these two institutions know. If it has two files, they cite each other: nothing else would tell that
-        their matter is one."""
+        """Add a matter that only these two institutions know. If both have a file on it, at least one file cites the other, since nothing
+        else shows that the matter is the same."""
         rng = self.rng
         kind = rng.choices([name for name, _ in KINDS], [weight for _, weight in KINDS])[0]
         form = rng.choices([name for name, _ in FORMS], [weight for _, weight in FORMS])[0]
@@ -119,6 +121,7 @@ class VictimFileMaker:
         self._make_files_cite_each_other(files, always=True)
 
     def _make_files_cite_each_other(self, files: list[VictimFile], always: bool = False) -> None:
+        """If there are two files, let each of them cite the other by chance. `always`: at least one of them cites the other."""
         if len(files) != 2:
             return
         rng = self.rng
@@ -129,7 +132,7 @@ class VictimFileMaker:
                 one.cites_since["other"] = day
 
     def _open_second_file(self, file: VictimFile) -> None:
-        """Let another office or centre open a second file on the same victim and matter, which is a defect of the register."""
+        """Let another office or centre open a second file on the same victim and matter. This is a defect of the register."""
         second = self._open_file(file.institution, file.case, file.person, add_days(file.opened, self.rng.randrange(1, 40)), elsewhere=True)
         second.again = file
         second.police, second.prosecution = file.police, file.prosecution
@@ -163,8 +166,8 @@ class VictimFileMaker:
         return file
 
     def _draw_statuses(self, person: Person, case: Case, opened: date) -> list[tuple[date, str]]:
-        """Return the statuses of a victim: presumed at first, later mostly identified, sometimes not confirmed. This is a fact about the
-        victim, which either institution may not know."""
+        """Return the statuses of a victim: at first presumed, later mostly identified, sometimes not confirmed. What happens is a fact
+        about the victim, but either institution may fail to learn it."""
         fate = Random(f"fate {self.settings.seed} {person.surname} {person.born} {case.opened}").random()
         statuses = [(opened, "presumed")]
         if fate < 0.6 and self.rng.random() < 0.9:
@@ -186,8 +189,8 @@ class VictimFileMaker:
         return services
 
     def _draw_stays(self, referred: date) -> list[ShelterStay]:
-        """Return stays in shelters, which begin with the referral; more than half of the victims have none. A move ends one stay and
-        begins another."""
+        """Return the stays in shelters, which begin within days of the referral. More than half of the victims have none. If the victim
+        moves, one stay ends and another begins."""
         rng = self.rng
         stays: list[ShelterStay] = []
         day = add_days(referred, rng.randrange(0, 4))
@@ -199,7 +202,7 @@ class VictimFileMaker:
         return stays
 
     def _draw_hearings(self, case: Case, opened: date) -> list[Hearing]:
-        """Return the hearings in the last court file of the case; the first is about a month or more after the court received it."""
+        """Return the hearings in the last court file of the case. The first one is at least 25 days after the court received the file."""
         rng = self.rng
         if not case.courts or rng.random() < 0.35:
             return []
@@ -225,8 +228,8 @@ GROUPS_OF_FILES = ("trafficking", "slavery", "withholding_identity_papers", "fac
 
 
 def _list_named_victims(case: Case) -> list[tuple[Case, Person, date, PoliceFile | None, ProsecutionFile | None]]:
-    """Return the victims that police or prosecution name in a case, with the day since which they are named, and the files that name
-    them."""
+    """Return the victims whom police or prosecution name in a case. Each comes with the day since which the victim is named, and with the
+    files that name the victim."""
     found: dict[str, tuple[Person, date, PoliceFile | None, ProsecutionFile | None]] = {}
     for police in case.police:
         if police.until is None:
@@ -242,7 +245,8 @@ def _list_named_victims(case: Case) -> list[tuple[Case, Person, date, PoliceFile
 
 
 def _find_office(institution: str, municipality: str) -> tuple[str, str]:
-    """Return the code and the seat of the office that is responsible for a municipality: the ZMNV office of its region, or its centre."""
+    """Return the code and the seat of the office that is responsible for a municipality. This is the ZMNV office of its region, or the
+    centre of the municipality itself."""
     if institution == QPS:
         return f"{list(read_places()['municipalities']).index(municipality) + 1:02d}", municipality
     region = read_places()["municipalities"][municipality][0]
@@ -250,8 +254,8 @@ def _find_office(institution: str, municipality: str) -> tuple[str, str]:
 
 
 def _assign_file_numbers(files: list[VictimFile], rng: Random) -> None:
-    """Number the files in place: `ZM-PR-2013-0042` by office and year, `QPS/05/117` by centre, counting on through the years. `files`:
-    in order of opening."""
+    """Number the files in place. ZMNV counts by office and year (`ZM-PR-2013-0042`), a centre through all years (`QPS/05/117`). `files`:
+    sorted by the day on which they were opened."""
     counters: dict[tuple[str, int], int] = defaultdict(int)
     centres: dict[str, int] = {}
     for file in files:

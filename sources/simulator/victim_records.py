@@ -1,8 +1,8 @@
-"""What the registers of ZMNV (the victim protection office) and the centres say of a file on a day, without any defect
+"""What the registers of ZMNV (the victim protection office) and of the centres say about a file on a day, without any defect
 (docs/reference/deliveries.md).
 
-Belongs here: from a file to a `CaseRecord`, with its statuses, services, stays and hearings as `entries`. Does not belong here: files
-(`write_victims.py`), defects (`victim_defects.py`).
+Belongs here: making a `CaseRecord` from a file, with its statuses, services, stays and hearings as `entries`. Does not belong here: writing
+files (`write_victims.py`), defects (`victim_defects.py`).
 """
 
 from __future__ import annotations
@@ -40,19 +40,20 @@ SERVICES = {
 
 
 def write_moment_in_utc(day: date | None) -> str | None:
-    """Return the moment in UTC at which a day begins in Kosovo. Return None if `day` is None."""
+    """Return the moment in UTC at which a day begins in Kosovo. Return None if there is no day."""
     if day is None:
         return None
     return datetime.combine(day, time(), KOSOVO).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def write_day_with_slashes(day: date | None) -> str:
-    """Return a day as `dd/mm/yyyy`, or an empty text if it is None."""
+    """Return a day as `dd/mm/yyyy`, or an empty text if there is no day."""
     return day.strftime("%d/%m/%Y") if day else ""
 
 
 def make_victim_record(file: VictimFile, as_of: date) -> CaseRecord:
-    """Return the register's record of a file on a day. Its `true` has `registered`, `referred`, `group`, `form`, `status`."""
+    """Return the record of a file, as the register has it on the day `as_of`. Its `true` has the values `registered`, `referred`, `group`,
+    `form` and `status`."""
     status = [code for day, code in file.statuses if day <= as_of][-1] if file.statuses[0][0] <= as_of else "presumed"
     true = {"registered": file.opened, "referred": file.referred, "group": file.group, "form": file.form, "status": status}
     record = CaseRecord(file.institution, file.number, file.case.case_id, as_of, true, {}, dict(true))
@@ -70,7 +71,8 @@ def _make_person_values(person: Person) -> dict[str, Any]:
 
 
 def _find_cited_numbers(file: VictimFile, as_of: date) -> tuple[str, str, str]:
-    """Return the numbers that the file cites of the police, the prosecution and the other institution's file; empty if not known yet."""
+    """Return the numbers that the file cites: those of the police, of the prosecution, and of the other institution's file. A number that
+    is not known yet is empty."""
     police = file.police.number if file.police and file.cites_number_of_institution("police", as_of) else ""
     prosecution = file.prosecution.number if file.prosecution and file.cites_number_of_institution("prosecution", as_of) else ""
     other = file.other.number if file.other and file.cites_number_of_institution("other", as_of) else ""

@@ -1,9 +1,9 @@
-"""What is true, and what the files say, of the victims whom ZMNV (the victim protection office) and the centres for social work help
-(counting-rules.md, "Victim protection").
+"""The true events, and the events as the files state them, of the victims whom ZMNV (the victim protection office) and the centres for
+social work help (counting-rules.md, "Victim protection").
 
-Belongs here: the four indicators, as reported and harmonised, and the two steps of reconciliation. Does not belong here: the other
-institutions' events (`happened.py`, `reported.py`). As there, only what some accepted record tells of a person, a form or a status is
-known.
+Belongs here: the four indicators, as reported and harmonised, and the two steps of reconciliation. Does not belong here: the events of the
+other institutions (`happened.py`, `reported.py`). As in these modules, only what some accepted record states about a person, a form or a
+status is known.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ INDICATORS = {
     "victims_sheltered": (QPS,),
     "victims_represented": (ZMNV,),
 }
-REPEATED = ("victims_assisted",)  # as reported once for each file and period, not once for each row
+REPEATED = ("victims_assisted",)  # counted as reported once for each file and period, not for each row
 _CasePerson = tuple[str, str]  # case, person
 
 
 def find_accepted_service_rows(deliveries: list[Delivery]) -> dict[str, RecordPart]:
-    """Return the latest accepted state of every row of `sherbimet.csv` by its key: these rows are separate records."""
+    """Return the latest accepted state of every row of `sherbimet.csv`, by key. Each of these rows is a record of its own."""
     usable = [each for each in deliveries if each.institution == QPS and not each.missing and each.read != "none"]
     usable.sort(key=lambda delivery: (delivery.period, delivery.version))
     accepted: dict[str, RecordPart] = {}
@@ -57,7 +57,7 @@ def find_accepted_service_rows(deliveries: list[Delivery]) -> dict[str, RecordPa
 
 
 def _list_accepted_files(history: RecordHistory) -> Iterator[tuple[str, CaseRecord, PersonRecord]]:
-    """Yield institution, file and person of each accepted file of both institutions."""
+    """Yield each accepted file of both institutions, with its institution, case record and person record."""
     for institution in BOTH:
         for person, record, _ in history.list_counted_persons(institution):
             yield institution, record, person
@@ -66,8 +66,8 @@ def _list_accepted_files(history: RecordHistory) -> Iterator[tuple[str, CaseReco
 def _list_accepted_entries(
     history: RecordHistory, rows: dict[str, RecordPart], values_as_read: bool
 ) -> Iterator[tuple[str, CaseRecord | None, PersonRecord | None, RecordPart]]:
-    """Yield the accepted entries, each with institution, and accepted file and person; these are None if the centre's file is not
-    accepted. Such entries are only included if `values_as_read` is true."""
+    """Yield the accepted entries, each with its institution and with the accepted file and person. File and person are None for an entry of
+    a centre whose file is not accepted; such entries are only included if `values_as_read` is true."""
     files: dict[str, tuple[CaseRecord, PersonRecord]] = {}
     for institution, record, person in _list_accepted_files(history):
         files[record.key] = (record, person)
@@ -86,7 +86,8 @@ def _list_accepted_entries(
 
 
 def list_reported_victim_events(history: RecordHistory, rows: dict[str, RecordPart]) -> list[Event]:
-    """Return every counted row as an event. `person` has a key that tells rows apart; services of one file share it (`REPEATED`)."""
+    """Return an event for each row that counts. `person` contains a key that differs from row to row, except that all services of one file
+    have the same key (`REPEATED`)."""
     found = []
     for _, file, victim in _list_accepted_files(history):
         if file.values_as_read["referred"]:
@@ -114,7 +115,7 @@ def list_reported_victim_events(history: RecordHistory, rows: dict[str, RecordPa
 
 
 def _make_event_as_stated_in_file(indicator: str, key: str, day: date, record: CaseRecord | None, person: PersonRecord | None) -> Event:
-    """Return an event with what the file itself states."""
+    """Return an event with the offence, form, sex, age group and citizenship that the file itself states."""
     if record is None or person is None:
         return Event(indicator, "", key, day, "other", "unknown", "unknown", "unknown", "unknown")
     values_as_read = person.values_as_read
@@ -128,8 +129,8 @@ def _make_event_as_stated_in_file(indicator: str, key: str, day: date, record: C
 
 
 def list_true_victim_events(history: RecordHistory, rows: dict[str, RecordPart]) -> list[Event]:
-    """Return the counted events: one for each case and person, and for `victims_assisted` one for each day with a service. Victims who
-    were not confirmed are left out."""
+    """Return the counted events: one for each person in a case, and for `victims_assisted` one for each day with a service. Victims whose
+    status is "not confirmed" are left out."""
     known = collect_known_persons(history)
     forms = {**_find_forms_of_exploitation_of_files(history), **find_forms_of_exploitation_of_cases(history)}
     groups = _find_offence_groups_of_cases(history)
@@ -165,7 +166,7 @@ def list_true_victim_events(history: RecordHistory, rows: dict[str, RecordPart])
 
 
 def _find_stated_status(record: CaseRecord) -> str | None:
-    """Return the current status as the register states it; for ZMNV this is the latest entry."""
+    """Return the current status as the register states it. For ZMNV this is the last status in the list."""
     if record.institution == QPS:
         stated: str | None = record.values_as_read["status"]
         return stated
@@ -174,7 +175,8 @@ def _find_stated_status(record: CaseRecord) -> str | None:
 
 
 def _find_offence_groups_of_cases(history: RecordHistory) -> dict[str, str]:
-    """Return the offence group of each case at the prosecution, else at police or inspectorate."""
+    """Return the offence group of each case, as the prosecution sees it. If the prosecution does not know the case, it is the group of the
+    police or inspectorate."""
     found: dict[str, str] = {}
     for institutions in (("police", "inspectorate"), ("prosecution",)):
         charged_offence: dict[str, list[str]] = defaultdict(list)
@@ -200,8 +202,8 @@ def _find_forms_of_exploitation_of_files(history: RecordHistory) -> dict[str, st
 
 
 def build_victim_reconciliation_rows(history: RecordHistory) -> list[list[str]]:
-    """Return the rows of `reconciliation.csv` for each person and case, whatever the status: step, period, case, person, outcome,
-    detail."""
+    """Return the rows of `reconciliation.csv`, one for each person in a case, whatever the status of the victim. The columns are step,
+    period, case, person, outcome and detail."""
     reported: dict[str, date] = {}
     for institution in ("police", "inspectorate"):
         for record in history.list_counted_cases(institution):

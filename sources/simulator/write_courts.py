@@ -1,4 +1,4 @@
-"""Writes `smil.xml` (docs/reference/deliveries.md, Courts), with the faults that a delivery has."""
+"""Writes the courts' file `smil.xml` (docs/reference/deliveries.md, Courts), with the faults that the delivery has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMESPACE = "urn:kgjk:smil:1"
 
 
 def write_courts(folder: Path, delivery: Delivery) -> None:
-    """Write the export of a delivery into `folder`."""
+    """Write the courts' export of a delivery into `folder`."""
     faults = delivery.faults
     declared = "ISO-8859-1" if "wrong_declaration" in faults else "UTF-8"
     lines = [f'<?xml version="1.0" encoding="{declared}"?>']
@@ -35,6 +35,7 @@ def write_courts(folder: Path, delivery: Delivery) -> None:
 
 
 def _write_case_lines(record: CaseRecord, is_column_blank: bool) -> list[str]:
+    """Return the lines of one case. `is_column_blank`: whether all personal numbers are left empty, which is one of the faults."""
     cells = record.cells
     head = " ".join(f"{name}={quoteattr(cells[name])}" for name in ("nr", "gjykata", "dega", "gjuha"))
     lines = [f" <lenda {head}>", f"  <pranuar>{escape(cells['pranuar'])}</pranuar>"]

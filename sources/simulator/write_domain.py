@@ -1,7 +1,7 @@
-"""Writes the domain by which a simulated set is read if its institutions deliver otherwise than their built-in contracts say.
+"""Writes a domain for a simulated set whose deliveries the built-in contracts cannot read.
 
-Belongs here: a copy of the built-in domain with the cadence and the code lists of the set. Does not belong here: which codes change
-(`new_codes.py`), what else is in a domain (`schemas.domain_folder`).
+Belongs here: copying the built-in domain, and changing the cadence and the code lists in its contracts. Does not belong here: which codes
+change (`new_codes.py`), what else is in a domain (`schemas.domain_folder`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from sources.simulator.settings import CADENCE, Settings
 
 
 def write_domain(folder: Path, settings: Settings) -> Path | None:
-    """Write the domain of a set into `folder`, and return it.
+    """Write the domain of a set into `folder`, and return the folder.
 
-    If the built-in contracts can read the set, write nothing, and return None.
+    If the built-in contracts can read the set, write nothing and return None.
     """
     recoded = NEW_CODES if "new_codes" in settings.life else {}
     changed = [name for name, cadence in CADENCE.items() if settings.cadence[name] != cadence or name in recoded]

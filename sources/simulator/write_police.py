@@ -1,6 +1,7 @@
-"""Writes `rastet.csv` and `personat.csv`: semicolons, windows-1250, CRLF (deliveries.md, Police), with the faults that a delivery has.
+"""Writes the police's files `rastet.csv` and `personat.csv`, with the faults that the delivery has. Without faults they have semicolons,
+windows-1250 and CRLF (deliveries.md, Police).
 
-Belongs here: the bytes of the two files. What is wrong in single values was decided before (`defects.py`).
+Belongs here: the bytes of the two files. Does not belong here: what is wrong in single values, which was decided before (`defects.py`).
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ PERSONS = (
 RENAMED = {"Statusi": "Statusi_i_rastit", "Nr_personal": "Numri_personal", "Data_lindjes": "Datelindja"}
 REMARKS = ("", "", "me leje", "i njohur për policinë", "", "kërkuar; i arratisur")
 GARBAGE = ("Faqe {page} nga 3", "#REF!;#REF!;#REF!", "--------", ";;;;;;;;;;;;;;;;;")
-# Letters that windows-1250 lacks, as the register's keyboard writes them.
+# Letters that windows-1250 lacks, and the letters that are typed in their place.
 _KEYBOARD = str.maketrans({"ı": "i", "İ": "I", "ğ": "g", "Ğ": "G", "ñ": "n"})
 
 Line = list[str]
 
 
 def write_police(folder: Path, delivery: Delivery) -> None:
-    """Write the two files of a delivery into `folder`."""
+    """Write the two files of a police delivery into `folder`."""
     faults = delivery.faults
     cases, cut = _write_case_lines(delivery.records)
     persons = _write_person_lines(delivery.records)
@@ -68,7 +69,7 @@ def write_police(folder: Path, delivery: Delivery) -> None:
 
 
 def _write_case_lines(records: list[CaseRecord]) -> tuple[list[Line], int]:
-    """Return the lines of the cases, and the number of characters of the last line that a truncated file has (-1: all)."""
+    """Return the lines of the cases, and how many characters of the last line remain in a truncated file (-1: all of them)."""
     lines = [[record.cells[name] for name in CASES] for record in records if not record.absent]
     truncated = any(record.unread for record in records)
     return lines, 3 * len(";".join(lines[-1])) // 4 if truncated else -1
@@ -119,7 +120,7 @@ def _write_lines(path: Path, header: list[str], lines: list[Line], delivery: Del
         text = text.translate(_KEYBOARD)
     if "enc_cp852" in faults:
         encoding = "cp852"
-    if "enc_latin1" in faults:  # windows-1250 read as Latin-1
+    if "enc_latin1" in faults:  # as if the bytes in windows-1250 had been read as Latin-1
         text, encoding = text.encode("cp1250", errors="replace").decode("latin-1"), "utf-8"
     path.write_bytes(text.encode(encoding, errors="replace"))
 

@@ -1,4 +1,5 @@
-"""Writes `psh.sqlite`: `lenda`, `pala`, `akuza`, `vendimi` (deliveries.md, Prosecution), with the faults that a delivery has."""
+"""Writes the prosecution's database `psh.sqlite` with the tables `lenda`, `pala`, `akuza` and `vendimi` (deliveries.md, Prosecution), with
+the faults that the delivery has."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ PAGE = 1024
 
 
 def write_prosecution(folder: Path, delivery: Delivery) -> None:
-    """Write the database of a delivery into `folder`."""
+    """Write the database of a prosecution delivery into `folder`."""
     path = folder / "psh.sqlite"
     records = delivery.records
     rows: dict[str, Iterable[Cells]] = {
@@ -86,6 +87,6 @@ def write_prosecution(folder: Path, delivery: Delivery) -> None:
     finally:
         connection.close()
     if "truncated" in delivery.faults:
-        # Cut inside a page, so that the header counts more pages than there are: the engine refuses every query.
+        # Truncated inside a page: the header then states more pages than exist, and SQLite refuses every query.
         whole = path.read_bytes()
         path.write_bytes(whole[: max(600, int(len(whole) * 0.55) // PAGE * PAGE + 358)])

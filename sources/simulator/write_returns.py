@@ -1,7 +1,8 @@
-"""Returns of counts: what each institution would count itself, in the form of `docs/reference/yardsticks.md`.
+"""Returns of counts: the figures that each institution would count from its own records. Their format is described in
+`docs/reference/yardsticks.md`.
 
-Belongs here: one file a year with the figures of the year and of its quarters. Does not belong here: which rows an institution counts
-(`reported`).
+Belongs here: writing one file for each year, with the figures of the year and of its quarters. Does not belong here: which rows an
+institution counts (`reported`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ COLUMNS = ("institution", "indicator", "period", "offence_group", "unit", "value
 
 
 def write_yardstick_returns(inbox: Path, history: RecordHistory, years: range) -> None:
-    """Write `<inbox>/yardsticks/<year>/returns.csv` for each year."""
+    """Write the file `<inbox>/yardsticks/<year>/returns.csv` for each year."""
     counted: Counter[tuple[str, str, str, str, str]] = Counter()
     for institution, events in group_reported_events_by_institution(history).items():
         for event in events:

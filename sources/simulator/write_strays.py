@@ -1,5 +1,5 @@
-"""Writes files that do not belong into a delivery: leftovers of copying, another institution's file, a file with other content than its
-name says."""
+"""Writes files that do not belong in a delivery: leftovers of copying, a file of another institution, or a file whose content does not fit
+its name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAIN = {
 
 
 def write_stray_files(folder: Path, delivery: Delivery) -> None:
-    """Write leftovers and stray files beside the delivery's own files, according to its faults."""
+    """Write leftovers and files of other institutions beside the delivery's own files, if the faults of the delivery ask for them."""
     if "leftover_part" in delivery.faults:
         if delivery.institution == "police":
             (folder / "personat.csv.part").write_bytes(";".join(PERSONS)[:17].encode())
@@ -41,6 +41,6 @@ def write_stray_files(folder: Path, delivery: Delivery) -> None:
 
 
 def write_wrong_content(folder: Path, delivery: Delivery) -> None:
-    """Write a file with the right name whose content is a saved web page."""
+    """Write a file that has the right name, but contains a saved web page."""
     page = "<html><head><title>Hyrja në sistem</title></head><body>Seanca ka skaduar. Kyçuni përsëri.</body></html>\n"
     (folder / MAIN[delivery.institution]).write_text(page, encoding="utf-8")

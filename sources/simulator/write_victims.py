@@ -1,6 +1,6 @@
-"""Writes `zmnv.json` (victim protection office) and `persona.csv`, `sherbimet.csv` (centres), with the faults that a delivery has.
+"""Writes `zmnv.json` (victim protection office), and `persona.csv` and `sherbimet.csv` (centres), with the faults that the delivery has.
 
-Belongs here: the bytes of the files. What is wrong in single values was decided before (`victim_defects.py`).
+Belongs here: the bytes of the files. Does not belong here: what is wrong in single values, which was decided before (`victim_defects.py`).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ PERSONA = (
 SHERBIMET = ("Nr_QPS", "Nr_rendor", "Lloji", "Prej", "Deri", "Ofruesi", "Strehimorja", "Shenim")
 RENAMED = {"Nr_personal": "Numri_personal", "Data_e_referimit": "Data e referimit"}
 VICTIM = ("emri", "mbiemri", "emri_prindit", "nr_personal", "datelindja", "gjinia", "shtetesia", "vendbanimi")
-# Letters that windows-1250 lacks, as a keyboard writes them.
+# Letters that windows-1250 lacks, and the letters that are typed in their place.
 _KEYBOARD = str.maketrans({"ı": "i", "İ": "I", "ğ": "g", "Ğ": "G", "ñ": "n"})
 
 
 def write_victim_protection(folder: Path, delivery: Delivery) -> None:
-    """Write the JSON document of a delivery into `folder`."""
+    """Write the JSON document of a delivery of the victim protection office into `folder`."""
     faults = delivery.faults
     document = {
         "eksporti": {
@@ -61,6 +61,7 @@ def write_victim_protection(folder: Path, delivery: Delivery) -> None:
 
 
 def _make_file_object(record: CaseRecord, extra: bool) -> dict[str, Any]:
+    """Return the JSON object of one file. `extra`: whether it has a field that was not agreed."""
     cells, person = record.cells, record.persons[0].cells
     entries: dict[str, list[dict[str, Any]]] = {"status": [], "service": [], "hearing": []}
     for part in record.entries:
@@ -88,7 +89,8 @@ def _make_file_object(record: CaseRecord, extra: bool) -> dict[str, Any]:
 
 
 def _convert_to_json_value(value: Any, number: bool = False) -> Any:
-    """Return a value for JSON: empty text is null; a personal number that the case system stores as a number is a number."""
+    """Return a value as it is in the JSON document. An empty text becomes null. A text such as `1012345678.0` becomes a number if `number`
+    is true."""
     if value == "":
         return None
     if number and isinstance(value, str) and re.fullmatch(r"[1-9]\d*\.0", value):
@@ -97,7 +99,7 @@ def _convert_to_json_value(value: Any, number: bool = False) -> Any:
 
 
 def write_social_work(folder: Path, delivery: Delivery) -> None:
-    """Write the two tables of a delivery into `folder`."""
+    """Write the two files of a delivery of the centres into `folder`."""
     persons, rows, cut = [], [], ""
     for record in delivery.records:
         cells = {**record.cells, **record.persons[0].cells}
@@ -118,6 +120,7 @@ def write_social_work(folder: Path, delivery: Delivery) -> None:
 
 
 def _write_lines(path: Path, header: list[str], lines: list[list[str]], delivery: Delivery, cut: str) -> None:
+    """Write one file. `cut`: the beginning of a last row in which the file ends."""
     faults = delivery.faults
     count = len(lines) + (1 if "wrong_total" in faults else 0)
     if "renamed_header" in faults:
@@ -147,6 +150,7 @@ def _write_lines(path: Path, header: list[str], lines: list[list[str]], delivery
 
 
 def _join_cells(cells: list[str], separator: str) -> str:
+    """Return cells as one line of delimited text, quoted where necessary."""
     text = io.StringIO()
     csv.writer(text, delimiter=separator, lineterminator="").writerow(cells)
     return text.getvalue()

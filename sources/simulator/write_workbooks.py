@@ -1,8 +1,7 @@
-"""Writes `raporti.xlsx` (inspectorate) and `shkk.xlsx` (corrections), with the faults that a delivery has
-(docs/reference/deliveries.md).
+"""Writes `raporti.xlsx` (inspectorate) and `shkk.xlsx` (corrections), with the faults that the delivery has (docs/reference/deliveries.md).
 
-The same records give the same bytes. openpyxl puts the time of saving into the properties and the zip, so the zip is written again with
-the day of the export.
+The same records give the same bytes. openpyxl writes the time of saving into the properties and the zip archive, so the archive is written
+again with the day of the export in its place.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ CORRECTIONS = (
 
 
 def _convert_to_cell_value(value: Any, text_dates: bool) -> Any:
-    """Return a value as a cell stores it. A day becomes an Excel date or a text, and an empty text becomes no value."""
+    """Return a value as a cell stores it. A day becomes a date of Excel or a text, and an empty text becomes no value."""
     if isinstance(value, date):
         return value.strftime("%d.%m.%Y") if text_dates else datetime(value.year, value.month, value.day)  # noqa: DTZ001
     return None if value == "" else value
@@ -101,7 +100,7 @@ def write_inspectorate(folder: Path, delivery: Delivery) -> None:
 
 
 def _write_rows_of_last_year(sheet: Worksheet, row: int, delivery: Delivery) -> None:
-    """Write the rows of the same quarter of last year for comparison, as they were delivered then."""
+    """Write, for comparison, the rows of the same quarter of the year before, as they were delivered then."""
     sheet.cell(row, 1, "Viti i kaluar")
     _write_row(sheet, row + 1, list(INSPECTORATE))
     for i, record in enumerate(delivery.last_year, 1):
@@ -139,8 +138,8 @@ def write_corrections(folder: Path, delivery: Delivery) -> None:
 
 
 def _add_hidden_sheets(book: Workbook, delivery: Delivery) -> None:
-    """Add hidden sheets, which have no data (deliveries.md): a code list, and an old copy of a facility's sheet with rows that look like
-    any other."""
+    """Add two hidden sheets, which do not count as data (deliveries.md): a code list, and an old copy of a facility's sheet, whose rows
+    look like any others."""
     codes = book.create_sheet("kodet")
     codes.sheet_state = "hidden"
     _write_row(codes, 1, ["I paraburgosur", "I dënuar"])
@@ -160,6 +159,7 @@ def _write_row(sheet: Worksheet, row: int, values: list[Any]) -> None:
 
 
 def _save_workbook_reproducibly(book: Workbook, path: Path, day: datetime) -> None:
+    """Save a workbook in which every time is replaced by `day`, so that the same content gives the same bytes."""
     book.properties.creator = "zyra"
     book.properties.created = day
     buffer = BytesIO()

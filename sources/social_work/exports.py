@@ -1,4 +1,4 @@
-"""Rules of the centres for social work between the cells of a row."""
+"""Rules that the cells of one row have to meet together, at the centres for social work."""
 
 from schemas.exports.build import build_pandera_models, make_date_order_checks
 from sources.contract import load

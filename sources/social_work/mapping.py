@@ -12,9 +12,10 @@ OFFENCES: tuple[OffenceColumns, ...] = ()  # its records state the offence as a 
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return the rows of the canonical tables, by table. The name of a shelter is left out.
+    """Convert the delivered rows to rows of the canonical tables. Returns a list of frames for each canonical table. The name of a shelter
+    is left out.
 
-    tables: `persona` and `sherbimet`, typed, with record status.
+    tables: the delivered tables `persona` and `sherbimet`, with parsed values and the record status of each row.
     """
     files, rows = tables["persona"], tables["sherbimet"]
     records = builders.build_key_columns(INSTITUTION, files).assign(
@@ -66,6 +67,6 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 def _convert_entries_to_events(
     rows: pd.DataFrame, event: str, column: str, present: pd.Series | None = None, outcome: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Convert services or stays to events. The number of an entry identifies it in its case file."""
+    """Convert services or stays to events. The number of an entry identifies it within its case file."""
     number = rows["Nr_rendor"].astype("str")
     return builders.build_events(INSTITUTION, rows, event, column, entity="person", present=present, outcome=outcome, entry=number)

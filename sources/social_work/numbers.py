@@ -1,5 +1,6 @@
-"""Case numbers of the centres for social work: `QPS/05/117` (centre, running number in the centre), typed as `QPS 05/117`, `qps-05-117`,
-`QPS nr. 5/117`. A number that ends in a year counts only if it is written in the normal form: `QPS 12/2013` is a letter of that year."""
+"""Case numbers of the centres for social work. `QPS/05/117` (centre, running number in the centre) is also typed as `QPS 05/117`,
+`qps-05-117` or `QPS nr. 5/117`. A number that ends in a year is only read as a case number if it has the normal form: `QPS 12/2013` is a
+letter of that year."""
 
 import re
 

@@ -1,6 +1,6 @@
-"""How a delivery of the centres for social work is read: two delimited files, files of victims and their services.
+"""How a delivery of the centres for social work is read: two delimited files, one with victims' files and one with services.
 
-Belongs here: what is specific to this institution's files. The rest is in `sources.readers`, driven by `contract.yaml`.
+Belongs here: what is specific to this institution's files. Everything else is done by `sources.readers`, as `contract.yaml` declares.
 """
 
 from __future__ import annotations
@@ -11,5 +11,6 @@ from sources.readers.result import ReadResult, SourceFile
 
 
 def read(files: list[SourceFile], contract: Contract) -> ReadResult:
-    """Read `persona.csv` and `sherbimet.csv` into tables `persona` and `sherbimet`; a service belongs to a file by `Nr_QPS`."""
+    """Read `persona.csv` and `sherbimet.csv` into the tables `persona` and `sherbimet`. The column `Nr_QPS` of a service is the number of
+    the file."""
     return read_files(files, contract)

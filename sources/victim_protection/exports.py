@@ -1,4 +1,4 @@
-"""Rules of the victim protection office between the fields of a file."""
+"""Rules that the fields of one file have to meet together, at the victim protection office."""
 
 from schemas.exports.build import build_pandera_models, make_date_order_checks
 from sources.contract import load

@@ -13,9 +13,9 @@ _CENTRE_ALONE = r"^\s*(?P<centre>\d{1,2})\s*[/\-]\s*(?P<serial>\d{1,6})\s*$"
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return the rows of the canonical tables, by table.
+    """Convert the delivered rows to rows of the canonical tables. Returns a list of frames for each canonical table.
 
-    tables: `viktimat`, `statusi`, `sherbimet`, `seancat`, typed, with record status.
+    tables: the delivered tables `viktimat`, `statusi`, `sherbimet` and `seancat`, with parsed values and the record status of each row.
     """
     files, statuses, services, hearings = (tables[name] for name in ("viktimat", "statusi", "sherbimet", "seancat"))
     records = builders.build_key_columns(INSTITUTION, files).assign(
@@ -68,25 +68,27 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 def _convert_entries_to_events(
     rows: pd.DataFrame, event: pd.Series | str, entry: pd.Series, outcome: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Convert the entries of an array in a case file to events, each on its day. entry: what identifies the entry in its file."""
+    """Convert the entries of an array in a case file to events, each on its day. entry: a text that identifies each entry within its
+    file."""
     present = rows["_record"].notna()
     return builders.build_events(INSTITUTION, rows, event, "data", entity="person", present=present, outcome=outcome, entry=entry)
 
 
 def _identify_entries(rows: pd.DataFrame) -> pd.Series:
-    """Return what identifies each entry in its case file: its id, else its position."""
+    """Return a text that identifies each entry within its case file: its id or, without an id, its position."""
     return rows["id"].astype("str").where(rows["id"].notna(), _find_positions_of_entries(rows))
 
 
 def _find_positions_of_entries(rows: pd.DataFrame) -> pd.Series:
-    """Return the position of each entry in its case file, as text. It identifies the entry, since entries are added but never removed."""
+    """Return the position of each entry in its case file, as text. It identifies the entry, since the institution adds entries but never
+    removes any."""
     return "#" + (rows.groupby(["_delivery", "_parent"], dropna=False).cumcount() + 1).astype("str")
 
 
 def _select_current_statuses(statuses: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
     """Return the current status of the victim in each case file: the status with the latest day.
 
-    An entry with an impossible or missing day is sorted by the day of the entry before it.
+    An entry whose day is missing or impossible is treated as if it had the day of the entry above it.
     """
     possible = statuses["data"].where(statuses["data"] <= statuses["_period_end"])
     day = possible.groupby(statuses["_parent"]).ffill()

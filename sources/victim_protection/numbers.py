@@ -1,5 +1,5 @@
-"""Case numbers of the victim protection office: `ZM-PR-2013-0042`, typed as `ZM/PR/2013/42`, `ZMNV-PR-2013-0042`, `ZM-PR-42/2013`,
-`PR-2013-0042`. The offices: docs/reference/deliveries.md, "Victim protection"."""
+"""Case numbers of the victim protection office. `ZM-PR-2013-0042` is also typed as `ZM/PR/2013/42`, `ZMNV-PR-2013-0042`, `ZM-PR-42/2013` or
+`PR-2013-0042`. The section "Victim protection" of docs/reference/deliveries.md lists the offices."""
 
 import re
 

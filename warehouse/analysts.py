@@ -34,7 +34,7 @@ PSEUDONYM_HEX = 32
 IDS = ("case_id", "person_id")
 _HASHED = "sha256(getvariable('ids') || {0})"
 _HMAC = "sha256(getvariable('outer_pad') || unhex(sha256(getvariable('inner_pad') || encode({0}))))"
-"""HMAC-SHA256 of a text by RFC 2104. `inner_pad`, `outer_pad`: the key, each byte XORed with a constant."""
+"""HMAC-SHA256 of a text by RFC 2104. `inner_pad`, `outer_pad`: the key, each byte of which is XORed with a constant."""
 _HMAC_BLOCK = 64
 _FIRST = _HASHED.format("min(r.institution || '/' || r.record_key) OVER (PARTITION BY {0})")
 COARSE = {
@@ -44,7 +44,8 @@ COARSE = {
     "rank": ("row_number() OVER (PARTITION BY r.case_id ORDER BY r.order_day, {0})", "the position within its case"),
     "number": (f"CAST('0x' || left({_FIRST}, 13) AS BIGINT)", "another number, which reveals no order"),
 }
-"""Replacement of a column's values -> SQL (with name and type), and its description. 13 digits: a number that every tool accepts."""
+"""The ways to replace the values of a column: for each, the SQL expression ({0}: the column, {1}: its type), and a description. The number
+of `number` has 13 hexadecimal digits, so that every tool accepts it."""
 _QUARTER = "CAST(date_trunc('quarter', {0}) AS DATE)", "the first day of its quarter"
 PSEUDONYM = "a keyed pseudonym"
 _MEMORY = "500MB"
@@ -94,7 +95,8 @@ def _contains_indicator_figures(table: Table) -> bool:
 
 
 def _make_sql_of_rows_for_analysts(table: Table, source: str, columns: Iterable[str]) -> str:
-    """Return the SQL for what analysts see of the `columns` of a table, whose exact rows are in `source`, sorted by their values."""
+    """Return the SQL for what analysts see of the `columns` of a table. The exact rows are in the table `source`; the result is sorted by
+    value."""
     inner = ", ".join(f'{_make_expression_for_analysts(table, column)} AS "{column.name}"' for column in table.columns)
     shown = f"({make_condition_of_rows_withheld_from_analysts(table) or 'false'}) IS NOT TRUE"
     chosen = ", ".join(f'"{name}"' for name in columns)
@@ -139,9 +141,9 @@ ANALYSTS = _declare_tables_for_analysts()
 
 @dataclass(frozen=True)
 class AnalystRows:
-    """The rows of a table as analysts see them, computed when they are read.
+    """The rows of a table as analysts see them. They are computed when they are read.
 
-    rows: the rows of the table in the warehouse. key: the secret key of the pseudonyms. base: the database that computes the rows.
+    rows: the exact rows of the table in the warehouse. key: the secret key of the pseudonyms. base: the database that computes the rows.
     """
 
     table: Table
@@ -163,7 +165,7 @@ class AnalystRows:
 
 
 class AnalystTables(Mapping[str, Rows]):
-    """Table name → rows as analysts see them, for all tables of `ANALYSTS`. A table is computed when it is accessed."""
+    """A mapping from the name of each table of `ANALYSTS` to its rows as analysts see them. A table is computed when it is accessed."""
 
     def __init__(self, published: Mapping[str, Rows], key: bytes) -> None:
         """Store the parameters; nothing is computed yet. published: the rows of each table of the warehouse. key: the secret key of the

@@ -1,11 +1,11 @@
 """Declare columns of published tables, of four kinds: text, count, flag, day. Does not belong here: tables (`tables`, `star`).
 
 Parameters of all kinds:
-comment  what the column contains, for the dictionary
-of       the dimension column to which it refers, e.g. `dim_time.day`. The database does not enforce this, since the warehouse is rebuilt
-         completely; a test checks that every value exists
-linked   the value depends on records of other institutions (by record linkage, or a day imputed by another's date), so that the institution
-         that owns the row cannot read it (docs/reference/access.md)
+comment  what the column contains, as the data dictionary shows it
+of       the column of a dimension table to which the column refers, e.g. `dim_time.day`. The database does not enforce this reference; a
+         test checks that every value exists in the dimension table
+linked   whether the value depends on records of other institutions, through record linkage or through a day that was imputed from another
+         institution's date. The institution that owns the row cannot read such a column (docs/reference/access.md)
 coarse   what analysts see instead of the values, one of `warehouse.analysts.COARSE`
 """
 
@@ -21,8 +21,8 @@ def text_column(
 ) -> Column[str]:
     """Declare a text column.
 
-    key: whether the column contains record keys, which analysts see as pseudonyms. It is true if the column `institution` names the
-    institution of the keys. If another column names it, `key` is the name of that column.
+    key: whether the column contains record keys, which analysts see as pseudonyms. `True` means that the column `institution` names the
+    institution of the keys; if another column names the institution, `key` is the name of that column.
     """
     return Column(
         name,

@@ -20,8 +20,8 @@ _MORE = "SELECT count(*) FROM (SELECT {0} FROM {1} EXCEPT ALL SELECT {0} FROM {2
 def compare_stores(home: Path, url: str, stores: Iterable[str] = tuple(STORES)) -> pd.DataFrame:
     """Compare every table and view of `stores`. home: the home with the DuckDB files. url: the address of the PostgreSQL database.
 
-    Columns out: store, table, rows (number in DuckDB), only_duckdb, only_postgresql (numbers of rows that the other does not have). Nulls
-    are equal, and no value is rounded. Raises `HarmoniaError` if one of the two cannot be read.
+    Columns out: store; table; rows: the number of rows in DuckDB; only_duckdb, only_postgresql: the number of rows that only this database
+    has. Two nulls are equal, and no value is rounded. Raises `HarmoniaError` if one of the two databases cannot be read.
     """
     out = []
     for store in stores:

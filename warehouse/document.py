@@ -120,7 +120,7 @@ def render_indicators_page() -> str:
 
 
 def render_generated_pages() -> dict[Path, str]:
-    """Return all generated pages: path → text."""
+    """Return the text of all generated pages, by path."""
     return {_DICTIONARY: render_dictionary_page(), _INDICATORS: render_indicators_page()}
 
 

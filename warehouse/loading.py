@@ -23,19 +23,20 @@ BATCH = 60_000
 
 
 class RowsInBatches(Protocol):
-    """Rows that may not fit into memory. They are a pyarrow dataset, or another object with the method below."""
+    """Rows that may not fit into memory, and that are read in batches: a pyarrow dataset, or another object with the method
+    `to_batches`."""
 
     def to_batches(self, columns: list[str] | None = None) -> Iterable[pa.RecordBatch]:
-        """Return the rows in batches, in order. columns: None for all."""
+        """Return the rows in batches, in order. columns: the columns to return; None for all columns."""
         ...
 
 
 Rows: TypeAlias = pd.DataFrame | RowsInBatches
-"""Rows of a table with its columns."""
+"""The rows of a table: a frame, or rows that are read in batches."""
 
 
 def iterate_batches_with_declared_types(table: Table, rows: Rows) -> Iterator[pa.Table]:
-    """Yield `rows` with the columns and types that `table` declares. A frame is returned as one part, all other rows in batches."""
+    """Yield `rows` with the columns and types that `table` declares. A frame is returned as one batch."""
     if isinstance(rows, pd.DataFrame):
         yield tables.convert_frame_to_arrow(table, tables.conform_frame(table, rows))
         return
@@ -45,7 +46,7 @@ def iterate_batches_with_declared_types(table: Table, rows: Rows) -> Iterator[pa
 
 
 def iterate_row_batches(rows: RowsInBatches, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in batches, in order. columns: None for all."""
+    """Yield the rows in batches, in order. columns: the columns to return; None for all columns."""
     if isinstance(rows, ds.Dataset):  # which would otherwise read about twenty batches ahead of the consumer
         yield from rows.to_batches(columns, batch_size=BATCH, batch_readahead=1, fragment_readahead=1)
     else:

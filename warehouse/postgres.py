@@ -4,9 +4,9 @@ Belongs here: connecting, DDL, loading, the transaction. Does not belong here: t
 (`warehouse/publish`), who may see what (`warehouse/access`).
 
 The tables stay, and their rows are replaced (DELETE, COPY, COMMIT). A statement or a repeatable-read transaction of a reader therefore sees
-exactly one publication, no reader has to wait, and grants remain. If new schemas were renamed into place instead, such a transaction would
-see empty tables, and publishing would wait for every reader (docs/decisions/0009). Only if the tables, or the access to them, differ from
-the declaration of this version, they are rebuilt and replace the old tables in the same transaction.
+exactly one publication, no reader has to wait, and grants remain. If new schemas were created and renamed instead, such a transaction would
+see empty tables, and publishing would wait for every reader (docs/decisions/0009). New tables are created and replace the old ones, in the
+same transaction, only if the tables or the access to them differ from the declaration of this version.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _REMEDIES = {
     "3F000": "a schema is missing: publish first, with `harmonia run --warehouse-url`",
     "42703": "its tables are from another version of Harmonia: `harmonia run --warehouse-url` rebuilds them",
 }
-"""Message by SQLSTATE, or its class."""
+"""What the user can do about a server error, by the error's SQLSTATE or by its first two characters."""
 _TRANSIENT_STATES = ("57P01", "57P02", "57P03", "55P03", "08000", "08003", "08006")
 
 
@@ -76,7 +76,8 @@ def remove_password_from_url(url: str) -> str:
 def open_connection(url: str) -> Iterator[psycopg.Connection]:
     """Open a connection.
 
-    A server error becomes a `HarmoniaError` with the remedy, without the server's message, which may contain values.
+    If the server reports an error, a `HarmoniaError` with a remedy is raised. It does not contain the server's message, which may contain
+    values from the tables.
     """
     server = remove_password_from_url(url)
     try:
@@ -130,14 +131,14 @@ def hash_declared_structure() -> str:
 
 
 def schema_comment(roles_on_server: set[str]) -> str:
-    """Return the comment with which a schema is marked. It identifies the declared tables, and the access of the `existing` roles to
-    them."""
+    """Return the comment that is stored with the schema `warehouse`. It contains a hash of the declared tables, and a hash of the access of
+    the roles `roles_on_server` to them."""
     return f"form {hash_declared_structure()}, access {_hash_statements(grants.make_access_statements(roles_on_server))}"
 
 
 def read_comment_of_complete_schemas(cursor: psycopg.Cursor) -> str | None:
-    """Return the comment with which the existing schemas are marked. Return None if they do not have exactly the declared tables and
-    columns."""
+    """Return the comment that is stored with the schema `warehouse`. Return None if the existing schemas do not have exactly the declared
+    tables and columns."""
     columns = cursor.execute(_COLUMNS.encode(), (list(STORES),)).fetchall()
     declared = {
         (schema, table.name, c.name) for schema, metadata in STORES.items() for table in metadata.sorted_tables for c in table.columns
@@ -146,7 +147,7 @@ def read_comment_of_complete_schemas(cursor: psycopg.Cursor) -> str | None:
 
 
 def read_stored_schema_comment(cursor: psycopg.Cursor) -> str | None:
-    """Read the comment of the schema; None if there is none."""
+    """Read the comment that is stored with the schema `warehouse`; None if there is none."""
     row = cursor.execute("SELECT obj_description(oid) FROM pg_namespace WHERE nspname = %s", (WAREHOUSE,)).fetchone()
     return row[0] if row else None
 
@@ -188,7 +189,7 @@ def _create_request_log(cursor: psycopg.Cursor) -> None:
 
 
 def _build_new_schemas(cursor: psycopg.Cursor, stores: Stores) -> None:
-    """Create new tables beside the existing ones, if any."""
+    """Create new schemas with all tables and rows beside the existing schemas, if there are any."""
     for schema in STORES:
         execute_statements(
             cursor, [f"DROP SCHEMA IF EXISTS {schema}_new CASCADE", f"CREATE SCHEMA {schema}_new", f"SET LOCAL search_path TO {schema}_new"]
@@ -232,7 +233,8 @@ def lock_tables_exclusively(cursor: psycopg.Cursor) -> None:
 
 
 def _free_space_of_replaced_rows(connection: psycopg.Connection) -> None:
-    """Free the space of replaced rows (and of a failed publication) and update statistics. Does not wait."""
+    """Free the space of replaced rows and of rows of a failed publication, and update the database's statistics. Locked tables are
+    skipped."""
     connection.autocommit = True
     for schema in STORES:
         for table in grants.list_tables_except_views(schema):
@@ -243,8 +245,8 @@ def _free_space_of_replaced_rows(connection: psycopg.Connection) -> None:
 
 @contextmanager
 def prepared_publication(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
-    """Load every store in a transaction, and give the block of the caller a function that commits the transaction. If the block does not
-    call it, nothing changes.
+    """Load every store in a transaction, and yield a function that commits the transaction. If the caller's `with` block does not call it,
+    nothing changes.
 
     Readers see only the old rows until the commit, and only the new rows afterwards. Raises `HarmoniaError` on a server error.
     """
@@ -267,7 +269,10 @@ def prepared_publication(url: str, stores: Stores) -> Iterator[Callable[[], None
 
 
 def read_tables(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
-    """Yield every table of a store (no views) with its rows on the server, as of one moment. Raises `HarmoniaError` on a server error."""
+    """Yield every table and view of a store with its rows on the server. All are read in one transaction, so they show the same moment.
+
+    Raises `HarmoniaError` on a server error.
+    """
     convert_options = csv.ConvertOptions(
         strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""], true_values=["t"], false_values=["f"]
     )

@@ -37,13 +37,14 @@ from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
 
 FOLDER, POINTER = "published", "current"
 MEMORY_LIMIT = "500MB"
-"""Memory limit while a file is built; the rest is spilled beside it until the commit."""
+"""The memory that DuckDB may use while a file is built; what does not fit is written to a temporary file beside it until the commit."""
 GROUP_READABLE = 0o640
-"""Mode of the analysts' file: the group of the home may read it."""
+"""The file permissions of the analysts' file: the group of the home may read it."""
 
 
 def create_statements(declared: Iterable[Table]) -> list[str]:
-    """Return the CREATE and COMMENT statements of tables, then views, in the dialect of PostgreSQL, which DuckDB accepts."""
+    """Return the CREATE and COMMENT statements, first of the tables, then of the views. They are written for PostgreSQL; DuckDB accepts
+    them too."""
     statements = []
     for table in tables.sort_tables_for_creation(declared):
         comment, view = _compile_statement(SetTableComment(table)), table.info.get("view")
@@ -61,7 +62,7 @@ def _compile_statement(statement: ExecutableDDLElement) -> str:
 
 @contextlib.contextmanager
 def _create_files_readable_by_owner_only() -> Iterator[None]:
-    """Create all files within the block, also the database's log, so that only the running user can read them."""
+    """Make sure that only the current user can read the files that are created in the `with` block, including the database's log."""
     previous_mask = os.umask(0o077)
     try:
         yield
@@ -88,9 +89,9 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) 
 def build_store_file(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -> dict[str, int]:
     """Write a new DuckDB file `target` with the tables and views `declared`, readable only by its owner.
 
-    frames: rows by table. Returns the number of rows by table.
+    frames: the rows of each table, by name. Returns the number of rows of each table.
 
-    Raises `HarmoniaError` if it cannot be written (full disk, no permission).
+    Raises `HarmoniaError` if the file cannot be written (full disk, no permission).
     """
     try:
         with _create_files_readable_by_owner_only(), duckdb.connect(str(target)) as connection:
@@ -109,7 +110,7 @@ def build_store_file(target: Path, declared: Sequence[Table], frames: Mapping[st
 
 
 def _build_stores(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
-    """Write the file of every store into `folder`, in parallel; return store → table → number of rows."""
+    """Write the file of every store into `folder`, in parallel. Return the number of rows of each table, by store and table."""
     rows = {}
     with _create_files_readable_by_owner_only(), ThreadPoolExecutor() as pool:
         builds = {
@@ -127,7 +128,7 @@ def list_publication_numbers(folder: Path) -> list[int]:
 
 
 def publish_stores(stores: Stores, home: Path, before_swap: Callable[[], None] = lambda: None) -> dict[str, int]:
-    """Write every store into a new folder of `home`, then make that folder current. Call it under the run lock.
+    """Write every store into a new folder of `home`, then make that folder the current publication. The caller must hold the run lock.
 
     before_swap: a function that is called when all files are complete, before the pointer changes. If it raises an error, nothing is
     published. Returns the number of rows of each table of the warehouse. Raises `HarmoniaError` if a file cannot be written.
@@ -156,14 +157,15 @@ def publish_stores(stores: Stores, home: Path, before_swap: Callable[[], None] =
 
 
 def remove_previous_publications(home: Path) -> None:
-    """Remove the folders of all publications except the current one. Call it under the run lock."""
+    """Remove the folders of all publications except the newest one. The caller must hold the run lock."""
     with convert_storage_errors(home / FOLDER):
         for number in list_publication_numbers(home / FOLDER)[:-1]:
             shutil.rmtree(home / FOLDER / str(number))
 
 
 def _make_publication_current(home: Path, folder: Path, number: int) -> None:
-    """Make publication `number` the current one, link its files under their plain names, and delete older ones except the previous."""
+    """Make publication `number` the current one, link its files under their plain names in the home, and delete all older publications
+    except the previous one."""
     pointer = make_temporary_path(folder / POINTER)
     with convert_storage_errors(folder):
         pointer.write_text(f"{number}\n")

@@ -1,7 +1,7 @@
 """Read published stores. A reader sees one publication completely, even if another one is published meanwhile.
 
-Belongs here: opening the files of a publication, opening a consistent transaction on PostgreSQL, a clear error if another version of the
-program published. Does not belong here: writing stores (`warehouse/publish`, `warehouse/postgres`).
+Belongs here: opening the files of a publication, opening a transaction on PostgreSQL that sees one publication, a clear error if the stores
+were published by another version of the program. Does not belong here: writing stores (`warehouse/publish`, `warehouse/postgres`).
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ def find_folder_of_current_publication(home: Path) -> Path:
 def open_publication(home: Path, *stores: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection that reads one publication of `home`, even if another is published meanwhile.
 
-    stores: names of `warehouse.stores.STORES`, by default the warehouse; the first is the main database, the others are attached under
-    their names. Raises `HarmoniaError` if nothing is published, a file cannot be read, or another version wrote it.
+    stores: names of `warehouse.stores.STORES`; by default only the warehouse. The first store is the main database, the others are attached
+    under their names. Raises `HarmoniaError` if nothing is published, if a file cannot be read, or if its tables are those of another
+    version of the program.
     """
     names = stores or (WAREHOUSE,)
     connection = _open_current_publication(home, names)
@@ -86,7 +87,7 @@ def list_absent_columns(metadata: MetaData, existing: set[tuple[str, str]]) -> l
 
 
 def make_message_of_outdated_tables(outdated: str, lacking: list[str]) -> str:
-    """Return the message for tables that another version of the program wrote. lacking: columns that they lack."""
+    """Return the error message about tables that another version of the program wrote. lacking: the columns that these tables lack."""
     more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
     return f"{outdated} was published by another version of Harmonia: it lacks {lacking[0]}{more}; `harmonia run` publishes it again"
 

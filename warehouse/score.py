@@ -31,14 +31,17 @@ STRATEGY = Path(__file__).parents[1] / "benchmarks" / "strategy_figures.csv"
 class ScoreResult:
     """The result of the comparison.
 
-    missing         records of the truth that lineage lacks: RECORD
-    wrong_status    records whose status is neither the expected nor the alternative one: RECORD, status, expected_status, alt_status
-    extra           records in lineage that are not in the truth: RECORD
-    totals          grand totals: indicator, period, as_reported, harmonised, and both of the truth (`_true`)
-    errors          name, table (years, quarters × one dimension, …), measure, wrong (cells), off (sum of absolute errors), of (true sum)
-    strategy        the strategy's figures if the truth contains them: indicator, period, offence_group, figure, harmonised
-    pairs           entity, precision, recall, f1 of pairs of linked records
-    reconciliation  step, ours, true, equal (rows that agree in case or person, period and outcome)
+    The columns of each table are in parentheses.
+
+    missing         the records of the truth that are not in the lineage (RECORD)
+    wrong_status    the records whose status is neither the expected nor the alternative one (RECORD, status, expected_status, alt_status)
+    extra           the records in the lineage that are not in the truth (RECORD)
+    totals          the yearly totals and the true ones (indicator, period, as_reported, harmonised, as_reported_true, harmonised_true)
+    errors          the errors of figures by table, length of the period and measure (columns: see `sum_errors_of_figures`)
+    strategy        the figures in the national strategy, if the truth contains all of them (indicator, period, offence_group, figure,
+                    harmonised)
+    pairs           how accurate linkage is over pairs of records (entity, records, precision, recall, f1)
+    reconciliation  the comparison of reconciliation with the truth (columns: see `compare_reconciliation_with_truth`)
     """
 
     missing: pd.DataFrame
@@ -111,10 +114,13 @@ def _read_published_tables(warehouse: Path, names: tuple[str, ...]) -> dict[str,
 
 
 def compare_records_with_truth(lineage: pd.DataFrame, true_records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Compare the records of the lineage with those of the truth; return missing, wrong and extra records (as in `ScoreResult`).
+    """Compare the records of the lineage with those of the truth. Return the missing records, those with a wrong status, and the extra
+    records (see `ScoreResult`).
 
-    lineage: RECORD, status. true_records: RECORD, expected_status, alt_status. A record that is `unparseable` in the truth may be
-    `quarantined` in the lineage, or missing. If a record has several lines in a delivery, one of them must have the expected status.
+    lineage: the lineage, with the columns RECORD and status. true_records: the records of the truth, with the columns RECORD,
+    expected_status and alt_status (an alternative that is also right). A record that is `unparseable` in the truth may be
+    `quarantined` in the lineage, or missing. If a record has several lines in a delivery, at
+    least one of them must have a right status.
     """
     true_records = true_records.assign(true_line=range(len(true_records)))
     accepted_status = true_records[["expected_status", "alt_status"]].replace("unparseable", "quarantined")
@@ -136,8 +142,8 @@ def compare_records_with_truth(lineage: pd.DataFrame, true_records: pd.DataFrame
 def compare_cells(statistics: pd.DataFrame, true_figures: pd.DataFrame) -> pd.DataFrame:
     """Join the true figures with the published ones; a figure that is not published is 0.
 
-    Columns out: CELL; as_reported, harmonised and the true as_reported_true, harmonised_true; table: the number of dimensions that are
-    broken down, and which; length: of the period, year or quarter.
+    Columns out: CELL; as_reported, harmonised: the published figures; as_reported_true, harmonised_true: the true figures; table: the
+    dimensions by which the figure is broken down, comma-separated, or `total`; length: the length of the period, `years` or `quarters`.
     """
     true_figures = true_figures.assign(**{m: true_figures[m].fillna("0").astype(int) for m in MEASURES})
     periods = set(true_figures["period"])
@@ -152,8 +158,8 @@ def compare_cells(statistics: pd.DataFrame, true_figures: pd.DataFrame) -> pd.Da
 def sum_errors_of_figures(cells: pd.DataFrame) -> pd.DataFrame:
     """Sum up the errors by table, length of period and measure.
 
-    Columns out: cells (number of figures), wrong (those that differ), off (sum of absolute errors), of (sum of true figures), share
-    (off / of).
+    Columns out: table, length, measure; cells: the number of figures; wrong: the number of figures that differ from the truth; off: the sum
+    of the absolute errors; of: the sum of the true figures; share: off / of.
     """
     parts = []
     for measure in MEASURES:
@@ -166,7 +172,8 @@ def sum_errors_of_figures(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_with_figures_of_national_strategy(cells: pd.DataFrame) -> pd.DataFrame:
-    """Compare the figures in the national strategy with the published ones, if the truth contains all of them; else empty."""
+    """Compare the figures in the national strategy with the published ones. The result is empty unless the truth contains all figures of
+    the strategy."""
     figures = pd.read_csv(STRATEGY, dtype={"indicator": "str", "period": "str", "offence_group": "str"}).drop(columns="source")
     others = [d for d in DIMENSIONS if d != "offence_group"]
     by_offence = cells[(cells[others] == "total").all(axis=1)]
@@ -180,9 +187,9 @@ def _count_pairs_in_clusters(cluster_sizes: pd.Series) -> float:
 
 
 def compute_pairwise_accuracy(assigned_ids: pd.Series, true_ids: pd.Series) -> dict[str, float]:
-    """Compute precision, recall and F1 of the pairs of records in one cluster.
+    """Compute precision, recall and F1 of the pairs of records that are in the same cluster.
 
-    assigned_ids, true_ids: the published and the true cluster of each record, without nulls.
+    assigned_ids, true_ids: the id of the published cluster and of the true cluster of each record, without nulls.
     """
     both = pd.DataFrame({"ours": assigned_ids.to_numpy(), "true": true_ids.to_numpy()})
     correct, linked, true_pairs = (_count_pairs_in_clusters(both.groupby(by).size()) for by in (["ours", "true"], ["ours"], ["true"]))
@@ -225,8 +232,8 @@ def compare_reconciliation_with_truth(
 ) -> pd.DataFrame:
     """Compare `reconciliation` with the truth by step.
 
-    Columns out: step; the numbers of published rows (ours), of true rows (true), of rows that agree in case (and person), period and
-    outcome, and of rows that agree in all but the period.
+    Columns out: step; ours: the number of published rows; true: the number of true rows; equal: the number of rows that agree in case,
+    person, period and outcome; equal_but_period: the number of rows that agree in case, person and outcome, whatever their period.
     """
     with_true_ids = reconciled.assign(
         case_id=reconciled["case_id"].map(_find_true_id_of_each_published_id(lineage, true_records, "case", "case_id")),

@@ -25,9 +25,9 @@ from warehouse.loading import Rows, register_table
 
 WAREHOUSE, ANALYSTS, IDENTITY = "warehouse", "analysts", "identity"
 STORES: Mapping[str, MetaData] = {WAREHOUSE: tables.WAREHOUSE, ANALYSTS: analysts.ANALYSTS, IDENTITY: tables.IDENTITY}
-"""Name of a store (of a DuckDB file, and of a schema of PostgreSQL) → its tables."""
+"""The tables of each store, by its name, which is also the name of its DuckDB file and of its PostgreSQL schema."""
 Stores = Mapping[str, Mapping[str, Rows]]
-"""Name of a store → name of a table → its rows."""
+"""The rows of each table, by the name of the store and the name of the table."""
 
 KEY_FILE = "pseudonym.key"
 KEY_VARIABLE = "HARMONIA_PSEUDONYM_KEY"
@@ -65,7 +65,8 @@ def read_pseudonym_key(home: Path) -> bytes:
 
 
 def compute_pseudonyms_of_record_keys(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Series:
-    """Compute the pseudonym of each record key: HMAC-SHA256 of institution and record key, 128 bits, hex; null stays null."""
+    """Compute the pseudonym of each record key: the first 128 bits of the HMAC-SHA256 of institution and record key, in hexadecimal digits.
+    Null stays null."""
     which, texts = pd.factorize(institutions.fillna("") + "\0" + keys)
     coded = pa.array(texts, type=pa.string()).cast(pa.binary()).to_pylist()
     pseudonyms = [hmac.digest(key, text, "sha256").hex()[: analysts.PSEUDONYM_HEX] for text in coded]
@@ -73,7 +74,7 @@ def compute_pseudonyms_of_record_keys(institutions: pd.Series, keys: pd.Series, 
 
 
 def compute_pseudonym_crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
-    """Compute the table `crosswalk` of the identity store, with every record key that is in a published table.
+    """Compute the table `crosswalk` of the identity store, which contains the pseudonym of every record key in a published table.
 
     Columns out: institution, record_key, pseudonym.
     """
@@ -94,7 +95,8 @@ def compute_pseudonym_crosswalk(published: Mapping[str, Rows], key: bytes) -> pd
 def make_persons_table_of_identity_store(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
     """Compute the table `persons` of the identity store: every accepted person record with its ids.
 
-    canonical: tables of schemas.canonical. cases: institution, record_key, case_id. persons: institution, record_key, person_id.
+    canonical: the canonical tables by name (schemas.canonical). cases: the case of each case record, with the columns institution,
+    record_key, case_id. persons: the person of each person record, with the columns institution, record_key, person_id.
     """
     records = canonical["person_records"]
     out = records[records["status"] == "accepted"]
@@ -104,7 +106,7 @@ def make_persons_table_of_identity_store(canonical: Mapping[str, pd.DataFrame], 
 
 
 def arrange_stores(published: Mapping[str, Rows], delivered_names: pd.DataFrame, key: bytes) -> Stores:
-    """Return the tables of all stores. published: the tables of the warehouse. delivered_names: from
+    """Return the tables of all stores. published: the tables of the warehouse. delivered_names: the result of
     `make_persons_table_of_identity_store`. key: the secret key of the pseudonyms."""
     pairs = compute_pseudonym_crosswalk(published, key)
     return {

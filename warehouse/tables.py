@@ -1,6 +1,6 @@
-"""The declaration of the published tables, as SQLAlchemy metadata for any database.
+"""Declare the published tables as SQLAlchemy metadata, which can be used with any database.
 
-Belongs here: names, types and comments of tables and columns, whose the rows are, and converting a frame to the declared columns. Does not
+Belongs here: names, types and comments of tables and columns, who owns the rows, and converting a frame to the declared columns. Does not
 belong here: which role sees a table (`warehouse/access`), how a figure is counted (`warehouse/count`), how a database is written
 (`warehouse/publish`). Names and columns of the first six tables are a contract with outside users (docs/reference/counting-rules.md).
 """
@@ -282,7 +282,7 @@ def list_declared_tables_except_views(metadata: MetaData) -> list[Table]:
 def list_declared_views(metadata: MetaData) -> list[Table]:
     """Return the views in the order of declaration.
 
-    `info["view"]` is the query, for DuckDB and PostgreSQL, over tables and earlier views.
+    `info["view"]` of a view is its query, for DuckDB and PostgreSQL. It reads tables, and views that are declared before it.
     """
     return [table for table in metadata.tables.values() if "view" in table.info]
 

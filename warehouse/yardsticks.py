@@ -27,8 +27,8 @@ from warehouse.indicators import DIMENSIONS, indicators
 
 FILE_COLUMNS = ("institution", "indicator", "period", "offence_group", "unit", "value", "source")
 LINE_COLUMNS = ("file", "line", *FILE_COLUMNS, "kind", "rule", "why")
-"""Columns of the lines that a run reads, all cells as text. `file` is the path in the inbox. A file in another format is one line, on
-which `rule` and `why` say what is wrong; they are null on all other lines."""
+"""The columns of the lines of yardstick files that a run reads; all cells are text. `file` is the path in the inbox. A file that is not in
+the right format becomes one line, in which `rule` and `why` say what is wrong; both are null in all other lines."""
 GAP_COLUMNS = (
     "indicator",
     "period",
@@ -47,7 +47,8 @@ PROBLEM_COLUMNS = ("file", "line", "rule", "why")
 PUBLISHED, RETURN, RETURN_OF_COUNTS = "published", "return", "return of counts"
 TOTAL = "total"
 NO_FIGURE, NOTHING_READ = "yardstick-no-figure", "yardstick-nothing-read"
-"""Rules of figures that are not compared although nothing is wrong with them: they are in the published table, without a gap."""
+"""The rules that say why a figure is not compared although nothing is wrong with it. Such figures are in the published table, without a
+gap."""
 FigureKey = tuple[str, str, str]
 """Indicator, period and offence group."""
 _PERIOD = re.compile(r"(?:19|20)[0-9]{2}(?:-Q[1-4])?")
@@ -85,7 +86,7 @@ class YardstickFormatError(Exception):
 
 
 def read_yardstick_file(path: Path) -> pd.DataFrame:
-    """Read a file of yardsticks and return its lines as text: `FILE_COLUMNS` and `line`.
+    """Read a file of yardsticks and return its lines, with the columns `FILE_COLUMNS` (as text) and `line` (the number of the line).
 
     Raises `HarmoniaError`, which says what to do, if the file cannot be read or is not in the documented format.
     """
@@ -100,7 +101,7 @@ def read_yardstick_file(path: Path) -> pd.DataFrame:
 def read_landed_yardstick_files(files: Iterable[tuple[str, Path]]) -> pd.DataFrame:
     """Read landed files and return their lines (`LINE_COLUMNS`); a damaged file becomes one line that says why it cannot be read.
 
-    files: for each file its path in the inbox, and where its bytes are stored.
+    files: for each file its path in the inbox, and the path where its content is stored.
     """
     parts = [pd.DataFrame(columns=list(LINE_COLUMNS))]
     for name, path in files:
@@ -113,7 +114,10 @@ def read_landed_yardstick_files(files: Iterable[tuple[str, Path]]) -> pd.DataFra
 
 
 def convert_counts_of_returns_to_yardsticks(returns: pd.DataFrame) -> pd.DataFrame:
-    """Convert returns of counts (`pipelines.returned_counts.RETURNED_COUNT_COLUMNS`) to lines (`LINE_COLUMNS`)."""
+    """Convert returns of counts, which are figures that an institution delivers instead of records, to lines of yardsticks.
+
+    returns: columns `pipelines.returned_counts.RETURNED_COUNT_COLUMNS`. Columns out: `LINE_COLUMNS`.
+    """
     units = {code: indicator.unit for code, indicator in indicators().items()}
     lines = returns.assign(
         file=returns["institution"] + "/" + returns["delivery"],
@@ -126,7 +130,10 @@ def convert_counts_of_returns_to_yardsticks(returns: pd.DataFrame) -> pd.DataFra
 
 
 def _parse_yardstick_file(path: Path) -> pd.DataFrame:
-    """Return the lines of a file as text: `FILE_COLUMNS` and `line`. Raises `YardstickFormatError`."""
+    """Return the lines of a file, with the columns `FILE_COLUMNS` (as text) and `line` (the number of the line).
+
+    Raises `YardstickFormatError` if the file is not in the documented format.
+    """
     not_csv = YardstickFormatError("is not a small CSV file in UTF-8: export it as “CSV UTF-8”")
     if path.stat().st_size > _MAX_BYTES:
         raise not_csv
@@ -154,10 +161,10 @@ def _parse_yardstick_file(path: Path) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class FiguresByInstitution:
-    """The figures that count the records of one institution only.
+    """Figures of each institution, which count the records of that institution only.
 
-    figures: indicator, institution, period, offence_group, as_reported; a figure without a row is 0.
-    coverage: institution, period, and the state of what was delivered.
+    figures: the figures, with the columns indicator, institution, period, offence_group, as_reported; a figure without a row is 0.
+    coverage: the state of each institution's deliveries, with the columns institution, period, state.
     """
 
     figures: pd.DataFrame
@@ -174,8 +181,8 @@ class FiguresByInstitution:
     def for_institution(self, institution: str, key: FigureKey, all_institutions: Mapping[Any, Any]) -> dict[str, Any]:
         """Return `as_reported`, `harmonised` and `incomplete` of an institution's figure.
 
-        all_institutions: the figure in `statistics`. It is returned as it is for an institution that delivers no records. Otherwise
-        `harmonised` is null if the indicator counts other institutions too.
+        all_institutions: the figure of all institutions, from `statistics`. If the institution delivers no records, this figure is returned
+        unchanged. Otherwise `harmonised` is null if the indicator counts other institutions too.
         """
         if not contract.load(institution).has_records:
             return dict(all_institutions)
@@ -189,12 +196,12 @@ class FiguresByInstitution:
 
 
 def compare_yardsticks_with_statistics(lines: pd.DataFrame, statistics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare the lines of a file with the published figures, without regard to single institutions.
+    """Compare the lines of a file of yardsticks with the figures of the warehouse, which count all institutions together.
 
-    lines: from `read_yardstick_file`; statistics: the table of the warehouse. Where an indicator counts several institutions, the lines of
-    one source are added up. Returns the gaps (`GAP_COLUMNS`), and the lines that cannot be compared, each with what to do
-    (`UNCOMPARED_COLUMNS`). `gap` is `as_reported` less the published figure; `gap_percent` is its share of the published figure, null if
-    that is 0.
+    lines: the result of `read_yardstick_file`. statistics: the table of the warehouse. If an indicator counts several institutions, the
+    lines of one source are added up before the comparison. Returns the gaps (`GAP_COLUMNS`), and the lines that cannot be compared, each
+    with what to do (`UNCOMPARED_COLUMNS`). `gap` is `as_reported` minus the figure that the institution published; `gap_percent` is the gap
+    as a percentage of that figure, null if the figure is 0.
     """
     lines = lines.reindex(columns=list(LINE_COLUMNS)).assign(kind=PUBLISHED)
     figures, uncompared = _compare_yardstick_lines(lines, statistics, None, lambda value: f"{value!r} ")
@@ -207,7 +214,8 @@ def build_yardstick_table(
 ) -> pd.DataFrame:
     """Return the rows of the published table `yardstick`.
 
-    lines: `LINE_COLUMNS`; statistics: the table of the warehouse; institution_figures and coverage: as in `FiguresByInstitution`.
+    lines: the lines of yardsticks (`LINE_COLUMNS`). statistics: the table of the warehouse. institution_figures, coverage: the parameters
+    of `FiguresByInstitution`.
     """
     figures, _ = _compare_yardstick_lines(lines, statistics, FiguresByInstitution(institution_figures, coverage))
     allowed = figures["published"].mul(read_tolerance().share).clip(lower=read_tolerance().least)
@@ -219,7 +227,7 @@ def build_yardstick_table(
 def find_yardstick_lines_with_problems(
     lines: pd.DataFrame, statistics: pd.DataFrame, institution_figures: pd.DataFrame, coverage: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the lines that cannot be compared (`PROBLEM_COLUMNS`); `why` also says what to do, and quotes nothing of the file.
+    """Return the lines that cannot be compared (`PROBLEM_COLUMNS`). The column `why` also says what to do; it contains no text of the file.
 
     The parameters are those of `build_yardstick_table`.
     """
@@ -233,12 +241,12 @@ def _compare_yardstick_lines(
     institution_figures: FiguresByInstitution | None,
     quote: Callable[[object], str] = lambda _: "",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare published figures with those of the warehouse.
+    """Compare the figures that institutions published with those of the warehouse.
 
-    institution_figures: if given, each institution is compared with the figures of its own records; if None, the sum of the institutions
-    is compared with `statistics`. quote: formats a cell of the file for a message.
-    Returns the figures, one row for each source, indicator, period and offence group (`GAP_COLUMNS`, kind, unit, harmonised, and rule, null
-    if the figure was compared), and the lines that were not compared (`LINE_COLUMNS`).
+    institution_figures: if given, each institution's figure is compared with the figure that counts only its own records; if None, the sum
+    of the institutions' figures is compared with `statistics`. quote: a function that formats a cell of the file for a message.
+    Returns the figures (columns `GAP_COLUMNS`, kind, unit, harmonised, and rule, which is null if the figure was compared), and the lines
+    that were not compared (`LINE_COLUMNS`). A figure is one row for a source, indicator, period and offence group.
     """
     problems = [None if pd.notna(line["rule"]) else _find_problem_of_line(line, quote) for line in lines.to_dict("records")]
     faulty = pd.Series([problem is not None for problem in problems], index=lines.index, dtype="bool")
@@ -276,8 +284,8 @@ def _compare_yardstick_lines(
 
 
 def _is_repeated_line(lines: pd.DataFrame) -> pd.Series:
-    """Return for each line whether it only repeats an earlier line: the lines have the same source and figure, and all of them have the
-    same value."""
+    """Return for each line whether it only repeats an earlier line. It does if an earlier line has the same source and is about the same
+    figure, and all such lines have the same value."""
     figure = ["indicator", "period", "offence_group", "source", "kind", "institution"]
     numbers = lines.assign(number=lines["value"].astype("int64")).groupby(figure)["number"].transform("nunique")
     return lines.duplicated(figure) & (numbers == 1)
@@ -288,7 +296,8 @@ def _add_reasons_of_problems(lines: pd.DataFrame, problems: list[tuple[str, str]
 
 
 def _make_row_of_compared_figure(key: FigureKey, lines: pd.DataFrame, warehouse_figure: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the sum of published figures beside the figure of the warehouse (`as_reported`, `harmonised`, `incomplete`)."""
+    """Return a row with the sum of the figures that institutions published in `lines`, and with the figure of the warehouse
+    (`as_reported`, `harmonised`, `incomplete`)."""
     published = int(lines["value"].astype("int64").sum())
     as_reported, harmonised = (
         None if pd.isna(warehouse_figure.get(name)) else int(warehouse_figure[name]) for name in ("as_reported", "harmonised")
@@ -343,7 +352,7 @@ def _find_problem_of_line(line: Mapping[Any, Any], quote: Callable[[object], str
 def _find_problem_of_figure(
     key: FigureKey, lines: pd.DataFrame, absent: Collection[str], warehouse_figure: Mapping[Any, Any] | None
 ) -> _RuleAndReason:
-    """Return the rule that the lines of one figure and source break, and what to do. Return None if the lines can be compared.
+    """Return the rule that the lines of a source about one figure break, and what to do. Return None if the lines can be compared.
 
     absent: the institutions that the figure of the warehouse counts, but that the source does not name.
     """

@@ -22,7 +22,7 @@ ROLE_OPTIONS = "NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPA
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """A privilege that a role has on an object. kind: SCHEMA, TABLE, COLUMN or FUNCTION."""
+    """A privilege that a role has on an object. kind: what the object is: SCHEMA, TABLE, COLUMN or FUNCTION."""
 
     kind: str
     object: str
@@ -32,7 +32,8 @@ class Grant:
 
 @dataclass(frozen=True, order=True)
 class RowPolicy:
-    """Which rows of a table a role may read: those for which the condition `using` is true. It is written as PostgreSQL returns it."""
+    """Which rows of a table a role may read: those for which the SQL condition `using` is true. The condition is written as PostgreSQL
+    prints it, so that both can be compared."""
 
     table: str
     role: str
@@ -61,7 +62,7 @@ def iterate_tables_readable_by_roles() -> Iterator[tuple[Role, str, Table, str]]
 
 
 def derive_grants_from_access_matrix(roles_on_server: Collection[str]) -> list[Grant]:
-    """Derive from the matrix all grants of the roles that exist on the server. existing: names of these roles."""
+    """Derive from the matrix all grants of the roles that exist on the server. roles_on_server: the names of these roles."""
     granted: set[Grant] = set()
     for role, schema, table, rows in iterate_tables_readable_by_roles():
         if role.name in roles_on_server:
@@ -82,7 +83,10 @@ def list_tables_with_row_security() -> list[Table]:
 
 
 def derive_row_policies(roles_on_server: Collection[str]) -> list[RowPolicy]:
-    """Derive from the matrix the policies of tables with row security, one per table and role. existing: names of roles on the server."""
+    """Derive from the matrix the policies of tables with row security, one per table and role.
+
+    roles_on_server: the names of the roles that exist on the server.
+    """
     secured = {table.name for table in list_tables_with_row_security()}
     everything = {ALL: "true"}
     return sorted(
@@ -95,8 +99,8 @@ def derive_row_policies(roles_on_server: Collection[str]) -> list[RowPolicy]:
 def make_statements_after_table_creation() -> list[str]:
     """Return the statements that are run once after the tables were created: views, functions, row security.
 
-    Record keys of row-secured tables have no statistics: text comparison is leakproof, so the planner's estimates (EXPLAIN) would
-    gradually reveal to an institution which keys the others have.
+    PostgreSQL keeps no statistics on the record keys of tables with row security. With statistics, the estimates that EXPLAIN shows would
+    gradually reveal to an institution which keys the other institutions have.
     """
     statements = [
         f"SET LOCAL search_path TO {WAREHOUSE}",
@@ -119,8 +123,8 @@ def make_statements_after_table_creation() -> list[str]:
 
 
 def make_access_statements(roles_on_server: Collection[str]) -> list[str]:
-    """Return statements that first revoke all rights of the `existing` roles and then grant what the matrix allows. They can be run
-    repeatedly."""
+    """Return statements that first revoke all rights of the roles `roles_on_server` and then grant what the matrix allows. The statements
+    can be run repeatedly."""
     names = [role.name for role in roles() if role.name in roles_on_server]
     statements = []
     for schema in SCHEMAS if names else ():
@@ -145,7 +149,7 @@ def _make_grant_statement(grant: Grant) -> str:
 
 
 def make_role_creation_statements(missing_roles: Collection[str]) -> list[str]:
-    """Return the statements that create the `missing` roles. A database administrator may also run them by hand."""
+    """Return the statements that create the roles `missing_roles`. A database administrator may also run them by hand."""
     return [f"CREATE ROLE {role.name} {ROLE_OPTIONS}" for role in roles() if role.name in missing_roles]
 
 

@@ -6,8 +6,8 @@ Belongs here: these functions. Does not belong here: the table of the log (`ware
     SELECT identity.request('person', 'P0000123', 'complaint 14/2026');   -- 7; written to audit.identity_requests
     SELECT * FROM identity.read_persons(7);                               -- in a separate transaction, within 15 minutes
 
-If a function wrote the log while reading, its caller could roll the entry back after reading. So a request can be used only after it was
-committed, and everything that was shown is in the log.
+If one function both wrote the log and returned the rows, its caller could read the rows and then roll back the entry in the log. So a
+request can be used only after it was committed, and everything that was shown is in the log.
 """
 
 from __future__ import annotations
@@ -79,6 +79,6 @@ STEWARD_FUNCTIONS: dict[str, str] = {
     f"{IDENTITY}.request(text, text, text)": _REQUEST,
     **{f"{IDENTITY}.read_{table.name}(bigint)": _make_sql_of_function_for_requested_rows(table) for table in tables.IDENTITY.sorted_tables},
 }
-"""Functions that stewards call: signature → SQL."""
+"""The functions that stewards call: for each signature, the SQL that creates the function."""
 INTERNAL_FUNCTIONS: dict[str, str] = {f"{IDENTITY}.committed_request(bigint)": _COMMITTED_REQUEST}
-"""Functions that only the functions of stewards call: signature → SQL."""
+"""The functions that only the functions of stewards call: for each signature, the SQL that creates the function."""

@@ -1,9 +1,9 @@
 """The log of requests for the identity store on PostgreSQL: who asked for whom, when, why. Append-only; publishing does not touch it.
 
-Each row contains a hash over itself and the hash of the row before: a changed or removed row breaks the chain; the removal of the last rows
-is detected by comparison with an earlier last hash (`harmonia/audit.py` stores one in the registry). Belongs here: the log's table, its
-chain. Does not belong here: how a request is made and honoured (`warehouse/access/identity`), the registry's log of what stewards viewed
-with Harmonia's commands (`harmonia/registry`).
+Each row contains a hash of its own content and of the preceding row's hash. So the rows form a chain, which is broken if a row is changed
+or removed. If the last rows are removed, this is detected by comparison with a hash that was stored earlier (`harmonia/audit.py` stores the
+newest one in the registry). Belongs here: the log's table, its chain. Does not belong here: how a request is made and answered
+(`warehouse/access/identity`), the registry's log of what stewards viewed with Harmonia's commands (`harmonia/registry`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LOG = f"{AUDIT}.{REQUESTS.name}"
 def make_sql_of_log_row_hash(previous: str, row: str) -> str:
     """Return the SQL expression for the hash of a row in the chain.
 
-    previous: expression for the hash of the row before. row: prefix of the row's columns, such as "r.", or empty.
+    previous: the SQL expression for the hash of the preceding row. row: the prefix of the row's columns, such as "r.", or empty.
     """
     parts = ", ".join(f"{row}{name}" for name in ("ticket", "login", "address", "kind", "subject", "reason", "transaction"))
     content = f"jsonb_build_array({previous}, extract(epoch FROM {row}at), {parts})"
@@ -51,7 +51,7 @@ BEGIN
   END LOOP;
 END $$""",
 )
-"""Adds the chain to the log of an earlier version; changes nothing else."""
+"""SQL statements that add the column `chain` to a log that an earlier version of the program created. They change nothing else."""
 BROKEN_CHAIN = f"""
 SELECT ticket FROM (SELECT *, lag(chain, 1, '') OVER (ORDER BY ticket) AS previous FROM {_LOG}) r
 WHERE chain IS DISTINCT FROM {make_sql_of_log_row_hash("previous", "r.")} ORDER BY ticket"""

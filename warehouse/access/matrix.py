@@ -24,8 +24,11 @@ SCHEMAS: dict[str, MetaData] = {**STORES, AUDIT: REQUESTS.metadata}
 
 @dataclass(frozen=True)
 class Role:
-    """A role declared in `roles.yaml`. rows: which rows (all, own) the role sees of each class of tables. institution: the institution of
-    the role `institution_<name>`, else None."""
+    """A role declared in `roles.yaml`.
+
+    rows: for each class of tables (own, shared, reference), which rows the role sees (all, own). institution: the institution to which the
+    role belongs; None if it belongs to none.
+    """
 
     name: str
     store: str
@@ -52,7 +55,7 @@ class Role:
 
 @cache
 def roles() -> tuple[Role, ...]:
-    """Read all roles, in the order of `roles.yaml`. Raises `ValueError` for an undeclared term."""
+    """Read all roles, in the order of `roles.yaml`. Raises `ValueError` if a role uses a term that the file does not declare."""
     declared = yaml.safe_load(files("warehouse.access").joinpath("roles.yaml").read_text("utf-8"))
     declared_roles: list[Role] = []
     for name, spec in declared.items():

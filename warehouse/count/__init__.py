@@ -59,8 +59,8 @@ def meanings_of_bridge_causes() -> dict[str, dict[str, str]]:
 def open_database_of_counting_models(
     inputs: CountInputs, spill_folder: Path | None = None, memory_limit: str | None = None
 ) -> Iterator[TableModelDatabase]:
-    """Open a database with all models of counting over `inputs`. It uses at most `memory_limit` ("1GiB") and spills the rest to
-    the folder `spill_folder`.
+    """Open a database with all table models that count `inputs`. It uses at most `memory_limit` (such as "1GiB") of memory, and writes what
+    does not fit to the folder `spill_folder`.
 
     If the SQL of an indicator file fails, requesting the figures of that indicator raises `HarmoniaError`.
     """
@@ -82,7 +82,7 @@ def compute_published_tables(inputs: CountInputs) -> dict[str, pd.DataFrame]:
 
 
 def require_complete_bridges(models: TableModelDatabase) -> None:
-    """Raise `HarmoniaError` if the bridge of a figure does not lead from as_reported to harmonised, which is a bug in this program."""
+    """Raise `HarmoniaError` if the bridge of a figure does not lead from as_reported to harmonised. This would be a bug in the program."""
     models.run("statistics", "bridge")
     wrong = models.connection.execute(
         """SELECT indicator, period FROM statistics AS total LEFT JOIN (
@@ -99,7 +99,7 @@ def require_complete_bridges(models: TableModelDatabase) -> None:
 
 
 def _list_table_models_computed_by_functions(inputs: CountInputs) -> list[TableModel]:
-    """List the models that are computed by a function, not in SQL."""
+    """List the table models whose tables are computed by a Python function, and those whose SQL is generated."""
 
     def model_of_function(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> TableModel:
         return TableModel(name, frozenset(reads), function=lambda models: [make(*(models.read_frame(one) for one in reads))])
@@ -125,7 +125,7 @@ def _list_table_models_computed_by_functions(inputs: CountInputs) -> list[TableM
 
 
 def _make_table_model_of_fact_days() -> TableModel:
-    """Make the model `fact_day`: every day that occurs in a fact table. Column: day."""
+    """Make the model of the table `fact_day`, which has one row for every day that occurs in a fact table. Its only column is `day`."""
     dated = [
         (table.name, column.name)
         for table in tables.list_declared_tables_except_views(tables.WAREHOUSE)
@@ -137,7 +137,8 @@ def _make_table_model_of_fact_days() -> TableModel:
 
 
 def _make_table_models_of_further_statistics() -> list[TableModel]:
-    """Make a model for each indicator that is defined by SQL alone, and `further_statistics`, the union of their figures."""
+    """Make a table model for each indicator that is defined by SQL alone, and the model of `further_statistics`, which unites all their
+    figures."""
     single = [
         make_table_model_from_query(f"figures_of_{one.code}", make_sql_of_indicator_figures(one))
         for one in catalogue().values()
@@ -149,7 +150,7 @@ def _make_table_models_of_further_statistics() -> list[TableModel]:
 
 
 def _compute_event_days(models: TableModelDatabase) -> Iterator[pd.DataFrame]:
-    """Compute the table `event_day` (columns as of `determine_event_days`), in batches of complete cases."""
+    """Compute the table `event_day` in batches. All events of a case are in the same batch. Columns: see `determine_event_days`."""
     habits = learn_date_entry_habits(models)
     for events in iterate_dated_events(models):
         yield determine_event_days(events, habits)
@@ -158,8 +159,8 @@ def _compute_event_days(models: TableModelDatabase) -> Iterator[pd.DataFrame]:
 def determine_event_days(events: pd.DataFrame, habits: DateEntryHabits) -> pd.DataFrame:
     """Determine the day on which each event counts.
 
-    events: rows of `dated_event`, with all events of each of their cases. Returns place (the number of the event), day, method,
-    date_problem, as `impute_dates` explains them.
+    events: rows of `dated_event`; if an event of a case is among them, all events of that case are. Columns out: place (the number of the
+    event); day, method and date_problem, which `impute_dates` explains.
     """
     return impute_dates(events, habits)[["place", "day", "method", "date_problem"]]
 
@@ -179,9 +180,10 @@ def iterate_dated_events(models: TableModelDatabase, where: str = "true") -> Ite
 
 
 def _compute_finding_lines(models: TableModelDatabase) -> Iterator[pd.DataFrame]:
-    """Compute the table `finding_line`: the lines of each finding that is a warning or worse and covers several lines.
+    """Compute the table `finding_line`. It lists the lines of a file that each finding covers, for findings that are warnings or worse and
+    cover several lines.
 
-    Columns: n (the number of the finding), line.
+    Columns: n (the number of the finding), line (the number of the line).
     """
     findings = models.read_frame(
         "delivered_findings", "n, rule, line, record_key, detail", "severity <> 'info' AND line IS NULL AND record_key IS NULL"

@@ -86,7 +86,7 @@ def require_new_versions(published: Mapping[str, IndicatorDefinition], current: 
 
 
 def _compute_figures_by_rule(connection: duckdb.DuckDBPyConnection, rule: IndicatorDefinition | None) -> pd.DataFrame:
-    """Compute all figures of an indicator by one rule; no rows without a rule. Columns: `CELL`, as_reported, harmonised."""
+    """Compute all figures of an indicator by one rule. If `rule` is None, there are no rows. Columns: `CELL`, as_reported, harmonised."""
     if rule and rule.counting:
         declared = {key: getattr(rule, key) for key in _DECLARED_KEYS} | {"indicator": rule.code, **rule.counting}
         return recount_indicator(connection, read_indicator(Path(f"{rule.code}.yaml"), declared))
@@ -98,8 +98,9 @@ def compare_figures_by_rules(
 ) -> pd.DataFrame:
     """Compute every figure of an indicator by the rules `old_rule` and `new_rule`, over the facts of a published warehouse.
 
-    Columns out: `CELL`; as_reported, harmonised (by `old_rule`); as_reported_new, harmonised_new (by `new_rule`); differs. If only one of
-    the rules gives a figure, the other rule's value is 0. Raises `HarmoniaError` if a rule cannot be run.
+    Columns out: `CELL`; as_reported and harmonised: the figure by `old_rule`; as_reported_new and harmonised_new: the figure by `new_rule`;
+    differs: whether the two rules give different figures. If both rules give figures, but only one gives the figure of a cell, the value of
+    the other rule is 0. Raises `HarmoniaError` if a rule cannot be run.
     """
     old, new = (_compute_figures_by_rule(connection, one) for one in (old_rule, new_rule))
     both = old.merge(new, on=CELL, how="outer", suffixes=("", "_new"), indicator="given")

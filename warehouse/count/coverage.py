@@ -1,4 +1,4 @@
-"""Which periods the institutions delivered, and how completely.
+"""Find out which periods the institutions delivered, and how completely.
 
 Belongs here: the published periods, the coverage of each institution and period, the deliveries that a figure lacks. Does not belong
 here: what the states of a delivery mean (`sources/completeness_states`).
@@ -30,11 +30,12 @@ def list_years_and_quarters_with_deliveries(deliveries: pd.DataFrame) -> list[st
 def compute_coverage_of_periods(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = None) -> pd.DataFrame:
     """Compute the table `coverage`: the state of each institution's deliveries for every published year and quarter.
 
-    deliveries: institution, period, version, state. signatures: from `harmonia.signing.list_signature_states`; None if nobody signed.
-    Columns out: institution, period, state (`sources.completeness_states`), signature (`harmonia.signing`; null if nothing was delivered).
-    A period in which an institution neither had to deliver nor did has no row (`delivers_from` and `delivers_until` of its contract).
-    The state of a quarter or year follows from those of the delivered periods (months, quarters, …) that overlap it. A quarter for
-    which nobody delivered anything is not published, but counts as missing in the state of its year.
+    deliveries: the deliveries, with the columns institution, period, version, state. signatures: the result of
+    `harmonia.signing.list_signature_states`; None if nobody signed.
+    Columns out: institution; period; state (see `sources.completeness_states`); signature (see `harmonia.signing`), which is null if
+    nothing was delivered. A period has no row for an institution that did not have to deliver (`delivers_from` and `delivers_until` of its
+    contract) and did not deliver. The state of a quarter or year follows from the states of the delivered periods (months, quarters, …)
+    that overlap it. A quarter for which nobody delivered anything is not published, but counts as missing in the state of its year.
     """
     by = deliveries.sort_values("version").groupby(["institution", "period"])["state"].agg(period_state)
     signature_rows = signatures if signatures is not None else pd.DataFrame(columns=["institution", "period", "signature"])
@@ -56,7 +57,8 @@ def compute_coverage_of_periods(deliveries: pd.DataFrame, signatures: pd.DataFra
 
 
 def _find_weakest_signature_state(signatures: Sequence[str]) -> str | None:
-    """Return the signature state of a period: the weakest state of the deliveries in it. Return None if there is no delivery."""
+    """Return the signature state of a period. It is the weakest one of the period's deliveries: `REOPENED`, then `UNSIGNED`, then `SIGNED`.
+    Return None if there is no delivery."""
     return next((state for state in (REOPENED, UNSIGNED, SIGNED) if state in signatures), None)
 
 
@@ -65,11 +67,12 @@ def list_deliveries_that_figures_lack(
 ) -> pd.DataFrame:
     """List the deliveries that each figure lacks: the incomplete and unsigned deliveries of the institutions that its indicator counts.
 
-    indicators: by code. covered: from `period_coverage`. every_period: from `list_years_and_quarters_with_deliveries`.
-    Columns out: indicator, period; missing: institution, quarter and state of each incomplete delivery, comma-separated, null if all are
-    complete; silent: nothing could be read from any of the institutions in the whole period, so that the figures are null;
-    preliminary: a quarter that one of the institutions delivered is not signed. A delivery that was not due is not missing, unless none of
-    the figure's deliveries was due: then the figure is null, and `missing` names all of them.
+    indicators: the indicators by code. covered: the table from `compute_coverage_of_periods`. every_period: the result of
+    `list_years_and_quarters_with_deliveries`.
+    Columns out: indicator; period; missing: institution, quarter and state of each incomplete delivery, comma-separated (null if all are
+    complete); silent: whether nothing could be read from any of the institutions in the whole period, so that the figures are null;
+    preliminary: whether a quarter that one of the institutions delivered is not signed. A delivery that was not due is not missing. Only if
+    none of the figure's deliveries was due, `missing` names all of them, and the figure is null.
     """
     state = covered.set_index(["institution", "period"])["state"].to_dict()
     open_quarters = covered[covered["signature"].isin([UNSIGNED, REOPENED])]
@@ -96,9 +99,10 @@ def _is_delivery_due_in_quarter(institution: str, quarter: str) -> bool:
 
 
 def count_quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.DataFrame, quarantined: pd.DataFrame) -> pd.DataFrame:
-    """Count the quarantined rows in what the institutions of each indicator delivered for each period.
+    """Count, for each indicator and published period, the quarantined rows in the deliveries of the indicator's institutions.
 
-    deliveries: institution, delivery, period. quarantined: institution, delivery, rows. Columns out: indicator, period, quarantined.
+    deliveries: the deliveries, with the columns institution, delivery, period. quarantined: the number of quarantined rows of each
+    delivery, with the columns institution, delivery, rows. Columns out: indicator, period, quarantined (the number).
     """
     dated = quarantined.merge(deliveries[["institution", "delivery", "period"]].drop_duplicates(), on=["institution", "delivery"])
     quarterly = dated.assign(period=dated["period"].map(periods.quarters_of)).explode("period")

@@ -1,9 +1,9 @@
 """Estimate how late each institution enters its dates, and how often with an error. Only the institution's own deliveries are used.
 
-Belongs here: how long after an event it is first delivered (its lag), which year is in a file's number, which errors occur, and how likely
-a day is with this knowledge. Does not belong here: which dates contradict each other, which day is imputed (`dates`). Method: unambiguous
-dates are counted, and the few counts expected of an unknown institution are added (a Dirichlet and a Beta prior). docs/explanation/dates.md
-has the tables and an example.
+Belongs here: how long after an event it is first delivered (its lag), which year is in the number of a case file, which errors occur, and
+how likely a day is in view of these habits. Does not belong here: which dates contradict each other, which day is imputed (`dates`).
+Method: unambiguous dates are counted. A few counts are added, as they would be expected of an unknown institution (a Dirichlet and a Beta
+prior). docs/explanation/dates.md has the tables and an example.
 """
 
 from __future__ import annotations
@@ -24,31 +24,37 @@ from warehouse.count.periods import (
 )
 
 MAX_AGE_YEARS = 80
-"""Maximum years from an event to its delivery: registers open cases of offences that are decades old, but not a century."""
+"""The maximum number of years from an event to its delivery. Institutions open cases of offences that are decades old, but not a
+century."""
 OPENING_STEPS = ("reported", "received_prosecution", "received_court")
-"""Events that open a file: its number contains the year in which it was opened (docs/reference/deliveries.md)."""
+"""Events that open a case file. The number of a case file contains the year in which it was opened (docs/reference/deliveries.md)."""
 MAX_YEARS_BACK, MONTHS_IN_YEAR = 12, 12
-"""How many years before the latest possible year the correct year of a date is searched; number of months in a year."""
+"""The number of years before the latest possible year among which the correct year of a date is searched; the number of months in a
+year."""
 
 LAGS = (0, 1, 2, 5, 9)
-"""Classes of lags by the least number of quarters from an event to its first delivery: none, one, two to four, five to eight, more."""
+"""The lag of an event is the number of quarters until its first delivery. Lags are divided into classes (0, 1, 2 to 4, 5 to 8, 9 or more);
+these are the smallest lags of the classes."""
 LEFT_CENSORED = len(LAGS)
-"""Class of the unknown lag of an event that happened before the institution's first delivery."""
+"""The class of an event that happened before the institution's first delivery, so that its lag is unknown."""
 LAG_COLUMNS = tuple(f"lag_{n}" for n in range(LEFT_CENSORED + 1))
 LAG_WIDTHS = (1, 1, 3, 4, 12, 12)
 LAGS_EXPECTED = (45.0, 2.0, 1.0, 0.5, 0.25, 1.25)
 NUMBER_WIDTHS = (1, 1, 8, 8)
-"""Classes of the years from an event that opens a file to the year in the file's number (none, one, more, negative): years in each."""
+"""For an event that opens a case file, the number of years from the event to the year in the file's number is divided into classes (none,
+one, more, negative). This is how many different numbers of years each class contains."""
 NUMBERS_EXPECTED = {"on_time": (46.0, 2.0, 1.0, 1.0), "late": (25.0, 20.0, 3.0, 2.0)}
 NUMBER_COLUMNS = {when: tuple(f"number_{when}_{n}" for n in range(4)) for when in NUMBERS_EXPECTED}
 ERRORS = {"exchanged": ("exchangeable", 0.5, 1), "year": ("dates", 0.5, 9), "other": ("dates", 0.1, 100)}
-"""Kinds of errors. For each: the column of the dates among which it is counted; how many errors are expected in `DATES_EXPECTED` of them;
-how many different dates the error can make of one date: one by exchanging, nine by changing a digit, any day (in quarters) by others."""
+"""The kinds of errors in dates. For each kind: the column that counts the dates in which it can be detected; the number of such errors
+expected in `DATES_EXPECTED` dates; and how many different dates the error can make of one date. Exchanging day and month makes one,
+changing a digit makes nine, and other errors can make any day (counted in quarters)."""
 DATES_EXPECTED = 500
 
 
 def find_procedure_step_of_each_event(events: pd.DataFrame) -> pd.Series:
-    """Return the step of each event: its name, or for the event `received`, `received_prosecution` or `received_court` by the receiver."""
+    """Return the procedure step of each event. The step is the name of the event. Only the event `received` has, depending on the
+    institution that received the case, the step `received_prosecution` or `received_court`."""
     court = (events["event"] == "received") & events["institution"].isin(contract.institutions_at_stages("courts"))
     prosecution = (events["event"] == "received") & events["institution"].isin(contract.institutions_at_stages("prosecution"))
     return events["event"].mask(court, "received_court").mask(prosecution, "received_prosecution")
@@ -60,13 +66,13 @@ def describe_date_entries(events: pd.DataFrame) -> pd.DataFrame:
     Columns out:
     institution, date, number_year, begins  as in `events`
     step                  from `find_procedure_step_of_each_event`
-    first_quarter         quarter of the first delivery of this date, by which the lag is measured; null if the delivery does not show
+    first_quarter         quarter in which this date was first delivered, from which the lag is measured; null if the delivery does not show
                           when the event was entered, and for an offence, which may be old when it is reported
     starts, middle, last  first, middle and last day of the period in which the date was first delivered
-    earliest              1 January, `MAX_AGE_YEARS` years before
-    month                 only the month of the date is known
-    on_time               the date is in the period in which the event, or this date of it, was first delivered, or in a period that was not
-                          completely delivered, whose events come later
+    earliest              1 January of the year `MAX_AGE_YEARS` years before `last`
+    month                 whether only the month of the date is known
+    on_time               whether the date is in the period in which the event, or this date of the event, was first delivered. A date in a
+                          period that was not completely delivered is also on time, since the events of such a period are delivered later
     """
     days, last = events["date"], find_last_day_of_periods(events["first_same_period"])
     starts = find_first_day_of_periods(events["first_same_period"])
@@ -113,10 +119,11 @@ def swap_day_and_month(dates: pd.Series) -> pd.Series:
 
 
 def iterate_days_explained_by_entry_errors(dates: pd.Series, latest: pd.Series) -> Iterator[tuple[str, int, pd.Series]]:
-    """Yield the days from which one error of entry can have made each of `dates`, null if the error cannot have made it.
+    """Yield, for each possible error of entry, the correct days that this error would have turned into `dates`.
 
-    Each item: the kind of error (`exchanged`, `year`), the number of years before the year of `latest`, the day of each date. First day and
-    month are exchanged; then one digit of the year is changed, to the year of `latest` and the `MAX_YEARS_BACK` years before it.
+    Each item: the kind of error (`exchanged`, `year`); how many years the correct year is before the year of `latest`; the correct day of
+    each date, null if the error cannot have made this date. The first item exchanges day and month. Each further item changes one digit of
+    the year, so that it becomes the year of `latest` or one of the `MAX_YEARS_BACK` years before it.
     """
     yield "exchanged", 0, swap_day_and_month(dates)
     for back in range(MAX_YEARS_BACK + 1):
@@ -127,7 +134,7 @@ def iterate_days_explained_by_entry_errors(dates: pd.Series, latest: pd.Series) 
 def _classify_entry_lag_of_each_event(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
     """Return the class of each event's lag (the index in `LAGS`), if the event happened on the given day of `days`.
 
-    `LEFT_CENSORED` if the day is before the institution's first delivery, -1 if the lag is unknown.
+    The class is `LEFT_CENSORED` if the day is before the institution's first delivery, and -1 if the lag is unknown.
     """
     quarters = number_quarters_consecutively(rows["first_quarter"]) - (days.dt.year * 4 + days.dt.quarter - 1)
     classes = np.searchsorted(LAGS, quarters.fillna(0).clip(lower=0).to_numpy("int64"), side="right") - 1
@@ -139,7 +146,7 @@ def _classify_years_between_event_and_file_number(rows: pd.DataFrame, days: pd.S
     """Return the class (the index in `NUMBER_WIDTHS`) of the number of years from each day of `days` to the year in the event's file
     number.
 
-    -1 if the event does not open a file, or the number of the file contains no year.
+    The class is -1 if the event does not open a case file, or if the number of the file contains no year.
     """
     off = (rows["number_year"] - days.dt.year).where(rows["step"].isin(OPENING_STEPS))
     years = off.fillna(0).to_numpy("int64")
@@ -150,10 +157,12 @@ def _classify_years_between_event_and_file_number(rows: pd.DataFrame, days: pd.S
 class DateEntryHabits:
     """How institutions enter dates.
 
-    rates: by institution (index). They are rounded to powers of two, so that a further delivery rarely changes one. Columns:
+    rates: one row for each institution, which is the index. They are rounded to powers of two, so that a further delivery rarely changes
+    one. Columns:
     exchanged, year, other  probability that a date has this error and becomes exactly the delivered date
-    lag_*                   share of events of this class of lags, per quarter
-    number_*                share of files of this class of years from event to number, per year; of events delivered on time and late
+    lag_*                   share of events with a lag of this class, divided by the number of quarters in the class
+    number_*                share of case files with a number of years of this class (see `NUMBER_WIDTHS`), divided by the number of years
+                            in the class; separately for events delivered on time and late
     """
 
     rates: pd.DataFrame
@@ -168,7 +177,8 @@ class DateEntryHabits:
 
         It follows from the quarter in which the event was first delivered and the year in the number of its file.
 
-        rows: from `describe_date_entries`. delivered: `days` are the delivered dates, to which `on_time` applies. 0 where there is no day.
+        rows: the result of `describe_date_entries`. delivered: whether `days` are the delivered dates, to which the column `on_time`
+        applies. The likelihood is 0 if there is no day.
         """
         lag, number, positions = (
             _classify_entry_lag_of_each_event(rows, days),
@@ -189,10 +199,10 @@ class DateEntryHabits:
 def estimate_date_entry_habits(event_batches: Iterable[pd.DataFrame]) -> DateEntryHabits:
     """Estimate from the dates of events how each institution enters dates. event_batches: rows of the model `dated_event`, in batches.
 
-    A date after the end of the period of its first delivery is an error: `exchanged` or `year` if only that error moves it into the period,
-    `other` if no single error gives an earlier day. An exchange of day and month can be detected only in a date that the exchange moves
-    after the end of the period (`exchangeable`). Possible dates are counted by lag, and by the year in the number of the file that they
-    open.
+    A date after the end of the period in which it was first delivered is an error. `_find_kinds_of_entry_error` says of which kind. An
+    exchange of day and month can be detected only if the wrong date is after the end of that period; so the errors are compared with the
+    number of dates that an exchange would move there (`exchangeable`). Possible dates are counted by lag and, if the event opens a case
+    file, by the year in the number of that file.
     """
     return DateEntryHabits(
         _compute_rates_of_date_habits(
@@ -224,8 +234,11 @@ def _count_dates_by_habit(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_kinds_of_entry_error(future: pd.DataFrame) -> pd.Series:
-    """Return the kind of error of each date in `future`, which are dates after the period in which they were first delivered. The kind is
-    null if several kinds are possible."""
+    """Return the kind of error of each date in `future`. These are dates after the end of the period in which they were first delivered.
+
+    The kind is the first one (`exchanged`, then `year`) that explains the date by a day in that period; `other` if neither explains it by
+    any day up to the end of the period; and null otherwise.
+    """
     kind, none = pd.Series(None, index=future.index, dtype="str"), pd.Series(True, index=future.index)
     for name, _, day in iterate_days_explained_by_entry_errors(future["date"], future["last"]):
         kind = kind.mask(kind.isna() & (day >= future["starts"]) & (day <= future["last"]), name)
@@ -234,8 +247,8 @@ def _find_kinds_of_entry_error(future: pd.DataFrame) -> pd.Series:
 
 
 def _compute_rates_of_date_habits(counts: pd.DataFrame) -> pd.DataFrame:
-    """Compute `DateEntryHabits.rates` from counts. The expected counts are added to the counts, and the sums are divided by the number of
-    all dates that were examined."""
+    """Compute `DateEntryHabits.rates` from the numbers of dates of each kind. The expected numbers are added, and the sums are divided by
+    the number of dates that were examined."""
     out = pd.DataFrame(index=counts.index)
     for kind, (of, expected, dates) in ERRORS.items():
         out[kind] = (counts[kind] + expected) / (counts[of] + DATES_EXPECTED) / dates

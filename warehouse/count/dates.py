@@ -27,26 +27,29 @@ from warehouse.count.periods import find_first_day_of_periods, find_middle_day_o
 
 METHODS = ("delivered", "exchanged", "year", "middle")
 MISSING, AFTER_DELIVERY, TOO_EARLY = "missing", "after_delivery", "too_early"
-"""Values of `date_problem`, the reason for imputing a date. Others: `before_` or `after_` and the event that contradicts the date most."""
+"""Values of `date_problem`, the reason for imputing a date. The other values are `before_` or `after_` and the event that contradicts the
+date most."""
 MAX_ROUNDS = 6
-"""Wrong dates of a case are found one by one; the search ends after this many."""
+"""The wrong dates of a case are found one by one, one per round. The search ends after this number of rounds."""
 SCOPES = ("record", "file", "person", "case")
-"""Whose events an order applies to: those of one record, of one case file of an institution, of one person in a case, of one case."""
+"""An order of events applies to the events of one record, of one case file of an institution, of one person in a case, or of one case."""
 SCOPES_OVER_FILES = ("person", "case")
-"""Scopes that contain several case files. In these an order is binding only between two single events, and not for a merged file."""
+"""Scopes that can contain several case files. In these scopes, an order is binding only if each of its two events happened once, and never
+for a case file that was merged into another one."""
 OUT_OF_ORDER = {"record": 1e-5, "file": 1e-5, "person": 1e-4, "case": 1e-4}
-"""How often correct dates contradict an order of `ORDERS`, by its scope: cases may be linked wrongly, files may follow one another."""
+"""How often correct dates contradict an order of `ORDERS`, for each scope. This happens if cases are linked wrongly, or if case files
+follow one another."""
 MIN_LIKELIHOOD_RATIO = 3.0
 """How many times more likely than the delivered dates an error must be for a date to be imputed."""
 NEVER, NO_STEP = np.iinfo("int64").max, -2
-"""In place of a missing day in seconds, and of the number of a step that does not occur among the events."""
+"""Values that stand for a missing day (in seconds), and for the number of a step that does not occur among the events."""
 
 
 @dataclass(frozen=True)
 class EventOrderRule:
-    """The event `earlier` happens no later than the event `later` of the same record, file, person or case (`scope`, one of `SCOPES`).
+    """The rule that the event `earlier` happens no later than the event `later` of the same record, case file, person or case.
 
-    slack: number of days by which `earlier` may nevertheless be after `later`.
+    scope: which of these it is (one of `SCOPES`). slack: the number of days by which `earlier` may nevertheless be after `later`.
     """
 
     earlier: str
@@ -88,9 +91,9 @@ ORDERS: tuple[EventOrderRule, ...] = (
 def _derive_columns_of_events(events: pd.DataFrame) -> pd.DataFrame:
     """Derive from `events` the columns that the functions below need, with the same index.
 
-    Columns out: the columns of `describe_date_entries`; merged; came (the period of first delivery); and one column for every scope, named
-    like the scope, with the number of the record, file, person or case to which the event belongs (-1 if there is none: an event of a case
-    belongs to no person).
+    Columns out: the columns of `describe_date_entries`; merged: whether its case file was merged into another one; came: the period in
+    which the event was first delivered; and one column for each scope, with the name of the scope. It contains the number of the record,
+    case file, person or case to which the event belongs, or -1 if there is none: an event of a case belongs to no person.
     """
     groups = {name: events[f"{name}_group"].fillna(-1).astype("int64") for name in SCOPES}
     return describe_date_entries(events).assign(merged=events["merged"], came=events["first_period"], **groups)
@@ -100,15 +103,17 @@ def _derive_columns_of_events(events: pd.DataFrame) -> pd.DataFrame:
 class EventsOfOrderRule:
     """The events that an `EventOrderRule` relates, as arrays with one element per event. A group is one record, file, person or case.
 
+    All days are in seconds; `NEVER` stands for a missing day.
+
     positions           row number of the event
-    earlier, later      whether it is the earlier or the later event of the order; neither if its case file was merged and the scope is over
-                        several case files
-    day                 its day, in seconds (all days: `NEVER` if there is none). If only the month is known, an earlier event has the first
-                        day of the month, a later event the last. From the day of an earlier event the slack of the order is subtracted
-    low, high           the first day of the earlier events of its group, and that of the later events
-    n_earlier, n_later  number of earlier and of later events in its group
-    usable              whether its date is known and not wrong
-    slack               of the order, in seconds
+    earlier, later      whether it is the earlier or the later event of the order. Both are false if its case file was merged and the scope
+                        contains several case files
+    day                 day of the event. If only the month is known, an earlier event has the first day of the month, and a later event has
+                        the last one. The slack of the order is subtracted from the day of an earlier event
+    low, high           the first day of all earlier events in its group, and the first day of all later events in its group
+    n_earlier, n_later  number of earlier events and number of later events in its group
+    usable              whether the date of the event is known and not wrong
+    slack               the slack of the order, in seconds
     """
 
     positions: np.ndarray
@@ -124,8 +129,10 @@ class EventsOfOrderRule:
 
 
 def _iterate_order_rules_with_events(prepared: pd.DataFrame) -> Iterator[tuple[EventOrderRule, EventsOfOrderRule]]:
-    """Yield each order of `ORDERS` with the events that it relates. prepared: events from `_derive_columns_of_events`, with a column
-    `wrong`, which is true if the date is not used."""
+    """Yield each order of `ORDERS` with the events that it relates.
+
+    prepared: the events from `_derive_columns_of_events`, with a further column `wrong`, which is true for dates that must not be used.
+    """
     step, merged = prepared["step"].cat.codes.to_numpy(), prepared["merged"].to_numpy()
     code_of = {name: code for code, name in enumerate(prepared["step"].cat.categories)}
     day = first = last = _convert_days_to_seconds(prepared["date"])
@@ -166,11 +173,12 @@ def _find_first_day_of_group(day: np.ndarray, group: np.ndarray, chosen: np.ndar
 def _weigh_order_conflicts(prepared: pd.DataFrame) -> pd.DataFrame:
     """Weigh the evidence of the order of events against each date.
 
-    Columns out: weight: sum, over the orders that the date contradicts, of the negative logarithm of how often correct dates contradict
-    them (0 if none); by: `before_` or `after_` and the event that contradicts the date most. If several earlier events contradict one later
-    event, each of them gets its share. A later event is out of order if it is before every earlier one, since files of one case may follow
-    one another. In scopes over several files, an order is binding between two single events. Orders that are not binding count half, and
-    only the heaviest of them counts, since all have the same reason.
+    Columns out: weight: for each order that the date contradicts, the negative logarithm of how often correct dates contradict it
+    (`OUT_OF_ORDER`); these are added up, and the weight is 0 if there are none; by: `before_` or `after_` and the event that contradicts
+    the date most. If several earlier events contradict one later event, the evidence is divided among them. A later event is out of order
+    only if it is before every earlier event of its group, since files of one case may follow one another. In scopes that contain several
+    case files, an order is binding only if each of its two events happened once. Among the orders that are not binding, only the one with
+    the most evidence counts, with half its weight, since all of them have the same reason.
     """
     score, loose, most = (np.zeros(len(prepared)) for _ in range(3))
     by = np.full(len(prepared), None, dtype=object)
@@ -217,9 +225,9 @@ def _convert_seconds_to_days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
 def _explain_wrong_dates(flagged: pd.DataFrame, rows: pd.DataFrame, habits: DateEntryHabits) -> pd.DataFrame:
     """Find the error of entry that best explains each date in `flagged`. The other events of its case are taken into account.
 
-    flagged: some of `rows`. rows: all events of the cases, from `_derive_columns_of_events`. habits: how often each source makes each
-    error. Columns out: day: the correct day if this error was made, null if an error of another kind is more likely; method: the error
-    (`exchanged`, `year`); weight: the likelihood of the error and of its day.
+    flagged: the events whose dates are examined, which are some of `rows`. rows: all events of the cases, from `_derive_columns_of_events`.
+    habits: how often each institution makes each error. Columns out: day: the correct day according to the error; method: the error
+    (`exchanged` or `year`); weight: the likelihood of the error and of its day. Day and method are null if some other error is more likely.
     """
     low, high = (bound[flagged.index] for bound in _find_range_of_possible_days(rows))
     institution = flagged["institution"]
@@ -245,8 +253,8 @@ def _select_events_of_same_cases(prepared: pd.DataFrame, some_events: pd.DataFra
 def _find_likeliest_wrong_dates(prepared: pd.DataFrame, habits: DateEntryHabits) -> pd.Series:
     """Find, in each case, the date that is most likely an error among those that contradict one another.
 
-    Returns for that event what contradicts its date (`before_…`, `after_…`); null for all others, and for all events of a case whose
-    delivered dates are about as likely as an error (`MIN_LIKELIHOOD_RATIO`).
+    The result says for that event what contradicts its date (`before_…`, `after_…`); it is null for all other events. It is null for all
+    events of a case if no error is much more likely than the delivered dates (`MIN_LIKELIHOOD_RATIO`).
     """
     conflicts = _weigh_order_conflicts(prepared)
     flagged = prepared[conflicts["weight"] > 0]
@@ -278,7 +286,7 @@ def _find_date_problems(prepared: pd.DataFrame, habits: DateEntryHabits) -> pd.S
 
 
 def _choose_middle_of_possible_days(lost: pd.DataFrame, prepared: pd.DataFrame) -> pd.Series:
-    """Choose a day for each event in `lost`: for these events, no day can be derived from the delivered date.
+    """Choose a day for each event in `lost`. These are the events for which no day can be derived from the delivered date.
 
     The day is the middle of the period in which the event was first delivered. If the event was delivered with a case file that was entered
     late, it is the middle of the quarter in which the file was opened. If other dates of the case exclude that day, it is the nearest
@@ -301,13 +309,13 @@ def _choose_middle_of_possible_days(lost: pd.DataFrame, prepared: pd.DataFrame) 
 def impute_dates(events: pd.DataFrame, habits: DateEntryHabits) -> pd.DataFrame:
     """Determine the day on which each event counts, and return the events with three more columns.
 
-    events: rows of the model `dated_event`, with all events of each of their cases. habits: how their sources enter dates.
-    Columns added:
-    day           null only for an offence without a usable date, by which nothing is counted
-    method        `delivered`: the day is the delivered date; `exchanged`: day and month were exchanged; `year`: one digit of the year was
-                  wrong; `middle`: of the period of first delivery, since the date is missing or its error unknown
+    events: rows of the model `dated_event`; if an event of a case is among them, all events of that case are. habits: how institutions
+    enter dates. Columns added:
+    day           the day; null only for an offence without a usable date, since nothing is counted by the day of the offence
+    method        how the day was found. `delivered`: it is the delivered date; `exchanged`: day and month were exchanged; `year`: one digit
+                  of the year was wrong; `middle`: it is the middle of a period, since the date is missing or its error unknown
     date_problem  why the day is not the delivered date: `missing`, `after_delivery`, `too_early`, or `before_` or `after_` and the event
-                  that contradicts it; null if it is the delivered date
+                  that contradicts the date; null if the day is the delivered date
     """
     events = events.reset_index(drop=True)
     prepared = _derive_columns_of_events(events)

@@ -1,4 +1,4 @@
-"""The rows of the dimension tables (`dim_…`), from code lists and from the days and articles that occur in the facts.
+"""Build the rows of the dimension tables (`dim_…`) from code lists and from the days and articles that occur in the fact tables.
 
 Does not belong here: the code lists (`schemas/codes`), labels (`labels.yaml`), when a country joined and left the European Union
 (`eu_members.csv`, from the treaties of accession and the withdrawal agreement).
@@ -51,9 +51,9 @@ def _list_codes_with_labels(kind: str, column: str) -> pd.DataFrame:
 def build_time_dimension(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """Build the dimension table `dim_time`.
 
-    The table contains all days from 12 years before the first published quarter (or from the first day in a fact, if that is later) to the
-    end of the last published quarter, every other day that occurs in a fact, and the first day of the quarter of each of these days.
-    fact_days: column day.
+    The table contains all days up to the end of the last published quarter. It begins 12 years before the first published quarter, or on
+    the first day in a fact table if that is later. It also contains every other day that occurs in a fact table, and the first day of the
+    quarter of each of these days. fact_days: the days in fact tables, in the column day.
     """
     in_facts = fact_days["day"].drop_duplicates()
     periods = list_years_and_quarters_with_deliveries(deliveries)
@@ -88,7 +88,8 @@ def _find_criminal_code_in_force(days: pd.Series) -> pd.Series:
 
 
 def build_period_dimension(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Build the dimension table `dim_period`: the published years and all four quarters of each, published or not."""
+    """Build the dimension table `dim_period`. It contains the published years and all four quarters of each, even if they are not
+    published."""
     published = list_years_and_quarters_with_deliveries(deliveries)
     years = [p for p in published if len(p) == 4]
     every = pd.Series([*years, *(f"{year}-{quarter}" for year in years for quarter in QUARTERS)], dtype="str")
@@ -114,7 +115,7 @@ def build_law_dimension() -> pd.DataFrame:
 def build_offence_dimension(charged: pd.DataFrame) -> pd.DataFrame:
     """Build the dimension table `dim_offence`: every article of the code list, and every other article that was charged.
 
-    charged: offence, law, article, as they occur in the facts.
+    charged: the articles that occur in the fact tables, with the columns offence, law, article.
     """
     listed = (
         _read_code_list("offences").dropna(subset=["articles"]).assign(offence=lambda f: f["articles"].str.split("|")).explode("offence")
@@ -182,4 +183,4 @@ STATIC: Mapping[str, Callable[[], pd.DataFrame]] = {
     "dim_seat": lambda: _read_code_list("seats").rename(columns={"code": "seat"}),
     "dim_event": lambda: _list_codes_with_labels("events", "event"),
 }
-"""Table name → function, for the dimension tables that are the same in every run."""
+"""The functions that build the dimension tables that are the same in every run, by the name of the table."""

@@ -1,4 +1,4 @@
-"""Count an indicator again by a changed declaration, from the facts of a published warehouse.
+"""Count an indicator again by a changed declaration, from the fact tables of a published warehouse.
 
 Belongs here: the inputs of the counting models, taken from published tables. Does not belong here: comparing figures (`changed_rules`).
 """
@@ -35,8 +35,8 @@ def recount_indicator(connection: duckdb.DuckDBPyConnection, indicator: Indicato
 def _create_input_tables_from_published_tables(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indicator) -> None:
     """Create the tables that the models read, from the tables of the database `published`.
 
-    Published facts contain neither the counting day of unknown persons' events nor the case file that a day was taken from; both are
-    replaced by other values here, since no figure depends on them.
+    Two things are missing in published fact tables: the counting day of events of unknown persons, and the case file from which a day was
+    taken. They are replaced by other values here, since no figure depends on them.
     """
     facts = f'"{published}".main'
     connection.execute(

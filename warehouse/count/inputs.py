@@ -1,4 +1,4 @@
-"""The inputs of counting: tables of the run, contracts and code lists, in the form of tables that the SQL models can read.
+"""Provide the inputs of counting (tables of the run, contracts, code lists) as tables that the SQL models can read.
 
 Belongs here: the input tables with their columns and types. Does not belong here: counting rules (`warehouse/models`).
 """
@@ -37,28 +37,32 @@ NAMES = (
 )
 """Columns of person records that counting does not use."""
 YEAR_ONLY_PENALTY, TOO_YOUNG_PENALTY = 0.2, 0.5
-"""The records of a person vote on the year of birth. Each has weight 1, less the first number if it has only the year, not the date, and
-less the second if an accused person would be too young by it."""
+"""If the records of a person differ in the year of birth, they vote on it. A record has the weight 1. The first number is subtracted if the
+record contains only the year of birth, not the date; the second is subtracted if an accused person would be too young by that year."""
 QUALITY_QUARTERS = 12
 _SQL_TYPES = {"text": "VARCHAR", "date": "DATE", "int": "BIGINT", "bool": "BOOLEAN", "float": "DOUBLE"}
 
 
 @dataclass(frozen=True)
 class CountInputs:
-    """Everything that counting reads, as frames or as datasets of Parquet files.
+    """Everything that counting reads, as frames or as datasets of Parquet files. The columns of each table are in parentheses.
 
-    canonical    the canonical tables (schemas.canonical.TABLES) with the column `status`; a record has one row for each state delivered
-    cases        institution, record_key, case_id: the case of each case record; a person record names its case record in `case_key`
-    persons      institution, record_key, person_id: the person of each person record
-    deliveries   institution, delivery, period, version, state (complete, partial, unreadable); no row for a missing delivery
-    lineage      institution, entity, record_key, delivery, file, part, line, status, and `unit` (station, seat, facility) if known
-    quarantined  institution, delivery, rows: number of quarantined rows
-    findings     columns of schemas.findings, and `state` (harmonia.feedback.finding_states)
-    listed       institution, delivery, record_key, person_key, person_id: which person each state of a record is about, if its key is a
-                 position in a list that was reassigned to another person; None if there is no such record
-    successors   pipelines.crosswalk.SUCCESSOR_COLUMNS: records that were delivered again under new keys; None if there are none
-    signatures   harmonia.signing.list_signature_states: quarters that the heads of institutions signed; None if there are none
-    yardsticks   warehouse.yardsticks.LINE_COLUMNS: figures that institutions published; None if there are none. No figure depends on them
+    canonical    the canonical tables (schemas.canonical.TABLES), with the further column `status`; one row for each delivered state of a
+                 record
+    cases        the case of each case record (institution, record_key, case_id); a person record names its case record in `case_key`
+    persons      the person of each person record (institution, record_key, person_id)
+    deliveries   the received deliveries (institution, delivery, period, version, state: complete, partial or unreadable); a missing
+                 delivery has no row
+    lineage      where each record was delivered (institution, entity, record_key, delivery, file, part, line, status; unit: station, seat
+                 or facility, if known)
+    quarantined  the number of quarantined rows of each delivery (institution, delivery, rows)
+    findings     the findings (columns of schemas.findings; state: see harmonia.feedback.finding_states)
+    listed       for records whose key is a position in a list that was reassigned to another person: the person whom each state of the
+                 record is about (institution, delivery, record_key, person_key, person_id); None if there is no such record
+    successors   the records that were delivered again under new keys (pipelines.crosswalk.SUCCESSOR_COLUMNS); None if there are none
+    signatures   the quarters that the heads of institutions signed (from harmonia.signing.list_signature_states); None if there are none
+    yardsticks   the figures that institutions published (warehouse.yardsticks.LINE_COLUMNS); None if there are none. No figure depends on
+                 them
     """
 
     canonical: Mapping[str, Rows]
@@ -122,8 +126,8 @@ _RUN_TABLES: dict[str, dict[str, str]] = {
         "detail": "VARCHAR",
     },
 }
-"""The tables of a run as models read them: table → column → SQL type; each also has `n`, the row number. `keyed_…` is a canonical table
-with the record keys as delivered, even if a record was delivered again under a new key."""
+"""The tables of a run as the SQL models read them: for each table, its columns and their SQL types. Each table also has the column `n`, the
+row number. A table `keyed_…` is a canonical table with the record keys as delivered, even if a record later got a new key."""
 
 
 def create_tables_of_counting_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> None:
@@ -149,7 +153,7 @@ def create_tables_of_counting_inputs(connection: duckdb.DuckDBPyConnection, inpu
 
 
 def _make_query_with_newest_record_keys(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """Return a query of a canonical table. If a record was delivered again under a new key, the query gives its new key."""
+    """Return a query of the canonical table `name`. If a record was delivered again under a new key, the result has its new key."""
     if not connection.execute("FROM successors WHERE old_key IS NOT NULL AND new_key IS NOT NULL LIMIT 1").fetchall():
         return f"FROM keyed_{name}"
     entity = "records.entity" if len(canonical.ENTITY_OF[name]) > 1 else f"'{canonical.ENTITY_OF[name][0]}'"
@@ -169,7 +173,7 @@ def _make_query_with_newest_record_keys(connection: duckdb.DuckDBPyConnection, n
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Rows | None) -> None:
-    """Create the view `name` of `rows`, with the row number `n` and with the declared `columns` and their types. A column that `rows` lacks
+    """Create the view `name` of `rows`. It has the declared `columns` with their types, and the row number `n`. A column that `rows` lacks
     is null."""
     if rows is None:
         nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
@@ -203,7 +207,7 @@ def map_article_numbers_to_offence_groups() -> Mapping[str, str]:
 
 
 def convert_declarations_to_tables(counted_indicators: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
-    """Return the declarations of contracts, domain, code lists and the indicators `counted_indicators` as tables, by table name."""
+    """Return what contracts, domain, code lists and the indicators `counted_indicators` declare, as tables by name."""
     contracts = [contract.load(name) for name in contract.institutions()]
     rules, country = findings.rules(), domain.country()
     return {

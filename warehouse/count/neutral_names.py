@@ -21,8 +21,8 @@ from sources.readers.headers import normalise_name
 NEUTRAL = {"file": "undeclared file", "part": "undeclared sheet", "field": "undeclared column"}
 OTHER_UNITS = "other"
 MIN_UNIT_RECORDS, MIN_UNIT_DELIVERIES = 5, 2
-"""How many records and deliveries must contain the name of a unit (station, seat, facility) for it to be published. A rarer name may be
-that of a person, and is published as `OTHER_UNITS` (`warehouse/models/quality/delivered_record.sql`)."""
+"""How many records, and how many deliveries, must contain the name of a unit (station, seat, facility) so that the name is published. A
+rarer name may be that of a person; such units are published as `OTHER_UNITS` (`warehouse/models/quality/delivered_record.sql`)."""
 _DELIVERY = ["institution", "delivery"]
 
 
@@ -42,8 +42,9 @@ def list_names_declared_by_contract(contract: Contract) -> Mapping[str, frozense
 def choose_neutral_names(delivered_names: pd.DataFrame) -> pd.DataFrame:
     """Give a neutral name to each delivered name that the institution's contract does not declare.
 
-    delivered: institution, delivery, kind (`file`, `part`, `field`), name. Columns out: the same, and `neutral`, e.g. `undeclared file 2`:
-    the undeclared names of a delivery are numbered in alphabetical order. Declared names are left out.
+    delivered_names: the delivered names, with the columns institution, delivery, kind (`file`, `part`, `field`), name. Columns out: the
+    same, and the neutral name `neutral`, such as `undeclared file 2`. The undeclared names of a delivery are numbered in alphabetical
+    order. Declared names have no row in the result.
     """
     declared = {name: list_names_declared_by_contract(contracts.load(name)) for name in contracts.institutions()}
     rows = zip(delivered_names["institution"], delivered_names["kind"], delivered_names["name"], strict=True)

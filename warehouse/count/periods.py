@@ -1,4 +1,4 @@
-"""The calendar for pandas columns: the month, quarter or year of each day, the first, middle or last day of each period.
+"""Calendar functions for pandas columns: find the month, quarter or year of each day, and the first, middle or last day of each period.
 
 The same functions for SQL are in `warehouse/models/macros.sql`. Names of periods: `sources/periods`.
 """
@@ -42,7 +42,8 @@ def find_year_of_each_day(days: pd.Series) -> pd.Series:
 
 
 def number_quarters_consecutively(periods: pd.Series) -> pd.Series:
-    """Return a number for each quarter that grows by one per quarter (`2013-Q2` → 2013 * 4 + 1); null if the period is no quarter."""
+    """Number the quarters, so that consecutive quarters have consecutive numbers (`2013-Q2` → 2013 * 4 + 1). The result is null if a period
+    is no quarter."""
     distinct = pd.Series(periods.dropna().unique(), dtype="str")
     parts = distinct.str.extract(r"^(\d{4})-Q([1-4])$").astype("Float64")
     number_by_period = dict(zip(distinct, parts[0] * 4 + parts[1] - 1, strict=True))

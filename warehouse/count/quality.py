@@ -3,11 +3,11 @@ and its earlier quarters.
 
 Belongs here: scores and states. Does not belong here: which records are faulty (`warehouse/models/quality`), rules and their severity
 (`schemas/rules`), tolerances (`tolerances` of the contract), the page (`harmonia/scorecard`). Institutions are never ranked: no row
-depends on another institution's.
-A delivered record is faulty in a dimension if it has a finding of that dimension which is a warning or worse, and neither fixed nor
-accepted as it is. A record weighs 1, plus 1 for each of the institution's figures in which it counts as reported: a fault in a record that
-affects four figures weighs five times as much as one in a record that affects none. The score is the share of the weight without fault. A
-dimension that could not be assessed has the state `not_applicable`, not `within`.
+depends on data of another institution.
+A delivered record is faulty in a quality dimension if it has a finding of that dimension which is a warning or worse, and which was neither
+fixed nor accepted as it is. A record has the weight 1, plus 1 for each of the institution's figures in which it counts as reported: a fault
+in a record that affects four figures weighs five times as much as one in a record that affects none. The score is the weight of the records
+without fault as a share of the weight of all records. A dimension that could not be assessed has the state `not_applicable`, not `within`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _BY = ["institution", "unit", "period", "dimension"]
 def compute_quality_table(deliveries: pd.DataFrame, scored: pd.DataFrame, whole_faults: pd.DataFrame) -> pd.DataFrame:
     """Compute the table `quality` (columns of `warehouse.tables.QUALITY`) from tables of the models.
 
-    deliveries: `scored_delivery`, the deliveries that count. scored: `quality_score`, records and faulty records with their weight.
-    whole_faults: `whole_fault`, faults of whole files and deliveries. `unit` is null in the row of a whole institution; the other rows
-    are those of the units that delivered in the quarter.
+    deliveries: the table `scored_delivery` with the deliveries that count. scored: the table `quality_score` with the numbers and weights
+    of all records and of faulty records. whole_faults: the table `whole_fault` with faults of whole files and deliveries. In the result,
+    `unit` is null in the row of a whole institution; the other rows are about the units that delivered in the quarter.
     """
     counts = ["records", "faulty", "weight", "weight_faulty"]
     out = _list_combinations_of_quality_table(scored, deliveries).merge(scored, on=_BY, how="left").fillna(dict.fromkeys(counts, 0))
@@ -67,9 +67,10 @@ def _add_scores(scored: pd.DataFrame, whole_faults: pd.DataFrame) -> pd.DataFram
 
 
 def _add_trend_of_scores(scored: pd.DataFrame) -> pd.DataFrame:
-    """Add `before`, the mean score of the earlier quarters in `scored`, and `trend`, the score compared with it: better, same or worse.
+    """Add the column `before`, the mean score of the earlier quarters in `scored`, and the column `trend`, which says whether the score is
+    better or worse than this mean, or the same.
 
-    Both are null if there is no earlier quarter with a score.
+    Both columns are null if there is no earlier quarter with a score.
     """
     out = scored.sort_values([*_BY[:2], "dimension", "period"], ignore_index=True)
     has_score, score = out["score"].notna().astype("int64"), out["score"].astype("Float64").fillna(0)

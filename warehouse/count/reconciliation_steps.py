@@ -13,16 +13,17 @@ from schemas import domain
 from sources import contract
 
 MAX_PENDING_DAYS = 31
-"""A case that one institution sent this many days before the end of the last delivery, or later, may not have reached the next one yet:
-its record there is pending, not missing."""
+"""If an institution sent a case this many days before the end of the last delivery, or later, the case may not have reached the next
+institution yet: its record there is pending, not missing."""
 
 
 @dataclass(frozen=True)
 class ReconciliationStep:
     """A step from one institution to the next: what the institution `upstream` sends must be recorded by the institution `downstream`.
 
-    tolerance_days: if the days of sending and recording are further apart, the institutions disagree; None: only their order is checked.
-    The number is declared in `schemas/domain`; it follows from no law. per_person: persons are compared as well as cases.
+    tolerance_days: if the day of sending and the day of recording are further apart than this, the institutions disagree; None means that
+    only the order of the two days is checked. The number is declared in `schemas/domain`; it follows from no law. per_person: whether
+    persons are compared as well as cases.
     """
 
     name: str
@@ -45,7 +46,8 @@ def list_person_comparisons_between_institutions() -> tuple[contract.PersonRecon
 
 @cache
 def list_reconciliation_steps() -> tuple[ReconciliationStep, ...]:
-    """Return a step for every pair of an institution and an institution of the stage to which its own stage hands cases (`hands_to`)."""
+    """Return a step for every pair of institutions of which the first hands its cases to the second. The domain declares in `hands_to` to
+    which stage a stage hands its cases."""
     return tuple(
         ReconciliationStep(f"{up}_{down}", up, down, tolerance_days=to.days, per_person=to.persons)
         for stage, to in ((stage, spec.hands_to) for stage, spec in domain.stages().items())

@@ -1,11 +1,11 @@
-"""Which published figures change when records get the ids of other cases or persons.
+"""Find out which published figures change when records get the ids of other cases or persons.
 
 Belongs here: selecting the records that such a change can reach, and counting them before and after it. Does not belong here: counting
 rules (`warehouse/models`, run unchanged), which records belong together (`pipelines.linkage`).
 
 A figure depends on a case only through the records of that case, and on a person only through all records of that person. So the
-records of the changed cases and persons, with every case of every person in them, are counted twice, with the ids before and after the
-change. Cases that are only partly among these records count the same both times and cancel out.
+records of the changed cases and persons are counted twice, with the ids before and after the change. All cases of every person in these
+cases are counted with them. A case of which only some records are counted counts the same both times, so it does not change the result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from warehouse.star.figures import CELL
 MEASURES = ["as_reported", "harmonised"]
 _ENTITIES = ("cases", "persons")
 _WHOLE = "memory.main"
-"""The database of all records, with the models that do not depend on ids, and `day_now`: the days of events under the current ids."""
+"""The database of all records. It contains the tables that do not depend on ids, and the table `day_now` with the days of events according
+to the current ids."""
 _SEARCH_PATH = f"counted_{{}}.main,recounted.main,{_WHOLE}"
 """Where SQL models look for a table: first among the tables counted from the recounted rows, then among these rows,
 then among all tables of the run."""
@@ -106,7 +107,8 @@ CREATE OR REPLACE TEMP TABLE recounted_record AS
 class RecordIds:
     """The case or person to which each record belongs.
 
-    cases: institution, record_key, case_id. persons: institution, record_key, person_id.
+    cases: the case of each case record, with the columns institution, record_key, case_id. persons: the person of each person record, with
+    the columns institution, record_key, person_id.
     """
 
     cases: pd.DataFrame
@@ -134,8 +136,10 @@ class RecountWithOtherIds:
         self._stack.close()
 
     def compute_changed_cells(self, new_ids: RecordIds) -> pd.DataFrame:
-        """Compute which cells of `statistics` change if records get the ids `new_ids`. Columns out: `CELL`, and the increase of each of
-        `MEASURES`."""
+        """Compute which cells of the table `statistics` change if records get the ids `new_ids`.
+
+        Columns out: `CELL`, and `MEASURES` with the increase of each measure.
+        """
         with self._create_tables_of_recounted_rows(new_ids):
             figures = [self._count_figures(side) for side in ("before", "after")]
         both = pd.concat([-figures[0], figures[1]]).groupby(level=CELL).sum()
@@ -149,8 +153,10 @@ class RecountWithOtherIds:
         self.now = new_ids
 
     def _count_figures(self, side: str) -> pd.DataFrame:
-        """Count the rows that the change can affect, with the ids before or after the change (`side`). Return the `MEASURES` of every cell
-        that is not null, by `CELL`."""
+        """Count the rows that the change can affect, with the ids before or after the change (`side`: `before` or `after`).
+
+        The result has the columns `MEASURES` and the index `CELL`; it contains every cell whose figure is not null.
+        """
         with self._open_models_with_ids(side) as models:
             figures = models.read_frame("statistics", ", ".join([*CELL, *MEASURES]), "as_reported IS NOT NULL")
         return figures.set_index(CELL)[MEASURES].astype("int64")
@@ -177,8 +183,8 @@ class RecountWithOtherIds:
 
     @contextmanager
     def _open_models_with_ids(self, side: str) -> Iterator[TableModelDatabase]:
-        """Open models that read the rows of the database `recounted` and the ids before or after the change (`side`). The days of events
-        before the change are known already."""
+        """Open table models that read the rows of the database `recounted`, with the ids before or after the change (`side`: `before` or
+        `after`). The days of events according to the ids before the change are known already."""
         self._connection.execute(f"ATTACH ':memory:' AS counted_{side}; SET search_path = '{_SEARCH_PATH.format(side)}'")
         try:
             self._connection.execute(_CREATE_IDS_OF_RECOUNTED.format(side))

@@ -30,8 +30,8 @@ BATCH_ROWS = 20_000
 
 @dataclass(frozen=True)
 class TableModel:
-    """How a table is computed from other tables. It is computed by the query `sql` or, if DuckDB cannot compute it, by a function that
-    returns its rows in parts.
+    """The way in which a table is computed from other tables. It is computed by the query `sql` or, if SQL cannot compute it, by a function
+    that returns its rows in parts.
 
     name: the name of the table. reads: the names of the tables from which it is computed.
     """
@@ -100,7 +100,7 @@ class TableModelDatabase:
         self._done: set[str] = set()
 
     def run(self, *names: str) -> None:
-        """Run the models `names` and, before them, the models that they read; none is run twice."""
+        """Run the models `names` and, before them, the models of the tables that they read. No model is run twice."""
         graph: dict[str, Set[str]] = {}
         waiting = list(names)
         while waiting:
@@ -178,8 +178,8 @@ def _describe_location_of_table_model(name: str) -> str:
 
 @contextmanager
 def open_database(spill_folder: Path | None = None, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an empty DuckDB database for models. It uses at most `memory_limit` ("1GiB") and spills the
-    rest to the folder `spill_folder`."""
+    """Open an empty DuckDB database for models. It uses at most `memory_limit` (such as "1GiB") of memory, and writes what does not fit to
+    the folder `spill_folder`."""
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
         if spill_folder and memory_limit:
@@ -191,7 +191,8 @@ def open_database(spill_folder: Path | None = None, memory_limit: str | None = N
 
 
 def convert_duckdb_result_to_frame(result: pa.Table) -> pd.DataFrame:
-    """Convert a result of DuckDB to a frame: text as `str`, nullable integers and flags as pandas types, days to the second."""
+    """Convert a result of DuckDB to a frame. Text becomes `str`; integers and flags get pandas types that allow null; days are stored with
+    a precision of one second."""
     kinds = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     out = result.to_pandas(date_as_object=False, types_mapper=kinds.get)
     days = [field.name for field in result.schema if pa.types.is_temporal(field.type)]

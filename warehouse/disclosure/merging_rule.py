@@ -2,14 +2,17 @@
 
 Belongs here: the choice of a grouping for one table with a known total, and of the causes of a bridge that are published separately. Does
 not belong here: which tables there are (`programme`), when they are published (`protect`), attacks (`warehouse/disclosure_risk`, which is
-independent of this package). A grouping divides the categories of a table into blocks. A table with the public total N is published as such
-a grouping, with the sum of each block. A block of one category has `threshold` or more ("not known" may also be 0); a block of several has
-`threshold` or more together. Groupings are tried in a fixed order, most single categories first. A grouping is used for all tables of N
-that would be published identically, or for none of them. A reader who knows the rule can therefore only conclude that the table is one of
-this set. The grouping is refused unless every category under the threshold has at least `MIN_POSSIBLE_VALUES` different values in the set,
-for the public and for anyone who knows any `known_persons` of the persons. So the choice discloses nothing. Counts above `COUNT_CAP` are
-treated as `COUNT_CAP`: tables of large totals are decided by their capped form (a test compares both). In a table without a count under the
-threshold nothing is merged, so only the other tables are listed.
+independent of this package).
+
+A grouping divides the categories of a table into blocks. Of a table whose total is public, the sum of each block is published. The sum of
+each block is at least `threshold`; only if "not known" is a block of its own, its sum may also be 0. Groupings are tried in a fixed order,
+those with the most single categories first. All tables with the same total that no earlier grouping publishes, and that a grouping would
+publish with the same sums, form a set. The grouping is used either for all tables of the set or for none of them. A reader who knows the
+rule can therefore only conclude that the table is one of this set. The grouping is refused unless every category under the threshold has at
+least `MIN_POSSIBLE_VALUES` different values in the set, for the public and for anyone who knows any `known_persons` of the counted persons.
+So the choice discloses nothing. In tables with a large total, counts above `COUNT_CAP` are replaced by `COUNT_CAP` before the grouping is
+chosen; a test compares the result with that for the uncapped tables. In a table without a count under the threshold nothing is merged; so
+only tables with such a count are listed.
 """
 
 from __future__ import annotations
@@ -24,19 +27,19 @@ import numpy as np
 MIN_POSSIBLE_VALUES = 3
 COUNT_CAP = 10
 MAX_UNCAPPED_TOTAL = 40
-"""Totals up to this, and all about which others published something, are decided exactly; larger ones by their capped form, whose total
-is never larger (four categories)."""
+"""If a total is at most this number, or other organisations published something about the table, the grouping is chosen by the exact
+counts; for larger totals, by the capped counts. The sum of four capped counts is never larger than this number."""
 Grouping = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class MergingRule:
-    """How tables of `category_count` categories are published.
+    """The rule by which tables with `category_count` categories are published.
 
-    threshold         minimum separately published count
+    threshold         minimum count that is published separately
     known_persons     number of persons about whom an intruder may know everything
-    unknown_position  position of "not known", whose 0 may be published; None if there is none
-    external_bounds   what others published: position, minimum, maximum
+    unknown_position  position of the category "not known", of which a 0 may be published; None if there is no such category
+    external_bounds   what other organisations published: position of a category, its minimum and its maximum
     """
 
     category_count: int
@@ -47,8 +50,8 @@ class MergingRule:
 
     @property
     def minimum_total(self) -> int:
-        """The minimum published total. If a total is smaller, even an intruder who knows `known_persons` persons has `MIN_POSSIBLE_VALUES`
-        possible values for it."""
+        """The minimum total that is published. For a smaller total, even an intruder who knows `known_persons` of the persons has at least
+        `MIN_POSSIBLE_VALUES` possible values."""
         return max(self.threshold, self.known_persons + MIN_POSSIBLE_VALUES)
 
     @property
@@ -83,7 +86,7 @@ def _compute_identifying_number_of_each_table(tables: np.ndarray, total: int) ->
 
 
 def iterate_groupings(category_count: int) -> Iterator[Grouping]:
-    """Yield every grouping of `size` categories, which are numbered from 0."""
+    """Yield every grouping of `category_count` categories, which are numbered from 0."""
     if category_count == 0:
         yield ()
         return
@@ -105,7 +108,7 @@ def _list_groupings_in_order_of_trial(category_count: int, unknown_position: int
 
 
 def list_tables_with_total(total: int, category_count: int) -> np.ndarray:
-    """Return every table of `size` categories with that total, one per row."""
+    """Return every table of `category_count` categories with that total, one per row."""
     if category_count == 1:
         return np.array([[total]])
     leading = np.indices((total + 1,) * (category_count - 1)).reshape(category_count - 1, -1).T
@@ -129,8 +132,8 @@ def _list_tables_with_small_count(total: int, size: int, threshold: int) -> np.n
 
 @cache
 def _find_groupings_of_tables_with_small_count(rule: MergingRule, total: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the grouping of every table that has that total and a count under the threshold: the numbers of these tables
-    (`_compute_identifying_number_of_each_table`) in ascending order, and the position of the grouping of each.
+    """Find the grouping of every table that has that total and a count under the threshold. Return the numbers of these tables
+    (`_compute_identifying_number_of_each_table`) in ascending order, and for each table the position of its grouping in `rule.groupings`.
 
     All other tables have the first grouping, in which no category is merged.
     """
@@ -150,8 +153,8 @@ def _find_groupings_of_tables_with_small_count(rule: MergingRule, total: int) ->
 
 
 def _find_small_cells_published_by_others(rule: MergingRule, tables: np.ndarray) -> np.ndarray:
-    """Return which small cells were published exactly by others and are published here too. This requires that at least two other cells
-    remain, and that these reach the minimum total."""
+    """Return for each cell of each table whether it is a small cell that others published exactly and that is published here too. This
+    requires that at least two other cells remain, and that the sum of these reaches the minimum total."""
     is_public = np.zeros(tables.shape, dtype=bool)
     for category, minimum, maximum in rule.external_bounds:
         if minimum == maximum < rule.threshold:
@@ -164,8 +167,8 @@ def _find_small_cells_published_by_others(rule: MergingRule, tables: np.ndarray)
 def _are_merged_categories_large_enough(
     rule: MergingRule, grouping: Grouping, tables: np.ndarray, public_cells: Collection[int] = ()
 ) -> np.ndarray:
-    """Return for each table whether every block reaches the threshold. "Not known" as a block of one category may be 0; `public_cells` may
-    have any value."""
+    """Return for each table whether the sum of every block reaches the threshold. If "not known" is a block of its own, its sum may also be
+    0; the sum of a block in `public_cells` may have any value."""
     is_valid = np.ones(len(tables), dtype=bool)
     for block in (b for b in grouping if b[0] not in public_cells):
         sums = tables[:, list(block)].sum(axis=1)
@@ -174,10 +177,10 @@ def _are_merged_categories_large_enough(
 
 
 def _is_grouping_safe(rule: MergingRule, grouping: Grouping, tables: np.ndarray) -> np.ndarray:
-    """Return for each table whether it may be published under `grouping`. It may if the tables with the same block sums leave enough
-    possible values to every small category.
+    """Return for each table whether it may be published under `grouping`. It may if every small category has enough different values among
+    the tables with the same sums of blocks.
 
-    This also holds for an intruder who believes any of the true figures that others published.
+    It must have enough values also for an intruder who believes any of the true figures that others published.
     """
     block_sums = np.stack([tables[:, list(block)].sum(axis=1) for block in grouping], axis=1)
     _, group = np.unique(block_sums, axis=0, return_inverse=True)
@@ -209,12 +212,14 @@ def _count_distinct_values(sorted_groups: np.ndarray, sorted_values: np.ndarray,
 
 
 def select_separately_published_causes(counts: np.ndarray, minimum_total: int) -> np.ndarray:
-    """Return for each row of `counts` (records per cause, of either sign) which causes are published separately.
+    """Return for each row of `counts` which causes are published separately. A row contains the number of records of each cause, which may
+    be negative.
 
-    These are the causes with `minimum_total` records or more. The smallest of them are merged one by one with all other causes, including
-    zeros, until two conditions are met. The merged causes together have at least `minimum_total` records, and no more than all of them
-    except one could have if each had fewer than `minimum_total`. With fewer records, an intruder who knows three of them would have only
-    two possible values left, even if nothing is published for that reason. No cause is separate if all have to be merged.
+    Causes with `minimum_total` records or more are published separately, all other causes (also those without records) are merged. Then the
+    smallest separate causes are merged too, one by one, until the merged causes together meet two conditions: they have at least
+    `minimum_total` records, and no more than all of them except one could have if each had fewer than `minimum_total`. If they had fewer
+    than `minimum_total` records, an intruder who knows three of the records would have only two possible values left, even if nothing is
+    published for that reason. No cause is separate if all have to be merged.
     """
     size, rank = np.abs(counts), np.arange(counts.shape[1])
     order = np.argsort(-size, axis=1, kind="stable")

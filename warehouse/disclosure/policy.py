@@ -44,11 +44,12 @@ def _make_policy_message_to_sign(content: bytes, name: str, day: str) -> bytes:
 
 
 def sign_policy(home: Path, key_file: Path, name: str, day: str, policy: Path | None = None) -> None:
-    """Sign the file `policy` in the name of `name`, and put it in force in `home`. By default it is the policy in the home, or else the
-    policy of the domain.
+    """Sign the file `policy` in the name of the person `name`, and put it in force in `home`. If no file is given, the policy in the home
+    is signed, or, if the home has none, the policy of the domain.
 
     key_file: the coordinator's private key (PEM, Ed25519); created if it does not exist. The first signature creates the home's
-    `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another key or a policy that cannot be applied.
+    `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` if the key is another one, or if the policy
+    cannot be applied.
     """
     source = policy or _find_unsigned_policy_file(home)
     content = _read_policy_file(source)

@@ -1,7 +1,7 @@
-"""The table programme: which tables of each indicator are published, in which categories; read from the signed policy.
+"""The table programme, which is read from the signed policy. It says which tables of each indicator are published, and in which categories.
 
-Belongs here: the typed form of `disclosure_policy.yaml` and its checks. Does not belong here: the signature (`policy`), the choice of
-merged categories (`merging_rule`).
+Belongs here: the conversion to Python types of `disclosure_policy.yaml` and its checks. Does not belong here: the signature (`policy`), the
+choice of merged categories (`merging_rule`).
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ class TableKey(NamedTuple):
 
 
 class ProtectionThresholds(NamedTuple):
-    """How the counts of a group of indicators are protected. threshold: the minimum separately published count. known_persons: the number
-    of persons about whom an intruder may know everything."""
+    """How the counts of a group of indicators are protected.
+
+    threshold: the minimum count that is published separately. known_persons: the number of persons about whom an intruder may know
+    everything.
+    """
 
     threshold: int
     known_persons: int
@@ -43,7 +46,8 @@ class ProtectionThresholds(NamedTuple):
 
 @dataclass(frozen=True)
 class PublishedTablesOfIndicator:
-    """What is published for one indicator: its tables, except the total and the table by offence, and its offence categories."""
+    """What is published for one indicator: the names of its tables (without the total and the table by offence), and its offence
+    categories."""
 
     code: str
     group: str
@@ -61,10 +65,10 @@ class PublishedTablesOfIndicator:
 class Programme:
     """The disclosure policy in the form of Python types.
 
-    categories     dimension → published categories, in order
-    category_of    dimension → warehouse value → published category
-    revise_from    minimum published difference from an earlier release
-    differ_from    minimum published difference between harmonised and reported
+    categories     for each dimension, the published categories in order
+    category_of    for each dimension and each value in the warehouse, the published category
+    revise_from    minimum difference that a revised figure must have from the same figure in an earlier release
+    differ_from    minimum difference between a published harmonised figure and the published figure as reported
     after_months, patience_months, first_window, window_years, pool_below, public_already   as in `disclosure_policy.yaml`
     """
 
@@ -98,15 +102,15 @@ class Programme:
         return self.groups[self.indicators[indicator].group]
 
     def merging_rule(self, indicator: str, cells: tuple[str, ...], key: TableKey | None = None) -> MergingRule:
-        """Return the merging rule for a table of that indicator with the categories `cells`. key: the table, if others may have published
-        figures of it."""
+        """Return the merging rule for a table of that indicator with the categories `cells`. key: the table; it must be given if other
+        organisations may have published figures of this table."""
         unknown_position = cells.index(UNKNOWN) if UNKNOWN in cells else None
         published_by_others = self.external_bounds(key) if key else {}
         bounds = tuple((cells.index(cell), *bound) for cell, bound in published_by_others.items() if cell in cells)
         return MergingRule(len(cells), *self.protection(indicator), unknown_position, bounds)
 
     def minimum_total(self, indicator: str) -> int:
-        """Return the minimum published total, which is also the minimum published cause."""
+        """Return the minimum total that is published. It is also the minimum number of records of a published cause of the bridge."""
         return self.merging_rule(indicator, (TOTAL,)).minimum_total
 
     def window_of(self, year: int) -> str:
@@ -130,7 +134,7 @@ def list_years_of_window(window: str) -> tuple[str, ...]:
 
 
 def parse_programme(raw: Mapping[str, Any]) -> Programme:
-    """Convert a policy read from YAML. Raises `HarmoniaError` naming the error."""
+    """Convert a policy that was read from YAML to a programme. Raises `HarmoniaError`, which names the error."""
     try:
         parsed = Programme(
             indicators={code: _parse_tables_of_indicator(code, entry, raw) for code, entry in raw["indicators"].items()},
@@ -163,7 +167,7 @@ def _parse_tables_of_indicator(code: str, entry: Mapping[str, Any], raw: Mapping
 
 
 def _check_programme(programme: Programme) -> None:
-    """Refuse a policy that cannot be protected or counted."""
+    """Raise `HarmoniaError` if the tables of a policy cannot be counted or protected."""
     problems = [f"indicator {code} is not defined" for code in programme.indicators if code not in indicators()]
     for dimension, values in DIMENSIONS.items():
         missing = sorted(set(values) - set(programme.category_of.get(dimension, {})))

@@ -1,12 +1,13 @@
 """Make the tables of a release from exact figures and from the tables of earlier releases.
 
-Belongs here: what is due in a release, what is carried over, revised, withheld. Does not belong here: merging categories (`merging_rule`,
-`published_tables`), attacks (`warehouse/releases/risk_check`). The leading group is the offence group that comes first in the domain; only
-its figures are broken down. Year totals, with their part by offence, are published from the first release after the year on. They are
-revised if every difference from all earlier values is 0 or at least `revise_from`. Otherwise the published figures stay, or only the parts
-stay if the new total reveals too little about them. Breakdowns are published once, one release later. They count the same records as the
-published leading group, so that they add up to it. Windows are also published once. They count the same records as the breakdowns of their
-years. So no two figures of one table differ by 1 to 4.
+Belongs here: which tables are new in a release, repeated from an earlier one, revised, or withheld. Does not belong here: merging
+categories (`merging_rule`, `published_tables`), attacks (`warehouse/releases/risk_check`). The leading group is the offence group that
+comes first in the domain; only its figures are broken down. Year totals are published, with the table by offence, from the first release
+after the end of the year. They are revised if every difference from all earlier values is 0 or at least `revise_from`. Otherwise the
+published figures stay unchanged. Only the total is revised, and the table by offence stays, if the new total reveals little enough about
+the parts. Breakdowns are published once, one release later. They count the same records as the published leading group, so that they add up
+to it. Windows are also published once. They count the same records as the breakdowns of their years. So no two versions of a figure differ
+by 1 to 4.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ from warehouse.disclosure.published_tables import (
 )
 
 ExactCounts = Mapping[TableKey, tuple[int, ...] | None]
-"""Counts of every table of every year, harmonised and as reported, in the order of `Programme.cells`; None: nothing was delivered."""
+"""For every table of every year, harmonised and as reported: its counts in the order of `Programme.cells`, or None if nothing was
+delivered."""
 PublishedTables = dict[TableKey, PublishedTable]
 _MARGIN_TABLES = ("sex", "age_group")
 
@@ -50,9 +52,9 @@ _MARGIN_TABLES = ("sex", "age_group")
 class ReleaseInputs:
     """The inputs of a release.
 
-    exact       by release: the figures as known then, including the new release
+    exact       for each release, including the new one: the exact figures as known on the day of the release
     history     the published tables of each earlier release, oldest first
-    incomplete  (indicator, year) with a missing delivery
+    incomplete  the pairs (indicator, year) for which a delivery is missing
     """
 
     programme: Programme
@@ -121,7 +123,8 @@ def _publish_year_totals(inputs: ReleaseInputs, indicator: str, year: str) -> Pu
 def _keep_reported_tables_if_safe(
     inputs: ReleaseInputs, total_key: TableKey, reported: PublishedTables, harmonised: tuple[PublishedTable, PublishedTable | None]
 ) -> PublishedTables:
-    """Keep the tables of a year as reported, or suppress them if unchanged tables would leave too few possible values."""
+    """Return the tables of a year as reported. If they repeat the last release, and this would leave too few possible values for a new
+    figure, suppress them."""
     if not reported or any(table.source_release == inputs.release for table in reported.values()):
         return reported
     total, offences = harmonised
@@ -148,7 +151,7 @@ def publish_reported_tables(
     counts: tuple[int, ...],
     harmonised: tuple[PublishedTable, PublishedTable | None],
 ) -> PublishedTables:
-    """Return the two tables of a year as reported, consistent with the harmonised ones (total, by offence)."""
+    """Return the total and the table by offence of a year as reported, consistent with the same two harmonised tables `harmonised`."""
     total_key, offence_key = (TableKey(indicator, REPORTED, table, year) for table in (TOTAL, OFFENCE))
     cells = inputs.programme.cells(offence_key)
     rule = inputs.programme.merging_rule(indicator, cells[1:])
@@ -164,7 +167,8 @@ def _publish_year_tables(
 
 
 def _revise_or_keep_year_tables(inputs: ReleaseInputs, new_tables: PublishedTables) -> PublishedTables:
-    """Return `new_tables` of a year if they may replace the published ones, otherwise the published ones."""
+    """Return `new_tables` of a year if they may replace the published tables; otherwise return the published tables, perhaps with the new
+    total."""
     earlier = [{key: tables[key] for key in new_tables if key in tables} for tables in inputs.history]
     min_difference = inputs.programme.revise_from
     is_safe = {
@@ -216,8 +220,8 @@ def _find_offence_table_showing_leading_group(tables: PublishedTables, indicator
 
 
 def are_breakdowns_published_for_whole_window(inputs: ReleaseInputs, indicator: str, window: str, tables: PublishedTables) -> bool:
-    """Return whether breakdowns are published for the whole window instead of each year. They are if the leading group of its first year is
-    suppressed or small, and no year of it is broken down yet."""
+    """Return whether breakdowns are published for the whole window instead of each year. They are if the leading group in the first year of
+    the window is suppressed or small, and no year of the window is broken down yet."""
     years = [year for year in list_years_of_window(window) if TableKey(indicator, HARMONISED, TOTAL, year) in tables]
     breakdowns = inputs.programme.indicators[indicator].tables
     if any(TableKey(indicator, HARMONISED, table, year) in inputs.previous_tables for year in years for table in breakdowns):
@@ -227,7 +231,7 @@ def are_breakdowns_published_for_whole_window(inputs: ReleaseInputs, indicator: 
 
 
 def list_breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> list[TableKey]:
-    """Return the breakdowns of an indicator that the programme allows up to the day of the release."""
+    """Return the breakdowns of an indicator that may be published by the day of the release, according to the programme."""
     due = [year for year in _list_counted_years(inputs, indicator) if _are_breakdowns_of_year_due(inputs, indicator, year)]
     keys = []
     for window in sorted({inputs.programme.window_of(int(year)) for year in due}):
@@ -239,8 +243,8 @@ def list_breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: Published
 
 
 def _publish_breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> PublishedTables:
-    """Return the breakdowns that are due in this release. The breakdowns of windows come last, since the table sex × age depends on the
-    others."""
+    """Return the breakdowns that this release publishes first. Tables of sex × age are made last, since they depend on the tables by sex
+    and by age."""
     new: PublishedTables = {}
     for key in sorted(list_breakdowns_due(inputs, indicator, tables), key=lambda k: (k.table == SEX_AGE, k)):
         if key in inputs.previous_tables or find_overlapping_table(key, inputs.previous_tables):
@@ -285,7 +289,7 @@ def _publish_window_table(inputs: ReleaseInputs, key: TableKey, tables: Publishe
         return PublishedTable("not_broken_down", source_release=inputs.release)
     cells = inputs.programme.cells(key)
     if key.table == SEX_AGE:
-        # Only if the tables by sex and by age of all its years, or its own, publish every category separately.
+        # It is published only if the tables by sex and by age (of the window, or of all its years) publish every category separately.
         margins = find_tables_by_sex_and_by_age(inputs.programme, key, tables)
         minimum_count = find_minimum_count_of_sex_age_table(*inputs.programme.protection(key.indicator), margins) if margins else None
         table = publish_table_by_sex_and_age(cells, counts, minimum_count)
@@ -295,10 +299,11 @@ def _publish_window_table(inputs: ReleaseInputs, key: TableKey, tables: Publishe
 
 
 def find_exact_counts_of_table(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[tuple[int, ...] | None, str]:
-    """Return the exact counts of a published table, and the release whose records they count (the newest of them if there are several).
+    """Return the exact counts of a published table, and the release whose records they count. If these are several releases, return the
+    newest of them.
 
-    tables: all published tables. The counts of a window are the sums over its years. Each year is counted as its breakdowns count it, or
-    else as its total counts it.
+    tables: all published tables. The counts of a window are the sums over its years. The records of a year are those that the breakdowns of
+    the year count or, if it has none, those that its table by offence or its total counts.
     """
     if "/" not in key.period:
         return inputs.exact[tables[key].source_release].get(key), tables[key].source_release

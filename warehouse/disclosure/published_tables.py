@@ -1,7 +1,7 @@
-"""One published table, and the comparison of two versions of it.
+"""Make one published table, and compare two versions of it.
 
-Belongs here: publishing counts under a grouping; whether a new version may replace an old one. Does not belong here: when
-(`protect`).
+Belongs here: publishing counts under a grouping; whether a new version of a table may replace an old one. Does not belong here: in which
+release a table is published (`protect`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Status = Literal["published", "not_broken_down", "not_shown", "fewer_than", "no_
 
 
 Margins = tuple[tuple[int, int], tuple[int, int]]
-"""Of one year: counts by sex and by age group, if both are published and nobody is unknown."""
+"""The two counts by sex and the two counts by age group of one year, if all are published and nobody's sex or age is unknown."""
 Bounds = tuple[int, int]
 """What others published about a figure: minimum, maximum."""
 _SMALL_TOTAL, _NOTHING, _LEADING_ONLY, _TOTAL_ONLY, _BOTH = range(5)
@@ -29,8 +29,8 @@ _SMALL_TOTAL, _NOTHING, _LEADING_ONLY, _TOTAL_ONLY, _BOTH = range(5)
 class PublishedTable:
     """A published table.
 
-    cells           name (merged categories as `a+b`) and value
-    limit           the number of "fewer than"
+    cells           name and value of each published cell; the name of merged categories is `a+b`
+    limit           the number N if the table only says "fewer than N"
     first_release   release that first published it in this form (column `edition` of the cube)
     source_release  release whose records it counts (column `known` of the cube)
     """
@@ -56,10 +56,10 @@ def publish_year_by_offence(
     """Make the published total of a year and its table by offence. The leading group comes first in `cells`. `rule` is the merging rule of
     the other offences.
 
-    Both are published if the leading group and the rest reach the minimum total. If only the leading group reaches it, the leading group is
-    published and the total is suppressed. If the leading group does not reach it, and the total does not reveal too much about the leading
-    group, only the total is published, marked as not broken down. Otherwise the table only says that the total is below the minimum.
-    total_bounds: what others published about the total.
+    Total and table are published if both the leading group and the other offences together reach the minimum total. If only the leading
+    group reaches it, the leading group is published and the total is suppressed. If the leading group does not reach it, but the total is
+    so large that it reveals little about the leading group, only the total is published, marked as not broken down. If the total is below
+    the minimum, only this is published. Otherwise nothing is published. total_bounds: what others published about the total.
     """
     year_total, leading = sum(counts), counts[0]
     total, rest = PublishedTable("published", ((TOTAL, year_total),)), year_total - leading
@@ -84,11 +84,12 @@ def publish_year_as_reported(
     harmonised: tuple[PublishedTable, PublishedTable | None],
     min_difference: int,
 ) -> tuple[PublishedTable, PublishedTable | None]:
-    """Make the published tables of a year as reported. They are never more detailed than the harmonised tables (total, by offence), and no
-    published difference from these is below `min_difference`.
+    """Make the published total and table by offence of a year as reported. They are never more detailed than the same two harmonised
+    tables, and their published figures differ from the harmonised figures by at least `min_difference`.
 
-    If the harmonised total is published, the total is published, and also the leading group and the rest if both reach the minimum total.
-    If only the harmonised leading group is published, only the leading group is published.
+    If the harmonised total is published, the total is published; the leading group and the rest are also published if both reach the
+    minimum total and the harmonised table by offence is published. If only the harmonised leading group is published, only the leading
+    group is published.
     """
     year_total, leading = sum(counts), counts[0]
     harmonised_total, harmonised_offences = harmonised
@@ -142,7 +143,7 @@ def publish_breakdown(rule: MergingRule, cells: tuple[str, ...], counts: tuple[i
 
 
 def find_finest_common_grouping(groupings: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str], ...]:
-    """Return the finest grouping to which all of `groupings` can be merged."""
+    """Return the finest grouping that can be made from each of `groupings` by merging blocks."""
     merged: list[frozenset[str]] = []
     for block in (b for p in groupings for b in p):
         overlapping = [other for other in merged if other & block]
@@ -171,8 +172,8 @@ def can_revise_total_without_its_parts(
     """Return whether the new total of a year may be published while its parts by offence stay unchanged. It may if this leaves at least
     `MIN_POSSIBLE_VALUES` possible values for the leading group.
 
-    Unchanged parts reveal that the leading group, or the rest, differs by 1 to `min_difference` - 1 from a published pair. offence_pairs:
-    the published pairs (leading group, rest), at least one. Both parts of the new total reach `minimum`.
+    If the parts stay unchanged, this reveals that the new leading group, or the new rest, differs by 1 to `min_difference` - 1 from a
+    published one. offence_pairs: the published pairs (leading group, rest), at least one. Both parts of the new total reach `minimum`.
     """
     new, old = new_total.value(TOTAL), old_total.value(TOTAL)
     if new is None or old is None or abs(new - old) < min_difference or not offence_pairs:
@@ -186,12 +187,12 @@ def can_revise_total_without_its_parts(
 def can_keep_reported_figure(
     harmonised: int, earlier_values: Collection[int], minimum: int, harmonised_difference: int, min_difference: int
 ) -> bool:
-    """Return whether a published figure as reported may stay, although its new value differs from one of the `earlier_values` values by 1
-    to `min_difference` - 1.
+    """Return whether a published figure as reported may stay although its new value differs from one of `earlier_values` by 1 to
+    `min_difference` - 1.
 
-    Keeping the figure reveals this difference. It also reveals that the new value differs by `harmonised_difference` or more from the
-    harmonised figure. So at least `MIN_POSSIBLE_VALUES` values must satisfy both conditions. Without earlier values, another part of the
-    table is the reason why it stays, and nothing is revealed about this figure.
+    If the figure stays, this reveals that there is such a difference, and that the new value differs by `harmonised_difference` or more
+    from the harmonised figure. So at least `MIN_POSSIBLE_VALUES` values must satisfy both conditions. If there are no earlier values, the
+    figure stays because of another part of the table, and nothing is revealed about it.
     """
     possible = np.arange(minimum, max(earlier_values, default=0) + min_difference)
     consistent = _are_slightly_different(possible, earlier_values, min_difference) & (abs(possible - harmonised) >= harmonised_difference)
@@ -205,11 +206,13 @@ def _are_slightly_different(values: np.ndarray, others: Collection[int], min_dif
 
 
 def find_minimum_count_of_sex_age_table(threshold: int, known_persons: int, yearly_margins: Sequence[Margins]) -> int | None:
-    """Return the minimum count of a published cell of sex × age over the years; None if the table is never published.
+    """Return the minimum count that every cell must have so that a table of sex × age, summed over the years, is published. Return None if
+    the table is never published.
 
-    With public margins, one cell determines all four. It has `first` to `last` values, and the table is published if the smallest of its
-    four cells has the minimum count: the first from the threshold on with which the suppressed tables leave every cell
-    `MIN_POSSIBLE_VALUES` values, also for an intruder who knows `known_persons`, each of whom removes at most one value at either end.
+    Since the tables by sex and by age are public, one cell determines all four cells. It has a value from `first` to `last`. The minimum
+    count is the smallest number, from the threshold on, for which an intruder who sees that the table is suppressed still has at least
+    `MIN_POSSIBLE_VALUES` possible values for this cell. This must also be true for an intruder who knows `known_persons` of the persons;
+    each known person excludes at most one value, the lowest or the highest.
     """
     first = sum(max(0, sexes[0] - ages[1]) for sexes, ages in yearly_margins)
     last = sum(min(sexes[0], ages[0]) for sexes, ages in yearly_margins)
@@ -231,8 +234,8 @@ def find_minimum_count_of_sex_age_table(threshold: int, known_persons: int, year
 
 
 def publish_table_by_sex_and_age(cells: tuple[str, ...], counts: tuple[int, ...], minimum_count: int | None) -> PublishedTable:
-    """Make the published table by sex and age. It is published only if no count is too small. cells: names `sex|age`, in the order of
-    `counts`."""
+    """Make the published table by sex and age. It is published only if every cell with known sex and age has at least `minimum_count`.
+    cells: the names of the cells (`sex|age`), in the order of `counts`."""
     complete = (n for cell, n in zip(cells, counts, strict=True) if UNKNOWN not in cell.split(CROSS_SEPARATOR))
     if minimum_count is None or min(complete) < minimum_count:
         return PublishedTable("not_broken_down")

@@ -16,7 +16,8 @@ PUBLIC_KEY = "coordinator.pub"
 
 
 def make_message_to_sign(document_kind: str, name: str, day: str, sha256: str) -> bytes:
-    """Return the signed message: kind of document (so that a signature is valid for one kind only), signer, day, hash."""
+    """Return the message to sign. It consists of the kind of document, the name of the signer, the day, and the hash of the document. It
+    contains the kind so that a signature is valid for one kind of document only."""
     return "\n".join([document_kind, name, day, sha256]).encode()
 
 

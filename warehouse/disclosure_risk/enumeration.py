@@ -2,8 +2,9 @@
 
 Belongs here: listing the tables consistent with a published table and counting the possible values of each cell. Does not belong here:
 combining several tables (`integer_programme`).
-For categories merged to a large sum, only tables in which all but one category are at most `MAX_SMALL_COUNT` are listed; for a bridge, only
-those that differ from the true one by a few moved records. Fewer tables can make a cell look narrower than it is, never wider.
+If categories are merged to a large sum, only those tables are listed in which all of these categories but one are at most
+`MAX_SMALL_COUNT`. For a bridge, only bridges are listed that differ from the true one by a few moved records. If fewer tables are listed, a
+cell can seem to have fewer possible values than it has, never more.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ METHOD = "enumeration"
 def find_disclosures_by_enumeration(
     knowledge: IntruderKnowledge, truth: TrueCounts, only_tables: frozenset[ObservedTableName] | None = None
 ) -> list[Disclosure]:
-    """Find what can be inferred from the latest release, table by table. only: the tables to which the search is restricted."""
+    """Find what can be inferred from the latest release, table by table. only_tables: the tables to which the search is restricted."""
     disclosures: list[Disclosure] = []
     for name, observed in knowledge.latest.items():
         if name not in truth or (only_tables is not None and name not in only_tables):
@@ -90,8 +91,8 @@ def _iterate_true_statements_by_others(
 def list_tables_published_identically(
     knowledge: IntruderKnowledge, name: ObservedTableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> np.ndarray:
-    """Return every table that would have been published as observed, one per row. The true table comes last. Return no table if not even
-    the total is public."""
+    """Return every table that the program would have published in the same way as the observed one, one table per row. The true table comes
+    last. If not even the total is public, the result is empty."""
     cells = tuple(true_counts)
     rows = list_tables_that_agree_with_published_cells(knowledge, name, observed, true_counts)
     if not len(rows):
@@ -131,7 +132,7 @@ def _list_possible_offence_tables(
 
 
 def _list_distributions_over_categories(blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]) -> np.ndarray:
-    """Return every distribution of the blocks' sums over their categories."""
+    """Return every way to distribute the sum of each block over the categories of the block, one table per row."""
     by_block = [_list_distributions_of_merged_sum(value, len(block)) for block, value in blocks]
     sizes = [len(distributions) for distributions in by_block]
     tables = np.zeros((int(np.prod(sizes)), len(cells)), dtype=np.int64)
@@ -143,7 +144,8 @@ def _list_distributions_over_categories(blocks: list[tuple[tuple[str, ...], int]
 
 @cache
 def _list_distributions_of_merged_sum(value: int, parts: int) -> np.ndarray:
-    """Return distributions of a sum over merged categories."""
+    """Return the ways to distribute a sum over merged categories. If there are too many, only those are returned in which all categories
+    but one are at most `MAX_SMALL_COUNT`."""
     if parts <= 2 or (value + 1) ** (parts - 1) <= MAX_FULL_LISTING:
         return list_distributions_of_total(value, parts)
     small = np.stack(np.meshgrid(*[np.arange(MAX_SMALL_COUNT + 1)] * (parts - 1), indexing="ij"), axis=-1).reshape(-1, parts - 1)
@@ -185,7 +187,7 @@ def _find_disclosures_of_sex_age_table(
     """Find what can be inferred about a table sex × age if the tables by sex and by age are published completely. One cell then determines
     all four cells, within the bounds of every year.
 
-    An intruder who knows persons knows that they are in the cell; their years do not matter.
+    An intruder who knows persons knows whether they are in this cell; it does not matter in which year they are counted.
     """
     protected, margins = list_protected_cells(knowledge, name, observed, true_counts), _find_figures_by_sex_and_by_age(knowledge, name)
     if not protected or not margins:
@@ -212,7 +214,8 @@ def _find_positions_of_cells_with_known_sex_and_age(cells: tuple[str, ...]) -> l
 
 
 def _list_possible_sex_age_tables(true_counts: Mapping[str, int], margins: list[tuple[list[int], list[int]]]) -> np.ndarray:
-    """Return every sex × age table with the margins of the years, summed."""
+    """Return every possible table of sex × age, summed over the years, that agrees with the published figures by sex and by age
+    (`margins`)."""
     first = sum(max(0, sex[0] - age[1]) for sex, age in margins)
     last = sum(min(sex[0], age[0]) for sex, age in margins)
     truth = np.array(list(true_counts.values()))
@@ -239,8 +242,9 @@ def find_bridge_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, rel
     """Find what can be inferred about the causes of the difference between reported and harmonised totals. release: if given, only bridges
     that this release published first are examined.
 
-    Two assumptions are tried. Either every cause may add and remove records; or every cause only removes (or only adds) records, as the
-    difference does, and an intruder who knows persons knows their causes.
+    The search is made under two assumptions. By the first, every cause may both add and remove records. By the second, every cause only
+    adds records if the whole difference is positive, and only removes them if it is negative; and an intruder who knows persons knows the
+    causes that concern them.
     """
     disclosures: list[Disclosure] = []
     assert knowledge.bridge is not None

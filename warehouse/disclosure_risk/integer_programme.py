@@ -2,10 +2,10 @@
 published.
 
 Belongs here: the integer programme, and the smallest and largest possible value of every cell. Does not belong here: the merging rule
-(`enumeration`). Unknowns: the true counts: offence groups of each year as known in each release, harmonised and as reported; each year's
-breakdowns, with sex × age if they are pooled; windows. Constraints: all published sums; quarters and categories add up; a total published
-as small is small; a part is reported at least as often as it counts if that is true for its totals; what others published unless it
-contradicts.
+(`enumeration`). The variables are the true counts: of the offence groups of each year as known in each release, harmonised and as reported;
+of each year's breakdowns, with sex × age by year; and of windows. The constraints are: the published sums; quarters and categories add up
+to their totals; a total of which only an upper limit is published is below the limit; if the total of a year as reported is not smaller
+than the harmonised total, the same is assumed of the leading group; and what others published, unless it contradicts these constraints.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ _INTEGRALITY_TOLERANCE = 1e-6
 
 @dataclass
 class LinearConstraints:
-    """Linear constraints on variables that are whole numbers. Each constraint is a triple: {variable: factor}, minimum, maximum."""
+    """Linear constraints on variables that are whole numbers.
+
+    variables: the column number of each variable. rows: the constraints; each consists of the factor of each column, and the minimum and
+    maximum of the sum.
+    """
 
     variables: dict[Variable, int] = field(default_factory=dict)
     rows: list[tuple[dict[int, int], float, float]] = field(default_factory=list)
@@ -53,7 +57,7 @@ class LinearConstraints:
 def make_constraints_of_releases(knowledge: IntruderKnowledge, indicator: str, *, parts_are_reported: bool = True) -> LinearConstraints:
     """Return the constraints that the releases put on one indicator.
 
-    parts_are_reported: whether to assume that no part of a total is larger harmonised than as reported.
+    parts_are_reported: whether to assume that the harmonised figure of no part of a total is larger than its figure as reported.
     """
     constraints = LinearConstraints()
     for n, release in enumerate(knowledge.releases):
@@ -68,7 +72,8 @@ def make_constraints_of_releases(knowledge: IntruderKnowledge, indicator: str, *
 
 
 def find_variable_of_cell(name: ObservedTableName, observed: ObservedTable, cell: str) -> Variable:
-    """Return the variable of a cell. Offence groups and totals have one in each release; breakdowns, which are published once, have one."""
+    """Return the variable of a cell. A cell of a total or of a table by offence has a variable for each release that changed the table; a
+    cell of a breakdown, which is published only once, has one variable."""
     release = observed.first_release if name.table in ("total", "offence_group") else ""
     return (*name, release, cell)
 
@@ -109,9 +114,10 @@ def _add_constraints_of_table(
 
 
 def _find_newest_variable_of_leading_group(knowledge: IntruderKnowledge, offence_table: ObservedTableName, newest: str) -> Variable | None:
-    """Return the variable of the leading group in a year, from the newest figures that count no later release than `newest`.
+    """Return the variable of the leading group in a year, from the newest figures that count the records of the release `newest` or of an
+    earlier one.
 
-    Return None if no release broke the year down.
+    Return None if no release published a table by offence of the year.
     """
     versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
     candidates = [observed for observed in versions if observed.source_release <= newest] or versions
@@ -125,7 +131,8 @@ def _add_constraint_on_reported_part(
     observed: ObservedTable,
     tables: Mapping[ObservedTableName, ObservedTable],
 ) -> None:
-    """Add the constraint that counted parts do not exceed reported parts, if that is true for the totals."""
+    """Add the constraint that the harmonised figure of the leading group does not exceed its figure as reported, if this is true for the
+    totals."""
     if name.measure != "harmonised":
         return
     reported_name = name._replace(measure="as_reported")
@@ -144,8 +151,8 @@ def _add_constraints_of_sex_age(
     observed: ObservedTable,
     tables: Mapping[ObservedTableName, ObservedTable],
 ) -> None:
-    """Add the constraints of sex × age: each year (or the window) adds up to the tables by sex and by age, and the years add up to the
-    pooled table."""
+    """Add the constraints of a table of sex × age: the cells of each year (or of the window) add up to the tables by sex and by age, and
+    the years add up to the published table."""
     cells = [cell.split(CROSS_SEPARATOR) for cell in knowledge.categories(name)]
     years = [name.of] if name._replace(table="sex") in tables else list_years_of_window(name.of)
     for year, (side, table) in product(years, enumerate(("sex", "age_group"))):
@@ -158,8 +165,8 @@ def _add_constraints_of_sex_age(
 
 
 class IntegerProgrammeSolver:
-    """Finds the exact minimum and maximum of a variable under the constraints, by the library HiGHS. If a solution is fractional, the
-    problem is solved again with integers."""
+    """Finds the exact minimum and maximum of sums of variables under the constraints, with the library HiGHS. If the solution contains
+    fractions, the problem is solved again with whole numbers only."""
 
     def __init__(self, constraints: LinearConstraints) -> None:
         import highspy
@@ -218,8 +225,8 @@ class IntegerProgrammeSolver:
 
 
 def _add_constraints_of_external_statements(knowledge: IntruderKnowledge, solver: IntegerProgrammeSolver, indicator: str) -> None:
-    """Add the figures that others published as constraints, one statement after another; a statement that contradicts the others is left
-    out."""
+    """Add the figures that others published as constraints, one statement after another. A statement that contradicts the earlier
+    constraints is left out."""
     for statement in knowledge.external_statements:
         name = ObservedTableName(indicator, "harmonised", str(statement["table"]), str(statement["period"]))
         observed = knowledge.latest.get(name)
@@ -240,8 +247,9 @@ def find_disclosures_by_integer_programme(
 ) -> list[Disclosure]:
     """Find what the public, and intruders who know persons, can infer about the latest release's tables from all releases together.
 
-    It is assumed that the intruder knows persons in the cell itself, and then, in turn, persons in each cell that is merged with it. only:
-    the tables to which the search is restricted. Raises `ValueError` if the published figures contradict each other.
+    For each cell it is assumed first that the intruder knows persons in the cell itself; then, for each cell that is merged with it, that
+    the intruder knows persons in that cell. only_tables: the tables to which the search is restricted. Raises `ValueError` if the published
+    figures contradict each other.
     """
     disclosures: list[Disclosure] = []
     for indicator in indicators:
@@ -292,7 +300,8 @@ def _find_cells_with_too_few_values(
 
 
 def _find_small_differences(knowledge: IntruderKnowledge, solver: IntegerProgrammeSolver, indicator: str) -> list[Disclosure]:
-    """Find the tables that two releases published differently so that a cell, or the total, certainly differs by 1 to 4."""
+    """Find the cells of which a reader of two successive releases can infer that they differ by a certain small number, less than
+    `min_difference`."""
     disclosures = []
     for newer, older in zip(knowledge.releases[1:], knowledge.releases[:-1], strict=True):
         for name, new in newer.items():

@@ -1,6 +1,6 @@
-"""The knowledge of an intruder: the published figures of all releases, the published programme, and perhaps some of the counted persons.
+"""Describe what an intruder knows: the published figures of all releases, the published programme, and perhaps some of the counted persons.
 
-Belongs here: tables as an intruder reads them, what counts as protected and as disclosed. Does not belong here: any attack.
+Belongs here: tables as an intruder reads them, which cells are protected, and what is a disclosure. Does not belong here: any attack.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 MIN_POSSIBLE_VALUES = 3
-"""Minimum number of possible values of a protected cell."""
+"""Each protected cell must have at least this number of possible values for an intruder."""
 MERGE_SEPARATOR, CROSS_SEPARATOR = "+", "|"
 
 
 class ObservedTableName(NamedTuple):
-    """The name of a table, made of columns of the published figures. `of` is the year or window of the table."""
+    """The name of a table. It consists of four columns of the published figures; `of` is the year or window of the table."""
 
     indicator: str
     measure: str
@@ -29,14 +29,14 @@ class ObservedTableName(NamedTuple):
 
 
 TrueCounts = Mapping[ObservedTableName, Mapping[str, int]]
-"""The exact counts of tables, by category: they tell which cells are protected, and whom an intruder can know."""
+"""The exact counts of tables, by table and category. They show which cells are protected, and which persons an intruder can know."""
 
 
 class Disclosure(NamedTuple):
-    """A cell about which an attack infers too much.
+    """A cell about which an attack reveals too much.
 
-    possible_values: the number of values that are still possible. intruder: `public` (anyone), `knows` (somebody who knows persons), or
-    `difference` (anyone who compares two releases).
+    possible_values: the number of values that are still possible. intruder: who can infer this: `public` (anyone), `knows` (somebody who
+    knows some of the persons), or `difference` (anyone who compares two releases).
     """
 
     table: ObservedTableName
@@ -50,8 +50,8 @@ class Disclosure(NamedTuple):
 class ObservedTable:
     """A table as it is read from the published figures.
 
-    blocks          (categories, value) of each figure
-    limit           the number of "fewer than"
+    blocks          the categories and the value of each figure
+    limit           the number N if the table only says "fewer than N", otherwise 0
     source_release  release whose records it counts
     first_release   first release that published it in this form
     """
@@ -69,20 +69,21 @@ class ObservedTable:
 
 
 PublicationNumbers = Callable[[ObservedTableName, tuple[str, ...], np.ndarray], np.ndarray]
-"""(table, categories, counts) → a number for each row of counts: equal if the program publishes the same categories for them."""
+"""A function of a table's name, its categories, and rows of counts. It returns a number for each row; two rows have the same number if the
+program would publish the same categories of them."""
 
 
 @dataclass(frozen=True)
 class IntruderKnowledge:
     """Everything public: the cubes of all releases, oldest first; the policy's programme; the program's code.
 
-    categories           categories of a table, in the order of the policy
+    categories           function that returns the categories of a table, in the order of the policy
     leading              the offence group of which breakdowns are published
-    threshold            by indicator: minimum count published separately
-    known_persons        by indicator: number of persons about whom an insider may know everything
-    publication_numbers  the program, asked which tables it publishes identically
-    bridge               the latest release's lines of the bridge
-    external_statements  statements of others about the same figures (`public_already` of the policy)
+    threshold            for each indicator: the minimum count that is published separately
+    known_persons        for each indicator: the number of persons about whom an intruder may know everything
+    publication_numbers  function that says which tables the program would publish in the same way (see `PublicationNumbers`)
+    bridge               the rows of the published bridge in the latest release
+    external_statements  what other organisations published about the same figures (`public_already` of the policy)
     min_difference       a smaller difference between two releases is a disclosure
     """
 
@@ -142,8 +143,9 @@ def list_years_of_window(period: str) -> list[str]:
 
 
 def find_public_total_of_breakdown(knowledge: IntruderKnowledge, name: ObservedTableName) -> int | None:
-    """Return the public total of a breakdown. It is the sum of the published figures, or the figure of the leading group in the years of
-    the table, as it was known when the table was published. Return None if it is not public."""
+    """Return the public total of a breakdown. It is the sum of the breakdown's published figures. If there are none, it is the published
+    figure of the leading group, summed over the years of the table, as known when the table was published. Return None if it is not
+    public."""
     breakdown = knowledge.latest[name]
     if breakdown.status == "published":
         return sum(value for _, value in breakdown.blocks)
@@ -179,8 +181,8 @@ def _does_statement_leave_too_few_values(statement: Mapping[str, Any]) -> bool:
 
 
 def _has_no_unknown_persons(knowledge: IntruderKnowledge, name: ObservedTableName, cell: str) -> bool:
-    """Return whether every year publishes that nobody is in the category "not known", for the row or the column of a cell of two
-    dimensions."""
+    """Return whether it is published for every year that nobody's sex, or nobody's age, is unknown. cell: a cell of sex × age whose sex or
+    age is unknown; for another cell, the result is false."""
     unknown_sides = [table for side, table in zip(cell.split(CROSS_SEPARATOR), ("sex", "age_group"), strict=True) if side == "unknown"]
     margins = [find_tables_by_sex_or_by_age(knowledge.latest, name, table) for table in unknown_sides]
     return bool(margins) and all(
@@ -207,7 +209,7 @@ def list_possible_choices_of_known_persons(true_counts: np.ndarray, known_person
 
 
 def list_distributions_of_total(total: int, category_count: int) -> np.ndarray:
-    """Return every distribution of `total` over `parts`, one per row."""
+    """Return every way to distribute `total` over `category_count` categories, one per row."""
     if category_count == 1:
         return np.array([[total]])
     leading = np.stack(np.meshgrid(*[np.arange(total + 1)] * (category_count - 1), indexing="ij"), axis=-1).reshape(-1, category_count - 1)

@@ -1,4 +1,4 @@
-"""Exports: data for others, in the formats that they require.
+"""Exports: data for other organisations, in the formats that they require.
 
 Belongs here: the data package, SDMX, the questionnaires as workbooks, and for each whether it is *public* (protected, from a release) or
 *full* (exact, to one recipient, with the coordinator's approval). Does not belong here: what may be published (`warehouse/disclosure`),

@@ -1,6 +1,6 @@
 """List the exports, and write one of them: protected figures for everyone, or full (exact) figures for one recipient.
 
-Belongs here: the list of exports, which files each has, logging transmissions. Does not belong here: the content of each format.
+Belongs here: the list of exports, the files of each export, logging transmissions. Does not belong here: the content of each format.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Export:
 
     @property
     def available_kinds(self) -> str:
-        """Say whether the export exists for the public, in full, or both."""
+        """Return the kinds in which the export exists: `public`, `full`, or `public and full`."""
         return " and ".join(kind for kind, create_files in (("public", self.public), ("full", self.exact)) if create_files)
 
 
@@ -102,7 +102,10 @@ def _find_export(name: str) -> Export:
 
 
 def publish_export(releases: Path, name: str, day: str | None, lang: str, out: Path) -> list[Path]:
-    """Write the protected files of an export to `out`. Raises `HarmoniaError`: unknown export or language, missing or modified release."""
+    """Write the protected files of an export to the folder `out`.
+
+    Raises `HarmoniaError` if the export or language is unknown, or if the release is missing or was modified.
+    """
     export = _find_export(name)
     if export.public is None:
         raise HarmoniaError(
@@ -130,9 +133,10 @@ def _open_release_with_transmission(releases: Path, name: str, day: str | None, 
 def write_full_export(
     workplace: Workplace, name: str, day: str | None, lang: str, out: Path, recipient: str | None, approval_file: Path | None
 ) -> list[Path]:
-    """Write the full files of an export to `out`, for `recipient`. Logged in the registry before anything is written.
+    """Write the full files of an export for `recipient` to the folder `out`. The transmission is logged in the registry before.
 
-    Raises `HarmoniaError`: no recipient, no approval of this transmission, an unknown export or language, an unwritable registry.
+    Raises `HarmoniaError` if no recipient is named, if this transmission is not approved, if the export or language is unknown, or if the
+    registry cannot be written.
     """
     if not recipient:
         raise HarmoniaError(f"{name} in full goes to one recipient: name it with --recipient")

@@ -69,7 +69,8 @@ def make_descriptor_of_data_package(release: Release) -> dict[str, Any]:
 
 
 def _describe_file_of_data_package(release: Release, path: str, file_format: str, media_type: str) -> dict[str, Any]:
-    """Describe a file: path and type, and for CSV also size and hash. (Validators do not read Parquet; the manifest has both for all.)"""
+    """Describe a file by its path and type, and a CSV file also by its size and hash. Validators do not read Parquet; the manifest of the
+    release contains size and hash of all files."""
     if file_format != "csv":
         return {"path": path, "format": file_format, "mediatype": media_type, "profile": "data-resource"}
     entry = release.manifest["files"][path]

@@ -1,7 +1,7 @@
 """Read the questionnaires of other organisations, and answer their questions with figures. Each questionnaire is a file in the folder
 `questionnaires/` of the domain.
 
-Belongs here: reading the files, a release's answers. Does not belong here: the workbook (`workbook`), exact figures
+Belongs here: reading the files, answering the questions from a release. Does not belong here: the workbook (`workbook`), exact figures
 (`transmission`).
 """
 
@@ -117,8 +117,8 @@ def answer_questionnaire(questionnaire: Questionnaire, figures: Callable[[str, s
 
 
 def make_reader_of_protected_figures(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """Return the function from which `answer_questionnaire` gets the figures of a release. A suppressed figure is null and has the text
-    that the release shows in its place as a note."""
+    """Return the function from which `answer_questionnaire` gets the figures of a release. A suppressed figure is null; its note is the
+    text that the release shows in its place."""
 
     def figures(indicator: str, table: str) -> pd.DataFrame:
         cube = release.cube

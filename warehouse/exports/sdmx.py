@@ -43,8 +43,8 @@ def make_sdmx_files(release: Release) -> dict[str, bytes]:
 
 
 def convert_cube_to_sdmx_observations(release: Release) -> pd.DataFrame:
-    """Convert the cube to SDMX terms: a column for each dimension and attribute of `sdmx.yaml`, TIME_PERIOD, OBS_VALUE (null if
-    suppressed)."""
+    """Convert the cube to SDMX terms. The result has a column for each dimension and attribute of `sdmx.yaml`, and the columns TIME_PERIOD
+    and OBS_VALUE (null if the figure is suppressed)."""
     cube, dimensions, attributes = release.cube, territory.read_sdmx_settings()["dimensions"], territory.read_sdmx_settings()["attributes"]
     unit = release.table("definitions").set_index("indicator")["unit"]
     quarterly = cube["table"] == "quarter"
@@ -120,7 +120,7 @@ def _collect_labels_of_used_codes(release: Release, rows: pd.DataFrame) -> dict[
 
 
 def _make_sdmx_structure_artefacts(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
-    """Return all maintainable artefacts by name: agency, concepts, lists, dsd, flow."""
+    """Return the parts of the SDMX structure by name: agency, concepts, code lists (`lists`), data structure (`dsd`), dataflow (`flow`)."""
     config = territory.read_sdmx_settings()
     agency = m.Agency(id=config["agency"]["id"], name=config["agency"]["title"])
     common: dict[str, Any] = {
@@ -216,7 +216,8 @@ def _make_sdmx_structure_message(structure: dict[str, Any], header: Header) -> S
 
 
 def _write_sdmx_data_message(structure: bytes, rows: pd.DataFrame, release: Release) -> bytes:
-    """Write structure-specific data with pysdmx: sdmx1 writes multilingual structures, but no valid data."""
+    """Write structure-specific data with the library pysdmx. The library sdmx1, which writes the structure in several languages, does not
+    write valid data."""
     dsd = read_sdmx(structure.decode(), validate=False).get_data_structure_definitions()[0]
     dataset = PandasDataset(structure=dsd.to_schema(), data=rows.astype(object).where(rows.notna(), None))
     sender = Organisation(id=territory.read_sdmx_settings()["agency"]["id"])

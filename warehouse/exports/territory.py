@@ -17,7 +17,8 @@ CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
 
 @cache
 def read_sdmx_settings() -> dict[str, Any]:
-    """Read `sdmx.yaml` and the domain's texts: names of dimensions, attributes and codes, the territories, the footnote."""
+    """Read `sdmx.yaml` and the domain's texts. They contain the names of dimensions, attributes and codes, the territories, and the
+    footnote."""
     of_domain = {key: text for key, text in texts("exports").items() if key not in ("package", "workbook")}
     return merge_texts(read_yaml(Path(__file__).with_name("sdmx.yaml")), of_domain)
 

@@ -1,4 +1,5 @@
-"""Exact figures for exports: the confidential part of a release, for one recipient, with the coordinator's approval.
+"""Provide exact figures for full exports. They come from the confidential part of a release and go to one recipient, with the coordinator's
+approval.
 
 Belongs here: exact figures and victims for a transmission, sending and logging it. Does not belong here: the approval
 (`transmission_approval`), the formats. All other modules of this package read only `warehouse.releases.reading`.

@@ -20,8 +20,10 @@ _DOCUMENT_KIND = "harmonia transmission"
 
 @dataclass(frozen=True)
 class Transmission:
-    """A full export of one release to one recipient, which needs approval. manifest: SHA-256 of the release's manifest, so that an
-    approval is valid for this release only."""
+    """A full export of one release to one recipient, which needs approval.
+
+    manifest: the SHA-256 hash of the release's manifest, by which an approval is valid for this release only.
+    """
 
     export: str
     release: str

@@ -39,7 +39,8 @@ def load_workbook_texts() -> dict[str, Any]:
 def make_workbook(
     questionnaire: Questionnaire, answers: pd.DataFrame, release: Release, lang: str, manifest_hash: str, approval: str | None = None
 ) -> bytes:
-    """Make the workbook of `answers` (columns: `questionnaires.ANSWERS`). approval: by whom and when a full transmission was approved."""
+    """Make the workbook of `answers` (columns: `questionnaires.ANSWERS`). approval: who approved a full transmission, when, and for
+    whom."""
     sink = io.BytesIO()
     book = xlsxwriter.Workbook(sink, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"title": questionnaire.title[lang], "created": datetime.fromisoformat(release.name)})

@@ -1,7 +1,7 @@
-"""Read the declarations of indicators that the models count, one YAML file each.
+"""Read the declarations of the indicators that the models count. Each is declared in one YAML file.
 
-Belongs here: what such a file contains: texts in three languages, which records and events count, how units are selected. Indicators
-defined by SQL are read in `catalogue`. Does not belong here: counting (`warehouse/count`), how figures are shown or released.
+Belongs here: what such a file contains (texts in three languages, which records and events count, how units are selected). Indicators
+that are defined by SQL are read in `catalogue`. Does not belong here: counting (`warehouse/count`), how figures are shown or released.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
 class CountedRows:
     """The declaration of the records that are counted as reported. By default each accepted record with the event counts once.
 
-    record       entity whose records are rows: case or person
-    event        canonical event that gives the reference date
-    of           whose event: of the `record`, or of its `case` (file)
-    roles        roles of person records; empty for cases
-    outcomes     outcomes of the event that count; empty: any
-    decide       which of several events of one record decides (its outcome is then checked)
-    covers_file  an event of the file, without a person, covers every person of `roles` who was then in the file
-    unless       an event of the same file that excludes it
-    after        an event of the same record whose latest outcome, if any, must also be one of the outcomes
-    each         what makes a row: the `record`; each `event` of it (harmonised, the first of the record); each `period` with an event
+    record       entity whose records are counted: case or person
+    event        canonical event whose day is the reference date
+    of           to what the event belongs: to the `record` itself, or to its case file (`case`)
+    roles        roles of the person records that count; empty if cases are counted
+    outcomes     outcomes of the event that count; if empty, all count
+    decide       which event decides if a record has several (`earliest` or `latest`); the outcome of this event is then checked
+    covers_file  whether an event of the file without a person applies to every person of `roles` who was in the file at that time
+    unless       an event; if the same file has this event, the record does not count
+    after        an event; if the same record has this event, its latest outcome must also be one of `outcomes`
+    each         what counts once as reported: the `record`, each `event` of the record (harmonised, only its first event counts), or each
+                 `period` in which the record has an event
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -67,11 +68,11 @@ class HarmonisedUnits:
     """The declaration of the units that are counted in the harmonised figure. The rows as reported are combined to one unit for each case,
     or for each case and person.
 
-    stage   stage from which the offence is read
-    day     which day counts if a case (and person) has several
-    unless  `indicted`: not if a file of the case led to an indictment; `convicted`: not if the person is convicted in the case;
-            `not_confirmed`: not if all the person's files of the case say that the person is no victim
-    once    a person counts once per `period`, or once `ever`; None for cases
+    stage   stage from whose records the offence is taken
+    day     which day counts if a case, or a person in a case, has several (`earliest` or `latest`)
+    unless  when a unit does not count. `indicted`: if a file of the case led to an indictment; `convicted`: if the person is convicted in
+            the case; `not_confirmed`: if all files of the case that name the person say that the person is no victim
+    once    whether a person counts once per `period`, or only once `ever`; None if cases are counted
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}

@@ -40,10 +40,11 @@ _NEEDED = ("indicator", "order", "title", "definition", "unit", "reference", "so
 class IndicatorDefinition:
     """One indicator file.
 
-    kind           flow: events in a period; stock: state at its end (the SQL gives a row per quarter, `day`: its last day)
-    counting       `rows` and `harmonised` if counted by the models; else empty
-    sql            by measure, one SELECT each; empty for others
-    not_available  who would have the figures, by language; empty if available
+    kind           flow: events in a period are counted; stock: what exists at the end of a period is counted (the SQL returns each unit
+                   once per quarter, with the last day of the quarter as `day`)
+    counting       `rows` and `harmonised` of the file if the models count the indicator, otherwise empty
+    sql            one SELECT for each measure if the indicator is defined by SQL, otherwise empty
+    not_available  who would have the figures, in each language; empty if the figures are available
     """
 
     code: str
@@ -151,7 +152,8 @@ def load_definition(path: Path) -> IndicatorDefinition:
 
 
 def _extract_parts_that_determine_figures(raw: Mapping[str, Any]) -> list[Any]:
-    """Return the parts of a file that determine its figures: the SQL without its spacing, and what is summed."""
+    """Return the parts of a file, besides `rows` and `harmonised`, that determine the figures: the SQL (ignoring spaces and line breaks),
+    unit, kind, institutions and dimensions."""
     sql = {measure: " ".join(str(text).split()) for measure, text in (raw.get("sql") or {}).items()}
     return [sql, *(raw.get(key) for key in ("unit", "kind", "institutions", "dimensions"))]
 
@@ -165,7 +167,7 @@ def catalogue(folder: Path = FOLDER) -> Mapping[str, IndicatorDefinition]:
 
 
 def check_definitions(definitions: list[IndicatorDefinition]) -> None:
-    """Raise `HarmoniaError` if the SQL of an indicator is not one SELECT over facts and dimensions, or lacks a required column."""
+    """Raise `HarmoniaError` if the SQL of an indicator is not one SELECT over fact and dimension tables, or lacks a required column."""
     with duckdb.connect() as empty:
         for name, table in tables.WAREHOUSE.tables.items():
             if name.startswith(READABLE):
@@ -194,7 +196,7 @@ def _check_indicator_sql(empty: duckdb.DuckDBPyConnection, definition: Indicator
 
 
 def require_single_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise `ValueError` if `sql` is not one SELECT, as DuckDB parses it, or reads anything but facts and dimensions."""
+    """Raise `ValueError` if `sql` is not one SELECT, as DuckDB parses it, or if it reads anything except fact and dimension tables."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
         raise ValueError(f"has {len(statements)} statements: one SELECT is allowed")

@@ -22,11 +22,12 @@ from warehouse.releases.exact import BRIDGE
 def make_rows_of_published_bridge(
     programme: Programme, tables: PublishedTables, exact: Mapping[str, ExactCounts], previous: pd.DataFrame, release: str
 ) -> pd.DataFrame:
-    """Return the rows of the published bridge (`cube.BRIDGE_SCHEMA`): one for each published cause, and one for all others together.
-    They are published once, with the year's breakdowns.
+    """Return the rows of the published bridge (columns: `cube.BRIDGE_SCHEMA`). Each year has one row for each cause that is published
+    separately, and one row for all other causes together. The rows of a year are published once, with the year's breakdowns or, if there
+    are none, as soon as a release repeats its total.
 
-    previous: the rows of the last release, which are repeated. A year is included if its two totals (harmonised, as reported) are published
-    and count the same records.
+    previous: the rows of the last release, which are repeated. A year is included if its harmonised total and its total as reported are
+    both published and count the records of the same release.
     """
     published = set(zip(previous["indicator"], previous["period"], strict=True))
     rows = []
@@ -54,7 +55,8 @@ def _has_new_breakdowns(tables: PublishedTables, key: TableKey, release: str) ->
 
 
 def make_lines_of_published_causes(programme: Programme, indicator: str, counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
-    """Return the lines of a bridge as (causes, records, status): the separate causes, by size, then all others together."""
+    """Return the lines of a bridge, each as a tuple (causes, number of records, status). First come the separately published causes,
+    largest first, then one line for all other causes together."""
     is_separate = select_separately_published_causes(np.array([counts]), programme.minimum_total(indicator))[0]
     by_cause = list(zip(counts, meanings_of_bridge_causes(), is_separate, strict=True))
     separate = sorted(((n, cause) for n, cause, alone in by_cause if alone), key=lambda line: (-abs(line[0]), line[1]))

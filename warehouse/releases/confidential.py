@@ -1,4 +1,4 @@
-"""The confidential part of a release, for full transmissions to a named recipient.
+"""Read the confidential part of a release, which full transmissions to a named recipient need.
 
 Belongs here: opening and verifying it. Does not belong here: approval, logging, formats (`warehouse/exports`); anything for the public
 (`reading`).
@@ -19,7 +19,7 @@ from warehouse.releases import folder
 
 @dataclass(frozen=True)
 class ConfidentialReleasePart:
-    """The source data of a release; `name` is its day."""
+    """The confidential part of a release, with its source data. name: the day of the release. files: the content of each file, by path."""
 
     name: str
     files: dict[str, bytes]

@@ -1,6 +1,6 @@
-"""Create a release: exact figures, protection, the disclosure-risk test, the files.
+"""Create a release: count the exact figures, protect them, run the disclosure-risk test, and write the files.
 
-Belongs here: the order of the steps, and checks. Does not belong here: any rule of protection (`warehouse/disclosure`), any attack.
+Belongs here: the order of these steps, and checks. Does not belong here: any rule of protection (`warehouse/disclosure`), any attack.
 The day is a parameter, not the current date: the same inputs give the same bytes.
 """
 
@@ -39,12 +39,16 @@ from warehouse.releases.risk_check import ReleasesToCheck, refuse_new_disclosure
 from warehouse.releases.source import VICTIM_PATHWAY, ReleaseSource
 
 MissingDeliveries = dict[tuple[str, str, str], str]
-"""(release, indicator, year) → missing deliveries of the year."""
+"""The missing deliveries of a year, as text, by (release, indicator, year)."""
 
 
 @dataclass(frozen=True)
 class NewRelease:
-    """A release in memory: its files by path, and a line of text for each table that is suppressed because of an earlier window."""
+    """A new release in memory.
+
+    files: the content of each file, by path. withheld: a line of text for each table that is not published because it overlaps a table that
+    was published earlier, such as a window.
+    """
 
     name: str
     files: dict[str, bytes]
@@ -53,7 +57,12 @@ class NewRelease:
 
 @dataclass(frozen=True)
 class EarlierReleases:
-    """The content of earlier releases: published tables, exact figures, missing deliveries, and the last one's name and manifest hash."""
+    """The content of earlier releases.
+
+    tables: the published tables of each release, oldest first. exact: the exact figures of each release. missing: the missing deliveries.
+    bridge: the published bridge of the last release. files: the files of each release. previous: name and manifest hash of the last
+    release.
+    """
 
     tables: list[PublishedTables]
     exact: dict[str, Counts]
@@ -66,8 +75,8 @@ class EarlierReleases:
 def create_and_check_release(workplace: Workplace, source: ReleaseSource, as_of: date) -> tuple[Path, NewRelease, bool]:
     """Create the release of a day from `source`. Returns its folder, its content, and whether it was written now.
 
-    Raises `HarmoniaError`: no signed policy, no warehouse, a day before the end of the delivered period or before an earlier release, a
-    modified release, an existing release with other bytes, a failed disclosure-risk test.
+    Raises `HarmoniaError` if the policy is not signed, if the day is before the end of the last delivered quarter or before an existing
+    release, if an existing release was modified, if a release of that day exists with other content, or if the disclosure-risk test fails.
     """
     signed = policy.load_policy(workplace.home.root)
     workplace.home.create()
@@ -85,7 +94,7 @@ def create_and_check_release(workplace: Workplace, source: ReleaseSource, as_of:
 
 
 def build_release_files(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: date) -> NewRelease:
-    """Build the files of a release. Reads earlier releases, writes nothing."""
+    """Build the files of a release in memory. Earlier releases are read, and nothing is written."""
     name, programme = as_of.isoformat(), signed.programme
     _refuse_invalid_release_day(name, source, folder.verify_release_chain(releases))
     earlier = _read_earlier_releases(programme, releases, name)
@@ -158,7 +167,7 @@ def _find_missing_deliveries_of_figures(release: str, statistics: pd.DataFrame) 
 
 
 def _find_revised_cells(tables: Mapping[TableKey, PublishedTable], history: list[PublishedTables]) -> set[tuple[TableKey, str]]:
-    """Return the figures (table, cell) that an earlier release published differently."""
+    """Return the figures that an earlier release published differently, each as (table, cell)."""
 
     def content(table: PublishedTable, cell: str) -> tuple[int | None, str, int | None]:
         value = table.value(cell)
@@ -196,7 +205,7 @@ def _list_revisions(inputs: ReleaseInputs, tables: PublishedTables, earlier: Ear
 def _make_public_tables(
     source: ReleaseSource, rows: pd.DataFrame, bridge: pd.DataFrame, revised: pd.DataFrame
 ) -> dict[str, tuple[pd.DataFrame, pa.Schema | None]]:
-    """Return the public tables. The tables that later releases read have a schema."""
+    """Return the public tables by name, each as a frame and its Arrow schema. Only tables that later releases read have a schema."""
     return {
         "cube": (rows, cube.CUBE_SCHEMA),
         "bridge": (bridge, cube.BRIDGE_SCHEMA),
@@ -255,11 +264,11 @@ def _make_confidential_files(programme: Programme, source: ReleaseSource, counts
 
 
 def _select_accepted_records(source: ReleaseSource) -> pd.DataFrame:
-    """Return the accepted records with their ids, and the delivery that each comes from."""
+    """Return the accepted records with their case and person ids, and with the delivery from which each record comes."""
     lineage = source.tables["lineage"]
     return lineage[lineage["status"] == "accepted"][["institution", "entity", "record_key", "case_id", "person_id", "delivery"]]
 
 
 def _sort_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort rows so that their order does not depend on that of the input."""
+    """Sort the rows, so that their order does not depend on the order of the input."""
     return frame.sort_values(list(frame.columns), kind="stable").reset_index(drop=True)

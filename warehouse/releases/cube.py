@@ -82,8 +82,9 @@ def convert_tables_to_cube(
 ) -> pd.DataFrame:
     """Return the cube of published figures, in a fixed order.
 
-    missing_deliveries: (source release, indicator, year) → missing deliveries, comma-separated; revised: figures (table, cell) that an
-    earlier release published differently; window_sources: for windows, by year: the release whose records it counts.
+    missing_deliveries: the missing deliveries, comma-separated, by (source release, indicator, year). revised: the figures that an earlier
+    release published differently, each as (table, cell). window_sources: for each window and each of its years, the release whose records
+    the window counts in that year.
     """
     rows = []
     for key, table in sorted(tables.items()):

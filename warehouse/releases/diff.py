@@ -56,8 +56,8 @@ def read_snapshot_of_release(files: Mapping[str, bytes]) -> ReleaseSnapshot:
 
 
 def find_published_differences(old: PublishedTables, new: PublishedTables) -> pd.DataFrame:
-    """Return the figures that two releases publish differently: `PUBLIC_COLUMNS` without reasons; before and after are null if
-    suppressed."""
+    """Return the figures that two releases publish differently. Columns out: `PUBLIC_COLUMNS` without `reasons`; `before` and `after` are
+    null if the figure is suppressed."""
     rows = []
     for key in sorted(old.keys() & new.keys()):
         if not old[key].has_same_content(new[key]):
@@ -70,10 +70,11 @@ def find_published_differences(old: PublishedTables, new: PublishedTables) -> pd
 def find_exact_differences(
     programme: Programme, old: ReleaseSnapshot, new: ReleaseSnapshot, old_figures: pd.DataFrame, new_figures: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return every figure of the programme that differs, by reason: `EXACT_COLUMNS`; `change` of all reasons adds up to after - before.
+    """Return every exact figure of the programme that differs between two releases. Columns out: `EXACT_COLUMNS`.
 
-    old_figures, new_figures: the table `exact` of the two releases (from `exact.convert_counts_to_frame`). The change of a figure as
-    reported is not divided by reason: one row names all reasons.
+    A harmonised figure has one row for each reason; the column `change` of these rows adds up to after - before. A figure as reported has
+    only one row, which names all possible reasons. old_figures, new_figures: the table `exact` of the two releases (from
+    `exact.convert_counts_to_frame`).
     """
     both = old_figures.merge(new_figures, on=CELL_NAME, how="outer", suffixes=("_old", "_new"))
     both = both.rename(columns={"value_old": "before", "value_new": "after"})
@@ -89,8 +90,8 @@ def find_exact_differences(
 
 
 def _sum_changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
-    """Add up the changes of units by cell. Columns out: `CELL_NAME`, reason, change. Changes that cancel out within a reason are left
-    out."""
+    """Add up the changes of units by cell and reason. Columns out: `CELL_NAME`, reason, change. There is no row if the changes of a cell
+    for one reason add up to 0."""
     rows = []
     for unit in units.to_dict("records"):
         indicator = programme.indicators.get(unit["indicator"])
@@ -110,8 +111,8 @@ def _sum_changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFr
 
 
 def _find_reasons_for_reported_figure(indicator: str, records: pd.DataFrame, old: ReleaseSnapshot, new: ReleaseSnapshot) -> str:
-    """Return the possible reasons why a figure as reported differs: its institutions' records changed (`compare_records_of_releases`), or
-    the rule did."""
+    """Return the possible reasons why a figure as reported differs: the records of its institutions changed
+    (`compare_records_of_releases`), or its rule changed."""
     kinds = set(records.loc[records["institution"].isin(indicators()[indicator].institutions), "kind"])
     reasons = [kind for kind in (CORRECTED, NEW) if kind in kinds]
     return "+".join(reasons + ([RULE] if indicator in find_indicators_with_changed_rules(old.versions, new.versions) else [])) or RULE
@@ -124,10 +125,10 @@ def list_public_revisions(
     snapshots: Mapping[str, ReleaseSnapshot],
     exact: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """Return the public list of revisions: `PUBLIC_COLUMNS`, with the reasons by name, never the number of records.
+    """Return the public list of revisions (columns: `PUBLIC_COLUMNS`). It names the reasons, but does not say how many records changed.
 
-    previous: the tables of the last release. snapshots, exact: the snapshot and the exact figures of each release whose records the
-    published tables count.
+    previous: the tables of the last release. snapshots: the snapshot of each release whose records the published tables count. exact: the
+    exact figures of each of these releases.
     """
     revised = find_published_differences(previous, tables)
     keys = [TableKey(*names) for names in revised[TABLE_NAME].itertuples(index=False, name=None)]
@@ -143,12 +144,13 @@ def list_public_revisions(
 
 
 def _combine_reason_texts(texts: pd.Series) -> str:
-    """Return the distinct reasons that occur in texts such as `new_records+review`, as such a text."""
+    """Combine texts such as `new_records+review` to one text of the same form, which names each reason once."""
     return "+".join(sorted({reason for text in texts for reason in text.split("+") if reason}))
 
 
 def list_public_differences_between_releases(releases: Path, old: str, new: str) -> pd.DataFrame:
-    """Return the figures that two releases publish differently, with the reasons given in the releases between them: `PUBLIC_COLUMNS`."""
+    """Return the figures that two releases publish differently. The reasons are those that the newer release, and the releases between the
+    two, give for the same table. Columns out: `PUBLIC_COLUMNS`."""
 
     def table(release: str, name: str) -> pd.DataFrame:
         return folder.from_parquet(folder.read_public_files(releases / release)[f"{name}.parquet"])

@@ -54,8 +54,8 @@ def iterate_lines_of_public_differences(releases: Path, old: str, new: str, lang
 
 
 def iterate_lines_of_confidential_differences(home: Path, old: str, new: str, lang: str, records: Path | None) -> Iterator[str]:
-    """Yield every exact figure that differs, with its reasons. records: the CSV file into which the records behind the differences are
-    written, by unit."""
+    """Yield every exact figure that differs, with its reasons, one line each. records: the CSV file to which the records that explain the
+    differences are written; None for no file."""
     require_language(lang)
     releases = home / "releases"
     _check_order_of_releases(releases, old, new)

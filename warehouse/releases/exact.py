@@ -28,15 +28,15 @@ from warehouse.disclosure.programme import (
 Counts = dict[TableKey, tuple[int, ...] | None]
 _PERSON_DIMENSIONS = ("form", "sex", "age_group", "citizenship_group")
 BRIDGE = "bridge"
-"""Measure and table of the counts by cause."""
+"""The name that stands for both the measure and the table of the counts by cause of the bridge."""
 
 
 def count_exact_figures(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
-    """Return every table of every published year.
+    """Return the exact counts of every table of every published year.
 
-    tables: `statistics`, `counted`, `bridge` of the warehouse. The counts are in the order of `Programme.cells`, those of the bridge in
-    the order of the causes. They are None if none of the indicator's institutions delivered. Tables other than total and offence are
-    about the leading group only.
+    tables: the tables `statistics`, `counted` and `bridge` of the warehouse. The counts of a table are in the order of `Programme.cells`;
+    the counts of the bridge are in the order of the causes. If none of the indicator's institutions delivered, the only table of the year
+    is the total, and its value is None. All tables except the total and the table by offence are about the leading group only.
     """
     statistics = tables["statistics"]
     yearly = statistics[statistics["period"].str.len() == 4]
@@ -57,7 +57,8 @@ def count_exact_figures(programme: Programme, tables: Mapping[str, pd.DataFrame]
 
 
 def _select_units_with_published_categories(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
-    """Return the units of a year with their published categories: indicator, year, quarter and the dimensions."""
+    """Return the units that count in a year, with the columns indicator, year, quarter, and a column with the published category for each
+    dimension."""
     units = counted[counted["counts_in_year"].astype("bool")]
     day = pd.to_datetime(units["day"])
     categories = {d: units[d].map(programme.category_of[d]) for d in (OFFENCE, *_PERSON_DIMENSIONS)}
@@ -95,7 +96,7 @@ def _count_records_by_bridge_cause(code: str, year: str, bridge: pd.DataFrame) -
 
 
 def convert_counts_to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
-    """Return `counts` as rows: indicator, measure, table, of, cell, value (null: no delivery)."""
+    """Return `counts` as rows with the columns indicator, measure, table, of, cell, value. The value is null if nothing was delivered."""
     rows = []
     for key, values in sorted(counts.items()):
         cells = tuple(meanings_of_bridge_causes()) if key.table == BRIDGE else programme.cells(key)
@@ -104,9 +105,10 @@ def convert_counts_to_frame(programme: Programme, counts: Counts) -> pd.DataFram
 
 
 def convert_frame_to_counts(programme: Programme, frame: pd.DataFrame) -> Counts:
-    """Convert rows in any order to counts; this is the inverse of `convert_counts_to_frame`. A cause that the frame lacks has no records.
+    """Convert rows in any order to counts; this is the inverse of `convert_counts_to_frame`. A cause of the bridge that the frame lacks
+    gets the count 0.
 
-    Raises `HarmoniaError` if a table lacks a category of the programme or has another one.
+    Raises `HarmoniaError` if a table lacks a category of the programme, or has a category that is not in the programme.
     """
     counts: Counts = {}
     for names, rows in frame.groupby(["indicator", "measure", "table", "of"], sort=False):

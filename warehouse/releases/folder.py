@@ -1,9 +1,9 @@
 """Write and read the folder of a release, and detect modified files.
 
-Belongs here: names, checksums, deterministic bytes, the chain from release to release. Does not belong here: the content of the tables.
-`HOME/releases/<day>/public/` is for everyone; `HOME/releases/<day>/confidential/` (mode 0700) contains the source data. `SHA256SUMS`
-lists every file; the manifest of a release contains the hash of the previous release's manifest, so that changes to an old release are
-detected.
+Belongs here: names, checksums, writing equal content as equal bytes, the chain that links each release to the previous one. Does not belong
+here: the content of the tables. `HOME/releases/<day>/public/` is for everyone; `HOME/releases/<day>/confidential/` (mode 0700) contains the
+source data. `SHA256SUMS` lists every file; the manifest of a release contains the hash of the previous release's manifest, so that changes
+to an old release are detected.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from harmonia.errors import HarmoniaError, convert_storage_errors
 
 PUBLIC, CONFIDENTIAL, SUMS, MANIFEST = "public", "confidential", "SHA256SUMS", "manifest.json"
 FORMAT = 2
-"""Version of the format. Releases of format 1 could publish figures of other categories if they counted an earlier one's records."""
+"""The version of the format of releases. A release of format 1 could publish figures of wrong categories if it counted the records of an
+earlier release."""
 _OWNER_ONLY = 0o700
 _UNFINISHED_SUFFIX = ".tmp"
 
@@ -58,13 +59,13 @@ def as_json(value: Any) -> bytes:
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """Return a frame as CSV: UTF-8, comma, one line feed per row; null is empty, a flag is true or false."""
+    """Return a frame as CSV in UTF-8, with commas and one line feed per row. Null is an empty cell; a flag is `true` or `false`."""
     flags = {c: frame[c].map({True: "true", False: "false"}) for c in frame.columns if frame[c].dtype == bool}
     return frame.assign(**flags).to_csv(index=False, lineterminator="\n").encode()
 
 
 def as_parquet(frame: pd.DataFrame, schema: pa.Schema | None = None) -> bytes:
-    """Return a frame as a Parquet file with one row group, without pandas' metadata."""
+    """Return a frame as a Parquet file with one row group and without the metadata that pandas adds."""
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", row_group_size=max(len(frame), 1))
@@ -72,18 +73,21 @@ def as_parquet(frame: pd.DataFrame, schema: pa.Schema | None = None) -> bytes:
 
 
 def from_parquet(content: bytes) -> pd.DataFrame:
-    """Read the frame that `as_parquet` wrote. It is not read through a Python file object, since Arrow then aborts some processes on
-    exit (arrow#34314)."""
+    """Read the frame that `as_parquet` wrote. No Python file object is used, since with it Arrow aborts some processes on exit
+    (arrow#34314)."""
     return pd.read_parquet(pa.BufferReader(content))
 
 
 def make_manifest_entries_of_files(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return the entries of files in a manifest: bytes and sha256 by name."""
+    """Return the entries of files in a manifest: the number of bytes (`bytes`) and the hash (`sha256`) of each file, by name."""
     return {name: {"bytes": len(content), "sha256": sha256(content)} for name, content in sorted(files.items())}
 
 
 def write_release(target: Path, files: Mapping[str, bytes]) -> None:
-    """Write a release (path within it → bytes) atomically. Raises `HarmoniaError` if it already exists or cannot be written."""
+    """Write a release, either completely or not at all. files: the content of each file, by its path within the release.
+
+    Raises `HarmoniaError` if the release already exists or cannot be written.
+    """
     unfinished = target.with_name(f".{target.name}.{os.getpid()}{_UNFINISHED_SUFFIX}")
     with convert_storage_errors(target), _lock_folder(target.parent, wait=True):
         if target.exists():
@@ -147,7 +151,7 @@ def read_verified_files(folder: Path) -> dict[str, bytes]:
 
 
 def read_public_files(folder: Path) -> dict[str, bytes]:
-    """Return the public files of a release by name, verified against its manifest; needs only `public/`."""
+    """Return the public files of a release by name, after comparing them with its manifest. Only the folder `public/` has to exist."""
     try:
         files = {p.name: p.read_bytes() for p in (folder / PUBLIC).iterdir() if p.is_file()}
         stated = json.loads(files[MANIFEST])["files"]
@@ -180,8 +184,8 @@ def _check_format_of_release(folder: Path, manifest: bytes) -> None:
 
 
 def verify_release_chain(releases: Path) -> list[str]:
-    """Return the releases, oldest first, after verifying that each names the manifest of the previous one. Raises `HarmoniaError` at the
-    first invalid release."""
+    """Return the names of the releases, oldest first, after verifying that each contains the hash of the previous release's manifest.
+    Raises `HarmoniaError` at the first invalid release."""
     previous: tuple[str, str] | None = None
     for name in release_names(releases):
         files = read_verified_files(releases / name)

@@ -1,6 +1,6 @@
-"""The labels of a release in Albanian, Serbian and English.
+"""Make the labels of a release in Albanian, Serbian and English.
 
-Belongs here: labels of codes, also of merged ones, and of suppressed figures. Does not belong here: definitions of indicators
+Belongs here: labels of codes and of merged codes, texts in place of suppressed figures. Does not belong here: definitions of indicators
 (`warehouse/indicators`).
 """
 
@@ -23,7 +23,7 @@ from warehouse.indicators import LANGUAGES, indicators
 
 @cache
 def read_labels() -> dict[str, dict[str, dict[str, str]]]:
-    """Return the labels: dimension → code → language → label."""
+    """Return the labels, by dimension, code and language."""
     by_dimension = merge_texts(read_yaml(Path(__file__).with_suffix(".yaml")), domain_texts("labels"))
     return {d: {code: dict(zip(LANGUAGES, labels, strict=True)) for code, labels in codes.items()} for d, codes in by_dimension.items()}
 
@@ -36,8 +36,8 @@ def require_language(code: str) -> str:
 
 
 def find_label_of_code(dimension: str, code: str, lang: str) -> str:
-    """Return the label of a code, also of a merged one (`male+unknown`: "Male or sex not known"). Raises `HarmoniaError` for an unknown
-    language."""
+    """Return the label of a code, or of several codes that are merged (`male+unknown`: "Male or sex not known"). Raises `HarmoniaError` for
+    an unknown language."""
     require_language(lang)
     parts = [read_labels()[dimension][part][lang] for part in code.split(MERGE_SEPARATOR)]
     return read_labels()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
@@ -45,7 +45,7 @@ def find_label_of_code(dimension: str, code: str, lang: str) -> str:
 
 @cache
 def find_labels_of_offence_groups(lang: str) -> dict[str, str]:
-    """Return the label of every offence group and of the total, also of groups that a release shows only together."""
+    """Return the label of the total and of every offence group, including the groups that a release shows only as one merged category."""
     groups = build_offence_group_dimension()
     return {
         TOTAL: find_label_of_code("offence_group", TOTAL, lang),
@@ -54,8 +54,8 @@ def find_labels_of_offence_groups(lang: str) -> dict[str, str]:
 
 
 def make_label_of_cell(table: str, cell: str, lang: str) -> str:
-    """Return the label of a cell of a table ("Male, 18 to 24"; merged quarters "Q1, Q2"); empty for the total and for a table with one
-    category."""
+    """Return the label of a cell of a table, such as "Male, 18 to 24" or, for merged quarters, "Q1, Q2". The label is empty for the total,
+    and for a table that is not broken down."""
     if table == QUARTER:
         return cell.replace(MERGE_SEPARATOR, ", ")
     if table == TOTAL or not cell:
@@ -74,7 +74,8 @@ def make_text_of_figure_status(status: str, lang: str, limit: int | None = None)
 
 
 def make_text_of_missing_deliveries(missing: str | None, lang: str) -> str:
-    """Return the text for a figure's `missing` (`police 2013-Q2 partial, courts 2013-Q3 missing`); empty if nothing is missing."""
+    """Return the text about the missing deliveries of a figure; it is empty if nothing is missing. missing: the deliveries as codes, such
+    as `police 2013-Q2 partial, courts 2013-Q3 missing`."""
     if not missing:
         return ""
     note, institutions = read_labels()["note"], contract.institutions()
@@ -90,7 +91,7 @@ def make_text_of_missing_deliveries(missing: str | None, lang: str) -> str:
 
 
 def make_table_of_labels() -> pd.DataFrame:
-    """Return all labels as rows: dimension, code, sq, sr, en."""
+    """Return all labels as rows with the columns dimension, code, sq, sr, en."""
     return pd.DataFrame(
         [(d, code, *labels.values()) for d, codes in read_labels().items() for code, labels in codes.items()],
         columns=["dimension", "code", *LANGUAGES],
@@ -98,7 +99,8 @@ def make_table_of_labels() -> pd.DataFrame:
 
 
 def make_table_of_indicator_definitions() -> pd.DataFrame:
-    """Return the definitions of the indicators: indicator, position, unit, reference, institutions, title_*, definition_* by language."""
+    """Return the definitions of the indicators, with the columns indicator, position, unit, reference, institutions, and `title_…` and
+    `definition_…` for each language."""
     return pd.DataFrame(
         [
             {

@@ -1,4 +1,4 @@
-"""A release for reports, exports and the explorer, which read releases only through this module.
+"""Read the public part of a release. Reports, exports and the explorer read releases only through this module.
 
 Belongs here: the public part of a release, verified on opening. Does not belong here: exact figures, the warehouse, the home.
 """
@@ -53,13 +53,13 @@ class Release:
         return manifest
 
     def table(self, name: str) -> pd.DataFrame:
-        """Read one of `cube`, `bridge`, `coverage`, `revisions`, `definitions`, `labels`, `causes` (columns:
-        docs/reference/releases.md)."""
+        """Read one of the tables `cube`, `bridge`, `coverage`, `revisions`, `definitions`, `labels`, `causes`. Their columns are described
+        in docs/reference/releases.md."""
         return folder.from_parquet(self.files[f"{name}.parquet"])
 
     @cached_property
     def cube(self) -> pd.DataFrame:
-        """Every published figure up to this release, one row each."""
+        """The table with every published figure up to this release, one row each."""
         return self.table("cube")
 
     def years(self) -> list[str]:

@@ -2,9 +2,10 @@
 
 Belongs here: distinguishing new records, corrected deliveries, review decisions and changed rules, unit by unit. Does not belong here:
 what is public (`diff`), figures (`exact`).
-The reason for an added, removed or changed unit is a change of its own records, or else of other records of its case: a review decision
-on a record of its person or case; a record delivered again or withdrawn by a correction; a record delivered for the first
-time or with a later state. If none of them changed, the rule or model did.
+The reason for an added, removed or changed unit is searched first among its own records, then among the other records of its case: a review
+decision on a record of its person or case; a record that was delivered again, or withdrawn, by a correction; a record that was delivered
+for the first time, or in a later state. If none of these records changed, the reason is a changed rule or model; if there is none either,
+the records of other cases changed how this one is linked, and the most frequent change of records is the reason.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"
 
 @dataclass(frozen=True)
 class ReleaseSnapshot:
-    """The records stored with a release: tables `counted`, `records`, `judgements`, and the versions used."""
+    """What is stored with a release for comparison: its tables `counted`, `records` and `judgements`, and the versions of the rules, code
+    and models that were used."""
 
     counted: pd.DataFrame
     records: pd.DataFrame
@@ -34,8 +36,10 @@ class ReleaseSnapshot:
 
 
 def find_units_counted_differently(old: ReleaseSnapshot, new: ReleaseSnapshot) -> pd.DataFrame:
-    """Return the yearly units that the two releases count differently. Columns out: `UNIT`, `COUNTED_AS`, sign (-1: as the old release
-    counts the unit; 1: as the new release counts it), reason."""
+    """Return the units that the two releases count differently in a year.
+
+    Columns out: `UNIT`; `COUNTED_AS`: how the unit is counted; sign: -1 if the old release counts it so, 1 if the new release does; reason.
+    """
     units = pd.concat([_select_yearly_units(old).assign(sign=-1), _select_yearly_units(new).assign(sign=1)], ignore_index=True)
     units["net"] = units.groupby([*UNIT, *COUNTED_AS], dropna=False)["sign"].transform("sum")
     changed = units[units["net"] != 0].drop(columns="net").reset_index(drop=True)
@@ -68,8 +72,8 @@ def _find_reasons_of_units(units: pd.DataFrame, old: ReleaseSnapshot, new: Relea
 
 
 def compare_records_of_releases(old: ReleaseSnapshot, new: ReleaseSnapshot) -> pd.DataFrame:
-    """Return the records of both releases. Columns out: `RECORD`, kind (how the record changed; empty if it did not), judged, and the ids
-    in both releases."""
+    """Return the records of both releases. Columns out: `RECORD`; kind: how the record changed (empty if it did not); judged: whether
+    judgements on the record, or on its case or person, changed; and its delivery and its ids in both releases."""
     columns = [*RECORD, "case_id", "person_id", "delivery"]
     sides = [s.records[columns].astype("str").fillna("").drop_duplicates(RECORD, keep="last") for s in (old, new)]
     both = sides[0].merge(sides[1], on=RECORD, how="outer", suffixes=("_old", "_new")).fillna("")
@@ -82,7 +86,8 @@ def compare_records_of_releases(old: ReleaseSnapshot, new: ReleaseSnapshot) -> p
 
 
 def _are_records_affected_by_judgements(records: pd.DataFrame, old: ReleaseSnapshot, new: ReleaseSnapshot) -> pd.Series:
-    """Return for each record whether its case or person has, or had, any record about which the judgements of the two releases differ."""
+    """Return for each record whether its case or person, in either release, contains a record about which the judgements of the two
+    releases differ."""
     changed_pairs = pd.concat([s.judgements[_PAIR].astype("str") for s in (old, new)]).drop_duplicates(keep=False)
     ends = [
         changed_pairs[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["entity", "institution", "record_key"], axis=1) for s in "ab"
@@ -101,19 +106,21 @@ def _collect_ids_of_records(records: pd.DataFrame, name: str) -> set[str]:
 
 
 def _are_records_of_units_among(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
-    """Return for each unit whether one of these records is its own: a record of the person, or the record of the case."""
+    """Return for each unit whether one of `records` is its own. The own records of a unit are the records of its person and the case
+    records of its case."""
     return units["person_id"].isin(_collect_ids_of_records(records, "person_id")) | units["case_id"].isin(
         _collect_ids_of_records(records[records["entity"] == "case"], "case_id")
     )
 
 
 def _have_units_record_in_case(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
-    """Return for each unit whether one of these records is in its case."""
+    """Return for each unit whether one of `records` belongs to its case."""
     return units["case_id"].isin(_collect_ids_of_records(records, "case_id"))
 
 
 def find_indicators_with_changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
-    """Return the indicators whose figures a changed rule, code list or model may have changed."""
+    """Return the indicators whose figures may differ because a rule, a code list, the program's code or the model changed. old, new: the
+    versions that the two releases used."""
     indicators, parts = set(new["indicators"]), set(new["code"]) - {"disclosure"}
     if any(old["code"].get(part) != new["code"][part] for part in parts) or old.get("model") != new.get("model"):
         return indicators
@@ -121,7 +128,7 @@ def find_indicators_with_changed_rules(old: Mapping[str, Any], new: Mapping[str,
 
 
 def list_records_of_changed_units(units: pd.DataFrame, old: ReleaseSnapshot, new: ReleaseSnapshot) -> pd.DataFrame:
-    """Return the records of changed units: `UNIT`, reason, and `RECORD`; one row per unit and record."""
+    """Return the records of changed units, one row per unit and record. Columns out: `UNIT`, reason, `RECORD`."""
     sides = [s.records[[*RECORD, "case_id", "person_id"]].astype("str").fillna("") for s in (old, new)]
     records = pd.concat(sides).drop_duplicates()
     persons = units[units["person_id"] != ""].merge(records[records["entity"] == "person"], on=["case_id", "person_id"])

@@ -25,8 +25,10 @@ _DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
 
 @dataclass(frozen=True)
 class PolicyCategories:
-    """The categories of the disclosure policy. category_of: dimension → value in the warehouse → category. offences: indicator → its
-    offence categories."""
+    """The categories of the disclosure policy.
+
+    category_of: for each dimension and each value in the warehouse, the category. offences: the offence categories of each indicator.
+    """
 
     category_of: Mapping[str, Mapping[str, str]]
     offences: Mapping[str, tuple[str, ...]]
@@ -66,8 +68,8 @@ class ReleaseWarehouse:
 
 
 def find_mismatches_of_release(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
-    """Return the figures first published by release `name` that do not match its warehouse. releases: its files and those before, by
-    name and path."""
+    """Return the figures that the release `name` publishes first and that do not match its warehouse. releases: the files of this release
+    and of all earlier ones, by release and path."""
 
     def table(release: str, path: str) -> pd.DataFrame:
         return pd.read_parquet(pa.BufferReader(releases[release][f"{path}.parquet"]))
@@ -89,10 +91,10 @@ def find_mismatches_of_release(name: str, releases: Mapping[str, Mapping[str, by
 def list_mismatched_figures(
     release: str, cube: pd.DataFrame, bridge: pd.DataFrame, warehouses: Mapping[str, ReleaseWarehouse], categories: PolicyCategories
 ) -> list[str]:
-    """Return the figures first published by a release that do not match its warehouse, one line each. cube, bridge: see
-    docs/reference/releases.md.
+    """Return the figures that a release publishes first and that do not match its warehouse, one line each.
 
-    warehouses: by release, at least those whose records the figures count.
+    cube, bridge: the public tables of the release (docs/reference/releases.md). warehouses: the warehouses by release; there must be one
+    for each release whose records the figures count.
     """
     lines = []
     new_figures = cube[(cube["edition"] == release) & cube["value"].notna()]
@@ -112,8 +114,8 @@ def list_mismatched_figures(
 
 
 def _find_release_counted_in_each_year(row: Row, cube: pd.DataFrame) -> dict[str, str]:
-    """Return, for each year of a row, the release whose records the row counts. In the years of a window, the row counts the records that
-    the breakdowns of the year count or, if there are none, the leading group."""
+    """Return, for each year of a row, the release whose records the row counts. In a year of a window, these are the records that the
+    breakdowns of the year count or, if there are none, those that the table by offence counts."""
     if row["period_type"] != "window":
         return {row["of"]: row["known"]}
     first, last = row["of"].split("/")
@@ -144,7 +146,8 @@ def _recount_cell(row: Row, warehouse: ReleaseWarehouse, year: str, categories: 
 
 
 def _recount_offence(row: Row, warehouse: ReleaseWarehouse, year: str, category: str, categories: PolicyCategories) -> int:
-    """Count one offence category in the warehouse; the last category of an indicator contains the remainder."""
+    """Count one offence category in the warehouse. The last category of an indicator contains all offences that are in no other
+    category."""
     indicator, measure = row["indicator"], row["measure"]
     offences = categories.offences[indicator] if measure == "harmonised" else (topic().leading, _REST)
 

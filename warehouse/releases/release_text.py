@@ -1,4 +1,4 @@
-"""A release as text, for the terminal. Belongs here: the layout. Does not belong here: reading (`reading`)."""
+"""Write a release as text, for the terminal. Belongs here: the layout. Does not belong here: reading (`reading`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_label_of_cube_row(row: pd.Series, language: str) -> str:
 
 
 def format_figure_of_cube_row(row: pd.Series, language: str) -> str:
-    """Return the figure of a row, or the text in its place."""
+    """Return the figure of a row of the cube or, if it is suppressed, the text that is shown in its place."""
     return str(int(row["value"])) if pd.notna(row["value"]) else make_text_of_figure_status(row["status"], language, row["limit"])
 
 

@@ -1,7 +1,8 @@
 """The disclosure-risk test that every release must pass before it is written.
 
 Belongs here: assembling the intruder's knowledge, and refusing a release that discloses something. Does not belong here: attacks
-(`warehouse/disclosure_risk`), protection (`warehouse/disclosure`), which is safe without this test: no published figure depends on it.
+(`warehouse/disclosure_risk`), protection (`warehouse/disclosure`). The protection is safe without this test, and no published figure
+depends on the test.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ from warehouse.releases.exact import BRIDGE
 
 @dataclass(frozen=True)
 class ReleasesToCheck:
-    """The content of all releases. The new release comes last, with its inputs, its tables and the rows of its bridge."""
+    """The content of all releases: the inputs of the new release (which contain the tables of all earlier releases), its tables, and the
+    rows of its bridge."""
 
     inputs: ReleaseInputs
     tables: PublishedTables
@@ -131,7 +133,8 @@ def _number_distinct_values(values: Iterable[Hashable]) -> np.ndarray:
 
 
 def collect_true_counts_of_tables(inputs: ReleaseInputs, tables: PublishedTables) -> dict[ObservedTableName, dict[str, int]]:
-    """Return the exact counts of every published table, by category, and of the bridge to every published harmonised total."""
+    """Return the exact counts of every published table by category, and for every published harmonised total the exact counts of its bridge
+    by cause."""
     truth = {}
     for key, table in tables.items():
         counts, _ = find_exact_counts_of_table(inputs, key, find_tables_first_published_with(inputs, key, tables))

@@ -1,6 +1,6 @@
-"""The data from which a release is made: the published tables of a home, and information on its linkage and its versions.
+"""The data from which a release is made: the published tables of a home, and information on linkage and on the versions of the program.
 
-Belongs here: its type, and the versions of the program. Does not belong here: reading a home (`harmonia.release_source`),
+Belongs here: the type of these data, and the versions of the program. Does not belong here: reading a home (`harmonia.release_source`),
 figures (`exact`), files of a release.
 """
 
@@ -30,7 +30,7 @@ _CODE_PARTS = {
 _DOMAIN_PARTS = {"codes": ("codes", ("*.csv",)), "sources": ("sources", ("*/mapping.py", "*/contract.yaml"))}
 
 VICTIM_PATHWAY = ("flow_victims", "flow_victim_durations")
-"""Views on the same victims from step to step: in the confidential part of a release and nowhere else."""
+"""The views that follow the same victims from step to step. A release contains them only in its confidential part."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class ReleaseSource:
 
 
 def collect_versions_of_parts() -> dict[str, Any]:
-    """Return the version of the program, and for each indicator a hash of each part that affects its figures."""
+    """Return the version of the program, a hash of each part of its code and declarations that affects figures, and a hash of the file of
+    each indicator."""
     code = {part: _hash_files(Path(str(package.__path__[0])), patterns) for part, (package, patterns) in _CODE_PARTS.items()}
     code |= {part: _hash_files(domain_folder.find_path_in_domain(of), patterns) for part, (of, patterns) in _DOMAIN_PARTS.items()}
     folder = domain_folder.find_path_in_domain("indicators")

@@ -1,7 +1,7 @@
 """Apply the access matrix to a PostgreSQL server, and compare the server with the matrix.
 
 Belongs here: creating roles, granting on published tables, finding differences, reading the log. Does not belong here: the statements
-(`warehouse/access/grants`), their result on a server (`declared`), publishing (`warehouse/postgres`).
+(`warehouse/access/grants`), the structure that they create on a server (`declared`), publishing (`warehouse/postgres`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from warehouse.server import catalogue, declared
 from warehouse.stores import WAREHOUSE
 
 LogHead: TypeAlias = tuple[int, str]
-"""Number and chain of a request in the log."""
+"""A request in the log, identified by its number and its hash (column `chain`)."""
 _ACL = """
 SELECT kind, object, privilege_type, CASE grantee WHEN 0 THEN 'public' ELSE grantee::regrole::text END, is_grantable FROM (
   SELECT 'SCHEMA' AS kind, nspname::text AS object, (aclexplode(coalesce(nspacl, acldefault('n', nspowner)))).*, nspowner AS owner
@@ -43,10 +43,10 @@ SELECT kind, object, privilege_type, CASE grantee WHEN 0 THEN 'public' ELSE gran
 
 
 def apply_access_matrix_to_server(url: str) -> tuple[list[str], int]:
-    """Create missing roles, and set the access to published tables by the matrix.
+    """Create missing roles, and grant the access to published tables that the matrix allows.
 
-    Returns the roles created and the number of grants. Raises `HarmoniaError` if the login lacks permission, or if the tables are from
-    another version.
+    Returns the names of the created roles, and the number of grants, which is 0 if the declared tables do not exist. Raises `HarmoniaError`
+    if the login lacks permission, or if the tables are from another version.
     """
     with postgres.open_connection(url) as connection:
         cursor = connection.cursor()
@@ -114,7 +114,7 @@ def _find_differences_of_grants(cursor: psycopg.Cursor, existing: set[str]) -> l
 
 
 def _find_changes_to_request_log(cursor: psycopg.Cursor, known_head: LogHead | None) -> list[str]:
-    """Find changes to the log of requests, and deletions from it."""
+    """Find changed and deleted entries of the log of requests, one line each. known_head: see `list_differences_from_declaration`."""
     try:
         with cursor.connection.transaction():
             broken = [ticket for (ticket,) in cursor.execute(log.BROKEN_CHAIN.encode()).fetchall()]
@@ -126,7 +126,7 @@ def _find_changes_to_request_log(cursor: psycopg.Cursor, known_head: LogHead | N
 
 
 def read_newest_request(url: str) -> LogHead | None:
-    """Return number and hash of the newest request in the log, for later comparison; None if there is none."""
+    """Return the number and hash of the newest request in the log, with which the log can be compared later; None if the log is empty."""
     with postgres.open_connection(url) as connection:
         row = connection.execute(log.NEWEST_REQUEST.encode()).fetchone()
     return None if row is None else (int(row[0]), str(row[1]))

@@ -1,5 +1,5 @@
-"""Compare the structure of a server with the declared structure. The declared structure is found by publishing without rows in a
-transaction that is rolled back.
+"""Compare the structure of a server's schemas with the declared structure. To find the declared structure, the schemas are created without
+rows, in a transaction that is rolled back.
 
 Does not belong here: the statements of publishing (`warehouse/access/grants`, `warehouse/postgres`), queries of the catalogue
 (`warehouse/server/catalogue`).
@@ -36,7 +36,8 @@ def find_differences_of_structure(cursor: psycopg.Cursor, existing: set[str]) ->
 
 
 def _create_declared_schemas(cursor: psycopg.Cursor, existing: set[str]) -> None:
-    """Create the schemas of this version, empty, in place of the existing ones, with the owner of the database as owner."""
+    """Rename the existing schemas, and create empty schemas of this version under their names. The owner of the database owns the new
+    ones."""
     (owner,) = cursor.execute(_OWNER).fetchone() or ("",)
     present = cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(SCHEMAS),)).fetchall()
     for (name,) in present:

@@ -1,7 +1,7 @@
-"""The star schema: facts and dimensions for analysts, built from the same records as the statistics.
+"""The star schema: fact tables and dimension tables for analysts, built from the same records as the statistics.
 
-`tables`   every fact and dimension, column by column
-`figures`  the SQL of the indicators run over the facts, and summed
+`tables`   every fact table and dimension table, column by column
+`figures`  figures of the indicators that are defined by SQL over fact tables
 `views`    views for common questions: cohorts, attrition, durations, pending cases
 
 Belongs here: what is published for querying. Does not belong here: computing its rows, and which day, offence or person counts

@@ -1,8 +1,10 @@
-"""Compute the figures of indicators that are defined by SQL over facts: sums by period and dimension, null if nothing was delivered.
+"""Compute the figures of indicators that are defined by SQL over fact tables. The figures are sums by period and dimension; they are null
+if nothing was delivered.
 
-Belongs here: the statement around the SQL of an indicator, the same for DuckDB and PostgreSQL, and running it. Does not belong here: what
-an indicator counts (its file), the figures of `statistics` (`warehouse/count`).
-"A person counts once for a period": under the most serious offence, then the earliest day, once per quarter and once per year.
+Belongs here: the statement that contains the SQL of an indicator (the same for DuckDB and PostgreSQL), and running it. Does not belong
+here: what an indicator counts (its file), the figures of `statistics` (`warehouse/count`).
+A person counts once per quarter and once per year: under the most serious offence and, if there are several such events, on the earliest
+day.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ CROSSED = (
     ("offence_group", "sex", "age_group"),
     ("form", "sex", "age_group"),
 )
-"""Tables of two and three dimensions; here an absent row is 0. Totals and one-way tables have a row per declared value, including zeros."""
+"""The tables of two and three dimensions. In these, a missing row means 0. Totals and tables of one dimension have a row for every declared
+value, even if it is 0."""
 CELL = ["indicator", "period", *DIMENSIONS]
 _NUMBERS = {"as_reported": "Int64", "harmonised": "Int64", "incomplete": "boolean", "preliminary": "boolean"}
 VALUES = ["as_reported", "harmonised", "incomplete", "missing", "preliminary"]
@@ -36,7 +39,8 @@ def _list_breakdowns(indicator: IndicatorDefinition) -> list[tuple[str, ...]]:
 
 
 def _make_sql_of_dimension_columns(indicator: IndicatorDefinition, broken_down: Iterable[str] = (), *, grouping_sets: bool = False) -> str:
-    """Return the SQL of the five dimensions as columns: their value, or `total`. grouping_sets: whether the query has GROUPING SETS."""
+    """Return the SQL of the columns of the five dimensions. A column has the value of the dimension, or `total` if the figure is not broken
+    down by it. broken_down: the dimensions by which it is broken down. grouping_sets: whether the query has GROUPING SETS."""
 
     def column(name: str) -> str:
         if grouping_sets and name in indicator.dimensions:
@@ -47,8 +51,8 @@ def _make_sql_of_dimension_columns(indicator: IndicatorDefinition, broken_down: 
 
 
 def _make_sql_of_counted_units(indicator: IndicatorDefinition) -> str:
-    """Return the SQL for the rows as reported and the harmonised units: the quarter and the year of each, and whether it counts in each of
-    the two (1 or 0)."""
+    """Return the SQL for the rows as reported and the harmonised units. It gives the quarter and the year of each, and says whether it
+    counts in the quarter and whether it counts in the year (1 or 0)."""
     dimensions = "".join(f", u.{name}" for name in indicator.dimensions)
     if indicator.unit == "person" and indicator.kind == "flow":
         is_first = (
@@ -71,7 +75,8 @@ def _make_sql_of_counted_units(indicator: IndicatorDefinition) -> str:
 
 
 def _make_sql_of_cells_that_may_be_zero(indicator: IndicatorDefinition) -> str:
-    """Return the SQL for the cells that must exist even if 0: the total, and each value of each dimension, in every published period."""
+    """Return the SQL for the cells that must exist even if their figure is 0: in every published period, the total and each value of each
+    dimension."""
     parts = [
         f"SELECT period, {_make_sql_of_dimension_columns(indicator)}, 0 AS as_reported, 0 AS harmonised FROM dim_period WHERE published"
     ]
@@ -108,7 +113,7 @@ def _make_sql_of_unsigned_periods(indicator: IndicatorDefinition) -> str:
 
 
 def make_sql_of_indicator_figures(indicator: IndicatorDefinition) -> str:
-    """Return the SQL for all figures of an indicator from facts, for DuckDB and PostgreSQL.
+    """Return the SQL that computes all figures of an indicator from the fact tables, for DuckDB and PostgreSQL.
 
     Columns: indicator, period, the five dimensions, as_reported, harmonised, incomplete, missing, preliminary.
     """
@@ -141,9 +146,9 @@ GROUP BY c.period, {cells}, g.missing, g.silent, n.period"""
 
 
 def compute_indicator_figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[IndicatorDefinition]) -> pd.DataFrame:
-    """Compute all figures of the indicators from facts. Columns out: `CELL`, `VALUES`.
+    """Compute all figures of the indicators from the fact tables. Columns out: `CELL`, `VALUES`.
 
-    Raises `HarmoniaError` with the indicator whose SQL fails.
+    Raises `HarmoniaError`, which names the indicator, if its SQL fails.
     """
     parts = []
     for indicator in definitions:

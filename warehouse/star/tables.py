@@ -1,8 +1,8 @@
-"""Declaration of facts and dimensions: names, types, comments, and the dimension that a column references.
+"""Declare the fact tables and dimension tables: names, types, comments, and the dimension table to which a column refers.
 
-Belongs here: the star's tables. Does not belong here: its views (`views`), computing rows. No names, no personal numbers, no birth
-dates: of a person's age the warehouse has only full years on the day of an event and on the day of the offence, and age groups.
-Columns ending in `_reported` contain the institution's own record; those without, the harmonised value.
+Belongs here: the tables of the star schema. Does not belong here: its views (`views`), computing rows. The tables contain no names,
+personal numbers or birth dates. A person's age is given only as an age group, and in full years on the day of an event and of the offence.
+Columns that end in `_reported` contain the value in the institution's own record; the same columns without it, the harmonised value.
 """
 
 from __future__ import annotations
@@ -299,7 +299,7 @@ CASE_MILESTONES = {
     "dismissed": "cases_dismissed",
     "received_court": "cases_received_court",
 }
-"""Milestones of a case that are days of an indicator's units."""
+"""The milestones of a case whose day is the day on which the case counts in an indicator, with the code of the indicator."""
 FACT_CASE = _declare_fact_table(
     "fact_case",
     "A case with its milestones from report to prison",

@@ -1,9 +1,9 @@
-"""Declare views over the star schema: cohorts and their attrition, durations, pending cases.
+"""Declare views over the star schema: cohorts and how many of them reach each step, durations, pending cases.
 
 Belongs here: the SQL of the views, for DuckDB and PostgreSQL, and a comment on every column. Does not belong here: facts (`tables`).
 
-If nothing could be read from any institution of a stage for a quarter, its figures are null, not 0; if not all of them delivered
-completely, they are `incomplete`.
+If nothing could be read from any institution of a stage for a quarter, the figures of that quarter are null, not 0. If not all of these
+institutions delivered completely, the figures are `incomplete`.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ ORDER BY p.period, g.position"""
 
 
 def _make_sql_of_quantile(share: float, column: str) -> str:
-    """Return the SQL for a quantile in days, rounded to a tenth, since the two databases differ in the last digits of interpolation."""
+    """Return the SQL for a quantile in days. It is rounded to a tenth, since DuckDB and PostgreSQL differ in the last digits."""
     return f"CAST(round(CAST(percentile_cont({share}) WITHIN GROUP (ORDER BY {column}) AS numeric(18, 6)), 1) AS float8)"
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from sources import contract
 from tests.release_world import VERSIONS, signed, source, units
 from warehouse.disclosure import policy
 from warehouse.releases.diff import find_exact_differences
 from warehouse.releases.exact import convert_counts_to_frame, count_exact_figures
 from warehouse.releases.reasons import ReleaseSnapshot, find_units_counted_differently, list_records_of_changed_units
+from warehouse.releases.source import CODE_PARTS, collect_versions_of_parts
 
 VICTIMS = "victims_identified"
 PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"]
@@ -97,3 +102,18 @@ def test_the_records_behind_a_change_are_named(ten):
 def _programme(tmp_path):
     signed(tmp_path / "home")
     return policy.load_policy(tmp_path / "home").programme
+
+
+def test_every_pattern_of_versioned_code_matches_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A pattern of a folder that was moved would hide all changes below it."""
+    for package, patterns in CODE_PARTS.values():
+        for pattern in patterns:
+            assert any(path.is_file() for path in Path(package.__path__[0]).glob(pattern)), pattern
+    before = collect_versions_of_parts()["code"]
+    assert {f"sources/{name}" for name in contract.institutions()} < set(before)
+    copied = Path(shutil.copytree(contract.SOURCES / "police", tmp_path / "police"))
+    (copied / "mapping.py").write_text((copied / "mapping.py").read_text("utf-8") + "\n", "utf-8")
+    folders = {**contract.folder_by_institution(), "police": copied}
+    monkeypatch.setattr(contract, "folder_by_institution", lambda: folders)
+    after = collect_versions_of_parts()["code"]
+    assert {part for part in before if before[part] != after[part]} == {"sources/police"}

@@ -122,8 +122,8 @@ def decide(request: HttpRequest) -> HttpResponse:
             add_notice(request, "error", page_texts["decide_own"])
         else:
             try:
-                terms = {"until": until} if decision == "countersigned" else {"reason": why}
-                number_decided = answers.decide_on_answers(registry(), numbers, decision, who, **terms)
+                expiry_day, reason = (until, None) if decision == "countersigned" else (None, why)
+                number_decided = answers.decide_on_answers(registry(), numbers, decision, who, expiry_day, reason)
             except HarmoniaError:  # somebody else has decided meanwhile
                 add_notice(request, "error", page_texts["decide_stale"])
             else:

@@ -36,7 +36,7 @@ def main() -> None:
     args = parser.parse_args()
 
     def to_server(url: str, stores: Stores) -> None:
-        with postgres.prepared_publication(url, stores) as commit:
+        with postgres.prepare_publication(url, stores) as commit:
             commit()
 
     with tempfile.TemporaryDirectory() as folder, server(18) as url:

@@ -170,7 +170,7 @@ def main() -> None:
 
     def to_server(url: str) -> Callable[[int], None]:
         def one(number: int) -> None:
-            with postgres.prepared_publication(url, numbered(number, args.rows)) as commit:
+            with postgres.prepare_publication(url, numbered(number, args.rows)) as commit:
                 commit()
 
         return one

@@ -30,7 +30,7 @@ def find_cancelled_reopened_and_late_cases(
     """
     parts = []
     for name, spec in contract.tables.items():
-        state, opened = _find_state_column(spec), _find_opening_column(spec)
+        state, opened = _find_case_state_column(spec), _find_case_opening_column(spec)
         if tables[name].empty:
             continue
         states = tables[name][tables[name]["_status"].isin(["accepted", "superseded"]) & tables[name]["_key"].notna()]
@@ -45,16 +45,16 @@ def find_cancelled_reopened_and_late_cases(
 
 def list_case_state_columns(spec: TableSpec) -> set[str]:
     """Return the columns of a table that `find_cancelled_reopened_and_late_cases` needs."""
-    return {column.name for column in (_find_state_column(spec), _find_opening_column(spec)) if column}
+    return {column.name for column in (_find_case_state_column(spec), _find_case_opening_column(spec)) if column}
 
 
-def _find_state_column(spec: TableSpec) -> ColumnSpec | None:
+def _find_case_state_column(spec: TableSpec) -> ColumnSpec | None:
     """Return the column that says in which state a case is (such as closed or cancelled); None if the table has no such column."""
     case_columns = spec.columns if spec.entity in ("case", "both") else ()
     return next((c for c in case_columns if c.type == "code" and {"cancelled", *_END_STATES} & {*c.meanings}), None)
 
 
-def _find_opening_column(spec: TableSpec) -> ColumnSpec | None:
+def _find_case_opening_column(spec: TableSpec) -> ColumnSpec | None:
     """Return the column with the day on which a case was opened; None if the table has no such column."""
     case_columns = spec.columns if spec.entity in ("case", "both") else ()
     return next((c for c in case_columns if c.type == "date" and c.event and c.required), None)

@@ -59,7 +59,9 @@ class Route:
 
     def __post_init__(self) -> None:
         if (self.scope is Scope.INSTITUTION) != ("<institution:institution>" in self.path):
-            raise ValueError(f"route {self.name}: exactly a route of scope `institution` has <institution:institution> in its path")
+            raise ValueError(
+                f"route {self.name}: <institution:institution> must be in its path if its scope is `institution`, and only then"
+            )
         if (self.scope is Scope.PUBLIC) == bool(self.roles):
             raise ValueError(f"route {self.name}: a public route has no roles, any other has at least one")
         if self.scope is Scope.COUNTRY and self.roles <= INSTITUTIONAL and self.roles:

@@ -74,11 +74,11 @@ KILL_POINTS = {  # in the order of a run
     "after-swap": KillPoint("harmonia.atomic_files", "replace_large_file", "after", "finished_file.replace(target)"),
     # PostgreSQL: in the transaction
     "server-loaded": KillPoint(
-        "warehouse.postgres", "prepared_publication", "after", "(_replace_rows if is_unchanged else _build_new_schemas)(cursor, stores)"
+        "warehouse.postgres", "prepare_publication", "after", "(_replace_rows if is_unchanged else _build_new_schemas)(cursor, stores)"
     ),
     # PostgreSQL: in the transaction
-    "server-renamed": KillPoint("warehouse.postgres", "prepared_publication", "before", "connection.commit()"),
-    "server-committed": KillPoint("warehouse.postgres", "prepared_publication", "after", "connection.commit()"),
+    "server-renamed": KillPoint("warehouse.postgres", "prepare_publication", "before", "connection.commit()"),
+    "server-committed": KillPoint("warehouse.postgres", "prepare_publication", "after", "connection.commit()"),
     # in the transaction
     "states-entered": KillPoint("harmonia.registry.ledger", "record_states", "end of", "with registry.write() as session:"),
     "run-closed": KillPoint("harmonia.registry.ledger", "end_run", "after", "with registry.write() as session:"),

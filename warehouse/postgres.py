@@ -130,7 +130,7 @@ def hash_declared_structure() -> str:
     return _hash_statements([*tables_sql, *grants.make_statements_after_table_creation()])
 
 
-def schema_comment(roles_on_server: set[str]) -> str:
+def make_schema_comment(roles_on_server: set[str]) -> str:
     """Return the comment that is stored with the schema `warehouse`. It contains a hash of the declared tables, and a hash of the access of
     the roles `roles_on_server` to them."""
     return f"form {hash_declared_structure()}, access {_hash_statements(grants.make_access_statements(roles_on_server))}"
@@ -209,7 +209,7 @@ def _replace_existing_schemas(cursor: psycopg.Cursor) -> None:
     execute_statements(cursor, [f"DROP SCHEMA IF EXISTS {', '.join(STORES)} CASCADE"])
     execute_statements(cursor, [f"ALTER SCHEMA {schema}_new RENAME TO {schema}" for schema in STORES])
     roles_present = read_existing_roles(cursor)
-    comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{schema_comment(roles_present)}'"
+    comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{make_schema_comment(roles_present)}'"
     execute_statements(
         cursor,
         ["RESET search_path", *grants.make_statements_after_table_creation(), *grants.make_access_statements(roles_present), comment],
@@ -244,7 +244,7 @@ def _free_space_of_replaced_rows(connection: psycopg.Connection) -> None:
 
 
 @contextmanager
-def prepared_publication(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
+def prepare_publication(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
     """Load every store in a transaction, and yield a function that commits the transaction. If the caller's `with` block does not call it,
     nothing changes.
 
@@ -254,7 +254,7 @@ def prepared_publication(url: str, stores: Stores) -> Iterator[Callable[[], None
         _free_space_of_replaced_rows(connection)
         cursor = connection.cursor()
         wait_for_publication_lock(cursor)
-        is_unchanged = read_comment_of_complete_schemas(cursor) == schema_comment(read_existing_roles(cursor))
+        is_unchanged = read_comment_of_complete_schemas(cursor) == make_schema_comment(read_existing_roles(cursor))
         (_replace_rows if is_unchanged else _build_new_schemas)(cursor, stores)
 
         def commit() -> None:

@@ -20,8 +20,8 @@ from harmonia.explain.people import (
     MAX_CHARTS,
     MAX_NEIGHBOURS,
     MAX_PAIRS,
-    list_lines_on_delivery,
     list_member_keys,
+    list_text_lines_on_delivery,
     make_indicator_table,
     make_redirect_notice,
     write_source_note,
@@ -107,7 +107,7 @@ def _make_case_file_row(case_record: Record, label: str) -> list[Cell]:
         case_record.offence,
         case_record.dates,
         case_record.references,
-        list_lines_on_delivery(case_record),
+        list_text_lines_on_delivery(case_record),
     ]
 
 

@@ -130,7 +130,7 @@ def make_person_record_table(records: Sequence[Record], labels: Mapping[Key, str
     return Table("The records", columns, rows)
 
 
-def list_lines_on_identity(record: Record) -> tuple[str, ...]:
+def list_text_lines_on_identity(record: Record) -> tuple[str, ...]:
     """Return name, parent, birth and personal number of a record as delivered, one line each; missing ones are left out."""
     values = [(label, record.get_text(c) or (record.get_text("birth_year") if c == "birth_date" else "")) for c, label in _IDENTITY_FIELDS]
     return tuple(label + value for label, value in values if value)
@@ -141,17 +141,17 @@ def _make_person_record_row(record: Record, label: str, *, show_names: bool) -> 
     return [
         label,
         record.key,
-        *([list_lines_on_identity(record)] if show_names else []),
+        *([list_text_lines_on_identity(record)] if show_names else []),
         role,
         record.case_id,
         record.offence,
         record.dates,
         record.references,
-        list_lines_on_delivery(record),
+        list_text_lines_on_delivery(record),
     ]
 
 
-def list_lines_on_delivery(record: Record) -> tuple[str, ...]:
+def list_text_lines_on_delivery(record: Record) -> tuple[str, ...]:
     """Return lines with the delivery, file and line of the state of a record that is shown, its status, and the number of its states."""
     where = record.file + (f", line {record.line}" if record.line else "")
     return record.delivery, where, record.status + (f", {record.states} states" if record.states > 1 else "")

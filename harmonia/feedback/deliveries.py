@@ -68,7 +68,7 @@ def gather_report_inputs(
 
     landed_deliveries  the deliveries in the landing store
     record_status      `deliveries`, `files`, `accounting` of `pipelines.record_status`
-    findings           `harmonia.feedback.finding_states.LIVED` and `answer`, with coded texts (`pipelines.resources.encoded_texts`)
+    findings           `harmonia.feedback.finding_states.COLUMNS_WITH_STATE` and `answer`, with coded texts (`pipelines.resources.encoded_texts`)
     canonical          canonical tables, as in `harmonia.feedback.figures.find_affected_figures`
     """
     files, asks = _list_read_files(landed_deliveries, record_status), select_findings_to_report(findings)

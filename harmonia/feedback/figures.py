@@ -32,7 +32,7 @@ _CASE, _RECORD = ["institution", "case_key"], ["institution", "record_key"]
 def find_affected_figures(findings: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Find the figures that each open finding affects, if it is a warning or worse. Columns out: `FIGURES`.
 
-    findings: columns `harmonia.feedback.finding_states.LIVED`. canonical: `case_records`, `person_records`, `events` of
+    findings: columns `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`. canonical: `case_records`, `person_records`, `events` of
     `schemas.canonical`.
     """
     asks = findings[(findings["severity"] != "info") & ~findings["state"].isin(["fixed", "accepted_as_is"])]

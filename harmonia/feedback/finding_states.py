@@ -26,12 +26,12 @@ from schemas.findings import COLUMNS, NUMBER_COLUMNS
 from sources.contract import DeliveryName, record_tables
 
 STATES = ("new", "remains", "reopened", "fixed", "accepted_as_is")
-LIVED = (*COLUMNS, "state", "finding", "since")
+COLUMNS_WITH_STATE = (*COLUMNS, "state", "finding", "since")
 KEYS = ("institution", "delivery", "file", "part", "line", "record_key", "field", "rule", "severity", "value")
 """The columns of findings that determine their lifecycle."""
 HELD = ("institution", "delivery", "part", "record_key", "status")
 """The columns of the lineage from which it follows which deliveries contain a record."""
-_TYPES = {column: "Int64" if column in NUMBER_COLUMNS else "str" for column in LIVED}
+_TYPES = {column: "Int64" if column in NUMBER_COLUMNS else "str" for column in COLUMNS_WITH_STATE}
 
 
 @dataclass(frozen=True)
@@ -58,23 +58,23 @@ class FindingLifecycles:
     deliveries: pd.Index
 
     def add_states(self, findings: pd.DataFrame, first: int = 0) -> pd.DataFrame:
-        """Add their state to consecutive findings. first: row number of the first of them among all findings. Columns out: `LIVED`."""
+        """Add their state to consecutive findings. first: row number of the first of them among all findings. Columns out: `COLUMNS_WITH_STATE`."""
         rows = slice(first, first + len(findings))
         since = pd.Series(self.deliveries.take(self.since[rows], fill_value=np.nan), index=findings.index)
         state = pd.Index(STATES, dtype="str").take(self.state[rows])
         out = findings.assign(state=state, finding=self.named.take(self.name[rows]), since=since.fillna(findings["delivery"]))
-        return out[list(LIVED)].astype(_TYPES)
+        return out[list(COLUMNS_WITH_STATE)].astype(_TYPES)
 
     def make_fixed_rows(self, findings: pd.DataFrame) -> pd.DataFrame:
-        """Make the rows with state `fixed`. findings: the rows `gone` of the findings. Columns out: `LIVED`."""
+        """Make the rows with state `fixed`. findings: the rows `gone` of the findings. Columns out: `COLUMNS_WITH_STATE`."""
         blank = pd.Series(pd.NA, index=findings.index, dtype="Int64")
         by, since = self.deliveries.take(self.gone_by), self.deliveries.take(self.gone_since)
         out = findings.assign(delivery=by, line=blank, column=blank, detail=None, state="fixed", since=since)
-        return out.assign(finding=self.named.take(self.name[self.gone]))[list(LIVED)].astype(_TYPES)
+        return out.assign(finding=self.named.take(self.name[self.gone]))[list(COLUMNS_WITH_STATE)].astype(_TYPES)
 
 
 def determine_finding_states(findings: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Determine the state of each finding, and add a row for each fixed one. Columns out: `LIVED`.
+    """Determine the state of each finding, and add a row for each fixed one. Columns out: `COLUMNS_WITH_STATE`.
 
     findings    columns `schemas.findings.COLUMNS`, of all deliveries of any number of institutions
     deliveries  all deliveries: institution, delivery, state (complete, partial, unreadable; without this column all count as complete)
@@ -198,7 +198,8 @@ def _find_moments_of_identities(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted moments of all identities, and for each whether the finding is present (else the moment shows that it is fixed).
 
-    present_moments: the sorted moments at which findings are present. No moment is before the first at which its finding is present.
+    present_moments: the sorted moments at which findings are present. No moment is
+    earlier than the first moment at which its finding is present.
     """
     many = max(len(ordered_deliveries), 1)
     first = np.full(len(identities), many)

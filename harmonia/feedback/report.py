@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from harmonia.feedback.finding_states import LIVED
+from harmonia.feedback.finding_states import COLUMNS_WITH_STATE
 from schemas.findings import LANGUAGES, SEVERITIES, rules, shorten_details
 from sources import contract as contracts
 from sources.completeness_states import delivery_state
@@ -37,7 +37,7 @@ class Report:
     publisher  name of the institution by language
     contact    whom the institution can ask
     files      file, state, `COUNTS` (numbers of rows); size, sha256 and delivery_state if known; sorted by file
-    findings   `harmonia.feedback.finding_states.LIVED`, answer; cell: e.g. E17, null if the file is not a workbook; listed: whether the
+    findings   `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`, answer; cell: e.g. E17, null if the file is not a workbook; listed: whether the
                finding has a separate row (a warning or worse, or what only the institution can check; others are counted per column). Most
                serious first, then by rule and position. Findings that the institution answered as no error are left out
     no_error   number of findings that the institution answered as no error
@@ -264,10 +264,10 @@ def _complete_file_columns(files: pd.DataFrame) -> pd.DataFrame:
 def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
     """Sort findings of any number of deliveries by delivery, then as in `Report.findings`, and add the columns that they have there.
 
-    findings: columns `harmonia.feedback.finding_states.LIVED` and answer; `schemas.findings.COLUMNS` suffice. A missing state counts as
+    findings: columns `harmonia.feedback.finding_states.COLUMNS_WITH_STATE` and answer; `schemas.findings.COLUMNS` suffice. A missing state counts as
     `new`.
     """
-    out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
+    out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*COLUMNS_WITH_STATE, "answer"])
     out = out.astype({"finding": "str", "since": "str", "answer": "str"})
     out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_make_cell_references(out), listed=_are_listed_one_by_one(out))
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}

@@ -41,7 +41,7 @@ def write_feedback(
     language.
 
     files     file, state, `report.COUNTS` (numbers of rows); size and sha256 if known. The frame may be empty
-    findings  `harmonia.feedback.finding_states.LIVED` and answer, of this delivery only; `schemas.findings.COLUMNS` suffice
+    findings  `harmonia.feedback.finding_states.COLUMNS_WITH_STATE` and answer, of this delivery only; `schemas.findings.COLUMNS` suffice
     received  day of receipt; deadlines are derived from it, not from today, so that the same delivery gives the same files
     today     if it is past the deletion date of the report, only the receipt is written
     more      `figures`, `foremost`, `trend` as in `report.Report`

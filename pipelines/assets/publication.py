@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from harmonia.feedback.deliveries import select_findings_to_report
-from harmonia.feedback.finding_states import LIVED
+from harmonia.feedback.finding_states import COLUMNS_WITH_STATE
 from harmonia.registry import open_registry
 from harmonia.registry.ledger import DeliveryState, end_run, read_deliveries, record_states
 from harmonia.registry.published_seal import store_newest_seal
@@ -82,9 +82,7 @@ def warehouse(
                 make_persons_table_of_identity_store(records, identities["cases"], identities["persons"]),
                 read_pseudonym_key(home),
             )
-            server = (
-                postgres.prepared_publication(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
-            )
+            server = postgres.prepare_publication(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
             with server as commit_server:
                 publish_stores(stores, home, commit_server)
             if version is not None:
@@ -150,7 +148,7 @@ def feedback(
         finally:
             registry.close()
         findings_with_answers = encoded_texts.concatenate_encoded_tables(
-            [findings.read_encoded_columns("findings", [*LIVED, "answer", "answer_id"])]
+            [findings.read_encoded_columns("findings", [*COLUMNS_WITH_STATE, "answer", "answer_id"])]
         )
         reports = write_feedback_reports(workplace, landed, received, record_status, findings_with_answers, canonical)
         report_tolerance_checks_to_dagster(

@@ -278,12 +278,12 @@ def _write_sql_for_swapped_day_and_month(columns: tuple[str, ...]) -> str:
     return f"left({left}, 4) = left({right}, 4) AND substr({left}, 5, 2) = substr({right}, 7) AND substr({left}, 7) = substr({right}, 5, 2)"
 
 
-def _write_sql_for_other_century(columns: tuple[str, ...]) -> str:
+def _write_sql_for_dates_in_other_century(columns: tuple[str, ...]) -> str:
     left, right = _write_columns_of_both_sides(columns)
     return f"substr({left}, 3) = substr({right}, 3)"
 
 
-def _write_sql_for_other_year(columns: tuple[str, ...]) -> str:
+def _write_sql_for_dates_in_other_year(columns: tuple[str, ...]) -> str:
     left, right = _write_columns_of_both_sides(columns)
     return f"substr({left}, 5) = substr({right}, 5)"
 
@@ -309,8 +309,8 @@ SQL_BY_TEST: dict[str, Sql] = {
     "initial": _write_sql_for_initial,
     "stem": _write_sql_for_stem,
     "day_month_swapped": _write_sql_for_swapped_day_and_month,
-    "other_century": _write_sql_for_other_century,
-    "other_year": _write_sql_for_other_year,
+    "other_century": _write_sql_for_dates_in_other_century,
+    "other_year": _write_sql_for_dates_in_other_year,
     "same_number": _write_sql_for_same_number,
     "numbers_within": _write_sql_for_numbers_within,
 }

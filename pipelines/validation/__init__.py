@@ -14,7 +14,7 @@ import pandas as pd
 import pandera.errors
 
 from pipelines.validation import cells, completeness, keys, redacted_rows, relations, row_numbers, structure
-from pipelines.validation.relations import Hit
+from pipelines.validation.relations import FaultInColumn
 from schemas import exports, findings
 from schemas.exports.build import PERIOD_END
 from sources import contract as contracts
@@ -86,7 +86,7 @@ def validate_tables(
     contract = contracts.load(institution)
     redacted_cells = redacted_rows.list_redacted_cells(read_results, deliveries)
     tables: dict[str, pd.DataFrame] = {}
-    hits_on_cells: dict[str, list[Hit]] = {}
+    hits_on_cells: dict[str, list[FaultInColumn]] = {}
     for table, spec in contract.tables.items():
         frame, hits_on_cells[table] = _parse_table(spec, _concatenate_table(table, spec, read_results, deliveries))
         tables[table] = redacted_rows.mark_redacted_cells(frame, redacted_cells)
@@ -173,12 +173,12 @@ def _concatenate_table(table: str, spec: TableSpec, read_results: Mapping[str, R
     return out.astype({"_delivery": "str", "_period": "str"})
 
 
-def _parse_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]:
+def _parse_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[FaultInColumn]]:
     """Return a table with typed columns, and the findings on its cells."""
     ends = {period: pd.Timestamp(last_day(period)) for period in raw["_period"].unique()}
     end = raw["_period"].map(ends).astype("datetime64[s]")
     columns: dict[str, pd.Series] = {}
-    hits: list[Hit] = []
+    hits: list[FaultInColumn] = []
     for column in spec.columns:
         text = raw[column.name] if column.name in raw else pd.Series(None, index=raw.index, dtype="str")
         parsed = cells.parse_column(column, text, end)
@@ -197,7 +197,7 @@ def _parse_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list
     return frame, hits
 
 
-def _drop_findings_on_legal_persons(spec: TableSpec, hits: list[Hit], is_legal_person: pd.Series) -> list[Hit]:
+def _drop_findings_on_legal_persons(spec: TableSpec, hits: list[FaultInColumn], is_legal_person: pd.Series) -> list[FaultInColumn]:
     """Drop findings that make sense only for natural persons (an empty cell, the spelling of a name) if the person is a legal person.
 
     `is_legal_person` says so for each row.
@@ -255,7 +255,7 @@ def _locate_findings(table: str, frame: pd.DataFrame, rule: str, column: str | N
     )
 
 
-def _find_pandera_faults(institution: str, table: str, frame: pd.DataFrame) -> Iterator[Hit]:
+def _find_pandera_faults(institution: str, table: str, frame: pd.DataFrame) -> Iterator[FaultInColumn]:
     """Yield the faults that the pandera model of a table finds."""
     model = exports.load_pandera_models(institution)[table]
     try:

@@ -14,10 +14,10 @@ from pipelines.harmonisation import code_lists, dates, personal_numbers
 from pipelines.harmonisation.offences import OffenceColumns, classify_offences, rank_by_seriousness
 from sources.contract import Contract, TableSpec
 
-Hit = tuple[str, str | None, pd.Index]
+FaultInColumn = tuple[str, str | None, pd.Index]
 
 
-def find_faults_within_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
+def find_faults_within_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[FaultInColumn]:
     """Yield the faults between rows of one table in the same delivery. Each has a rule, a field and the index of the rows."""
     if not spec.key or frame.empty:
         return
@@ -30,7 +30,7 @@ def find_faults_within_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[H
     yield from _find_repeated_persons(spec, frame, repeated)
 
 
-def _find_repeated_persons(spec: TableSpec, frame: pd.DataFrame, repeated: pd.Series) -> Iterator[Hit]:
+def _find_repeated_persons(spec: TableSpec, frame: pd.DataFrame, repeated: pd.Series) -> Iterator[FaultInColumn]:
     """Find persons who are in the same case twice, with the same personal number but different keys."""
     column = next((c.name for c in spec.columns if c.type == "personal_number"), None)
     if spec.entity != "person" or column is None:
@@ -61,7 +61,7 @@ def find_faults_between_tables(contract: Contract, tables: dict[str, pd.DataFram
             empty = parents["_key"].notna() & ~has_person
             if empty.any():
                 yield spec.parent, "cross-case-without-person", None, empty.index[empty]
-    yield from _find_persons_before_case(contract, tables)
+    yield from _find_persons_dated_before_case(contract, tables)
     for offence_columns in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
         for rule, field, index in _find_faults_of_articles_and_words(tables[offence_columns.table], offence_columns):
             yield offence_columns.table, rule, field, index
@@ -92,7 +92,7 @@ def _find_days_of_cases(contract: Contract, tables: dict[str, pd.DataFrame], tab
     return pd.Series(days.reindex(pd.MultiIndex.from_frame(rows[["_delivery", "_case"]])).to_numpy(), index=rows.index)
 
 
-def _find_persons_before_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+def _find_persons_dated_before_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
     """Find rows with a day that is earlier than the day of their case permits (`not_before` of the contract)."""
     for name, spec in contract.tables.items():
         for column in spec.columns:
@@ -118,7 +118,7 @@ def _find_charges_under_later_code(contract: Contract, tables: dict[str, pd.Data
     return early.index[early]
 
 
-def _find_faults_of_articles_and_words(frame: pd.DataFrame, offence_columns: OffenceColumns) -> Iterator[Hit]:
+def _find_faults_of_articles_and_words(frame: pd.DataFrame, offence_columns: OffenceColumns) -> Iterator[FaultInColumn]:
     """Find articles that are unknown or were not in force, words that contradict the article, and wrong principal offences."""
     if frame.empty:
         return

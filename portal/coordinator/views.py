@@ -102,7 +102,7 @@ def countersigning(request: HttpRequest) -> HttpResponse:
     return render(request, "coordinator/answers.html", {"rows": rows, "until": year_on.isoformat(), "t": load_feedback_texts(language)})
 
 
-def decide(request: HttpRequest) -> HttpResponse:
+def decide_on_answers(request: HttpRequest) -> HttpResponse:
     """Countersign or refuse the marked answers. If one of them cannot be decided, none is."""
     page_texts, who = portal_texts(language_of(request)), request.user.get_username()
     numbers = [int(one) for one in request.POST.getlist("answer") if one.isdecimal()]
@@ -247,7 +247,7 @@ def _show_job_page(request: HttpRequest, content: dict[str, Any]) -> HttpRespons
     return render(request, "coordinator/release.html", content)
 
 
-def preview(request: HttpRequest) -> HttpResponse:
+def preview_release(request: HttpRequest) -> HttpResponse:
     """Redirect to the preview of the chosen day."""
     day = request.POST.get("day", "")
     if not is_valid_release_name(day):
@@ -260,7 +260,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     return redirect("release", day=day)
 
 
-def create(request: HttpRequest, day: str) -> HttpResponse:
+def create_release(request: HttpRequest, day: str) -> HttpResponse:
     """Create the release that the preview showed. This is refused if the warehouse, the policy or the releases changed since the
     preview."""
     if not is_valid_release_name(day):
@@ -273,7 +273,7 @@ def create(request: HttpRequest, day: str) -> HttpResponse:
     return redirect("creation", day=day, state=request.POST["state"])
 
 
-def creation(request: HttpRequest, day: str, state: str) -> HttpResponse:
+def show_creation_of_release(request: HttpRequest, day: str, state: str) -> HttpResponse:
     """Show the creation of a release while it runs, and its result."""
     folder = settings.FOLDER / "releases" / f"{day}-create-{state}"
     if not is_valid_release_name(day) or not state.isalnum() or not folder.is_dir():
@@ -368,7 +368,7 @@ def mark_sent(request: HttpRequest) -> HttpResponse:
     return same_page
 
 
-def remind(request: HttpRequest) -> HttpResponse:
+def remind_institution(request: HttpRequest) -> HttpResponse:
     """Tell an institution by e-mail that something waits."""
     institution = request.POST.get("institution", "")
     if institution not in contract.institutions():

@@ -379,7 +379,7 @@ def _show_refusals(request: HttpRequest, refused: pd.DataFrame, language: str) -
         )
 
 
-def workbook(request: HttpRequest, institution: str, delivery: str) -> FileResponse:
+def download_workbook(request: HttpRequest, institution: str, delivery: str) -> FileResponse:
     """Send the workbook in which findings are answered. It is in the language of the page and contains the answers given so far."""
     if DeliveryName.parse(delivery) is None:
         raise Http404
@@ -391,7 +391,7 @@ def workbook(request: HttpRequest, institution: str, delivery: str) -> FileRespo
     return FileResponse(io.BytesIO(content), as_attachment=True, filename=f"findings-{institution}-{delivery}.xlsx")
 
 
-def answered_workbook(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
+def import_answered_workbook(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
     """Import an answered workbook. Show which answers were entered, and every refused row, in the language of the page."""
     language, page_texts = language_of(request), portal_texts(language_of(request))
     workbook_file = request.FILES.get("workbook")

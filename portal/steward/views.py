@@ -213,7 +213,7 @@ def undo(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters("reason")
-def names(request: HttpRequest, pair: str) -> HttpResponse:
+def reveal_names(request: HttpRequest, pair: str) -> HttpResponse:
     """Show the names of a pair during this session. Each page that shows them is recorded in the audit log, with the reason."""
     pair_row = _find_pair(current_desk(), pair)
     name, texts = str(compute_pair_ids(pair_row).iloc[0]), _load_steward_texts(request)

@@ -49,13 +49,13 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "charges": [party_charges],
         "events": [
             builders.build_events(INSTITUTION, files, "received", "data_pranimit", entity="case", present=files["_key"].notna()),
-            *_decision_events(tables["vendimi"]),
+            *_convert_decisions_to_events(tables["vendimi"]),
         ],
         "references": [builders.build_references(INSTITUTION, files[~joined], "nr_burimit")],
     }
 
 
-def _decision_events(decisions: pd.DataFrame) -> list[pd.DataFrame]:
+def _convert_decisions_to_events(decisions: pd.DataFrame) -> list[pd.DataFrame]:
     """Convert decisions to events. The event of a decision belongs to the person if the decision names a party, otherwise to the case. The
     outcome of an indictment is the number of the indictment."""
     known = decisions["lloji"].notna()

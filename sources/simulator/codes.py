@@ -140,7 +140,7 @@ def read_places() -> dict[str, Any]:
 
 
 @cache
-def read_words() -> dict[str, Any]:
+def read_vocabulary() -> dict[str, Any]:
     """Return the words for offences, forms, sexes and ranks (`data/words.yaml`)."""
     return _read_data_file("words.yaml")
 

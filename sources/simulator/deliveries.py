@@ -62,7 +62,7 @@ def _list_files_of_case(
 ) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], Callable[[Case, Any, date], CaseRecord]]]:
     """Yield each file on a case. Each comes with its institution, the function that lists the days on which the file changed, and the
     function that makes its record as of a day."""
-    prosecution_record = partial(register_records.prosecution_record, cadence=cadence["prosecution"])
+    prosecution_record = partial(register_records.make_prosecution_record, cadence=cadence["prosecution"])
     for police in case.police:
         yield "police", police, register_records.list_police_change_days, register_records.make_police_record
     for inspectorate in case.inspectorate:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from random import Random
 
 from sources.simulator.aftermath import add_prison_stays
-from sources.simulator.codes import OTHER_KINDS, make_offence, read_places, read_words
+from sources.simulator.codes import OTHER_KINDS, make_offence, read_places, read_vocabulary
 from sources.simulator.model import (
     Case,
     InspectorateFile,
@@ -297,7 +297,7 @@ class CaseMaker:
         officer = self.people.make_resident("M" if rng.random() < 0.86 else "F", case.opened, 23, 58, case.municipality)
         unit = "Policia Kufitare" if rng.random() < 0.25 else f"Stacioni Policor {case.municipality}"
         charge = make_offence(case.kind, case.offence_day)
-        file = InspectorateFile(case.opened, officer, rng.choice(read_words()["ranks"]), unit, charge, case.offence_day)
+        file = InspectorateFile(case.opened, officer, rng.choice(read_vocabulary()["ranks"]), unit, charge, case.offence_day)
         case.inspectorate.append(file)
         if rng.random() < 0.8:
             file.sent = case.opened + timedelta(days=rng.randrange(5, 90))

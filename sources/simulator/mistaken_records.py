@@ -52,7 +52,7 @@ def make_mistaken_record(rng: Random, world: World, delivery: Delivery) -> CaseR
     charge = Charge(charged_offence, "sexual", True, day, charge_id=8900 + world.mistakes)
     if delivery.institution == "prosecution":
         prosecution_file.parties = [Party(person, "D", day, [charge], 4900 + world.mistakes)]
-        return register_records.prosecution_record(case, prosecution_file, last_day(period))
+        return register_records.make_prosecution_record(case, prosecution_file, last_day(period))
     court = CourtFile("PKR", seat, "", "sq", day, prosecution_file, [Defendant(person, 1, [charge])])
     court.number = f"PKR.nr.{900 + world.mistakes + len(world.cases)}/{day.year}"
     return register_records.make_court_record(case, court, last_day(period))

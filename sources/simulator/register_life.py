@@ -278,7 +278,7 @@ def renumber_prosecution_records(settings: Settings, world: World, deliveries: l
         if delivery.period == start:
             held = {record.key for record in delivery.records}
             delivery.records += [
-                register_records.prosecution_record(case, file, last_day(start), settings.cadence["prosecution"])
+                register_records.make_prosecution_record(case, file, last_day(start), settings.cadence["prosecution"])
                 for key, (case, file) in files.items()
                 if key not in held
                 and file.received < begins

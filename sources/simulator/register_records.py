@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sources.periods import Cadence, last_day, period_containing
-from sources.simulator.codes import FORM_CODES, Offence, read_places, read_words
+from sources.simulator.codes import FORM_CODES, Offence, read_places, read_vocabulary
 from sources.simulator.model import Case, Charge, CourtFile, InspectorateFile, Party, Person, PoliceFile, PrisonStay, ProsecutionFile
 from sources.simulator.periods import find_quarter_of_day
 from sources.simulator.records import CaseRecord, PersonRecord, RecordPart
@@ -58,7 +58,7 @@ def _find_country_name(person: Person) -> str:
 
 
 def _find_offence_words(charged_offence: Offence) -> str:
-    return read_words()["offences"][charged_offence.kind][0]
+    return read_vocabulary()["offences"][charged_offence.kind][0]
 
 
 # -- police ---------------------------------------------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def make_police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
         "form": file.form,
         **_make_offence_values(file.offence),
     }
-    form = read_words()["forms"][file.form][0] if file.form else ""
+    form = read_vocabulary()["forms"][file.form][0] if file.form else ""
     cells = {
         "Nr_rastit": file.number,
         "Data_raportimit": write_day_with_dots(file.reported),
@@ -196,7 +196,7 @@ def find_prosecution_status(file: ProsecutionFile, as_of: date) -> tuple[date, s
     return max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0])
 
 
-def prosecution_record(case: Case, file: ProsecutionFile, as_of: date, cadence: Cadence = "quarterly") -> CaseRecord:
+def make_prosecution_record(case: Case, file: ProsecutionFile, as_of: date, cadence: Cadence = "quarterly") -> CaseRecord:
     """Return the prosecution's record of a file on the day `as_of`: the file with its parties, charges and decisions.
 
     A decision without a party applies to the defendants who are in the file at the end of its quarter or, if `cadence` is longer, of the

@@ -13,7 +13,7 @@ import unicodedata
 from datetime import date
 from random import Random
 
-from sources.simulator.codes import MINOR_OFFENCES, Offence, read_words
+from sources.simulator.codes import MINOR_OFFENCES, Offence, read_vocabulary
 
 _TO_SERBIAN = (
     ("xh", "dž"),
@@ -222,7 +222,7 @@ def vary_article(rng: Random, charged_offence: Offence, with_words: bool = False
     bare = [a, f"neni {a}", f"{a}/{p}", f"nen. {a}/{p}", f"Neni {a}, paragrafi {p}", f"{a}.{p}"]
     full = [f"neni {a} {code}", f"{a} {code}", f"neni {a} par.{p} {code}"]
     if with_words:
-        bare += [f"{read_words()['offences'][charged_offence.kind][0]}, neni {a}"] * 2
+        bare += [f"{read_vocabulary()['offences'][charged_offence.kind][0]}, neni {a}"] * 2
     way = rng.randrange(len(bare) + len(full))
     return (bare[way], None) if way < len(bare) else (full[way - len(bare)], named)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sources.periods import first_day, last_day
 from sources.simulator import spelling
-from sources.simulator.codes import ARTICLES, CODES, GROUPS, MINOR_OFFENCES, Offence, read_places, read_words
+from sources.simulator.codes import ARTICLES, CODES, GROUPS, MINOR_OFFENCES, Offence, read_places, read_vocabulary
 from sources.simulator.defects import DefectChoice, DefectMaker, WrongValue
 from sources.simulator.deliveries import Delivery
 from sources.simulator.records import CaseRecord, PersonRecord, RecordPart
@@ -57,7 +57,7 @@ def spoil_person(defect_maker: DefectMaker, delivery: Delivery, entry: PersonRec
             0.15 if files_of_person > 2 else 0.0,
             lambda _: WrongValue("sex_wrong", wrong, {"sex": other}, "no evidence but other records of the person"),
         ),
-        (0.0 if numbers else 4.0, lambda _: WrongValue("sex_spelling", rng.choice(read_words()["sex"][person.sex][1:]))),
+        (0.0 if numbers else 4.0, lambda _: WrongValue("sex_spelling", rng.choice(read_vocabulary()["sex"][person.sex][1:]))),
     ]
     spoil_field(SEX[institution], sexes)
     countries = read_places()["countries"][person.citizenship]
@@ -170,7 +170,7 @@ def _list_article_defects(rng: Random, charged_offence: Offence, with_words: boo
     def vary_spelling(_: Any) -> WrongValue:
         text, law = spelling.vary_article(rng, charged_offence, with_words)
         values_as_read: dict[str, Any] = {"law": law}
-        if text.startswith(read_words()["offences"][charged_offence.kind][0]):
+        if text.startswith(read_vocabulary()["offences"][charged_offence.kind][0]):
             values_as_read["words"] = charged_offence.group
         return WrongValue("article_spelling", text, values_as_read)
 
@@ -274,13 +274,13 @@ class CaseDefects:
         self._spoil_cell(delivery, record, "Data_e_vepres", [missing, *offence_day])
         self._spoil_cell(delivery, record, "Komuna", _list_place_defects(rng))
         self._spoil_cell(delivery, record, "Neni", _list_article_defects(rng, charged_offence, with_words=False))
-        spelled = read_words()["offences"][charged_offence.kind][1:]
+        spelled = read_vocabulary()["offences"][charged_offence.kind][1:]
 
         def make_words_disagree(_: Any) -> WrongValue:
             group = rng.choice(
                 [name for name in ("trafficking", "facilitating_prostitution", "prostitution") if name != charged_offence.group]
             )
-            return WrongValue("words_disagree_with_article", read_words()["offences"][group][0], {"words": group})
+            return WrongValue("words_disagree_with_article", read_vocabulary()["offences"][group][0], {"words": group})
 
         choices: list[DefectChoice] = [
             (2.2, make_words_disagree),
@@ -288,7 +288,7 @@ class CaseDefects:
         ]
         if not self._would_article_be_misread(record):
             self._spoil_cell(delivery, record, "Vepra_penale", choices)
-        form_words = read_words()["forms"].get(true["form"] or "", [""])[1:]
+        form_words = read_vocabulary()["forms"].get(true["form"] or "", [""])[1:]
         forms: list[DefectChoice] = [
             (11.0, lambda _: WrongValue("form_missing", "", {"form": None})),
             (45.0, lambda _: WrongValue("form_spelling", rng.choice(form_words))),
@@ -310,7 +310,7 @@ class CaseDefects:
     def _spoil_inspectorate(self, delivery: Delivery, record: CaseRecord, charged_offence: Offence | None) -> None:
         rng = self.defect_maker.rng
         assert charged_offence is not None
-        plain = read_words()["offences"][charged_offence.kind][0]
+        plain = read_vocabulary()["offences"][charged_offence.kind][0]
 
         def vary_spelling(_: Any) -> WrongValue:
             text, law = spelling.vary_article(rng, charged_offence)

@@ -17,7 +17,7 @@ from openpyxl import Workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.worksheet import Worksheet
 
-from sources.simulator.codes import read_places, read_words
+from sources.simulator.codes import read_places, read_vocabulary
 from sources.simulator.deliveries import Delivery
 
 INSPECTORATE = (
@@ -94,7 +94,7 @@ def write_inspectorate(folder: Path, delivery: Delivery) -> None:
     if "hidden_sheet" in faults:
         hidden = book.create_sheet("Fletë2")
         hidden.sheet_state = "hidden"
-        for i, rank in enumerate(read_words()["ranks"], 1):
+        for i, rank in enumerate(read_vocabulary()["ranks"], 1):
             hidden.cell(i, 1, rank)
     _save_workbook_reproducibly(book, path, delivery.exported)
 

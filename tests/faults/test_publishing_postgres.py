@@ -45,7 +45,7 @@ def both(place: Place, stores: str | Stores, in_between: Callable[[], None] = la
     """Publish as a run does: load the server, build the files, commit, show the files. `in_between`: when all is loaded."""
     url, home = place
     stores = made(stores) if isinstance(stores, str) else stores
-    with postgres.prepared_publication(url, stores) as commit:
+    with postgres.prepare_publication(url, stores) as commit:
         in_between()
         publish_stores(stores, home, commit)
 

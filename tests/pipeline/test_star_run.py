@@ -36,7 +36,7 @@ def test_both_databases_answer_alike(ran: Ran, tmp_path: Path) -> None:
     persons = tables.conform_frame(tables.PERSONS, pd.DataFrame())
     with running(15) as server, duckdb.connect(str(ran.place.home.warehouse), read_only=True) as embedded:
         url = server.new_database("star")
-        with postgres.prepared_publication(url, arrange_stores(published, persons, b"k" * 32)) as commit:
+        with postgres.prepare_publication(url, arrange_stores(published, persons, b"k" * 32)) as commit:
             commit()
         with psycopg.connect(url, options="-c search_path=warehouse") as connection:
             asked = [make_sql_of_indicator_figures(one) for one in catalogue().values() if one.sql]

@@ -22,7 +22,7 @@ def justice(request: pytest.FixtureRequest) -> Iterator[Published]:
         url = server.new_database(DATABASE)
         access.apply_access_matrix_to_server(url)
         stores = made("one", ROWS)
-        with postgres.prepared_publication(url, stores) as commit:
+        with postgres.prepare_publication(url, stores) as commit:
             commit()
         for role in roles():
             server.login(f"login_{role.name}", role.name)

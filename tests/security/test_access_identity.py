@@ -117,7 +117,7 @@ def test_publishing_and_a_new_version_leave_log_and_access_as_they_are(justice: 
             if older:
                 with psycopg.connect(justice.owner) as owner:
                     owner.execute("COMMENT ON SCHEMA warehouse IS 'form 0, access 0'")
-            with postgres.prepared_publication(justice.owner, justice.stores) as commit:
+            with postgres.prepare_publication(justice.owner, justice.stores) as commit:
                 commit()
             assert access.find_differences_of_server(justice.owner) == []
             assert access.read_request_log(justice.owner)["reason"].iloc[-1] == "before publishing"
@@ -130,7 +130,7 @@ def test_a_publisher_without_powers_publishes_into_roles_that_an_administrator_m
     version = justice.server.binaries.parts[3]
     publisher = justice.server.login(f"publisher_{version}")
     url = justice.server.new_database("second", publisher)
-    with postgres.prepared_publication(url, made()) as commit:
+    with postgres.prepare_publication(url, made()) as commit:
         commit()
     assert access.find_differences_of_server(url) == []
     with psycopg.connect(url) as owner:

@@ -41,7 +41,7 @@ def server() -> Iterator[Server]:
 def url(server: Server) -> str:
     url = server.new_database("justice")
     access.apply_access_matrix_to_server(url)
-    with postgres.prepared_publication(url, made("one")) as commit:
+    with postgres.prepare_publication(url, made("one")) as commit:
         commit()
     return url
 
@@ -100,7 +100,7 @@ def test_apply_to_tables_of_another_version_is_reported(
     server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server.new_database("older")
-    with postgres.prepared_publication(url, made("one")) as commit:
+    with postgres.prepare_publication(url, made("one")) as commit:
         commit()
     with psycopg.connect(url) as owner:
         owner.execute("COMMENT ON SCHEMA warehouse IS 'form 0, access 0'")
@@ -140,7 +140,7 @@ def test_compare_finds_every_row_that_differs(
     code, said = harmonia(capsys, monkeypatch, *arguments, "--store", "warehouse")
     assert code == 1
     assert " 3 differ" in said
-    with postgres.prepared_publication(url, made("one")) as commit:
+    with postgres.prepare_publication(url, made("one")) as commit:
         commit()
     assert harmonia(capsys, monkeypatch, *arguments)[0] == 0
     assert "unknown store names" in harmonia(capsys, monkeypatch, *arguments, "--store", "names")[1]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from harmonia.feedback.finding_states import LIVED, determine_finding_states
+from harmonia.feedback.finding_states import COLUMNS_WITH_STATE, determine_finding_states
 from schemas import findings
 
 
@@ -208,7 +208,7 @@ def test_a_finding_in_a_folder_that_is_no_delivery_is_new() -> None:
 
 def test_no_findings_at_all() -> None:
     found = determine_finding_states(findings.build_findings(), deliveries())
-    assert tuple(found.columns) == LIVED
+    assert tuple(found.columns) == COLUMNS_WITH_STATE
     assert found.empty
 
 

@@ -34,7 +34,7 @@ def url(server: Server) -> str:
 
 
 def publish(url: str, stores: Stores) -> None:
-    with postgres.prepared_publication(url, stores) as commit:
+    with postgres.prepare_publication(url, stores) as commit:
         commit()
 
 
@@ -76,13 +76,13 @@ def test_stores_are_put_in_place_whole_or_not_at_all(url: str) -> None:
     assert holds(url, made("one"))
     oids = "SELECT oid FROM pg_class WHERE relname = 'lineage' ORDER BY 1"
     before = read(url, oids)
-    with postgres.prepared_publication(url, made("two")) as commit:
+    with postgres.prepare_publication(url, made("two")) as commit:
         assert holds(url, made("one"))
         commit()
     assert holds(url, made("two"))
-    with postgres.prepared_publication(url, made("never")):
+    with postgres.prepare_publication(url, made("never")):
         pass
-    with pytest.raises(RuntimeError), postgres.prepared_publication(url, made("never")):
+    with pytest.raises(RuntimeError), postgres.prepare_publication(url, made("never")):
         raise RuntimeError
     assert holds(url, made("two"))
     assert read(url, oids) == before
@@ -139,7 +139,7 @@ def test_a_reader_of_tables_that_must_be_rebuilt_is_waited_for_not_blocked(url: 
 def test_another_publisher_is_waited_for_not_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(url, made("one"))
     monkeypatch.setattr(postgres, "_MAX_WAIT", 1)
-    with postgres.prepared_publication(url, made("two")), pytest.raises(HarmoniaError, match="another run is publishing"):
+    with postgres.prepare_publication(url, made("two")), pytest.raises(HarmoniaError, match="another run is publishing"):
         publish(url, made("three"))
     assert holds(url, made("one"))
 

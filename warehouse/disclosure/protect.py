@@ -31,7 +31,7 @@ from warehouse.disclosure.programme import (
 from warehouse.disclosure.published_tables import (
     Margins,
     PublishedTable,
-    can_keep_reported_figure,
+    can_leave_reported_figure_unchanged,
     can_revise_total_without_its_parts,
     find_minimum_count_of_sex_age_table,
     is_safe_revision_of_table,
@@ -137,7 +137,7 @@ def _keep_reported_tables_if_safe(
     earlier = {value for tables in inputs.history if key in tables and (value := tables[key].value(cell)) is not None}
     programme, harmonised_value = inputs.programme, table.value(cell)
     minimum = programme.minimum_total(total_key.indicator)
-    if harmonised_value is None or can_keep_reported_figure(
+    if harmonised_value is None or can_leave_reported_figure_unchanged(
         harmonised_value, earlier, minimum, programme.differ_from, programme.revise_from
     ):
         return reported

@@ -184,7 +184,7 @@ def can_revise_total_without_its_parts(
     return int(np.count_nonzero(near)) >= MIN_POSSIBLE_VALUES
 
 
-def can_keep_reported_figure(
+def can_leave_reported_figure_unchanged(
     harmonised: int, earlier_values: Collection[int], minimum: int, harmonised_difference: int, min_difference: int
 ) -> bool:
     """Return whether a published figure as reported may stay although its new value differs from one of `earlier_values` by 1 to

@@ -64,7 +64,7 @@ def apply_access_matrix_to_server(url: str) -> tuple[list[str], int]:
             )
         existing = postgres.read_existing_roles(cursor)
         postgres.lock_tables_exclusively(cursor)
-        comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{postgres.schema_comment(existing)}'"
+        comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{postgres.make_schema_comment(existing)}'"
         postgres.execute_statements(cursor, [*grants.make_access_statements(existing), comment])
         return missing, len(grants.derive_grants_from_access_matrix(existing))
 

@@ -132,9 +132,9 @@ def decide_on_answers(
 def apply_answers(findings_with_state: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFrame:
     """Apply answers to findings.
 
-    findings_with_state: findings (columns `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`). answers: from `select_latest_answers`. key: as for
-    `hash_finding_values`. Columns added: answer (verdict, or `refused`; null if unanswered), answer_id. The state of a finding that its
-    answer closes becomes `accepted_as_is`.
+    findings_with_state: findings (columns `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`). answers: from `select_latest_answers`.
+    key: as for `hash_finding_values`. Columns added: answer (verdict, or `refused`; null if unanswered), answer_id. The state of a finding
+    that its answer closes becomes `accepted_as_is`.
     """
     out = findings_with_state.reset_index(drop=True)
     answered = out.loc[out["finding"].isin(answers["finding"]) & (out["state"] != "fixed"), ["institution", "finding", "delivery", "value"]]

@@ -68,8 +68,9 @@ def gather_report_inputs(
 
     landed_deliveries  the deliveries in the landing store
     record_status      `deliveries`, `files`, `accounting` of `pipelines.record_status`
-    findings           `harmonia.feedback.finding_states.COLUMNS_WITH_STATE` and `answer`, with coded texts (`pipelines.resources.encoded_texts`)
-    canonical          canonical tables, as in `harmonia.feedback.figures.find_affected_figures`
+    findings           the findings, with the columns `harmonia.feedback.finding_states.COLUMNS_WITH_STATE` and `answer`; their texts are
+                       encoded (`pipelines.resources.encoded_texts`)
+    canonical          the canonical tables, as in `harmonia.feedback.figures.find_affected_figures`
     """
     files, asks = _list_read_files(landed_deliveries, record_status), select_findings_to_report(findings)
     inputs = (files, findings, find_affected_figures(asks, canonical), list_delivery_trends(asks, record_status["accounting"]))

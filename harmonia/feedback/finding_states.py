@@ -58,7 +58,8 @@ class FindingLifecycles:
     deliveries: pd.Index
 
     def add_states(self, findings: pd.DataFrame, first: int = 0) -> pd.DataFrame:
-        """Add their state to consecutive findings. first: row number of the first of them among all findings. Columns out: `COLUMNS_WITH_STATE`."""
+        """Add their state to consecutive findings. first: row number of the first of them among all findings. Columns out:
+        `COLUMNS_WITH_STATE`."""
         rows = slice(first, first + len(findings))
         since = pd.Series(self.deliveries.take(self.since[rows], fill_value=np.nan), index=findings.index)
         state = pd.Index(STATES, dtype="str").take(self.state[rows])

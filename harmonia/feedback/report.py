@@ -37,9 +37,10 @@ class Report:
     publisher  name of the institution by language
     contact    whom the institution can ask
     files      file, state, `COUNTS` (numbers of rows); size, sha256 and delivery_state if known; sorted by file
-    findings   `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`, answer; cell: e.g. E17, null if the file is not a workbook; listed: whether the
-               finding has a separate row (a warning or worse, or what only the institution can check; others are counted per column). Most
-               serious first, then by rule and position. Findings that the institution answered as no error are left out
+    findings   `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`, answer; cell: e.g. E17, null if the file is not a workbook;
+               listed: whether the finding has a separate row (a warning or worse, or what only the institution can check; others are
+               counted per column). Most serious first, then by rule and position. Findings that the institution answered as no error
+               are left out
     no_error   number of findings that the institution answered as no error
     figures    the figures that each open finding affects: finding, indicator, period
     foremost   the figures that most findings affect: indicator, period, findings (their number)
@@ -264,8 +265,8 @@ def _complete_file_columns(files: pd.DataFrame) -> pd.DataFrame:
 def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
     """Sort findings of any number of deliveries by delivery, then as in `Report.findings`, and add the columns that they have there.
 
-    findings: columns `harmonia.feedback.finding_states.COLUMNS_WITH_STATE` and answer; `schemas.findings.COLUMNS` suffice. A missing state counts as
-    `new`.
+    findings: columns `harmonia.feedback.finding_states.COLUMNS_WITH_STATE` and answer; `schemas.findings.COLUMNS` suffice. A missing state
+    counts as `new`.
     """
     out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*COLUMNS_WITH_STATE, "answer"])
     out = out.astype({"finding": "str", "since": "str", "answer": "str"})

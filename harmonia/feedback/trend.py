@@ -16,9 +16,9 @@ SHOWN_AS = {"of": "delivery"}  # as a report names it
 def list_delivery_trends(findings: pd.DataFrame, row_counts: pd.DataFrame) -> pd.DataFrame:
     """Return for every delivery the last few deliveries up to it, oldest first.
 
-    findings: `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`. row_counts: rows by file (`pipelines.record_status`). Columns out: institution,
-    delivery, of (the delivery that the row describes), records (number of data rows), open (number of findings that are a cause and a
-    warning or worse), fixed.
+    findings: `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`. row_counts: rows by file (`pipelines.record_status`). Columns out:
+    institution, delivery, of (the delivery that the row describes), records (number of data rows), open (number of findings that are a
+    cause and a warning or worse), fixed.
     """
     history = _count_findings_by_delivery(findings, row_counts)
     history = history.assign(_turn=history.groupby("institution").cumcount())

@@ -66,7 +66,8 @@ class FindingStates(parquet.BatchStream):
 def write_finding_states(
     workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, pseudonym_key: bytes
 ) -> tuple[StoredOutput, pd.DataFrame]:
-    """Write the table `findings` into the lake. Its columns are `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`, `answer` and `answer_id`.
+    """Write the table `findings` into the lake. Its columns are `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`, `answer` and
+    `answer_id`.
 
     Return the stored output, and the number of findings by institution, severity and state.
     """

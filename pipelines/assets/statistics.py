@@ -60,8 +60,8 @@ def findings(
 ) -> StoredOutput:
     """Set the state of all findings.
 
-    The output has the table `findings`. Its columns are those of `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`, and the institution's answer
-    (`answer`, `answer_id`).
+    The output has the table `findings`. Its columns are those of `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`, and the
+    institution's answer (`answer`, `answer_id`).
     """
     with redact_stage_errors(workplace, "updating the findings"):
         registry = open_registry(workplace.registry)

@@ -74,9 +74,9 @@ def compare_findings_with_tolerances(findings: pd.DataFrame, row_count: int) -> 
     """Return the rules that a delivery breaks, the most severe first.
 
     Columns: rule, severity, findings (number of cells), share (of the rows), tolerance, broken (whether the share exceeds the tolerance).
-    `findings` has the findings on one delivery (columns: `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`). Only findings that are open, are causes
-    and are more severe than information count, each once for every affected cell. `row_count` is the number of rows with data; 0 counts as
-    1, so that one finding on an empty file exceeds the tolerance.
+    `findings` has the findings on one delivery (columns: `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`). Only findings that are
+    open, are causes and are more severe than information count, each once for every affected cell. `row_count` is the number of rows with
+    data; 0 counts as 1, so that one finding on an empty file exceeds the tolerance.
     """
     cause_findings = findings[
         (findings["origin"] == "cause") & (findings["severity"] != "info") & ~findings["state"].isin(["fixed", "accepted_as_is"])

@@ -81,7 +81,8 @@ JOBS = (nightly_checks, register_of_reports)
 
 
 def list_schedules() -> list[dg.ScheduleDefinition]:
-    """Return both schedules, which are on by default if automation is enabled (`pipelines.jobs.is_automation_enabled`)."""
+    """Return the schedules of the pipeline; those of pulls are in `pipelines.assets.pull`. They are on by default if automation is enabled
+    (`pipelines.jobs.is_automation_enabled`)."""
     status = dg.DefaultScheduleStatus.RUNNING if is_automation_enabled() else dg.DefaultScheduleStatus.STOPPED
     times = ((nightly_checks, "15 3 * * *"), (register_of_reports, "0 7 * * 1"))
     return [dg.ScheduleDefinition(job=job, cron_schedule=cron, execution_timezone=ZONE, default_status=status) for job, cron in times]

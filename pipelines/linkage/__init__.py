@@ -1,21 +1,22 @@
-"""Record linkage: which records are of the same person, and which of the same case.
+"""Record linkage: decides which records belong to the same person, and which belong to the same case.
 
 Belongs here: the entry point. Does not belong here: permanent identifiers (`harmonia.registry.identity`), counting.
 
-The steps are:
+The modules and their steps are:
 
-- `standardise` makes feature frames, `blocking` finds candidate pairs
-- `compare` and `score` compute match weights with the frozen `model`
-- `cases` (with `references`, `evidence`, `certain_pairs` and `person_overlap`) and `persons` decide; `cluster` forms clusters;
-  `constraints` apply the decisions of stewards; `decisions` records the reasons
-- `solving` alternates between cases and persons
+- `standardise` makes one row for each record from all its delivered states, and `blocking` finds candidate pairs.
+- `compare` and `score` compute match weights with the numbers of `model`.
+- `cases` decides which case files are one case, with the help of `references`, `evidence`, `certain_pairs` and `person_overlap`. `persons`
+  decides which person records are one person.
+- `cluster` forms clusters, `constraints` applies the decisions of stewards, and `decisions` records the reasons.
+- `solving` alternates between deciding cases and deciding persons.
 
-A large history uses statistics of the whole history (`common_statistics`), and is divided into connected components (`pair_graph`,
-`partition`). Only components that are not in the `linkage_memory` are decided (`incremental`); pairs across components are recorded
-(`cross_component`).
+A large history uses common statistics (`common_statistics`), and is divided into connected components (`pair_graph`, `partition`). Only
+components that are not in the `linkage_memory` are decided (`incremental`). `cross_component` records why records of different components
+were not joined.
 
-Persons and cases are evidence for each other: similar persons connect case files, and records in files of one case need less evidence to be
-one person.
+Persons and cases are evidence for each other: similar persons connect case files, and two person records in files of one case need less
+evidence to be joined.
 """
 
 from __future__ import annotations
@@ -69,14 +70,15 @@ __all__ = [
 class LinkageResult:
     """The result of linkage: the person and the case of every record, with reasons and statistics.
 
-    - `persons`, `cases`: institution, record_key, cluster; one row for each record over all its states, ordered by earliest delivery,
-      institution and key. Clusters are numbered from 0 in that order. `cases` includes implied case records.
-    - `decisions`: see `pipelines.linkage.decisions.replace_row_numbers_by_record_keys`
-    - `statistics`: counts, no personal data
-    - `judged`: outcomes of the judgements of stewards, see `pipelines.linkage.constraints.find_judgement_outcomes`
-    - `reached`: levels that linked records reach, see `pipelines.linkage.drift.count_comparison_levels_of_linked_records`
-    - `listed`: person keys of the states of lists in which the person at a position changed (`pipelines.linkage.list_positions`); all other
-      frames use these keys for persons
+    - `persons`, `cases`: the cluster of each person record and of each case record, with the columns institution, record_key and cluster. A
+      record has one row, even if several of its states were delivered. Rows are ordered by earliest delivery, institution and key, and
+      clusters are numbered from 0 in that order. `cases` includes implied case records (see `standardise`).
+    - `decisions`: the joined and refused pairs, see `pipelines.linkage.decisions.replace_row_numbers_by_record_keys`
+    - `statistics`: counts of the run, without personal data
+    - `judged`: the outcomes of the judgements of stewards, see `pipelines.linkage.constraints.find_judgement_outcomes`
+    - `reached`: how many linked records reach each comparison level, see `drift.count_comparison_levels_of_linked_records`
+    - `listed`: the person keys of records whose key is a position in a list, for lists in which the person at a position changed
+      (`pipelines.linkage.list_positions`). All other frames use these keys for persons.
     """
 
     persons: pd.DataFrame
@@ -91,7 +93,7 @@ class LinkageResult:
 def compute_detailed_linkage_result(
     canonical_tables: Tables, model: LinkageModel | None = None, judgements: pd.DataFrame | None = None
 ) -> DetailedLinkageResult:
-    """Link records, and also return the intermediate results. The parameters have the same meaning as in `link_records`."""
+    """Link records like `link_records`, and return the intermediate results too. The parameters mean the same as in `link_records`."""
     model = model or load_linkage_model()
     tables = read_linkage_columns(canonical_tables)
     tables = replace_record_keys_by_person_keys(tables, find_keys_of_listed_persons(tables["person_records"], model))
@@ -119,13 +121,13 @@ def link_records(
 
     Tables may be absent or empty. The result depends on the rows (not on their order), on `model` and on `judgements`.
 
-    - `model`: by default the model that is shipped
+    - `model`: the linkage model; by default the model that `load_linkage_model` returns
     - `judgements`: the current judgements of stewards (`pipelines.linkage.constraints.JUDGEMENT_COLUMNS`), which override the weights
-    - `memory_folder`: the folder with the results of earlier calls on a large history, so that only changed components are decided; the
-      result is the same without it
-    - `listed_person_keys`: the result of `list_positions.find_keys_of_listed_persons` for these tables, if it is known
-    - `spark`: the Spark on which candidate pairs of persons are generated and scored; by default this process does both, with the same
-      result
+    - `memory_folder`: the folder with the linkage memory of the last run on a large history, so that only changed components are decided;
+      the result is the same without it
+    - `listed_person_keys`: the result of `list_positions.find_keys_of_listed_persons` for these tables, if the caller has it already
+    - `spark`: the Spark cluster on which candidate pairs of persons are generated and scored. By default this process does both; the result
+      is the same.
     """
     model = model or load_linkage_model()
     tables = read_linkage_columns(canonical_tables)
@@ -181,7 +183,7 @@ def _link_small_history(
     listed_person_keys: pd.DataFrame,
     spark: SplinkOnSpark | None,
 ) -> LinkageResult:
-    """Link a small history in one step, with statistics from its own records."""
+    """Link all records of a small history together, with statistics that are estimated from the same records."""
     detailed_result = link_in_alternating_rounds(records, find_candidate_person_pairs(records, model, spark), model, judgements)[0]
     person_pairs, persons, cases = detailed_result.person_pairs, detailed_result.persons, detailed_result.cases
     counts: dict[str, int | float | str] = {
@@ -214,7 +216,7 @@ def _build_linkage_result(
     reached_levels: pd.DataFrame,
     listed_person_keys: pd.DataFrame,
 ) -> LinkageResult:
-    """Build a `LinkageResult` from the clusters and decisions."""
+    """Build a `LinkageResult` from the clusters, the decision records and the counts of the run."""
     clusters = {"person": _add_cluster_column(records.persons, person_cluster), "case": _add_cluster_column(records.files, case_cluster)}
     judged = find_judgement_outcomes(judgements, clusters, look_up_record_keys(pairs_against_rules, records.persons))
     return LinkageResult(
@@ -229,5 +231,5 @@ def _build_linkage_result(
 
 
 def _add_cluster_column(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
-    """Return institution, record_key and cluster of each record."""
+    """Return the columns institution and record_key of `frame`, with the cluster of each record as a third column."""
     return frame[["institution", "record_key"]].assign(cluster=cluster.astype("int64"))

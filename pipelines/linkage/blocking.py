@@ -1,8 +1,11 @@
 """Blocking: selecting the pairs of records that are compared at all.
 
-Belongs here: the blocking keys of person records, as data; for any records and keys, counting the pairs before they are generated, and
-narrowing or refusing values that too many records share. Does not belong here: how rows that share a value form pairs (`row_groups`),
-comparison and weights. No value of a key leaves this module, only names of keys and counts.
+Belongs here: the list of blocking keys for person records; counting pairs before they are generated; and limiting blocking values that too
+many records share. Does not belong here: how rows that share a value form pairs (`row_groups`), comparison and weights.
+
+If many records share a value of a blocking key, the value is narrowed: only those of its records are paired that also agree in a further
+column. If the key has no further column, or if even then too many records agree, the value is refused and finds no pairs. Values of keys
+are personal data and do not leave this module; only names of keys, counts and hashes do.
 """
 
 from __future__ import annotations
@@ -26,10 +29,11 @@ from pipelines.resources.integer_arrays import RowIndexByOwner
 
 # A value that more records share than this is refused: 300 records are 44,850 pairs.
 MAX_RECORDS_PER_VALUE = 300
-# If on average fewer rows than this agree in the columns of a key with one value, it is evaluated row by row; estimated on a sample.
+# If a combination of values in the columns of a key occurs in fewer rows than this on average (estimated from a sample), the key is
+# evaluated row by row, and not once for each combination. This applies to keys that give one value for each record.
 MIN_REPETITION = 5.0
 SAMPLE_SIZE = 20_000
-# DuckDB scans a table by batches; with more rows than this, two threads hash the values.
+# Number of rows that DuckDB scans at a time; with more rows than this, two threads hash the values.
 BATCH_ROWS = 122_880
 # If more records than this share a value, only those that also agree in a further column (`BlockingKey.further`) are paired.
 MAX_RECORDS_WITHOUT_FURTHER = 20
@@ -39,9 +43,11 @@ MAX_RECORDS_WITHOUT_FURTHER = 20
 class BlockingKey:
     """A blocking key.
 
-    - `expression`: an SQL expression over `records`, which gives a text, or with `several` a list of texts; null if the record has no key
-    - `catches`: the errors in spite of which the pair is found
-    - `further`: names in `FURTHER_COLUMNS`; if more than `MAX_RECORDS_WITHOUT_FURTHER` records share a value, pairs must also agree in one
+    - `expression`: an SQL expression over the table `records`. Its result is a text, or a list of texts if `several` is true. It is null if
+      a record has no value for this key.
+    - `catches`: the errors in two records of one person in spite of which this key finds the pair
+    - `further`: names in `FURTHER_COLUMNS`. If more than `MAX_RECORDS_WITHOUT_FURTHER` records share a value of the key, only those that
+      also agree in one of these columns are paired.
     """
 
     name: str
@@ -51,9 +57,9 @@ class BlockingKey:
     several: bool = False
 
 
-# The columns that the keys of persons read; they may be absent.
+# The columns that the blocking keys of persons read; they may be absent.
 KEY_COLUMNS = ("birth_date", "birth_year", "given", "surname", "parent", "number", "register_id", "municipality", "birthplace")
-# Further agreement required if a value is too common: each expression is as selective as the parts of a key.
+# The columns in one of which records must also agree if they share a value that is too common, as SQL expressions by name.
 FURTHER_COLUMNS = {
     "home": "municipality",
     "born": "birthplace",
@@ -127,12 +133,12 @@ BLOCKING_KEYS: tuple[BlockingKey, ...] = (
 
 @dataclass(frozen=True)
 class BlockingGroups:
-    """Rows that share a value of a blocking key.
+    """The groups of rows that share a value of a blocking key.
 
     - `groups`: the groups of rows
-    - `report`: see `group_records_by_blocking_keys`
-    - `refused`: hashes of values that were refused or narrowed
-    - `moved`: rows with a value that was not refused in the last run and now is, or the reverse
+    - `report`: counts for each key, see `group_records_by_blocking_keys`
+    - `refused`: hashes of the values that were refused or narrowed (see the module)
+    - `moved`: for each row, whether one of its values is in `refused` now but was not in the last run, or the reverse
     """
 
     groups: RowGroups
@@ -145,7 +151,8 @@ class BlockingGroups:
 class BlockedPairs:
     """Sorted pairs of rows of the input frame (`left` < `right`).
 
-    report: the report of `group_records_by_blocking_keys`. likelihoods: the comparison of the pairs, if `pipelines.linkage.spark` made it.
+    report: the report of `group_records_by_blocking_keys`. likelihoods: the levels and bits of the pairs if Spark has already scored them,
+    otherwise None.
     """
 
     left: np.ndarray
@@ -175,9 +182,13 @@ def group_records_by_blocking_keys(
 ) -> BlockingGroups:
     """Group the rows of `records` that share the value of a blocking key, if at most `max_rows` rows share that value.
 
-    If a column of `KEY_COLUMNS` is missing or empty, the key is null. refused: `BlockingGroups.refused` of the last run. The report has one
-    row for each key. Columns: key, pairs (including pairs that other keys find too), refused_values, refused_records, refused_pairs (of
-    values that more than `max_rows` rows share; only their pairs with further agreement remain).
+    If a column of `KEY_COLUMNS` is missing or empty, the keys that read it are null. refused: `BlockingGroups.refused` of the last run. The
+    report has one row for each key, with these columns:
+
+    - `key`: the name of the key
+    - `pairs`: the number of pairs that the key finds, including pairs that other keys find too
+    - `refused_values`: the number of values that more than `max_rows` rows share, and `refused_records` and `refused_pairs`: the records
+      with these values and the pairs that they would form. Of these pairs only those that agree in a further column are generated.
     """
     refused_before = np.sort(refused) if refused is not None else None
     moved, size = np.zeros(len(records), dtype=bool), len(records)
@@ -221,9 +232,10 @@ def _count_oversized_groups(groups: RowGroups, max_rows: int) -> tuple[int, int,
 def _combine_key_values_with_further_columns(
     groups: RowGroups, key_values: np.ndarray, further_hashes: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Combine the value of each group with the values of further columns, one column at a time. Return the combined values and their rows.
+    """Combine the key value of each group with the value of one further column, for each further column separately.
 
-    further_hashes: one array for each further column. It has a hash for each row, which is 0 if the row has no value in the column.
+    Return the combined values, and the row of each. further_hashes: one array for each further column. It has a hash for each row, which is
+    0 if the row has no value in the column.
     """
     values, rows = [np.empty(0, dtype="uint64")], [np.empty(0, dtype="int64")]
     for number, hashed in enumerate(further_hashes):
@@ -235,12 +247,13 @@ def _combine_key_values_with_further_columns(
 
 @contextmanager
 def _open_sql_expression_evaluator(records: pd.DataFrame) -> Iterator[_SqlExpressionEvaluator]:
+    """Open an evaluator of SQL expressions over `records`, with a database that is closed afterwards."""
     with open_shared_in_memory_database(2 if len(records) > BATCH_ROWS else 1) as database:
         yield _SqlExpressionEvaluator(records, database)
 
 
 def _convert_values_for_sql(column_name: str, values: pd.Index) -> pa.Array:
-    """Return the values of a column in the types that the expressions read: days as dates, all others as text."""
+    """Return the values of a column in the types that SQL expressions expect: days as dates, all other values as text."""
     if column_name == "birth_date" or pd.api.types.is_datetime64_any_dtype(values):
         return pa.array(pd.to_datetime(values))
     values = values.astype("int64") if pd.api.types.is_float_dtype(values) else values
@@ -259,7 +272,7 @@ class _SqlExpressionEvaluator:
     columns: dict[str, tuple[np.ndarray, pa.Array]] = field(default_factory=dict)
 
     def encode_column(self, column_name: str) -> tuple[np.ndarray, pa.Array]:
-        """Return the code of each row in the column `column_name`, and the distinct values by code."""
+        """Number the distinct values of the column `column_name`. Return the number of the value of each row, and the distinct values."""
         if column_name not in self.columns:
             absent = np.full(len(self.records), -1), pd.Index([], dtype="str")
             code, distinct = pd.factorize(self.records[column_name]) if column_name in self.records else absent
@@ -267,7 +280,10 @@ class _SqlExpressionEvaluator:
         return self.columns[column_name]
 
     def hash_blocking_key_values(self, key_number: int, blocking_key: BlockingKey) -> tuple[np.ndarray, np.ndarray]:
-        """Return the hash of every value of the blocking key `blocking_key`, and the row with that value."""
+        """Return the hashes of all values of `blocking_key`, and for each hash the row that has the value.
+
+        Values that only one row has may be left out.
+        """
         values = f"unnest(list_distinct({blocking_key.expression}))" if blocking_key.several else blocking_key.expression
         selection = f"SELECT id, {values} AS value FROM records"
         query = f"SELECT id, hash({key_number}, value) AS h FROM ({selection}) WHERE value <> ''"
@@ -283,7 +299,7 @@ class _SqlExpressionEvaluator:
         return hashed[order][entry], row
 
     def hash_expression(self, expression: str) -> np.ndarray:
-        """Return a hash of `expression` for each record; 0 if it is null or empty."""
+        """Return a hash of the value of `expression` for each record; 0 if the value is null or empty."""
         query = f"SELECT id, hash(value) AS h FROM (SELECT id, {expression} AS value FROM records) WHERE value <> ''"
         combination, result = self._query_once_per_combination(query, self._list_columns_in_expression(expression))
         out = np.zeros(int(combination.max(initial=-1)) + 1, dtype="uint64")
@@ -295,9 +311,9 @@ class _SqlExpressionEvaluator:
         return [name for name in dict.fromkeys([*KEY_COLUMNS, *self.records]) if re.search(rf"\b{name}\b", expression)]
 
     def _query_once_per_combination(self, query: str, column_names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Run `query` once for each distinct combination of the values in `column_names`.
+        """Run `query` over the distinct combinations of values in `column_names`, and not over all records.
 
-        Return the number of the combination of each record, and the result of `query` by this number (`id`).
+        Return the number of the combination that each record has, and the result of `query`, in which `id` is the number of a combination.
         """
         code = np.zeros(len(self.records), dtype="int64")
         for name in column_names:
@@ -312,7 +328,7 @@ class _SqlExpressionEvaluator:
         return combination, self._run_query(query, columns, len(first))
 
     def _are_values_mostly_distinct(self, column_names: list[str]) -> bool:
-        """Return whether the columns `column_names` are texts in which few rows agree, as estimated from a sample of the rows."""
+        """Return whether `column_names` are text columns in which few rows have the same values, as estimated from a sample of rows."""
         if not all(name in self.records and pd.api.types.is_string_dtype(self.records[name]) for name in column_names):
             return False
         size = len(self.records)
@@ -321,6 +337,7 @@ class _SqlExpressionEvaluator:
         return 1 + 2 * duplicates * size / max(len(rows), 1) ** 2 < MIN_REPETITION
 
     def _run_query(self, query: str, columns: Mapping[str, pa.Array], row_count: int) -> dict[str, np.ndarray]:
+        """Run `query` over a table `records` with the given columns, and return the result by column."""
         table = pa.table({**columns, "id": np.arange(row_count)})
         self.database.register("records", pa.Table.from_batches(table.to_batches(max_chunksize=BATCH_ROWS), table.schema))
         return {name: np.asarray(values) for name, values in self.database.execute(query).fetchnumpy().items()}

@@ -1,4 +1,4 @@
-"""All pairs that linkage compares, with their match weights: the population from which the review draws samples.
+"""All pairs that linkage compares, with their match weights. The review by stewards draws its samples from these pairs.
 
 Belongs here: the frame of candidate pairs. Does not belong here: sampling (`harmonia.review`), decisions.
 """
@@ -14,18 +14,19 @@ from pipelines.linkage import compute_detailed_linkage_result
 from pipelines.linkage.decisions import look_up_record_keys
 from pipelines.linkage.model import LinkageModel
 
-# Pairs of persons below this weight that share no blocking key are left out: they were compared only because their files may be one case.
+# Pairs of persons that weigh less than this and share no value of a blocking key are left out. They were compared only because their case
+# files may be one case.
 MIN_BITS = -20.0
 
 
 def list_candidate_pairs(
     canonical_tables: Mapping[str, pd.DataFrame], model: LinkageModel | None = None
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return the candidate pairs of the canonical tables, in a fixed order, and the number of pairs left out, by reason: `forbidden`,
-    `nothing_shared`.
+    """Return the candidate pairs of the canonical tables in a fixed order, and how many compared pairs of persons are not among them.
 
-    Columns: entity, institution_a, key_a, institution_b, key_b, weight (bits). A candidate is a pair that a blocking key finds, or one that
-    was compared because of its files and weighs at least `MIN_BITS`. A pair that a hard rule forbids is not a candidate.
+    The candidate pairs have the columns entity, institution_a, key_a, institution_b, key_b and weight (bits). A pair of persons is left out
+    if a hard rule forbids it (counted as `forbidden`), or if no blocking key finds it and it weighs less than `MIN_BITS` (counted as
+    `nothing_shared`).
     """
     solved = compute_detailed_linkage_result(canonical_tables, model)
     people, pairs = solved.person_pairs, solved.cases.pairs
@@ -43,6 +44,7 @@ def list_candidate_pairs(
 
 
 def _make_pair_table(entity: str, records: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
+    """Return the pairs of rows `left`, `right` of `records` as a table with record keys, weight and entity."""
     rows = look_up_record_keys(pd.DataFrame({"a": left, "b": right}), records).assign(weight=weight)
     rows.insert(0, "entity", pd.Series(entity, index=rows.index, dtype="str"))
     return rows

@@ -1,7 +1,8 @@
-"""Linkage of case files to cases, by evidence of references, persons, dates, seats, offences and sentences.
+"""Linkage of case files to cases. References, persons, dates, seats, offences and sentences are evidence that two files are one case.
 
-Belongs here: candidate pairs of files, their weight in bits, the clusters. Does not belong here: comparison of persons (`score`), resolving
-case numbers (`references`), the shares of dates and codes (`evidence`).
+Belongs here: candidate pairs of case files, their weight in bits, the clusters. Does not belong here: comparison of persons (`score`),
+finding the files that a case number names (`references`), the evidence of dates and codes (`evidence`). In this module, "file" means case
+file.
 """
 
 from __future__ import annotations
@@ -37,33 +38,33 @@ from pipelines.resources.integer_arrays import (
 from sources import contract
 
 PARTS = ("prior", "persons", "citation", "together", "apart", "another")
-# An institution counts as having at least so many files in the odds of a pair.
+# In the prior odds of a pair, an institution with fewer files counts as having this number of files.
 MIN_FILES = 50
 MAX_PERSON_BITS = 24.0
-# Up to so many files of an institution, a pair of persons that weighs `share_bits` makes their files candidates; twice as many files need
-# one bit more, as for a pair of files.
+# If no institution has more files than this, two persons whose pair weighs at least the setting `share_bits` make their files a candidate
+# pair. With twice as many files the pair of persons must weigh one bit more.
 FEW_FILES = 2_000
-# Persons of more records than this give no candidate pairs of files.
+# A person with more records than this gives no candidate pairs of files.
 MAX_RECORDS_OF_PERSON = 60
-# What is expected of a pair of institutions that the model does not know, by how many of them open a file for each person of a case.
+# The expected overlap of two institutions of which the model has no entry: if none, one, or both of them open a file for each person.
 UNKNOWN_PAIR = (ExpectedPersonOverlap(0.05, 0.5), ExpectedPersonOverlap(0.8, 0.9), ExpectedPersonOverlap(0.5, 0.5))
-# Share of the files cited by the file of a victim that name this victim: it cites the files of others in which the victim is a person.
+# A file about a victim cites files of other institutions in which the victim is a person. This share of the cited files names the victim.
 SHARE_OF_CITED_NAMING_VICTIM = 0.98
-# Share of the persons of a file who are also in the file into which it was merged: the parties go over with it.
+# If a file was merged into another file, this share of its persons is also in the other file.
 SHARE_OF_MERGED_IN_TARGET = 0.98
 # Bits of a pair of files that is not a candidate.
 UNTIED_BITS = -20.0
-# Bits of a merger into a file beyond those of a citation: few files are merged, so a merger is stronger evidence.
+# Few files are merged, so a merger is stronger evidence than a citation, by this number of bits.
 MERGED_BITS = 6.0
-# Bits of a party separated on the day on which another file of the same institution with that party was received.
+# Bits for two files of one institution if a person was separated from one on the day on which the other, with that person, was received.
 SEPARATED_BITS = 5.0
 
 
 @dataclass(frozen=True)
 class ResultsOfPreviousRound:
-    """The results of the previous round.
+    """The results of the previous round of linkage, which the next decision on cases uses.
 
-    persons: the cluster of each person record, None in the first round. again: the share of persons who are in several cases.
+    persons: the cluster of each person record; None in the first round. again: the share of persons who are in several cases.
     """
 
     persons: np.ndarray | None
@@ -72,12 +73,13 @@ class ResultsOfPreviousRound:
 
 @dataclass(frozen=True)
 class DecidedCases:
-    """The decided cases.
+    """The decision which case files are one case.
 
     - `cluster`: the cluster of each file
-    - `pairs`: one row for each candidate pair: a, b, the bits of `PARTS`, weight
-    - `bits`: further evidence by pair (from `EvidenceWeigher.weigh_evidence`)
-    - `shares`: the shares with which this evidence was weighed
+    - `pairs`: one row for each candidate pair of files, with the files `a` and `b`, the bits of each kind of evidence in `PARTS`, and the
+      weight
+    - `bits`: the evidence of dates and codes, from `EvidenceWeigher.weigh_evidence`, one row for each pair and kind of evidence
+    - `shares`: the shares with which the evidence of dates and codes was weighed
     """
 
     cluster: np.ndarray
@@ -88,13 +90,14 @@ class DecidedCases:
 
 @dataclass(frozen=True)
 class CaseFileConnections:
-    """Pairs of case files that something other than similar persons connects.
+    """Pairs of case files that are connected by something other than similar persons.
 
-    - `citations`: one file cites the other (`references.find_citations_between_case_files`)
-    - `mergers`: one file was merged into the other (`references.find_mergers_of_case_files`)
-    - `shared_citations`: both files cite the same number (`references.find_case_files_citing_same_number`)
-    - `stays_begun_together`: both persons were detained at the same time (`references.find_detentions_begun_together`)
-    - `component`: the component of each file, if only pairs within a component count
+    - `citations`: pairs in which one file cites the other (`references.find_citations_between_case_files`)
+    - `mergers`: pairs in which one file was merged into the other (`references.find_mergers_of_case_files`)
+    - `shared_citations`: pairs in which both files cite the same number (`references.find_case_files_citing_same_number`)
+    - `stays_begun_together`: pairs of files about two persons who were detained within days of each other
+      (`references.find_detentions_begun_together`)
+    - `component`: the number of the component of each file; if it is given, pairs of files in different components are ignored
     """
 
     citations: pd.DataFrame
@@ -105,20 +108,20 @@ class CaseFileConnections:
 
     @property
     def exact_citations(self) -> pd.DataFrame:
-        """The citations of exactly the number of the other file."""
+        """The citations in which the cited number is exactly the number of the other file."""
         return self.citations[~self.citations["near"]]
 
     @property
     def exact_mergers(self) -> pd.DataFrame:
-        """The mergers that name exactly the number of the other file.
+        """The mergers in which the file names exactly the number of the other file.
 
-        A merger that names a number with one wrong character counts only between files with a similar person.
+        If the number has one wrong character, the merger counts only if the two files have a similar person.
         """
         return self.mergers[~self.mergers["near"]]
 
 
 def find_connections_between_case_files(records: LinkageRecords) -> CaseFileConnections:
-    """Find the pairs of case files of `records` that references, or stays begun together, connect."""
+    """Find the pairs of case files in `records` that are connected by references, or by stays in detention that began together."""
     citations_and_mergers = (
         references.find_citations_between_case_files(records),
         references.find_mergers_of_case_files(records),
@@ -136,10 +139,10 @@ def link_case_files(
     connections: CaseFileConnections | None = None,
     evidence_shares: EvidenceShares | None = None,
 ) -> DecidedCases:
-    """Decide which case files of `records` are of one case.
+    """Decide which case files of `records` belong to one case.
 
-    previous_round: results of the previous round. constraints: decisions of stewards. evidence_shares: shares of evidence, by default
-    estimated from the records.
+    constraints: the decisions of stewards. connections: by default found in `records`. evidence_shares: the shares with which dates and
+    codes are weighed, by default estimated from `records`.
     """
     connections = connections or find_connections_between_case_files(records)
     pairs = gather_case_file_pairs(records, person_pairs, model, previous_round, constraints.constrained_pairs, connections)
@@ -157,10 +160,10 @@ def link_case_files(
 def _add_pairs_of_stays_begun_together(
     records: LinkageRecords, model: LinkageModel, pairs: pd.DataFrame, evidence_bits: pd.DataFrame, stays_begun_together: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `pairs` and their evidence `evidence_bits`, extended by the pairs of stays that began together and that nothing else connects.
+    """Add to `pairs` the stays in detention that began together and that nothing else connects. Return the pairs and their evidence.
 
-    A stay is left out if it probably belongs to the case of a file of an institution that registers cases. Such a file names everybody who
-    was arrested, so its persons connect it with all other stays of that case.
+    A stay is left out if it is probably in one case with a file of an institution that registers cases. Such a file names everybody who was
+    arrested, so its persons already connect it with all other stays of that case.
     """
     stays = put_upstream_case_file_first(records, stays_begun_together["a"].to_numpy("int64"), stays_begun_together["b"].to_numpy("int64"))
     compared_already = _encode_ordered_case_file_pairs(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
@@ -179,9 +182,10 @@ def _add_pairs_of_stays_begun_together(
 def weigh_case_file_pairs(
     records: LinkageRecords, model: LinkageModel, pairs: pd.DataFrame, evidence_shares: EvidenceShares | None
 ) -> tuple[pd.DataFrame, pd.DataFrame, EvidenceShares]:
-    """Return `pairs` of `gather_case_file_pairs` with their `weight`, their further evidence, and the shares of that evidence.
+    """Weigh `pairs`, the result of `gather_case_file_pairs`. Return them with their `weight`, the evidence of dates and codes, and the
+    shares with which that evidence was weighed.
 
-    The weight is by the evidence of the two files alone: `another`, the evidence of competing files, is still 0.
+    The weight contains only the evidence of the two files themselves. The evidence of competing files (`another`) is still 0.
     """
     evidence_shares = evidence_shares or estimate_evidence_shares(records, find_certain_case_file_pairs(records, pairs), model)
     bits = EvidenceWeigher(records, evidence_shares, model).weigh_evidence(pairs, pairs["left"].ge(0).to_numpy())
@@ -202,14 +206,14 @@ def gather_case_file_pairs(
 ) -> pd.DataFrame:
     """Return the candidate pairs of files with the evidence of persons and references.
 
-    extra_pairs: further pairs `a, b` to include. only_pairs: if it is not None, only these pairs are returned. person_overlap: the persons
-    of these pairs, if they are already compared. Columns of the result:
+    extra_pairs: further pairs of files (`a`, `b`) that are candidates. only_pairs: if it is not None, no candidates are searched, and these
+    pairs are returned. person_overlap: the compared persons of these pairs, if they are already compared. Columns of the result:
 
     - `a`, `b`: the files, in the order of `put_upstream_case_file_first`
-    - `left`, `right`: the best matching persons, -1 if no persons are similar
-    - `best`: the bits of the best match
-    - `single`: whether a number is cited that only one file has
-    - `persons`, `prior`, `citation`, `together`, `apart`: bits
+    - `left`, `right`: the person of `a` and the person of `b` who match best; -1 if no two persons are similar
+    - `best`: the weight in bits of these two persons
+    - `single`: whether one file cites the other by a number that no third file has
+    - `persons`, `prior`, `citation`, `together`, `apart`: the bits of each kind of evidence
     """
     connections = connections or find_connections_between_case_files(records)
     pairs = (
@@ -236,27 +240,27 @@ def gather_case_file_pairs(
 
 
 def find_expected_overlap_of_persons(institution_pair: str, model: LinkageModel) -> ExpectedPersonOverlap:
-    """Return the share of persons that two institutions are expected to have in common, as the model estimates it.
+    """Return how much the case files of two institutions are expected to overlap.
 
-    institution_pair: the two names, joined by `-`.
-
-    If the model has no entry for it, it depends only on whether the institutions open a file for each person.
+    institution_pair: the names of the two institutions, joined by `-`. If the model has no entry for this pair, the result depends only on
+    whether the institutions open a file for each person.
     """
     persons = sum(name in contract.institutions_with_file_per_person() for name in institution_pair.split("-"))
     return model.between.get(institution_pair) or UNKNOWN_PAIR[persons]
 
 
 def compute_min_weight_of_shared_person(records: LinkageRecords, model: LinkageModel) -> float:
-    """Return the match weight from which a pair of persons makes their files candidates."""
+    """Return the match weight that a pair of persons must reach to make their case files a candidate pair."""
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
     most = max((n for name, n in counts.items() if name != "persons"), default=1)
     return float(model.cases["share_bits"] + max(np.log2(most / FEW_FILES), 0.0))
 
 
 def put_upstream_case_file_first(records: LinkageRecords, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
-    """Return the distinct pairs of different files, sorted.
+    """Return the distinct pairs of different case files, sorted.
 
-    `a` is the file of the upstream institution, or the earlier one of two files of one institution.
+    In each pair, `a` is the file of the institution that comes earlier in the case flow; if both files are of one institution, `a` is the
+    file with the earlier day.
     """
     rank: np.ndarray = records.compute_once("upstream", lambda: _rank_case_files_by_stage(records))
     is_reversed = rank[a] > rank[b]
@@ -266,7 +270,7 @@ def put_upstream_case_file_first(records: LinkageRecords, a: np.ndarray, b: np.n
 
 
 def _rank_case_files_by_stage(records: LinkageRecords) -> np.ndarray:
-    """Rank the files by the stage of their institution, then by day. In a pair the file with the lower rank comes first."""
+    """Rank the files by the position of their institution in the case flow, then by their first day."""
     files, persons = records.files, records.persons
     rank = map_values_to_numbers(files["institution"], contract.case_flow_positions(), len(contract.case_flow_positions()))
     admitted = persons.groupby("file")["admitted"].min().reindex(files.index)
@@ -277,7 +281,7 @@ def _rank_case_files_by_stage(records: LinkageRecords) -> np.ndarray:
 
 
 def _encode_ordered_case_file_pairs(records: LinkageRecords, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return one number for each ordered pair of files `a`, `b`."""
+    """Return, for each pair of files, a number that stands for it. The pair `b`, `a` has another number than the pair `a`, `b`."""
     return np.asarray(a * max(len(records.files), 1) + b, dtype="int64")
 
 
@@ -289,7 +293,7 @@ def find_candidate_case_file_pairs(
     connections: CaseFileConnections,
     extra_pairs: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return the pairs of files (`a, b`) that share a person, are connected by a reference, or are in `extra_pairs`."""
+    """Return the pairs of case files (`a`, `b`) that have a similar person, are connected by a reference, or are in `extra_pairs`."""
     enough = person_pairs.weight >= compute_min_weight_of_shared_person(records, model)
     left, right = person_pairs.left[enough], person_pairs.right[enough]
     if person_cluster is not None:
@@ -313,7 +317,7 @@ def find_candidate_case_file_pairs(
 
 
 def _count_case_files_of_larger_institution(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
-    """Return, for each pair, the number of files of one of its institutions: that with more files."""
+    """Return, for each pair of files, the number of files of its two institutions, whichever is larger, and at least `MIN_FILES`."""
     code, names = assign_institution_numbers(records)
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
     count = compute_once_per_name(names, code, lambda name: float(counts[name]))
@@ -328,10 +332,11 @@ def _add_evidence_of_persons(
     expected_share: np.ndarray,
     previous_round: ResultsOfPreviousRound,
 ) -> pd.DataFrame:
-    """Return `pairs` with `persons`, the bits of the persons of both files, and the best matching pair of persons (`left` of `a`, `right`
-    of `b`, `best`).
+    """Return `pairs` of files with the evidence of their persons in further columns.
 
-    expected_share: expected share of the persons of one file who are in the other.
+    `persons` has the bits of all persons together. `left` and `right` are the person of file `a` and the person of file `b` who match best,
+    and `best` has the bits of this match. expected_share: for each pair, the share of the persons of one file who are expected to be in the
+    other file, if the two are one case.
     """
     pair, left, right, weight = person_overlap.pair, person_overlap.left, person_overlap.right, person_overlap.weight
     if previous_round.persons is not None:
@@ -357,9 +362,9 @@ def _add_evidence_of_persons(
 def _weigh_persons_contained_in_other_file(
     pair_of_person: np.ndarray, likelihood_ratio: np.ndarray, expected_share: np.ndarray, share_by_chance: np.ndarray, model: LinkageModel
 ) -> np.ndarray:
-    """Return the bits of each pair that the persons of one file are in the other.
+    """Return, for each pair of files, the bits by which the persons of one file seem to be in the other file.
 
-    The person that shows this most clearly counts completely, and the other persons count less.
+    The person who shows this most clearly counts completely, and the other persons count less.
     """
     share, chance = expected_share[pair_of_person], share_by_chance[pair_of_person]
     hit = np.log2(1 - share + share * likelihood_ratio)
@@ -374,7 +379,7 @@ def _weigh_persons_contained_in_other_file(
 
 
 def _are_case_files_about_one_victim(records: LinkageRecords) -> np.ndarray:
-    """Return whether each file is about one victim."""
+    """Return whether each case file is about a single victim, because its institution opens a separate file for each victim."""
     code, names = assign_institution_numbers(records)
     return np.array(
         [name in contract.institutions_with_file_per_person() and name in contract.institutions_recording_role("victim") for name in names],
@@ -383,7 +388,9 @@ def _are_case_files_about_one_victim(records: LinkageRecords) -> np.ndarray:
 
 
 def _does_victim_file_cite_other_file(records: LinkageRecords, pairs: pd.DataFrame, citations: pd.DataFrame) -> np.ndarray:
-    """Return whether one file of each pair is about one victim and cites the other, whose institution names victims."""
+    """Return for each pair whether one file is about a single victim and cites the other, and the other is of an institution that names
+    victims.
+    """
     code, names = assign_institution_numbers(records)
     naming = np.array([name in contract.institutions_recording_role("victim") for name in names], dtype=bool)[code]
     citing, cited = citations["a"].to_numpy("int64"), citations["b"].to_numpy("int64")
@@ -391,7 +398,7 @@ def _does_victim_file_cite_other_file(records: LinkageRecords, pairs: pd.DataFra
 
 
 def _are_pairs_contained_in(records: LinkageRecords, pairs: pd.DataFrame, other_pairs: pd.DataFrame) -> np.ndarray:
-    """Return whether each pair is among the `other_pairs` ones (`a, b`), in either direction."""
+    """Return for each of `pairs` whether it is also in `other_pairs`. The order of the two files of a pair does not matter."""
     codes = find_distinct_numbers(
         _encode_ordered_case_file_pairs(records, other_pairs["a"].to_numpy("int64"), other_pairs["b"].to_numpy("int64"))
     )
@@ -403,7 +410,7 @@ def _are_pairs_contained_in(records: LinkageRecords, pairs: pd.DataFrame, other_
 
 
 def _does_only_one_file_name_victims(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
-    """Return whether one file of each pair names victims and the other names persons, but no victim."""
+    """Return for each pair whether one file names victims, and the other names persons but no victim."""
     every, victims = records.compute_once("named_in_files", lambda: _count_persons_and_victims_of_case_files(records))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     return np.asarray((every[a] > 0) & (every[b] > 0) & ((victims[a] > 0) != (victims[b] > 0)))
@@ -419,12 +426,13 @@ def _count_persons_and_victims_of_case_files(records: LinkageRecords) -> tuple[n
 def _weigh_references_between_case_files(
     records: LinkageRecords, model: LinkageModel, pairs: pd.DataFrame, connections: CaseFileConnections
 ) -> pd.DataFrame:
-    """Return the evidence of references for each pair of files, in bits.
+    """Return the evidence of references for each pair of files. Columns:
 
-    - `citation`: either file cites the other; both citations add up
-    - `together`: both files cite the same number
-    - `apart`: both files cite numbers of one kind, but different ones; or a file does not cite what it would cite in one case
-    - `single`: whether a number is cited that only one file has
+    - `citation`: the bits if one file cites the other or was merged into it; if both cite each other, the bits add up
+    - `together`: the bits if both files cite the same number
+    - `apart`: the bits against the pair if both files cite numbers of the same kind but different ones, or if a file lacks a citation that
+      it would have if the two were one case
+    - `single`: whether one file cites the other by a number that no third file has
     """
     setting, files = model.cases, np.log2(_count_case_files_of_larger_institution(records, pairs))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
@@ -463,9 +471,9 @@ def _weigh_references_between_case_files(
 
 
 def _do_prosecution_files_mention_no_second_file(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
-    """Return for each pair whether both files are of a prosecution and mention no second file.
+    """Return for each pair whether both files are of the prosecution, and neither mentions that its case has a second file there.
 
-    A prosecution has two files of one case only if a party is separated or cases are joined, and its files record both.
+    The prosecution has two files of one case only if a person was separated from it or if cases were merged, and its files record both.
     """
     silent = records.files["institution"].isin(contract.institutions_at_stages("prosecution")).to_numpy().copy()
     silent[records.merges["file"].to_numpy("int64")] = False
@@ -475,10 +483,11 @@ def _do_prosecution_files_mention_no_second_file(records: LinkageRecords, pairs:
 
 
 def _does_victim_file_cite_no_case(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
-    """Return whether each pair has a file of an institution that opens cases and a file about one victim that cites no case.
+    """Return for each pair whether one file is of an institution that opens cases, and the other is about a single victim and cites no
+    case.
 
-    A victim's file belongs to the case that it cites. Without a citation, it is more often about a matter that those institutions do not
-    know.
+    A victim's file belongs to the case that it cites. If it cites none, it is mostly about a matter that the institutions that open cases
+    do not know.
     """
     code, names = assign_institution_numbers(records)
     opens = np.array([name in contract.institutions_at_stages("registration", "prosecution") for name in names], dtype=bool)[code]
@@ -496,13 +505,15 @@ def _does_victim_file_cite_no_case(records: LinkageRecords, pairs: pd.DataFrame)
 def weigh_references_to_competing_case_files(
     records: LinkageRecords, model: LinkageModel, pairs: pd.DataFrame, connections: CaseFileConnections, weighed_pairs: pd.DataFrame
 ) -> np.ndarray:
-    """Return the bits against each pair that a competing file gives: a third file, of the same institution as one file of the pair, which
-    the other file of the pair cites, is cited by, or was merged into.
+    """Return the bits by which competing files count against each of `pairs`.
 
-    The bits are weighted with the probability that the competing file belongs to the case of the file with the reference, and not to the
-    case of the other file. If one file cites both, the more probable citation is taken as right, and the other citation does not count. The
-    same holds for a merger, since a number with one wrong character may name the right file. weighed_pairs: a, b, weight of pairs of files
-    by other evidence, including `pairs` (with `citation`).
+    Let the pair be the files X and Y. A competing file is a third file Z of the institution of Y such that X cites Z, is cited by Z, or was
+    merged into Z. It makes it less likely that X and Y are one case. Its bits are multiplied by the probability that Z is in the case of X
+    and not in the case of Y. If X cites both Y and Z, the more probable citation is taken as right, and the other citation does not count.
+    The same holds for mergers, since a number with one wrong character may name the right file.
+
+    weighed_pairs: pairs of files with the columns a, b and weight, which is their weight by all other evidence. They include `pairs`, which
+    have the further column `citation`.
     """
     exact, size = connections.exact_citations, len(records.files)
     citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
@@ -541,9 +552,9 @@ def _find_competing_case_files(
     connections_by_file: RowIndexByOwner,
     connected_file: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the files that are connected to `first_file` of a pair and compete with `second_file`: they are of the same institution.
+    """Find the competing files of each pair: files that are connected to `first_file` and are of the same institution as `second_file`.
 
-    Return the row of the pair, the competing file, and whether `first_file` is also connected to `second_file`.
+    Return for each competing file the row of its pair, the competing file, and whether `first_file` is also connected to `second_file`.
     """
     institution, _ = assign_institution_numbers(records)
     pair, tie = connections_by_file.find_rows_of_owners(first_file)
@@ -559,14 +570,14 @@ def _find_competing_case_files(
 
 
 def _convert_bits_to_probability(bits: np.ndarray) -> np.ndarray:
-    """Return the probability that corresponds to odds in bits."""
+    """Return the probability that corresponds to odds that are given in bits (0 bits are a probability of one half)."""
     return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -50, 50))))
 
 
 def _form_clusters_of_case_files(
     records: LinkageRecords, model: LinkageModel, pairs: pd.DataFrame, constraints: ClusterConstraints
 ) -> np.ndarray:
-    """Cluster the files by their weighted pairs and the decisions of stewards. Return the cluster of each file."""
+    """Form clusters of case files from their weighted pairs and the decisions of stewards. Return the cluster of each file."""
     setting = model.cases
     rules = cluster.JoiningRules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()

@@ -1,7 +1,7 @@
-"""Select the pairs of files that are certainly of one case, or certainly of two cases, before pairs are weighed. Shares of evidence are
-estimated on these pairs.
+"""Find the pairs of case files that are certainly of one case, or certainly of two cases. This is done before pairs are weighed, since the
+shares with which dates and codes are weighed are estimated from these pairs.
 
-Belongs here: this selection. Does not belong here: the shares (`evidence`), decisions (`cases`).
+Belongs here: the selection of these pairs. Does not belong here: the shares (`evidence`), decisions (`cases`).
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from pipelines.linkage.evidence import CertainCaseFilePairs, assign_institution_
 from pipelines.linkage.standardise import LinkageRecords
 from sources import contract
 
-# Bits with which persons must agree for a pair of files to be certainly one case, in addition to a citation of a number of only one file.
+# Two files are certainly one case only if a pair of their persons weighs at least so many bits, and a file cites a number of only one file.
 CERTAIN_PERSON = 10.0
 
 
 def find_certain_case_file_pairs(records: LinkageRecords, pairs: pd.DataFrame) -> CertainCaseFilePairs:
-    """Return pairs of files that are certainly of one case, and pairs that are certainly of different cases.
+    """Return the pairs of case files that are certainly of one case, and the pairs that are certainly of different cases.
 
-    Files are certainly of one case if a number is cited that only one file has, and a person agrees clearly. Such files form groups, and
-    all pairs within a group count.
+    Two files are certainly of one case if one cites the other by a number that no third file has, and a person of one clearly agrees with a
+    person of the other. Files that are connected in this way form groups.
 
-    Files are certainly of different cases if a person agrees clearly, but the files are in different groups, each with its own file of the
-    same institution that opens cases.
+    Two files are certainly of different cases if a person of one clearly agrees with a person of the other, but the files are in different
+    groups, and an institution that opens cases has a file in both groups.
     """
     certain = pairs[pairs["single"] & (pairs["best"] >= CERTAIN_PERSON)]
     groups = cluster.find_connected_components(len(records.files), certain["a"].to_numpy(), certain["b"].to_numpy())
     is_grouped = np.bincount(groups, minlength=len(groups) + 1)[groups] > 1
     clear = pairs[pairs["best"] >= CERTAIN_PERSON][["a", "b", "left", "right"]]
     in_one_group = groups[clear["a"]] == groups[clear["b"]]
-    # The same offence day in both groups, or a separated party: perhaps one case with two files at the prosecution.
+    # If both groups have the same offence day, or a person was separated, they may be one case with two files at the prosecution.
     offence = records.files.groupby(groups)["offence"].min().reindex(range(len(groups))).to_numpy()
     first, second = groups[clear["a"]], groups[clear["b"]]
     between = np.minimum(first, second) * len(groups) + np.maximum(first, second)
     perhaps_one_case = (offence[first] == offence[second]) | np.isin(between, between[were_case_files_separated(records, clear)])
-    # Groups that complement each other may be one case without a citation; if both have a file of one opening institution, they are two.
+    # Two groups may be one case although no file cites the other, unless an institution that opens cases has a file in both.
     openers = _find_institutions_that_opened_cases(records, groups)
     have_same_opener = (openers[first] & openers[second]) > 0
     return CertainCaseFilePairs(
@@ -46,9 +46,9 @@ def find_certain_case_file_pairs(records: LinkageRecords, pairs: pd.DataFrame) -
 
 
 def _find_institutions_that_opened_cases(records: LinkageRecords, group_of_file: np.ndarray) -> np.ndarray:
-    """Return, as bits, the institutions that open cases and have a file in each group.
+    """Return, for each group of files, which of the institutions that open cases have a file in it, as the binary digits of a number.
 
-    Such an institution keeps one file per case, while a court may divide a case.
+    An institution that opens cases keeps one file for each case, while a court may divide a case into several files.
     """
     origins = contract.institutions_at_stages("registration", "prosecution")
     code, names = assign_institution_numbers(records)
@@ -59,9 +59,9 @@ def _find_institutions_that_opened_cases(records: LinkageRecords, group_of_file:
 
 
 def were_case_files_separated(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
-    """Return for each pair whether its files, both of one institution, were separated.
+    """Return for each pair of files whether both are of one institution, and one was separated from the other.
 
-    They were if the person of one file was separated on the day on which the other file was received.
+    It was if a person was separated from one file on the day on which the other file was received.
     """
     institution, _ = assign_institution_numbers(records)
     received = records.files["received"].to_numpy()

@@ -1,13 +1,14 @@
-"""Form clusters from weighted pairs by agglomeration: the best pair is joined first.
+"""Form clusters of members (records) from weighted pairs: the two nearest groups of members are joined again and again (agglomeration).
 
-Belongs here: agglomeration with vetoes. Does not belong here: the meaning of a weight.
+Belongs here: joining groups, with pairs that forbid it (vetoes). Does not belong here: the meaning of a weight.
 
-The nearness of two groups is `best_share` times their best pair, plus the rest times the average of their pairs. It is computed part by
-part (a part is, for example, a field), and only over the pairs in which that part is known: a record without a number must not bridge two
-records with different numbers, and a chain of chance agreements must not join strangers. The nearest groups are joined first, until no
-nearness is above zero.
+The nearness of two groups is `best_share` times the weight of their best pair, plus (1 - `best_share`) times the average weight of their
+pairs. The average is computed separately for each kind of evidence (for example each compared field), over the pairs in which it is known,
+and then added up. So a record without a number does not bridge two records with different numbers, and a chain of chance agreements does
+not join strangers. Joining ends when no two groups have a nearness above zero.
 
-Members that positive pairs do not connect can never be joined. So every connected component joins its nearest two groups at the same time.
+Only members that are connected by pairs with a positive weight can be joined. Therefore each connected component is clustered separately;
+in each step, every component joins its two nearest groups.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from pipelines.resources.integer_arrays import is_first_of_equal_numbers
 class WeightedPairs:
     """Pairs of members, each at most once.
 
-    - `weight`: evidence and prior odds together
-    - `odds`: the prior odds in the weight; between two groups the best odds count
-    - `parts`: the evidence of each kind in one column, NaN if it is unknown
-    - `strong`: whether the pair may join two groups with spine members
-    - `veto`: whether the pair keeps the groups of its members apart
+    - `left`, `right`: the two members
+    - `weight`: the sum of evidence and prior odds, in bits
+    - `odds`: the prior odds that the weight contains; between two groups the highest odds count
+    - `parts`: the evidence, with one column for each kind; NaN if a kind is not known for the pair
+    - `strong`: whether the pair counts for joining two groups that both have spine members (see `JoiningRules`)
+    - `veto`: whether the two members must stay in different groups
     """
 
     left: np.ndarray
@@ -41,18 +43,22 @@ class WeightedPairs:
 
 
 def build_weighted_pairs(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> WeightedPairs:
-    """Build `WeightedPairs` from weights only: without parts, odds or vetoes."""
+    """Build `WeightedPairs` from weights only: with one kind of evidence, and without prior odds or vetoes."""
     none, every = np.zeros(len(left), dtype=bool), np.ones(len(left), dtype=bool)
     return WeightedPairs(left, right, weight, weight.reshape(-1, 1).astype("float64"), np.zeros(len(left)), every, none)
 
 
 @dataclass(frozen=True)
 class JoiningRules:
-    """Rules for joining groups. Spine members are those of certain kinds, of which a group normally has one each.
+    """Rules for joining groups.
+
+    Some members are spine members. Each has a kind (for case files, the institution), and a group normally has one spine member of a kind.
 
     - `best_share`: the share of the best pair in the nearness of two groups, as the module explains
-    - `spine`: the weight that the best strong pair needs if both groups have a spine member and no pair of one kind supports them
-    - `occupied`: the penalty for each spine kind that both groups already have, unless a pair of one kind reaches `waived`
+    - `spine`: if both groups have spine members, their best strong pair must weigh at least this, unless two of their spine members of the
+      same kind form a pair above zero
+    - `occupied`, `waived`: `occupied` is subtracted from the nearness for each kind of which both groups have spine members, unless two
+      spine members of the same kind form a pair that weighs at least `waived`
     """
 
     best_share: float
@@ -68,10 +74,11 @@ def form_clusters_by_agglomeration(
     kind_of_member: np.ndarray | None = None,
     constraints: ClusterConstraints | None = None,
 ) -> np.ndarray:
-    """Return the group number of each member 0..`member_count`-1. Groups are numbered in the order of their first member.
+    """Form groups of the members 0 to `member_count` - 1. Return the number of the group of each member.
 
-    kind_of_member: the kind of each spine member as a number from 0, and -1 for all other members (see `JoiningRules`). constraints:
-    members that must, or must not, be in one group, whatever the weights and vetoes. The result does not depend on the order of the pairs.
+    Groups are numbered in the order of their first member. The result does not depend on the order of the pairs. kind_of_member: the kind
+    of each spine member as a number from 0, and -1 for all other members (see `JoiningRules`). constraints: members that must be in one
+    group, and members that must not, whatever the weights and vetoes are.
     """
     constraints = constraints or ClusterConstraints()
     kind = np.full(member_count, -1) if kind_of_member is None else kind_of_member
@@ -79,7 +86,7 @@ def form_clusters_by_agglomeration(
         member_count, weighted_pairs.left, weighted_pairs.right, weighted_pairs.weight, constraints
     )
     group = _find_first_member_of_each_group(find_connected_components(member_count, constraints.same[:, 0], constraints.same[:, 1]))
-    bits = np.zeros(member_count, dtype="int64")  # the spine kinds in a group
+    bits = np.zeros(member_count, dtype="int64")  # the kinds of the spine members in a group, as binary digits
     np.bitwise_or.at(bits, group, np.where(kind >= 0, 1 << np.maximum(kind, 0), 0))
     links = _convert_pairs_to_group_links(weighted_pairs, kind, constraints).combine_links_of_merged_groups(group)
     links = links.select_links(component[links.a] == component[links.b])
@@ -98,9 +105,10 @@ def form_clusters_by_agglomeration(
 def find_components_of_positive_pairs(
     member_count: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, constraints: ClusterConstraints
 ) -> np.ndarray:
-    """Return, for each member, the number of its connected component over the pairs above zero and `constraints.same`.
+    """Return, for each member, the number of its connected component. Members are connected by pairs that weigh more than zero, and by
+    `constraints.same`.
 
-    No group extends beyond its component.
+    No group can extend beyond a component.
     """
     positive = weight > 0
     return find_connected_components(
@@ -109,7 +117,10 @@ def find_components_of_positive_pairs(
 
 
 def find_connected_components(member_count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return, for each member, the number of its connected component. Components are numbered in the order of their first member."""
+    """Return, for each member, the number of its connected component, if the pairs `left`, `right` connect members.
+
+    Components are numbered in the order of their first member.
+    """
     root = np.arange(member_count)
     while len(left):
         a, b = root[left], root[right]
@@ -122,9 +133,9 @@ def find_connected_components(member_count: int, left: np.ndarray, right: np.nda
 
 
 def assign_group_numbers(representatives: np.ndarray) -> np.ndarray:
-    """Number the groups of `representatives` from 0, in the order of their first member.
+    """Number groups from 0 in the order of their first member. Return the number of the group of each member.
 
-    representatives: one member that represents the group, for each member.
+    representatives: a value for each member, which is the same for all members of one group.
     """
     _, first, inverse = np.unique(representatives, return_index=True, return_inverse=True)
     return np.asarray(np.argsort(np.argsort(first))[inverse], dtype="int64")
@@ -137,10 +148,13 @@ def _find_first_member_of_each_group(group_of_member: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _LinksBetweenGroups:
-    """All pairs between two groups `a` < `b`, each identified by its first member.
+    """Links between groups: a link combines all pairs of members between two groups `a` < `b`. A group is identified by its first member.
 
-    best, odds: the best weight and odds. strong: the best strong pair. alike: the best pair of one spine kind. sums, counts: by kind of
-    evidence. veto: whether the groups must not be joined.
+    - `best`, `odds`: the highest weight and the highest prior odds of these pairs
+    - `strong`: the highest weight of a strong pair
+    - `alike`: the highest weight of a pair of two spine members of the same kind
+    - `sums`, `counts`: the sum of the evidence and the number of pairs with it, in one column for each kind of evidence
+    - `veto`: whether the two groups must not be joined
     """
 
     a: np.ndarray
@@ -154,10 +168,11 @@ class _LinksBetweenGroups:
     veto: np.ndarray
 
     def select_links(self, rows: np.ndarray) -> _LinksBetweenGroups:
+        """Return the links at `rows`."""
         return _LinksBetweenGroups(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def combine_links_of_merged_groups(self, group_of_member: np.ndarray) -> _LinksBetweenGroups:
-        """Combine the links of groups that were merged. group_of_member: the group of each member."""
+        """Return the links between the groups that remain after some groups were joined. group_of_member: the new group of each member."""
         a, b = group_of_member[self.a], group_of_member[self.b]
         apart = a != b
         a, b = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
@@ -174,7 +189,10 @@ class _LinksBetweenGroups:
     def choose_nearest_groups_in_each_component(
         self, component_of_member: np.ndarray, joining_rules: JoiningRules, kinds_in_group: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Choose, in each component, the two groups that are joined next."""
+        """Choose, in each component, the two nearest groups that may be joined. Components without such groups are left out.
+
+        kinds_in_group: the kinds of spine members in each group, as binary digits.
+        """
         average = (self.sums / np.maximum(self.counts, 1)).sum(axis=1) + self.odds
         occupied = np.where(self.alike < joining_rules.waived, np.bitwise_count(kinds_in_group[self.a] & kinds_in_group[self.b]), 0)
         near = joining_rules.best_share * self.best + (1 - joining_rules.best_share) * average - joining_rules.occupied * occupied
@@ -190,7 +208,7 @@ class _LinksBetweenGroups:
 def _convert_pairs_to_group_links(
     weighted_pairs: WeightedPairs, kind_of_member: np.ndarray, constraints: ClusterConstraints
 ) -> _LinksBetweenGroups:
-    """Convert each pair to a link. Members that must not be in one group become links with a veto."""
+    """Convert each pair to a link between two groups of one member. Members that must not be in one group get a link with a veto."""
     known = ~np.isnan(weighted_pairs.parts)
     alike = (kind_of_member[weighted_pairs.left] == kind_of_member[weighted_pairs.right]) & (kind_of_member[weighted_pairs.left] >= 0)
     apart, width = len(constraints.apart), weighted_pairs.parts.shape[1]

@@ -1,12 +1,13 @@
-"""Statistics of the whole history that every decision uses: frequencies of names, counts, shares of evidence, share of persons in several
-cases.
+"""Common statistics of a history, which every decision uses: how frequent names are, how many records there are, the shares with which
+evidence is weighed, and the share of persons who are in several cases.
 
 Belongs here: choosing the records from which the statistics are estimated, so that the statistics rarely change. Does not belong here:
 decisions.
 
-All records of a small history are used. Of a larger history only the records up to a landmark are used. The landmark is the period in which
-the number of person rows, counting each period in its first version, reached the last step of a ladder (`FIRST_STEP`, each further step
-half as much again). The statistics, and the decisions on unchanged records, stay identical until the next step is reached, unless a period
+The statistics of a small history are estimated from all its records. Those of a large history are estimated only from the periods up to a
+landmark. To find the landmark, the person rows in the first versions of all periods are counted in order of time. The steps are
+`FIRST_STEP` rows, and then always `STEP_FACTOR` times as many rows. The landmark is the period with which the count reached its highest
+step so far. So the statistics, and the decisions on unchanged records, stay the same until the count reaches the next step, unless a period
 before the landmark arrives late. They depend only on the records, not on the time of arrival.
 """
 
@@ -33,10 +34,12 @@ Tables = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class CommonStatistics:
-    """The statistics of a history.
+    """The common statistics of a history.
 
-    frequencies: of names. counts: of files by institution, and of `persons`. shares: of evidence, by round. again: the share of persons who
-    are in several cases, by round.
+    - `frequencies`: how frequent each name is
+    - `counts`: the number of case files of each institution, and the number of person records under the name `persons`
+    - `shares`: the shares with which dates and codes are weighed, for each round of linkage
+    - `again`: the share of persons who are in several cases, for each round of linkage
     """
 
     frequencies: TokenFrequencies
@@ -46,26 +49,26 @@ class CommonStatistics:
 
 
 def count_case_files_and_persons(records: LinkageRecords) -> dict[str, int]:
-    """Count the files of each institution and the person records (`persons`), for the prior odds."""
+    """Count the case files of each institution, and the person records (under the name `persons`). Prior odds depend on these counts."""
     files = {str(name): int(n) for name, n in records.files["institution"].value_counts().items()}
     return {**files, "persons": len(records.persons)}
 
 
 @dataclass(frozen=True)
 class EarlyHistory:
-    """The rows of each table of a large history up to the day `until`, the last day of a delivered period.
+    """The part of a large history from which the common statistics are estimated: all periods that end at the day `until` or before it.
 
-    The first version of each period of an institution is used. Later changes of status are ignored: all rows count as accepted, except
-    quarantined ones.
+    rows: for each table, which of its rows are in this part. These are the rows in the first version of each period of an institution.
+    Later changes of their status are ignored: all rows count as accepted, except quarantined ones.
     """
 
     rows: dict[str, np.ndarray]
     until: str
 
     def take_early_rows(self, tables: dict[str, pd.DataFrame]) -> Tables:
-        """Return the early rows as they were first delivered.
+        """Return the rows of the early history, with the status that they had when they were first delivered.
 
-        The tables are removed from `tables`, so that large ones are not in memory twice.
+        The complete tables are removed from `tables`, so that large tables are not in memory twice.
         """
         taken = {name: tables.pop(name)[rows] for name, rows in self.rows.items()}
         return {
@@ -74,7 +77,7 @@ class EarlyHistory:
         }
 
     def hash_early_rows(self, tables: Tables) -> str:
-        """Return a hash of the rows that does not depend on their order."""
+        """Return a hash of the rows of the early history, which does not depend on the order of the rows."""
         digest = hashlib.sha256()
         for name, rows in sorted(self.rows.items()):
             frame = tables[name]
@@ -84,9 +87,9 @@ class EarlyHistory:
 
 
 def find_early_part_of_history(canonical_tables: Tables) -> EarlyHistory | None:
-    """Return the early part of a large history, or None if the history is small.
+    """Return the early part of a large history, from which the common statistics are estimated. Return None if the history is small.
 
-    canonical_tables: the tables of `standardise.read_linkage_columns`.
+    canonical_tables: the tables that `standardise.read_linkage_columns` returns.
     """
     if len(canonical_tables["person_records"]) < FIRST_STEP:
         return None
@@ -110,7 +113,9 @@ def find_early_part_of_history(canonical_tables: Tables) -> EarlyHistory | None:
 
 
 def _assign_delivery_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
-    """Number the deliveries of `frame`. Return the number for each row, and the deliveries (`institution, delivery`)."""
+    """Number the deliveries in `frame`. Return the number of the delivery of each row, and the numbered deliveries with the columns
+    `institution` and `delivery`.
+    """
     number, size = number_distinct_rows(frame[["institution", "delivery"]])
     return number, frame[["institution", "delivery"]].iloc[find_first_row_of_each_number(number, size, np.arange(len(frame)))].reset_index(
         drop=True

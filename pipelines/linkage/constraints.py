@@ -1,10 +1,12 @@
-"""Decisions of stewards as constraints of clustering.
+"""Judgements of stewards as constraints of clustering.
 
-Belongs here: converting current judgements to pairs of rows that must, or must not, be in one cluster, and the outcome of each judgement.
-Does not belong here: which judgements are current (`harmonia.review.judgements.combine_judgements`), clustering (`cluster`).
+Belongs here: converting the current judgements to pairs of records that must be in one cluster and pairs that must not, and finding out
+whether each judgement took effect. Does not belong here: which judgements are current (`harmonia.review.judgements.combine_judgements`),
+clustering (`cluster`).
 
 A judgement `same` puts two records into one cluster, whatever the weights and hard rules. A judgement `different` keeps their clusters
-apart. If judgements contradict each other, `different` takes precedence over `same`, and an earlier `same` over a later one.
+apart. If judgements contradict each other, a judgement `different` takes precedence over a judgement `same`, and an earlier judgement
+`same` takes precedence over a later one.
 """
 
 from __future__ import annotations
@@ -25,9 +27,9 @@ def _make_empty_pairs() -> np.ndarray:
 
 @dataclass(frozen=True)
 class ClusterConstraints:
-    """Pairs of rows (arrays of shape n × 2) that must be in one cluster (`same`), and pairs that must not (`apart`).
+    """Pairs of rows that must be in one cluster (`same`), and pairs of rows that must not (`apart`), as arrays of shape n × 2.
 
-    They do not contradict each other.
+    The constraints do not contradict each other.
     """
 
     same: np.ndarray = field(default_factory=_make_empty_pairs)
@@ -35,15 +37,16 @@ class ClusterConstraints:
 
     @property
     def constrained_pairs(self) -> pd.DataFrame:
-        """All constrained pairs, as columns `a, b`."""
+        """All pairs in `same` and `apart`, with the columns `a` and `b`."""
         return pd.DataFrame(np.concatenate([self.same, self.apart]), columns=["a", "b"])
 
 
 def find_cluster_constraints(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> ClusterConstraints:
     """Convert the judgements on one entity (persons or cases) to constraints of its clusters.
 
-    judgements: `JUDGEMENT_COLUMNS`, only current ones, oldest first; verdicts that are not in `BINDING_VERDICTS` are ignored. records:
-    institution, record_key; the constraints refer to its rows, and judgements on other records are ignored.
+    judgements: the current judgements with the columns `JUDGEMENT_COLUMNS`, oldest first; those whose verdict is not in `BINDING_VERDICTS`
+    are ignored. records: all records of the entity, with the columns institution and record_key. The constraints contain row numbers of
+    this frame, and judgements on records that are not in it are ignored.
     """
     if judgements is None or judgements.empty:
         return ClusterConstraints()
@@ -60,9 +63,10 @@ def find_cluster_constraints(judgements: pd.DataFrame | None, entity: str, recor
 
 
 def are_judgements_contradicted(judgements: pd.DataFrame) -> np.ndarray:
-    """Return for each row of `judgements` (`JUDGEMENT_COLUMNS`) whether it does not hold because others contradict it.
+    """Return for each of `judgements` (with the columns `JUDGEMENT_COLUMNS`) whether it has no effect because other judgements contradict
+    it.
 
-    Only a judgement `same` on records that others keep apart can be contradicted.
+    Only a judgement `same` can be contradicted: if other judgements keep its two records apart.
     """
     lost = np.zeros(len(judgements), dtype=bool)
     records = pd.concat([judgements[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["e", "i", "k"], axis=1) for s in "ab"])
@@ -95,14 +99,17 @@ def are_judgements_contradicted(judgements: pd.DataFrame) -> np.ndarray:
 def find_judgement_outcomes(
     judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], pairs_against_rules: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return `JUDGEMENT_COLUMNS` and the `outcome` of each current judgement.
+    """Return the current judgements with the verdicts `same` or `different`, with the columns `JUDGEMENT_COLUMNS` and `outcome`.
 
-    - `holds`
-    - `against_rule`: it holds, against a hard rule
-    - `contradicted`: it does not hold, because of other judgements
-    - `record_gone`: one of the records no longer exists
+    The outcome is one of:
 
-    clusters: institution, record_key, cluster, by entity. pairs_against_rules: pairs of persons that were joined against a rule.
+    - `holds`: the clusters agree with the judgement
+    - `against_rule`: the clusters agree with the judgement, although a hard rule forbids to join the two records
+    - `contradicted`: the clusters do not agree with the judgement, because other judgements contradict it
+    - `record_gone`: one of the two records no longer exists
+
+    clusters: for each entity, a frame with the columns institution, record_key and cluster. pairs_against_rules: the pairs of persons that
+    were joined although a hard rule forbids it.
     """
     if judgements is None:
         return pd.DataFrame(columns=[*JUDGEMENT_COLUMNS, "outcome"], dtype="str")
@@ -128,6 +135,6 @@ def find_judgement_outcomes(
 
 
 def count_judgement_outcomes(judgement_outcomes: pd.DataFrame) -> dict[str, int | float | str]:
-    """Count the judgements by outcome, for the statistics of a run. judgement_outcomes: from `find_judgement_outcomes`."""
+    """Count the judgements with each outcome, for the statistics of a run. judgement_outcomes: the result of `find_judgement_outcomes`."""
     counts = judgement_outcomes["outcome"].value_counts()
     return {f"judgements_{name}": int(counts.get(name, 0)) for name in ("holds", "against_rule", "contradicted", "record_gone")}

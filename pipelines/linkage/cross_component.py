@@ -1,8 +1,8 @@
-"""Decision records for pairs of records of two components. Such pairs are never joined. Like pairs within a component, they are recorded if
-their refusal is in some doubt.
+"""Decision records for pairs whose two records are in different components. Such pairs are never joined. A decision record is written for
+them, as for pairs within a component, if it is in some doubt that they must be kept apart.
 
-Belongs here: their final weight and evidence, and looking up the evidence in the memory. Does not belong here: components (`partition`),
-which decisions are recorded (`decisions`).
+Belongs here: the final weight of these pairs and the reasons for it, and looking up the reasons in the linkage memory. Does not belong
+here: components (`partition`), which decisions are recorded (`decisions`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ from pipelines.resources.integer_arrays import find_positions
 
 @dataclass(frozen=True)
 class CrossComponentDecisions:
-    """Decision records (`decisions`), the numbers of pairs of files and of persons in doubt, and the frame `cross_reasons` of a memory."""
+    """The decision records of pairs across components.
+
+    cases_in_doubt, persons_in_doubt: the numbers of doubtful pairs of case files and of persons. reasons: the frame `cross_reasons` of the
+    linkage memory for the next run.
+    """
 
     decisions: pd.DataFrame
     cases_in_doubt: int
@@ -44,9 +48,9 @@ class CrossComponentDecisions:
 def record_cross_component_decisions(
     history_components: HistoryComponents, shared_input: SharedTaskInput, citing_pairs: pd.DataFrame, linkage_memory: LinkageMemory | None
 ) -> CrossComponentDecisions:
-    """Return the decision records of pairs across components.
+    """Return the decision records of pairs whose records are in different components.
 
-    citing_pairs: a, b, weight of files of which one cites the other or was merged into it, within their components.
+    citing_pairs: the pairs of case files within components in which one file cites the other or was merged into it. Columns: a, b, weight.
     """
     known_reasons = None if linkage_memory is None else linkage_memory.cross_reasons
     cases, of_cases = _build_decisions_between_components(history_components, shared_input, citing_pairs, known_reasons)
@@ -59,14 +63,16 @@ def record_cross_component_decisions(
 
 
 def _count_decisions_in_doubt(decision_records: pd.DataFrame) -> int:
-    """Count the decision records in doubt."""
+    """Count the decision records whose weight is so near to zero that they are in doubt."""
     return int(decision_records["weight"].abs().lt(DOUBT_BITS).sum())
 
 
 def _build_decisions_between_components(
     history_components: HistoryComponents, shared_input: SharedTaskInput, citing_pairs: pd.DataFrame, known_reasons: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the decision records of pairs of files, and the hash of each pair with its evidence from competing files."""
+    """Return the decision records of pairs of case files, and for each pair a hash of its two files and of its evidence from competing
+    files.
+    """
     pairs = history_components.files_across
     weighed = pd.concat([citing_pairs, pairs[["a", "b", "weight"]]], ignore_index=True)
     pairs = pairs[pairs["weight"] >= MIN_RECORDED_WEIGHT]
@@ -96,7 +102,7 @@ def _build_decisions_between_components(
 def _build_person_decisions(
     history_components: HistoryComponents, shared_input: SharedTaskInput, known_reasons: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the decision records of pairs of persons, and the hash of each pair."""
+    """Return the decision records of pairs of persons, and a hash of each pair."""
     pairs = history_components.persons_across
     weight = pairs["weight"].to_numpy() + compute_prior_odds_between_cases(
         history_components.records, shared_input.model.persons, shared_input.common.again[0]
@@ -120,9 +126,10 @@ def _build_person_decisions(
 def _look_up_or_write_reasons(
     pair_hashes: np.ndarray, known_reasons: pd.DataFrame | None, write_reasons: Callable[[np.ndarray], pd.Series]
 ) -> pd.Series:
-    """Return the reasons of each pair: from `known_reasons` if the hash of the pair is there, otherwise from `write_reasons`.
+    """Return the text with the reasons for the decision on each pair.
 
-    known_reasons: the frame `cross_reasons` of a linkage memory.
+    The text is taken from `known_reasons` (the frame `cross_reasons` of a linkage memory) if the hash of the pair is there. Otherwise
+    `write_reasons` writes it.
     """
     texts, new = pd.Series("", index=np.arange(len(pair_hashes)), dtype="str"), np.ones(len(pair_hashes), dtype=bool)
     if known_reasons is not None:

@@ -1,6 +1,7 @@
-"""Decision records: the pairs that were joined or refused, with weight and evidence.
+"""Decision records: the pairs of records that were joined or refused, with their weight and the evidence for it.
 
-Belongs here: the frame of decisions, and the counts of a run. Does not belong here: making decisions; names, dates or numbers of persons.
+Belongs here: the frame of decision records, and the counts of a run. Does not belong here: making decisions. No name, date or number of a
+person may be in a decision record.
 """
 
 from __future__ import annotations
@@ -21,26 +22,27 @@ from pipelines.resources.integer_arrays import find_positions
 
 KEY_COLUMNS = {"institution": "institution", "key": "record_key"}
 DECISION_COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "weight", "decision", "reasons")
-# Refused pairs below this weight (bits) are not in doubt and are not recorded.
+# Pairs that were not joined and weigh less than this (bits) are not in doubt, and no decision record is written for them.
 MIN_RECORDED_WEIGHT = -8.0
 # A pair whose weight is nearer to zero than this (bits) is in doubt.
 DOUBT_BITS = 2.0
-# Evidence below so many bits is not mentioned in `reasons`.
+# Evidence of less than this number of bits, for or against a pair, is not mentioned in `reasons`.
 MIN_REASON_BITS = 0.3
 
 
 def build_decision_records(
     records: LinkageRecords, person_pairs: ComparedPersonPairs, decided_cases: DecidedCases, decided_persons: DecidedPersons
 ) -> pd.DataFrame:
-    """Return one row for each pair that was joined, or whose refusal is in some doubt.
+    """Return the decision records: one row for each compared pair whose records are in one cluster, or that weighs at least
+    `MIN_RECORDED_WEIGHT`.
 
-    Cases come before persons, and pairs are in the order of their records. Columns:
+    Pairs of case files come before pairs of persons; both are in the order of their records. Columns:
 
-    - `person`: whether the pair is of persons
-    - `a`, `b`: rows of the frames
-    - `weight`: log2 of the odds that both are one case, or one person
-    - `joined`: whether the pair is in one cluster
-    - `reasons`: `evidence +bits`, the largest first, separated by a space
+    - `person`: whether it is a pair of persons, and not of case files
+    - `a`, `b`: the rows of the two records in `LinkageRecords.persons` or `LinkageRecords.files`
+    - `weight`: log2 of the odds that the two records are one person, or one case
+    - `joined`: whether the two records are in one cluster
+    - `reasons`: the name and the bits of each piece of evidence, such as `given +6.2 birth -3.1`, starting with the most bits
     """
     case_rows = build_case_decision_records(decided_cases)
     left, right, weight = person_pairs.left, person_pairs.right, decided_persons.weight
@@ -53,7 +55,7 @@ def build_decision_records(
 
 
 def build_case_decision_records(decided_cases: DecidedCases) -> pd.DataFrame:
-    """Return the decision records of pairs of files, with the columns of `build_decision_records`."""
+    """Return the decision records of pairs of case files. The columns are those of `build_decision_records`."""
     pairs = decided_cases.pairs
     a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
     recorded = _find_recorded_pairs(a, b, weight, decided_cases.cluster)
@@ -69,9 +71,10 @@ def build_case_decision_records(decided_cases: DecidedCases) -> pd.DataFrame:
 
 
 def write_reasons_of_case_pairs(pairs: pd.DataFrame, further_evidence: pd.DataFrame, recorded_rows: np.ndarray) -> pd.Series:
-    """Return the text `reasons` of the pairs of files at `recorded_rows` (rows, ascending).
+    """Return the text `reasons` for the pairs of case files at `recorded_rows`, which are row numbers in ascending order.
 
-    pairs, further_evidence: the pairs and their further evidence, as in `cases.DecidedCases`.
+    pairs: all pairs of case files (`cases.DecidedCases.pairs`). further_evidence: their evidence of dates and codes
+    (`cases.DecidedCases.bits`).
     """
     return _write_reason_texts(
         pd.concat([_convert_evidence_columns_to_rows(pairs[list(PARTS)], np.arange(len(pairs))), further_evidence], ignore_index=True),
@@ -80,13 +83,15 @@ def write_reasons_of_case_pairs(pairs: pd.DataFrame, further_evidence: pd.DataFr
 
 
 def write_reasons_of_person_pairs(evidence_bits: pd.DataFrame) -> pd.Series:
-    """Return the text `reasons` of pairs of persons. evidence_bits: one column for each kind of evidence, one row for each pair."""
+    """Return the text `reasons` for pairs of persons. evidence_bits: the bits, with one row for each pair and one column for each kind of
+    evidence.
+    """
     all_pairs = np.arange(len(evidence_bits))
     return _write_reason_texts(_convert_evidence_columns_to_rows(evidence_bits, all_pairs), all_pairs)
 
 
 def find_joined_pairs_against_rules(person_pairs: ComparedPersonPairs, decided_persons: DecidedPersons) -> pd.DataFrame:
-    """Return the pairs of person records (rows `a, b`) that are in one cluster although a hard rule forbids it."""
+    """Return the pairs of person records that are in one cluster although a hard rule forbids it, with their row numbers `a` and `b`."""
     rows = np.flatnonzero(
         decided_persons.never & (decided_persons.cluster[person_pairs.left] == decided_persons.cluster[person_pairs.right])
     )
@@ -94,9 +99,9 @@ def find_joined_pairs_against_rules(person_pairs: ComparedPersonPairs, decided_p
 
 
 def replace_row_numbers_by_record_keys(decisions: pd.DataFrame, records: LinkageRecords) -> pd.DataFrame:
-    """Return decision records with record keys in place of rows, and with `joined` or `refused` as `decision`.
+    """Return decision records with record keys in place of row numbers, and with the text `joined` or `refused` in the column `decision`.
 
-    Columns: `DECISION_COLUMNS`.
+    The columns are `DECISION_COLUMNS`.
     """
     person = decisions["person"].to_numpy(dtype=bool)
     parts = []
@@ -109,7 +114,7 @@ def replace_row_numbers_by_record_keys(decisions: pd.DataFrame, records: Linkage
 
 
 def look_up_record_keys(pairs: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
-    """Return the record keys of the pairs of rows `a, b` of `records`, on the same index.
+    """Return the record keys of `pairs`, whose columns `a` and `b` are row numbers of `records`. The index of `pairs` is kept.
 
     Columns: institution_a, key_a, institution_b, key_b.
     """
@@ -120,14 +125,14 @@ def look_up_record_keys(pairs: pd.DataFrame, records: pd.DataFrame) -> pd.DataFr
 
 
 def _find_recorded_pairs(left: np.ndarray, right: np.ndarray, weight: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Return the rows of the pairs that were joined, or whose refusal is in some doubt."""
+    """Return the numbers of the pairs for which a decision record is written (see `build_decision_records`)."""
     return np.flatnonzero((cluster[left] == cluster[right]) | (weight >= MIN_RECORDED_WEIGHT))
 
 
 def _convert_evidence_columns_to_rows(evidence_bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
-    """Convert evidence in one column for each kind to one row for each piece of evidence. Columns: pair, name, bits.
+    """Convert evidence with one column for each kind to a frame with one row for each piece of evidence. Columns: pair, name, bits.
 
-    evidence_bits: one row for each of `pairs`.
+    evidence_bits: the bits, with one row for each of `pairs` and one column for each kind of evidence.
     """
     values = evidence_bits.to_numpy("float64")
     row, column = np.nonzero(np.abs(values) >= MIN_REASON_BITS)
@@ -137,13 +142,19 @@ def _convert_evidence_columns_to_rows(evidence_bits: pd.DataFrame, pairs: np.nda
 def assemble_decision_records(
     are_persons: bool, a: np.ndarray, b: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: pd.Series
 ) -> pd.DataFrame:
-    """Assemble decision records (see `build_decision_records`) of pairs of files or of persons from weights, clusters and `reasons`."""
+    """Make decision records (see `build_decision_records`) of the pairs `a`, `b` from their weights, the clusters and the `reasons`.
+
+    are_persons: whether these are pairs of persons, and not of case files.
+    """
     weight = weight.astype("float64").round(2)
     return pd.DataFrame({"person": are_persons, "a": a, "b": b, "weight": weight, "joined": cluster[a] == cluster[b], "reasons": reasons})
 
 
 def _write_reason_texts(evidence: pd.DataFrame, recorded_pairs: np.ndarray) -> pd.Series:
-    """Return the evidence of the pairs at `recorded_pairs` (ascending) as text: `name +bits`, the largest first."""
+    """Return the evidence for each of `recorded_pairs` (in ascending order) as a text, such as `given +6.2 birth -3.1`.
+
+    The text begins with the piece of evidence that has the most bits, for or against the pair.
+    """
     pair, value = evidence["pair"].to_numpy("int64"), evidence["bits"].to_numpy("float64")
     position, is_recorded = find_positions(pair, recorded_pairs)
     rows = np.flatnonzero((np.abs(value) >= MIN_REASON_BITS) & is_recorded)
@@ -163,7 +174,7 @@ def _write_reason_texts(evidence: pd.DataFrame, recorded_pairs: np.ndarray) -> p
 
 
 def count_compared_pairs(person_pairs: ComparedPersonPairs, decided_cases: DecidedCases, decided_persons: DecidedPersons) -> dict[str, int]:
-    """Count the pairs of persons and files that were compared, and the pairs in doubt."""
+    """Count the pairs of persons and the pairs of case files that were compared, and how many of these pairs are in doubt."""
     return {
         "person_pairs_compared": len(person_pairs),
         "case_pairs_compared": len(decided_cases.pairs),
@@ -179,9 +190,9 @@ def count_run_statistics(
     person_cluster: np.ndarray,
     further_counts: Mapping[str, int | float | str],
 ) -> dict[str, int | float | str]:
-    """Count the records, clusters and refused blocks of a run, and add the counts in `further_counts`.
+    """Count the records, the clusters and the refused blocking values of a run, and add the counts in `further_counts`.
 
-    The result contains no personal data. blocking_report: the report of `blocking.group_records_by_blocking_keys`.
+    The result contains no personal data. blocking_report: the report that `blocking.group_records_by_blocking_keys` makes.
     """
     refused = blocking_report.set_index("key")
     refused = refused[refused["refused_values"] > 0]

@@ -1,7 +1,7 @@
-"""Model drift: the comparison levels that records reach, by institution and period of delivery, compared with those of the training data.
+"""Model drift: whether the records of an institution and period reach other comparison levels than the training data of the model did.
 
-Belongs here: shares of comparison levels among linked records, their difference from the `expected` shares of the model, the alarm. Does
-not belong here: training (`training`), presentation (`pipelines.checks.linkage_model`).
+Belongs here: the share of each comparison level among linked records, its difference from the `expected` share of the model, the alarm.
+Does not belong here: training (`training`), presentation (`pipelines.checks.linkage_model`).
 
 A delivery with shifted birth dates, or with names in another script, is linked worse but does not fail. In pairs with records of other
 institutions, its records then reach other comparison levels than earlier records did.
@@ -23,10 +23,10 @@ from pipelines.resources.integer_arrays import RowIndexByOwner
 
 DRIFT_COLUMNS = ("institution", "period", "field", "level", "share", "expected", "n", "alarm")
 _CELL_KEY = ["institution", "period", "field"]
-# Larger clusters are left out: they are an error of another kind, and their pairs would dominate.
+# Clusters with more records than this are left out: they are an error of another kind, and would have most of the pairs.
 MAX_CLUSTER_SIZE = 60
-# With fewer records there is no alarm; else the alarm needs both so many standard deviations and a shift of the share. Errors are
-# clustered (the records of a person share a wrong date), so a record counts half.
+# There is no alarm for fewer than `MIN_RECORDS` records. Otherwise there is an alarm if the share differs from the expected share by
+# `DEVIATIONS` standard deviations and by at least `MIN_SHIFT`. Records of one person often have the same error, so a record counts half.
 MIN_RECORDS = 20
 DEVIATIONS = 4.0
 MIN_SHIFT = 0.10
@@ -38,9 +38,9 @@ def count_comparison_levels_of_linked_records(
 ) -> pd.DataFrame:
     """Count the linked records that reach each comparison level. Columns: institution, period, field, level, n.
 
-    canonical_tables: the tables of `schemas.canonical`. person_clusters: the columns institution, record_key and cluster of the linked
-    records. A record is compared with the records of other institutions in its cluster. For each field that is known on both sides it
-    counts once, divided over the levels reached. The period is that of its first delivery.
+    Each record is compared with the records of other institutions in its cluster. For each field it counts as one, divided equally among
+    the comparisons in which both records have a value. `period` is the period in which the record was first delivered. canonical_tables:
+    the tables of `schemas.canonical`. person_clusters: the cluster of each record, with the columns institution, record_key and cluster.
     """
     records = build_linkage_records(canonical_tables)
     keys, linked = (
@@ -56,10 +56,10 @@ def count_comparison_levels_of_linked_records(
 def find_linked_pairs_between_institutions(
     records: LinkageRecords, person_pairs: ComparedPersonPairs, person_cluster: np.ndarray
 ) -> pd.DataFrame:
-    """Find the pairs of records in one cluster that two different institutions delivered. A number below zero in `person_cluster` means no
-    cluster.
+    """Find the pairs of person records that are in one cluster and were delivered by two different institutions.
 
-    Columns: rows a, b, and the level of each field.
+    person_cluster: the number of the cluster of each record; below zero if the record is in no cluster. Columns of the result: a and b (the
+    rows of the two records), and for each compared field the level that the pair reaches.
     """
     records_by_cluster = RowIndexByOwner(person_cluster, int(person_cluster.max(initial=-1)) + 1)
     institution = pd.factorize(records.persons["institution"])[0]
@@ -71,9 +71,10 @@ def find_linked_pairs_between_institutions(
 
 
 def count_comparison_levels(persons: pd.DataFrame, person_pairs: pd.DataFrame, model: LinkageModel) -> pd.DataFrame:
-    """Count the records that reach each level, as `count_comparison_levels_of_linked_records` does.
+    """Count the records that reach each comparison level. The result is that of `count_comparison_levels_of_linked_records`.
 
-    persons: institution, period. person_pairs: from `find_linked_pairs_between_institutions`.
+    persons: all person records, with the columns institution and period. person_pairs: the result of
+    `find_linked_pairs_between_institutions`.
     """
     cell, cells = number_distinct_rows(persons[["institution", "period"]])
     cell_names = (
@@ -94,9 +95,9 @@ def count_comparison_levels(persons: pd.DataFrame, person_pairs: pd.DataFrame, m
 
 
 def compute_expected_shares(level_counts: Iterable[pd.DataFrame], model: LinkageModel) -> dict[str, dict[str, tuple[float, ...]]]:
-    """Return the `expected` shares of a model file: the share of each level, by institution and field.
+    """Return the `expected` shares for a model file: for each institution and compared field, the share of records that reach each level.
 
-    level_counts: several results of `count_comparison_levels_of_linked_records`.
+    level_counts: results of `count_comparison_levels_of_linked_records`, one for each set of training data.
     """
     counts = pd.concat(list(level_counts), ignore_index=True)
     out: dict[str, dict[str, tuple[float, ...]]] = {}
@@ -111,11 +112,11 @@ def compute_expected_shares(level_counts: Iterable[pd.DataFrame], model: Linkage
 
 
 def measure_drift(level_counts: pd.DataFrame, model: LinkageModel) -> pd.DataFrame:
-    """Compare the share of each level with the share that the model expects.
+    """Compare the share of records that reach each level with the share that the model expects.
 
-    Columns: `DRIFT_COLUMNS`, one row for each institution, period, field and level, with the number `n` of records and whether the
-    difference raises an alarm. Institutions and fields without expected shares are left out. level_counts: from
-    `count_comparison_levels_of_linked_records`.
+    The result has one row for each institution, period, field and level, with the columns `DRIFT_COLUMNS`: `n` is the number of records
+    with a value in the field, and `alarm` says whether the difference is large enough for an alarm. Institutions and fields without
+    expected shares are left out. level_counts: the result of `count_comparison_levels_of_linked_records`.
     """
     expected_rows = [
         (institution, field.name, level.name, share)
@@ -135,7 +136,11 @@ def measure_drift(level_counts: pd.DataFrame, model: LinkageModel) -> pd.DataFra
 
 
 def _do_shares_raise_alarm(share: np.ndarray, expected_share: np.ndarray, record_count: np.ndarray) -> np.ndarray:
-    """Return whether `expected_share` is outside the Wilson interval around `share`, and differs from it by at least `LEAST_SHIFT`."""
+    """Return whether each share raises an alarm.
+
+    It does if there are at least `MIN_RECORDS` records, `expected_share` is outside the Wilson interval around `share`, and the two differ
+    by at least `MIN_SHIFT`.
+    """
     size, z2 = np.maximum(record_count, 1.0) * RECORD_WORTH, DEVIATIONS**2
     centre = (share + z2 / (2 * size)) / (1 + z2 / size)
     half = DEVIATIONS / (1 + z2 / size) * np.sqrt(share * (1 - share) / size + z2 / (4 * size**2))

@@ -1,9 +1,9 @@
-"""Values as codes, and the level that each pair of codes reaches.
+"""Values as codes (numbers), and the comparison level that each pair of codes reaches.
 
-Belongs here: giving each distinct value of a field a code, and doing each comparison once. Does not belong here: the tests of the levels
-(`compare`), the weight of a level (`score`).
+Belongs here: giving a code to each distinct value of a field, so that two values are compared once, however many records have them. Does
+not belong here: the tests of the levels (`compare`), the weight of a level (`score`).
 
-Codes are numbered by frequency, so that the levels of pairs of frequent values can be cached in a small table. Pairs of rare values are
+The most frequent value has code 0. So the levels of pairs of frequent values can be cached in a small table. Pairs of rare values are
 compared each time.
 """
 
@@ -25,18 +25,18 @@ from pipelines.linkage.compare import (
 )
 from pipelines.linkage.model import ComparedField
 
-# Number of the most frequent values of a field in the table of levels: 4096² bytes are 16 MiB.
+# The table of levels contains this number of the most frequent values of a field: 4096² bytes are 16 MiB.
 TABLE_WIDTH = 4096
-# Offset of the levels in the table; 0 means not computed yet.
+# This number is added to the levels in the table, since 0 in the table means that a level was not computed yet.
 LEVEL_OFFSET = 2
 
 
 @dataclass(frozen=True)
 class EncodedValues:
-    """The values of columns of records.
+    """The values of one or several columns of records, as codes.
 
-    codes: code of each record. values: value of each code (one array per column, as for `compare_field_values`). count: number of records
-    with each code. The most frequent value has code 0.
+    codes: the code of each record. values: the value that each code stands for, with one array for each column, as `compare_field_values`
+    expects it. count: the number of records with each code. The most frequent value has code 0.
     """
 
     codes: np.ndarray
@@ -45,7 +45,7 @@ class EncodedValues:
 
 
 def encode_values(records: pd.DataFrame, columns: tuple[str, ...]) -> EncodedValues:
-    """Give a code to each distinct combination of `columns` in `records`."""
+    """Give a code to each distinct combination of values in `columns` of `records`."""
     combined = np.zeros(len(records), dtype="int64")
     for column in columns:
         codes, distinct = pd.factorize(records[column])
@@ -65,7 +65,7 @@ def encode_values(records: pd.DataFrame, columns: tuple[str, ...]) -> EncodedVal
 
 
 class FieldComparer:
-    """Compares pairs of codes of one field. absent: whether a code has no value."""
+    """Compares pairs of codes of one field. absent: for each code, whether it stands for a missing value."""
 
     def __init__(self, field: ComparedField, values: Values) -> None:
         self.field, self._known, self._size = field, FieldValues(values), len(values[0])
@@ -77,13 +77,14 @@ class FieldComparer:
         self._table, self._width = np.zeros(width * width, dtype="int8"), np.int32(width)
 
     def find_levels_of_codes(self, left_codes: np.ndarray, right_codes: np.ndarray) -> np.ndarray:
-        """Return the level (int8) of each pair of codes; `MISSING_LEVEL` if either side is absent."""
+        """Return the level (int8) that each pair of codes reaches; `MISSING_LEVEL` if one of the codes stands for a missing value."""
         levels = self._itself[left_codes]
         rows = np.flatnonzero(left_codes != right_codes)
         levels[rows] = self._find_levels_of_different_codes(left_codes[rows], right_codes[rows])
         return levels
 
     def _find_levels_of_different_codes(self, left_codes: np.ndarray, right_codes: np.ndarray) -> np.ndarray:
+        """Return the level of each pair of codes: from the table if both values are frequent, otherwise by comparing the values."""
         if self._width == self._size:
             return self._look_up_levels_in_table(left_codes, right_codes)
         levels = np.empty(len(left_codes), dtype="int8")
@@ -93,6 +94,7 @@ class FieldComparer:
         return levels
 
     def _look_up_levels_in_table(self, left_codes: np.ndarray, right_codes: np.ndarray) -> np.ndarray:
+        """Return the level of each pair of codes from the table. Levels that are not in the table yet are computed and added to it."""
         cells = left_codes * self._width + right_codes
         levels = self._table[cells]
         open_rows = np.flatnonzero(levels == 0)
@@ -103,6 +105,7 @@ class FieldComparer:
         return levels - LEVEL_OFFSET
 
     def _compare_values_of_codes(self, left_codes: np.ndarray, right_codes: np.ndarray) -> np.ndarray:
+        """Return the level of each pair of codes by comparing the values that the codes stand for."""
         level = np.full(len(left_codes), MISSING_LEVEL, dtype="int8")
         present = np.flatnonzero(~self.absent[left_codes] & ~self.absent[right_codes])
         level[present] = find_levels_of_value_pairs(self.field, ValuePairs(self._known, left_codes[present], right_codes[present]))

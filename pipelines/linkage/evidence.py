@@ -1,7 +1,8 @@
 """Evidence of dates, seats, offences and sentences that two case files are one case.
 
-Belongs here: the levels of each kind of evidence; their shares among files that are certainly of one case, and among random files,
-estimated from the data with the model as prior. Does not belong here: references and persons (`references`, `cases`).
+Belongs here: the levels of each kind of evidence, and how often pairs of files reach each level: pairs that are certainly one case, and
+random pairs. These shares are estimated from the data, with the shares of the model as prior. Does not belong here: the evidence of
+references and persons (`references`, `cases`).
 """
 
 from __future__ import annotations
@@ -23,23 +24,24 @@ Columns = pd.DataFrame | dict[str, np.ndarray]
 def assign_institution_pair_numbers(
     records: LinkageRecords, first_files: np.ndarray, second_files: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
-    """Return a number for each pair of files that stands for its two institutions, and the kinds `institution-institution` by this
-    number.
+    """Number the combinations of two institutions. Return the number of each pair of case files, and for each number the names of the two
+    institutions, joined by `-`.
     """
     code, names = assign_institution_numbers(records)
     return code[first_files] * len(names) + code[second_files], [f"{one}-{other}" for one in names for other in names]
 
 
 def assign_institution_numbers(records: LinkageRecords) -> tuple[np.ndarray, list[str]]:
-    """Return the number of the institution of each file, and the names of the institutions."""
+    """Number the institutions. Return the number of the institution of each case file, and the names of the institutions by number."""
     code, names = records.compute_once("institutions", lambda: pd.factorize(records.files["institution"]))
     return code, [str(name) for name in names]
 
 
 def find_evidence_levels(records: LinkageRecords, pairs: Columns, evidence: EvidenceKind, edges: np.ndarray) -> np.ndarray:
-    """Return the level of `evidence` for each row of `pairs`; -1 if a value is missing.
+    """Return the level of `evidence` that each pair of case files reaches; -1 if one of the two values is missing.
 
-    pairs: files `a, b`, and their best matching persons `left, right`, or -1.
+    pairs: the files `a` and `b`, and the persons of these files who match best (`left` of `a`, `right` of `b`; -1 if there are none).
+    edges: the numbers of days that separate the levels.
     """
     first, second = (
         _read_evidence_values(records, pairs, evidence.first, "a", "left"),
@@ -52,15 +54,16 @@ def find_evidence_levels(records: LinkageRecords, pairs: Columns, evidence: Evid
 
 
 def _read_evidence_values(records: LinkageRecords, pairs: Columns, column: str, file_side: str, person_side: str) -> np.ndarray:
+    """Return the values of a column of case files or persons for one side of each pair, as numbers (see `_read_column_as_numbers`)."""
     rows = np.asarray(pairs[file_side if column.startswith("file.") else person_side])
     values: np.ndarray = records.compute_once(("column", column), lambda: _read_column_as_numbers(records, column))
     return values[rows]  # row -1 is the missing value appended
 
 
 def _read_column_as_numbers(records: LinkageRecords, column: str) -> np.ndarray:
-    """Return the column `file.<column>` or `person.<column>` as numbers, with a missing value appended.
+    """Return the column `file.<column>` or `person.<column>` as numbers, with a missing value as additional last element.
 
-    Missing days are NaN, missing texts -1. Equal texts have the same number in all columns.
+    A missing day is NaN, and a missing text is -1. Equal texts have the same number, also in different columns.
     """
     table, name = column.split(".")
     values = (records.files if table == "file" else records.persons)[name]
@@ -75,8 +78,9 @@ def _read_column_as_numbers(records: LinkageRecords, column: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CertainCaseFilePairs:
-    """Pairs of files (`a, b, left, right` as for `find_evidence_levels`) that are certainly of one case (`same`), or of different cases of
-    one person (`again`).
+    """Pairs of case files that are certainly of one case (`same`), and pairs that are certainly of different cases of one person (`again`).
+
+    The columns are a, b, left and right, as for `find_evidence_levels`.
     """
 
     same: pd.DataFrame
@@ -86,7 +90,11 @@ class CertainCaseFilePairs:
 def count_evidence_levels(
     records: LinkageRecords, certain_pairs: CertainCaseFilePairs, evidence: EvidenceKind, edges: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Count each level of `evidence` among the pairs `same` (`m`), the pairs `again` (`again`), and random pairs (`u`)."""
+    """Count how many pairs of case files reach each level of `evidence`.
+
+    In the result, `m` has the counts of the pairs of one case, `again` those of pairs of different cases of one person, and `u` those of
+    random pairs.
+    """
     out = {}
     for share, pairs in (("m", certain_pairs.same), ("again", certain_pairs.again)):
         kinds, names = assign_institution_pair_numbers(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
@@ -105,7 +113,10 @@ def _count_evidence_levels_of_pairs(records: LinkageRecords, pairs: pd.DataFrame
 
 
 def _draw_random_case_file_pairs(records: LinkageRecords, institution_pair: str) -> pd.DataFrame:
-    """Draw random pairs of files of two institutions, each with a random person. The result is reproducible for the same files."""
+    """Draw random pairs of case files of two institutions, with a random person of each file.
+
+    The same records always give the same pairs.
+    """
     institution = records.files["institution"].to_numpy(dtype=object)
     draw = np.random.default_rng(0)
     sides = [np.flatnonzero(institution == name) for name in institution_pair.split("-")]
@@ -118,7 +129,7 @@ def _draw_random_case_file_pairs(records: LinkageRecords, institution_pair: str)
 
 
 def _draw_person_of_each_file(records: LinkageRecords) -> pd.Series:
-    """Draw one person record of each file. Return the row of the record, by file."""
+    """Draw one random person record of each case file. Return the row of the person record, indexed by the row of the file."""
 
     def draw_person_rows() -> pd.Series:
         shuffled = records.persons.sample(frac=1.0, random_state=0).reset_index(names="row")
@@ -130,9 +141,10 @@ def _draw_person_of_each_file(records: LinkageRecords) -> pd.Series:
 
 @dataclass(frozen=True)
 class EvidenceShares:
-    """The shares of the levels of each kind of evidence (`m`, `again`, `u`).
+    """How often pairs of case files reach each level of each kind of evidence.
 
-    observed: the number of certain pairs from which `m` was estimated.
+    levels: for each kind of evidence, the shares of its levels among pairs of one case (`m`), pairs of different cases of one person
+    (`again`) and random pairs (`u`). observed: for each kind of evidence, the number of pairs from which `m` was estimated.
     """
 
     levels: dict[str, dict[str, np.ndarray]]
@@ -140,7 +152,10 @@ class EvidenceShares:
 
 
 def estimate_evidence_shares(records: LinkageRecords, certain_pairs: CertainCaseFilePairs, model: LinkageModel) -> EvidenceShares:
-    """Estimate the shares of evidence: the shares of the model, weighted as `evidence_worth` pairs, plus the observed counts."""
+    """Estimate the shares of the levels of evidence from the counts in the data and the shares of the model.
+
+    The shares of the model count like the observation of `evidence_worth` further pairs.
+    """
     edges = np.array(model.edges, dtype="float64")
     shares: dict[str, dict[str, np.ndarray]] = {}
     observed: dict[str, int] = {}
@@ -154,7 +169,7 @@ def estimate_evidence_shares(records: LinkageRecords, certain_pairs: CertainCase
 
 
 class EvidenceWeigher:
-    """Weighs the evidence for pairs of files in bits: one weight for each kind of evidence."""
+    """Weighs the evidence of dates and codes for pairs of case files: computes the bits of each kind of evidence."""
 
     def __init__(self, records: LinkageRecords, shares: EvidenceShares, model: LinkageModel) -> None:
         self._records, self._model = records, model
@@ -162,13 +177,14 @@ class EvidenceWeigher:
         self.shares = shares.levels
 
     def weigh_evidence(self, pairs: pd.DataFrame, share_person: np.ndarray) -> pd.DataFrame:
-        """Return the evidence on `pairs` (`a, b, left, right`). Columns: pair (row of `pairs`), name, bits.
+        """Return the evidence of dates and codes for each of `pairs`. Columns: pair (row of `pairs`), name (kind of evidence), bits.
 
-        In each family only the first kind that is known counts. share_person: whether each pair shares a person. If it does,
-        the alternative to one case is another case of that person, not a random case.
+        The kinds of evidence are divided into families. In each family the first kind of which a pair has both values counts; later kinds
+        count only to the extent that the values of this kind may be clerical errors. share_person: for each pair, whether its files have a
+        person in common. If they do, the alternative to one case is another case of that person, and not a random case.
         """
         parts = []
-        ratio_by_family: dict[str, np.ndarray] = {}  # by family: likelihood ratio of its later kinds
+        ratio_by_family: dict[str, np.ndarray] = {}  # for each family, the likelihood ratio of the later kinds in it
         kind_by_family: dict[str, np.ndarray] = {}
         columns = {name: pairs[name].to_numpy() for name in ("a", "b", "left", "right")}
         kinds, kind_names = assign_institution_pair_numbers(self._records, columns["a"], columns["b"])
@@ -184,10 +200,11 @@ class EvidenceWeigher:
             share = self.shares[evidence.name]
             slip = self._model.cases["slip"] if evidence.slip is None else evidence.slip
             use = np.flatnonzero(level >= 0)
-            # Another case of the same person reaches any level at least as often as a random case: few such pairs are observed.
+            # Few pairs of different cases of one person are observed, so it is assumed that they reach a level at least as often as random
+            # pairs.
             repeated = np.maximum(share["again"], share["u"])
             other = np.where(share_person[rows[use]], repeated[level[use]], share["u"][level[use]])
-            # A clerical error makes any level possible within a case, as often as by chance; then the next kind of evidence counts.
+            # After a clerical error, files of one case reach each level as often as by chance. Then the next kind of evidence counts.
             likelier = ratio_by_family.setdefault(evidence.family, np.ones(len(pairs)))
             likelier[rows[use]] = (1 - slip) * share["m"][level[use]] / other + slip * likelier[rows[use]]
             kind_by_family.setdefault(evidence.family, np.full(len(pairs), -1))[rows[use]] = number

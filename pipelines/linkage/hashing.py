@@ -1,4 +1,4 @@
-"""Stable 64-bit hashes of rows and numbers, and the database connection that computes them.
+"""Stable 64-bit hashes of rows and of numbers, and the in-memory database that computes the hashes of rows.
 
 Does not belong here: what the hashes are used for.
 """
@@ -17,21 +17,23 @@ MIX = np.uint64(0x9E3779B97F4A7C15)
 
 @cache
 def _make_shared_database(threads: int) -> duckdb.DuckDBPyConnection:
+    """Make an empty in-memory database; later calls return the same one."""
     database = duckdb.connect(":memory:")
     database.execute(f"SET threads = {threads}; SET preserve_insertion_order = false")
     return database
 
 
 def open_shared_in_memory_database(threads: int = 1) -> duckdb.DuckDBPyConnection:
-    """Open a connection to a shared empty database, since opening a new database takes longer than most queries. Tables must be temporary.
+    """Open a connection to an in-memory database that all callers share, since a new database takes longer to open than most queries run.
 
-    Most queries are short, and long ones hardly gain from a second thread.
+    Only temporary tables may be created in it. One thread is the default, since most queries are short and long ones hardly gain from a
+    second thread.
     """
     return _make_shared_database(threads).cursor()
 
 
 def mix_hashes(*parts: np.ndarray) -> np.ndarray:
-    """Combine several numbers into one 64-bit number per row; the order of the parts matters."""
+    """Combine the numbers at the same position of all `parts` into one 64-bit hash. The order of `parts` matters."""
     out = np.zeros(len(parts[0]), dtype="uint64")
     for part in parts:
         out = (out ^ part.astype("uint64")) * MIX
@@ -54,7 +56,7 @@ def hash_rows(frame: pd.DataFrame) -> np.ndarray:
 
 
 def sum_hashes_by_number(number_count: int, numbers: np.ndarray, hashes: np.ndarray) -> np.ndarray:
-    """Sum `hashes` (modulo 2**64) by their number in `numbers`, from 0 to `number_count` - 1."""
+    """Return, for each number from 0 to `number_count` - 1, the sum (modulo 2**64) of the `hashes` that have this number in `numbers`."""
     out = np.zeros(number_count, dtype="uint64")
     np.add.at(out, numbers, hashes)
     return out

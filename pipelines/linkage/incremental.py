@@ -1,6 +1,7 @@
-"""Incremental linkage: decide the components that are not in the memory, and combine them with the components in the memory.
+"""Incremental linkage: only components that are not in the linkage memory are decided; for all other components the decisions of the last
+run are taken from the memory.
 
-Belongs here: storing the results of a component in the memory, and reading them from it. Does not belong here: components (`partition`),
+Belongs here: converting the results of a component to rows of the memory and back. Does not belong here: finding components (`partition`),
 deciding (`solving`).
 """
 
@@ -25,19 +26,20 @@ from pipelines.linkage.partition import HistoryComponents
 from pipelines.linkage.solving import DetailedLinkageResult, link_in_alternating_rounds
 from pipelines.resources.integer_arrays import RowIndexByOwner, find_positions
 
-# Number of records decided at a time, so that memory use does not grow with history.
+# The records of a large history are decided in batches of about this size, so that memory use does not grow with the history.
 BATCH_RECORDS = 30_000
 COUNT_NAMES = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt", "person_pairs_in_doubt")
 
 
 @dataclass(frozen=True)
 class ComponentDecisions:
-    """The decisions on all components.
+    """The decisions on all components, both new ones and those from the linkage memory.
 
-    - `cases`, `persons`: the cluster of each file and each person record
-    - `decisions`: decision records (see `decisions.build_decision_records`)
-    - `against`: pairs of persons that were joined against a rule
-    - `alike`: linked pairs of persons (see `drift.find_linked_pairs_between_institutions`)
+    - `cases`, `persons`: the cluster of each case file and of each person record
+    - `decisions`: the decision records (see `decisions.build_decision_records`)
+    - `against`: the pairs of persons that were joined although a hard rule forbids it
+    - `alike`: the pairs of linked persons of two institutions (see `drift.find_linked_pairs_between_institutions`)
+    - `counts`: the number of compared pairs and of pairs in doubt, by the names `COUNT_NAMES`
     - `memory`: the linkage memory for the next run
     - `solved`: the number of components that were decided in this run
     """
@@ -53,7 +55,10 @@ class ComponentDecisions:
 
 
 class RecordRowIndex:
-    """Finds the rows of records by their component and rank within it, separately for files (`False`) and persons (`True`)."""
+    """Finds the row of a record from its component and its rank within the component.
+
+    Case files and person records are indexed separately, under the keys False (case files) and True (persons).
+    """
 
     def __init__(self, history_components: HistoryComponents) -> None:
         self.component = {False: history_components.of_files, True: history_components.of_persons}
@@ -61,7 +66,8 @@ class RecordRowIndex:
         self._rows = {person: RowIndexByOwner(component, len(history_components.keys)) for person, component in self.component.items()}
 
     def look_up_rows(self, is_person: np.ndarray, component: np.ndarray, rank: np.ndarray) -> np.ndarray:
-        """Return the row of each record: of a person if `is_person` is true, else of a file."""
+        """Return the row of each record with the given component and rank. `is_person` says whether it is a person record or a case
+        file."""
         out = np.empty(len(component), dtype="int64")
         for kind, rows in self._rows.items():
             is_of_kind = is_person == kind
@@ -75,7 +81,7 @@ def link_records_of_components(
     judgements: pd.DataFrame | None,
     linkage_memory: LinkageMemory | None,
 ) -> ComponentDecisions:
-    """Link the records of each component that is not in `linkage_memory`, and read the results of all other components from it."""
+    """Link the records of each component that is not in `linkage_memory`, and take the results of all other components from the memory."""
     index = RecordRowIndex(history_components)
     batches = list(_divide_components_into_batches(history_components, np.flatnonzero(history_components.open)))
     lean = replace(
@@ -100,7 +106,11 @@ def _combine_component_results(
     shared_input: SharedTaskInput,
     linkage_memory: LinkageMemory | None,
 ) -> ComponentDecisions:
-    """Combine the new results with the results in the memory, and add the decision records of pairs whose records are in two components."""
+    """Convert the results of all components to row numbers, and add the decision records of pairs whose records are in different
+    components.
+
+    component_results: the results of new components together with those from the linkage memory, by the names of its frames.
+    """
     order = np.argsort(history_components.keys)
     component = {
         name: order[find_positions(frame["component"].to_numpy(), history_components.keys[order])[0]]
@@ -147,9 +157,9 @@ def _combine_component_results(
 def _divide_components_into_batches(
     history_components: HistoryComponents, chosen_components: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Divide the files and persons of the components `chosen_components` into batches of complete components.
+    """Divide the components `chosen_components` into batches. Yield the rows of the case files and of the person records of each batch.
 
-    There is at least one batch, which may be empty.
+    The records of a component are never divided. There is at least one batch, which may be empty.
     """
     sizes = np.bincount(history_components.of_files, minlength=len(history_components.keys)) + np.bincount(
         history_components.of_persons, minlength=len(history_components.keys)
@@ -161,6 +171,7 @@ def _divide_components_into_batches(
 
 
 def _select_rows_of_components(frame: pd.DataFrame, component_keys: np.ndarray) -> pd.DataFrame:
+    """Return the rows of `frame` whose component is among `component_keys`."""
     return frame[find_positions(frame["component"].to_numpy(), component_keys)[1]]
 
 
@@ -171,9 +182,10 @@ def _make_decision_task(
     person_rows: np.ndarray,
     judgements: pd.DataFrame | None,
 ) -> Frames:
-    """Return a task: the records in `file_rows` and `person_rows` (complete components) with everything that is needed to decide them.
+    """Return a task: the records at `file_rows` and `person_rows`, with everything that is needed to decide them.
 
-    This includes the blocked pairs (`left, right`), and the component key and rank of files and persons.
+    The records must form complete components. The task contains their connections, their candidate pairs from blocking (with the columns
+    left and right), and the component key and the rank of each record.
     """
     number = np.full(len(history_components.of_persons), -1)
     number[person_rows] = np.arange(len(person_rows))
@@ -197,9 +209,9 @@ def _make_decision_task(
 
 
 def link_records_of_task(task: Frames, shared_input: SharedTaskInput) -> Frames:
-    """Link the records of a task, which contains complete components.
+    """Link the records of a task, which consists of complete components.
 
-    Return `records`, `decisions`, `against`, `alike`, `cited` and `counts` as in `LinkageMemory`.
+    Return the frames `records`, `decisions`, `against`, `alike`, `cited` and `counts`, which `LinkageMemory` explains.
     """
     keys, number = np.unique(
         np.concatenate([task[name]["component"].to_numpy() for name in ("of_files", "of_persons")]), return_inverse=True
@@ -213,7 +225,7 @@ def link_records_of_task(task: Frames, shared_input: SharedTaskInput) -> Frames:
     )
 
     def replace_rows_by_component_ranks(pairs: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
-        """Return `pairs` with the key of their component, and with ranks in place of rows."""
+        """Return `pairs` with the key of their component as an additional column, and with ranks within the component in place of rows."""
         of_component = np.zeros(len(pairs), dtype="int64")
         sides = {side: np.zeros(len(pairs), dtype="int64") for side in "ab"}
         for kind in component:
@@ -245,7 +257,7 @@ def link_records_of_task(task: Frames, shared_input: SharedTaskInput) -> Frames:
 
 
 def _select_pairs_connected_by_reference(detailed_result: DetailedLinkageResult, connections: CaseFileConnections) -> pd.DataFrame:
-    """Return a, b, weight of the pairs of files of which one cites the other or was merged into it.
+    """Return the pairs of case files in which one file cites the other or was merged into it. Columns: a, b, weight.
 
     The weight does not include the evidence of competing files (`cases.weigh_references_to_competing_case_files`).
     """
@@ -261,7 +273,7 @@ def _select_pairs_connected_by_reference(detailed_result: DetailedLinkageResult,
 def _count_compared_pairs_by_component(
     component_keys: np.ndarray, detailed_result: DetailedLinkageResult, component_of_file: np.ndarray, component_of_person: np.ndarray
 ) -> pd.DataFrame:
-    """Count the compared pairs and the pairs in doubt by component."""
+    """Count, for each component, the pairs that were compared and the pairs that are in doubt."""
     of_pairs, of_case_pairs = (
         component_of_person[detailed_result.person_pairs.left],
         component_of_file[detailed_result.cases.pairs["a"].to_numpy("int64")],
@@ -276,9 +288,9 @@ def _count_compared_pairs_by_component(
 def _assign_cluster_numbers(
     row_index: RecordRowIndex, component_of_record: np.ndarray, records: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cluster of each file and each person record, numbered in the order of their first record.
+    """Return the cluster of each case file and of each person record. Clusters are numbered in the order of their first record.
 
-    component_of_record: number of the component to which each row of `records` belongs.
+    records: the frame `records` of a linkage memory. component_of_record: the number of the component of each of its rows.
     """
     out = []
     for person, of_records in row_index.component.items():

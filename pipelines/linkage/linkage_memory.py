@@ -1,9 +1,10 @@
-"""The linkage memory: results that are kept from run to run, so that only changes are decided again.
+"""The linkage memory: the results of the last run, kept so that the next run decides only what changed.
 
-Belongs here: layout and files of the memory. Does not belong here: its content.
+Belongs here: the layout and the files of the memory. Does not belong here: computing its content.
 
-The memory is a cache. A run without it, or with the memory of another model, code or early history (`data_version`), has the same result
-and takes longer. It contains hashes, weights, and tokens of names with their frequency; it is in the lake, and only its owner can read it.
+The memory is a cache: a run without it has the same result, but takes longer. It is not used if it was made with another model, other code,
+or another early history (see `common_statistics`). It contains hashes, weights, and parts of names with their frequency. It is stored in
+the lake, and only its owner can read it.
 """
 
 from __future__ import annotations
@@ -35,22 +36,23 @@ _MANIFEST, _COMMON = "manifest.json", "common.json"
 class LinkageMemory:
     """The frames of the memory.
 
-    - persons: the hash of each person record whose candidate pairs were compared
-    - refused: blocking keys that were too frequent, so that they were not used, or only together with a second key
-    - pairs: the hashes of two person records, and their match weight; only pairs that can change a decision
-    - files: a hash of two case files and their connections; their match weight in each round of linkage; the bits of it that come from
-      the comparison `citation`
-    - cross_reasons: a hash of two records of different components, and the reasons for their decision (see
-      `pipelines.linkage.cross_component`)
+    - `persons`: the hash of each person record whose candidate pairs were compared
+    - `refused`: the hashes of blocking values that too many records share (see `blocking`)
+    - `pairs`: pairs of person records that can change a decision: the hashes of the two records and their match weight
+    - `files`: pairs of case files: a hash of the two files and their connections, their match weight in each round of linkage, and how many
+      bits of it come from a citation
+    - `cross_reasons`: pairs of records in different components: a hash of the pair, and the text with the reasons for keeping the two
+      records apart (see `pipelines.linkage.cross_component`)
 
-    All other frames are by component (its key) and rank of the records in it:
+    In all other frames, a record is identified by the key of its component and its rank within the component, since row numbers change:
 
-    - records: component, person (whether it is a person), rank, cluster (within the component)
-    - decisions: see `pipelines.linkage.decisions.build_decision_records`
-    - against: pairs of persons that were joined against a rule
-    - cited: a, b, weight of files that cite each other
-    - alike: linked pairs of persons, and the levels that they reach
-    - counts: counts of a run
+    - `records`: the cluster of each record, with the columns component, person (whether it is a person record and not a case file), rank
+      and cluster (its number within the component)
+    - `decisions`: the decision records, see `pipelines.linkage.decisions.build_decision_records`
+    - `against`: the pairs of persons that were joined although a hard rule forbids it
+    - `cited`: the pairs of case files in which one cites the other or was merged into it, with their weight
+    - `alike`: the pairs of linked persons of two institutions, and the comparison levels that they reach
+    - `counts`: for each component, the number of compared pairs and of pairs in doubt
     """
 
     persons: pd.DataFrame
@@ -67,7 +69,7 @@ class LinkageMemory:
 
 
 def compute_linkage_memory_version(model: LinkageModel, early_history_hash: str) -> str:
-    """Return the version that a linkage memory must have to be used.
+    """Return a hash of the model, the code and the early history. A linkage memory is used only if it was made with the same version.
 
     early_history_hash: the hash of the rows from which the common statistics are estimated.
     """
@@ -75,7 +77,7 @@ def compute_linkage_memory_version(model: LinkageModel, early_history_hash: str)
 
 
 def load_linkage_memory(folder: Path, version: str) -> tuple[CommonStatistics, LinkageMemory] | None:
-    """Read the linkage memory in `folder`; None if `folder` has no memory of this `version`."""
+    """Read the linkage memory in `folder`, and the common statistics. Return None if `folder` has no readable memory of this `version`."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
         if manifest["data_version"] != version:
@@ -85,13 +87,16 @@ def load_linkage_memory(folder: Path, version: str) -> tuple[CommonStatistics, L
         }
         return read_common_statistics(folder), LinkageMemory(**frames)
     except (OSError, KeyError, ValueError, pa.ArrowException):
-        return None  # lost or damaged: everything is decided again
+        return None  # if the memory is lost or damaged, everything is decided again
 
 
 def save_linkage_memory(folder: Path, version: str, common_statistics: CommonStatistics, linkage_memory: LinkageMemory) -> None:
-    """Replace the memory in `folder` atomically. The caller must hold the run lock. Raises `OSError`."""
+    """Replace the memory in `folder`, so that a run that is killed leaves no partly written memory there.
+
+    The caller must hold the run lock. Raises `OSError` if the memory cannot be written.
+    """
     fresh, old = (folder.with_name(f".{folder.name}.{end}") for end in ("part", "old"))
-    for leftover in (fresh, old):  # of a run that was killed
+    for leftover in (fresh, old):  # a run that was killed may have left these folders
         shutil.rmtree(leftover, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
     for field in fields(LinkageMemory):
@@ -122,6 +127,7 @@ def _write_frame_as_parquet(path: Path, frame: pd.DataFrame) -> None:
 
 
 def _convert_frequencies_to_table(token_frequencies: TokenFrequencies) -> pd.DataFrame:
+    """Return token frequencies as a frame with the columns field, token, group (citizenship) and share."""
     words = [word for table in token_frequencies.shares.values() for word in table]
     return pd.DataFrame(
         {
@@ -154,6 +160,7 @@ def _convert_statistics_to_json(common_statistics: CommonStatistics) -> dict[str
 
 
 def _convert_json_to_statistics(content: dict[str, Any], frequencies: pd.DataFrame) -> CommonStatistics:
+    """Return the common statistics from `content`, which `_convert_statistics_to_json` made, and from the frame of token frequencies."""
     shares: dict[str, dict[tuple[str, str], float]] = {field: {} for field in content["usual"]}
     for field, word, group, share in zip(*(frequencies[name].tolist() for name in ("field", "token", "group", "share")), strict=True):
         shares[field][word, group] = share

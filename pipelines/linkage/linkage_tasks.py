@@ -1,10 +1,11 @@
-"""Tasks of a large history, which run in this process or in several.
+"""Tasks: parts of the linkage of a large history, which run in this process or in several processes.
 
 Belongs here: converting records, connections and common statistics to frames and back, passing tasks to processes. Does not belong here:
-the work itself.
+what a task computes.
 
-A task contains everything that its work needs. Processes read it from a folder and write the results there, so that nothing large is passed
-between them. Only the owner can read the folder. It is removed after the work; after a killed run the next run removes it.
+A task is a mapping of frames that contains everything that is needed to compute its result. Other processes read it from a folder and write
+the result there, so that nothing large is passed between processes. Only the owner can read the folder. It is removed when all tasks are
+done; if a run is killed, the next run removes it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Frames = dict[str, pd.DataFrame]
 _RECORD_FRAMES = ("files", "persons", "references", "own", "merges")
 _CONNECTION_FRAMES = ("citations", "mergers", "shared_citations", "stays_begun_together")
 _CODED_FOLDER, _GROUP_COLUMN = "coded", "its group"
-# Processes are not worth starting for fewer person records.
+# For fewer person records than this, it is not worth starting further processes.
 MIN_ROWS_FOR_PROCESSES = 60_000
 
 
@@ -42,8 +43,9 @@ MIN_ROWS_FOR_PROCESSES = 60_000
 class SharedTaskInput:
     """The input that all tasks have in common.
 
-    coded: all person records, to whose rows a task refers. folder: the folder through which tasks are shared among processes, or None if
-    they run in this process. spark: the Spark on which candidate pairs are generated and scored, or None if this process does both.
+    common: the common statistics of the history. coded: all person records, encoded as numbers; tasks refer to their rows. folder: the
+    folder through which tasks are passed to other processes; None if all tasks run in this process. spark: the Spark cluster on which
+    candidate pairs are generated and scored; None if that is done without Spark.
     """
 
     model: LinkageModel
@@ -54,7 +56,7 @@ class SharedTaskInput:
 
     @cached_property
     def scorer(self) -> PairScorer:
-        """The scorer of all person records. Tasks in one process share its cache of comparisons."""
+        """The scorer of all person records. All tasks in a process share its cache of comparisons."""
         return PairScorer(self.coded, self.model, self.common.frequencies)
 
 
@@ -62,14 +64,15 @@ Work = Callable[[Frames, SharedTaskInput], Frames]
 
 
 def count_processes(shared_input: SharedTaskInput, person_record_count: int) -> int:
-    """Return the number of processes for tasks with `person_record_count` person records."""
+    """Return how many processes are used for tasks with `person_record_count` person records altogether."""
     return 1 if shared_input.folder is None or person_record_count < MIN_ROWS_FOR_PROCESSES else len(os.sched_getaffinity(0))
 
 
 def run_tasks(task_function: Work, tasks: Iterable[Frames], shared_input: SharedTaskInput, person_record_count: int) -> Iterator[Frames]:
-    """Yield the results of `task_function` for each task, in order.
+    """Yield the result of `task_function` for each task, in the order of the tasks.
 
-    task_function: a function at the top level of a module. person_record_count: the approximate number of person records in all tasks.
+    task_function: a function that is defined at the top level of a module, so that other processes can import it. person_record_count: the
+    approximate number of person records in all tasks.
     """
     folder = shared_input.folder
     if folder is None or count_processes(shared_input, person_record_count) < 2:
@@ -96,15 +99,18 @@ def run_tasks(task_function: Work, tasks: Iterable[Frames], shared_input: Shared
 
 @dataclass(frozen=True)
 class _StoredTask:
+    """A task that is stored in a folder, and the function `work` that computes its result."""
+
     work: Work
     model: LinkageModel
     folder: Path
 
 
-_settings: dict[Path, SharedTaskInput] = {}  # cache of this process
+_settings: dict[Path, SharedTaskInput] = {}  # the shared input of the tasks in each folder, read once for each process
 
 
 def _run_stored_task(stored_task: _StoredTask) -> None:
+    """Read a task from its folder, compute its result, and write the result to the same folder."""
     folder = stored_task.folder.parent
     if folder not in _settings:
         _settings[folder] = SharedTaskInput(
@@ -134,7 +140,7 @@ def _convert_frames_to_persons(frames: Frames) -> EncodedPersons:
 
 
 def _convert_column_to_array(column: pd.Series) -> np.ndarray:
-    """Convert a column to the array that `compare.read_column_values` returns."""
+    """Convert a column of a frame to an array of the kind that `compare.read_column_values` returns."""
     return column.to_numpy() if column.dtype.kind in "bf" else column.to_numpy(dtype=object)
 
 
@@ -150,7 +156,10 @@ def _read_frames(folder: Path) -> Frames:
 
 
 def convert_records_to_frames(records: LinkageRecords, connections: CaseFileConnections, person_rows: np.ndarray) -> Frames:
-    """Convert records and connections to frames. person_rows: the rows that the persons in `records` have among all person records."""
+    """Convert records and connections to frames by name.
+
+    person_rows: for each person in `records`, its row among all person records of the history.
+    """
     frames = {
         name: getattr(source, name) for source, names in ((records, _RECORD_FRAMES), (connections, _CONNECTION_FRAMES)) for name in names
     }
@@ -160,9 +169,9 @@ def convert_records_to_frames(records: LinkageRecords, connections: CaseFileConn
 def convert_frames_to_records(
     frames: Frames, shared_input: SharedTaskInput, component_of_file: np.ndarray | None = None
 ) -> tuple[LinkageRecords, CaseFileConnections]:
-    """Convert frames from `convert_records_to_frames` to records (scored with the common statistics) and connections.
+    """Convert frames from `convert_records_to_frames` to records and connections. The records are scored with the common statistics.
 
-    component_of_file: the number of the component of each file, as in `CaseFileConnections`.
+    component_of_file: the number of the component of each case file, as in `CaseFileConnections`.
     """
     scorer = shared_input.scorer.restrict_to_rows(frames["rows"]["row"].to_numpy())
     records = LinkageRecords(**{name: frames[name] for name in _RECORD_FRAMES}, counts=shared_input.common.counts, memo={"scorer": scorer})

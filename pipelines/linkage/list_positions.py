@@ -1,16 +1,19 @@
-"""Records whose key is a position in the list of a case: decide which states of a list are of the same person.
+"""Person records whose key is a list position: decides which persons in successive deliveries of a list are the same person.
 
-Belongs here: keys of listed persons, and canonical tables with these keys in place of record keys. Does not belong here: which state is
-current (`pipelines.record_status`), linkage of persons between files (`persons`).
+Belongs here: keys of listed persons, and canonical tables with these keys in place of record keys. Does not belong here: which state of a
+record is accepted (`pipelines.record_status`), linkage of persons of different case files (`persons`).
 
-If a person is added to a list or removed from it, other persons move to another position; so a position can be that of another person in a
-later delivery. All states of a list are compared with each other: nobody is in one list twice, and a repeated position is mostly that of
-the same person.
+Some institutions identify the persons of a case file only by their position in its list of persons. If a person is added to the list or
+removed from it, other persons get another position in the next delivery. So all persons whom the deliveries of a list contain are compared
+with each other. Two assumptions help: nobody is in a list twice, and the same position in two deliveries is mostly the same person.
 
-A listed person has two keys. `person_key`, which is used everywhere, is the key of the accepted state (else of the latest state), with the
-delivery appended if the position is also that of another person (`2014-PR-00412/2@2014-Q4`). It changes with the list. `first_key` is the
-key of the first state, with the delivery appended if another person had the position before. It never changes, and the identity register
-uses it.
+A listed person has two keys:
+
+- `person_key` is used everywhere in linkage. It is the record key of the accepted state of the person, or of the latest state if none is
+  accepted. If another person has the same position, the delivery is appended (`2014-PR-00412/2@2014-Q4`). It can change when the list
+  changes.
+- `first_key` is used by the identity register, since it never changes. It is the record key of the first state of the person. If another
+  person had the position earlier, the delivery is appended.
 """
 
 from __future__ import annotations
@@ -31,9 +34,9 @@ from pipelines.linkage.standardise import STATE_KEY, add_compared_fields
 from pipelines.resources.integer_arrays import RowIndexByOwner, find_distinct_numbers
 
 LISTED_COLUMNS = [*STATE_KEY, "status", "person_key", "first_key"]
-# Log2 prior odds that a repeated position is the same person's: 92 of 100 in a real register.
+# Prior odds (log2) that the same position in two deliveries of a list is the same person: in a real register it was in 92 of 100 cases.
 SAME_POSITION_ODDS = 3.5
-# In longer lists than this only states of one position are compared.
+# In lists with more entries than this, only entries with the same position are compared.
 MAX_LIST_LENGTH = 150
 _CONTENT_COLUMNS = [
     *("role", "name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton", "personal_number", "birth_date", "birth_year"),
@@ -42,10 +45,11 @@ _CONTENT_COLUMNS = [
 
 
 def find_keys_of_listed_persons(person_states: pd.DataFrame, model: LinkageModel) -> pd.DataFrame:
-    """Return the person keys of every state of the lists in which the person at a position changed (`LISTED_COLUMNS`).
+    """Return the keys of listed persons, for all states of the lists in which the person at a position changed. Columns: `LISTED_COLUMNS`.
 
-    person_states: person states from `standardise.read_linkage_columns`. Only natural persons with a `place` are considered: persons in a
-    list, and persons of a renumbered file whom the crosswalk lacks (`pipelines.crosswalk`).
+    person_states: the table `person_records` from `standardise.read_linkage_columns`. Only natural persons with a value in the column
+    `place` are considered. These are the persons in a list, and the persons of a renumbered file of whom only the old key or only the new
+    key is known (`pipelines.crosswalk`).
     """
     states = person_states[
         person_states["place"].notna() & person_states["case_key"].notna() & ~person_states["kind"].isin(["legal", "unknown"])
@@ -59,7 +63,7 @@ def find_keys_of_listed_persons(person_states: pd.DataFrame, model: LinkageModel
     states = states[_are_states_in_changed_lists(states)].reset_index(drop=True)
     if states.empty:
         return pd.DataFrame(columns=LISTED_COLUMNS, dtype="str")
-    # Entries: the distinct contents of a position, over one or several deliveries.
+    # A list entry is a position with a certain content. The same entry can be in several deliveries.
     entry_of_state, _ = number_distinct_rows(states[["file", "record_key", "content"]])
     list_entries = states.iloc[np.unique(entry_of_state, return_index=True)[1]].reset_index(drop=True)
     person = _decide_which_list_entries_are_one_person(list_entries, entry_of_state, states, model)[entry_of_state]
@@ -69,9 +73,9 @@ def find_keys_of_listed_persons(person_states: pd.DataFrame, model: LinkageModel
 def replace_record_keys_by_person_keys(
     canonical_tables: Mapping[str, pd.DataFrame], listed_person_keys: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
-    """Return canonical tables in which each state of a person, and each of its events, has the key of the person.
+    """Return canonical tables in which the states of listed persons, and their events, have the person key in place of the record key.
 
-    listed_person_keys: from `find_keys_of_listed_persons`.
+    listed_person_keys: the result of `find_keys_of_listed_persons`.
     """
     out = dict(canonical_tables)
     if listed_person_keys.empty:
@@ -87,9 +91,10 @@ def replace_record_keys_by_person_keys(
 
 
 def replace_record_keys_by_first_keys(persons: pd.DataFrame, listed_person_keys: pd.DataFrame) -> pd.DataFrame:
-    """Return `persons` (institution, record_key, …) with the keys that never change, by which the identity register knows listed persons.
+    """Return `persons` with the first key of each listed person in the column `record_key`, in place of its person key.
 
-    listed_person_keys: from `find_keys_of_listed_persons`.
+    First keys never change; the identity register knows listed persons by them. persons: a frame with the columns institution and
+    record_key. listed_person_keys: the result of `find_keys_of_listed_persons`.
     """
     names = listed_person_keys.drop_duplicates(["institution", "person_key"]).set_index(["institution", "person_key"])["first_key"]
     known = persons["record_key"]
@@ -98,9 +103,9 @@ def replace_record_keys_by_first_keys(persons: pd.DataFrame, listed_person_keys:
 
 
 def _are_states_in_changed_lists(person_states: pd.DataFrame) -> np.ndarray:
-    """Return for each state whether it is in a changed list, or is of a person whom a crosswalk lacks.
+    """Return for each state whether it is in a list that changed, or is of a person of a renumbered file whose old or new key is not known.
 
-    A list is changed if the content of a position differs between deliveries, or two positions have the same content.
+    A list changed if it was delivered several times, and a position has different contents or two positions have the same content.
     """
     distinct_states = person_states[["file", "record_key", "content"]].drop_duplicates()
     repeated = person_states.groupby("file")["delivery"].nunique() > 1
@@ -115,9 +120,10 @@ def _are_states_in_changed_lists(person_states: pd.DataFrame) -> np.ndarray:
 def _decide_which_list_entries_are_one_person(
     list_entries: pd.DataFrame, entry_of_state: np.ndarray, person_states: pd.DataFrame, model: LinkageModel
 ) -> np.ndarray:
-    """Decide which entries of a list are one person, and number the persons. Return the number of the person of each entry.
+    """Decide which list entries are one person, and number the persons. Return the number of the person of each entry.
 
-    entry_of_state: number of the entry for each row of `person_states`.
+    list_entries: the distinct combinations of case file, position and content. entry_of_state: the row in `list_entries` of each of
+    `person_states`.
     """
     frame = add_compared_fields(list_entries.reset_index(drop=True)).assign(file=list_entries["file"].to_numpy())
     size = len(list_entries)
@@ -134,7 +140,7 @@ def _decide_which_list_entries_are_one_person(
 
 
 def _pair_entries_of_same_person_list(list_entries: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs of entries of one list; in a long list only the pairs with the same position."""
+    """Return all pairs of entries of the same list; in a long list only the pairs of entries with the same position."""
     file = list_entries["file"].to_numpy()
     rows = RowIndexByOwner(file, int(file.max()) + 1)
     long = rows.sizes[file] > MAX_LIST_LENGTH
@@ -146,7 +152,7 @@ def _pair_entries_of_same_person_list(list_entries: pd.DataFrame) -> tuple[np.nd
 
 
 def _encode_pairs_of_entries_delivered_together(person_states: pd.DataFrame, entry_of_state: np.ndarray, entry_count: int) -> np.ndarray:
-    """Return a code for each pair of entries that one delivery lists together. Such entries are two persons."""
+    """Return a number for each pair of entries of a list that are in the same delivery. Such entries are two persons."""
     lists, many = number_distinct_rows(person_states[["file", "delivery"]])
     rows = RowIndexByOwner(lists, many)
     several = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MAX_LIST_LENGTH))
@@ -156,15 +162,16 @@ def _encode_pairs_of_entries_delivered_together(person_states: pd.DataFrame, ent
 
 
 def _make_uniform_name_frequencies(persons: pd.DataFrame, model: LinkageModel) -> TokenFrequencies:
-    """Return token frequencies in which every name is as frequent as the model expects. A list is too short to count names."""
+    """Return token frequencies in which every name is as frequent as the model expects, since the names in lists are too few to count."""
     usual = compute_token_frequencies(encode_persons(persons.iloc[:0], model), model).usual
     return TokenFrequencies({field: {} for field in usual}, usual, usual)
 
 
 def _build_keys_of_listed_persons(person_states: pd.DataFrame, person_of_state: np.ndarray) -> pd.DataFrame:
-    """Return `LISTED_COLUMNS` for the lists in which a person key differs from a record key.
+    """Return the keys of listed persons (with the columns `LISTED_COLUMNS`), for lists in which a key of a person differs from its record
+    key.
 
-    person_of_state: number of the person of each of `person_states`.
+    person_of_state: the number of the person of each of `person_states`.
     """
     arrival = look_up_value_of_delivery(person_states, list_deliveries_by_arrival([person_states]), "arrival").to_numpy()
     ordered = person_states.assign(person=person_of_state, arrival=arrival).sort_values(["arrival", "record_key"], kind="stable")
@@ -178,9 +185,9 @@ def _build_keys_of_listed_persons(person_states: pd.DataFrame, person_of_state: 
 
 
 def _choose_person_keys(ordered_states: pd.DataFrame) -> pd.Series:
-    """Return a key for each person, in the order of their numbers: the key in the person's first row of `ordered_states`.
+    """Return a key for each person, indexed by the number of the person: the record key in the person's first row of `ordered_states`.
 
-    The delivery is appended unless that row is also the first of its position.
+    The delivery is appended to the key if an earlier row of `ordered_states` has the same record key.
     """
     first_rows = ordered_states.drop_duplicates("person")
     bare = first_rows.index.isin(ordered_states.drop_duplicates(["institution", "record_key"]).index)

@@ -1,12 +1,17 @@
-"""The frozen linkage model: levels, probabilities and settings, read from versioned files.
+"""The linkage model: comparison levels, probabilities and settings, read from versioned files. A run does not change the model.
 
 Belongs here: the structure of a model file and its checks. Does not belong here: comparison of records (`compare`), estimation of the
-numbers (`training`). `*-v0.json` are declared by hand and are the start of training; the last version is in use.
+numbers (`training`).
 
-A model is two files in `models/`, or one file with both under `persons` and `cases` (as `harmonia link train` writes it); all have a
-checksum (`model_files`). `persons-*.json` has, for each compared field, its levels in the order in which they are tried, with `m` (share
-among pairs of one person) and `u` (share among pairs of different persons), and whether the field runs in families (`family`).
-`cases-*.json` has, for each kind of evidence between two case files, its levels with `m` and `u`, and named settings.
+A model consists of two files in `models/`, or of one file that has the content of both under the keys `persons` and `cases`, as `harmonia
+link train` writes it. Each file has a checksum (`model_files`). The files `*-v0.json` were written by hand, and training began with them;
+the files `PERSONS` and `CASES` are in use.
+
+- `persons-*.json` has the compared fields. Each has its levels in the order in which they are tested, with their shares `m` (among pairs of
+  one person) and `u` (among pairs of different persons), and says whether members of a family agree in it (`family`).
+- `cases-*.json` has the kinds of evidence between two case files. Each has the shares `m`, `u` and `again` of its levels (see
+  `EvidenceKind`).
+- Both files have named settings (`PERSON_SETTINGS`, `CASE_SETTINGS`).
 """
 
 from __future__ import annotations
@@ -56,22 +61,26 @@ MIN_SHARE = 1e-5  # no level is impossible: a probability of zero would let one 
 
 @dataclass(frozen=True)
 class ComparisonLevel:
-    """A level of a comparison: its test, and the shares of pairs of the same person (`m`) and of different persons (`u`) that reach it."""
+    """A comparison level of a field.
+
+    test: the name of the test that a pair must pass to reach the level (`compare.TESTS`). m, u: the share of the pairs of one person, and
+    the share of the pairs of different persons, that reach the level.
+    """
 
     name: str
     test: str
     m: float
     u: float
     args: dict[str, float] = field(default_factory=dict)
-    frequency: float = 0.0  # share of the term-frequency adjustment; 0: none
+    frequency: float = 0.0  # how much the weight of the level depends on the frequency of the value: 1 completely, 0 not at all
 
 
 @dataclass(frozen=True)
 class ComparedField:
-    """A compared field: the columns of the persons frame that it reads, and its levels. A pair in which a value is missing has 0 bits in
-    the field.
+    """A field in which person records are compared: the columns of `LinkageRecords.persons` that it reads, and its levels.
 
-    family: whether members of a family agree in the field, so that agreement is no evidence if the first names differ.
+    If one of the two records has no value, the field has 0 bits. family: whether members of a family usually agree in the field; then
+    agreement is no evidence if the given names differ.
     """
 
     name: str
@@ -82,15 +91,20 @@ class ComparedField:
 
 @dataclass(frozen=True)
 class EvidenceKind:
-    """A kind of evidence between the files of two institutions: `first` of the first file is compared with `second` of the second file.
+    """A kind of evidence between case files of two institutions: a value of the first file is compared with a value of the second file.
 
-    - `kind`: `gap` (days between, in classes with the bounds `edges` of the model; `either_way`: in either order) or `equal` (equal,
-      different)
-    - `first`, `second`: `file.<column>` or `person.<column>` of the frames of `standardise.LinkageRecords`
-    - `family`: of the kinds in one family only the first that is known for a pair counts
-    - shares of each level: `m` among files of one case, `u` among random files, `again` among files of different cases of one person
-      (often at the same seat and for the same offence, so that both are weaker evidence)
-    - `slip`: the share of wrong values, if it is not that of the model's settings
+    - `between`: the names of the two institutions, joined by `-`
+    - `first`, `second`: the columns with the two values, as `file.<column>` or `person.<column>` of the frames of
+      `standardise.LinkageRecords`
+    - `kind`: if it is `gap`, the values are days; the levels are ranges of the number of days from the first to the second, with the bounds
+      `edges` of the model. If it is `equal`, the two levels are "equal" and "different".
+    - `either_way`: whether the order of the two days does not matter
+    - `family`: a name for kinds of evidence that depend on each other. Of these, mainly the first that is known for a pair counts (see
+      `evidence.EvidenceWeigher.weigh_evidence`).
+    - `m`, `u`, `again`: the share of each level among pairs of files of one case (`m`), among random pairs (`u`), and among pairs of
+      different cases of one person (`again`). Different cases of a person are often at the same seat and for the same offence, so that
+      agreement in seat and offence is weaker evidence.
+    - `slip`: the share of wrong values; by default the setting `slip` of the model
     """
 
     name: str
@@ -108,10 +122,10 @@ class EvidenceKind:
 
 @dataclass(frozen=True)
 class ExpectedPersonOverlap:
-    """The expected overlap of the files of two institutions.
+    """How much the case files of two institutions are expected to overlap.
 
-    expected: the number of files of the first institution in the case of a file of the second. coverage: the share of the persons of that
-    file who are also in those files.
+    expected: how many files of the first institution are expected in the case of a file of the second institution. coverage: the share of
+    the persons of the file of the second institution who are expected in these files of the first institution.
     """
 
     expected: float
@@ -120,7 +134,15 @@ class ExpectedPersonOverlap:
 
 @dataclass(frozen=True)
 class LinkageModel:
-    """A persons model and a cases model. version: names both. provenance: training data, method and date."""
+    """The linkage model, which consists of a model of persons and a model of cases.
+
+    - `version`: the versions of both models, joined by `+`
+    - `fields`, `persons`: the compared fields and the settings of the model of persons
+    - `evidence`, `edges`, `between`, `cases`: of the model of cases, the kinds of evidence, the numbers of days that separate the levels of
+      kind `gap`, the expected overlap of institutions, and the settings
+    - `provenance`: training data, method and date of both models
+    - `expected`: for each institution and field, the expected share of each level (see `drift.measure_drift`)
+    """
 
     version: str
     fields: tuple[ComparedField, ...]
@@ -130,14 +152,16 @@ class LinkageModel:
     between: dict[str, ExpectedPersonOverlap]
     cases: dict[str, float]
     provenance: dict[str, Any]
-    # See `drift.measure_drift`: institution -> field -> shares.
+    # Institution -> field -> share of each level.
     expected: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
 
 
 def load_linkage_model(persons_file: Path | None = None, cases_file: Path | None = None) -> LinkageModel:
-    """Read the model in two files, or in one file with both. The default is the one that `HARMONIA_MODEL` names, else the one shipped.
+    """Read a model from two files, or from one file that contains both models.
 
-    Raises `HarmoniaError` with the file, the fault and the remedy.
+    If no file is given, the model is read from the file that the environment variable `HARMONIA_MODEL` names. If the variable is not set,
+    it is the model that is delivered with Harmonia. Raises `HarmoniaError` if the model cannot be used; the message names the file, the
+    fault and the remedy.
     """
     setting = os.environ.get("HARMONIA_MODEL")
     if persons_file is None and cases_file is None:
@@ -146,7 +170,10 @@ def load_linkage_model(persons_file: Path | None = None, cases_file: Path | None
 
 
 def read_model_named_in_environment() -> str | None:
-    """Return the content of the model file that `HARMONIA_MODEL` names; None if the shipped model is used. Raises `HarmoniaError`."""
+    """Return the content of the model file that the environment variable `HARMONIA_MODEL` names; None if the variable is not set.
+
+    Raises `HarmoniaError` if the file cannot be used.
+    """
     setting = os.environ.get("HARMONIA_MODEL")
     if not setting:
         return None

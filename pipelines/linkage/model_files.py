@@ -1,4 +1,4 @@
-"""Model files: layout and checksum. A model file is never overwritten.
+"""Layout and checksum of model files. A model file is never overwritten.
 
 Belongs here: reading and writing JSON with a checksum. Does not belong here: the meaning of a model (`model`), estimation of its numbers
 (`training`).
@@ -19,19 +19,20 @@ from harmonia.errors import HarmoniaError, convert_storage_errors
 # Increased with every change of layout that older versions would misread.
 FORMAT = 2
 _FILE_KEYS = ("format", "checksum")
-_MAX_ENTRIES_PER_LINE = 4  # a nested mapping of numbers up to this length is written on one line
+_MAX_ENTRIES_PER_LINE = 4  # a nested mapping with at most so many numbers is written on one line
 
 
 def compute_content_checksum(content: dict[str, Any]) -> str:
-    """Return the SHA-256 of the content without `checksum`. It does not depend on order and white space."""
+    """Return the SHA-256 of the content of a model file without its entry `checksum`. The order of keys and white space do not matter."""
     plain = {key: value for key, value in content.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def read_model_file(path: Path) -> dict[str, Any]:
-    """Return the content of the model file `path`, without format and checksum.
+    """Return the content of the model file `path`, without its entries `format` and `checksum`.
 
-    Raises `HarmoniaError` with the file and the remedy if the file is missing, not JSON, of another format, or changed.
+    Raises `HarmoniaError` if the file is missing, is not JSON, has another format, or was changed. The message names the file and the
+    remedy.
     """
     try:
         content = json.loads(path.read_text("utf-8"))
@@ -59,7 +60,10 @@ def read_model_file(path: Path) -> dict[str, Any]:
 
 
 def write_model_file(path: Path, content: dict[str, Any]) -> None:
-    """Write `content` with format and checksum. Raises `HarmoniaError` if the file exists or cannot be written."""
+    """Write `content` as a model file with the entries `format` and `checksum`.
+
+    Raises `HarmoniaError` if the file exists or cannot be written.
+    """
     sealed = {"format": FORMAT, **{key: value for key, value in content.items() if key not in _FILE_KEYS}}
     if path.exists():
         raise HarmoniaError(f"{path} already exists: a model file is never overwritten, choose another name")
@@ -68,7 +72,10 @@ def write_model_file(path: Path, content: dict[str, Any]) -> None:
 
 
 def format_model_content_as_json(content: dict[str, Any]) -> str:
-    """Format `content` as JSON with one level, kind of evidence or setting per line, so that versions can be compared line by line."""
+    """Format `content` as JSON that has each comparison level, kind of evidence and setting on a separate line.
+
+    So two versions of a model can be compared line by line.
+    """
     return "{\n" + ",\n".join(_format_model_entries(key, value, 1) for key, value in content.items()) + "\n}\n"
 
 

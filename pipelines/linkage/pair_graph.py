@@ -1,15 +1,19 @@
-"""The pair graph of a history: its connected components can be decided one by one, and the key of a component changes with every input of
-its decision.
+"""The pair graph of a history: a graph in which records are connected if they might be joined. Each connected component can be decided
+independently of all others. The key of a component is a hash that changes with everything that its decision depends on.
 
-Belongs here: which pairs are edges, division of records into components, keys. Does not belong here: decisions, their storage
-(`linkage_memory`).
+Belongs here: which pairs of records are connected, division of records into components, keys of components. Does not belong here:
+decisions, their storage (`linkage_memory`).
 
-Two files are tied if one cites the other, if two stays begin together, if a steward judged them, or if their pair, by the evidence of the
-two files alone, can weigh more than zero in either round. Two persons are tied if they are in one file, if a steward judged them, or if
-their pair can weigh more than zero although they are in different cases. No other pair can join anything. Without a common person a pair of
-files stays below zero also in the second round, in which persons of different components are different persons; and the evidence of third
-files only counts against a pair. Clusters grow only along pairs above zero. Pairs across components whose refusal is in some doubt are
-recorded by `cross_component`. `tests/pipeline/test_linkage_memory.py` compares the result with that of the undivided engine.
+Two case files are connected if one cites the other or was merged into it, if they are about stays in detention that began together, if a
+steward judged them, or if their pair can weigh more than zero in one of the two rounds by the evidence of the two files alone. Two person
+records are connected if a steward judged them, or if their pair can weigh more than zero although they are in different cases. A person
+record is connected with its case file.
+
+No other pair can join anything, since clusters grow only along pairs above zero. A pair of files without a common person stays below zero
+in the second round too, in which persons of different components are different persons. Competing files only count against a pair.
+
+`cross_component` writes decision records for doubtful pairs across components. `tests/pipeline/test_linkage_memory.py` compares the result
+with the result of deciding all records together.
 """
 
 from __future__ import annotations
@@ -31,12 +35,13 @@ from pipelines.linkage.person_pairs import ComparedPersonPairs
 from pipelines.linkage.persons import compute_prior_odds_between_cases
 from pipelines.linkage.standardise import LinkageRecords
 
-# A pair that can weigh so much (bits) connects its records; slightly below zero, so that rounding cannot matter.
+# A pair connects its records if it can weigh at least so many bits. The number is slightly below zero, so that rounding cannot matter.
 MIN_CONNECTION_BITS = -0.01
 ROUND_NAMES = ("first", "second")
-# Evidence of two files alone: the weight of their pair by round, and the bits of a citation.
+# Columns with the evidence of two case files alone: the weight of the pair in each round, and the bits that come from a citation.
 OWN_EVIDENCE_COLUMNS = (*ROUND_NAMES, "citation")
-# Texts that only `EvidenceKind` may read in a task: persons are compared by `SharedTaskInput.coded`, references have separate frames.
+# Text columns that a task reads only if a kind of evidence of the model names them. Persons are compared by `SharedTaskInput.coded`, and
+# references are in separate frames.
 _UNREAD_COLUMNS = {
     "files": ("number", "state", "merged_into", "law"),
     "persons": ("case_key", "parent", "sex", "citizenship", "municipality", "birthplace", "period"),
@@ -45,7 +50,7 @@ _UNREAD_COLUMNS = {
 
 @dataclass(frozen=True)
 class RecordHashes:
-    """The hash of each person record and of each file. The hash of a file includes its persons and references."""
+    """The hash of each person record and of each case file. The hash of a case file depends on its persons and references too."""
 
     persons: np.ndarray
     files: np.ndarray
@@ -65,7 +70,7 @@ def hash_records(records: LinkageRecords) -> RecordHashes:
 
 
 def hash_connections(connections: CaseFileConnections, record_hashes: RecordHashes) -> pd.DataFrame:
-    """Return a, b (a < b) and a hash for every connection."""
+    """Return a hash of every connection between two case files. Columns: a, b (the rows of the two files, `a` < `b`), fingerprint."""
     parts = []
     for n, frame in enumerate((connections.citations, connections.mergers, connections.shared_citations, connections.stays_begun_together)):
         a, b = frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")
@@ -75,9 +80,9 @@ def hash_connections(connections: CaseFileConnections, record_hashes: RecordHash
 
 
 def weigh_case_file_pairs_of_task(task: Frames, shared_input: SharedTaskInput) -> Frames:
-    """Weigh the `pairs` of a task by the evidence of the two files alone.
+    """Weigh the pairs of case files in the frame `pairs` of a task, each by the evidence of its two files alone.
 
-    The columns `a, b` of `pairs` are in the order of `put_upstream_case_file_first`. Return `weights`, with the columns
+    The columns `a` and `b` of `pairs` are in the order of `put_upstream_case_file_first`. Return the frame `weights`, with the columns
     `OWN_EVIDENCE_COLUMNS`.
     """
     records, connections = convert_frames_to_records(task, shared_input)
@@ -100,9 +105,10 @@ def weigh_case_file_pairs_without_other_files(
     round_number: int,
     person_overlap: PersonOverlap | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `pairs` weighed by `cases.weigh_case_file_pairs` as in round `round_number`, and their further evidence.
+    """Weigh pairs of case files as in the round `round_number`, but only by the evidence of the two files. Return the weighed pairs and
+    their evidence of dates and codes, as `cases.weigh_case_file_pairs` does.
 
-    It is not known which persons the two files have in common.
+    In the second round all person records count as different persons, since it is not known yet which of them are one person.
     """
     model, common = shared_input.model, shared_input.common
     previous_round = (
@@ -119,7 +125,9 @@ def weigh_case_file_pairs_without_other_files(
 def compute_min_weight_between_cases(
     records: LinkageRecords, model: LinkageModel, common_statistics: CommonStatistics, weight_with_prior_odds: float
 ) -> float:
-    """Return the match weight from which a pair of persons of different cases can weigh `weight_with_prior_odds` in either round."""
+    """Return the match weight that two person records of different cases need so that, with prior odds, they can weigh
+    `weight_with_prior_odds` in one of the rounds.
+    """
     return weight_with_prior_odds - max(
         compute_prior_odds_between_cases(records, model.persons, again) for again in (model.persons["again"], *common_statistics.again)
     )
@@ -128,9 +136,9 @@ def compute_min_weight_between_cases(
 def find_components_of_records(
     records: LinkageRecords, connected_files: list[np.ndarray], connected_persons: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of the component of each file and of each person record.
+    """Return the number of the component of each case file, and of each person record.
 
-    connected_files, connected_persons: pairs of connected files and of connected persons, as arrays of shape n × 2.
+    connected_files, connected_persons: the pairs of connected case files and of connected person records, as arrays of shape n × 2.
     """
     file_of_person, size = records.persons["file"].to_numpy(), len(records.files)
     placed = np.flatnonzero(file_of_person >= 0)
@@ -143,9 +151,10 @@ def find_components_of_records(
 def compute_component_keys(
     components: tuple[np.ndarray, np.ndarray], record_hashes: RecordHashes, further_hashes: list[tuple[np.ndarray, np.ndarray]]
 ) -> np.ndarray:
-    """Return a key for each component: a hash of its records in their order, and of the hashes in `further_hashes`.
+    """Return a key for each component: a hash of its records, of their order, and of the `further_hashes` that belong to the component.
 
-    further_hashes: pairs of arrays. The first array has numbers of components, the second has hashes.
+    components: the number of the component of each case file, and of each person record. further_hashes: pairs of arrays; the second array
+    has hashes, and the first array has the number of the component to which each hash belongs.
     """
     size = int(max((p.max(initial=-1) for p in components), default=-1)) + 1
     key = np.zeros(size, dtype="uint64")
@@ -160,14 +169,14 @@ def compute_component_keys(
 
 
 def rank_records_within_component(component_of_record: np.ndarray) -> np.ndarray:
-    """Return the rank of every record within its component."""
+    """Return the rank of every record within its component, from 0, in the order of the records."""
     return pd.Series(component_of_record).groupby(component_of_record).cumcount().to_numpy("int64")
 
 
 def drop_text_columns_not_read_by_tasks(records: LinkageRecords, model: LinkageModel) -> LinkageRecords:
-    """Return `records` without the texts that tasks do not read. Selecting and passing texts would be most of the cost of tasks.
+    """Return `records` without the text columns that tasks do not read, since selecting and passing texts would take most of their time.
 
-    Columns that the evidence of `model` reads are kept.
+    Columns that a kind of evidence of `model` reads are kept.
     """
     columns_read = {column for evidence in model.evidence for column in (evidence.first, evidence.second)}
     unused = {name: [text for text in texts if f"{name[:-1]}.{text}" not in columns_read] for name, texts in _UNREAD_COLUMNS.items()}
@@ -175,7 +184,7 @@ def drop_text_columns_not_read_by_tasks(records: LinkageRecords, model: LinkageM
 
 
 def select_records(records: LinkageRecords, file_rows: np.ndarray, person_rows: np.ndarray) -> LinkageRecords:
-    """Return the records at the given rows of both frames, renumbered in the same order."""
+    """Return the case files at `file_rows` and the person records at `person_rows`, numbered from 0 in the same order."""
     number = np.full(len(records.files) + 1, -1)
     number[file_rows] = np.arange(len(file_rows))
     people = records.persons.iloc[person_rows].reset_index(drop=True)
@@ -185,7 +194,8 @@ def select_records(records: LinkageRecords, file_rows: np.ndarray, person_rows: 
 
 
 def select_records_of_case_file_pairs(records: LinkageRecords, connections: CaseFileConnections, pairs: pd.DataFrame) -> Frames:
-    """Return the records of the files of `pairs`, with their persons and connections, and the `pairs`, all renumbered."""
+    """Return, as frames of a task, the case files in `pairs` with their persons and connections, and the `pairs` with the new row
+    numbers."""
     files = np.unique(pairs[["a", "b"]].to_numpy("int64"))
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))
@@ -200,7 +210,9 @@ def select_records_of_case_file_pairs(records: LinkageRecords, connections: Case
 
 
 def select_connections(connections: CaseFileConnections, file_count: int, file_rows: np.ndarray) -> CaseFileConnections:
-    """Return the connections between two of the files at `file_rows`. The rows in the result are positions in `file_rows`."""
+    """Return the connections between case files that are both in `file_rows`. In the result, a file is numbered by its position in
+    `file_rows`.
+    """
     number = np.full(file_count + 1, -1)
     number[file_rows] = np.arange(len(file_rows))
     citations, mergers, shared_citations, stays_begun_together = (
@@ -211,11 +223,12 @@ def select_connections(connections: CaseFileConnections, file_count: int, file_r
 
 
 def _renumber_rows(frame: pd.DataFrame, new_numbers: np.ndarray, columns: list[str]) -> pd.DataFrame:
+    """Replace the row numbers in `columns` by new ones, and leave out rows of `frame` whose new number is below zero in any of them."""
     new = {name: new_numbers[frame[name].to_numpy("int64")] for name in columns}
     is_kept = np.logical_and.reduce([rows >= 0 for rows in new.values()])
     return frame.assign(**new)[is_kept].reset_index(drop=True)
 
 
 def list_judged_pairs(constraints: ClusterConstraints) -> np.ndarray:
-    """Return the pairs of rows on which a steward decided."""
+    """Return the pairs of rows that a steward judged to be the same or different."""
     return np.concatenate([constraints.same, constraints.apart])

@@ -1,6 +1,6 @@
-"""Divide a history into the connected components of its pair graph, and use the pairs in the memory again.
+"""Divide a history into the connected components of its pair graph. Weights of pairs that are in the linkage memory are not computed again.
 
-Belongs here: looking up or computing weights of pairs, the components, their keys. Does not belong here: which pairs are edges
+Belongs here: looking up or computing weights of pairs, the components, their keys. Does not belong here: which pairs connect their records
 (`pair_graph`), the decisions in a component (`incremental`).
 """
 
@@ -30,20 +30,23 @@ from pipelines.linkage.score import find_pairs_above_weight
 from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.integer_arrays import compute_group_starts, find_positions
 
-# Number of pairs of files weighed at a time, so that memory use does not grow with history.
+# Pairs of case files are weighed in batches of about this size, so that memory use does not grow with the history.
 BATCH_PAIRS = 50_000
 
 
 @dataclass(frozen=True)
 class HistoryComponents:
-    """The components of a history: the number of the component of each file and each person record, and for each component its key and
-    whether it is `open` (not in the memory).
+    """The components of a history.
 
-    - `connections`: the connections within components
-    - `blocked`: the blocked pairs within open components
-    - `files_across` (a, b, weight, citation), `persons_across` (left, right, weight): pairs across components that may be recorded; both
-      also have the hash of the `pair`
-    - `known`: the updated frames `persons`, `refused`, `pairs` and `files` of `LinkageMemory`
+    - `of_files`, `of_persons`: the number of the component of each case file and of each person record
+    - `keys`: the key of each component
+    - `open`: for each component, whether it must be decided, because it is not in the linkage memory
+    - `connections`: the connections between case files, of which only those within a component count
+    - `blocked`: the candidate pairs of persons from blocking, within open components
+    - `files_across`: pairs of case files in different components, for which a decision record may be written. Columns: a, b, weight,
+      citation (bits), pair (hash of the pair)
+    - `persons_across`: the same for pairs of persons. Columns: left, right, weight, pair (hash of the pair)
+    - `known`: the frames `persons`, `refused`, `pairs` and `files` of the linkage memory for the next run
     """
 
     records: LinkageRecords
@@ -60,11 +63,15 @@ class HistoryComponents:
 
 @dataclass(frozen=True)
 class WeighedHistory:
-    """The weighed pairs of a history, which do not depend on judgements. Previews of several judgements share them.
+    """The weighed pairs of a history. They do not depend on judgements, so the effects of several judgements can be computed from them.
 
-    - `fresh`: for each person record, whether its pairs are missing in the linkage memory
-    - `close`: pairs of persons with enough weight to matter even if the persons are in different cases
-    - `pairs`, `files`: pairs of files, and their hashes and weights
+    - `fingerprints`: the hash of each record
+    - `blocks`: the groups of person records that share a value of a blocking key
+    - `connections`, `connection_hashes`: the connections between case files, and their hashes
+    - `fresh`: for each person record, whether the linkage memory lacks its pairs
+    - `close`: the pairs of persons that weigh enough to matter even if the persons are in different cases
+    - `pairs`: the pairs of case files that may be one case
+    - `files`: the hash and the weights of each of `pairs`
     """
 
     records: LinkageRecords
@@ -79,7 +86,9 @@ class WeighedHistory:
 
 
 def weigh_pairs_of_history(records: LinkageRecords, shared_input: SharedTaskInput, linkage_memory: LinkageMemory | None) -> WeighedHistory:
-    """Weigh the pairs of `records`. Pairs in `linkage_memory` are not weighed again; the result is the same without it."""
+    """Weigh the pairs of persons and of case files in `records`. Pairs in `linkage_memory` are not weighed again; the result is the same
+    without a memory.
+    """
     model, common = shared_input.model, shared_input.common
     records = replace(records, counts=common.counts, memo={})
     fingerprints = pair_graph.hash_records(records)
@@ -107,7 +116,10 @@ def weigh_pairs_of_history(records: LinkageRecords, shared_input: SharedTaskInpu
 def divide_history_into_components(
     weighed_history: WeighedHistory, shared_input: SharedTaskInput, judgements: pd.DataFrame | None, linkage_memory: LinkageMemory | None
 ) -> HistoryComponents:
-    """Divide records into components, with `judgements` as constraints. shared_input, linkage_memory: as for `weigh_pairs_of_history`."""
+    """Divide the records of a history into components. Records that a judgement is about are in one component.
+
+    shared_input, linkage_memory: the same as for `weigh_pairs_of_history`.
+    """
     model, common = shared_input.model, shared_input.common
     records, fingerprints, blocks, connections = (
         weighed_history.records,
@@ -140,7 +152,7 @@ def divide_history_into_components(
         *_hash_constraints(constrained, (of_files, of_persons), fingerprints),
     ]
     keys = pair_graph.compute_component_keys((of_files, of_persons), fingerprints, content)
-    # The pairs of rows that are not fresh are in the memory and need not be generated again.
+    # Components with a fresh record are decided too; the pairs of all other records are in the memory and need not be generated again.
     undecided = np.ones(len(keys), dtype=bool)
     if linkage_memory is not None:
         undecided = ~find_positions(keys, np.sort(linkage_memory.counts["component"].to_numpy()))[1]
@@ -172,9 +184,9 @@ def _find_similar_person_pairs(
     is_new: np.ndarray,
     linkage_memory: LinkageMemory | None,
 ) -> pd.DataFrame:
-    """Return the pairs of persons with enough weight to matter even if the persons are in different cases. Columns: left, right, weight.
+    """Return the pairs of persons that weigh enough to matter even if the persons are in different cases. Columns: left, right, weight.
 
-    is_new: whether the pairs of each row are not in the memory.
+    is_new: for each person record, whether the linkage memory lacks its pairs.
     """
     least = pair_graph.compute_min_weight_between_cases(records, shared_input.model, shared_input.common, MIN_RECORDED_WEIGHT)
     least = min(compute_min_weight_of_shared_person(records, shared_input.model), least)
@@ -203,12 +215,16 @@ def _find_similar_person_pairs(
 
 
 def _concatenate_and_sort_pairs(frames_of_pairs: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return all pairs in one frame, sorted by `left` and `right`."""
     close = pd.concat(frames_of_pairs, ignore_index=True).astype({"left": "int64", "right": "int64", "weight": "float64"})
     return close.iloc[np.lexsort((close["right"], close["left"]))].reset_index(drop=True)
 
 
 def _weigh_person_pairs_of_chunks(task: Frames, shared_input: SharedTaskInput) -> Frames:
-    """Return `pairs` (left, right, weight) of persons that weigh enough, among the chunks of this task (every `step`-th chunk)."""
+    """Return the frame `pairs` of a task, with the pairs of persons that weigh enough. Columns: left, right, weight.
+
+    A task weighs every n-th chunk of pairs, if there are n tasks.
+    """
     fresh = task["fresh"]["fresh"].to_numpy()
     groups = RowGroups(task["rows"]["row"].to_numpy(), compute_group_starts(task["sizes"]["size"].to_numpy()), len(fresh))
     first, step, least = task["stride"].iloc[0]
@@ -221,7 +237,7 @@ def _weigh_person_pairs_of_chunks(task: Frames, shared_input: SharedTaskInput) -
 
 
 def _select_unchanged_pairs(pairs: pd.DataFrame, record_hashes: RecordHashes, is_new: np.ndarray) -> pd.DataFrame:
-    """Select the pairs of a memory whose records both still exist and are not `is_new`."""
+    """Select the pairs of a linkage memory of which both records still exist unchanged, and are not marked in `is_new`."""
     order = np.argsort(record_hashes.persons)
     sides, exists = [], np.ones(len(pairs), dtype=bool)
     for name in ("left", "right"):
@@ -236,7 +252,7 @@ def _select_unchanged_pairs(pairs: pd.DataFrame, record_hashes: RecordHashes, is
 def _find_connected_case_file_pairs(
     records: LinkageRecords, left: np.ndarray, right: np.ndarray, connections: CaseFileConnections
 ) -> pd.DataFrame:
-    """Find the pairs of files that a pair of persons or a reference connects."""
+    """Find the pairs of case files that are connected by one of the pairs of persons `left`, `right`, or by a reference."""
     file = records.persons["file"].to_numpy()
     tied_frames = (connections.citations, connections.exact_mergers, connections.shared_citations)
     a = np.concatenate([file[left], *(frame["a"].to_numpy("int64") for frame in tied_frames)])
@@ -246,7 +262,7 @@ def _find_connected_case_file_pairs(
 
 
 def _hash_case_file_pairs(pairs: pd.DataFrame, connection_hashes: pd.DataFrame, record_hashes: RecordHashes) -> np.ndarray:
-    """Return a hash of each pair of files together with its connections."""
+    """Return, for each pair of case files, a hash of the two files and of all connections between them."""
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     size = len(record_hashes.files)
     codes, code_number = np.unique(np.minimum(a, b) * size + np.maximum(a, b), return_inverse=True)
@@ -264,7 +280,7 @@ def _weigh_case_file_pairs(
     connections: CaseFileConnections,
     linkage_memory: LinkageMemory | None,
 ) -> np.ndarray:
-    """Weigh each pair of files by the evidence of the two files alone.
+    """Weigh each pair of case files by the evidence of the two files alone. Weights of pairs in `linkage_memory` are taken from there.
 
     Return one row for each pair, with the columns `OWN_EVIDENCE_COLUMNS`.
     """
@@ -284,6 +300,7 @@ def _weigh_case_file_pairs(
 def _hash_constraints(
     constraints_by_entity: list[ClusterConstraints], components_by_entity: tuple[np.ndarray, np.ndarray], record_hashes: RecordHashes
 ) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return a hash of every constraint together with the number of its component, as `compute_component_keys` expects them."""
     out = []
     for constraints, label, hashed in zip(
         constraints_by_entity, components_by_entity, (record_hashes.files, record_hashes.persons), strict=True

@@ -1,6 +1,7 @@
-"""Pairs of persons, one from each of two files, who can be the same person.
+"""Comparison of the persons of two case files, to find persons who are in both.
 
-Belongs here: which persons of a pair of files are compared. Does not belong here: the evidence for the files (`cases`).
+Belongs here: which persons of two case files are compared with each other. Does not belong here: what their similarity says about the two
+files (`cases`).
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.integer_arrays import RowIndexByOwner, is_first_of_equal_numbers
 from sources import contract
 
-# Pairs of files with more pairs of persons than this are decided only by references, dates and seats.
+# If two case files have more pairs of persons than this, their persons are not compared, and only references, dates and codes count.
 MAX_PERSON_PAIRS = 22_500
 
 
 @dataclass(frozen=True)
 class PersonOverlap:
-    """Pairs of persons of two files `a`, `b` who can be one person, with the match `weight`.
+    """The compared pairs of persons of pairs of case files `a`, `b`. One person is in `a` and the other in `b`.
 
-    They are sorted by the row of the pair of files (`pair`), `left` (of `a`), `right` (of `b`). sides: two arrays for
-    each of the two files. The first array has the row of the pair of files for each person, the second the number of the person in each
-    pair of persons.
+    - `pair`: for each pair of persons, the row of the pair of files
+    - `left`, `right`: the person of `a` and the person of `b`; pairs of persons are sorted by `pair`, `left` and `right`
+    - `weight`: the match weight of the two persons
+    - `sides`: two arrays for file `a`, and two arrays for file `b`. The persons of the file are numbered separately for each pair of files.
+      The first array has the row of the pair of files for each of these numbers. The second has the number of the person for each pair of
+      persons.
     """
 
     pair: np.ndarray
@@ -38,7 +42,7 @@ class PersonOverlap:
 
 
 def compare_persons_of_case_files(records: LinkageRecords, person_pairs: ComparedPersonPairs, pairs: pd.DataFrame) -> PersonOverlap:
-    """Compare the persons of the two files of each pair in `pairs`."""
+    """Compare the persons of the two case files of each of `pairs`."""
     pair, left, right = _find_comparable_persons_of_case_files(records, pairs)
     person_pairs.add_pairs(left, right)
     size = max(len(records.persons), 1)
@@ -49,9 +53,11 @@ def compare_persons_of_case_files(records: LinkageRecords, person_pairs: Compare
 
 
 def _find_comparable_persons_of_case_files(records: LinkageRecords, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pairs of persons of the two files of each pair who can be one person: row of the pair, person of `a`, person of `b`.
+    """Find the persons of the two case files of each of `pairs` who could be one person. Return three arrays: the row of the pair of files,
+    the person of file `a`, and the person of file `b`.
 
-    There are none if both files have very many persons, and none for records without identifying values.
+    If two files have more than `MAX_PERSON_PAIRS` pairs of persons, there are none. Records without identifying values are left out, and
+    persons whom the institution of the other file does not record, such as witnesses.
     """
     of_file: RowIndexByOwner = records.compute_once(
         "of_file", lambda: RowIndexByOwner(records.persons["file"].to_numpy("int64"), len(records.files))
@@ -60,7 +66,7 @@ def _find_comparable_persons_of_case_files(records: LinkageRecords, pairs: pd.Da
     rows = np.flatnonzero(of_file.sizes[a] * of_file.sizes[b] <= MAX_PERSON_PAIRS)
     pair, left, right = of_file.combine_rows(a[rows], b[rows])
     pair = rows[pair]
-    # Only institutions whose contracts have a code for victims and witnesses have them in their files.
+    # An institution has victims or witnesses in its files only if its contract has a code for them.
     code, names = assign_institution_numbers(records)
     side, sides = records.compute_once("sides", lambda: pd.factorize(records.persons["side"]))
     institutions_by_side = {

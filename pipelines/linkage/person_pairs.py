@@ -1,6 +1,6 @@
-"""The compared pairs of person records. Each pair is compared once.
+"""A store of the compared pairs of person records. Each pair is compared once.
 
-Belongs here: the store of pairs with their likelihoods. Does not belong here: decisions by weight.
+Belongs here: the store of pairs with their levels, bits and weights. Does not belong here: decisions that depend on the weight.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pipelines.resources.integer_arrays import find_distinct_numbers, find_posit
 
 
 class ComparedPersonPairs:
-    """Pairs of rows of `persons` with their likelihoods. A pair that is new to the store is compared when it is added."""
+    """The compared pairs of rows of `LinkageRecords.persons`. A pair is compared when it is added to this store for the first time."""
 
     def __init__(self, records: LinkageRecords, model: LinkageModel) -> None:
         """Create an empty store.
 
-        It uses the scorer in the memo of `records`. If there is none, it makes one with the name frequencies of `records`.
+        It uses the scorer in the memo of `records`. If there is none, it makes a scorer with the name frequencies of `records`.
         """
         persons = records.persons
         self._scorer: PairScorer = records.memo.get("scorer") or PairScorer.make_for_persons(persons, model)
@@ -33,7 +33,7 @@ class ComparedPersonPairs:
 
     @property
     def token_frequencies(self) -> TokenFrequencies:
-        """The token frequencies with which pairs are weighed."""
+        """The frequencies of names with which pairs are weighed."""
         return self._scorer.token_frequencies
 
     def __len__(self) -> int:
@@ -41,31 +41,31 @@ class ComparedPersonPairs:
 
     @property
     def left(self) -> np.ndarray:
-        """The smaller row of each pair."""
+        """The smaller of the two row numbers of each pair."""
         return self._codes // self._size
 
     @property
     def right(self) -> np.ndarray:
-        """The greater row of each pair."""
+        """The greater of the two row numbers of each pair."""
         return self._codes % self._size
 
     @property
     def bits(self) -> pd.DataFrame:
-        """The bits of each field of each pair."""
+        """The bits that each field gives for each pair, in one column for each field."""
         return self._found.bits
 
     def take_field_evidence(self, rows: np.ndarray) -> np.ndarray:
-        """Return the evidence of the pairs at `rows`, one column for each field: bits, NaN if a field is missing."""
+        """Return the bits of the pairs at `rows`, in one column for each field; NaN if one of the two records has no value in the field."""
         bits = self._found.bits.to_numpy()[rows].astype("float64")
         missing = self._found.levels.to_numpy()[rows] == MISSING_LEVEL
         return np.where(missing, np.nan, bits)
 
     def replace_pairs(self, left: np.ndarray, right: np.ndarray, likelihoods: Likelihoods) -> None:
-        """Replace the content by sorted pairs (`left` < `right`) whose likelihoods were computed elsewhere."""
+        """Replace the content of the store by sorted pairs (`left` < `right`) that were compared elsewhere, and their `likelihoods`."""
         self._codes, self._found = self._encode_pairs(left, right), likelihoods
 
     def add_pairs(self, left: np.ndarray, right: np.ndarray) -> None:
-        """Compare pairs that are not in the store yet. The order of the two rows of a pair does not matter."""
+        """Add pairs to the store, and compare those that are new to it. The order of the two rows of a pair does not matter."""
         codes = find_distinct_numbers(self._encode_pairs(left, right))
         if len(self._codes):
             place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
@@ -79,11 +79,11 @@ class ComparedPersonPairs:
         self._found = _concatenate_likelihoods([self._found, fresh], order)
 
     def find_positions_of_pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Return the positions of pairs that were added before."""
+        """Return the positions in the store of pairs that were added to it earlier."""
         return np.searchsorted(self._codes, self._encode_pairs(left, right))
 
     def find_comparison_levels(self, left: np.ndarray, right: np.ndarray) -> pd.DataFrame:
-        """Return the comparison level of each field for these pairs, which need not be in the store."""
+        """Return the comparison level of each field for the pairs `left`, `right`. Pairs that are not in the store are compared."""
         place, there = find_positions(self._encode_pairs(left, right), self._codes)
         found = self._found.levels.to_numpy()[np.where(there, place, 0)] if len(self._codes) else np.empty((len(left), 0), dtype="int8")
         fresh = self._scorer.compute_likelihoods_of_pairs(np.minimum(left, right)[~there], np.maximum(left, right)[~there]).levels
@@ -98,10 +98,12 @@ class ComparedPersonPairs:
         return self._found.weight
 
     def _encode_pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Return a number that stands for each pair; the order of the two rows does not matter."""
         return np.minimum(left, right).astype("int64") * self._size + np.maximum(left, right)
 
 
 def _concatenate_likelihoods(parts: Iterable[Likelihoods], order: np.ndarray) -> Likelihoods:
+    """Return the comparisons in `parts` one after the other, and then in the order `order`."""
     parts = list(parts)
     levels, bits = (
         pd.concat([getattr(p, name) for p in parts], ignore_index=True).iloc[order].reset_index(drop=True) for name in ("levels", "bits")

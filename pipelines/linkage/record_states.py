@@ -1,7 +1,7 @@
-"""The states of records: making one row for each record from all its delivered states.
+"""The states of records: functions that make one row for each record from all its delivered states.
 
 Belongs here: which state of a record takes precedence, numbers for keys, lookups by number. Does not belong here: the meaning of columns
-(`standardise`). Everything is vectorised: keys are converted to numbers once, and there is no loop over groups.
+(`standardise`). Keys are converted to numbers once, so that all records are treated together and there is no loop over records.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ RECORD_KEY = ["institution", "record_key"]
 
 
 def list_deliveries_by_arrival(frames_of_states: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Return the deliveries in `frames_of_states`, by name.
+    """Return one row for each delivery that occurs in `frames_of_states`, indexed by the name of the delivery.
 
-    Columns: period, end (its last day; null if the name is not the name of a delivery), arrival (rank by last day and version).
+    Columns: period, end (the last day of the period; null if the name does not follow the rules for names of deliveries), arrival (the rank
+    of the delivery by last day and version).
     """
     names = pd.concat([pd.Series(frame["delivery"].unique(), dtype="str") for frame in frames_of_states]).drop_duplicates()
     parsed = [DeliveryName.parse(str(name)) for name in names]
@@ -44,10 +45,15 @@ def list_deliveries_by_arrival(frames_of_states: Iterable[pd.DataFrame]) -> pd.D
 
 
 def rank_record_states(states: pd.DataFrame, deliveries: pd.DataFrame, columns_of_same_record: list[str]) -> pd.DataFrame:
-    """Add `arrival`, `rank`, `current` and `precedence`, which is the order of states: accepted ones first, then the latest.
+    """Add columns that say which state of a record takes precedence.
 
-    deliveries: from `list_deliveries_by_arrival`. columns_of_same_record: rows of one delivery that agree in these columns are sorted by
-    content.
+    - `arrival`: the rank of the delivery of the state
+    - `rank`: the rank of its record status (`STATUS_RANK`)
+    - `current`: whether the state is accepted
+    - `precedence`: the position of the state in the order of precedence: accepted states come first, and later states before earlier ones
+
+    deliveries: the result of `list_deliveries_by_arrival`. columns_of_same_record: if rows agree in these columns, which identify a record
+    in a delivery, their precedence depends on their content and not on their order in `states`.
     """
     arrival = look_up_value_of_delivery(states, deliveries, "arrival").to_numpy("int64")
     rank = map_values_to_numbers(states["status"], STATUS_RANK, len(STATUS_RANK))
@@ -62,13 +68,16 @@ def rank_record_states(states: pd.DataFrame, deliveries: pd.DataFrame, columns_o
 
 
 def look_up_value_of_delivery(states: pd.DataFrame, deliveries: pd.DataFrame, column: str) -> pd.Series:
-    """Return, for each row, the value in `column` of `deliveries` (from `list_deliveries_by_arrival`) for its delivery."""
+    """Return, for the delivery of each row of `states`, its value in `column` of `deliveries`.
+
+    deliveries: the result of `list_deliveries_by_arrival`.
+    """
     code, names = pd.factorize(states["delivery"], use_na_sentinel=False)
     return take_values(deliveries[column].reindex(names), code).set_axis(states.index)
 
 
 def map_values_to_numbers(column: pd.Series, number_of_value: Mapping[str, int], otherwise: int) -> np.ndarray:
-    """Return the number that `number_of_value` has for each value of `column`, and `otherwise` for other values.
+    """Return, for each value of `column`, its number in `number_of_value`, or `otherwise` if it is not there.
 
     Each distinct value is looked up once.
     """
@@ -83,7 +92,10 @@ def are_values_among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndar
 
 
 def number_distinct_rows(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
-    """Number the distinct rows of `frame` from 0 in order of appearance. Return the number of each row, and how many numbers there are."""
+    """Number the distinct rows of `frame` from 0, in the order in which they appear.
+
+    Return the number of each row, and how many distinct rows there are.
+    """
     code = np.zeros(len(frame), dtype="int64")
     for name in frame.columns:
         codes, distinct = pd.factorize(frame[name])
@@ -93,38 +105,41 @@ def number_distinct_rows(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
 
 
 def are_rows_repeated(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Return for each row whether it agrees with another row in `columns`."""
+    """Return for each row whether another row has the same values in `columns`."""
     number, size = number_distinct_rows(frame[columns])
     return np.asarray(np.bincount(number, minlength=size)[number] > 1)
 
 
 def find_first_row_of_each_number(number_of_row: np.ndarray, number_count: int, rows: np.ndarray) -> np.ndarray:
-    """Return, for each number below `number_count`, the first of `rows` with that number in `number_of_row`; -1 if no row has it."""
+    """Return, for each number from 0 to `number_count` - 1, the first of `rows` that has this number in `number_of_row`; -1 if none has
+    it."""
     first = np.full(number_count, -1)
     first[number_of_row[rows][::-1]] = rows[::-1]
     return first
 
 
 def take_values(column: pd.Series, rows: np.ndarray) -> pd.Series:
-    """Return the values of `column` at `rows` on a RangeIndex; missing where a row is -1."""
+    """Return the values of `column` at the positions `rows`, with a new index from 0. The value for row -1 is missing."""
     if (rows >= 0).all():
         return pd.Series(column.array.take(rows), copy=False)
     return pd.Series(column.array.take(rows, allow_fill=True), copy=False)
 
 
 def find_first_values(column: pd.Series, number_of_row: np.ndarray, number_count: int) -> pd.Series:
-    """Return, for each number below `number_count`, the first value of `column` that is not missing."""
+    """Return, for each number from 0 to `number_count` - 1, the first value of `column` that is not missing, among the rows with this
+    number in `number_of_row`.
+    """
     return take_values(column, find_first_row_of_each_number(number_of_row, number_count, np.flatnonzero(column.notna().to_numpy())))
 
 
 @dataclass(frozen=True)
 class RecordStates:
-    """The states of each record.
+    """An index of the states of each record.
 
-    - `keys`: institution, record_key; one row for each record, ordered by earliest delivery, institution and key
-    - `number`: the record of each state, -1 if the state has no key
-    - `rows`: the states with a key, by precedence
-    - `arrival`: the earliest arrival of each record
+    - `keys`: one row for each record, with the columns institution and record_key, ordered by earliest delivery, institution and key
+    - `number`: for each state, the row of its record in `keys`; -1 if the state has no key
+    - `rows`: the row numbers of the states that have a key, in the order of precedence
+    - `arrival`: for each record, the rank of the earliest delivery that contains it
     """
 
     keys: pd.DataFrame
@@ -133,14 +148,16 @@ class RecordStates:
     arrival: np.ndarray
 
     def take_first_values(self, column: pd.Series) -> pd.Series:
-        """Return, for each record, the first value of `column` that is not missing, among its states by precedence."""
+        """Return, for each record, the first value of `column` that is not missing. The states of the record are searched in the order of
+        precedence.
+        """
         rows = self.rows[self.rows < len(column)]
         rows = rows[column.notna().to_numpy()[rows]]
         return take_values(column, find_first_row_of_each_number(self.number, len(self.keys), rows))
 
 
 def index_record_states(states: pd.DataFrame) -> RecordStates:
-    """Find the records of `states` (institution, record_key, arrival, precedence), and number them."""
+    """Find and number the records to which `states` belong. Columns of `states`: institution, record_key, arrival, precedence."""
     number, size = number_distinct_rows(states[RECORD_KEY])
     has_key = states[RECORD_KEY].notna().all(axis=1).to_numpy()
     rows = np.argsort(states["precedence"].to_numpy())
@@ -157,6 +174,7 @@ def index_record_states(states: pd.DataFrame) -> RecordStates:
 
 
 def _rank_institutions(names: pd.Series) -> np.ndarray:
+    """Rank institutions by their position in the case flow; unknown institutions come last, by name."""
     code, distinct = pd.factorize(names)
     known, named = contract.case_flow_positions(), [str(name) for name in distinct]
     order = sorted(range(len(named)), key=lambda n: (known.get(named[n], len(known)), named[n]))
@@ -164,7 +182,7 @@ def _rank_institutions(names: pd.Series) -> np.ndarray:
 
 
 def compute_sort_ranks(column: pd.Series) -> np.ndarray:
-    """Return numbers that sort like the values of `column`, missing ones last."""
+    """Return a number for each value of `column`, so that numbers have the same order as values. Missing values have the largest number."""
     code, distinct = pd.factorize(column, sort=True)
     return np.where(code < 0, len(distinct), code)
 
@@ -176,9 +194,10 @@ def sort_by_content(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def find_rows_of_records(records: pd.DataFrame, frame: pd.DataFrame, key_column: str = "record_key") -> np.ndarray:
-    """Return, for each row of `frame`, the row of `records` with its institution and its `key_column`; -1 if there is none.
+    """Return, for each row of `frame`, the row of the record that it names by its columns `institution` and `key_column`; -1 if there is
+    none.
 
-    records: institution, record_key, distinct.
+    records: one row for each record, with the columns institution and record_key.
     """
     size = len(records)
     codes = []

@@ -1,7 +1,8 @@
-"""Case numbers as evidence: which file cites which, and which files cite the same number.
+"""Case numbers as evidence: which case file cites the number of which other file, and which files cite the same number.
 
-Belongs here: finding the files that bear a number, including numbers without register and with one wrong character. Does not belong here:
-the weight of a citation (`cases`), reading numbers (`pipelines.harmonisation.case_numbers`).
+Belongs here: finding the case files that have a cited number, even if its register is missing or one of its characters is wrong. Does not
+belong here: the weight of a citation (`cases`), reading numbers (`pipelines.harmonisation.case_numbers`). In this module, "file" means case
+file.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from pipelines.linkage.record_states import are_values_among, number_distinct_ro
 from pipelines.linkage.standardise import LinkageRecords
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
-# A number that more files cite is no evidence for a pair of them.
+# If more files than this cite a number, the citation is no evidence that two of them are one case.
 MAX_CITING_FILES = 300
-# Stays that begin within so many days begin together; if more than so many begin on one day at a seat, they are not connected.
+# Two stays in detention begin together if they begin at most `TOGETHER_DAYS` days apart. If more than `MAX_DETAINED_TOGETHER` stays for an
+# offence group begin on one day at a seat, they are not connected.
 TOGETHER_DAYS, MAX_DETAINED_TOGETHER = 2, 30
-# Stays are also not connected if more than so many others are expected by chance at the seat for the offence within those days, over a
-# span of at least so many days.
+# Stays are also not connected if more than `MAX_EXPECTED_BY_CHANCE` other stays are expected to begin by chance within those days, at the
+# same seat and for the same offence group. The number is estimated over the time of all stays, but at least over `MIN_SPAN_DAYS` days.
 MAX_EXPECTED_BY_CHANCE, MIN_SPAN_DAYS = 0.25, 365
 # A number is uninformative if the number of files that cite it, times the number of files that have it, exceeds this.
 MAX_TIES = 3_000
@@ -30,10 +32,14 @@ REGISTER_PATTERN = r"\.[A-Z]+\."
 
 
 def find_citations_between_case_files(records: LinkageRecords) -> pd.DataFrame:
-    """Return which file cites which. Columns: a, b, number, bearers, near, current.
+    """Return the citations: one row for each file `a` that cites the number of a file `b`.
 
-    File `a` cites `number`, which is the number of file `b`. bearers: how many files have this number. near: no file has this number, but
-    the number of `b` differs from it in a single character (a digit wrong, missing or added, or two swapped).
+    - `a`, `b`: the rows of the two files
+    - `number`: the number that `a` cites
+    - `bearers`: how many files have this number
+    - `near`: whether no file has exactly this number, but the number of `b` differs from it in a single character (a digit is wrong,
+      missing or added, or two digits are swapped)
+    - `current`: whether the accepted state of `a` contains the citation
     """
     borne = records.own.rename(columns={"file": "b"})
     references = records.references.rename(columns={"file": "a"})[["a", "number", "current"]]
@@ -54,17 +60,18 @@ def find_citations_between_case_files(records: LinkageRecords) -> pd.DataFrame:
 
 
 def find_uninformative_case_numbers(records: LinkageRecords) -> pd.Index:
-    """Find the case numbers that too many files cite, or have, for a citation to be evidence."""
+    """Find the case numbers that so many files cite, or have, that a citation of them is no evidence."""
     citing, bearing = records.references["number"].value_counts(), records.own["number"].value_counts()
     ties = citing * bearing.reindex(citing.index).fillna(1)
     return ties.index[ties > MAX_TIES]
 
 
 def find_mergers_of_case_files(records: LinkageRecords) -> pd.DataFrame:
-    """Return which file was merged into which file of the same institution. Columns: a, b, bearers, near.
+    """Return the mergers: one row for each file `a` and each file `b` of the same institution into which `a` may have been merged.
 
-    File `a` names the number of `b`. bearers: how many files have this number. near: the number of `b` differs from it in a single
-    character. One merger can have exact and near rows, since a number with a wrong digit is often that of another file.
+    `a` names the number of the file into which it was merged. bearers: how many files have this number. near: whether the number of `b`
+    differs from it in a single character. For one file `a` there can be rows with exactly the number and rows with a similar number, since
+    a number with a wrong digit is often the number of another file.
     """
     institution = records.files["institution"].to_numpy()
     merging = np.unique(institution[records.merges["file"].to_numpy("int64")])
@@ -79,10 +86,10 @@ def find_mergers_of_case_files(records: LinkageRecords) -> pd.DataFrame:
 
 
 def find_case_files_citing_same_number(records: LinkageRecords) -> pd.DataFrame:
-    """Return the pairs of files that cite the same number, which is not the number of any file.
+    """Return the pairs of files that cite the same number, if no file has this number.
 
-    Columns: a, b (`a` < `b`), citing (number of files that cite it). If it were the number of a file, both files would already be connected
-    through this file, and the number would count twice.
+    Columns: a, b (the rows of the two files, `a` < `b`), citing (how many files cite the number). If a file had the number, the two files
+    would already be connected through this file, and the number would count twice.
     """
     references = records.references.rename(columns={"file": "a"})[["a", "number"]].drop_duplicates()
     references = references[
@@ -96,10 +103,11 @@ def find_case_files_citing_same_number(records: LinkageRecords) -> pd.DataFrame:
 
 
 def find_detentions_begun_together(records: LinkageRecords) -> pd.DataFrame:
-    """Return the pairs of stays of different persons who were detained within days of each other, for the same offence, at the same seat.
+    """Return the pairs of stays in detention that began together: within `TOGETHER_DAYS` days, at the same seat, for the same offence
+    group, and of different persons.
 
-    Columns: a, b (`a` < `b`), days. Persons arrested together are detained together. If no other file of their case was delivered, this is
-    their only connection.
+    Columns: a, b (the case files of the two stays, `a` < `b`), days (the days between the beginnings of the stays). Persons who are
+    arrested together are detained together. If no other file of their case was delivered, this is their only connection.
     """
     stays = records.persons[["file", "register_id", "detained"]].join(records.files[["seat", "group"]], on="file")
     stays = stays[stays["file"] >= 0].dropna(subset=["detained", "seat", "group"])
@@ -118,7 +126,9 @@ def find_detentions_begun_together(records: LinkageRecords) -> pd.DataFrame:
 
 
 def do_case_files_cite_different_numbers(records: LinkageRecords, pairs: pd.DataFrame) -> np.ndarray:
-    """Return for each of `pairs` (`a, b`) whether both files cite numbers of one kind, and no number is cited by both."""
+    """Return for each pair of files whether both cite numbers of the same kind (such as police numbers), but no number of this kind that
+    both cite.
+    """
     rows, kind, number, plain, loose = records.compute_once("cited_numbers", lambda: _index_citations_by_case_file(records))
     pair, one, other = rows.combine_rows(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     alike = kind[one] == kind[other]
@@ -130,8 +140,10 @@ def do_case_files_cite_different_numbers(records: LinkageRecords, pairs: pd.Data
 
 
 def _index_citations_by_case_file(records: LinkageRecords) -> tuple[RowIndexByOwner, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the rows of citations by file; and for each row the codes of its kind, of its case number, and of the number without register,
-    and whether the register is missing.
+    """Return an index of the distinct citations by the file that cites, and four arrays with an element for each citation.
+
+    The arrays are: a code for the kind of the number, a code for the number, a code for the number without its register, and whether the
+    register is missing in the number.
     """
     citations = records.references[["file", "kind", "number"]].drop_duplicates()
     loose = citations["number"].str.contains("?", regex=False).to_numpy(dtype=bool)
@@ -141,7 +153,7 @@ def _index_citations_by_case_file(records: LinkageRecords) -> tuple[RowIndexByOw
 
 
 def _find_case_files_by_number_without_register(references: pd.DataFrame, numbers_of_files: pd.DataFrame) -> pd.DataFrame:
-    """Return the files whose number has the same label, serial and year as a number with unknown register (`PP.?.nr.89/2011`)."""
+    """For each cited number with unknown register (`PP.?.nr.89/2011`), find the files whose number is the same apart from the register."""
     unknown = references[references["number"].str.contains("?", regex=False)]
     unknown = unknown.join(_extract_pattern_groups(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
     if unknown.empty:
@@ -153,21 +165,21 @@ def _find_case_files_by_number_without_register(references: pd.DataFrame, number
 
 
 def _extract_pattern_groups(numbers: pd.Series, pattern: str) -> pd.DataFrame:
-    """Return the named groups of `pattern` in each number; null if the pattern does not match."""
+    """Return the parts `label` and `rest` of each number, as the regular expression `pattern` finds them; null if it does not match."""
     groups = pc.extract_regex(pa.array(numbers, type=pa.string()), pattern)
     columns = {name: pc.struct_field(groups, name).to_pandas().array for name in ("label", "rest")}
     return pd.DataFrame(columns, index=numbers.index).astype("str")
 
 
 def _find_case_files_by_number_with_wrong_character(references: pd.DataFrame, numbers_of_files: pd.DataFrame) -> pd.DataFrame:
-    """Return `references` with the files `b` whose number is the cited number with one wrong character.
+    """Return `references` with the files `b` whose number differs from the number in `references` in a single character.
 
-    Both numbers are compared with each single digit left out.
+    Two numbers are found if they become equal when at most one digit is left out of each.
     """
     with open_shared_in_memory_database() as database:
         for name, frame in (("cited", references), ("borne", numbers_of_files)):
             database.register(name, pa.table({"number": pa.array(frame["number"], type=pa.string())}))
-        # The century is left out, since it is derived if the year was typed with two digits.
+        # The century of the year is left out, since it was only guessed if the year was typed with two digits.
         plain = r"replace(regexp_replace(number, '/\d\d(\d\d)$', '/\1'), '?', '')"
         digits = "list_filter(range(1, length(plain) + 1), lambda i: substr(plain, i, 1) BETWEEN '0' AND '9')"
         shorter = f"list_transform({digits}, lambda i: left(plain, i - 1) || substr(plain, i + 1))"

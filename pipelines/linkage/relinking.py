@@ -1,8 +1,8 @@
-"""Linkage of records that are linked already, under other judgements of stewards.
+"""Relinking: linking the records of a run again, under other judgements of stewards.
 
-Belongs here: keeping what does not depend on judgements, so that a further judgement is decided in a fraction of the time of a run. Does
-not belong here: any decision (`solving`, `incremental`), which judgements are current (`harmonia.review`). The clusters are the same as
-the clusters that `link_records` returns.
+Belongs here: keeping everything that does not depend on judgements, so that the effect of a further judgement is computed in a fraction of
+the time of a run. Does not belong here: any decision (`solving`, `incremental`), which judgements are current (`harmonia.review`). The
+clusters are the same as those that `link_records` returns for the same judgements.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ from pipelines.linkage.standardise import LinkageRecords, build_linkage_records,
 
 @dataclass(frozen=True)
 class RecordClusters:
-    """The clusters of `cases` and `persons`: institution, record_key, cluster, as in `pipelines.linkage.LinkageResult`."""
+    """The cluster of each case record (`cases`) and of each person record (`persons`), as in `pipelines.linkage.LinkageResult`.
+
+    Both frames have the columns institution, record_key and cluster.
+    """
 
     cases: pd.DataFrame
     persons: pd.DataFrame
@@ -41,7 +44,7 @@ class RecordClusters:
 
 @dataclass(frozen=True)
 class _SmallHistory:
-    """The prepared records of a small history. All its records are decided together."""
+    """The prepared input of a small history, whose records are all decided together."""
 
     blocked: BlockedPairs
     connections: CaseFileConnections
@@ -49,7 +52,7 @@ class _SmallHistory:
 
 @dataclass(frozen=True)
 class _LargeHistory:
-    """The prepared records of a large history. Only the components that changed are decided again."""
+    """The prepared input of a large history. Only components that the linkage memory lacks are decided."""
 
     setting: SharedTaskInput
     memory: LinkageMemory | None
@@ -69,7 +72,7 @@ class PreparedRelinking:
     ) -> None:
         """Prepare the records. The parameters have the same meaning as in `link_records`.
 
-        The linkage memory of the last run is read from `memory_folder`, and never written.
+        The linkage memory of the last run is read from `memory_folder`. It is not changed.
         """
         tables = replace_record_keys_by_person_keys(read_linkage_columns(canonical_tables), listed_person_keys)
         self._model = model
@@ -77,7 +80,10 @@ class PreparedRelinking:
         self._prepared = self._prepare_large_history(tables, memory_folder, spark) or self._prepare_small_history(spark)
 
     def link_under_judgements(self, judgements: pd.DataFrame) -> RecordClusters:
-        """Return the clusters under `judgements` (`pipelines.linkage.constraints.JUDGEMENT_COLUMNS`, only current ones, oldest first)."""
+        """Return the clusters that result from `judgements`.
+
+        judgements: the current judgements with the columns `pipelines.linkage.constraints.JUDGEMENT_COLUMNS`, oldest first.
+        """
         prepared = self._prepared
         if isinstance(prepared, _SmallHistory):
             detailed_result = link_in_alternating_rounds(
@@ -89,11 +95,11 @@ class PreparedRelinking:
         return self._add_record_keys(decided.cases, decided.persons)
 
     def find_forbidding_rule(self, pair: pd.DataFrame) -> str:
-        """Return the hard rule because of which linkage never joins the two persons of `pair`. Return an empty text if no rule forbids
-        it, or if `pair` is about cases.
+        """Return the name of the hard rule that forbids to join the two person records of `pair`.
 
-        pair: one row with the columns of a judgement. `one_file`: both are in one file. `unidentified`: one has neither name, number nor
-        birth date.
+        The name is `one_file` if both records are in one case file, and `unidentified` if one of them has no identifying value, such as a
+        name, number or birth date. It is empty if no rule forbids to join them, or if `pair` is a pair of case files. pair: one row with
+        the columns of a judgement.
         """
         if pair["entity"].iloc[0] != "person":
             return ""

@@ -1,9 +1,9 @@
-"""Groups of rows that share a value, and the pairs that they form.
+"""Groups of rows that share a value, and the pairs that the rows of a group form.
 
-Belongs here: groups of rows as flat arrays, and their pairs in chunks. Does not belong here: the values (`blocking`).
+Belongs here: groups of rows as flat arrays, and generating their pairs in chunks. Does not belong here: the values (`blocking`).
 
-A row is in many groups, and two rows often share several groups. Therefore duplicate groups are removed, and pairs are generated row by
-row, so that each pair occurs once and only one chunk of pairs is in memory.
+A row is in many groups, and two rows are often together in several groups. Therefore groups with the same rows are removed, and pairs are
+generated row by row, so that each pair occurs once and only one chunk of pairs is in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class RowGroups:
-    """Groups of two or more rows. The rows of group g are `row[start[g]:start[g + 1]]`, ascending. size: number of rows that exist."""
+    """Groups of two or more rows of a frame. The rows of group g are `row[start[g]:start[g + 1]]`, in ascending order.
+
+    size: the number of rows of the frame. An element of `row` is called an entry: it says that a row is in a group.
+    """
 
     row: np.ndarray
     start: np.ndarray
@@ -36,7 +39,7 @@ class RowGroups:
 
     @property
     def group_of_entries(self) -> np.ndarray:
-        """The number of the group of every entry of `row`."""
+        """For each element of `row`, the number of its group."""
         return np.repeat(np.arange(len(self.start) - 1, dtype="int32"), self.sizes)
 
     def select_groups(self, is_chosen: np.ndarray) -> RowGroups:
@@ -45,7 +48,7 @@ class RowGroups:
         return RowGroups(self.row[np.repeat(is_chosen, sizes)], compute_group_starts(sizes[is_chosen]), self.size)
 
     def drop_duplicate_groups(self) -> RowGroups:
-        """Return the groups without duplicates. Two groups are duplicates if they have the same rows."""
+        """Return the groups, but of several groups with the same rows only one."""
         if not len(self.row):
             return self
         content = np.add.reduceat(mix_hashes(np.arange(1, self.size + 1))[self.row], self.start[:-1])  # the hash of 0 is 0
@@ -54,14 +57,14 @@ class RowGroups:
         return self.select_groups(first)
 
     def split_groups_by_component(self, component_of_row: np.ndarray) -> RowGroups:
-        """Split each group into the rows that have the same number in `component_of_row`. Rows with a number below zero are left out."""
+        """Split each group so that all rows of a group are in the same component. Rows with a component below zero are left out."""
         part_of_entry = component_of_row[self.row]
         has_part = part_of_entry >= 0
         number = self.group_of_entries[has_part].astype("int64") * (int(component_of_row.max(initial=0)) + 1) + part_of_entry[has_part]
         return group_rows_by_value(number, self.row[has_part], self.size)[0].drop_duplicate_groups()
 
     def select_groups_with_rows(self, is_wanted: np.ndarray) -> RowGroups:
-        """Return the groups that contain any of `is_wanted` (boolean per row)."""
+        """Return the groups that contain at least one row for which `is_wanted` is true."""
         return self.select_groups(np.logical_or.reduceat(is_wanted[self.row], self.start[:-1])) if len(self.row) else self
 
     @property
@@ -72,10 +75,11 @@ class RowGroups:
     def generate_pairs(
         self, is_new: np.ndarray | None = None, pairs_per_chunk: int = CHUNK_PAIRS, stride: tuple[int, int] = (0, 1)
     ) -> Iterator[Pairs]:
-        """Yield the pairs (`left` < `right`), each once, about `pairs_per_chunk` at a time.
+        """Yield the pairs of rows that are together in a group (`left` < `right`), each pair once, in chunks of about `pairs_per_chunk`
+        pairs.
 
-        is_new: whether each row is new; if it is not None, only pairs with a new row are generated. stride: the number of the first chunk,
-        and the step to the next, so that several processes can share the chunks.
+        is_new: for each row, whether it is new; if it is given, only pairs with at least one new row are generated. stride: the number of
+        the first chunk that is generated, and the step to the next one, so that several processes can generate different chunks.
         """
         entries, bounds = self._divide_entries_into_chunks(is_new, pairs_per_chunk)
         of_entries = self.group_of_entries
@@ -85,9 +89,9 @@ class RowGroups:
                 yield self._form_pairs_of_entries(chosen, of_entries[chosen], is_new)
 
     def _divide_entries_into_chunks(self, is_new: np.ndarray | None, pairs_per_chunk: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the entries of new rows, sorted into ranges of rows with about `pairs_per_chunk` pairs each, and the bounds of the ranges.
+        """Divide the entries of new rows (or of all rows if `is_new` is None) into chunks that form about `pairs_per_chunk` pairs each.
 
-        If `is_new` is None, return the entries of all rows.
+        Each chunk has all entries of a range of rows. Return the entries in the order of chunks, and where each chunk begins.
         """
         sizes, row = self.sizes, self.row
         entries = np.arange(len(row)) if is_new is None else np.flatnonzero(is_new[row])
@@ -97,13 +101,15 @@ class RowGroups:
             return entries, np.array([0, len(entries)])
         pairs_per_entry = np.repeat(self.start[1:] - 1, sizes) - entries if is_new is None else np.repeat(sizes, sizes)[entries]
         before = np.cumsum(np.bincount(row[entries], weights=pairs_per_entry, minlength=self.size))
-        stretch = np.maximum((before - 1) // pairs_per_chunk, 0)  # of each row
+        stretch = np.maximum((before - 1) // pairs_per_chunk, 0)  # the number of the chunk of each row
         stretch = stretch.astype(np.min_scalar_type(int(stretch[-1])))[row[entries]]  # small numbers are sorted in one pass
         return entries[np.argsort(stretch, kind="stable")].astype("int32"), compute_group_starts(np.bincount(stretch))
 
     def _form_pairs_of_entries(self, entries: np.ndarray, group_of_entry: np.ndarray, is_new: np.ndarray | None) -> Pairs:
-        """Return the pairs of the rows of `entries` with the rows after them in their group; with `is_new`, with all other rows of the
-        group.
+        """Return the pairs that the rows of `entries` form with other rows of their groups.
+
+        If `is_new` is None, a row forms pairs with the rows that follow it in its group. Otherwise it forms pairs with all other rows of
+        its group.
         """
         first = entries + 1 if is_new is None else self.start[group_of_entry]
         pairs_per_entry = self.start[group_of_entry + 1] - first
@@ -111,7 +117,7 @@ class RowGroups:
             np.repeat(self.row[entries].astype("int64"), pairs_per_entry),
             self.row[concatenate_ranges(first, pairs_per_entry)].astype("int64"),
         )
-        if is_new is not None:  # a pair of two fresh rows is generated from the smaller one
+        if is_new is not None:  # a pair of two new rows is generated only for the row with the smaller number
             chosen = (right != left) & ~(is_new[right] & (right < left))
             left, right = left[chosen], right[chosen]
             left, right = np.minimum(left, right), np.maximum(left, right)
@@ -120,7 +126,10 @@ class RowGroups:
 
 
 def group_rows_by_value(value: np.ndarray, row: np.ndarray, row_count: int) -> tuple[RowGroups, np.ndarray]:
-    """Return the groups of two or more rows with the same `value`, and the value of each group. A row has a value at most once."""
+    """Return the groups of two or more rows that have the same value, and the value of each group.
+
+    value, row: each element says that a row has a value. No row may have the same value twice. row_count: the number of rows that exist.
+    """
     if (value[1:] < value[:-1]).any():
         order = np.argsort(value)
         value, row = value[order], row[order]
@@ -134,9 +143,9 @@ def group_rows_by_value(value: np.ndarray, row: np.ndarray, row_count: int) -> t
 
 
 def drop_unique_hashes(hashes: np.ndarray, row_of_hash: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the hashes and their rows, but leave out most hashes that occur once. Otherwise sorting these would be most of the work.
+    """Return the hashes and their rows without most of the hashes that occur only once, since sorting those would take most of the time.
 
-    A hash is dropped if either half of it is unique.
+    A hash is left out if no other hash has the same low digits or the same high digits, so it cannot occur twice.
     """
     for half in (0, 32):
         bucket = (hashes >> np.uint64(half) & np.uint64((1 << len(hashes).bit_length() + 1) - 1)).view("int64")
@@ -146,7 +155,7 @@ def drop_unique_hashes(hashes: np.ndarray, row_of_hash: np.ndarray) -> tuple[np.
 
 
 def concatenate_groups(sets_of_groups: Iterable[RowGroups], row_count: int) -> RowGroups:
-    """Concatenate several sets of groups."""
+    """Return all groups of several `RowGroups` as one `RowGroups`."""
     sets_of_groups = list(sets_of_groups)
     rows = np.concatenate([groups.row for groups in sets_of_groups] or [np.empty(0, dtype="int32")])
     return RowGroups(

@@ -1,13 +1,14 @@
-"""Fellegi–Sunter match weights of pairs of records, in bits.
+"""Match weights of pairs of records in bits, computed by the method of Fellegi and Sunter.
 
-Belongs here: weights of levels, term frequencies, agreement within families. Does not belong here: thresholds and clusters (`persons`,
-`cluster`), the tests of the levels (`compare`).
+Belongs here: weights of comparison levels, the frequency of names, agreement within families. Does not belong here: thresholds and clusters
+(`persons`, `cluster`), the tests of the levels (`compare`).
 
-Any records with declared fields (`HasComparedFields`) can be scored: persons with a model, other data sets with other fields. Rules
-that are specific to persons apply if the fields exist: swapped names, fields that run in families, frequencies within one citizenship.
+Any records with declared fields (`HasComparedFields`) can be scored, so other data sets with other fields can be too. Some rules apply only
+if the fields for them exist: swapped names, fields in which families agree, frequencies of names within one citizenship.
 
-The weight of a pair is log2 of the likelihood ratio of its levels: one person against two persons. Members of a family have the same
-surname, parent and home (twins also the birth date). So if first names differ, agreement in a field that runs in families is no evidence.
+The weight of a pair is log2 of a ratio: how probable its comparison levels are if the two records are one person, divided by how probable
+they are if they are two persons. Members of a family have the same surname, parent and home, and twins the same birth date. So if given
+names differ, agreement in a field in which families agree is no evidence.
 """
 
 from __future__ import annotations
@@ -27,22 +28,23 @@ from pipelines.linkage.model import ComparedField
 from pipelines.linkage.row_groups import Pairs
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
-# Given name and surname are also compared swapped; a swap costs this much (bits).
+# Given name and surname are also compared with each other, in case they were swapped in one record. A swap costs `EXCHANGE_COST` bits.
 EXCHANGED_FIELDS = {"given": "surname", "surname": "given"}
 EXCHANGE_COST = 2.0
-# Records that differ in this field are taken for different members of a family.
+# Two records that differ in this field are taken for different members of a family, if they agree in fields in which families agree.
 FIRST_NAME_FIELD = "given"
-# Weight, in records, of the model's frequency of a value against the counts in the data, and of the overall frequency against that
-# within one citizenship: names depend on the country, so two foreigners of one country share names far more often.
+# The frequency of a name is estimated from the data and from the model; that of the model counts like `FREQUENCY_WORTH` records. Names
+# depend on the country, so two foreigners of one country have the same name far more often than others. Therefore frequencies are also
+# estimated within each citizenship; the frequency among all records counts like `GROUP_WORTH` records there.
 FREQUENCY_WORTH = 50.0
 GROUP_WORTH = 10.0
 GROUP_FIELD = "citizenship"
 
-LevelsAndBits = tuple[np.ndarray, np.ndarray]  # level and bits per pair
+LevelsAndBits = tuple[np.ndarray, np.ndarray]  # the level and the bits of each pair, in one field
 
 
 class HasComparedFields(Protocol):
-    """An object with compared fields: a model, or fields declared elsewhere."""
+    """Anything that has compared fields, such as a linkage model."""
 
     @property
     def fields(self) -> tuple[ComparedField, ...]:
@@ -52,9 +54,11 @@ class HasComparedFields(Protocol):
 
 @dataclass(frozen=True)
 class TokenFrequencies:
-    """The share of records that have a token, by field and by citizenship (empty: all).
+    """How frequent each token (a part of a name) is, by field.
 
-    usual: the share of exact agreement that the model expects. rare: the share of a token that was not counted.
+    - `shares`: for each field, the share of records that have a token, by token and citizenship. An empty citizenship means all records.
+    - `usual`: for each field, the share of random pairs that the model expects to agree exactly
+    - `rare`: for each field, the share that is assumed for a token that was not counted
     """
 
     shares: dict[str, dict[tuple[str, str], float]]
@@ -62,8 +66,10 @@ class TokenFrequencies:
     rare: dict[str, float]
 
     def look_up_frequencies(self, field_name: str, values: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Return the frequency of each text: that of its most frequent token, among all records or in its `group` (empty: none), whichever
-        is higher.
+        """Return the frequency of each text, which is that of its most frequent token.
+
+        The frequency of a token is that among all records or that among records of the citizenship in `group`, whichever is higher. If
+        `group` is empty, it is that among all records.
         """
         shares, usual, rare = self.shares[field_name], self.usual[field_name], self.rare[field_name]
         table: dict[tuple[str, str], float] = {}
@@ -75,9 +81,10 @@ class TokenFrequencies:
 
 @dataclass(frozen=True)
 class Likelihoods:
-    """The comparison of pairs: `levels` and `bits` (log2 m/u) with one column for each field.
+    """The result of comparing pairs of records.
 
-    weight: the match weight, which is the sum of the bits.
+    levels, bits: the comparison level that a pair reaches and the bits that it gives, with one row for each pair and one column for each
+    field. weight: the match weight of each pair, which is the sum of its bits.
     """
 
     levels: pd.DataFrame
@@ -87,10 +94,11 @@ class Likelihoods:
 
 @dataclass(frozen=True)
 class EncodedPersons:
-    """Person records as numbers.
+    """Person records, encoded as numbers.
 
-    codes: one column for each field. values: values of each field by code, as in `encoded_values.EncodedValues`. group: number of the group
-    of each record (below zero: none). groups: the names of the groups.
+    codes: for each field, the code of the value of each record. values: for each field, the value that each code stands for, as in
+    `encoded_values.EncodedValues`. group: the number of the citizenship of each record; below zero if it is not known. groups: the
+    citizenship that each number stands for.
     """
 
     codes: dict[str, np.ndarray]
@@ -99,8 +107,9 @@ class EncodedPersons:
     groups: np.ndarray
 
     def count_records_by_text(self, field_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the number of the text of each record in the field `field_name` (below zero: none), the texts, and the number of records
-        with each text.
+        """Number the distinct texts in the field `field_name`.
+
+        Return the number of the text of each record (below zero if the record has no text), the texts, and how many records have each text.
         """
         of_code, texts = pd.factorize(self.values[field_name][0])
         text = of_code[self.codes[field_name]]
@@ -113,9 +122,9 @@ class EncodedPersons:
 def compute_token_frequencies(
     encoded_persons: EncodedPersons, model: HasComparedFields, model_weight: float = FREQUENCY_WORTH
 ) -> TokenFrequencies:
-    """Return the token frequencies among `encoded_persons`, for every field whose levels use them.
+    """Return how frequent each token is among `encoded_persons`, for every field with levels whose weight depends on it.
 
-    They are smoothed by the model's share of agreement with the weight of `model_weight` records.
+    The frequency that the model expects counts like `model_weight` further records.
     """
     shares: dict[str, dict[tuple[str, str], float]] = {}
     usual: dict[str, float] = {}
@@ -146,7 +155,10 @@ def compute_token_frequencies(
 
 
 def _find_distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return every token of distinct texts: the number of its text, the number of the token, and the tokens by number."""
+    """Split distinct texts into tokens, and number the distinct tokens.
+
+    Return, for each token in a text, the number of the text and the number of the token; and the distinct tokens.
+    """
     words = [text.split() for text in texts] if len("".join(texts).split()) > 1 or "" in texts else None
     if words is None:  # every text is a token
         every = np.arange(len(texts))
@@ -158,15 +170,15 @@ def _find_distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 def compute_likelihoods(
     persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: HasComparedFields, token_frequencies: TokenFrequencies
 ) -> Likelihoods:
-    """Compare the pairs (`left[i]`, `right[i]`) of rows of `persons` (columns as in `standardise.LinkageRecords`).
+    """Compare the pairs (`left[i]`, `right[i]`) of rows of `persons`. Return the level and the bits of each field for each pair.
 
-    Return the level and bits of each field.
+    persons: person records with the columns of `standardise.LinkageRecords.persons` that the model compares.
     """
     return PairScorer(encode_persons(persons, model), model, token_frequencies).compute_likelihoods_of_pairs(left, right)
 
 
 def encode_persons(persons: pd.DataFrame, model: HasComparedFields) -> EncodedPersons:
-    """Encode the records of `persons` as numbers: the columns of the fields, and `GROUP_FIELD` if it exists."""
+    """Encode the values of `persons` as numbers: those of the compared fields, and the citizenship (`GROUP_FIELD`) if there is one."""
     group, groups = pd.factorize(persons[GROUP_FIELD]) if GROUP_FIELD in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
     exchanged = find_swappable_name_fields(model)
     # The two names share their codes, since they may be swapped.
@@ -181,13 +193,13 @@ def encode_persons(persons: pd.DataFrame, model: HasComparedFields) -> EncodedPe
 
 
 def find_swappable_name_fields(model: HasComparedFields) -> list[ComparedField]:
-    """Return the fields of given name and surname, which are also compared swapped; none if the model lacks either."""
+    """Return the fields of given name and surname, which may be swapped in a record. Return no field if the model lacks one of them."""
     fields = [field for field in model.fields if field.name in EXCHANGED_FIELDS]
     return fields if len(fields) == len(EXCHANGED_FIELDS) else []
 
 
 class PairScorer:
-    """Scores pairs of records; each pair of values is compared once over all calls."""
+    """Scores pairs of records: computes the comparison level and the bits of each field. Comparisons of frequent values are cached."""
 
     def __init__(self, encoded_persons: EncodedPersons, model: HasComparedFields, token_frequencies: TokenFrequencies) -> None:
         self.token_frequencies = token_frequencies
@@ -200,18 +212,18 @@ class PairScorer:
 
     @classmethod
     def make_for_persons(cls, persons: pd.DataFrame, model: HasComparedFields, model_weight: float = FREQUENCY_WORTH) -> PairScorer:
-        """Make a scorer for the records of `persons` with the token frequencies among these records (`compute_token_frequencies`)."""
+        """Make a scorer for the records of `persons`, with frequencies of names that are counted among these records."""
         records = encode_persons(persons, model)
         return cls(records, model, compute_token_frequencies(records, model, model_weight))
 
     def restrict_to_rows(self, rows: np.ndarray) -> PairScorer:
-        """Return a scorer of the records at `rows`, numbered from 0. Both scorers share the cached comparisons."""
+        """Return a scorer of the records at `rows`, which are numbered from 0 there. Both scorers share the cached comparisons."""
         out = copy(self)
         out._group, out._codes = self._group[rows], {name: codes[rows] for name, codes in self._codes.items()}
         return out
 
     def compute_likelihoods_of_pairs(self, left: np.ndarray, right: np.ndarray) -> Likelihoods:
-        """Compare the pairs (`left[i]`, `right[i]`) of rows. Return the level and bits of each field."""
+        """Compare the pairs (`left[i]`, `right[i]`) of rows. Return the level and the bits of each field for each pair."""
         scores = self.score_fields(left, right)
         levels = np.vstack([level for level, _ in scores.values()]).T
         bits = np.vstack([bits_of_field.astype("float32") for _, bits_of_field in scores.values()]).T
@@ -224,9 +236,9 @@ class PairScorer:
         return _sum_bits_of_fields(self.score_fields(left, right), len(left))
 
     def score_fields(self, left: np.ndarray, right: np.ndarray) -> dict[str, LevelsAndBits]:
-        """Return the level and bits of each field, without the sum over fields."""
-        # Each value counts in its record's group, unless the two groups differ: a name that is common among Moldovans is common too where
-        # one side's citizenship is missing.
+        """Return, by field, the level and the bits of each pair."""
+        # Each value is as frequent as among records of the same citizenship. So a name that is common among Moldovans counts as common even
+        # if the other record has no citizenship. If the two citizenships differ, the frequency among all records is used.
         group = np.column_stack([self._group[left], self._group[right]]) + 1
         group[(group.min(axis=1) > 0) & (group[:, 0] != group[:, 1])] = 0
         names = {name: self._score_field(name, name, left, right, group) for name in self._exchanged}
@@ -236,7 +248,8 @@ class PairScorer:
         return scores
 
     def _remove_family_evidence(self, scores: dict[str, LevelsAndBits]) -> None:
-        """Remove from `scores` the evidence of fields that run in families if first names differ, as the names of siblings do."""
+        """Set the bits of fields in which families agree to 0, for pairs that agree in them although the given names differ, as siblings
+        do."""
         if FIRST_NAME_FIELD not in scores:
             return
         differ = scores[FIRST_NAME_FIELD][0] == self._fields[FIRST_NAME_FIELD].last
@@ -245,16 +258,16 @@ class PairScorer:
                 bits[differ & (level != self._fields[name].last)] = 0.0
 
     def _score_field(self, left_field: str, right_field: str, left: np.ndarray, right: np.ndarray, group: np.ndarray) -> LevelsAndBits:
-        """Return the level and bits of each pair.
+        """Compare the field `left_field` of the left record of each pair with the field `right_field` of its right record.
 
-        The left record has its value in the field `left_field`, and the right record in the field `right_field`.
+        Return the level and the bits of each pair.
         """
         return self._fields[left_field](self._codes[left_field][left], self._codes[right_field][right], group)
 
     def _use_swapped_names(self, left: np.ndarray, right: np.ndarray, group: np.ndarray, names: dict[str, LevelsAndBits]) -> None:
-        """Replace the scores in `names` by the scores with the names of one side swapped, if these agree better.
+        """Replace the scores in `names`, for pairs that agree better if given name and surname of one record are swapped.
 
-        Either side may be the swapped one, so the order of the two does not matter.
+        Either record may be the swapped one, so the order of the two records does not matter.
         """
         if not names:
             return
@@ -265,7 +278,7 @@ class PairScorer:
             crossed = {name: self._score_field(name, EXCHANGED_FIELDS[name], one, other, of_side) for name in names}
             weight = sum((bits for _, bits in crossed.values()), np.full(len(rows), -EXCHANGE_COST))
             better = weight > best
-            for name, (level, _) in crossed.items():  # if only one name agrees, it is a relative rather than a swap
+            for name, (level, _) in crossed.items():  # if only one of the names agrees, the persons are rather relatives than swapped
                 better &= (level != MISSING_LEVEL) & (level != self._fields[name].last)
             best = np.where(better, weight, best)
             for n, name in enumerate(names):
@@ -275,11 +288,12 @@ class PairScorer:
 
 
 def _sum_bits_of_fields(scores: dict[str, LevelsAndBits], size: int) -> np.ndarray:
+    """Return, for each of `size` pairs, the sum of its bits over all fields."""
     return sum((bits for _, bits in scores.values()), np.zeros(size))
 
 
 def find_pairs_above_weight(scorer: PairScorer, pairs: Iterable[Pairs], min_weight: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return `left`, `right` and weight of the pairs in a stream that weigh at least `min_weight` bits."""
+    """Weigh pairs that arrive in chunks. Return `left`, `right` and the weight of those that weigh at least `min_weight` bits."""
     parts = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0))]
     for left, right in pairs:
         weight = scorer.compute_weights(left, right)
@@ -290,16 +304,16 @@ def find_pairs_above_weight(scorer: PairScorer, pairs: Iterable[Pairs], min_weig
 
 
 class _FieldScorer:
-    """Computes the level and bits of one field for pairs of codes.
+    """Computes the level and the bits of one field for pairs of codes.
 
-    last: the number of the level of disagreement. family: whether the field runs in families.
+    last: the number of the last level, which pairs reach that disagree. family: whether members of a family usually agree in the field.
     """
 
     def __init__(self, field: ComparedField, values: Values, token_frequencies: TokenFrequencies, groups: np.ndarray) -> None:
         self.last, self.family = len(field.levels) - 1, field.family
         self._name, self._known, self._texts, self._groups = field.name, token_frequencies, values[0], groups
         self._comparer = FieldComparer(field, values)
-        # The level MISSING is -1 and picks the appended zero.
+        # `MISSING_LEVEL` is -1, and so selects the zero that is appended.
         self._m, self._u = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0) for share in ("m", "u"))
         self._bits = self._m - self._u
         self._share = np.append([spec.frequency for spec in field.levels], 0.0)
@@ -320,12 +334,13 @@ class _FieldScorer:
         return level, bits
 
     def _compute_excess_frequency(self, left_codes: np.ndarray, right_codes: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Return how much more frequent (in bits) the more frequent of both values is than the model expects."""
+        """Return by how many bits the value of each pair is more frequent than the model expects, for the more frequent of its two
+        values."""
         rarer = np.maximum(self._look_up_frequencies(left_codes, group[:, 0]), self._look_up_frequencies(right_codes, group[:, 1]))
         return np.asarray(np.log2(rarer) - np.log2(self._known.usual[self._name]))
 
     def _look_up_frequencies(self, code: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Return the frequency of each value in its group. Results are cached."""
+        """Return the frequency of each value among the records of its citizenship (see `TokenFrequencies`). Results are cached."""
         groups = len(self._groups)
         if not self._rarity.size:
             self._rarity = np.full(len(self._texts) * groups, np.nan)

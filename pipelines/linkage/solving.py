@@ -1,6 +1,7 @@
-"""Decide records in rounds that alternate between cases and persons.
+"""Decide alternately which case files are one case, and which person records are one person.
 
-Belongs here: the rounds, and estimating the common statistics of a history. Does not belong here: a single round (`cases`, `persons`).
+Belongs here: the rounds, and estimating the common statistics of a history. Does not belong here: the decisions within a round (`cases`,
+`persons`).
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from pipelines.linkage.spark import SplinkOnSpark
 from pipelines.linkage.standardise import LinkageRecords, build_linkage_records
 
 ROUNDS = 2
-# Number of person records that is enough to estimate shares.
+# So many person records are enough to estimate shares; of more records a sample is used.
 ENOUGH_RECORDS = 20_000
 
 
 @dataclass(frozen=True)
 class DetailedLinkageResult:
-    """The result of linkage with its intermediate results: feature frames, blocked and compared pairs, and the decided cases and persons by
-    row of the frames.
+    """The result of linkage with its intermediate results: the records, the pairs that blocking found, the compared pairs, and the
+    decisions on cases and persons. Records are identified by their row numbers in `records`.
     """
 
     records: LinkageRecords
@@ -56,9 +57,11 @@ def link_in_alternating_rounds(
     common_statistics: CommonStatistics | None = None,
     connections: CaseFileConnections | None = None,
 ) -> tuple[DetailedLinkageResult, CommonStatistics]:
-    """Decide cases and persons in alternating rounds. Return the result and the statistics that were used.
+    """Decide on cases and persons in `ROUNDS` rounds, each of which uses the results of the round before it. Return the result, and the
+    common statistics that were used.
 
-    common_statistics: the statistics to use; by default they are estimated from these records.
+    common_statistics: the common statistics of the history; by default they are estimated from `records`. connections: the connections
+    between case files; by default they are found in `records`.
     """
     if common_statistics and "scorer" not in records.memo:
         records.memo["scorer"] = PairScorer(encode_persons(records.persons, model), model, common_statistics.frequencies)
@@ -95,7 +98,7 @@ def link_in_alternating_rounds(
 
 
 def find_candidate_person_pairs(records: LinkageRecords, model: LinkageModel, spark: SplinkOnSpark | None) -> BlockedPairs:
-    """Find the candidate pairs of persons of a small history by blocking. If `spark` is not None, they are found and also scored there."""
+    """Find the candidate pairs of persons of a small history by blocking. If `spark` is not None, Spark generates and scores them."""
     persons = records.persons
     if spark is None:
         return find_person_pairs_by_blocking(persons)
@@ -106,7 +109,7 @@ def find_candidate_person_pairs(records: LinkageRecords, model: LinkageModel, sp
 
 
 def estimate_common_statistics(tables: Tables, model: LinkageModel) -> CommonStatistics:
-    """Estimate the common statistics of a history; for a large history from a sample of its persons."""
+    """Estimate the common statistics of a history. If it has many person records, shares are estimated from a sample of them."""
     records = build_linkage_records(tables)
     known = compute_token_frequencies(encode_persons(records.persons, model), model)
     records = replace(records, counts=count_case_files_and_persons(records))
@@ -119,10 +122,11 @@ def estimate_common_statistics(tables: Tables, model: LinkageModel) -> CommonSta
 
 
 def sample_case_files_and_persons(records: LinkageRecords) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of files and persons from which shares are estimated: all of a small history, else all records of a sample of
-    persons.
+    """Return the rows of the case files and of the person records from which shares are estimated.
 
-    The sample is drawn by day of birth, in which the records of a person mostly agree; without a birth date by number, or by names.
+    These are all records if there are few. Otherwise they are the records of a sample of persons. The sample consists of all records with
+    certain birth dates, since the records of a person mostly have the same birth date. A record without birth date is drawn by its personal
+    number, and a record without number by its names.
     """
     persons = records.persons
     divisor = max(len(persons) // ENOUGH_RECORDS, 1)

@@ -1,9 +1,9 @@
 """Candidate pairs of person records, generated and scored by Splink on Spark, for histories that are too large for one machine. The
 model file is the same as for linkage on one machine.
 
-Belongs here: the setting, the exported model in Spark SQL, a session, the scored pairs. Does not belong here: the Splink settings of the
-model (`splink_export`); cases, clusters and ids, which are decided in the same way as from pairs scored in process. This module needs the
-extra `spark` and Java 17.
+Belongs here: the setting that names the Spark cluster, the exported model in Spark SQL, the Spark session, the scored pairs. Does not
+belong here: the Splink settings of the model (`splink_export`); cases, clusters and ids, which are decided in the same way with and without
+Spark. This module needs the optional dependencies `spark` of this package, and Java 17.
 """
 
 from __future__ import annotations
@@ -39,27 +39,27 @@ if TYPE_CHECKING:
 SETTING = "HARMONIA_SPARK"
 WEIGHT_COLUMN = "match_weight"
 FRESH_COLUMN = "fresh"
-# Splink adds prior odds to every weight; even odds add nothing.
+# Splink adds prior odds to every weight. A prior probability of one half adds nothing.
 EVEN_ODDS = 0.5
 
 
 @dataclass(frozen=True)
 class SplinkOnSpark:
-    """Splink on the Spark at `master` (`local[2]`, `spark://host:7077`, …)."""
+    """Splink on the Spark cluster whose address is `master` (`local[2]`, `spark://host:7077`, …)."""
 
     master: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> SplinkOnSpark | None:
-        """Return the Spark that the variable `HARMONIA_SPARK` names.
+        """Return the Spark cluster that the environment variable `HARMONIA_SPARK` names.
 
-        Return None if it is not set; then this process generates and scores pairs.
+        Return None if the variable is not set; then pairs are generated and scored without Spark.
         """
         return cls.for_master(environment[SETTING]) if environment.get(SETTING) else None
 
     @classmethod
     def for_master(cls, master: str) -> SplinkOnSpark:
-        """Return the Spark at `master`. Raises `HarmoniaError` if PySpark or Splink is not installed."""
+        """Return the Spark cluster at `master`. Raises `HarmoniaError` if PySpark or Splink is not installed."""
         if find_spec("pyspark") is None or find_spec("splink") is None:
             raise HarmoniaError(
                 f"pairs cannot be scored on Spark at {master}: this environment has no PySpark; install the extra `spark` and Java 17 "
@@ -70,7 +70,9 @@ class SplinkOnSpark:
     def score_pairs(
         self, persons: pd.DataFrame, blocking_groups: RowGroups, model: LinkageModel, scorer: PairScorer
     ) -> tuple[np.ndarray, np.ndarray, Likelihoods]:
-        """Return all pairs of rows of `persons` that share a block: `left` < `right`, sorted, and their likelihoods."""
+        """Return all pairs of rows of `persons` that are together in one of `blocking_groups` (`left` < `right`), sorted, and their levels,
+        bits and weights.
+        """
         names = [field.name for field in model.fields]
         parts = [f"{kind}_{name}" for name in names for kind in ("mw", "mw_tf_adj")]
         predictions = self._predict_pairs(
@@ -106,9 +108,10 @@ class SplinkOnSpark:
         min_weight: float = -np.inf,
         is_new: np.ndarray | None = None,
     ) -> pd.DataFrame:
-        """Return the pairs that share a block and weigh at least `min_weight` bits. Columns: left, right, weight.
+        """Return the pairs of rows of `persons` that are together in one of `blocking_groups` and weigh at least `min_weight` bits.
 
-        is_new: boolean per row; if it is not None, only pairs with such a row.
+        Columns: left, right, weight. is_new: for each row, whether it is new; if it is given, only pairs with at least one new row are
+        returned.
         """
         predictions = self._predict_pairs(persons, blocking_groups, model, scorer.token_frequencies, [], min_weight, is_new)
         rows, weight = np.flatnonzero(predictions[EXCHANGED_COMPARISON]), predictions[WEIGHT_COLUMN].to_numpy("float64", copy=True)
@@ -127,10 +130,10 @@ class SplinkOnSpark:
         min_weight: float = -np.inf,
         is_new: np.ndarray | None = None,
     ) -> pd.DataFrame:
-        """Return Splink's pairs, sorted.
+        """Return the pairs that Splink scored, sorted.
 
-        Columns: left, right (`left` < `right`), `WEIGHT_COLUMN`, `EXCHANGED_COMPARISON` (whether the pair must be scored in process,
-        whatever its weight), and those of `columns` that Splink returns.
+        Columns: left, right (`left` < `right`), `WEIGHT_COLUMN`, `EXCHANGED_COMPARISON` (whether names may be swapped, so that the pair
+        must be scored again without Splink, whatever its weight), and those of `columns` that Splink returns.
         """
         if not len(blocking_groups.row):
             nothing = pd.DataFrame(dict.fromkeys(["left", "right", *(c for c in columns if c.startswith("gamma_"))], np.empty(0, "int64")))
@@ -151,7 +154,7 @@ class SplinkOnSpark:
 
 @contextmanager
 def open_spark_session(master: str) -> Iterator[SparkSession]:
-    """Open a Spark session with Splink's functions. Raises `HarmoniaError` if Spark does not start."""
+    """Open a Spark session with the additional SQL functions of Splink. Raises `HarmoniaError` if Spark does not start."""
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
     from splink.internals.spark.jar_location import similarity_jar_location
@@ -189,10 +192,10 @@ def predict_pairs_with_splink(
     is_new: np.ndarray | None = None,
     pairs: pd.DataFrame | None = None,
 ) -> DataFrame:
-    """Return Splink's predictions for the pairs of rows of `persons` that share a block, with `match_weight` (bits, without prior odds).
+    """Return Splink's results for the pairs of rows of `persons` that are together in one of `blocking_groups`.
 
-    token_frequencies: frequencies of names. is_new: see `SplinkOnSpark.find_pairs_above_weight`.
-    pairs: only these (`join_key_l`, `join_key_r`).
+    The column `match_weight` has the weight in bits, without prior odds. is_new: see `SplinkOnSpark.find_pairs_above_weight`. pairs: if it
+    is given, only these pairs are scored; its columns `join_key_l` and `join_key_r` have the two rows of each pair.
     """
     import splink
     from splink.backends.spark import SparkAPI
@@ -215,7 +218,10 @@ def predict_pairs_with_splink(
 
 
 def build_spark_settings(model: LinkageModel, only_new_pairs: bool = False) -> dict[str, Any]:
-    """Return the exported model with its conditions in Spark SQL. only_new_pairs: whether only pairs with a fresh record are generated."""
+    """Return the model as settings of Splink, with conditions in Spark SQL.
+
+    only_new_pairs: whether only pairs with at least one new record are generated.
+    """
     settings = build_splink_settings(model, 0) | {"probability_two_random_records_match": EVEN_ODDS}
     for comparison in settings["comparisons"]:
         for level in comparison["comparison_levels"]:
@@ -227,7 +233,7 @@ def build_spark_settings(model: LinkageModel, only_new_pairs: bool = False) -> d
 
 
 def _translate_to_spark_sql(condition: str) -> str:
-    """Translate a DuckDB condition to Spark SQL, in which similarity is a function of Splink."""
+    """Translate an SQL condition for DuckDB to Spark SQL. The function for the similarity of texts is one that Splink adds to Spark."""
     import sqlglot
     from sqlglot import exp
 
@@ -245,6 +251,6 @@ def _translate_to_spark_sql(condition: str) -> str:
 
 
 def _convert_to_spark_frame(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
-    """Convert a pandas frame to a Spark frame (through Arrow), missing values to null."""
+    """Convert a pandas frame to a Spark frame. Missing values become null."""
     converted: DataFrame = spark.createDataFrame(pa.Table.from_pandas(frame, preserve_index=False))
     return converted

@@ -1,20 +1,23 @@
-"""The frozen persons model as settings for Splink 5, so that Splink can check, chart or run it.
+"""The model of persons as settings for Splink 5 (a program for record linkage), so that Splink can check, chart or run it.
 
-Belongs here: levels as SQL (DuckDB), m and u, term frequencies, prior odds, blocking rules, and the columns that these need. Does not
-belong here: use of Splink (`tests`, `benchmarks`), cases, clusters.
+Belongs here: comparison levels as SQL (for DuckDB), their shares m and u, the frequencies of names, prior odds, the blocking rule, and the
+columns that these need. Does not belong here: use of Splink (`spark`, `tests`, `benchmarks`), cases, clusters.
 
-Exported are every level of every field as SQL, with `m` and `u`, the share of the term-frequency adjustment, and the prior odds of two
-records of different cases. Name frequencies differ by citizenship. Pairs of one citizenship, or of one that is missing on a side, look up
-their frequency by citizenship and value in an additional column (`given_here`), in additional Splink levels with the same m and u. Fields
-that run in families are no evidence if first names differ: they have additional levels with m equal to u.
+Every level of every field is exported as SQL with its shares `m` and `u` and the degree to which its weight depends on the frequency of a
+name. The prior odds of two records of different cases are exported too. Two things need additional levels in Splink:
 
-Candidate pairs are those of `blocking`, including narrowed and refused values: a record has the numbers of its blocks, and the single
-blocking rule of Splink joins them.
+- Names have different frequencies in each citizenship. If two records have the same citizenship, or one of them has none, the frequency of
+  a name is looked up by citizenship and name, in an additional column (such as `given_here`). The additional levels have the same m and u.
+- In some fields members of a family agree. These fields are no evidence if given names differ, so they have additional levels in which m
+  equals u.
+
+Candidate pairs are those that `blocking` finds: each record has a column with the numbers of its blocking groups, and the only blocking
+rule of Splink pairs records with a number in common.
 
 The prior odds within a case, and swapped names, are not exported, because Splink does not support them. The comparison
-`EXCHANGED_COMPARISON` has no weight and marks the pairs whose given names and surnames may be swapped; for all others Splink's match weight
-without its prior equals that of `score`. DuckDB counts edits over bytes and allows swapped letters to be edited again; on skeletons (ASCII)
-with one edit the result is the same.
+`EXCHANGED_COMPARISON` has no weight. It marks the pairs whose given names and surnames may be swapped. For all other pairs, Splink's match
+weight without its prior odds equals the weight that `score` computes. DuckDB counts edits in a slightly different way (over bytes, and
+swapped letters may be edited again), but for skeletons, which are ASCII, the result is the same for one edit.
 """
 
 from __future__ import annotations
@@ -40,7 +43,10 @@ Sql = Callable[..., str]
 
 
 def build_splink_settings(model: LinkageModel, record_count: int) -> dict[str, Any]:
-    """Return settings of Splink 5 (`dedupe_only`, DuckDB) for `record_count` person records with the columns of `build_splink_records`."""
+    """Return the model as settings of Splink 5, for linking `record_count` person records with each other in DuckDB.
+
+    The records have the columns that `build_splink_records` returns. The prior odds depend on `record_count`.
+    """
     odds = model.persons["again"] / (max(record_count, model.persons["least_records"]) / 2)
     return {
         "link_type": "dedupe_only",
@@ -61,8 +67,9 @@ def build_splink_settings(model: LinkageModel, record_count: int) -> dict[str, A
 def build_splink_records(persons: pd.DataFrame, model: LinkageModel, blocking_groups: RowGroups) -> pd.DataFrame:
     """Return `persons` as input of Splink.
 
-    Columns: `unique_id` (the row), compared columns, `<field>_here` for each field with term frequencies, and the numbers of the record's
-    `blocking_groups` (from `blocking.group_records_by_blocking_keys`).
+    The columns are `unique_id` (the row number), the compared columns, `<column>_here` (citizenship and value) for each column whose weight
+    depends on the frequency of its values, and `blocks` (the numbers of the `blocking_groups` that contain the record). blocking_groups:
+    the groups from `blocking.group_records_by_blocking_keys`.
     """
     columns = sorted({column for field in model.fields for column in field.columns} | {GROUP_FIELD, "birth_year", "birth_date"})
     frame = persons[columns].reset_index(drop=True)
@@ -81,7 +88,10 @@ def build_splink_records(persons: pd.DataFrame, model: LinkageModel, blocking_gr
 
 
 def build_term_frequencies(persons: pd.DataFrame, model: LinkageModel, token_frequencies: TokenFrequencies) -> dict[str, pd.DataFrame]:
-    """Return a table of term frequencies for each column, for Splink's `register_term_frequency_lookup`: `<column>`, `tf_<column>`."""
+    """Return a table of the frequencies of values for each column that needs one, as Splink's `register_term_frequency_lookup` expects it.
+
+    A table has the columns `<column>` (a value) and `tf_<column>` (its frequency).
+    """
     lookups = {}
     for field in _select_fields_with_frequencies(model):
         column = field.columns[0]
@@ -101,25 +111,30 @@ def build_term_frequencies(persons: pd.DataFrame, model: LinkageModel, token_fre
 def _build_frequency_lookup(
     keys: pd.Series, values: pd.Series, token_frequencies: TokenFrequencies, field: ComparedField, group: np.ndarray
 ) -> pd.DataFrame:
+    """Return a table with the frequency of each of `values` within its citizenship in `group`, under its key in `keys`."""
     share = token_frequencies.look_up_frequencies(field.name, values.to_numpy(dtype=object), group)
     return pd.DataFrame({keys.name: keys, f"tf_{keys.name}": share}).drop_duplicates(str(keys.name)).reset_index(drop=True)
 
 
 def _select_fields_with_frequencies(model: LinkageModel) -> list[ComparedField]:
+    """Return the fields with a level whose weight depends on the frequency of the value."""
     return [field for field in model.fields if any(level.frequency for level in field.levels)]
 
 
 def _convert_column(column: pd.Series) -> pd.Series:
-    """Convert days to text `yyyymmdd`; leave numbers and booleans unchanged; convert everything else to text. A missing value is null."""
+    """Convert a column to the form that Splink compares: days become texts `yyyymmdd`, and numbers and booleans are unchanged.
+
+    All other values become texts, and missing values stay missing.
+    """
     if pd.api.types.is_datetime64_any_dtype(column):
         return column.dt.strftime("%Y%m%d").astype("str")
     return column if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column) else column.astype("str")
 
 
 def write_sql_for_different_first_names(model: LinkageModel) -> str | None:
-    """Return the SQL condition that first names differ: both are present, and reach only the last level.
+    """Return the SQL condition that the given names of two records differ: both records have one, and the pair reaches only the last level.
 
-    Return None if there are no first names.
+    Return None if the model has no given names.
     """
     field = next((field for field in model.fields if field.name == FIRST_NAME_FIELD), None)
     if field is None:
@@ -130,13 +145,20 @@ def write_sql_for_different_first_names(model: LinkageModel) -> str | None:
 
 
 def _rewrite_condition_for_columns(condition: str, column: str, other_column: str, side: str, other_side: str) -> str:
-    """Rewrite `condition`, which is on `column` of both sides, to `column` of side `side` and `other_column` of side `other_side`."""
+    """Rewrite an SQL condition that compares `column` of both records of a pair, so that it compares two different columns.
+
+    The new condition compares `column` of the record `side` with `other_column` of the record `other_side`. The sides are `l` and `r`.
+    """
     columns = {f'"{column}_l"': f'"{column}_{side}"', f'"{column}_r"': f'"{other_column}_{other_side}"'}
     return re.sub(r'"\w+"', lambda match: columns[match.group()], condition)
 
 
 def _build_comparison_of_swapped_names(model: LinkageModel) -> list[dict[str, Any]]:
-    """Return the comparison `EXCHANGED_COMPARISON`: level 1 if both names reach a level of similarity when swapped. It has no weight."""
+    """Return the Splink comparison `EXCHANGED_COMPARISON`, which has no weight. A pair reaches its level 1 if both names are similar when
+    given name and surname of one record are swapped.
+
+    Return an empty list if the model has no given name or no surname.
+    """
     fields = find_swappable_name_fields(model)
     sides = []
     for one, other in (("l", "r"), ("r", "l")):
@@ -158,8 +180,8 @@ def _build_comparison_of_swapped_names(model: LinkageModel) -> list[dict[str, An
 def build_splink_comparison(field: ComparedField, group: str | None = None, first_names_differ: str | None = None) -> dict[str, Any]:
     """Return `field` as a comparison of Splink.
 
-    group: the column with separate frequencies per value, if any. first_names_differ: the condition under which agreement in a
-    field that runs in families is no evidence.
+    group: the column (citizenship) for each value of which names have separate frequencies, if any. first_names_differ: the SQL condition
+    that given names differ; then agreement in a field in which families agree is no evidence.
     """
     kinds = [column for column in field.columns if column not in QUALIFYING_COLUMNS]
     absent = [" AND ".join(f'"{column}_{side}" IS NULL' for column in kinds) for side in ("l", "r")]
@@ -169,16 +191,16 @@ def build_splink_comparison(field: ComparedField, group: str | None = None, firs
 
 
 def map_splink_gammas_to_levels(field: ComparedField, model: LinkageModel) -> np.ndarray:
-    """Return the number of the level of `field` for each gamma of Splink, which counts from the last level.
+    """Return the number of the level of `field` for each level number (gamma) of Splink, which numbers levels from the last to the first.
 
-    Gamma -1 (missing) picks the appended -1.
+    Gamma -1 means a missing value, and selects the -1 that is appended to the result.
     """
     numbers = [number for number, _ in _build_all_splink_levels(field, GROUP_FIELD, write_sql_for_different_first_names(model))]
     return np.array([*reversed(numbers), -1], dtype="int8")
 
 
 def _build_all_splink_levels(field: ComparedField, group: str | None, first_names_differ: str | None) -> list[tuple[int, dict[str, Any]]]:
-    """Return every level of `build_splink_comparison` except the missing one, with the number of the corresponding level of `field`."""
+    """Return every Splink level for `field`, except that for missing values, with the number of the level of `field` that it belongs to."""
     levels: list[tuple[int, dict[str, Any]]] = []
     for number, level in enumerate(field.levels):
         if field.family and first_names_differ and level.test != "else":
@@ -190,9 +212,10 @@ def _build_all_splink_levels(field: ComparedField, group: str | None, first_name
 
 
 def _build_splink_levels(field: ComparedField, level: ComparisonLevel, group: str | None) -> list[dict[str, Any]]:
-    """Return the Splink levels of `level`.
+    """Return the Splink levels that together stand for the comparison level `level`.
 
-    If it has term frequencies in groups, those for pairs of one group or of an unknown one come first.
+    If names have separate frequencies in each citizenship, the first levels are for pairs of the same citizenship, and for pairs in which a
+    citizenship is not known.
     """
     condition = "ELSE" if level.test == "else" else SQL_BY_TEST[level.test](field.columns, **level.args)
     plain = {"sql_condition": condition, "label_for_charts": level.name, "m_probability": level.m, "u_probability": level.u}
@@ -213,11 +236,12 @@ def _build_splink_levels(field: ComparedField, level: ComparisonLevel, group: st
     ]
 
 
-# Boolean columns only qualify another: they are ignored when deciding whether a field is missing.
+# Boolean columns that only say something about another column. They are ignored when deciding whether a field has a value.
 QUALIFYING_COLUMNS = frozenset({"valid"})
 
 
 def _write_columns_of_both_sides(columns: tuple[str, ...], position: float = 0) -> tuple[str, str]:
+    """Return the SQL names of the column at `position` of `columns`, for the left and the right record of a pair."""
     column = columns[int(position)]
     return f'"{column}_l"', f'"{column}_r"'
 

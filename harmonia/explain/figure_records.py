@@ -27,14 +27,15 @@ KEY = ["institution", "record_key"]
 class FigureRecords:
     """The records and units behind a figure.
 
-    reported: the rows as reported in the category of the figure, one row per record. Columns: institution, record_key, case_id, person_id,
-    own_date, the dimensions, cause (why the row does not count; null if its record represents a unit), heading (the category in which its
-    unit counts, if it is another one), counted_by (the record that represents its unit in this period), and counted_on and counted_in (the
-    day and the case by which its unit counts).
+    reported: the rows as reported in the category of the figure. A record has one row for each of its events that the indicator counts.
+    Columns: institution, record_key, case_id, person_id, own_date, the dimensions, cause (why the row does not count; null if its record
+    represents a unit), heading (the category in which its unit counts, if it is another one), counted_by (the record that represents its
+    unit in this period), and counted_on and counted_in (the day and the case by which its unit counts).
 
     units: the cases or persons that count in the category of the figure, one row each. Columns: case_id, person_id, day, method, estimated,
     the dimensions, institution and record_key (of the record that represents the unit), own_date (the delivered date of that record's
-    event), and cause (why the unit counts without a report; null if its record was reported in this category).
+    event), cause (why the unit counts although its record was not reported in this category; null if it was), and heading (the category in
+    which the record was reported, if it is another one).
 
     steps: the difference, with the columns institution, cause and n. The sum of all n is `harmonised` minus `as_reported`.
 

@@ -1,7 +1,8 @@
 """Read what institutions agreed to let one another learn from their records (`sources/<sender>/agreements.yaml`).
 
 What no agreement lists is not allowed.
-Belongs here: the matrix sender x receiver x role x case status, exceptions. Does not belong here: applying it (`permitted`).
+Belongs here: the matrix that says for each sender, receiver, role of a person and status of a case whether evidence is allowed; exceptions.
+Does not belong here: applying the matrix to evidence (`permitted`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _REQUIRED = ("receivers", "roles", "statuses", "agreement")
 
 @dataclass(frozen=True)
 class _DeclaredAgreement:
-    """One entry of a file of agreements."""
+    """One entry of an `agreements.yaml`: who may learn what about whom, and the agreement that allows it."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -39,7 +40,7 @@ class _DeclaredAgreement:
 
 @dataclass(frozen=True)
 class _AgreementsFile:
-    """A file of agreements."""
+    """The content of an `agreements.yaml`."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -56,7 +57,7 @@ class AgreementMatrix:
     cells: pd.DataFrame
 
     def are_allowed(self, evidence: pd.DataFrame) -> pd.Series:
-        """Return for each of `evidence` whether an agreement allows it. evidence: columns `COLUMNS`."""
+        """Return for each row of `evidence` whether an agreement allows it. evidence: a frame with the columns `COLUMNS`."""
         values = {name: pd.Index(self.cells[name].unique()) for name in COLUMNS}
         allowed = np.zeros([len(index) + 1 for index in values.values()], dtype=bool)  # the last position is for values in no cell
         allowed[tuple(index.get_indexer(pd.Index(self.cells[name])) for name, index in values.items())] = True
@@ -66,21 +67,21 @@ class AgreementMatrix:
 
     @classmethod
     def from_rows(cls, rows: list[tuple[str, str, str, str, str]]) -> AgreementMatrix:
-        """Make a matrix of rows of sender, receiver, role, status, agreement."""
+        """Make a matrix from rows that each contain sender, receiver, role, status and the name of the agreement."""
         return cls(pd.DataFrame(rows, columns=[*COLUMNS, "agreement"], dtype="str").drop_duplicates(list(COLUMNS)))
 
 
 def _find_positions_of_values(column: pd.Series, values: pd.Index) -> np.ndarray:
-    """Return for each cell of `column` its position in `values`; -1 if `values` does not contain it."""
+    """Return for each value of `column` its position in `values`; -1 if `values` does not contain it."""
     codes, texts = pd.factorize(column)
     return np.append(values.get_indexer(pd.Index(texts)), -1)[codes]
 
 
 def load_agreements(folder: Path | None = None) -> AgreementMatrix:
-    """Read the matrix from the files of agreements.
+    """Read the matrix from the `agreements.yaml` of all institutions.
 
-    folder: the folder with the institutions' folders, if they are not where their contracts are. Raises `DeclarationError` if an entry is
-    invalid, or lacks an exception that it needs.
+    folder: the folder that contains one folder for each institution; by default, the folders with their contracts are read. Raises
+    `DeclarationError` if an entry is invalid, or lacks an exception that it needs.
     """
     rows: list[tuple[str, str, str, str, str]] = []
     for sender in institutions():
@@ -94,7 +95,7 @@ def load_agreements(folder: Path | None = None) -> AgreementMatrix:
 
 
 def make_matrix_allowing_all() -> AgreementMatrix:
-    """Return a matrix in which everything is allowed, as if all institutions agreed. For measuring only."""
+    """Return a matrix in which everything is allowed, as if all institutions had agreed. It serves only to measure the comparison."""
     names = institutions()
     return AgreementMatrix.from_rows(
         [

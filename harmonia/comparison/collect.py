@@ -15,9 +15,9 @@ def collect_evidence(
 ) -> pd.DataFrame:
     """Collect all evidence on records that differ from those of other institutions. Columns out: `EVIDENCE`.
 
-    It includes rows of institutions whose records agree. What may be reported is not decided here. canonical: tables of
-    `schemas.canonical`. case_ids: institution, record_key, case_id. person_ids: institution, record_key, person_id. deliveries:
-    institution, period, state.
+    The evidence also contains rows of senders whose records agree with the receiver's. What may be reported is not decided here. canonical:
+    the tables of `schemas.canonical`. case_ids: the ids of cases, with the columns institution, record_key and case_id. person_ids: the ids
+    of persons, with institution, record_key and person_id. deliveries: the deliveries, with institution, period and state.
     """
     linked = LinkedRecords(canonical, case_ids, person_ids, deliveries)
     parts = [

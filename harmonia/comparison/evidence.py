@@ -1,7 +1,7 @@
 """Evidence: what the record of one institution (the sender) shows about the record of another (the receiver).
 
-Belongs here: the columns of evidence, the records that are compared, the status of cases. Does not belong here: who may learn it
-(`permitted`).
+Belongs here: the columns of evidence, the records that are compared, the status of cases. Does not belong here: which institution may
+learn of the evidence (`permitted`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ EVIDENCE: tuple[str, ...] = (
     "sender",  # institution whose record, or missing record, is the evidence
     "sender_key",  # that record; null where it is missing
     "same",  # whether the two agree
-    "group",  # equal for senders' records with the same value, within a record and field; null where no values are compared
-    "apart",  # senders of the same group that did not copy from this one, comma-separated
+    "group",  # number; among the rows of one record and field, senders with the same value have the same number; null if none is compared
+    "apart",  # institutions that have the sender's value but did not copy it from the sender, separated by commas
     "role",  # accused, victim, witness, case
     "status",  # of the case: investigation, indicted, judged, final
 )
@@ -41,11 +41,12 @@ _STAGES = (("indicted", "indicted"), ("judged", "judged"), ("final", "final"))
 
 
 class LinkedRecords:
-    """Accepted records with their ids, and the status of cases.
+    """The accepted records of all institutions with their ids, and the status of each case.
 
-    cases, persons, references, events: the accepted rows of the canonical tables, with `case_id` (and `person_id`). Cancelled cases and
-    their events are left out. case_versions: as `cases`, but also with cancelled, superseded and withdrawn rows. status: case_id -> one of
-    `agreements.STATUSES`. spans: institution -> first and last day of its readable deliveries.
+    cases, persons, references, events: the accepted rows of the canonical tables, with the column `case_id`; persons also have `person_id`.
+    Cancelled cases and their events are left out. case_versions: all case records, including cancelled, superseded and withdrawn ones.
+    status: maps a case_id to one of `agreements.STATUSES`. spans: maps an institution to the first and the last day of its readable
+    deliveries.
     """
 
     def __init__(self, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> None:
@@ -73,8 +74,11 @@ class LinkedRecords:
         self.spans = pd.DataFrame(days, index=read.index).astype("datetime64[s]")
 
     def convert_to_evidence(self, rows: pd.DataFrame, evidence_kind: str) -> pd.DataFrame:
-        """Convert rows with receiver, record_key, field, sender and case_id to evidence of this kind, with the status of the
-        case."""
+        """Convert rows to evidence, with the columns `EVIDENCE`.
+
+        rows: a frame with the columns receiver, record_key, field, sender and case_id, and possibly other columns of evidence.
+        evidence_kind: the value of the column `what`. Rows without a field are left out.
+        """
         evidence = rows.assign(what=evidence_kind, status=rows["case_id"].map(self.status).fillna("investigation"))
         evidence = evidence.reindex(columns=list(EVIDENCE))
         evidence["same"] = evidence["same"].astype("boolean").fillna(False).astype(bool)
@@ -84,17 +88,17 @@ class LinkedRecords:
 def drop_rows_with_frequent_values(frame: pd.DataFrame, key_columns: list[str]) -> pd.DataFrame:
     """Drop the rows whose values in `key_columns` occur in more than `MAX_OCCURRENCES` rows.
 
-    Such values identify no person or case, and would give too many pairs.
+    Such frequent values identify no person or case, and comparing all rows that have them would give too many pairs.
     """
     return frame[frame.groupby(key_columns, dropna=False)[key_columns[0]].transform("size") <= MAX_OCCURRENCES]
 
 
 def find_contract_columns(concept: str) -> dict[str, str]:
-    """Return institution → the column in which it delivers a compared concept (`compared` in its contract)."""
+    """Return a dict from each institution to the column in which it delivers a concept such as `sex` (`compared` in its contract)."""
     return {name: column for name in contracts.institutions() if (column := contracts.load(name).compared.get(concept))}
 
 
 def _add_case_id(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
-    """Add `case_id` to the rows of `table`, by their `case_key`."""
+    """Add the column `case_id` to `table`: the id of the case file that the column `case_key` names."""
     ids = cases.drop_duplicates(["institution", "record_key"]).rename(columns={"record_key": "case_key"})
     return table.merge(ids[["institution", "case_key", "case_id"]], on=["institution", "case_key"], how="left")

@@ -1,11 +1,11 @@
-"""Evidence on records without the record that a neighbouring institution should have, and on cases that a register has under two numbers.
+"""Collect evidence on records that are missing at another institution, and on cases that one register has under two numbers.
 
-Belongs here: sent but not received, received but not sent, judgment without indictment, prisoner without judgment, registered twice as
-records of other institutions show. Does not belong here: the published table on the same question
+Belongs here: cases that were sent but not received, or received but not sent; judgments without indictment; prisoners without judgment;
+cases that were registered twice, as records of other institutions show. Does not belong here: the published table on the same question
 (`warehouse/models/figures/reconciliation.sql`).
 
-Nothing is reported on a day within `_BACKLOG` after the first delivered day, since the other record may be older than the deliveries, or
-within `_TRANSIT` before the last, since it may still be delivered.
+A record counts as missing only if the event lies inside the delivered time. In the first days (`_BACKLOG`), the other institution's record
+may be older than its deliveries. In the last days (`_TRANSIT`), it may still be delivered.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _list_case_ids_of_institutions(linked_records: LinkedRecords, *institutions:
 
 
 def _are_days_covered_by_deliveries(linked_records: LinkedRecords, dates: pd.Series, *institutions: str) -> pd.Series:
-    """Return for each day whether the deliveries of all these institutions cover it, so that a missing record was really not delivered."""
+    """Return for each day of `dates` whether the deliveries of all these institutions cover it. Only then is a record really missing."""
     if not institutions or not set(institutions) <= set(linked_records.spans.index):
         return pd.Series(False, index=dates.index)
     spans = linked_records.spans.loc[list(institutions)]
@@ -56,8 +56,10 @@ def _find_institution_at_stage(stage: canonical.Stage) -> str | None:
 
 
 def _find_cases_not_received_by_prosecution(linked_records: LinkedRecords) -> list[pd.DataFrame]:
-    """Find cases that were sent according to the sender's record, but of which the prosecution has no file. They are reported to the
-    sender."""
+    """Find cases that the sender recorded as sent to the prosecution, but of which the prosecution has no case file.
+
+    They are reported to the sender.
+    """
     sent = linked_records.events[
         (linked_records.events["event"] == "sent")
         & linked_records.events["institution"].isin(contract.institutions_at_stages("registration"))
@@ -72,7 +74,7 @@ def _find_cases_not_received_by_prosecution(linked_records: LinkedRecords) -> li
 
 
 def _find_cases_missing_at_sender(linked_records: LinkedRecords) -> list[pd.DataFrame]:
-    """Find cases that the prosecution received according to its file, but of which the sender has no record.
+    """Find cases that the prosecution recorded as received, but of which the institution that should have sent them has no record.
 
     They are reported to the prosecution.
     """
@@ -123,7 +125,7 @@ def _find_judgments_without_indictment(linked_records: LinkedRecords) -> pd.Data
 
 
 def _find_convicts_without_judgment(linked_records: LinkedRecords) -> pd.DataFrame:
-    """Find prisoners who were admitted as convicts although no file of a court shows a conviction. They are reported to the prison."""
+    """Find persons who were imprisoned as convicts although no event of a court shows a conviction. They are reported to the prison."""
     admitted = linked_records.events[linked_records.events["event"] == "imprisoned"]
     convicted = linked_records.events[
         (linked_records.events["event"].isin(["judged", "final"])) & (linked_records.events["outcome"] == "convicted")
@@ -140,9 +142,9 @@ def _find_convicts_without_judgment(linked_records: LinkedRecords) -> pd.DataFra
 
 
 def _find_duplicate_case_files(linked_records: LinkedRecords) -> pd.DataFrame:
-    """Find two files of one register that are in one case, have a common person and are not merged.
+    """Find pairs of case files of one register that belong to one case, have a common person and are not merged.
 
-    The evidence is on the file opened later; its senders are the other institutions with records of the case.
+    The evidence is about the case file that was opened later. Its senders are the other institutions that have records of the case.
     """
     files = linked_records.cases[(linked_records.cases["state"].fillna("") != "merged") & linked_records.cases["merged_into"].isna()]
     files = files[files["institution"].isin(contract.institutions_with_one_file_per_case())].dropna(subset=["case_id"])
@@ -163,7 +165,10 @@ def _find_duplicate_case_files(linked_records: LinkedRecords) -> pd.DataFrame:
 
 
 def _is_case_file_opened_later(linked_records: LinkedRecords, case_file_pairs: pd.DataFrame) -> pd.Series:
-    """Return for which pairs the file `case_key` was opened after `case_key_earlier` or, on the same day, has the higher key."""
+    """Return for each pair whether the case file `case_key` was opened after the case file `case_key_earlier`.
+
+    If both were opened on the same day, the file with the higher key counts as the later one.
+    """
     opened = linked_records.events[linked_records.events["event"].isin(["reported", "received"])].drop_duplicates(
         ["institution", "case_key"]
     )

@@ -1,10 +1,12 @@
-"""Decide which findings each institution gets from the evidence, as far as agreements allow. The rest is for stewards.
+"""Decide which findings each institution gets from the evidence, as far as agreements allow. Only stewards see the other evidence.
 
 Belongs here: applying the matrix of agreements, when a record counts as wrong, which rule a finding names. Does not belong here: texts
 (`schemas/rules`).
 
-A record counts as wrong only if two institutions that did not copy from each other agree against it, and none agrees with it. If two
-sources agree with it, nothing is reported. Otherwise each side gets the same neutral "please check", which is information and never scored.
+Only evidence that agreements allow is considered. A record counts as wrong if two institutions that did not copy from each other have the
+same other value, and no institution has the value of the record. If no two such institutions contradict the record, and an institution
+that did not copy from it confirms it, nothing is reported. In all other cases the institution gets a neutral "please check", which is
+information and never scored.
 """
 
 from __future__ import annotations
@@ -28,14 +30,16 @@ RULES = {
     "no_indictment": ("", "check-no-indictment"),
     "no_judgment": ("", "check-no-judgment"),
 }
-"""What is compared → the rule for a record that counts as wrong (empty if there is none), the rule for a record to check."""
+"""Maps what is compared to two rules: for a record that counts as wrong (empty if there is no such rule), and for a record to check."""
 LOCATION = ("institution", "delivery", "record_key", "file", "part", "line")
 _RECORD = ["receiver", "record_key", "what", "field"]
 
 
 def select_permitted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
-    """Select the evidence that may be reported to the institutions, as one row per record and field. Columns out: institution, record_key,
-    field, rule."""
+    """Select the evidence that may be reported to the institutions, and the rule of each finding. Returns one row per record and field.
+
+    Columns out: institution, record_key, field, rule.
+    """
     visible = evidence[agreements.are_allowed(evidence)]
     differs = visible[~visible["same"]]
     if differs.empty:
@@ -52,7 +56,10 @@ def select_permitted_evidence(evidence: pd.DataFrame, agreements: AgreementMatri
 
 
 def _combine_senders_with_independent_institutions(evidence: pd.DataFrame) -> pd.DataFrame:
-    """Combine each sender with each institution (`other`) that has the same value and did not copy it from the sender."""
+    """Return one row for each sender and each institution that has the same value but did not copy it from the sender.
+
+    The column `other` names this institution.
+    """
     pairs = evidence.dropna(subset=["apart"])
     return pairs.assign(other=pairs["apart"].str.split(",")).explode("other")
 
@@ -73,15 +80,16 @@ def _find_confirmed_records(agreeing_evidence: pd.DataFrame) -> pd.MultiIndex:
 
 
 def select_restricted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
-    """Return the evidence of differences that no agreement allows to be reported; for stewards. Columns out: `EVIDENCE`."""
+    """Return the evidence of differences that no agreement allows to report. It is for stewards only. Columns out: `EVIDENCE`."""
     return evidence.loc[~agreements.are_allowed(evidence) & ~evidence["same"], list(EVIDENCE)].reset_index(drop=True)
 
 
 def make_comparison_findings(reported_records: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Make findings (`schemas.findings.COLUMNS`) of `reported_records` in each of the deliveries.
+    """Make findings (columns `schemas.findings.COLUMNS`) from `reported_records`, for each delivery of their period.
 
-    reported_records: institution, period, record_key, field, rule. deliveries: institution, delivery, period; all versions for a period get
-    the same findings, so that a correction discloses nothing. lineage: where records are in deliveries: `LOCATION`, status.
+    reported_records: the records to report, with the columns institution, period, record_key, field and rule. deliveries: the deliveries,
+    with the columns institution, delivery and period. All versions of a delivery get the same findings, so that a correction discloses
+    nothing. lineage: where each record is in each delivery, with the columns `LOCATION` and status.
     """
     reported = reported_records.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
     relevant = (lineage["status"] != "quarantined") & are_texts_in(lineage["record_key"], reported["record_key"].drop_duplicates())

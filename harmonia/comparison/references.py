@@ -1,7 +1,7 @@
-"""Evidence on wrong references: a cited number belongs to another case, or to none in the cited register.
+"""Collect evidence on wrong references: case files that cite a number of another case, or one that the cited register does not have.
 
-Belongs here: comparing cited numbers with those of the cited register. Does not belong here: normalising numbers
-(`pipelines.harmonisation`).
+Belongs here: comparing cited numbers with the numbers in the register of the cited institution. Does not belong here: normalising
+numbers (`pipelines.harmonisation`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ def _is_cited_number_in_same_case(
 ) -> pd.Series:
     """Return for each citation whether the cited register has a file with the cited number in the same case.
 
-    citations: the citations, with case_id and sender (the cited institution). cited_numbers: the number cited in each.
-    candidate_case_files: files of the cited registers, with institution and case_id. existing_numbers: the number of each.
+    citations: the citations, with the columns case_id and sender (the cited institution). cited_numbers: the number that each citation
+    contains. candidate_case_files: case files of the cited registers, with the columns institution and case_id. existing_numbers: the
+    number of each of these files.
     """
     existing = pd.MultiIndex.from_arrays([candidate_case_files["institution"], existing_numbers, candidate_case_files["case_id"]])
     return pd.Series(
@@ -30,8 +31,10 @@ def _is_cited_number_in_same_case(
 
 
 def collect_evidence_on_references(linked_records: LinkedRecords) -> pd.DataFrame:
-    """Collect the evidence on wrong references: the cited register has the case, but only under numbers that the citing case file does not
-    contain.
+    """Collect the evidence on wrong references.
+
+    A reference is wrong if the cited register has a case file of the case, but the citing case file cites none of the register's numbers
+    of this case.
 
     Columns out: `EVIDENCE`.
     """

@@ -1,11 +1,11 @@
-"""Snapshots of the evidence on an institution, one per quarter, which stay the same until its next quarter.
+"""Snapshots of the evidence about each institution's records. Each is saved once per quarter and never changed.
 
 Belongs here: which quarter of an institution is current, saving and loading snapshots. Does not belong here: collecting evidence
 (`collect`).
 
 A snapshot is saved in the registry once, in the first run with a delivery of the institution for that quarter. Corrections (`_v2`) and
-deliveries of other institutions do not change it, so that trying values until a finding disappears discloses nothing. Agreements are
-applied when snapshots are loaded: if one ends, this takes effect at once.
+deliveries of other institutions do not change it. Otherwise an institution could find out another's value, by correcting its own value
+until the finding disappears. Agreements are applied after snapshots are loaded, so that the end of an agreement takes effect at once.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _PARQUET = b"PAR1"
 
 
 def find_newest_ended_quarters(deliveries: pd.DataFrame, early_deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Return the current quarter of each institution: the newest that had ended when it was delivered. Columns out: institution, period.
+    """Return the current quarter of each institution: the newest quarter that had ended when it was delivered.
 
-    deliveries: institution, delivery, period. early_deliveries: the deliveries that came before the end of their quarter: institution,
-    delivery.
+    Columns out: institution, period. deliveries: the deliveries, with the columns institution, delivery and period. early_deliveries: the
+    deliveries that arrived before the end of their quarter, with the columns institution and delivery.
     """
     key = ["institution", "delivery"]
     in_time = ~pd.MultiIndex.from_frame(deliveries[key]).isin(pd.MultiIndex.from_frame(early_deliveries[key]))
@@ -43,10 +43,10 @@ def find_newest_ended_quarters(deliveries: pd.DataFrame, early_deliveries: pd.Da
 def load_evidence_snapshots(
     registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Load the saved evidence. Columns out: `EVIDENCE`, period (of the snapshot).
+    """Load the evidence from the saved snapshots. Columns out: `EVIDENCE`, and period (the quarter of the snapshot).
 
-    receivers, quarters: load all snapshots of the institutions `receivers`, and also those of `quarters` (institution, period). If either
-    is None, all snapshots are loaded.
+    receivers: institutions of which all snapshots are loaded. quarters: further snapshots to load, given by the columns institution and
+    period. If `receivers` or `quarters` is None, all snapshots are loaded.
     """
     query = select(ComparisonSnapshot.period, ComparisonSnapshot.evidence).order_by(ComparisonSnapshot.period)
     if receivers is not None and quarters is not None:
@@ -65,9 +65,10 @@ def load_evidence_snapshots(
 
 
 def save_missing_evidence_snapshots(registry: Registry, quarters: pd.DataFrame, collect_evidence: Callable[[], pd.DataFrame]) -> int:
-    """Save a snapshot for each of `quarters` (institution, period) that has none; return how many were saved.
+    """Save a snapshot for each row of `quarters` that has none yet. Returns how many snapshots were saved.
 
-    collect_evidence: returns the evidence; it is called only if a snapshot must be saved.
+    quarters: has the columns institution and period. collect_evidence: a function that returns the evidence; it is called only if a
+    snapshot must be saved.
     """
     with registry.read() as session:
         existing = {
@@ -92,14 +93,17 @@ def _list_institutions_and_quarters(quarters: pd.DataFrame) -> list[tuple[str, s
 
 
 def _pack_evidence(evidence: pd.DataFrame) -> str:
-    """Convert evidence to text (compressed Parquet in base64, since all snapshots are kept and each covers the whole history)."""
+    """Convert evidence to text: compressed Parquet in base64.
+
+    It is compressed because all snapshots are kept, and each covers the whole history.
+    """
     table = io.BytesIO()
     pq.write_table(parquet.convert_frame_to_arrow("evidence", evidence), table, compression="zstd")
     return base64.b64encode(table.getvalue()).decode("ascii")
 
 
 def _unpack_evidence(text: str) -> pd.DataFrame:
-    """Convert text from `_pack_evidence` to evidence. Earlier versions stored JSON, at first not compressed."""
+    """Convert text from `_pack_evidence` back to evidence. Earlier versions stored compressed or plain JSON, which is also read."""
     content = b"" if text.startswith("{") else base64.b64decode(text)
     if content.startswith(_PARQUET):
         return parquet.read_table(content)

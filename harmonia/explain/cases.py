@@ -1,7 +1,7 @@
-"""Explain a case: its files side by side, their links, its persons, near matches, judgements, history.
+"""Explain a case: show its case files side by side, their links, its persons, similar case files, judgements and the history of the id.
 
-Belongs here: what the page of a case shows. Match weights are those stored by the last run, since the evidence of dates and codes depends
-on all files of a run. Does not belong here: layout.
+Belongs here: what the page of a case shows. Does not belong here: layout. The match weights shown are those that the last run stored. They
+cannot be computed for a single pair, since the weight of dates and codes depends on all case files of a run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from harmonia.explain.records import Record, load_records
 
 
 def explain_case(home: PublishedHome, resolved_case: ResolvedEntity, *, show_names: bool) -> Explanation:
-    """Make the explanation of a case. show_names: include the names of its persons, for stewards."""
+    """Make the explanation of a case. show_names: whether to include the names of its persons, which only stewards may see."""
     keys = list_member_keys(home, resolved_case)
     records = load_records(home, "case", keys)
     described_keys = {r.key for r in records}
@@ -130,7 +130,7 @@ def _make_link_section(
 
 
 def make_case_waterfall(decision: PairDecision, title: str, verdict: str = "") -> Waterfall:
-    """Draw the prior odds and each kind of evidence for a pair of files as a waterfall to their sum."""
+    """Make the chart that starts with the prior odds of a pair of case files and adds the weight of each kind of evidence."""
     reasons = dict(decision.reasons)
     prior = reasons.pop("prior", 0.0)
     steps = [Step(get_label_of_evidence_kind(name), bits, describe_evidence_kind(name)) for name, bits in reasons.items()]
@@ -155,7 +155,7 @@ def get_label_of_evidence_kind(evidence_kind: str) -> str:
 
 
 def describe_evidence_kind(evidence_kind: str) -> str:
-    """Return a short description of a kind of evidence; empty if it is the same as its label."""
+    """Return a short description of a kind of evidence. It is empty if it would only repeat the label."""
     meaning = find_evidence_description(evidence_kind) or describe_evidence_kinds().get(evidence_kind, "")
     return "" if meaning == get_label_of_evidence_kind(evidence_kind) else meaning
 
@@ -181,7 +181,10 @@ def _make_persons_table(home: PublishedHome, person_rows_of_case: pd.DataFrame, 
 
 
 def _make_near_match_section(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
-    """List the files of other cases that are most similar to those of the case. labels: of the files of the case."""
+    """Make the section with the files of other cases that are most similar to files of this case.
+
+    labels: maps each file of this case to its label.
+    """
     title = "Near matches, not joined"
     not_joined = [d for d in select_pair_decisions(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
     case_by_record = _map_records_to_cases(home)
@@ -215,7 +218,7 @@ def _make_near_match_section(home: PublishedHome, labels: Mapping[Key, str]) -> 
 
 
 def explain_cases_not_joined(home: PublishedHome, decision: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
-    """Say why two files were not joined. group_a, group_b: all files of the two cases to which they belong."""
+    """Say why two case files were not joined. group_a, group_b: the keys of all files of the two cases to which they belong."""
     judged_pair = home.find_pair_judged_different("case", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two cases"

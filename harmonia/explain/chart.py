@@ -1,6 +1,6 @@
 """Lay out a waterfall chart as inline SVG.
 
-Belongs here: geometry. Does not belong here: colours (the style sheet of the page, by class), what the steps mean.
+Belongs here: the coordinates of bars and labels. Does not belong here: colours (the style sheet of the page), what the steps mean.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ MAX_LABEL_LENGTH = 29  # characters of a label; the bar's title has the whole la
 
 @dataclass(frozen=True)
 class Bar:
-    """A row of the chart, in its coordinates. kind: `up`, `down`, `base` or `sum`. connector_x: x of the line to the next row."""
+    """A row of the chart with its coordinates.
+
+    kind: `base` for the first row, `up` or `down` for a step, `sum` for the last row. connector_x: the x coordinate of the line that leads
+    to the next row.
+    """
 
     label: str
     amount: str
@@ -30,7 +34,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A waterfall with the coordinates of its parts. zero: x of the amount 0. text: the alternative text of the image."""
+    """A waterfall chart with the coordinates of its parts. zero: the x coordinate of the amount 0. text: the image's alternative text."""
 
     chart: Waterfall
     bars: list[Bar]

@@ -1,7 +1,7 @@
-"""The parts of an explanation: facts, and sections of tables, waterfall charts and paragraphs.
+"""The parts of an explanation: facts, and sections that contain tables, waterfall charts and paragraphs.
 
-Belongs here: the classes that `people`, `cases`, `pairs` and `figures` make, and `console` and `page` show. Does not belong here: where the
-content comes from, layout.
+Belongs here: the classes of which `people`, `cases`, `pairs` and `figures` make objects, which `console` and `page` show. Does not belong
+here: where the content comes from, layout.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class MatchWeight:
 
 
 Cell = str | int | MatchWeight | tuple[str, ...] | None
-"""A tuple is shown line by line."""
+"""The content of a table cell. The texts of a tuple are shown below each other."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption. highlighted: numbers of the rows to emphasise. footer: a line of sums."""
+    """A table with a caption. highlighted: the numbers of the rows to emphasise, from 0. footer: a last row with sums."""
 
     caption: str
     columns: Sequence[Column]
@@ -60,9 +60,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Waterfall:
-    """A waterfall chart: how an amount `start` becomes a sum by steps.
+    """A waterfall chart, which shows how the amount `start` and the amounts of several steps add up to a sum.
 
-    end: label of the sum. decimals: of the amounts. threshold: the sum above which the answer to the question is yes. verdict: that answer.
+    end: the label of the sum. decimals: the number of decimals with which amounts are shown. threshold: the sum above which the answer to
+    the question of the chart is yes. verdict: the text shown beside the sum.
     """
 
     title: str
@@ -80,7 +81,7 @@ class Waterfall:
         return self.start.amount + sum(step.amount for step in self.steps)
 
     def format_amount(self, amount: float, sign: bool = True) -> str:
-        """Format an amount as text."""
+        """Format an amount as text. If `sign` is true, positive amounts have a plus sign."""
         return f"{amount:+.{self.decimals}f}" if sign else f"{amount:.{self.decimals}f}"
 
 
@@ -109,8 +110,8 @@ class Section:
 class Explanation:
     """An explanation of a person, case, pair or figure.
 
-    facts: names and values shown first. summary: the answer in a sentence or two. contains_names: it contains personal data. sources: the
-    footer. subject: what it is about, for the audit log.
+    facts: pairs of a name and a value, which are shown first. summary: the answer in a sentence or two. contains_names: whether the
+    explanation contains personal data. sources: the footer. subject: what the explanation is about, for the audit log.
     """
 
     title: str

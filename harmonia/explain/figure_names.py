@@ -1,7 +1,7 @@
-"""Find the figure that a user typed, e.g. `cases_registered 2013-Q2 offence_group=trafficking sex=male`.
+"""Find the figure that a user named, e.g. with the text `cases_registered 2013-Q2 offence_group=trafficking sex=male`.
 
-Belongs here: parsing the text, looking up the published figure, errors that list the valid choices. Does not belong here: the records
-behind the figure (`figure_records`).
+Belongs here: parsing the text, looking up the published figure, error messages that list the valid choices. Does not belong here: the
+records behind the figure (`figure_records`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _PERIOD = re.compile(r"\d{4}(-Q[1-4])?", re.ASCII)
 class Figure:
     """A published figure.
 
-    breakdown: dimension → value, without dimensions that are `total`. as_reported, harmonised: None if nothing could be read. missing: the
-    incomplete deliveries that the figure lacks, as text. quarantined: number of quarantined rows in its deliveries.
+    breakdown: maps each dimension by which the figure is broken down to its category. as_reported, harmonised: the two values of the
+    figure; None if no delivery could be read. missing: text that names the deliveries that the figure lacks. quarantined: the number of
+    quarantined rows in the deliveries that it needs.
     """
 
     indicator: Indicator
@@ -39,7 +40,7 @@ class Figure:
 
     @property
     def name(self) -> str:
-        """The name of the figure as it is typed on the command line."""
+        """The name of the figure, as a user types it on the command line."""
         return " ".join([self.indicator.code, self.period, *(f"{d}={v}" for d, v in self.breakdown.items())])
 
     @property
@@ -49,9 +50,9 @@ class Figure:
 
 
 def parse_figure(home: PublishedHome, text: str) -> Figure:
-    """Find the published figure that `text` names; brackets and commas in it are ignored.
+    """Find the published figure that `text` names. Brackets and commas in the text are ignored.
 
-    Raises `HarmoniaError` with the valid choices if there is none.
+    Raises `HarmoniaError`, with the valid choices, if there is no such figure.
     """
     words = [w for w in re.split(r"[\s,\[\]]+", text.strip()) if w]
     if not words:
@@ -113,9 +114,9 @@ def _parse_breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
 
 
 def _read_published_figure(home: PublishedHome, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
-    """Read a figure from `statistics`.
+    """Read a figure from the table `statistics` of the warehouse.
 
-    A missing row of a crossed table is 0, or null if the total is (docs/reference/counting-rules.md).
+    If the table has no row for it, the figure is 0, or None if the total is not known either (docs/reference/counting-rules.md).
     """
     values = [breakdown.get(d, TOTAL) for d in DIMENSIONS]
     where = " AND ".join(f"{d} = ?" for d in DIMENSIONS)

@@ -1,6 +1,7 @@
-"""Find the records behind a published figure: those reported, the units counted, and the difference between them record by record.
+"""Find the records behind a published figure: the reported records, the counted cases or persons, and each record that makes a difference.
 
-The units and the steps of the bridge are read from the warehouse, the rows as reported from the lake.
+A unit is a case or a person, depending on what the indicator counts. Units and the steps of the bridge are read from the warehouse, and the
+rows as reported from the lake.
 Does not belong here: counting rules, texts and layout.
 """
 
@@ -26,14 +27,19 @@ KEY = ["institution", "record_key"]
 class FigureRecords:
     """The records and units behind a figure.
 
-    reported  one row per record as reported in this category: institution, record_key, case_id, person_id, own_date, dimensions, `cause`
-              (null: it represents a unit), `heading` (the category it counts in when harmonised, if another), `counted_by` (the record
-              that represents its unit in this period), `counted_on`, `counted_in` (day and case by which it counts instead)
-    units     one row per unit counted in this category: case_id, person_id, day, method, estimated, dimensions, institution and
-              record_key of the record that represents it, own_date of its event on that day, `cause` (null: also reported in this category)
-    steps     institution, cause, n: as_reported + Σ n = harmonised
+    reported: the rows as reported in the category of the figure. A record has one row for each of its events that the indicator counts.
+    Columns: institution, record_key, case_id, person_id, own_date, the dimensions, cause (why the row does not count; null if its record
+    represents a unit), heading (the category in which its unit counts, if it is another one), counted_by (the record that represents its
+    unit in this period), and counted_on and counted_in (the day and the case by which its unit counts).
 
-    Records and units are in the order of institution and record_key, whatever ids a home gave them.
+    units: the cases or persons that count in the category of the figure, one row each. Columns: case_id, person_id, day, method, estimated,
+    the dimensions, institution and record_key (of the record that represents the unit), own_date (the delivered date of that record's
+    event), cause (why the unit counts although its record was not reported in this category; null if it was), and heading (the category in
+    which the record was reported, if it is another one).
+
+    steps: the difference, with the columns institution, cause and n. The sum of all n is `harmonised` minus `as_reported`.
+
+    Records and units are sorted by institution and record_key.
     """
 
     reported: pd.DataFrame
@@ -66,7 +72,8 @@ def find_figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
 def _read_rows_as_reported(home: PublishedHome, figure: Figure) -> pd.DataFrame:
     """Read the indicator's rows as reported, for all periods, with the dimensions of the institution's own records.
 
-    A row that counts for one period alone (`span`) is left out if the figure is of the other kind of period.
+    Some rows count for a single period only (column `span`). Of these, only rows for the kind of period of the figure (quarter or year) are
+    returned.
     """
     rows = home.read_indicator_rows(figure.indicator.code)
     rows = rows[(rows["span"] == "") | rows["span"].str.startswith(figure.kind)]
@@ -75,11 +82,11 @@ def _read_rows_as_reported(home: PublishedHome, figure: Figure) -> pd.DataFrame:
 
 
 def _add_causes_of_removal(rows: pd.DataFrame, removed: pd.DataFrame) -> pd.DataFrame:
-    """Add to each row the cause for which it is removed; null: it represents a unit.
+    """Add to each row the cause for which it does not count (column `cause`). The cause is null if the row represents a unit.
 
-    removed: the steps of the bridge that remove a row of the period. Each names the record, but not the row. A record can have several rows
-    in the period, such as one for each stay in a shelter. In this case its last rows are removed, those of further events first. The row of
-    the event that counts (`day`) is removed last.
+    removed: the steps of the bridge that remove a row from the period. Each step names a record, but not which of its rows. A record can
+    have several rows in the period, such as one for each stay in a shelter. In this case its latest rows get the causes, and the row of the
+    event that counts (column `day` is filled) gets one last. The cause `FURTHER_EVENT` is given first.
     """
     last_rows = rows.assign(first=rows["day"].notna()).sort_values(["first", "own_date", "part"], ascending=[True, False, False])
     causes = removed.assign(other=removed["cause"] != FURTHER_EVENT).sort_values([*KEY, "other", "cause"])
@@ -88,7 +95,7 @@ def _add_causes_of_removal(rows: pd.DataFrame, removed: pd.DataFrame) -> pd.Data
 
 
 def _read_counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
-    """Read all units that count in the period of the figure."""
+    """Read all cases or persons that count in the period of the figure, in whatever category."""
     period = "year(day) = ?" if figure.kind == "year" else "year(day) = ? AND quarter(day) = ?"
     numbers = [int(part) for part in figure.period.replace("Q", "").split("-")]
     query = f"SELECT * FROM counted WHERE indicator = ? AND counts_in_{figure.kind} AND {period} ORDER BY day, case_id, person_id"
@@ -98,8 +105,8 @@ def _read_counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
 def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, unit_key: str) -> pd.DataFrame:
     """Add to each row the day (`counted_on`) and the case (`counted_in`) by which its unit counts, even in another period.
 
-    If the unit counts several times, the day in the period of the figure is taken, else the earliest day. If the unit does not count, day
-    and case are those of another unit of the same person.
+    If the unit counts on several days, a day in the period of the figure is taken or, if there is none, the earliest day. If the unit does
+    not count at all, day and case are those of another unit of the same person.
     """
     all_rows = home.query(
         f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind} ORDER BY day, case_id, person_id",
@@ -122,7 +129,7 @@ def _add_column_with_counted_unit(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _list_added_records(home: PublishedHome, bridge_rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:
-    """Return the records that are counted but were not reported in the period, with their case and person.
+    """Return the records that count in the period but were not reported in it, with their case and person.
 
     bridge_rows: the steps of the bridge that add a record.
     """
@@ -145,7 +152,7 @@ def _add_representing_record(
 ) -> pd.DataFrame:
     """Add to each unit the record that represents it, and a cause if that record was not reported in the period.
 
-    representing_records: reported records, by unit. added_records: from `_list_added_records`.
+    representing_records: the reported records that represent a unit, indexed by unit. added_records: comes from `_list_added_records`.
     """
     other = added_records.drop_duplicates(unit_key).set_index(unit_key)
     keys = units[unit_key]
@@ -158,7 +165,7 @@ def _add_representing_record(
 
 
 def _add_delivered_event_date(units: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:
-    """Add to each unit the delivered date of the event by which its record counts; null if there is no readable date in the period."""
+    """Add to each unit the delivered date of the event by which its record counts (column `own_date`); null if it has no readable date."""
     counting = all_rows[all_rows["day"].notna()].drop_duplicates([*KEY, "day"]).set_index([*KEY, "day"])["own_date"]
     keys = pd.MultiIndex.from_frame(units[[*KEY, "day"]].astype({"day": all_rows["day"].dtype}))
     return units.assign(own_date=counting.reindex(keys).to_numpy())
@@ -181,7 +188,7 @@ def _have_categories_of_figure(rows: pd.DataFrame, figure: Figure) -> pd.Series:
 
 
 def _describe_category_of_rows(rows: pd.DataFrame, figure: Figure) -> pd.Series:
-    """Return the values of each row in the dimensions by which the figure is broken down, as one text."""
+    """Return for each row its categories in the dimensions by which the figure is broken down, as one text."""
     heading = pd.Series("", index=rows.index, dtype="str")
     for n, dimension in enumerate(figure.breakdown):
         heading = heading + (" · " if n else "") + rows[dimension].astype("str").fillna("unknown")
@@ -191,7 +198,8 @@ def _describe_category_of_rows(rows: pd.DataFrame, figure: Figure) -> pd.Series:
 def _select_rows_in_categories_of_figure(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
     """Keep the rows and units in the categories by which the figure is broken down.
 
-    If only one of a record and its unit has them, the difference is a separate step (`OTHER_HEADING`).
+    A record may be reported in these categories while its unit counts in others, or the other way round. This difference gets the cause
+    `OTHER_HEADING`.
     """
     row_in_category, unit_in_category = _have_categories_of_figure(rows, figure), _have_categories_of_figure(units, figure)
     record_names = units["institution"] + ":" + units["record_key"]

@@ -1,4 +1,4 @@
-"""Explain a figure: as reported, harmonised, and the records behind each step between the two.
+"""Explain a figure: its value as reported, its harmonised value, and the records behind each step from one to the other.
 
 Belongs here: what the page of a figure shows. Does not belong here: finding the records (`figure_records`), layout.
 """
@@ -28,10 +28,10 @@ _PROBLEMS = {"missing": "missing or unreadable", "after_delivery": "after the en
 
 @dataclass(frozen=True)
 class _FigureContext:
-    """What the tables of a figure are made from.
+    """What the tables in the explanation of a figure are made from.
 
-    meanings: cause of the bridge → its meaning. locations: record → delivery, file and line. names: person record → name, or None if names
-    are not shown.
+    meanings: maps each cause of the bridge to its meaning. locations: maps each record to its delivery, file and line of the file. names:
+    maps each person record to its name; None if names are not shown.
     """
 
     figure: Figure
@@ -50,7 +50,7 @@ class _FigureContext:
         return self.locations.get(_read_record_key(row), ("", "the record's own line could not be read", ""))
 
     def make_identity_cells(self, row: Mapping[Any, Any]) -> list[Cell]:
-        """Return the cells with the case of a row, and its person and name if the indicator counts persons and names are shown."""
+        """Return the cells with the case of a row and, if the indicator counts persons, its person. If names are shown, add the name."""
         cells: list[Cell] = [format_value(row["case_id"])]
         if self.counts_persons:
             cells.append(format_value(row["person_id"]))
@@ -58,13 +58,13 @@ class _FigureContext:
         return cells
 
     def make_identity_columns(self) -> list[Column]:
-        """Return the columns of `make_identity_cells`."""
+        """Return the columns for the cells that `make_identity_cells` returns."""
         person_columns = [Column("person"), *([] if self.names is None else [Column("name", wrap=True)])]
         return [Column("case"), *(person_columns if self.counts_persons else [])]
 
 
 def explain_figure(home: PublishedHome, figure: Figure, *, show_names: bool) -> Explanation:
-    """Make the explanation of a figure. show_names: include the names of person records, for stewards."""
+    """Make the explanation of a figure. show_names: whether to include the names of persons, which only stewards may see."""
     title = figure.indicator.title["en"]
     facts = [
         ("indicator", title),
@@ -104,7 +104,7 @@ def _make_figure_context(home: PublishedHome, figure: Figure, *, show_names: boo
 
 
 def _replace_days_by_quarters(records: FigureRecords) -> FigureRecords:
-    """Replace each day by its calendar quarter, and remove how days were imputed; for figures of confidential events."""
+    """Replace each day by its calendar quarter, and remove the mark of imputed days, since the events of the figure are confidential."""
 
     def convert_days_to_quarters(frame: pd.DataFrame) -> pd.DataFrame:
         days = [name for name in ("day", "own_date", "counted_on") if name in frame]
@@ -164,7 +164,7 @@ def _check_steps_against_published_bridge(home: PublishedHome, figure: Figure, r
 
 
 def _make_section_of_records_by_cause(context: _FigureContext) -> Section:
-    """Make a table of records for each cause of the difference."""
+    """Make the section with one table of records for each cause of the difference between the two values of the figure."""
     reported, units = context.records.reported, context.records.units
     records = pd.concat([reported.assign(n=-1, day=reported["own_date"]), units.assign(n=1)], ignore_index=True).dropna(subset=["cause"])
     records = records.sort_values(["institution", "record_key", "n"], kind="stable")
@@ -192,7 +192,7 @@ def _make_section_of_records_by_cause(context: _FigureContext) -> Section:
 
 
 def _describe_where_record_counts_instead(row: Mapping[Any, Any]) -> str:
-    """Say where the unit of a record counts instead, or the date or category of the record itself."""
+    """Say where the case or person of a record counts instead, or with which date or category the record itself was reported."""
     heading, by = format_value(row.get("heading")).replace("_", " "), format_value(row.get("counted_by"))
     if heading:
         return f"{'counts' if row['n'] < 0 else 'reported'} under {heading}"
@@ -226,7 +226,7 @@ def _read_record_locations(home: PublishedHome, figure: Figure) -> dict[Key, tup
 
 
 def _read_person_names(home: PublishedHome) -> dict[Key, str]:
-    """Read the names as delivered, by accepted person record."""
+    """Return a dict from each accepted person record to the name as it was delivered."""
     people = home.canonical["person_records"]
     people = people[people["status"] == "accepted"]
     return {(str(i), str(k)): format_value(n) for i, k, n in people[["institution", "record_key", "full_name"]].itertuples(index=False)}
@@ -282,7 +282,7 @@ def _make_imputed_date_section(home: PublishedHome, context: _FigureContext) -> 
 
 
 def _describe_date_problem(problem: str) -> str:
-    """Say why a delivered date is not used. problem: `date_problem` of the event."""
+    """Say why the delivered date of an event is not used. problem: the code in the column `date_problem` of the event."""
     return _PROBLEMS.get(problem, problem.replace("_", " ") if problem else "the day comes from another record of the case")
 
 
@@ -310,7 +310,7 @@ def _make_reported_record_section(context: _FigureContext) -> Section:
 
 
 def _make_coverage_table(home: PublishedHome, figure: Figure) -> Table:
-    """Make the table of the deliveries of the indicator's institutions for the quarters of the period."""
+    """Make the table that shows, for each institution of the indicator and each quarter of the period, the state of the delivery."""
     rows = home.query(
         "SELECT institution, period, state FROM coverage WHERE starts_with(period, ?) AND length(period) = 7 ORDER BY institution, period",
         [figure.period],

@@ -1,6 +1,7 @@
-"""Find the person, case or records that a user typed for `harmonia explain`.
+"""Find the person, the case or the records that a user named when typing `harmonia explain`.
 
-Belongs here: parsing ids and record keys, following redirects, errors that say what to type. Does not belong here: the explanations.
+Belongs here: parsing ids and record keys, following redirects, error messages that say what to type. Does not belong here: the
+explanations.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ _TABLE: dict[Kind, str] = {"person": "person_records", "case": "case_records"}
 
 @dataclass(frozen=True)
 class ResolvedEntity:
-    """A case or person with a current id. redirected_from: the id that was typed, if it redirects to this one."""
+    """The case or person that a user named, with its current id. redirected_from: the id that was typed, if it redirects to this one."""
 
     entity: Entity
     redirected_from: str | None
 
 
 def find_entity(home: PublishedHome, kind: Kind, text: str) -> ResolvedEntity:
-    """Find the case or person with the id `text`, following redirects. Raises `HarmoniaError` if it is invalid or unknown."""
+    """Find the case or person with the id `text`, following redirects. Raises `HarmoniaError` if the id is invalid or unknown."""
     match = re.fullmatch(r"([PC])(\d{1,12})", text.strip().upper(), re.ASCII)
     if not match:
         raise HarmoniaError(
@@ -53,7 +54,7 @@ def find_entity(home: PublishedHome, kind: Kind, text: str) -> ResolvedEntity:
 
 
 def parse_record_name(text: str) -> Key:
-    """Parse the name of a record, `institution:key`. Raises `HarmoniaError` if it is invalid."""
+    """Parse the name of a record in the form `institution:key`. Raises `HarmoniaError` if the text has another form."""
     institution, colon, key = text.strip().partition(":")
     if not colon or institution not in institutions() or not key.strip():
         known_institutions = ", ".join(institutions())
@@ -67,8 +68,8 @@ def parse_record_name(text: str) -> Key:
 def determine_pair_kind(home: PublishedHome, keys: tuple[Key, Key], requested_kind: Kind | None) -> Kind:
     """Decide whether two records are compared as persons or as cases.
 
-    If an institution has the same keys for cases and persons, it is `requested_kind`, or person if that is None.
-    Raises `HarmoniaError` if a record is unknown, or one is a case record and the other a person record.
+    If both keys are keys of cases as well as of persons, the result is `requested_kind`, or person if that is None. Raises `HarmoniaError`
+    if a record is unknown, if both keys name the same record, or if one is a case record and the other a person record.
     """
     has_record = {kind: [_has_record(home, kind, key) for key in keys] for kind in _TABLE}
     for n, key in enumerate(keys):

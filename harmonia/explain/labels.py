@@ -20,13 +20,16 @@ def _read_labels() -> dict[str, dict[str, str]]:
 
 
 def find_label(kind: str, name: str) -> str:
-    """Return the label of `name` of a `kind` (fields, levels, evidence …); if it has no label, return the name with spaces in place of
-    underscores."""
+    """Return the label of a field, level, kind of evidence or other thing that `labels.yaml` lists.
+
+    kind: the section of `labels.yaml`, such as `fields` or `levels`. name: the entry in this section. If there is no such entry, the name
+    is returned with spaces in place of underscores.
+    """
     return _read_labels()[kind].get(name, name.replace("_", " "))
 
 
 def find_evidence_description(evidence: str) -> str:
-    """Return the description of a kind of evidence; empty if there is none."""
+    """Return the description of a kind of evidence from `labels.yaml`; empty if there is none."""
     return _read_labels()["meanings"].get(evidence, "")
 
 
@@ -38,7 +41,7 @@ def format_odds(bits: float) -> str:
 
 
 def format_day(value: Any) -> str:
-    """Format a day as yyyy-mm-dd; empty if there is none."""
+    """Format a day as yyyy-mm-dd. The result is empty if the value is missing."""
     return "" if value is None or pd.isna(value) else pd.Timestamp(str(value)).strftime("%Y-%m-%d")
 
 
@@ -53,5 +56,5 @@ def make_letter_label(n: int) -> str:
 
 
 def format_value(value: Any) -> str:
-    """Convert a value to text; empty if it is missing."""
+    """Convert a value to text. The result is empty if the value is missing."""
     return "" if value is None or (not isinstance(value, str) and pd.isna(value)) else str(value)

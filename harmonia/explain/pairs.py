@@ -1,4 +1,4 @@
-"""Explain a pair of records: the comparison field by field with a running sum, and the decision.
+"""Explain a pair of records: compare them field by field with a running sum of match weights, and say what linkage decided.
 
 Belongs here: what the page of a pair shows. Does not belong here: computing weights (`linkage`), layout.
 """
@@ -25,7 +25,10 @@ from harmonia.explain.records import load_records
 
 
 def explain_pair(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], *, show_names: bool) -> Explanation:
-    """Make the explanation of two records of one kind. show_names: include the compared values, for stewards."""
+    """Make the explanation of two case records or two person records.
+
+    show_names: whether to include the compared values that identify persons, which only stewards may see.
+    """
     return (
         _explain_pair_of_person_records(home, keys, show_names=show_names)
         if kind == "person"
@@ -108,14 +111,14 @@ def _write_reason_for_decision(home: PublishedHome, pair_weight: PairWeight, key
 
 
 def _list_group_members(home: PublishedHome, kind: Kind, key: Key) -> list[Key]:
-    """Return all records with the same id as the record `key`."""
+    """Return the keys of all records that have the same id as the record `key`; only `key` if it has no id."""
     entity_id = home.find_current_id(kind, key)
     members = home.list_members([entity_id]) if entity_id else []
     return members or [key]
 
 
 def _make_field_weight_table(pair_weight: PairWeight, *, show_names: bool) -> Table:
-    """Make a table with the prior odds, the weight of each field and the sum; personal values are hidden without `show_names`."""
+    """Make a table with the prior odds, the weight of each field and the sum. Personal values are hidden unless `show_names` is true."""
     running_sum, rows = pair_weight.prior, list[list[Cell]]()
     prior_detail = "files of one case" if pair_weight.same_case else "files of different cases"
     rows.append(["prior odds", "", "", prior_detail, MatchWeight(pair_weight.prior), MatchWeight(running_sum)])

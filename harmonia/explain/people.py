@@ -1,4 +1,4 @@
-"""Explain a person: records side by side, their links, near matches, judgements, history.
+"""Explain a person: show the records side by side, their links, similar records of other persons, judgements and the history of the id.
 
 Belongs here: what the page of a person shows. Does not belong here: computing weights (`linkage`), layout.
 """
@@ -23,12 +23,15 @@ MAX_CHARTS = 8
 MAX_PAIRS = 24
 MAX_NEIGHBOURS = 8
 MIN_NEIGHBOUR_WEIGHT = -8.0
-"""Minimum match weight of a near match, in bits."""
+"""Minimum match weight in bits with which a record of another person is shown as a near match."""
 _IDENTITY_FIELDS = (("full_name", ""), ("parent_name", "parent "), ("birth_date", "born "), ("personal_number", "no. "))
 
 
 def explain_person(home: PublishedHome, resolved_entity: ResolvedEntity, *, show_names: bool) -> Explanation:
-    """Make the explanation of a person. show_names: include names, birth dates and numbers, for stewards."""
+    """Make the explanation of a person.
+
+    show_names: whether to include names, birth dates and personal numbers, which only stewards may see.
+    """
     keys = list_member_keys(home, resolved_entity)
     records = load_records(home, "person", keys)
     labels = {r.key: make_letter_label(n) for n, r in enumerate(records)}
@@ -72,13 +75,13 @@ def write_source_note(home: PublishedHome, *, show_names: bool) -> str:
 
 
 def list_member_keys(home: PublishedHome, resolved_entity: ResolvedEntity) -> list[Key]:
-    """Return the records that have the id now, in the order in which they joined it."""
+    """Return the keys of the records that have the id now, in the order in which they got it."""
     ids = [resolved_entity.entity.id, *(e.id for e in home.list_redirected_to(resolved_entity.entity.id))]
     return home.list_members(ids)
 
 
 def make_redirect_notice(resolved_entity: ResolvedEntity) -> list[Text]:
-    """Return a notice if the id that was typed redirects to another; empty if not."""
+    """Return a notice if the id that the user typed redirects to another id; otherwise an empty list."""
     if resolved_entity.redirected_from is None:
         return []
     return [Text(f"{resolved_entity.redirected_from} was merged into {resolved_entity.entity.id}; ids are never reused.", "notice")]
@@ -105,7 +108,7 @@ def _summarise_person(
 
 
 def make_model_notice(home: PublishedHome) -> list[Text]:
-    """Return a notice if the last run used another model, and so other weights than those shown; empty if not."""
+    """Return a notice if the last run used another linkage model, and thus other weights than those shown; otherwise an empty list."""
     last_run, now = home.model_of_last_run, home.linkage_weights.model.version
     if last_run == now and home.linkage_weights.matches_last_run:
         return []
@@ -131,7 +134,7 @@ def make_person_record_table(records: Sequence[Record], labels: Mapping[Key, str
 
 
 def list_text_lines_on_identity(record: Record) -> tuple[str, ...]:
-    """Return name, parent, birth and personal number of a record as delivered, one line each; missing ones are left out."""
+    """Return name, parent's name, birth date and personal number of a record as delivered, one line each, without missing values."""
     values = [(label, record.get_text(c) or (record.get_text("birth_year") if c == "birth_date" else "")) for c, label in _IDENTITY_FIELDS]
     return tuple(label + value for label, value in values if value)
 
@@ -152,7 +155,7 @@ def _make_person_record_row(record: Record, label: str, *, show_names: bool) -> 
 
 
 def list_text_lines_on_delivery(record: Record) -> tuple[str, ...]:
-    """Return lines with the delivery, file and line of the state of a record that is shown, its status, and the number of its states."""
+    """Return lines of text that say where the shown state of a record was delivered, its record status, and how many states it has."""
     where = record.file + (f", line {record.line}" if record.line else "")
     return record.delivery, where, record.status + (f", {record.states} states" if record.states > 1 else "")
 
@@ -203,7 +206,7 @@ def _write_note_on_pair_in_one_case_file(pair_weight: PairWeight) -> str:
 
 
 def _make_near_match_section(home: PublishedHome, labels: Mapping[Key, str], *, show_names: bool) -> Section:
-    """List the records of other persons that are most similar to those of the person, and why they were not joined."""
+    """Make the section with the records of other persons that are most similar to records of this person, and why they were not joined."""
     title = "Near matches, not joined"
     nearest = find_most_similar_records_of_other_persons(home, list(labels))
     if not nearest:
@@ -224,10 +227,10 @@ def _make_near_match_section(home: PublishedHome, labels: Mapping[Key, str], *, 
 
 
 def find_most_similar_records_of_other_persons(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[PairWeight, str, str]]:
-    """Find the most similar records of other persons, one for each person.
+    """Find the records of other persons that are most similar to the records `keys` of one person, one record for each other person.
 
-    keys: the records of the person. Returns the weight of the pair of one of these and the other record, why the two were not joined, and
-    the id of the other person.
+    Returns, for each other person, the match weight of the most similar pair of records, why the two persons were not joined, and the id of
+    the other person.
     """
     comparable = [k for k in keys if k in home.linkage_weights]
     if not comparable:
@@ -254,7 +257,10 @@ def _map_records_to_persons(home: PublishedHome) -> dict[Key, str]:
 
 
 def explain_persons_not_joined(home: PublishedHome, pair_weight: PairWeight, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
-    """Say why two persons were not joined. pair_weight: weight of their most similar records. group_a, group_b: all records of the two."""
+    """Say why two persons were not joined.
+
+    pair_weight: the match weight of a pair of their records. group_a, group_b: the keys of all records of each person.
+    """
     judged_pair = home.find_pair_judged_different("person", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two persons"
@@ -273,7 +279,7 @@ def explain_persons_not_joined(home: PublishedHome, pair_weight: PairWeight, gro
 
 
 def make_indicator_table(home: PublishedHome, id_column: str, entity_id: str) -> Table:
-    """Make the table of the indicators in which a case or person counts. id_column: `case_id` or `person_id`."""
+    """Make the table that lists in which indicators a case or person counts, and on which day. id_column: `case_id` or `person_id`."""
     rows = home.query(
         f"SELECT indicator, day, estimated, case_id, person_id, offence_group, counts_in_quarter, counts_in_year FROM counted "
         f"WHERE {id_column} = ? ORDER BY day, indicator",

@@ -1,6 +1,6 @@
 """Read what a home has published, for explanations.
 
-Belongs here: opening the warehouse, the lake and the registry of a home, and errors if they are missing. Does not belong here: the
+Belongs here: opening the warehouse, the lake and the registry of a home, and raising errors if they are missing. Does not belong here: the
 explanations.
 """
 
@@ -31,7 +31,7 @@ Key = tuple[str, str]
 
 
 class PublishedHome:
-    """A home with a published warehouse. Its tables are read when they are first needed, and kept."""
+    """A home with a published warehouse. Each table is read when it is first needed, and then kept in memory."""
 
     def __init__(self, workplace: Workplace, registry: Registry, warehouse: duckdb.DuckDBPyConnection) -> None:
         self._workplace, self.registry, self._warehouse = workplace, registry, warehouse
@@ -49,7 +49,7 @@ class PublishedHome:
     def canonical(self) -> dict[str, pd.DataFrame]:
         """The canonical tables of the last run, with all states of records.
 
-        If the record key of a person is only a position in a list, the person has a permanent key instead.
+        If an institution identifies persons only by their position in a list, permanent keys replace the record keys of these persons.
         """
         tables = {name: canonical.conform(name, self._read_lake_table("canonical", name)) for name in canonical.TABLES}
         return replace_record_keys_by_person_keys(tables, self._read_lake_table("identities", "listed"))
@@ -61,37 +61,40 @@ class PublishedHome:
 
     @cached_property
     def linkage_weights(self) -> LinkageWeights:
-        """Computes match weights of pairs of the person records."""
+        """The object that computes match weights of pairs of person records."""
         return LinkageWeights(self.canonical, self._read_lake_table("links", "cases"), self.decisions)
 
     @cached_property
     def model_of_last_run(self) -> str:
-        """Version of the linkage model of the last run."""
+        """The version of the linkage model that the last run used; empty if it is not known."""
         items = self._read_lake_table("links", "_items")
         return str(json.loads(str(items["plain"].iloc[0]))["statistics"].get("model", "")) if len(items) else ""
 
     @cached_property
     def identities(self) -> dict[str, pd.DataFrame]:
-        """The ids of records: `cases` (institution, record_key, case_id) and `persons` (institution, record_key, person_id)."""
+        """Two tables with the ids of records.
+
+        `cases` has the columns institution, record_key and case_id; `persons` has institution, record_key and person_id.
+        """
         return {name: self._read_lake_table("identities", name) for name in ("cases", "persons")}
 
     @cached_property
     def deliveries(self) -> pd.DataFrame:
-        """The deliveries that were read: institution, delivery, period, version, state."""
+        """The deliveries that were read, with the columns institution, delivery, period, version and state."""
         return self._read_lake_table("record_status", "deliveries")
 
     def read_indicator_rows(self, indicator: str) -> pd.DataFrame:
-        """Read which records an indicator counts: the rows of the model `indicator_row`."""
+        """Read which records an indicator counts: the rows of the table model `indicator_row`."""
         rows = self._read_lake_table("statistics", "indicator_row", [("indicator", "=", indicator)])
         return rows.astype(dict.fromkeys(("own_date", "own_day", "day", "order_day"), "datetime64[s]"))
 
     def read_entity(self, entity_id: str) -> Entity | None:
-        """Return the case or person with the id `entity_id`; None if the register does not have it."""
+        """Return the case or person with the id `entity_id`; None if the registry does not have it."""
         with self.registry.read() as session:
             return session.get(Entity, entity_id)
 
     def find_newest_id(self, kind: str) -> str | None:
-        """Return the newest id of a kind (`case`, `person`); None if there is none."""
+        """Return the newest id of cases or of persons; None if there is none. kind: `case` or `person`."""
         with self.registry.read() as session:
             return session.scalar(select(Entity.id).where(Entity.kind == kind).order_by(Entity.number.desc()).limit(1))
 
@@ -107,28 +110,32 @@ class PublishedHome:
         return sorted(redirected, key=lambda entity: entity.number)
 
     def list_memberships(self, ids: Sequence[str]) -> list[Membership]:
-        """Return which records have and had one of these ids, in the order in which they joined.
+        """Return the present and former memberships of records in the cases or persons with these ids, in the order in which they began.
 
-        A person whose record key is a position in a list is given by its permanent key (`first_key`).
+        A person whose record key is a list position is named by the permanent key (`first_key`).
         """
         with self.registry.read() as session:
             return list(session.scalars(select(Membership).where(Membership.entity_id.in_(ids)).order_by(Membership.sequence)).all())
 
     def list_members(self, ids: Sequence[str]) -> list[Key]:
-        """Return the records that have one of these ids now, by their current keys."""
+        """Return the keys of the records that have one of these ids now. Keys are the current ones."""
         current_keys = {(i, first): key for i, key, first in self._keys_at_list_positions.itertuples(index=False, name=None)}
         current_members = [(m.institution, m.record_key) for m in self.list_memberships(ids) if m.until is None]
         return [(i, current_keys.get((i, key), key)) for i, key in current_members]
 
     @cached_property
     def _keys_at_list_positions(self) -> pd.DataFrame:
-        """The keys of persons in lists whose positions were reassigned: institution, person_key, first_key
-        (`pipelines.linkage.list_positions`).
+        """The keys of persons whose list positions were given to other persons (`pipelines.linkage.list_positions`).
+
+        The columns are institution, person_key (the current key) and first_key (the permanent key).
         """
         return self._read_lake_table("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
 
     def restore_delivered_key(self, key: Key) -> Key:
-        """Return a record key as it was delivered, without the delivery that is appended for a person whose position was reassigned."""
+        """Return a record key as it was delivered.
+
+        The current key of a person whose list position was reassigned contains the name of a delivery, which is removed.
+        """
         position_key = key[1].partition("@")[0]
         return (
             (key[0], position_key)
@@ -159,7 +166,7 @@ class PublishedHome:
         return entity_id
 
     def list_judgements_on_records(self, kind: str, keys: Sequence[Key]) -> list[Judgement]:
-        """Return the judgements of stewards on pairs with one of the records `keys`, in the order of entry."""
+        """Return the judgements of stewards on pairs that contain one of the records `keys`, in the order in which they were entered."""
         requested = set(keys)
         names = [key for _, key in requested]
         query = select(Judgement).where(Judgement.kind == kind, or_(Judgement.record_key_a.in_(names), Judgement.record_key_b.in_(names)))
@@ -177,7 +184,7 @@ class PublishedHome:
         return out
 
     def find_pair_judged_different(self, kind: str, group_a: Sequence[Key], group_b: Sequence[Key]) -> tuple[Key, Key] | None:
-        """Return a pair of a record of each group that stewards judged to be different; None if there is none."""
+        """Return a record of `group_a` and a record of `group_b` that stewards judged to be different; None if there is no such pair."""
         return next(((a, b) for a in group_a for b in group_b if self.verdicts_by_pair.get((kind, frozenset([a, b]))) == "different"), None)
 
     def _read_lake_table(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:

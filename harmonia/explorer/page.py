@@ -1,6 +1,6 @@
-"""The explorer as one HTML file with embedded style, script and data, so that it works without a server.
+"""Write the explorer as one HTML file that contains its style, script and data, so that it works without a server.
 
-Belongs here: assembling the page, its Content-Security-Policy. Does not belong here: the data (`data`).
+Belongs here: assembling the page, with its Content-Security-Policy. Does not belong here: the data (`data`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ _SITE = Path(__file__).with_name("site")
 
 
 def render_page(release: Release) -> str:
-    """Render the page as HTML. The browser runs only the embedded script, which is allowed by its hash and inserts texts of the release
-    as text."""
+    """Render the page as HTML.
+
+    The browser runs only the embedded script, since the Content-Security-Policy allows only the script with this hash. The script inserts
+    the texts of the release as plain text, never as HTML.
+    """
     script = (_SITE / "explorer.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     embedded = json.dumps(collect_page_data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
@@ -34,7 +37,7 @@ def render_page(release: Release) -> str:
 
 
 def write_explorer_page(release: Release, out: Path) -> Path:
-    """Write the page to `out/index.html`."""
+    """Write the page to the file `index.html` in the folder `out`, and return the path of the file."""
     target = out / "index.html"
     with convert_storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)

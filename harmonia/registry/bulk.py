@@ -16,8 +16,11 @@ _PLACEHOLDERS = {"sqlite": "?", "postgresql": "%s"}
 
 
 def insert_rows(connection: Connection, entity: type[DeclarativeBase], columns: Mapping[str, Iterable[Any]], **constants: Any) -> None:
-    """Insert rows into the table of `entity`. `columns` maps each column to its values, row by row. `constants` maps a column to the
-    value that it has in every row."""
+    """Insert rows into the table of the class `entity`.
+
+    `columns` maps the name of each column to its values, one for each row. `constants` maps the name of a further column to the value that
+    it has in every row.
+    """
     table, dialect = entity.__table__, connection.dialect
     names = ", ".join([*columns, *constants])
     placeholders = ", ".join([_PLACEHOLDERS[dialect.name]] * (len(columns) + len(constants)))
@@ -28,6 +31,6 @@ def insert_rows(connection: Connection, entity: type[DeclarativeBase], columns: 
 
 
 def _convert_value_for_driver(kind: TypeEngine[Any], value: Any, dialect: Dialect) -> Any:
-    """Convert a value of a column of the type `kind` to what the database driver expects."""
+    """Convert a value to the form that the database driver expects. `kind` is the type of the value's column."""
     processor = kind.dialect_impl(dialect).bind_processor(dialect)
     return value if processor is None else processor(value)

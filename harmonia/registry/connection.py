@@ -1,6 +1,6 @@
 """Open the registry: connect to its database, create or migrate its tables, begin and end transactions.
 
-Belongs here: settings that make SQLite and PostgreSQL behave alike, conversion of database errors to one line with a remedy.
+Belongs here: settings that make SQLite and PostgreSQL behave alike, converting database errors to messages that say what to do.
 Does not belong here: queries.
 """
 
@@ -42,7 +42,7 @@ class Registry:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open a write transaction. It is committed with a seal over its rows, or rolled back if an error is raised within it.
+        """Open a write transaction. At its end a seal over its rows is added and it is committed. If an error is raised, it is rolled back.
 
         Raises `HarmoniaError` if the database reports an error.
         """
@@ -88,7 +88,7 @@ def open_registry(url: str) -> Registry:
 def _configure_sqlite(engine: Engine) -> None:
     """Configure SQLite so that only the owner can read the file, commits are durable, and transactions begin explicitly.
 
-    Python's driver would begin a transaction only at the first change of a row, and never for a change of a table.
+    Without this setting, Python's driver would begin a transaction only when a row is first changed, and none when a table is changed.
     """
     database = engine.url.database
     if database and not database.startswith((":memory:", "file:")):
@@ -132,8 +132,10 @@ def _read_schema_revision(connection: Connection) -> str | None:
 
 @contextmanager
 def _convert_database_errors(shown_url: str) -> Iterator[None]:
-    """Convert database errors to `HarmoniaError`, with a remedy in one line. The driver's message is left out, since it may contain
-    values."""
+    """Convert database errors to `HarmoniaError` with a message that says what to do.
+
+    The message of the database driver is left out, since it may contain values of records.
+    """
     try:
         yield
     except (IntegrityError, ProgrammingError, DataError):

@@ -1,11 +1,14 @@
 """The identity register: permanent ids of cases and persons.
 
-Record linkage decides in every run which records are one case or person: it partitions the records into clusters. The register gives
-each cluster the id that its records had before. Belongs here: assigning ids to clusters, redirects after merges, the history of ids.
+In every run, record linkage decides which records are one case or person: it partitions the records into clusters. The identity register,
+which is a part of the registry, gives each cluster the id that its records had before.
+
+Belongs here: assigning ids to clusters, redirects after merges, the history of ids.
 Does not belong here: record linkage (`pipelines.linkage`).
 
-An id is a counter (`C0000001`, `P0000001`), never derived from data. When clusters merge, the older id remains and the others redirect
-to it. When a cluster splits, the larger part keeps the id (of equal parts the one with the earliest member), and the others get new ids.
+Ids are numbered consecutively (`C0000001`, `P0000001`) and never derived from data. When clusters merge, the oldest of their ids remains
+and the other ids redirect to it. When a cluster splits, its largest part keeps the id, and the other parts get new ids. If parts are
+equally large, the part with the record that joined first keeps the id.
 Source: docs/reference/counting-rules.md, last paragraph.
 """
 
@@ -34,12 +37,12 @@ _RECORD = ["institution", "record_key"]
 
 @dataclass(frozen=True)
 class IdDecision:
-    """Which entity (case or person) each record of a partition belongs to, and the changes of the register that follow.
+    """The decision to which entity (case or person) each record of a partition belongs, and the changes of the register that it causes.
 
-    records     institution, record_key, entity: the number of its entity; in the order of the partition
-    minted      numbers of new entities
-    redirects   number, target: entities that are merged into an older one
-    membership  row number of each record in the frame of current memberships, -1 if it is new
+    records     the records in the order of the partition, with the columns institution, record_key and entity (the number of the entity)
+    minted      the numbers of new entities
+    redirects   the entities that are merged into an older one, with the columns number (of the entity) and target (number of the older one)
+    membership  the row number of each record in the frame of current memberships, or -1 if the record has no membership yet
     """
 
     records: pd.DataFrame
@@ -89,14 +92,13 @@ def resolve_ids(registry: Registry, ids: pd.Series) -> pd.Series:
 
 
 def decide_ids(partition: pd.DataFrame, memberships: pd.DataFrame, first_free_number: int) -> IdDecision:
-    """Decide which entity (case or person) each cluster of `partition` is. It is one of the entities to which its records belong now, or a
-    new one.
+    """Decide which entity (case or person) each cluster of `partition` is: an entity to which some of its records belong now, or a new one.
 
     `partition` has the columns institution, record_key and cluster. `memberships` has the current memberships: institution, record_key,
     entity (number) and sequence (the order in which records joined entities). `first_free_number` is the number of the first new entity.
 
-    Each known entity is matched to the cluster that contains most of its records. A cluster becomes the oldest entity that is matched to
-    it.
+    Each known entity is matched to the cluster that contains most of its records. A cluster becomes the oldest of the entities that are
+    matched to it. If none is matched to it, it becomes a new entity.
     """
     clusters, _ = pd.factorize(partition["cluster"])  # numbered in order of appearance
     records = partition[_RECORD].astype("str").reset_index(drop=True).assign(cluster=clusters)
@@ -187,8 +189,9 @@ def _store_redirects(connection: Connection, kind: EntityKind, redirects: pd.Dat
 def _store_changed_memberships(
     connection: Connection, kind: EntityKind, decision: IdDecision, memberships: pd.DataFrame, moment: datetime
 ) -> None:
-    """Store `decision`. The current membership of each record whose entity changes is ended, and new memberships are inserted in the order
-    of the records.
+    """Store the memberships that `decision` changes.
+
+    If a record gets another entity, its current membership is ended. New memberships are inserted in the order of the records.
 
     `memberships` are the current ones, as `decide_ids` received them.
     """

@@ -1,4 +1,4 @@
-"""The ledger of the registry: which deliveries were received, with which files and states; runs; problems of the inbox.
+"""The ledger: the part of the registry about received deliveries, with their files and states, about runs, and about inbox problems.
 
 Belongs here: queries and updates of these tables. Does not belong here: reading or storing files (`pipelines.landing`).
 """
@@ -17,7 +17,7 @@ from harmonia.registry.connection import Registry
 from harmonia.registry.tables import Delivery, DeliveryFile, File, Problem, Receipt, Redaction, RemovedFile, Run
 
 YARDSTICKS = "yardsticks"
-"""The name, in inbox and ledger, under which figures that institutions published are received. They are never counted."""
+"""The name, used like that of an institution, under which inbox and ledger keep yardsticks. `read_deliveries` leaves them out."""
 STATES = ("complete", "partial", "unreadable")
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
 _PROBLEM = ("institution", "delivery", "file", "rule", "detail")
@@ -25,7 +25,10 @@ _PROBLEM = ("institution", "delivery", "file", "rule", "detail")
 
 @dataclass(frozen=True)
 class DeliveryState:
-    """The state of a delivery after a run, which is one of `STATES`, and the number of its rows by record status (one of `COUNTS`)."""
+    """The state of a delivery after a run, and its numbers of rows.
+
+    `state` is one of `STATES`. `counts` maps names in `COUNTS` (all rows that were read, or a record status) to numbers of rows.
+    """
 
     institution: str
     name: str
@@ -41,7 +44,8 @@ def now() -> datetime:
 def begin_run(registry: Registry) -> int:
     """Record the start of a run and return its id.
 
-    The caller holds the run lock. So if an earlier run has no end, it must have been killed, and it is recorded as `killed`.
+    The caller holds the lock that allows one run at a time. So an earlier run without an end must have been killed, and its outcome is
+    recorded as `killed`.
     """
     moment = now()
     with registry.write() as session:
@@ -61,7 +65,7 @@ def end_run(registry: Registry, run: int, outcome: str) -> None:
 def find_start_of_first_run(registry: Registry) -> datetime | None:
     """Return when the first run of this home began, or None if there was none.
 
-    The time of receipt says nothing about deliveries that were received before it.
+    The ledger begins with this run, so it does not show when deliveries were received before.
     """
     with registry.read() as session:
         return session.scalar(select(Run.started).order_by(Run.id).limit(1))
@@ -73,7 +77,7 @@ def read_deliveries(session: Session) -> list[Delivery]:
 
 
 def read_everything_received(session: Session) -> list[Delivery]:
-    """Read everything that was ever received: deliveries of institutions, and yardsticks. It is sorted as in `read_deliveries`."""
+    """Read everything that was ever received, i.e. deliveries of institutions and yardsticks, in the order of `read_deliveries`."""
     query = select(Delivery).options(selectinload(Delivery.receipts).selectinload(Receipt.files))
     return sorted(session.scalars(query), key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
 
@@ -106,13 +110,16 @@ def record_state(registry: Registry, institution: str, name: str, state: str, co
 
 
 def read_open_problems(session: Session) -> list[Problem]:
-    """Read the problems of the inbox that were found when deliveries were last ingested."""
+    """Read the problems of the inbox that were found when the inbox was last read, and are thus not resolved."""
     return list(session.scalars(select(Problem).where(Problem.resolved.is_(None)).order_by(Problem.id)))
 
 
 def record_problems(session: Session, findings: Iterable[Mapping[str, Any]], moment: datetime) -> None:
-    """Record the problems of the inbox that were found now. New problems are added. Problems that were not found again are marked as
-    resolved. All others are unchanged."""
+    """Record the problems of the inbox that were found now.
+
+    `findings` has all of them. A problem that is not yet in the registry is added. An open problem that was not found again is marked as
+    resolved at `moment`. An open problem that was found again stays unchanged.
+    """
     stored = {tuple(getattr(problem, part) for part in _PROBLEM): problem for problem in read_open_problems(session)}
     seen = dict.fromkeys(tuple(finding.get(part) for part in _PROBLEM) for finding in findings)
     for identity, problem in stored.items():
@@ -132,14 +139,15 @@ def read_required_hashes(session: Session) -> set[str]:
 
 
 def select_unknown_hashes(session: Session, hashes: Collection[str]) -> set[str]:
-    """Return the hashes of `hashes` that are not in the ledger."""
+    """Return those of `hashes` that no file in the ledger has."""
     return set(hashes).difference(session.scalars(select(File.sha256))) if hashes else set()
 
 
 def read_hashes_of_erased_files(session: Session) -> set[str]:
-    """Return the hashes of files that an erasure was to remove, that no receipt needs, and that may still be in the landing store.
+    """Return the hashes of files that an erasure was to remove from the landing store, and that no receipt needs.
 
-    Such files remain if the erasure was killed. A file that was delivered again is needed, and is left out.
+    Such files are still in the landing store if the process was killed during the erasure. A file that was delivered again after the
+    erasure is needed, so its hash is left out.
     """
     read = set(read_redactions(session).values())
     unread = select(Redaction.receipt_id)
@@ -148,7 +156,9 @@ def read_hashes_of_erased_files(session: Session) -> set[str]:
 
 
 def read_redactions(session: Session) -> dict[int, str]:
-    """Return the receipts whose files are no longer read because a person was erased. The result maps the id of each receipt to the hash
-    of the redacted content that is read instead."""
+    """Return which receipts are no longer read from their files, because a person's data was erased.
+
+    The result maps the id of each such receipt to the hash of the redacted content that is read instead.
+    """
     rows = session.execute(select(Redaction.receipt_id, Redaction.reading).order_by(Redaction.id))
     return {row.receipt_id: row.reading for row in rows}

@@ -24,8 +24,7 @@ _MARK = "registry.json"
 
 
 def store_newest_seal(home: Home, registry: Registry) -> None:
-    """Store the number and the digest of the registry's newest seal beside the published files of a home. A seal is a hash over the rows
-    of a write transaction."""
+    """Store the number and the digest (hash) of the registry's newest seal beside the published files of a home."""
     with registry.read() as session:
         number, digest = seal.read_newest_seal(session)
     path = home.root / "published" / _MARK

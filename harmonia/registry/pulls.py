@@ -16,7 +16,7 @@ from harmonia.registry.ledger import now
 from harmonia.registry.tables import Pull
 
 PullSubject = tuple[str, str | None]
-"""What a row of the table `pull` is about: institution, and delivery as its server names it, or None for the server as a whole."""
+"""What a row of the table `pull` is about: an institution, and the name of a delivery on its server, or None for the whole server."""
 
 
 def read_latest_pulls(session: Session) -> dict[PullSubject, Pull]:
@@ -28,11 +28,12 @@ def read_latest_pulls(session: Session) -> dict[PullSubject, Pull]:
 def record_pull(
     registry: Registry, subject: PullSubject, newest_pull: Pull | None, *, rule: str | None = None, detail: str = "", **seen: str | None
 ) -> None:
-    """Record the result of a pull. `seen` is what was seen (`state`, `content`, `inbox_name` of `Pull`), and `rule` is the rule of the
-    problem that stopped the pull.
+    """Record the result of a pull as a new row of the table `pull`.
 
-    `newest_pull` is the newest row about the subject. If there is a problem, the earlier content stays in the new row, but the state does
-    not, so that the delivery is fetched again. No row is added if the problem is the same as before.
+    `subject` is the institution and delivery that the row is about, and `newest_pull` is the newest row about it so far. `seen` has the
+    values of the columns `state`, `content` and `inbox_name`. If a problem stopped the pull, `rule` and `detail` describe it. The new row
+    then has the content of the newest row, but no state, so that the delivery is fetched again. If the newest row has the same problem, no
+    row is added.
     """
     if rule is not None and newest_pull is not None and (newest_pull.rule, newest_pull.detail) == (rule, detail or None):
         return
@@ -45,7 +46,7 @@ def record_pull(
 
 
 def read_open_pull_problems(session: Session) -> list[dict[str, Any]]:
-    """Return the problems that stop pulls now, as findings on the institution. Delivery and file of these findings are null."""
+    """Return the problems that stop pulls now, as findings about institutions. The delivery and the file of these findings are null."""
     return [
         {
             "institution": row.institution,

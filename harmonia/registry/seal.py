@@ -3,9 +3,9 @@
 Every write transaction adds a seal: a hash over its rows and over the seal before. A row that was changed, removed or inserted later does
 not match its seal. A changed seal does not match the next one.
 
-Every column of every table is covered in one of three ways. Rows that are only added are covered by `SealedAddedRows`. Rows that are also
-updated are covered by `SealedUpdatedRows`, as they are after the last transaction. Values that follow from sealed ones are compared with
-those (`DERIVED`). If somebody recomputes all seals after a change, a comparison with the seals in a backup reveals it
+Every column of every table is covered in one of three ways. `SealedAddedRows` covers rows that are added but never updated.
+`SealedUpdatedRows` covers rows that are also updated, as they are after the last transaction. The columns in `DERIVED` are in no seal, but
+must match sealed values. If somebody changes the registry and recomputes all seals, a comparison with the seals in a backup reveals it
 (`harmonia verify BACKUP`).
 
 Belongs here: what is sealed, adding a seal, finding changes. Does not belong here: reporting them (`pipelines.checks.pipeline_wide`,
@@ -72,7 +72,7 @@ class SealedAddedRows:
     joined: Any = None
 
     def select_rows(self, after: int, until: int | None = None) -> Select[Any]:
-        """Return the query of the rows with a position greater than `after`, up to `until` if it is given, in order."""
+        """Return the query for the rows whose position is greater than `after` and, if `until` is given, at most `until`, in order."""
         query = select(self.position, *self.columns).where(self.position > after).order_by(self.position)
         query = query.join(self.joined) if self.joined is not None else query
         query = query.where(self.where) if self.where is not None else query
@@ -90,7 +90,7 @@ class SealedUpdatedRows:
     where: ColumnElement[bool] | None = None
 
     def select_rows(self) -> Select[Any]:
-        """Return the query of all rows, in order."""
+        """Return the query for all these rows, in order."""
         query = select(*self.by, *self.columns).order_by(*self.by)
         return query if self.where is None else query.where(self.where)
 
@@ -160,7 +160,7 @@ DERIVED: dict[str, str] = {
     "seal.covers": "seal.digest is over it",
     "seal.digest": "the next seal's digest is over it; the newest is known to backups",
 }
-"""Columns that no seal covers, each with the sealed value with which `find_integrity_problems` compares it."""
+"""Maps each column that no seal covers to the sealed value from which `find_integrity_problems` can tell whether it was changed."""
 
 
 def lock_registry_for_writing(session: Session) -> None:
@@ -238,8 +238,10 @@ def read_newest_seal(session: Session) -> tuple[int, str]:
 
 
 def seal_has_digest(session: Session, number: int, digest: str) -> bool:
-    """Return whether the seal with this number has this digest, as known from a backup or publication. The result is true for number 0,
-    which means that there was no seal."""
+    """Return whether the seal with this number has this digest. Both are known from a backup or from the last publication.
+
+    For number 0 the result is true, since it means that there was no seal at that time.
+    """
     return number == 0 or session.scalar(select(Seal.digest).where(Seal.id == number)) == digest
 
 
@@ -249,8 +251,10 @@ def _parse_sealed_parts(covers: str) -> dict[str, SealedPart]:
 
 
 def _compute_seal_digest(digest_of_previous_seal: str, covers: str, at: datetime) -> str:
-    """Compute the digest of a seal, which depends on the digest of the seal before. In the first versions a seal covered neither updated
-    rows nor its own time."""
+    """Compute the digest of a seal, which depends on the digest of the seal before.
+
+    Seals that the first versions of Harmonia added contain neither updated rows nor the time of the seal.
+    """
     moment = f"\n{_format_time(at)}" if STATES[0].name in covers else ""
     return hashlib.sha256(f"{digest_of_previous_seal}\n{covers}{moment}".encode()).hexdigest()
 
@@ -329,7 +333,7 @@ Parameter `names`: the tables, a JSON array. Columns: kind, name.
 
 
 def _find_undeclared_objects(session: Session) -> list[str]:
-    """Find triggers, rules and policies on the tables of the registry. Also find columns that are undeclared or missing."""
+    """Find database triggers, rules and policies on the tables of the registry, and columns that are missing or that no class declares."""
     names = json.dumps(list(Base.metadata.tables))
     acting = session.execute(text(_QUERIES_OF_TRIGGERS[session.get_bind().dialect.name]), {"names": names}).all()
     looked = inspect(session.connection())

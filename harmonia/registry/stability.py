@@ -1,4 +1,4 @@
-"""Compare two runs: how many records keep their id, and which records are in different clusters.
+"""Compare the results of two runs: how many records keep their id, and which records are in clusters that changed.
 
 Does not belong here: assigning ids (`identity`).
 """
@@ -31,7 +31,7 @@ class IdStability:
 
     @property
     def share_with_known_id(self) -> float:
-        """Return the share of records that can be found by their earlier id, directly or by its redirect; 1 if there are no records."""
+        """Return the share of records that their earlier id still finds, directly or because it redirects; 1 if there are no records."""
         return (self.same + self.redirected) / self.records if self.records else 1.0
 
 
@@ -48,8 +48,9 @@ def compare_record_ids(ids_before: pd.DataFrame, ids_after: pd.DataFrame, curren
 
 
 def find_records_in_changed_clusters(clusters_before: pd.DataFrame, clusters_after: pd.DataFrame) -> pd.DataFrame:
-    """Find the records that are in only one of the two runs, or whose cluster contains different records. The names of clusters do not
-    matter.
+    """Find the records that are in only one of the two runs, or whose cluster contains other records in the second run than in the first.
+
+    Clusters may have different names in the two runs.
 
     `clusters_before` and `clusters_after` have the columns institution and record_key, and the cluster as third column. The result has the
     columns institution and record_key.

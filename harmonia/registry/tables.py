@@ -1,7 +1,8 @@
 """The tables of the registry, as SQLAlchemy classes. A change of a table needs a migration in `migrations/versions/`.
 
 Belongs here: what must be kept for ever about deliveries, answers to findings, ids and judgements. Rows are added, and some are later
-closed; none is deleted. Does not belong here: personal data (record keys are not personal data), anything that can be rebuilt.
+marked as ended or resolved. No row is deleted. Does not belong here: personal data (record keys are not personal data), anything that can
+be rebuilt.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
-        """Return the converter of values, with a cache, since many rows have the same time."""
+        """Return the function that converts values of the database. It has a cache, since many rows have the same time."""
         processor = super().result_processor(dialect, coltype)
         return None if processor is None else lru_cache(maxsize=1024)(processor)
 
@@ -173,8 +174,8 @@ class Pull(Base):
 class Answer(Base):
     """An institution's answer to a finding. Of several answers to a finding the latest counts; none is deleted.
 
-    The owner of the system decides on some answers (`decision`). Every run derives the states of findings from all deliveries and answers
-    (`harmonia.feedback`).
+    Some answers need a decision by the owner of the system (column `decision`). Every run determines the states of all findings again, from
+    all deliveries and answers (`harmonia.feedback`).
     """
 
     __tablename__ = "answer"
@@ -309,7 +310,7 @@ class Sample(Base):
 
 
 class SampleStratum(Base):
-    """A stratum of a sample: how many candidate pairs it has (`pairs`), and how many of them were drawn."""
+    """A stratum of a blind sample: how many candidate pairs it has (`pairs`), and how many of them were drawn (`drawn`)."""
 
     __tablename__ = "review_stratum"
 
@@ -322,8 +323,10 @@ class SampleStratum(Base):
 
 
 class SampledPair(Base):
-    """A pair in a sample. `position` is its number in the random order in which pairs are shown. `probability` is the probability that
-    it was drawn."""
+    """A pair in a blind sample.
+
+    `position` is its number in the random order in which stewards see the pairs. `probability` is the probability with which it was drawn.
+    """
 
     __tablename__ = "review_sampled_pair"
     __table_args__ = (ForeignKeyConstraint(["sample_id", "stratum"], ["review_stratum.sample_id", "review_stratum.name"]),)

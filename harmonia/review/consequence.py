@@ -1,6 +1,6 @@
 """Preview what a verdict would change, before it is entered: the ids of records, and the published figures.
 
-Belongs here: computing a preview, and keeping what several previews of one run share. Does not belong here: linkage
+Belongs here: computing a preview, and keeping in memory what several previews of one run need. Does not belong here: linkage
 (`pipelines.linkage.relinking`), counting the records that a change reaches (`warehouse.count.recount`), pages, entering a verdict.
 
 A preview shows what the next run will publish with the verdict, if nothing else is delivered or decided. Judgements entered since the last
@@ -42,12 +42,13 @@ _MAX_CACHED = 6  # sets of judgements whose clusters are kept in memory
 class VerdictEffect:
     """What a verdict changes.
 
-    records       every record of the cases or persons of the pair, and of those that change, with its ids before and after. `RECORDS`
-    figures       the harmonised figures that change: as published, and as the next run will publish them without the verdict (before) and
-                  with it (after). Columns: `FIGURES`
-    reported      the same for the figures as reported, which a verdict rarely changes
-    is_effective  whether the verdict has an effect: not if it is unsure, or contradicted by other judgements or other stewards
-    is_disputed   whether stewards would then disagree on the pair, so that none of their judgements on it counts
+    records       all records of the cases or persons that change, and of those to which the pair belongs, with their ids before and after
+                  the verdict. Columns: `RECORDS`
+    figures       the harmonised figures that change: as the last run published them, and as the next run will publish them without the
+                  verdict (before) and with it (after). Columns: `FIGURES`
+    reported      the figures as reported that change, with the same columns; a verdict rarely changes them
+    is_effective  whether the verdict has an effect; it has none if it is unsure, or if other judgements or other stewards contradict it
+    is_disputed   whether stewards disagree on the pair after this verdict, so that none of their judgements on it counts
     forbidden     the hard rule of linkage that the verdict `same` overrides (`one_file`, `unidentified`); empty if there is none
     """
 
@@ -109,8 +110,7 @@ class VerdictPreviews:
         )
 
     def _apply_new_judgements(self) -> None:
-        """If judgements were entered since the last call, apply them, so that the current ids and figures are those under all
-        judgements."""
+        """If judgements were entered since the last call, apply them to the current ids and figures."""
         entered = len(read_judgements(self._registry))
         if entered == self._entered:
             return
@@ -138,8 +138,8 @@ class VerdictPreviews:
     def _compute_figure_changes(self, ids_after: RecordIds) -> pd.DataFrame:
         """Return the figures that would change if records had the ids `ids_after` (`RecountWithOtherIds.compute_changed_cells`).
 
-        Results are kept until the current ids change. They are kept by object identity, which works because `_link_under_judgements`
-        returns the same object for the same judgements.
+        Results are kept until the current ids change. They are found again by the identity of the object `ids_after`, which works because
+        `_link_under_judgements` returns the same object for the same judgements.
         """
         if id(ids_after) not in self._counted:
             equal = _have_equal_ids(ids_after, self._recount.now)

@@ -51,8 +51,9 @@ def enter_verdict(
 
 
 def undo_verdict(registry: Registry, pair: pd.DataFrame, steward: str, why: str) -> str | None:
-    """Undo the latest judgement of `steward` on `pair`. To this end, the steward's earlier verdict is entered again, or `withdrawn` if
-    there is no earlier one.
+    """Undo the latest judgement of `steward` on `pair`, by entering a further judgement.
+
+    The verdict that the steward had before is entered again. If there was none, `withdrawn` is entered. `why` is the reason.
 
     Returns the verdict that was entered, or None if there is no judgement to undo.
     """

@@ -1,6 +1,6 @@
-"""Describe records as text, field by field, for a steward to compare.
+"""Describe records as text, field by field, so that a steward can compare them.
 
-Belongs here: which fields of case and person records are shown, with and without those that identify a person, and their values. Does not
+Belongs here: which fields of case and person records are shown, which of them identify a person, and the values of the fields. Does not
 belong here: match weights, layout.
 """
 
@@ -29,8 +29,10 @@ def list_shown_fields(entity: str, show_names: bool) -> tuple[str, ...]:
 
 
 def describe_records(published_run: PublishedRun, entity: str, show_names: bool) -> pd.DataFrame:
-    """Describe all records of `entity` (`case`, `person`). The result is indexed by institution and record key, and has the columns
-    `list_shown_fields`. All values are text; unknown ones are empty.
+    """Describe all records of `entity` (`case`, `person`).
+
+    The result is indexed by institution and record key, and its columns are what `list_shown_fields` returns. All values are texts, which
+    are empty if a value is not known.
 
     A record is described in its accepted state or, if it has none, in its latest state. Fields that identify a person (`show_names`) are
     read from the identity store, which contains accepted records only.

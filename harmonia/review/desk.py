@@ -1,7 +1,7 @@
-"""What the portal shows to stewards about one run, kept in memory: the queue, single pairs, search results.
+"""The data that the portal shows to stewards about one run: the queue, single pairs, search results. They are kept in memory.
 
-Belongs here: reading the tables of a run once for many pages; grouping the queue by case and person. Does not belong here: pages, texts,
-entering a verdict (`deciding`), which pairs are doubtful (`queue`), what a verdict changes (`consequence`).
+Belongs here: reading the tables of a run once for many pages; grouping pairs of the queue that share a case or person. Does not belong
+here: pages, texts, entering a verdict (`deciding`), which pairs are doubtful (`queue`), what a verdict changes (`consequence`).
 """
 
 from __future__ import annotations
@@ -85,8 +85,10 @@ class ReviewDesk:
 
     @cached_property
     def _doubtful_pairs(self) -> pd.DataFrame:
-        """All doubtful pairs, whether they were judged or not. The columns are those of the queue, and the ids of both records (id_a,
-        id_b), which are empty if a record has no id."""
+        """All doubtful pairs, whether they were judged or not.
+
+        The columns are `QUEUE`, and the ids of both records (id_a, id_b), which are empty if a record has no id.
+        """
         pairs = list_doubtful_pairs(self.published_run, self.registry, include_judged_pairs=True)
         for side in "ab":
             pairs[f"id_{side}"] = ""
@@ -100,8 +102,8 @@ class ReviewDesk:
         """Return the open pairs that `steward` can judge. The columns are `QUEUE`, id_a, id_b and group (number).
 
         Pairs that share a case or person, directly or through other pairs, form a group. Groups, and the pairs within a group, are sorted
-        by the number of figures that they can change. If the steward judged a pair as `unsure`, or proposed to join it, the pair waits for
-        another steward.
+        by the number of figures that they can change. A pair on which this steward has a verdict that is not withdrawn is left out, even if
+        the pair still waits for another steward.
         """
         states = read_current_verdicts(self.registry, self._reassigned_positions)
         with self._lock:
@@ -160,9 +162,9 @@ class ReviewDesk:
             return self._described[entity, show_names]
 
     def hash_shown_content(self, pair: pd.DataFrame) -> str:
-        """Return a hash of everything that a page shows about a pair: both records and the judgements so far.
+        """Return a hash of what a page shows about a pair: the fields of both records, and the number of judgements so far.
 
-        If a submitted form contains another hash, its page was out of date.
+        If a form that a steward submits contains another hash, the page with the form was out of date.
         """
         rows = self.describe_all_records(str(pair["entity"].iloc[0]), False).reindex(_list_keys_of_pair(pair)).fillna("")
         content = [*rows.to_numpy().ravel().tolist(), str(len(self.list_judgements(pair)))]
@@ -226,8 +228,10 @@ class ReviewDesk:
 
 
 def _find_persons_by_name(persons: pd.DataFrame, name: str) -> pd.Series:
-    """Return which persons have names that begin with the words of `name`. If `name` contains six digits or more, return who has this
-    personal number."""
+    """Return for each person record whether each word of `name` begins one of the words of the person's name.
+
+    If `name` contains six digits or more, return instead whether the record has this personal number.
+    """
     digits = "".join(letter for letter in name if letter.isdigit())
     if len(digits) >= 6:
         return persons["personal_number"].astype("str") == digits

@@ -2,12 +2,17 @@
 
 Belongs here: the estimates and their intervals. Does not belong here: drawing the sample (`strata`), the registry (`sampling`).
 
-Estimate: Horvitz–Thompson, i.e. per stratum its number of pairs times the share of matches among labelled pairs. Interval, 95 %: the number
-of matches among a stratum's unlabelled pairs has two confidence distributions, exact for sampling without replacement (beta-binomial with
-Beta(x, n − x + 1) for the lower side, Beta(x + 1, n − x) for the upper). The lower limit uses for every stratum the side that lowers the
-figure, the upper limit the other (melding: Fay, Proschan and Brittain 2015). A fully labelled stratum does not widen the interval; one
-without an observed match still does. `unsure` and disputed pairs count as non-matches for the lower limit, as matches for the upper
-limit, and as unlabelled for the estimate.
+A pair is labelled if stewards judged it as the same (a match) or as different. The number of matches in a stratum is estimated as its
+number of pairs times the share of matches among its labelled pairs (Horvitz–Thompson estimator).
+
+The 95 % interval is computed by melding (Fay, Proschan and Brittain 2015). Let x of the n labelled pairs of a stratum be matches. The
+number of matches among its other pairs then has two confidence distributions, which are exact for sampling without replacement. Both are
+beta-binomial: the lower one with Beta(x, n − x + 1), the upper one with Beta(x + 1, n − x). The lower limit of precision or recall uses,
+for every stratum, the distribution that makes it smaller, and the upper limit uses the other distribution. A stratum whose pairs are all
+labelled does not widen the interval, but a stratum with unlabelled pairs does, even if none of its labelled pairs is a match.
+
+Pairs that are unsure or disputed count as different for the lower limit, as matches for the upper limit, and as unlabelled for the
+estimate.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ _SEED = 20120101  # of the Monte Carlo: the same labels give the same interval
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """The strata of one entity (cases or persons), as arrays with one element for each stratum. A stratum is a part of the candidate pairs.
+    """The counts of pairs of cases or of persons, as arrays with one element per stratum. A stratum is a part of the candidate pairs.
 
     `joined` says whether linkage joined the pairs of the stratum. `pairs` is the number of its candidate pairs. `matches`, `others` and
     `unsure` are the numbers of sampled pairs that were labelled as the same, as different, and as unsure or disputed.
@@ -47,8 +52,8 @@ def estimate_accuracy(labels: pd.DataFrame) -> pd.DataFrame:
 
     `labels` has one row for each stratum. Its columns are entity, joined, and the numbers of pairs: pairs, same, different, unsure.
 
-    The result has the columns entity; measure (precision, recall); estimate, low, high (shares; null if nothing was labelled); pairs
-    (number of candidate pairs that the measure is about); labelled, unsure (numbers of pairs).
+    The result has one row for each entity and measure. Its columns are entity, measure (precision or recall), estimate, low and high
+    (shares; null if nothing was labelled), and three numbers of pairs: pairs (all pairs that the measure is about), labelled and unsure.
     """
     rows = []
     for entity, part in labels.groupby("entity", sort=True):

@@ -25,9 +25,9 @@ from harmonia.review.sampling import count_labels, read_sampled_pairs
 class ImportedJudgements:
     """The result of importing a workbook, row by row.
 
-    `entered` is the number of judgements that were entered. `known` is the number of those that had been entered before. `open` is the
-    number of rows without a verdict. `refused` has the other rows, with the columns row, pair and why_not. `blind` says whether the
-    workbook was that of a blind sample.
+    `entered` is the number of judgements that were entered. `known` is the number of judgements that were not entered again, since they had
+    been entered before. `open` is the number of rows without a verdict. `refused` has the rows that could not be entered, with the columns
+    row, pair and why_not. `blind` says whether the workbook contained a blind sample.
     """
 
     entered: int
@@ -53,7 +53,7 @@ def describe_both_sides(published_run: PublishedRun, pairs: pd.DataFrame, show_n
 
 
 def list_fields_of_entities(entities: list[str], show_names: bool) -> list[str]:
-    """Return the fields that are shown of records of these entities. Each field is returned once."""
+    """Return the names of the fields that are shown of records of these entities (`case`, `person`). Each name is returned once."""
     return list(dict.fromkeys(field for entity in ENTITIES if entity in entities for field in list_shown_fields(entity, show_names)))
 
 

@@ -1,8 +1,8 @@
-"""Current verdicts, also on persons whose record key is a list position that belongs to another person now.
+"""Read the current verdicts on pairs, and find the persons that they are about if record keys were given to other persons.
 
-The key of some person records is the position in a list, e.g. of the defendants of a case, and a later delivery may reassign it. A
-judgement is about the person who had the position at the time.
-Belongs here: finding the person that a judgement is about. Does not belong here: which states of records are one person's
+Some record keys of persons are only the position in a list, e.g. of the defendants of a case. A later delivery may give the position to
+another person. A judgement is about the person who had the position when the steward judged.
+Belongs here: finding the person that a judgement is about. Does not belong here: deciding which states of records belong to one person
 (`pipelines.linkage.list_positions`).
 """
 
@@ -19,7 +19,7 @@ from harmonia.review.judgements import combine_judgements, read_judgements
 
 
 def read_current_verdicts(registry: Registry, list_positions: pd.DataFrame, further_judgements: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the current verdict on each pair, as `combine_judgements` does, with the current record keys of persons.
+    """Return the current verdict on each pair, in the form that `combine_judgements` returns. Persons have their current record keys.
 
     `list_positions` comes from `pipelines.linkage.list_positions.find_keys_of_listed_persons`. `further_judgements` has judgements that are
     included as if they were entered now, with the columns `PAIR`, verdict and steward.
@@ -37,8 +37,9 @@ def read_current_verdicts(registry: Registry, list_positions: pd.DataFrame, furt
 def update_keys_of_moved_persons(
     judgements: pd.DataFrame, list_positions: pd.DataFrame, receipt_times: Mapping[tuple[str, str], datetime]
 ) -> pd.DataFrame:
-    """Return `judgements` in which each person has the current record key. The stored key is that of the person's list position at the time
-    of the judgement.
+    """Return `judgements` with the current record key of each person.
+
+    The registry stores the key that the person had when the steward judged, which may belong to another person now.
 
     `judgements` comes from `read_judgements`, and `list_positions` from `pipelines.linkage.list_positions.find_keys_of_listed_persons`.
     `receipt_times` says when each delivery was first received, by institution and delivery.

@@ -3,19 +3,19 @@
 Belongs here: the estimate, for many pairs at once. Does not belong here: the order of the queue (`queue`), the exact figures
 (`consequence`).
 
-The figures considered are each indicator by calendar quarter and by year. Each is considered as the grand total and as the total of the
-offence group; so each change counts twice. Reversing the decision changes a figure if both sides of the pair count in it. Then one of them
-no longer counts (if a refused pair is joined), or counts in addition (if a joined pair is separated). The sides of a refused
-pair are the two clusters. The sides of a joined pair are one record and the rest of its cluster. Of the two records, that one is taken with
-which more figures change.
+The figures of each indicator for calendar quarters and years are considered: the total, and the total of the offence group. So each change
+counts twice. Every pair has two sides. If linkage refused the pair, its sides are the two clusters. If linkage joined it, one side is one
+of its two records, and the other side is the rest of the cluster; the record for which more figures change is chosen. Reversing the
+decision changes a figure if both sides count in it. If a refused pair is joined, one side no longer counts; if a joined pair is separated,
+one more side counts.
 
-- Persons count once per period: a figure changes if both sides have a row of the indicator in the same quarter, or in the same year. For
-  indicators in which a person counts only once ever, the figures of the quarter and year of the later day change.
-- A case counts once: if both sides have a row of the indicator, the figures of the quarter and year of the later one change. So do those of
-  a person that is in both cases, if the two rows are in different periods.
+- A person counts once in each period. So a figure changes if both sides have a row of the indicator in the same quarter, or in the same
+  year. If a person counts only once ever in the indicator, the figures for the quarter and the year of the later row change.
+- A case counts once. So if both sides have a row of the indicator, the figures for the quarter and the year of the later row change. If a
+  person is in both cases, and the two rows are in different periods, the figures that count persons change as well.
 
-`touched` is the number of figures in which either side counts. It decides between pairs that are otherwise equal, since the breakdown of
-these figures by sex, age or offence may change.
+`touched` is the number of figures in which either side counts. Pairs that can change equally many figures are sorted by it, since the
+breakdown of these figures by sex, age or offence may change.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Read a review workbook that stewards filled in, and decide which of its rows can be entered, and why the others cannot.
+"""Read a review workbook that stewards filled in, and decide which of its rows can be entered, and why other rows cannot.
 
-Belongs here: reading a workbook that `workbook` wrote and any program saved, validating its rows. Does not belong here: writing the
-workbook, linkage.
+Belongs here: reading a workbook that `workbook` wrote and that any spreadsheet program may have saved again, validating its rows. Does not
+belong here: writing the workbook, linkage.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ _REMEDY = "use the workbook that `harmonia review export` wrote, saved as .xlsx"
 class FilledReview:
     """The content of a filled workbook.
 
-    `about` says from which home, run and sample the workbook was exported. `rows` has the columns row (its number in the sheet),
-    `ID_COLUMNS`, `ANSWERS` and `shown`, all as text. `shown` names the columns with fields of the two records. `origin` is the SHA-256 of
-    the file. `formulas` has row and column of each cell that contains a formula.
+    `about` says from which home, run and sample the workbook was exported. `rows` has the rows of the sheet, with the columns row (the
+    number of the row in the sheet), `ID_COLUMNS`, `ANSWERS` and those in `shown`. All values except row are texts. `shown` has the names of
+    the columns that contain fields of the two records. `origin` is the SHA-256 of the file. `formulas` lists the cells that contain a
+    formula, with the columns row and column.
     """
 
     about: WorkbookOrigin
@@ -97,7 +98,7 @@ def _read_workbook_origin(path: Path, sheet: Any) -> WorkbookOrigin:
 
 
 def _convert_cell_to_text(value: Any) -> str:
-    """Convert the value of a cell to text; whole numbers lose the decimal point that some programs add."""
+    """Convert the value of a cell to text. Whole numbers are written without the decimal point that some spreadsheet programs add."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -108,12 +109,12 @@ def _convert_cell_to_text(value: Any) -> str:
 def validate_verdicts(filled_review: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Decide which rows of a filled workbook can be entered.
 
-    `now` has, for each row of `filled_review.rows`, the fields of the pair as they are now. Its columns are `filled_review.shown`, and they
-    are null if the pair is unknown. `missing` names, for each row, the record of the pair that is no longer delivered; it is empty if both
-    records are delivered.
+    `now` has, for each row of `filled_review.rows`, the fields of the pair as they are now. Its columns are `filled_review.shown`, and all
+    are null if the pair is unknown. `missing` has, for each row, a text that names the record of the pair that is no longer delivered. The
+    text is empty if both records are delivered.
 
-    Returns the judgements to enter (`PAIR`, verdict, steward, why), the refused rows (row, pair, why_not) and the number of rows without a
-    verdict.
+    Returns three things: the judgements to enter, with the columns `PAIR`, verdict, why and steward; the refused rows, with the columns
+    row, pair and why_not; and the number of rows without a verdict.
     """
     rows = filled_review.rows
     verdict = rows["verdict"].str.casefold()

@@ -1,11 +1,11 @@
 """Judgements of stewards on pairs of records: enter them, read them, combine them into one verdict per pair.
 
-Belongs here: what a judgement consists of, the rule that combines several into one verdict. Does not belong here: who may judge, how
-linkage uses verdicts.
+Belongs here: what a judgement consists of, the rule that combines several judgements into one verdict. Does not belong here: who may judge,
+how linkage uses verdicts.
 
-A judgement is never changed or deleted. A steward's latest judgement on a pair counts; `withdrawn` withdraws the earlier one. If stewards
-disagree, none of their judgements has an effect, and the pair is disputed. Where two stewards must agree, the verdict `same` is entered as
-`proposed`; it takes effect when a second steward also proposes it or judges `same`.
+A judgement is never changed or deleted. Of the judgements of one steward on a pair, only the latest counts. If it is `withdrawn`, the
+steward has no verdict on the pair. If stewards disagree, none of their judgements has an effect, and the pair is disputed. If two stewards
+must agree, the verdict `same` is entered as `proposed`. It takes effect when a second steward also proposes it or judges `same`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Find the pair that a user named. Does not belong here: parsing what was typed (`pairs`), showing the pair."""
+"""Find the pair of records that a user named. Does not belong here: parsing what the user typed (`pairs`), showing the pair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the console shows about one pair: both records side by side, the evidence, the current verdict, what a verdict would change.
+"""Make what the console shows about one pair: both records side by side, the evidence, the current verdict, what a verdict would change.
 
 Belongs here: texts and small tables. Does not belong here: options of commands, entering judgements.
 """
@@ -32,7 +32,7 @@ def describe_pair(published_run: PublishedRun, pair: pd.DataFrame, show_names: b
 
 
 def describe_evidence(published_run: PublishedRun, pair: pd.DataFrame) -> str:
-    """Say with which weight and evidence (in bits) the last run decided on `pair`, in one sentence."""
+    """Say with which match weight and which evidence (in bits) the last run decided on `pair`."""
     stored = published_run.read_decisions().merge(pair, on=PAIR)
     if stored.empty:
         return "Weight: not stored by the last run: far below the threshold, or never compared."
@@ -56,7 +56,7 @@ def list_changed_figures(result: VerdictEffect) -> pd.DataFrame:
 
 
 def describe_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
-    """Return lines that say which verdict on `pair` is current, and which judgements contradict others."""
+    """Return lines of text: which verdict on `pair` is current, and which judgements have no effect since others contradict them."""
     verdicts = combine_judgements(judgements).merge(pair, on=PAIR)["verdict"]
     name = compute_pair_ids(pair).iloc[0]
     verdict = str(verdicts.iloc[0]) if len(verdicts) else ""

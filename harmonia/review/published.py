@@ -29,8 +29,10 @@ CANONICAL = ("case_records", "person_records", "charges", "events", "references"
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """The last published run of a home. `run` is its number. `mark` is a hash that identifies the registry of the home, even if the home
-    is moved."""
+    """The last published run of a home.
+
+    `run` is the number of the run. `mark` is a hash that identifies the registry of the home, even if the home was moved to another folder.
+    """
 
     home: Home
     run: int
@@ -106,10 +108,10 @@ def _explain_missing_run(root: Path) -> str:
 
 
 def find_missing_records(pairs: pd.DataFrame, clusters: pd.DataFrame) -> pd.Series:
-    """Return for each pair its first record that is no longer delivered, i.e. not in `clusters`, as text such as `person record KEY of
-    police`.
+    """Return for each pair a text that names a record of the pair that is no longer delivered, such as `person record KEY of police`.
 
-    The text is empty if both records are delivered. `clusters` comes from `PublishedRun.read_clusters`.
+    A record is no longer delivered if it is not in `clusters`, which comes from `PublishedRun.read_clusters`. If neither record is
+    delivered, the first one is named. If both are delivered, the text is empty.
     """
     delivered = pd.MultiIndex.from_frame(clusters[["entity", *RECORD]].astype("str"))
     out = pd.Series("", index=pairs.index, dtype="str")

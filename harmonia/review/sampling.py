@@ -1,7 +1,7 @@
-"""Blind samples: draw pairs of a published run, store them in the registry, count how stewards labelled them.
+"""Blind samples: draw pairs of a published run, store them in the registry, count how stewards judged them.
 
-Belongs here: listing the pairs to sample from, storing a sample with the probability of each pair, the labels so far. Does not belong here:
-the sampling design (`strata`), estimates (`estimating`).
+Belongs here: listing the pairs from which samples are drawn, storing a sample with the probability of each pair, counting the judgements.
+Does not belong here: the sampling design (`strata`), estimates (`estimating`).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from harmonia.review.strata import draw_stratified_sample_of_pairs
 
 SAMPLED = ["sample", "position", "stratum", *PAIR, "weight", "probability"]
 MAX_CLUSTER_RECORDS = 300
-"""In larger clusters only pairs that linkage compared are sampled."""
+"""In clusters with more records than this, only pairs that linkage compared can be sampled."""
 
 
 @dataclass(frozen=True)
 class DrawnSample:
     """A blind sample that was drawn.
 
-    `sample` is its number in the registry. `pairs` has the pairs in the order in which they are shown. `strata` has the strata with their
-    numbers of pairs. `left_out` is the number of pairs that are no candidates, by reason.
+    `sample` is its number in the registry. `pairs` has the drawn pairs in the order in which stewards see them. `strata` has the strata,
+    with the number of pairs in each and of drawn pairs. `left_out` maps each reason for which pairs are no candidates to their number.
     """
 
     sample: int
@@ -74,8 +74,8 @@ def _list_pairs_within_clusters(clusters_of_records: pd.DataFrame, entity: str) 
 def draw_sample(published_run: PublishedRun, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
     """Draw a blind sample of `size` pairs and store it in the registry. Raises `HarmoniaError` if there are no pairs to draw.
 
-    The same run and `seed` always give the same pairs. The sample measures the clusters that were published when it was drawn. The clusters
-    of later runs follow the judgements on the sample, which would bias the estimate.
+    The same run and `seed` always give the same pairs. The sample measures only the clusters that were published when it was drawn. Later
+    runs obey the judgements on the sample, so an estimate of their accuracy from this sample would be biased.
     """
     from pipelines.linkage.candidates import list_candidate_pairs
 
@@ -131,10 +131,10 @@ def find_sample_number(registry: Registry, number: int | None) -> int:
 
 
 def count_labels(registry: Registry, number: int) -> pd.DataFrame:
-    """Count how the pairs of a sample were judged, by stratum. Only blind judgements count.
+    """Count, for each stratum of a sample, how its pairs were judged. Only blind judgements count.
 
-    The columns of the result are stratum, entity, joined, and numbers of pairs: pairs (in the stratum), drawn, same, different, unsure (or
-    disputed).
+    The columns of the result are stratum, entity, joined, and five numbers of pairs: pairs (all in the stratum), drawn, same, different,
+    and unsure (which includes disputed pairs).
     """
     table = SampleStratum
     with registry.read() as session:

@@ -1,10 +1,11 @@
-"""The design of a blind sample: into which strata pairs are divided, how many are drawn from each, the draw.
+"""The design of a blind sample: how pairs are divided into strata, how many pairs are drawn from each stratum, and the drawing itself.
 
-Does not belong here: listing the pairs, the registry (`sampling`), estimates (`estimating`).
+Does not belong here: listing the pairs, storing samples in the registry (`sampling`), estimates (`estimating`).
 
-Joined and refused pairs are separate strata, so that precision and recall each get their part of the sample. Both are divided by match
-weight into bands. The number of pairs drawn from a band follows from its size and its expected share of wrong decisions (Neyman
-allocation). That share is a guess from the model's odds, with a lower limit; a bad guess makes the sample less efficient, but not invalid.
+Joined and refused pairs are in different strata, so that both precision and recall can be estimated. Joined pairs and refused pairs are
+each divided into bands by match weight. The number of pairs drawn from a band depends on its size and on the expected share of wrong
+decisions in it (Neyman allocation). This share is guessed from the odds that linkage computed, with a lower limit. A bad guess widens the
+confidence intervals, but does not make them wrong.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def stratify_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
 def allocate_sample_to_strata(strata: pd.DataFrame, size: int) -> pd.Series:
     """Decide how many pairs to draw from each stratum, `size` in total. If there are fewer pairs, all are drawn.
 
-    `strata` is indexed by name and has the columns entity, joined, pairs (their number) and doubt. Cases and persons get equal shares. Of
-    each, the share `JOINED_SHARE` are joined pairs.
+    `strata` is indexed by name and has the columns entity, joined, pairs (number of pairs) and doubt (expected share of wrong decisions).
+    Pairs of cases and pairs of persons get equal parts of the sample. In both parts, the share `JOINED_SHARE` are joined pairs.
     """
     share = pd.Series(0.0, index=strata.index)
     entities = strata["entity"].nunique()

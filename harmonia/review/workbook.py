@@ -46,8 +46,11 @@ _WIDTHS = {"pair": 22, "entity": 8, "checksum": 10, "why": 40, "steward": 18, "v
 
 @dataclass(frozen=True)
 class WorkbookOrigin:
-    """The origin of a workbook: the mark of the registry, the run, the linkage model, and the number of the blind sample (0 if it is not
-    from a sample)."""
+    """The origin of a workbook.
+
+    `mark` is the hash that identifies the registry of the home. `run` is the number of the run. `model` is the version of the linkage
+    model. `sample` is the number of the blind sample, or 0 if the pairs are not from a sample.
+    """
 
     mark: str
     run: int

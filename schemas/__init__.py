@@ -1,1 +1,1 @@
-"""What must the data look like? Canonical schema, delivered tables, code lists, quality rules. No data processing here."""
+"""Declarations of what data must look like: canonical schema, delivered tables, code lists, quality rules. No data is processed here."""

@@ -1,10 +1,10 @@
-"""The canonical schema: the harmonised tables that `pipelines.harmonisation` writes and all later stages read.
+"""The canonical schema: the common tables into which `pipelines.harmonisation` converts deliveries, and which all later stages read.
 
-Belongs here: names, types and meaning of canonical columns, and the closed lists of canonical values. Does not belong here: an
-institution's terms (`sources/`), counting rules (`warehouse/`).
+Belongs here: names, types and meaning of canonical columns, and the lists of all permitted values. Does not belong here: the terms of an
+institution (`sources/`), counting rules (`warehouse/`).
 
-Each canonical table contains **every delivered state of a record** with its record status (column `status`); its key is `institution`,
-`delivery`, `record_key`. Only `accepted` states count; the other states are evidence for linkage.
+Each canonical table contains **every delivered state of a record** with its record status (column `status`). A state is identified by the
+columns `institution`, `delivery` and `record_key`. Only `accepted` states count; the other states are evidence for linkage.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ Kind = Literal["text", "date", "int", "bool", "float"]
 
 Stage = Literal["registration", "prosecution", "courts", "corrections", "protection"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-"""In the order of the case flow, victim protection beside it; the contract names an institution's stage."""
+"""The stages of a criminal case in the order in which a case passes through them; then victim protection, which is beside this order. The
+contract of an institution names its stage."""
 STATUSES = ("accepted", "superseded", "withdrawn", "quarantined")
 OFFENCE_GROUPS = tuple(topic().offence_groups)  # most serious first
 FORMS = topic().forms
@@ -68,15 +69,16 @@ CONFIDENTIAL_EVENTS = ("sheltered", "left_shelter")
 
 
 def remove_confidential_events(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `events` (column `event`) whose days may be shown outside the confidential warehouse."""
+    """Return the rows of `events` whose days may be shown outside the confidential warehouse. `events` has the column `event`."""
     return events[~events["event"].isin(CONFIDENTIAL_EVENTS)]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One canonical column: its name, kind and meaning, and whether it may contain personal data.
+    """A column of a canonical table.
 
-    values: the closed list of its values; empty if every value is permitted. Null is always permitted.
+    kind: the type of its values. meaning: a description for the documentation. personal: whether it may contain personal data. values: the
+    permitted values; empty if every value is permitted. Null is always permitted.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Column:
 
 
 def _list_columns_with_keys(extra: list[Column]) -> tuple[Column, ...]:
+    """Return the columns that all canonical tables have, followed by the columns `extra` of one table."""
     return (
         Column("institution", "text", "short name of the institution"),
         Column("delivery", "text", "folder name, with _v2"),
@@ -203,7 +206,7 @@ ENTITY_OF: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("person_records", "charges", "sentences"), ("person",)),
     "events": ("case", "person"),  # as the column `entity` says
 }
-"""What `record_key` of each canonical table names."""
+"""For each canonical table, whether the column `record_key` names a case or a person."""
 
 _ARROW: dict[Kind, pa.DataType] = {
     "text": pa.string(),
@@ -227,8 +230,8 @@ def arrow_schema(table: str) -> pa.Schema:
 
 
 def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` with exactly the canonical columns of `table`, in order and with their types. A column that `frame` lacks is null in
-    the result.
+    """Return `frame` with exactly the columns that the canonical table `table` declares, in their order and with their types. A column that
+    `frame` lacks is null in the result.
 
     Raises `KeyError` if `frame` has a column that `table` does not declare.
     """

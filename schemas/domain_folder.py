@@ -1,8 +1,8 @@
-"""Find the files that declare the domain of a warehouse, i.e. its country and topic: in the repository, or in the folder of
-`HARMONIA_DOMAIN`.
+"""Find the files that declare the domain of a warehouse: what all institutions of a country share, and the topic. They are in the folder
+that the environment variable `HARMONIA_DOMAIN` names, or else in the repository (the built-in domain).
 
-Belongs here: the parts of a domain, the path of each part, the check that a folder is complete. Does not belong here: the content of the
-parts (the modules that read them). Every module that reads a part calls `find_path_in_domain`; only this module knows the setting.
+Belongs here: the list of the parts of a domain, the path of each part, the check that a folder is complete. Does not belong here: the
+content of the parts, which other modules read. They call `find_path_in_domain`, so that only this module reads the environment variable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from schemas.yaml_declarations import DeclarationError, display_path
 
 SETTING = "HARMONIA_DOMAIN"
-"""Environment variable: the folder of a domain in place of the built-in one."""
+"""The environment variable that names the folder of a domain; it is not set if the built-in domain is used."""
 _ROOT = Path(__file__).resolve().parents[1]
 _BUILT_IN: Mapping[str, str] = {
     **{name: f"schemas/domain/{name}" for name in ("country.yaml", "stages.yaml", "topic.yaml", "texts.yaml")},
@@ -29,16 +29,16 @@ _BUILT_IN: Mapping[str, str] = {
     "sources": "sources",
 }
 OPTIONAL_PARTS = ("questionnaires", "htcds.yaml")
-"""Exports that make sense for one topic only: a domain without them does not have them."""
+"""Parts that a domain may lack. They declare exports that make sense for one topic only; without the part, there is no such export."""
 CODE_LISTS = ("municipalities", "seats", "countries", "forms", "sexes", "person_kinds", "offences", "offence_words", "laws")
 SHARED_CODE_LISTS = ("countries", "sexes", "person_kinds")
-"""Code lists that say the same in every domain: where the folder has none, the built-in one is used."""
+"""Code lists that are the same in every domain. If the folder of a domain lacks one of them, the built-in list is used."""
 _DOCUMENTATION = ("README.md",)
 
 
 @cache
 def folder() -> Path | None:
-    """Return the folder of the domain; None for the built-in one. Raises `DeclarationError` if the folder does not exist."""
+    """Return the folder of the domain; None if the built-in domain is used. Raises `DeclarationError` if the folder does not exist."""
     setting = os.environ.get(SETTING)
     if not setting:
         return None
@@ -49,7 +49,7 @@ def folder() -> Path | None:
 
 
 def find_path_in_built_in_domain(part: str) -> Path:
-    """Return the path of a part of the built-in domain."""
+    """Return the path of a part of the built-in domain. `part` has the same meaning as in `find_path_in_domain`."""
     first, _, rest = part.partition("/")
     return _ROOT / _BUILT_IN[first] / rest
 
@@ -57,7 +57,8 @@ def find_path_in_built_in_domain(part: str) -> Path:
 def find_path_in_domain(part: str) -> Path:
     """Return the path of a part of the domain.
 
-    `part` is a key of the table in docs/how-to/another-country.md, or the path of a file below such a part.
+    `part` is the name of a part, such as `country.yaml` or `codes`, or the path of a file in such a folder, such as `codes/seats.csv`. The
+    parts are listed in docs/how-to/another-country.md.
     """
     domain_path = folder()
     if domain_path is None or (
@@ -68,7 +69,7 @@ def find_path_in_domain(part: str) -> Path:
 
 
 def copy_built_in(folder: Path) -> None:
-    """Copy the built-in domain to a folder that holds none of its parts yet, to be changed there."""
+    """Copy the built-in domain to a folder that contains no part of a domain yet, so that it can be changed there."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in _BUILT_IN:
         if find_path_in_built_in_domain(part).is_file():
@@ -85,10 +86,10 @@ def copy_built_in(folder: Path) -> None:
 
 @cache
 def check_folder() -> None:
-    """Check the folder of the domain. The built-in domain is not checked.
+    """Check that the folder of the domain is complete. The built-in domain is not checked.
 
-    Raises `DeclarationError` if an entry of the folder is not a part of a domain, if a part or a code list is missing, or if a code list
-    lacks a column.
+    Raises `DeclarationError` if the folder contains something that is not a part of a domain, if a part or a code list is missing, or if a
+    code list lacks a column.
     """
     domain_path = folder()
     if domain_path is None:

@@ -1,8 +1,8 @@
-"""The columns of a finding, and the catalogue of quality rules.
+"""The columns of findings, and the catalogue of quality rules.
 
-Belongs here: columns of the findings frame, the loader of the rule catalogue. The rules themselves are data in `schemas/rules/*.yaml`. A
-finding can contain `value`, the delivered cell. It is shown only in the feedback to the institution that delivered it; it never reaches the
-warehouse, a log line or Dagster.
+Belongs here: the columns of a frame of findings, combining findings, reading the rules. The rules themselves are declared in
+`schemas/rules/*.yaml`. The column `value` of a finding can contain the delivered cell. It is shown only in the feedback to the institution
+that delivered it; it never reaches the warehouse, a log or Dagster.
 """
 
 from __future__ import annotations
@@ -33,29 +33,32 @@ COLUMNS: tuple[str, ...] = (
     "detail",
     "column",  # position of the field among the delivered columns, from 1; null if the format has no column order
     "unit",  # station, seat, court and branch, facility that the record belongs to
-    "number",  # the institution's case number, if the record key is another
-    "follows",  # of a consequence: the rule of the finding in the same delivery that caused it
+    "number",  # the institution's case number, if it differs from the record key
+    "follows",  # if the finding is a consequence: the rule of the finding in the same delivery that caused it
 )
 SEVERITIES = ("reject", "error", "warning", "info")
 LEVELS = ("delivery", "file", "row", "cell", "cross_field", "cross_table", "over_time", "cross_institution")
 LANGUAGES = ("sq", "sr", "en")
 DIMENSIONS = ("completeness", "validity", "consistency", "uniqueness", "timeliness", "accuracy")
-TOLERANCES = {"reject": 0.02, "error": 0.02, "warning": 0.05, "info": 1.0}  # by severity, unless the rule sets another
+TOLERANCES = {"reject": 0.02, "error": 0.02, "warning": 0.05, "info": 1.0}  # by severity; a rule can declare another tolerance
 NUMBER_COLUMNS = ("line", "column")
-_FIRST = 5  # rows listed in a finding on a column
-_MANY = 1000  # cells in a column above which findings are combined: information by column, errors and warnings by text
+_FIRST = 5  # how many rows are listed in a finding that covers several cells of a column
+_MANY = 1000  # findings are combined if there are more than this for a column (severity `info`) or for a text in it (error, warning)
 _COLUMN_KEY = ["delivery", "file", "part", "field", "rule"]
 _SEVERAL = r"^(?P<cells>\d+): (?P<rows>.*)$"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A quality rule: what is checked, its severity, and the texts for the supplier (`text`, `action` by language).
+    """A quality rule.
 
-    share: the share of a delivery's records that may break the rule before a check warns, in place of `TOLERANCES` (rules on files and
-    deliveries tolerate nothing). by_column: there is one finding for each file, part and column in place of one for each cell; its `detail`
-    gives the number of cells and the first rows. If very many cells with the same text break another rule on cells, they are combined to
-    one finding (`combine_findings_with_same_text`).
+    - `level`, `severity`, `dimension`: one of `LEVELS` (what it is about), `SEVERITIES` and `DIMENSIONS`
+    - `text`, `action`: what is wrong and what to do, for the institution, in each language
+    - `source`: where the rule comes from
+    - `origin`: whether findings of this rule are a `cause` or a `consequence` of other findings
+    - `share`: the share of a delivery's records that may break the rule before a check warns, in place of the one in `TOLERANCES`
+    - `by_column`: whether all cells of a column that break the rule have one finding together. Its `detail` gives the number of cells and
+      the first rows.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -78,7 +81,9 @@ class Rule:
 
     @property
     def tolerance(self) -> float:
-        """The share of a delivery's records that may break the rule; 1 for what the form permits."""
+        """The share of a delivery's records that may break the rule. Rules on files and deliveries tolerate nothing unless they are only
+        information.
+        """
         if self.share is not None:
             return self.share
         return 0.0 if self.whole and self.severity != "info" else TOLERANCES[self.severity]
@@ -104,9 +109,9 @@ def rules() -> dict[str, Rule]:
 
 
 def combine_findings_on_cells_by_column(findings: pd.DataFrame) -> pd.DataFrame:
-    """Combine the findings of one rule on single cells to one finding for each column.
+    """Combine findings on single cells to one finding for each column. All `findings` are of the same rule.
 
-    This is done if the rule requires it (`by_column`), or if there are very many findings of severity `info`.
+    They are combined if the rule has `by_column`, or if its severity is `info` and a column has more than `_MANY` findings.
     """
     rule = rules()[findings["rule"].iloc[0]]
     number = findings.groupby(_COLUMN_KEY, dropna=False)["rule"].transform("size")
@@ -115,10 +120,10 @@ def combine_findings_on_cells_by_column(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def combine_findings_by_file_and_column(findings: pd.DataFrame) -> pd.DataFrame:
-    """Combine the findings of one rule on single cells to one finding for each file, part and column.
+    """Combine findings on single cells to one finding for each rule and column of a file or a part of it (such as a sheet).
 
-    `findings` has the columns delivery, file, part, line, record_key and field. In the result, `detail` has the number of cells and the
-    first rows.
+    `findings` has the columns delivery, file, part, line, record_key, field and rule. In the result, the column `detail` has the number of
+    cells and the first rows.
     """
     key = _COLUMN_KEY
     rows = findings[key].assign(line=findings["line"], row=findings["line"].astype("str").fillna(findings["record_key"]))
@@ -129,12 +134,12 @@ def combine_findings_by_file_and_column(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def combine_findings_with_same_text(findings: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
-    """Combine the errors and warnings in very many cells of one column with the same text to one finding. Other findings are returned
-    unchanged.
+    """Combine errors and warnings of a rule to one finding, if more than `_MANY` cells of a column have the same delivered text. All other
+    findings are returned unchanged.
 
-    `findings` has the columns `COLUMNS`. `records` has delivery, file, part and line of the rows that are records. Only findings on these
-    rows are combined, since their lines identify them. In a combined finding, `detail` has the number of cells and all lines (see
-    `parse_affected_lines`).
+    `findings` has the columns `COLUMNS`. `records` has one row for each delivered row that is a record, with the columns delivery, file,
+    part and line. Only findings on these rows are combined, since a record can be found again by its line. In a combined finding, the
+    column `detail` has the number of cells and the numbers of all lines (see `parse_affected_lines`).
     """
     eligible = findings["rule"].isin(
         [code for code, rule in rules().items() if rule.level == "cell" and rule.severity in ("error", "warning")]
@@ -160,7 +165,7 @@ def combine_findings_with_same_text(findings: pd.DataFrame, records: pd.DataFram
 
 
 def _format_line_ranges(lines: pd.Series) -> str:
-    """Return line numbers as sorted text, consecutive lines as a range: `2-4, 7`."""
+    """Return line numbers as a sorted text, in which consecutive lines are a range: `2-4, 7`."""
     numbers = np.unique(lines.to_numpy("int64"))
     begins = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 2) != 1)
     ends = np.append(begins[1:], len(numbers)) - 1
@@ -168,14 +173,14 @@ def _format_line_ranges(lines: pd.Series) -> str:
 
 
 def parse_affected_lines(detail: str) -> list[int]:
-    """Return all lines in the `detail` of a finding that `combine_findings_with_same_text` made."""
+    """Return the numbers of all lines in the text `detail` of a finding that `combine_findings_with_same_text` made."""
     runs = (run.partition("-") for run in detail.partition(": ")[2].split(", "))
     return [line for first, _, last in runs for line in range(int(first), int(last or first) + 1)]
 
 
 def are_findings_on_several_cells(findings: pd.DataFrame) -> pd.Series:
-    """Return for each finding whether it covers several cells of a column (see `combine_findings_by_file_and_column`,
-    `combine_findings_with_same_text`)."""
+    """Return for each finding whether `combine_findings_by_file_and_column` or `combine_findings_with_same_text` made it from findings on
+    single cells of a column."""
     known = rules()
     of_cells = findings["rule"].isin([code for code in findings["rule"].unique() if known[code].by_column or known[code].level == "cell"])
     return of_cells & findings["line"].isna() & findings["record_key"].isna() & findings["detail"].str.match(_SEVERAL, na=False)
@@ -188,7 +193,7 @@ def count_cells(findings: pd.DataFrame) -> pd.Series:
 
 
 def shorten_details(details: pd.Series) -> pd.Series:
-    """Return the column `detail` of findings for display: a long list of lines is cut after the first ones."""
+    """Return the column `detail` of findings for display: a list of more than `_FIRST` lines is cut after the first ones."""
     long = details.str.count(",").fillna(0) >= _FIRST
     return details.mask(long & details.str.match(_SEVERAL, na=False), details[long].map(_shorten_line_list))
 
@@ -202,21 +207,21 @@ def _shorten_row_list(rows: pd.Series) -> str:
 
 
 def list_cells_and_rows(findings: pd.DataFrame) -> list[tuple[int, str | None]]:
-    """Return, for each finding, the number of its cells and the rows that it lists. The rows are None if the finding is only about its
-    own row."""
+    """Return, for each finding, how many cells it covers, and a text with the first rows of these cells. The text is None if the finding
+    covers a single cell or row."""
     split = shorten_details(findings["detail"].where(are_findings_on_several_cells(findings)).astype("str")).str.extract(_SEVERAL)
     return [(1, None) if pd.isna(cells) else (int(cells), rows) for cells, rows in split.itertuples(index=False, name=None)]
 
 
 def build_findings(items: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:
-    """Build a frame with exactly the columns `COLUMNS` from findings that are given as mappings. A missing severity or origin is taken
-    from the rule."""
+    """Build a frame of findings with the columns `COLUMNS` from mappings, one for each finding. A missing severity or origin is taken from
+    the rule."""
     return complete_columns(pd.DataFrame(list(items)))
 
 
 def complete_columns(findings: pd.DataFrame) -> pd.DataFrame:
-    """Return findings with exactly the columns `COLUMNS`. `findings` has at least the column `rule`. A missing severity or origin is
-    taken from the rule."""
+    """Return `findings` with exactly the columns `COLUMNS`. `findings` must have the column `rule`; a missing severity or origin is taken
+    from the rule."""
     out = findings.reindex(columns=list(COLUMNS))
     if len(out):
         known = {code: rules()[code] for code in out["rule"].unique()}

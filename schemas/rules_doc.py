@@ -1,6 +1,7 @@
-"""Generate the page `docs/reference/rules.md`, the catalogue of rules, from `schemas/rules/*.yaml`.
+"""Generate the page `docs/reference/rules.md`, the catalogue of quality rules, from `schemas/rules/*.yaml`.
 
-Run `python -m schemas.rules_doc` after a change. Belongs here: the page's layout only. Does not belong here: rules and their texts.
+Run `python -m schemas.rules_doc` after a change of these files. Belongs here: the layout of the page. Does not belong here: the rules and
+their texts.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ check warns. A finding of a rule marked *consequence* follows from another findi
 
 
 def render_page() -> str:
-    """Return the page as Markdown: a table of the rules of each file, then the texts for the institution in every language."""
+    """Return the page as Markdown: for each file in `schemas/rules` a table of its rules, then the texts of all rules in every language."""
     known = rules()
     of_file = {path.stem: list(read_yaml(path) or {}) for path in sorted(_RULES.glob("*.yaml"))}
     stages = [*(stage for stage in _STAGES if stage in of_file), *(stage for stage in of_file if stage not in _STAGES)]
@@ -73,7 +74,7 @@ def _make_rule_texts(rule: Rule) -> str:
 
 
 def link_pages(text: str, page: Path) -> str:
-    """Return `text` with a link in place of each page of `docs/` that it names. `page` is the generated page that will contain the text."""
+    """Replace the path of each page of `docs/` in `text` by a link to the page. `page` is the generated page that will contain the text."""
     return _PAGE.sub(lambda found: f"[{Path(found[0]).stem}]({os.path.relpath(_ROOT / found[0], page.parent)})", text)
 
 

@@ -1,7 +1,7 @@
-"""Texts of the country and the topic (`texts.yaml` of the domain).
+"""Texts that depend on the country and the topic, from the file `texts.yaml` of the domain.
 
-Belongs here: reading the file, and comparing it with the built-in one, whose keys every domain has. Does not belong here: texts that are
-the same in every domain (they are beside the modules that show them).
+Belongs here: reading the file, and checking that it has the same keys as the file of the built-in domain. Does not belong here: texts that
+are the same in every domain; they are beside the modules that show them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from schemas.findings import LANGUAGES
 from schemas.yaml_declarations import DeclarationError, display_path, read_yaml
 
 _OWN_KEYS = ("labels.offence_group", "labels.form", "reports.stages", "exports.areas")
-"""Mappings whose keys are the codes of the domain."""
+"""The mappings in `texts.yaml` whose keys are codes of the domain, so that they may differ from those of the built-in domain."""
 
 
 @cache
 def texts(part: str) -> Mapping[str, Any]:
-    """Return the texts of one part of the system: labels, reports, explorer, feedback or exports.
+    """Return the texts for one part of the system. `part` is `labels`, `reports`, `explorer`, `feedback` or `exports`.
 
     Raises `DeclarationError` if `texts.yaml` is invalid.
     """
@@ -35,9 +35,10 @@ def texts(part: str) -> Mapping[str, Any]:
 
 
 def merge_texts(common: Mapping[str, Any], of_domain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the texts that are common to all domains together with those of this domain.
+    """Return the texts that are common to all domains, together with the texts of this domain.
 
-    If both have a mapping under a key, the entries of the two mappings are merged; else the common text is used.
+    If both have a mapping under a key, the two mappings are merged in the same way. If both have a text under a key, the common text is
+    used.
     """
     return {
         **of_domain,
@@ -47,7 +48,10 @@ def merge_texts(common: Mapping[str, Any], of_domain: Mapping[str, Any]) -> dict
 
 
 def _describe_difference(pattern: Any, content: Any, key: str) -> str | None:
-    """Describe in words how `content` deviates from the keys and languages of `pattern`. Return None if it does not deviate."""
+    """Describe in words the first difference between `content` and `pattern` in their keys and languages. Return None if there is none.
+
+    `key` is the path of keys that leads to both.
+    """
     if isinstance(pattern, list) or (isinstance(pattern, Mapping) and set(pattern) == set(LANGUAGES)):
         kind = list if isinstance(pattern, list) else dict
         right = isinstance(content, kind) and len(content) == len(LANGUAGES) and (kind is list or set(content) == set(LANGUAGES))

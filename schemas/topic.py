@@ -1,4 +1,5 @@
-"""The topic of a warehouse: offence groups, forms of exploitation, and the content of the joint report (`topic.yaml` of the domain).
+"""The topic of a warehouse: offence groups, forms of exploitation, and the indicators in the joint report. It is declared in `topic.yaml`
+of the domain.
 
 Belongs here: the typed content of the file. Does not belong here: code lists (`schemas/codes`), texts (`schemas/texts.py`), the country and
 its stages (`schemas/domain`).
@@ -21,8 +22,8 @@ OTHER, UNKNOWN, OF_CASE, NO_FORM = "other", "unknown", "case", "none"
 class OffenceGroup:
     """A group of offences.
 
-    `form` is the form of exploitation of these offences. It is `case` if they have the form of the case, and `none` if they have none.
-    `minor` says whether this is a minor offence group.
+    `form` is the form of exploitation that these offences always have. It is `case` if the form is stated for each case, and `none` if the
+    offences have no form. `minor` says whether this is a minor offence group, which is shown separately.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -35,7 +36,9 @@ class OffenceGroup:
 class JointReport:
     """The indicators in the joint report.
 
-    flow: the indicators of the case flow, by unit; victims are shown separately from other persons.
+    - `broken_down`: the indicator whose persons are broken down, for example by sex
+    - `trend`: the indicators in the charts of trends
+    - `flow`: the indicators that follow cases and persons from stage to stage, by what they count: cases, victims or other persons
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -46,18 +49,24 @@ class JointReport:
 
     @property
     def in_flow(self) -> tuple[str, ...]:
-        """The indicators of the case flow."""
+        """All indicators in `flow`."""
         return tuple(code for codes in self.flow.values() for code in codes)
 
     @property
     def indicators(self) -> tuple[str, ...]:
-        """Every indicator in the report, once."""
+        """All indicators in the report, without duplicates."""
         return tuple(dict.fromkeys([self.broken_down, *self.trend, *self.in_flow]))
 
 
 @dataclass(frozen=True)
 class Topic:
-    """The content of `topic.yaml`."""
+    """The content of `topic.yaml`.
+
+    - `leading`: the offence group that publications show beside the total
+    - `offence_groups`: the offence groups, the most serious first
+    - `forms`: the forms of exploitation
+    - `report`: the indicators in the joint report
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -68,13 +77,13 @@ class Topic:
 
     @property
     def minor(self) -> tuple[str, ...]:
-        """The minor offence groups, which have a separate column; empty if there are none."""
+        """The names of the minor offence groups, which are shown in a separate column. There is at most one."""
         return tuple(name for name, group in self.offence_groups.items() if group.minor)
 
 
 @cache
 def topic() -> Topic:
-    """Return the topic. Raises `DeclarationError` if the file is invalid."""
+    """Return the topic that `topic.yaml` declares. Raises `DeclarationError` if the file is invalid."""
     path = domain_folder.find_path_in_domain("topic.yaml")
     content = read_declaration(Topic, path)
     groups = tuple(content.offence_groups)

@@ -1,7 +1,8 @@
-"""Read the YAML declarations of the repository and check them against their types.
+"""Read declarations (YAML files) and check that they have the declared types.
 
-Belongs here: the loader, and the error that names file, key and remedy in one line. The loader is libyaml's if it is installed: it is ten
-times as fast, and every run reads thousands of lines. Does not belong here: what the declarations mean, files of users.
+Belongs here: the loader, and the error that names file, key and remedy in one line. The loader of the library libyaml is used if it is
+installed: it is ten times as fast, and every run reads thousands of lines. Does not belong here: what the declarations mean, files of
+users.
 """
 
 from __future__ import annotations
@@ -53,9 +54,9 @@ def _make_type_adapter(shape: Any) -> TypeAdapter[Any]:
 
 
 def convert_declaration(shape: Callable[..., T], raw: Any, path: Path, key: str = "") -> T:
-    """Convert a declared value to the type `shape`, which is a dataclass.
+    """Convert what a file declares to an object of the dataclass `shape`.
 
-    raw: what the file `path` declares under `key`. Raises `DeclarationError` for the first error in it.
+    raw: what the file `path` declares under `key`. If it does not fit `shape`, `DeclarationError` is raised for the first error.
     """
     try:
         converted: T = _make_type_adapter(shape).validate_python(raw)
@@ -75,28 +76,26 @@ def convert_declaration(shape: Callable[..., T], raw: Any, path: Path, key: str 
 
 
 def read_declaration(shape: Callable[..., T], path: Path) -> T:
-    """Read a YAML file as an object of the type `shape`, which is a dataclass.
+    """Read a YAML file and convert its content to an object of the dataclass `shape`.
 
-    Raises `DeclarationError` if the file is not YAML or does not have this shape.
+    Raises `DeclarationError` if the file is not YAML, or if its content does not fit `shape`.
     """
     return convert_declaration(shape, read_yaml(path), path)
 
 
 def make_value_error(path: Path, key: str, value: Any, remedy: str) -> DeclarationError:
-    """Return an error that names the file, the key, its value and the remedy."""
+    """Return (and do not raise) an error whose message names the file, the key, its value and the remedy."""
     return DeclarationError(f"{display_path(path)}: {key} is {_format_value(value)}: {remedy}")
 
 
 def _format_value(value: Any) -> str:
+    """Return a value as messages show it: a long value is cut."""
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _list_keys_of_location(raw: Any, location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that lead to the location of an error.
-
-    An entry of a list is given by its `name` if it has one, else by its number.
-    """
+    """Return the keys that lead to the place of an error in `raw`. An entry of a list is named by its key `name`, or else by its number."""
     out = []
     for step in location:
         inner = raw[step] if isinstance(raw, list | tuple) and isinstance(step, int) and step < len(raw) else None

@@ -304,7 +304,8 @@ def _collect_token_sets(texts: np.ndarray) -> np.ndarray:
 
 def share_token(value_pairs: ValuePairs) -> Mask:
     """Return for each pair of texts whether they have a token of more than one letter in common, as a double surname and one of its
-    parts."""
+    parts.
+    """
     out = np.zeros(len(value_pairs), dtype=bool)
     rows = _find_pairs_with_several_tokens(value_pairs)
     one, other = value_pairs.select_pairs(rows).derive_property(_collect_token_sets)
@@ -322,7 +323,8 @@ def _extract_last_tokens(texts: np.ndarray) -> np.ndarray:
 
 def have_similar_token(value_pairs: ValuePairs, least: float) -> Mask:
     """Return for each pair of texts whether the texts, or their first or last tokens, have a Jaro–Winkler similarity of at least
-    `least`."""
+    `least`.
+    """
     out = are_similar(value_pairs, least)  # enough for two texts with one token each
     rows = _find_pairs_with_several_tokens(value_pairs)
     similar = np.zeros(len(rows), dtype=bool)

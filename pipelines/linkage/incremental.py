@@ -67,7 +67,8 @@ class RecordRowIndex:
 
     def look_up_rows(self, is_person: np.ndarray, component: np.ndarray, rank: np.ndarray) -> np.ndarray:
         """Return the row of each record with the given component and rank. `is_person` says whether it is a person record or a case
-        file."""
+        file.
+        """
         out = np.empty(len(component), dtype="int64")
         for kind, rows in self._rows.items():
             is_of_kind = is_person == kind

@@ -195,7 +195,8 @@ def select_records(records: LinkageRecords, file_rows: np.ndarray, person_rows: 
 
 def select_records_of_case_file_pairs(records: LinkageRecords, connections: CaseFileConnections, pairs: pd.DataFrame) -> Frames:
     """Return, as frames of a task, the case files in `pairs` with their persons and connections, and the `pairs` with the new row
-    numbers."""
+    numbers.
+    """
     files = np.unique(pairs[["a", "b"]].to_numpy("int64"))
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))

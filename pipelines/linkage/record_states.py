@@ -112,7 +112,8 @@ def are_rows_repeated(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
 
 def find_first_row_of_each_number(number_of_row: np.ndarray, number_count: int, rows: np.ndarray) -> np.ndarray:
     """Return, for each number from 0 to `number_count` - 1, the first of `rows` that has this number in `number_of_row`; -1 if none has
-    it."""
+    it.
+    """
     first = np.full(number_count, -1)
     first[number_of_row[rows][::-1]] = rows[::-1]
     return first

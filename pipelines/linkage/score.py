@@ -249,7 +249,8 @@ class PairScorer:
 
     def _remove_family_evidence(self, scores: dict[str, LevelsAndBits]) -> None:
         """Set the bits of fields in which families agree to 0, for pairs that agree in them although the given names differ, as siblings
-        do."""
+        do.
+        """
         if FIRST_NAME_FIELD not in scores:
             return
         differ = scores[FIRST_NAME_FIELD][0] == self._fields[FIRST_NAME_FIELD].last
@@ -278,7 +279,7 @@ class PairScorer:
             crossed = {name: self._score_field(name, EXCHANGED_FIELDS[name], one, other, of_side) for name in names}
             weight = sum((bits for _, bits in crossed.values()), np.full(len(rows), -EXCHANGE_COST))
             better = weight > best
-            for name, (level, _) in crossed.items():  # if only one of the names agrees, the persons are rather relatives than swapped
+            for name, (level, _) in crossed.items():  # if only one of the names agrees, the two are more likely relatives
                 better &= (level != MISSING_LEVEL) & (level != self._fields[name].last)
             best = np.where(better, weight, best)
             for n, name in enumerate(names):
@@ -335,7 +336,8 @@ class _FieldScorer:
 
     def _compute_excess_frequency(self, left_codes: np.ndarray, right_codes: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return by how many bits the value of each pair is more frequent than the model expects, for the more frequent of its two
-        values."""
+        values.
+        """
         rarer = np.maximum(self._look_up_frequencies(left_codes, group[:, 0]), self._look_up_frequencies(right_codes, group[:, 1]))
         return np.asarray(np.log2(rarer) - np.log2(self._known.usual[self._name]))
 

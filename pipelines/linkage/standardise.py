@@ -1,7 +1,8 @@
-"""Feature frames of linkage: one row for each record, made from all delivered states of the record.
+"""The input of linkage: frames with one row for each record, made from all delivered states of the record ("feature frames").
 
-Belongs here: which state of a record takes precedence, given name and surname of each record, files and their dates, references. Does not
-belong here: parsing delivered text (`pipelines.harmonisation`), comparison, weights.
+Belongs here: choosing values from the states of a record, deciding which part of a name is the given name, case files and their dates,
+references. Does not belong here: parsing delivered text (`pipelines.harmonisation`), comparison, weights. In this module, "file" means case
+file.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ from pipelines.linkage.record_states import (
 from schemas.canonical import FOREIGN, OFFENCE_GROUPS, conform
 
 SIDES = {"suspect": "offender", "defendant": "offender", "prisoner": "offender", "victim": "victim", "witness": "witness"}
-# Weight, in occurrences in two-field sources, of the prior that a token is a given name or a surname with equal probability.
+# Before any name is counted, each token is assumed to be a given name or a surname with equal probability. This assumption counts like so
+# many occurrences of the token.
 PRIOR_OCCURRENCES = 4
 FILE_EVENTS = ("reported", "offence", "sent", "received", "separated", "dismissed", "indicted", "terminated")
-# Columns in which two rows of one delivery for the same record agree; all events and references count, in any order.
+# The columns by which two rows of a delivery are recognised as rows of the same record. There are none for events and references, since all
+# events and references of a record count.
 SAME_RECORD_COLUMNS: dict[str, list[str]] = {
     "case_records": ["institution", "delivery", "record_key"],
     "person_records": ["institution", "delivery", "record_key"],
@@ -63,19 +66,22 @@ PERSON_EVENTS = ("supported", "arrested", "indicted", "separated", "judged", "fi
 
 @dataclass(frozen=True)
 class LinkageRecords:
-    """The input of linkage. Every frame has a RangeIndex, whose values are the numbers of the records.
+    """The input of linkage. A record is identified by its row number in `files` or `persons`.
 
-    - `files`, one row for each case record, including implied ones: institution, record_key, number, seat, municipality, source,
-      merged_into, form, group, law, state, current, a date column for each of `FILE_EVENTS`, and supported (the first day on which a
-      person of the file was supported)
-    - `persons`, one row for each person record: institution, record_key, case_key, file (row of `files`), side, register_id, the
-      compared fields, sentence_months, period (of its first delivery), a date column for each of `PERSON_EVENTS`, admitted (as detainee
-      or convict), and stays
-    - `references`, distinct: file, kind, number, seat, current
-    - `own`, every number that a file ever had: file, number
-    - `merges`: file, number (of the case of the same institution into which this one was merged, or the number that it had before)
-    - `counts`: numbers of files by institution, and of `persons`, for prior odds, if not those of these frames
-    - `memo`: cache of results that are computed from these frames only
+    - `files`: one row for each case record, including implied ones (see `_make_case_file_features`). Besides columns of the canonical
+      table, it has group (the most serious offence group), current (whether the state is accepted), the first day of each of `FILE_EVENTS`,
+      and supported (the first day on which a person of the file was supported).
+    - `persons`: one row for each person record. It has file (the row of the case file in `files`; -1 if there is none), side (offender,
+      victim or witness), the compared fields, register_id, sentence_months, period (of the first delivery of the record), the first day of
+      each of `PERSON_EVENTS`, admitted (the day of admission as detainee or convict), stay_detained and stay_imprisoned (see
+      `find_stay_starts`).
+    - `references`: the distinct case numbers that files cite, with the columns file, kind, number, seat and current
+    - `own`: every number that a file ever had, with the columns file and number
+    - `merges`: for each file that was merged into another file of its institution, the number of the other file; for each file that got a
+      new number, its former number. Columns: file, number.
+    - `counts`: the number of files of each institution, and of person records (`persons`), on which prior odds depend; None if they are
+      those of these frames
+    - `memo`: a cache of results that are computed from these frames only
     """
 
     files: pd.DataFrame
@@ -94,9 +100,9 @@ class LinkageRecords:
 
 
 def build_linkage_records(canonical_tables: Mapping[str, pd.DataFrame]) -> LinkageRecords:
-    """Make the feature frames from the canonical tables of `schemas.canonical`. Absent tables and columns count as empty.
+    """Make the input of linkage from the canonical tables of `schemas.canonical`. Absent tables and columns count as empty.
 
-    Rows are ordered by earliest delivery (period, then version), institution and key, whatever the order of the input.
+    Records are ordered by their earliest delivery (period, then version), institution and key. The order of the input does not matter.
     """
     tables = read_linkage_columns(canonical_tables)
     deliveries = list_deliveries_by_arrival(tables.values())
@@ -126,9 +132,10 @@ def build_linkage_records(canonical_tables: Mapping[str, pd.DataFrame]) -> Linka
 
 
 def read_linkage_columns(canonical_tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the columns of the canonical tables that linkage reads, typed, with the new keys of replaced records (`successors`).
+    """Return the canonical tables with only the columns that linkage reads, since tables are large. Columns have their canonical types.
 
-    No other column is read, since tables are large. Idempotent.
+    Records that got a new key have the new key in all states, as the table `successors` says. Calling the function on its own result
+    changes nothing.
     """
     tables = {
         name: canonical_tables.get(name, pd.DataFrame()).reindex(columns=columns).astype(_find_column_types(name)).reset_index(drop=True)
@@ -143,15 +150,16 @@ def _find_column_types(table_name: str) -> pd.Series:
 
 
 def _take_first_per_combination(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Return the first row of every combination of `columns`."""
+    """Return the first row of every distinct combination of values in `columns`."""
     number, size = number_distinct_rows(frame[columns])
     return frame.iloc[find_first_row_of_each_number(number, size, np.arange(len(frame)))]
 
 
 def _add_case_file_rows(frame: pd.DataFrame, files: pd.DataFrame, key_column: str, columns: list[str]) -> pd.DataFrame:
-    """Return `columns` of the rows of `frame` that have a case file, with the row of this case file in `files` as a further column `file`.
+    """Return `columns` of those rows of `frame` that belong to a case file. The row of the case file in `files` is added as the column
+    `file`.
 
-    The case file has the same institution, and its key is in the column `key_column`.
+    A row belongs to the case file of the same institution whose record key is in the column `key_column`.
     """
     file = find_rows_of_records(files, frame, key_column)
     located = frame[columns][file >= 0].reset_index(drop=True)
@@ -160,16 +168,17 @@ def _add_case_file_rows(frame: pd.DataFrame, files: pd.DataFrame, key_column: st
 
 
 def _make_case_file_features(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Make the features of case records and of implied case records.
+    """Make the frame `files` (see `LinkageRecords`) without dates: one row for each case record and each implied case record.
 
-    To an implied case record only persons or charges refer (for example, because the line of the case is unreadable).
+    An implied case record was not delivered itself, but persons or charges refer to it, for example because the row of the case is
+    unreadable.
     """
     shared = ["institution", "record_key", "arrival", "current", "precedence"]
     cases = tables["case_records"]
     parts_of_files = [
         tables[name][["institution", "case_key", *shared[2:]]].set_axis(shared, axis=1) for name in ("person_records", "charges")
     ]
-    # States of the case record itself take precedence over those of its persons.
+    # States of the case record itself take precedence over states of its persons and charges.
     offsets = len(cases), len(cases) + len(parts_of_files[0])
     parts_of_files = [frame.assign(precedence=frame["precedence"] + offset) for frame, offset in zip(parts_of_files, offsets, strict=True)]
     all_states = pd.concat([cases[shared], *parts_of_files], ignore_index=True)
@@ -195,6 +204,10 @@ def _find_principal_offence_of_case_files(charges: pd.DataFrame, files: pd.DataF
 
 
 def _make_person_features(states: pd.DataFrame, files: pd.DataFrame, periods: pd.Series) -> pd.DataFrame:
+    """Make the frame `persons` (see `LinkageRecords`) without dates of events: one row for each person record.
+
+    periods: the period of each delivery, indexed by the column `arrival` of the delivery.
+    """
     citizenship = states["citizenship"].where(states["citizenship"] != FOREIGN)  # no country to compare
     states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()), citizenship=citizenship)
     names = ["name_tokens", "given_skeleton", "surname_skeleton"]
@@ -211,7 +224,9 @@ def _make_person_features(states: pd.DataFrame, files: pd.DataFrame, periods: pd
 
 
 def add_compared_fields(persons: pd.DataFrame) -> pd.DataFrame:
-    """Return person records with the fields that are compared: side, given, surname, parent, number, valid, birth_year."""
+    """Return person records with the columns that linkage compares: side, given, surname, parent, number, valid (whether the check digit of
+    the number is right) and birth_year.
+    """
     role, roles = pd.factorize(persons["role"])
     out = persons.assign(side=take_values(pd.Series([SIDES.get(str(name)) for name in roles], dtype="str"), role).array)
     out = out.join(resolve_name_order(out))
@@ -221,11 +236,14 @@ def add_compared_fields(persons: pd.DataFrame) -> pd.DataFrame:
 
 
 def resolve_name_order(persons: pd.DataFrame) -> pd.DataFrame:
-    """Return given name and surname of each record, swapped if they were probably delivered in the wrong order.
+    """Return the given name and the surname of each record. They are swapped if they were probably delivered in the wrong order.
 
-    persons: `name_tokens`, `given_skeleton`, `surname_skeleton`. Columns of the result, on the same index: `given`, `surname` (tokens
-    separated by a space). The order is decided by the share of a token's uses as given name, in the sources with two fields. For rare
-    tokens it stays as delivered. If a name is in one field, the token with the highest share is the given name.
+    For each token, it is counted how often it is a given name in records that have a given name and a surname. Two names are swapped if
+    their tokens are mostly used in the other way; so rare names stay as delivered. If a record has its whole name in one field, the token
+    that is most often a given name is taken as given name, and the other tokens as surname.
+
+    persons: person records with the columns name_tokens, given_skeleton and surname_skeleton. Columns of the result: given, surname (tokens
+    separated by a space).
     """
     given, surname = persons["given_skeleton"].fillna(""), persons["surname_skeleton"].fillna("")
     two = (given != "") & (surname != "")
@@ -240,7 +258,10 @@ def resolve_name_order(persons: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compute_share_as_given_name(given: pd.Series, surname: pd.Series) -> dict[str, float]:
-    """Return the share of each token's occurrences as given name, smoothed towards one half, among names with both fields."""
+    """Return, for each token, in which share of its occurrences it is a given name. Shares of rare tokens are moved towards one half.
+
+    given, surname: the names of the records that have both.
+    """
     as_given, as_surname = _count_tokens(given), _count_tokens(surname)
     return {
         token: (as_given[token] + PRIOR_OCCURRENCES / 2) / (as_given[token] + as_surname[token] + PRIOR_OCCURRENCES)
@@ -258,12 +279,14 @@ def _count_tokens(names: pd.Series) -> Counter[str]:
 
 
 def _compute_mean_share_as_given_name(names: pd.Series, share_as_given_name: dict[str, float]) -> pd.Series:
+    """Return, for each name, the mean share of its tokens in `share_as_given_name`; 0.5 for unknown tokens."""
     code, texts = pd.factorize(names)
     shares = [[share_as_given_name.get(token, 0.5) for token in text.split()] or [0.5] for text in texts]
     return pd.Series(np.array([sum(found) / len(found) for found in shares], dtype="float64")[code], index=names.index)
 
 
 def _split_name(text: str, share_as_given_name: dict[str, float]) -> tuple[str, str]:
+    """Split a name that was delivered in one field into given name and surname. A name of one token is a surname."""
     tokens = text.split()
     if len(tokens) < 2:
         return ("", text)
@@ -276,8 +299,9 @@ def _split_name(text: str, share_as_given_name: dict[str, float]) -> tuple[str, 
 
 
 def _find_event_dates(events: pd.DataFrame, records: pd.DataFrame, event_names: tuple[str, ...], entity: str) -> pd.DataFrame:
-    """Return the earliest day of each record and event among the states with the best status: one column for each event, on the index of
-    `records`.
+    """Return the day of each event of each record, in one column for each of `event_names`, with the index of `records`.
+
+    If several states of a record have the event, those with the best record status count (accepted first), and of these the earliest day.
     """
     number = map_values_to_numbers(events["event"], {name: n for n, name in enumerate(event_names)}, -1)
     chosen = events["entity"].eq(entity).to_numpy() & (number >= 0)
@@ -296,10 +320,10 @@ def _find_event_dates(events: pd.DataFrame, records: pd.DataFrame, event_names: 
 
 
 def remove_impossible_days(events: pd.DataFrame) -> pd.Series:
-    """Return the `date` of each event. A day after the end of the period of its delivery is impossible, and becomes missing.
+    """Return the date of each event, corrected or removed if it is impossible because it is after the end of the delivered period.
 
-    Day and month of such a date are swapped if that makes it possible; otherwise it is null. events: `date`, `end` (of the period; null:
-    not checked).
+    Day and month of an impossible date are swapped if that makes it possible; otherwise the date becomes null. events: a frame with the
+    columns date and end (the last day of the period; if it is null, the date is not checked).
     """
     days, last = events["date"], events["end"]
     late = days[days > last]
@@ -308,11 +332,13 @@ def remove_impossible_days(events: pd.DataFrame) -> pd.Series:
 
 
 def find_stay_starts(persons: pd.DataFrame) -> pd.DataFrame:
-    """Return the start of the stay to which each row of the register belongs: `stay_detained`, `stay_imprisoned`, on the index of
-    `persons`.
+    """Return when the stay began to which each row of the correctional service's register belongs, with the index of `persons`.
 
-    persons: `register_id, admitted, released, detained, imprisoned`. Rows with one register number are one stay if each begins on the day
-    on which the row before ends: a transfer to another facility, or from detention to a sentence.
+    Several rows of the register can be one stay, since a transfer to another facility, or from detention to a sentence, begins a new row.
+    Rows of one person are one stay if each begins on the day on which the previous row ends. Columns of the result: stay_detained and
+    stay_imprisoned (the first day of the stay as detainee, and as convict).
+
+    persons: a frame with the columns register_id (the person), admitted, released, detained and imprisoned.
     """
     rows = persons.dropna(subset=["register_id", "admitted"]).sort_values(["register_id", "admitted"], kind="stable")
     before = rows[["register_id", "released"]].shift()

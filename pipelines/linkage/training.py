@@ -1,17 +1,21 @@
-"""Training: estimating the numbers of a model, unsupervised or with labelled pairs from stewards or a simulation.
+"""Training: estimating the shares in a linkage model from data, with or without labels. A label says of a pair of records whether they are
+one person; labels come from stewards or from a simulation.
 
 Belongs here: estimating the shares in the model files from canonical tables. Does not belong here: their use, the files (`model_files`).
 
-Persons: `u` is estimated from random pairs of records that are not evidently one person. `m` of a field is estimated from the pairs that
-all *other* fields together show to be one person (errors of fields are independent given the person, so this is not biased towards
-agreement). No share is below `MIN_M_SHARE`. Expectation maximisation was tried and drifts: blocked pairs of different persons agree on
-their blocking key. Shares that cannot be estimated stay as declared (`FIXED_SHARES`).
+Persons: the shares `u` (among pairs of different persons) are counted among random pairs of records that are not evidently one person. The
+shares `m` of a field (among pairs of one person) are counted among pairs that all *other* fields together show to be one person. Since
+errors in different fields are independent, this does not favour agreement in the field. No share `m` is set below `MIN_M_SHARE`. The usual
+method, expectation maximisation, was tried and gave wrong shares, since pairs of different persons that blocking finds agree in the
+blocking key. Shares that cannot be estimated keep the values in the model (`FIXED_SHARES`).
 
-Cases: levels are counted among pairs certainly of one case, pairs certainly of different cases of one person, and random pairs
-(`evidence.count_evidence_levels`). With too few pairs the declared shares stay.
+Cases: it is counted how many pairs of case files reach each level, among pairs that are certainly one case, pairs that are certainly
+different cases of one person, and random pairs (`evidence.count_evidence_levels`). If there are too few pairs, the shares in the model
+stay.
 
-Labels change only `m` of the fields of persons. Pairs that stewards judged were selected because they were doubtful: they are added to the
-pairs found by other fields, or removed from them, and never used alone. A simulated truth is complete and is used alone.
+Labels change only the shares `m` of persons. The pairs that stewards judged were chosen because they were doubtful, and so are not typical.
+Therefore they are only added to the pairs that other fields show to be one person, or removed from them. A simulation knows all pairs of
+one person, so then only its labels are used.
 """
 
 from __future__ import annotations
@@ -34,23 +38,24 @@ from pipelines.linkage.score import compute_likelihoods, compute_token_frequenci
 from pipelines.linkage.standardise import LinkageRecords, build_linkage_records
 
 TRAINING_ROUNDS = 2
-# Bits that the other fields must give for a pair to count as one person.
+# A pair counts as one person, when the shares of a field are counted, if all other fields together give at least so many bits.
 ANCHOR_BITS = 20.0
 RANDOM_PAIRS = 100_000
 MIN_M_SHARE = 0.004
 FIXED_SHARES = frozenset({("number", "u"), ("register", "u"), ("register", "m")})
-# With fewer pairs than this the declared shares of the cases model stay.
+# If fewer pairs than this are observed, shares keep the values in the model.
 MIN_OBSERVED = 15
 SMOOTHING = 6.0
-# Weight of the declared shares in the result: other deliveries have other errors than the training data.
+# The new shares `m` contain the shares in the old model with this weight, since other deliveries have other errors than the training data.
 DECLARED_WEIGHT = 0.1
 
 
 @dataclass(frozen=True)
 class LabelledPairs:
-    """Pairs of rows of `LinkageRecords.persons` (arrays of shape n × 2) that are known to be one person (`same`), or two (`apart`).
+    """Pairs of person records that are known to be one person (`same`), or two persons (`apart`).
 
-    complete: whether `same` has all pairs of one person, so that no others are searched.
+    Both are arrays of shape n × 2 with rows of `LinkageRecords.persons`. complete: whether `same` contains all pairs of one person, so that
+    no further pairs are searched.
     """
 
     same: np.ndarray
@@ -61,9 +66,9 @@ class LabelledPairs:
 def train_model(
     table_sets: list[dict[str, pd.DataFrame]], model: LinkageModel, labels: Callable[[int, LinkageRecords], LabelledPairs] | None = None
 ) -> LinkageModel:
-    """Return `model` with shares estimated from several sets of canonical tables together. Settings are unchanged.
+    """Return `model` with shares that are estimated from several sets of canonical tables together. Its settings are unchanged.
 
-    labels: returns the labels of the persons of set number n, given its feature frames.
+    labels: a function that returns the labels of one set, given the number of the set and its records; None if there are no labels.
     """
     records_of_sets = [build_linkage_records(canonical) for canonical in table_sets]
     known = [labels(n, records) if labels else None for n, records in enumerate(records_of_sets)]
@@ -73,7 +78,10 @@ def train_model(
 
 
 def build_model_files(model: LinkageModel, provenance: dict[str, Any], versions: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the content of the two model files, persons and cases."""
+    """Return the content of the two files of a model: the model of persons, and the model of cases.
+
+    provenance: training data, method and date. versions: the names of the versions of the two models.
+    """
     fields = [
         {**_convert_entries_to_dict(f), "columns": list(f.columns), "levels": [_convert_entries_to_dict(level) for level in f.levels]}
         for f in model.fields
@@ -86,12 +94,16 @@ def build_model_files(model: LinkageModel, provenance: dict[str, Any], versions:
 
 
 def _convert_entries_to_dict(spec: ComparedField | ComparisonLevel) -> dict[str, Any]:
+    """Return the attributes of a field or level by name, without those that are empty, zero or false."""
     return {k: v for k, v in vars(spec).items() if v not in ({}, 0.0, False)}
 
 
 def _train_field_shares(
     record_sets: list[LinkageRecords], labels_of_sets: list[LabelledPairs | None], model: LinkageModel
 ) -> tuple[ComparedField, ...]:
+    """Return the compared fields of `model` with estimated shares. The shares `m` are estimated in several rounds, each with those of the
+    round before it.
+    """
     declared = fields = _train_shares_of_different_persons(record_sets, model)
     pairs = [_find_blocked_pairs(records) for records in record_sets]
     for _ in range(TRAINING_ROUNDS):
@@ -101,7 +113,7 @@ def _train_field_shares(
 
 
 def _find_blocked_pairs(records: LinkageRecords) -> tuple[np.ndarray, np.ndarray]:
-    """Find the pairs of records of different files that share a blocking key."""
+    """Find the pairs of person records that share a value of a blocking key and are not in the same case file."""
     persons, blocked = records.persons, find_person_pairs_by_blocking(records.persons)
     file = persons["file"].to_numpy()
     apart = (file[blocked.left] != file[blocked.right]) | (file[blocked.left] < 0)
@@ -115,7 +127,11 @@ def _train_shares_of_same_person(
     labels_of_sets: list[LabelledPairs | None],
     model: LinkageModel,
 ) -> ComparedField:
-    """Return `field` with `m` counted among the pairs that all other fields together show to be one person, and among labelled pairs."""
+    """Return `field` with shares `m` that are counted among pairs of one person.
+
+    These are the pairs that all other fields together show to be one person, changed by the labels. If labels are complete, they are the
+    pairs labelled `same`.
+    """
     others = replace(model, fields=tuple(f for f in model.fields if f.name != field.name))
     tally = np.zeros(len(field.levels))
     for records, (left, right), labels in zip(record_sets, pairs, labels_of_sets, strict=True):
@@ -150,7 +166,7 @@ def _encode_pairs(pairs: np.ndarray, record_count: int) -> np.ndarray:
 
 
 def _train_shares_of_different_persons(record_sets: list[LinkageRecords], model: LinkageModel) -> tuple[ComparedField, ...]:
-    """Return the fields of the model with `u` counted among random pairs that are not evidently one person."""
+    """Return the fields of the model with shares `u` that are counted among random pairs of records that are not evidently one person."""
     tallies = {field.name: np.zeros(len(field.levels)) for field in model.fields}
     for records in record_sets:
         persons, draw = records.persons, np.random.default_rng(0)
@@ -165,6 +181,10 @@ def _train_shares_of_different_persons(record_sets: list[LinkageRecords], model:
 
 
 def _replace_field_shares(field: ComparedField, share_name: str, level_counts: np.ndarray, min_count: float) -> ComparedField:
+    """Return `field` with its shares `share_name` (`m` or `u`) replaced by those that `level_counts` gives.
+
+    The field is unchanged if the shares are in `FIXED_SHARES` or too few pairs were counted. min_count: the least value of a share.
+    """
     if (field.name, share_name) in FIXED_SHARES or level_counts.sum() < MIN_OBSERVED:
         return field
     declared = np.array([getattr(level, share_name) for level in field.levels])
@@ -176,6 +196,7 @@ def _replace_field_shares(field: ComparedField, share_name: str, level_counts: n
 
 
 def _train_evidence_shares(record_sets: list[LinkageRecords], model: LinkageModel) -> tuple[EvidenceKind, ...]:
+    """Return the kinds of evidence of `model` with shares that are estimated from all sets of records together."""
     edges = np.array(model.edges, dtype="float64")
     counts: dict[str, dict[str, np.ndarray]] = {}
     for records in record_sets:
@@ -192,10 +213,13 @@ def _train_evidence_shares(record_sets: list[LinkageRecords], model: LinkageMode
 
 
 def _replace_evidence_shares(evidence: EvidenceKind, counts: dict[str, np.ndarray]) -> EvidenceKind:
-    """Return one kind of evidence with its observed shares, smoothed by the declared shares. If too few pairs
-    were observed, return the declared shares."""
+    """Return a kind of evidence with new shares, which are a weighted mean of the observed shares and the shares in the model.
+
+    If fewer than `MIN_OBSERVED` pairs of one case were observed, the shares `m` stay as they are.
+    """
     u = _smooth_shares(counts["u"], np.array(evidence.u))
-    # The prior for other cases of the same person: random shares for dates, declared shares for codes.
+    # Few pairs of different cases of one person are observed. Their shares are completed by those of random pairs if the evidence is about
+    # dates, and by the shares in the model if it is about codes.
     again = _smooth_shares(counts["again"], u if evidence.kind == "gap" else np.array(evidence.again), declared_weight=2 * SMOOTHING)
     declared = np.array(evidence.m)
     m = _smooth_shares(counts["m"], declared) if counts["m"].sum() >= MIN_OBSERVED else declared
@@ -207,5 +231,6 @@ def _round_shares(values: np.ndarray) -> tuple[float, ...]:
 
 
 def _smooth_shares(level_counts: np.ndarray, declared_shares: np.ndarray, declared_weight: float = SMOOTHING) -> np.ndarray:
+    """Return the share of each level by `level_counts` and `declared_shares`, which count like `declared_weight` further pairs."""
     values = np.maximum((level_counts + declared_weight * declared_shares) / (level_counts.sum() + declared_weight), 10 * MIN_SHARE)
     return np.asarray(values / values.sum())

@@ -1,7 +1,8 @@
-"""One pandera model for each delivered table, derived from the contracts. Files of institutions add rules between the cells of a row.
+"""Models of the delivered tables, for the validation library pandera. Each model is derived from the contract of the institution; a module
+for each institution adds rules that compare cells of the same row.
 
-A model validates *typed* frames (`pipelines.validation.cells`). A cell that could not be parsed is null in them and has a finding of its
-own; so it does not prevent other checks.
+A model validates frames whose cells were parsed (`pipelines.validation.cells`). A cell that could not be parsed is null in them and has a
+separate finding already, so it does not prevent other checks.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from sources import contract
 
 @cache
 def load_pandera_models(institution: str) -> dict[str, pa.DataFrameSchema]:
-    """Return the models of an institution's tables.
+    """Return the pandera models of an institution's tables, by table.
 
-    They are `MODELS` of `schemas/exports/<institution>.py` (built-in domain) or of `exports.py` in the institution's own folder; if there
-    is neither, they are derived from the contract alone.
+    They are the constant `MODELS` of the module `schemas/exports/<institution>.py`, if the built-in domain is used, or of `exports.py` in
+    the institution's folder. If there is no such module, they are derived from the contract alone.
     """
     built_in = [f"schemas.exports.{institution}"] if domain_folder.folder() is None else []
     for module in (*built_in, f"sources.{institution}.exports"):

@@ -1,7 +1,7 @@
-"""Derive pandera models from a contract.
+"""Derive pandera models of delivered tables from a contract. (Pandera is a library that validates frames.)
 
-Belongs here: the derivation, and the kinds of rules between cells. Does not belong here: the name of an institution. The name of every
-check is the code of its rule; its `title` is the field that the finding is about.
+Belongs here: the derivation, and functions that make rules which compare cells of the same row. Does not belong here: anything about a
+particular institution. The `name` of a check is the code of its rule, and its `title` is the field that its findings are about.
 """
 
 from __future__ import annotations
@@ -16,23 +16,26 @@ from pipelines.harmonisation import dates
 from sources.contract import ColumnSpec, Contract, TableSpec
 
 PERIOD_END = "_period_end"
-"""Column of every typed frame: last day of the delivered quarter."""
+"""A column of every frame whose cells were parsed: the last day of the delivered period."""
 
 _DTYPES: Mapping[str, Any] = {"date": "datetime64[s]", "integer": "Int64"}
 _OLDEST_YEARS = 110
 
 
 def _make_row_check(check: Callable[[pd.DataFrame], pd.Series], rule: str, field: str) -> pa.Check:
-    """Return a pandera check of `rule` over the cells of a row. Its findings are about `field`.
+    """Return a pandera check of the rule with the code `rule`, which compares cells of the same row. Its findings are about `field`.
 
-    `check` returns for each row whether it follows the rule. All rows that break the rule are read from this result, since pandera is told
-    to format only one of them.
+    `check` returns for each row whether it follows the rule. The rows that break the rule are read from this result; pandera describes only
+    one of them, since describing all would take long.
     """
     return pa.Check(check, name=rule, title=field, ignore_na=False, n_failure_cases=1)
 
 
 def make_date_order_checks(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
-    """Return checks that the dates in `columns` are in order, one check for each column after the first. A missing date is skipped."""
+    """Return checks that the dates of a row are in the order of `columns`. Missing dates are skipped.
+
+    There is one check for each column after the first, which compares its date with the dates in all columns before it.
+    """
     checks = []
     for i, later in enumerate(columns[1:], start=1):
         earlier = columns[:i]
@@ -51,7 +54,7 @@ def make_date_order_checks(*columns: str, rule: str = "cross-date-order") -> lis
 def make_check_of_required_date(when: str, value: str, column: str, rule: str = "cross-status-without-date") -> pa.Check:
     """Return the check that a row with `value` in the column `when` has a date in `column`.
 
-    The date may be unreadable, since that has a finding of its own.
+    An unreadable date does not break this rule, since there is a separate finding about it.
     """
 
     def has_required_date(frame: pd.DataFrame) -> pd.Series:
@@ -70,9 +73,9 @@ def make_check_of_required_value(when: str, values: Sequence[str], column: str, 
 
 
 def make_check_of_sender(column: str, reference: str, values: Mapping[str, str], rule: str = "cross-source-disagrees") -> pa.Check:
-    """Return the check that the sender in `column` is the institution to which the case number in `reference` belongs.
+    """Return the check that the sender of a case, in `column`, is the institution whose case number is in the column `reference`.
 
-    `values` maps the kind of a case number to the value that `column` must have.
+    `values` says, for each kind of case number, which value `column` must have.
     """
 
     def has_matching_sender(frame: pd.DataFrame) -> pd.Series:
@@ -83,6 +86,7 @@ def make_check_of_sender(column: str, reference: str, values: Mapping[str, str],
 
 
 def _build_pandera_column(column: ColumnSpec) -> pa.Column:
+    """Return a column of a pandera model, with a check of its code list if it has one."""
     checks = []
     if column.type == "code":
         checks.append(pa.Check.isin(sorted({*column.meanings, *column.prefixes.values()}), name="cell-code-unknown"))
@@ -90,6 +94,8 @@ def _build_pandera_column(column: ColumnSpec) -> pa.Column:
 
 
 def _make_check_of_filled_cell(column: ColumnSpec) -> pa.Check:
+    """Return the check that every row has a value in `column`."""
+
     def cell_is_filled(frame: pd.DataFrame) -> pd.Series:
         return frame[f"{column.name}:given"]
 
@@ -97,6 +103,8 @@ def _make_check_of_filled_cell(column: ColumnSpec) -> pa.Check:
 
 
 def _make_check_of_future_date(column: ColumnSpec) -> pa.Check:
+    """Return the check that no date in `column` is after the end of the delivered period."""
+
     def date_is_not_future(frame: pd.DataFrame) -> pd.Series:
         return ~(frame[column.name] > frame[PERIOD_END])
 
@@ -104,6 +112,8 @@ def _make_check_of_future_date(column: ColumnSpec) -> pa.Check:
 
 
 def _make_check_of_birth_date(column: ColumnSpec) -> pa.Check:
+    """Return the check that birth dates in `column` are not after the delivered period, and at most `_OLDEST_YEARS` years before it."""
+
     def birth_date_is_plausible(frame: pd.DataFrame) -> pd.Series:
         year, end = frame[f"{column.name}:year"], frame[PERIOD_END].dt.year
         return ~((year > end) | (frame[column.name] > frame[PERIOD_END]) | (year < end - _OLDEST_YEARS)).fillna(False).astype(bool)
@@ -112,9 +122,10 @@ def _make_check_of_birth_date(column: ColumnSpec) -> pa.Check:
 
 
 def build_pandera_models(contract: Contract, cross: Mapping[str, Sequence[pa.Check]] | None = None) -> dict[str, pa.DataFrameSchema]:
-    """Return a model for each table of `contract`. The result is indexed by name of the table.
+    """Return a pandera model for each table of `contract`, by the name of the table.
 
-    A model checks types, code lists, required cells, plausible dates, and the further checks that `cross` has for the table.
+    A model checks types, code lists, that required cells are filled, and that dates are plausible. `cross` has further checks for some
+    tables, by the name of the table.
     """
     return {name: _build_pandera_model(spec, list((cross or {}).get(name, ()))) for name, spec in contract.tables.items()}
 

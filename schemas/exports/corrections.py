@@ -1,4 +1,4 @@
-"""Rules between the cells of a row of the correctional service's register."""
+"""Rules that compare cells of the same row in the register of the correctional service."""
 
 from schemas.exports.build import build_pandera_models, make_date_order_checks
 from sources.contract import load

@@ -1,4 +1,4 @@
-"""Rules between the cells of a row of the courts' export."""
+"""Rules that compare cells of the same row in the tables of the courts."""
 
 from schemas.exports.build import build_pandera_models, make_date_order_checks
 from sources.contract import load

@@ -1,4 +1,4 @@
-"""Rules between the cells of a row of the police's two tables."""
+"""Rules that compare cells of the same row in the tables of the police."""
 
 from schemas.exports.build import build_pandera_models, make_check_of_required_date, make_check_of_required_value, make_date_order_checks
 from sources.contract import load

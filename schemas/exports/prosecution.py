@@ -1,4 +1,4 @@
-"""Rules between the cells of a row of the prosecution's four tables."""
+"""Rules that compare cells of the same row in the tables of the prosecution."""
 
 from schemas.exports.build import build_pandera_models, make_check_of_sender, make_date_order_checks
 from sources.contract import load

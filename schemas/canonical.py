@@ -103,7 +103,7 @@ def _list_columns_with_keys(extra: list[Column]) -> tuple[Column, ...]:
 TABLES: dict[str, tuple[Column, ...]] = {
     "case_records": _list_columns_with_keys(
         [
-            Column("number", "text", "own case number in normal form (see harmonise.numbers)"),
+            Column("number", "text", "own case number in normal form (see pipelines.harmonisation.case_numbers)"),
             Column("seat", "text", "seat of court, prosecution or police region, a code of schemas/codes/seats.csv"),
             Column("municipality", "text", "municipality of the offence, a code of schemas/codes/municipalities.csv"),
             Column("state", "text", f"one of {', '.join(CASE_STATES)}", values=CASE_STATES),

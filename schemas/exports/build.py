@@ -13,13 +13,13 @@ import pandas as pd
 import pandera.pandas as pa
 
 from pipelines.harmonisation import dates
+from schemas import domain
 from sources.contract import ColumnSpec, Contract, TableSpec
 
 PERIOD_END = "_period_end"
 """A column of every frame whose cells were parsed: the last day of the delivered period."""
 
 _DTYPES: Mapping[str, Any] = {"date": "datetime64[s]", "integer": "Int64"}
-_OLDEST_YEARS = 110
 
 
 def _make_row_check(check: Callable[[pd.DataFrame], pd.Series], rule: str, field: str) -> pa.Check:
@@ -112,11 +112,13 @@ def _make_check_of_future_date(column: ColumnSpec) -> pa.Check:
 
 
 def _make_check_of_birth_date(column: ColumnSpec) -> pa.Check:
-    """Return the check that birth dates in `column` are not after the delivered period, and at most `_OLDEST_YEARS` years before it."""
+    """Return the check that birth dates in `column` are not after the delivered period, and not too long before it (`oldest` in
+    `country.yaml`)."""
 
     def birth_date_is_plausible(frame: pd.DataFrame) -> pd.Series:
         year, end = frame[f"{column.name}:year"], frame[PERIOD_END].dt.year
-        return ~((year > end) | (frame[column.name] > frame[PERIOD_END]) | (year < end - _OLDEST_YEARS)).fillna(False).astype(bool)
+        first = end - domain.country().oldest
+        return ~((year > end) | (frame[column.name] > frame[PERIOD_END]) | (year < first)).fillna(False).astype(bool)
 
     return _make_row_check(birth_date_is_plausible, "cell-birth-date-implausible", column.name)
 

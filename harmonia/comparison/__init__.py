@@ -5,5 +5,6 @@ Belongs here: evidence from linked records (`evidence`, with `people`, `referenc
 (`commands`). Does not belong here: linking records (`pipelines.linkage`), errors within one delivery (`pipelines.validation`), the
 lifecycle of findings (`harmonia.feedback`).
 
-Reported are record, field and the document to check: never the other's value, number or name, or how the two differ.
+A finding names the record, the field and the document to check. It never contains the other institution's value, number or name, and
+never says how the two records differ.
 """

@@ -1,7 +1,8 @@
 """Read what institutions agreed to let one another learn from their records (`sources/<sender>/agreements.yaml`).
 
 What no agreement lists is not allowed.
-Belongs here: the matrix sender x receiver x role x case status, exceptions. Does not belong here: applying it (`permitted`).
+Belongs here: the matrix of allowed combinations of sender, receiver, role and case status; the exceptions that some combinations need.
+Does not belong here: applying the matrix to evidence (`permitted`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _REQUIRED = ("receivers", "roles", "statuses", "agreement")
 
 @dataclass(frozen=True)
 class _DeclaredAgreement:
-    """One entry of a file of agreements."""
+    """One entry of a file of agreements: to whom the sender discloses which roles and case statuses, and under which agreement."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -39,7 +40,7 @@ class _DeclaredAgreement:
 
 @dataclass(frozen=True)
 class _AgreementsFile:
-    """A file of agreements."""
+    """The content of one file of agreements."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -50,13 +51,14 @@ class _AgreementsFile:
 class AgreementMatrix:
     """What the agreements allow institutions to learn from one another.
 
-    cells: one row per allowed combination, with the columns `COLUMNS` and `agreement` (the name of the agreement that allows it).
+    cells: a frame with one row per allowed combination, and the columns `COLUMNS` and `agreement` (the name of the agreement that allows
+    it).
     """
 
     cells: pd.DataFrame
 
     def are_allowed(self, evidence: pd.DataFrame) -> pd.Series:
-        """Return for each of `evidence` whether an agreement allows it. evidence: columns `COLUMNS`."""
+        """Return for each row of `evidence` whether an agreement allows to report it. evidence: a frame with the columns `COLUMNS`."""
         values = {name: pd.Index(self.cells[name].unique()) for name in COLUMNS}
         allowed = np.zeros([len(index) + 1 for index in values.values()], dtype=bool)  # the last position is for values in no cell
         allowed[tuple(index.get_indexer(pd.Index(self.cells[name])) for name, index in values.items())] = True
@@ -66,12 +68,12 @@ class AgreementMatrix:
 
     @classmethod
     def from_rows(cls, rows: list[tuple[str, str, str, str, str]]) -> AgreementMatrix:
-        """Make a matrix of rows of sender, receiver, role, status, agreement."""
+        """Make a matrix of tuples with sender, receiver, role, status and name of the agreement."""
         return cls(pd.DataFrame(rows, columns=[*COLUMNS, "agreement"], dtype="str").drop_duplicates(list(COLUMNS)))
 
 
 def _find_positions_of_values(column: pd.Series, values: pd.Index) -> np.ndarray:
-    """Return for each cell of `column` its position in `values`; -1 if `values` does not contain it."""
+    """Return for each row of `column` the position of its value in `values`; -1 if `values` does not contain it."""
     codes, texts = pd.factorize(column)
     return np.append(values.get_indexer(pd.Index(texts)), -1)[codes]
 
@@ -79,8 +81,8 @@ def _find_positions_of_values(column: pd.Series, values: pd.Index) -> np.ndarray
 def load_agreements(folder: Path | None = None) -> AgreementMatrix:
     """Read the matrix from the files of agreements.
 
-    folder: the folder with the institutions' folders, if they are not where their contracts are. Raises `DeclarationError` if an entry is
-    invalid, or lacks an exception that it needs.
+    folder: the folder that contains the institutions' folders; None for the folders of their contracts. Raises `DeclarationError` if an
+    entry is invalid, or needs an exception and has none.
     """
     rows: list[tuple[str, str, str, str, str]] = []
     for sender in institutions():
@@ -109,6 +111,7 @@ def make_matrix_allowing_all() -> AgreementMatrix:
 
 
 def _list_allowed_combinations(sender: str, entry: Mapping[str, Any], location: str) -> list[tuple[str, str, str, str, str]]:
+    """Check an entry of a file of agreements, and return the combinations that it allows, each with the name of the agreement."""
     missing = [name for name in _REQUIRED if not entry[name]]
     if missing:
         raise DeclarationError(
@@ -132,7 +135,7 @@ def _list_allowed_combinations(sender: str, entry: Mapping[str, Any], location: 
 
 
 def _find_reason_for_exception(sender: str, receiver: str, role: str, status: str) -> str | None:
-    """Return why an agreement may allow this combination only with an exception; None if it needs no exception."""
+    """Return why this combination must not be allowed without an exception; None if it needs no exception."""
     if receiver in contract.load(sender).tells_nothing_to:
         return f"{sender} discloses nothing to {receiver}"
     if role == "victim" and not all(contract.load(name).deals_with_victims for name in (sender, receiver)):

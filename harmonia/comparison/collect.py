@@ -1,4 +1,7 @@
-"""Collect all evidence between institutions. Belongs here: combining the kinds of evidence. Does not belong here: each kind."""
+"""Collect all evidence between institutions.
+
+Belongs here: combining the kinds of evidence. Does not belong here: collecting one kind of evidence (`people`, `references`, `flows`).
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,11 @@ from harmonia.comparison.evidence import EVIDENCE, LinkedRecords
 def collect_evidence(
     canonical: Mapping[str, pd.DataFrame], case_ids: pd.DataFrame, person_ids: pd.DataFrame, deliveries: pd.DataFrame
 ) -> pd.DataFrame:
-    """Collect all evidence on records that differ from those of other institutions. Columns out: `EVIDENCE`.
+    """Collect all evidence on records that differ from records of other institutions. Columns out: `EVIDENCE`.
 
-    It includes rows of institutions whose records agree. What may be reported is not decided here. canonical: tables of
-    `schemas.canonical`. case_ids: institution, record_key, case_id. person_ids: institution, record_key, person_id. deliveries:
-    institution, period, state.
+    For a record that differs from one institution, the evidence also has rows of the institutions that agree with it. What may be
+    reported is not decided here. canonical: the tables of `schemas.canonical`, by name. case_ids, person_ids: the id of each record, with
+    the columns institution, record_key and `case_id` or `person_id`. deliveries: the deliveries, with institution, period and state.
     """
     linked = LinkedRecords(canonical, case_ids, person_ids, deliveries)
     parts = [

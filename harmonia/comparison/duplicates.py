@@ -1,11 +1,11 @@
-"""Find cases that a register has under two numbers, and positions in lists that were reassigned, from the institution's own records.
+"""Find cases that one register has under two numbers, and list positions that were given to another person.
 
 Belongs here: comparing the files of one institution with each other. Does not belong here: evidence from records of other institutions
 (`flows`).
 
-Two files are taken as one case if they have the same person and the same event. The same person: the same personal number, or the same name
-and birth date. The same event: the same day of the offence, or two common persons, or the same cited number of another institution. The
-finding is on the file that was opened later.
+Two files are taken as one case if they have a common person and the same event. Persons are the same if they have the same personal
+number, or the same name and birth date. The event is the same if the offence has the same day, or the files have two common persons, or
+both cite the same number of another institution. The finding is reported on the file that was opened later.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _SEVERAL_PERSONS = 2  # common persons that make two files one case, whatever th
 
 
 def find_duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Find cases registered twice. Returns findings (`schemas.findings.COLUMNS`) of the rule `cross-case-again`.
+    """Find cases that were registered twice. Returns findings (`schemas.findings.COLUMNS`) of the rule `cross-case-again`.
 
-    There is one for every delivery that contains the later of the two files, until one of them is merged or cancelled.
+    There is one finding for every delivery that contains the later of the two files, until one of the files is merged or cancelled.
     """
     versions = read_columns(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
     case_versions = versions[
@@ -54,10 +54,11 @@ def find_duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.Da
 
 
 def find_reassigned_list_positions(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Find positions in lists that were given to another person. Returns findings of the rule `cross-place-other-person`.
+    """Find list positions that were given to another person. Returns findings of the rule `cross-place-other-person`.
 
-    There is one for every delivery that has another person at a position than the delivery before it. persons_by_position: from
-    `pipelines.linkage.list_positions`. deliveries: institution, delivery, period, version.
+    There is one finding for every delivery in which a position has another person than in the last earlier delivery with that position.
+    persons_by_position: the person at each list position, from `pipelines.linkage.list_positions`. deliveries: the deliveries, with the
+    columns institution, delivery, period and version.
     """
     delivered_persons = persons_by_position[persons_by_position["status"].isin(["accepted", "superseded"])].merge(
         deliveries, on=["institution", "delivery"]
@@ -78,7 +79,10 @@ def find_reassigned_list_positions(persons_by_position: pd.DataFrame, deliveries
 
 
 def _find_duplicate_case_files(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Find pairs of files of one register that are one case. Columns out: institution, record_key (of the later file), earlier_key."""
+    """Find pairs of files of one register that belong to one case.
+
+    Columns out: institution, record_key (key of the file opened later), earlier_key (key of the file opened earlier).
+    """
     identity_columns = ("personal_number", "birth_date", "birth_precision", "name_tokens")
     shared = _find_case_files_with_common_person(
         _list_person_identifiers(read_columns(canonical, "person_records", (*_KEYS, "case_key", *identity_columns)))
@@ -101,9 +105,10 @@ def _find_duplicate_case_files(canonical: Mapping[str, pd.DataFrame]) -> pd.Data
 
 
 def _find_case_files_with_common_person(person_identifiers: pd.DataFrame) -> pd.DataFrame:
-    """Find pairs of files of one register with a common person. person_identifiers: from `_list_person_identifiers`.
+    """Find pairs of files of one register that have a common person. person_identifiers: from `_list_person_identifiers`.
 
-    Columns out: institution, case_key, case_key_earlier, persons (number of common persons, by name). Each pair is there in both orders.
+    Columns out: institution, case_key, case_key_earlier, persons (number of common persons, counted by name). Each pair occurs twice, in
+    both orders.
     """
     person_identifiers = person_identifiers.dropna(subset=["case_key"]).reset_index(drop=True)
     codes = {name: pd.factorize(person_identifiers[name])[0] for name in person_identifiers}
@@ -127,9 +132,9 @@ def _find_case_files_with_common_person(person_identifiers: pd.DataFrame) -> pd.
 
 
 def _list_person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
-    """List what identifies the persons in each file. Columns out: institution, case_key, identifier, name (as in the file).
+    """List the values that identify the persons in each file. Columns out: institution, case_key, identifier, name (as in the file).
 
-    A person has up to two identifiers: the personal number, and name with birth date.
+    A person has up to two identifiers: the personal number, and the name together with the birth date.
     """
     person_records = records[
         records["institution"].isin(contracts.institutions_with_one_file_per_case()) & (records["status"] != "quarantined")
@@ -146,7 +151,7 @@ def _list_person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_dates_of_case_files(events: pd.DataFrame) -> pd.DataFrame:
-    """Return when each file was opened, and the day of its offence. Columns out: institution, case_key, opened, offence."""
+    """Return the day on which each file was opened, and the day of its offence. Columns out: institution, case_key, opened, offence."""
     file_events = events[
         events["institution"].isin(contracts.institutions_with_one_file_per_case())
         & (events["status"] != "quarantined")
@@ -159,7 +164,7 @@ def _find_dates_of_case_files(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_pairs_citing_same_number(canonical: Mapping[str, pd.DataFrame], case_file_pairs: pd.DataFrame) -> pd.Series:
-    """Return for which pairs both files cite the same number of another institution."""
+    """Return for each pair of files whether both cite the same number of another institution."""
     citations = read_columns(canonical, "references", (*_KEYS, "case_key", "number"))
     relevant = are_texts_in(
         citations["case_key"], pd.concat([case_file_pairs["case_key"], case_file_pairs["case_key_earlier"]]).drop_duplicates()

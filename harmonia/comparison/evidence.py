@@ -1,7 +1,7 @@
-"""Evidence: what the record of one institution (the sender) shows about the record of another (the receiver).
+"""Evidence: what a record of one institution (the sender) shows about a record of another institution (the receiver).
 
-Belongs here: the columns of evidence, the records that are compared, the status of cases. Does not belong here: who may learn it
-(`permitted`).
+Belongs here: the columns of evidence, the records that are compared, the status of cases. Does not belong here: which institution may
+learn of the evidence (`permitted`).
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ _STAGES = (("indicted", "indicted"), ("judged", "judged"), ("final", "final"))
 
 
 class LinkedRecords:
-    """Accepted records with their ids, and the status of cases.
+    """The accepted records with their ids, and the status of cases.
 
-    cases, persons, references, events: the accepted rows of the canonical tables, with `case_id` (and `person_id`). Cancelled cases and
-    their events are left out. case_versions: as `cases`, but also with cancelled, superseded and withdrawn rows. status: case_id -> one of
-    `agreements.STATUSES`. spans: institution -> first and last day of its readable deliveries.
+    cases, persons, references, events: the accepted rows of the canonical tables, with `case_id` (persons also with `person_id`).
+    Cancelled cases and their events are left out. case_versions: like `cases`, but with cancelled, superseded and withdrawn rows too.
+    status: maps `case_id` to one of `agreements.STATUSES`. spans: maps each institution to the first and last day of its readable
+    deliveries.
     """
 
     def __init__(self, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> None:
@@ -73,8 +74,10 @@ class LinkedRecords:
         self.spans = pd.DataFrame(days, index=read.index).astype("datetime64[s]")
 
     def convert_to_evidence(self, rows: pd.DataFrame, evidence_kind: str) -> pd.DataFrame:
-        """Convert rows with receiver, record_key, field, sender and case_id to evidence of this kind, with the status of the
-        case."""
+        """Convert rows to evidence of the given kind, and add the status of the case.
+
+        rows: a frame with the columns receiver, record_key, field, sender and case_id.
+        """
         evidence = rows.assign(what=evidence_kind, status=rows["case_id"].map(self.status).fillna("investigation"))
         evidence = evidence.reindex(columns=list(EVIDENCE))
         evidence["same"] = evidence["same"].astype("boolean").fillna(False).astype(bool)
@@ -90,11 +93,14 @@ def drop_rows_with_frequent_values(frame: pd.DataFrame, key_columns: list[str]) 
 
 
 def find_contract_columns(concept: str) -> dict[str, str]:
-    """Return institution → the column in which it delivers a compared concept (`compared` in its contract)."""
+    """Return for each institution the column in which it delivers a concept such as birth date (`compared` in its contract).
+
+    Institutions that do not deliver the concept are left out.
+    """
     return {name: column for name in contracts.institutions() if (column := contracts.load(name).compared.get(concept))}
 
 
 def _add_case_id(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
-    """Add `case_id` to the rows of `table`, by their `case_key`."""
+    """Add the column `case_id` to the rows of `table`, looked up by institution and `case_key`."""
     ids = cases.drop_duplicates(["institution", "record_key"]).rename(columns={"record_key": "case_key"})
     return table.merge(ids[["institution", "case_key", "case_id"]], on=["institution", "case_key"], how="left")

@@ -1,11 +1,11 @@
-"""Evidence on records without the record that a neighbouring institution should have, and on cases that a register has under two numbers.
+"""Evidence on records that lack the record which another institution should have, and on cases that a register has under two numbers.
 
-Belongs here: sent but not received, received but not sent, judgment without indictment, prisoner without judgment, registered twice as
-records of other institutions show. Does not belong here: the published table on the same question
+Belongs here: cases sent but not received, cases received but not sent, judgments without indictment, prisoners without judgment, and
+cases that are registered twice according to other institutions. Does not belong here: the published table on the same question
 (`warehouse/models/figures/reconciliation.sql`).
 
-Nothing is reported on a day within `_BACKLOG` after the first delivered day, since the other record may be older than the deliveries, or
-within `_TRANSIT` before the last, since it may still be delivered.
+The first `_BACKLOG` days of the deliveries are left out, since the other record may be older than the deliveries. The last `_TRANSIT`
+days are left out too, since the other record may still be delivered.
 """
 
 from __future__ import annotations
@@ -35,14 +35,17 @@ def collect_evidence_on_missing_records(linked_records: LinkedRecords) -> pd.Dat
 
 
 def _list_case_ids_of_institutions(linked_records: LinkedRecords, *institutions: str) -> pd.Index:
-    """Return the ids of the cases of which any of the institutions has a record."""
+    """Return the ids of the cases of which at least one of the institutions has a record."""
     return pd.Index(
         linked_records.case_versions.loc[linked_records.case_versions["institution"].isin(institutions), "case_id"].dropna().unique()
     )
 
 
 def _are_days_covered_by_deliveries(linked_records: LinkedRecords, dates: pd.Series, *institutions: str) -> pd.Series:
-    """Return for each day whether the deliveries of all these institutions cover it, so that a missing record was really not delivered."""
+    """Return for each day whether the deliveries of all these institutions cover it.
+
+    If they do, a record that is not there was not delivered.
+    """
     if not institutions or not set(institutions) <= set(linked_records.spans.index):
         return pd.Series(False, index=dates.index)
     spans = linked_records.spans.loc[list(institutions)]
@@ -51,13 +54,15 @@ def _are_days_covered_by_deliveries(linked_records: LinkedRecords, dates: pd.Ser
 
 
 def _find_institution_at_stage(stage: canonical.Stage) -> str | None:
-    """Return the institution that works at a stage of the procedure; the first one if there are several."""
+    """Return the institution that works at a stage of the criminal procedure; if there are several, the first of them."""
     return next(iter(contract.institutions_at_stages(stage)), None)
 
 
 def _find_cases_not_received_by_prosecution(linked_records: LinkedRecords) -> list[pd.DataFrame]:
-    """Find cases that were sent according to the sender's record, but of which the prosecution has no file. They are reported to the
-    sender."""
+    """Find cases that were sent according to the sender's record, but of which the prosecution has no file.
+
+    The evidence is on the sender's record.
+    """
     sent = linked_records.events[
         (linked_records.events["event"] == "sent")
         & linked_records.events["institution"].isin(contract.institutions_at_stages("registration"))
@@ -74,7 +79,7 @@ def _find_cases_not_received_by_prosecution(linked_records: LinkedRecords) -> li
 def _find_cases_missing_at_sender(linked_records: LinkedRecords) -> list[pd.DataFrame]:
     """Find cases that the prosecution received according to its file, but of which the sender has no record.
 
-    They are reported to the prosecution.
+    The evidence is on the prosecution's file.
     """
     files = linked_records.cases[
         linked_records.cases["institution"].isin(contract.institutions_at_stages("prosecution"))
@@ -99,7 +104,7 @@ def _find_cases_missing_at_sender(linked_records: LinkedRecords) -> list[pd.Data
 
 
 def _find_judgments_without_indictment(linked_records: LinkedRecords) -> pd.DataFrame:
-    """Find judgments in cases for which the prosecution delivered no indictment. They are reported to the court."""
+    """Find judgments in cases for which the prosecution delivered no indictment. The evidence is on the court's file."""
     judged = linked_records.events[
         (linked_records.events["event"] == "judged") & linked_records.events["institution"].isin(contract.institutions_at_stages("courts"))
     ]
@@ -123,7 +128,10 @@ def _find_judgments_without_indictment(linked_records: LinkedRecords) -> pd.Data
 
 
 def _find_convicts_without_judgment(linked_records: LinkedRecords) -> pd.DataFrame:
-    """Find prisoners who were admitted as convicts although no file of a court shows a conviction. They are reported to the prison."""
+    """Find prisoners who were admitted as convicts although no record shows that they were convicted.
+
+    The evidence is on the prison's record.
+    """
     admitted = linked_records.events[linked_records.events["event"] == "imprisoned"]
     convicted = linked_records.events[
         (linked_records.events["event"].isin(["judged", "final"])) & (linked_records.events["outcome"] == "convicted")
@@ -140,7 +148,7 @@ def _find_convicts_without_judgment(linked_records: LinkedRecords) -> pd.DataFra
 
 
 def _find_duplicate_case_files(linked_records: LinkedRecords) -> pd.DataFrame:
-    """Find two files of one register that are in one case, have a common person and are not merged.
+    """Find two files of one register that belong to one case, have a common person and are not merged.
 
     The evidence is on the file opened later; its senders are the other institutions with records of the case.
     """
@@ -163,7 +171,10 @@ def _find_duplicate_case_files(linked_records: LinkedRecords) -> pd.DataFrame:
 
 
 def _is_case_file_opened_later(linked_records: LinkedRecords, case_file_pairs: pd.DataFrame) -> pd.Series:
-    """Return for which pairs the file `case_key` was opened after `case_key_earlier` or, on the same day, has the higher key."""
+    """Return for each pair whether the file `case_key` was opened after the file `case_key_earlier`.
+
+    If both were opened on the same day, the file with the higher key counts as the later one.
+    """
     opened = linked_records.events[linked_records.events["event"].isin(["reported", "received"])].drop_duplicates(
         ["institution", "case_key"]
     )

@@ -1,8 +1,8 @@
-"""Compare two names of one person: which parts differ, and whether only by typing errors or doubled letters.
+"""Compare two full names of one person: which of their words differ, and whether only by typing errors or doubled letters.
 
 Does not belong here: which records are compared, and what a difference means (`people`).
 
-Names are passed as pairs of codes: pairs of equal codes are skipped, and each distinct pair is compared once.
+Names are passed as pairs of codes, so that pairs of equal codes are skipped, and each distinct pair is compared only once.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _MAX_ERRORS = 2  # letters changed by typing errors; with more it may be another
 
 
 def compare_names(full_names: Sequence[str], left_codes: np.ndarray, right_codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compare pairs of full names. left_codes, right_codes: positions in `full_names`
-    of the two names of each pair, -1 for no name.
+    """Compare pairs of full names.
 
-    Returns for each pair the number of common names, and from each side the name that the other side lacks. These two names are empty
-    unless each side has exactly one such name.
+    left_codes, right_codes: for each pair, the positions in `full_names` of its two names; -1 for no name.
+    Returns three arrays with one value per pair: the number of words that both names contain; the word that only the left name contains;
+    the word that only the right name contains. The two words are empty unless each name has exactly one such word.
     """
     words = {code: full_names[code].split() if code >= 0 else [] for code in _list_distinct_name_codes(left_codes, right_codes)}
     sizes = pd.Series({code: len(set(names)) for code, names in words.items()}, dtype="int64")
@@ -45,14 +45,17 @@ def compare_names(full_names: Sequence[str], left_codes: np.ndarray, right_codes
 
 
 def fold_names(full_name: str) -> tuple[str, str]:
-    """Return the names in a text, folded and sorted, and the same without doubled letters (ll and rr are Albanian letters and stay)."""
+    """Return the words of a name, folded and sorted, and the same words without doubled letters.
+
+    ll and rr are kept, since they are letters of the Albanian alphabet.
+    """
     names = sorted(split_folded_words(full_name))
     folded = " ".join(names)
     return folded, " ".join(sorted(_DOUBLED_LETTER.sub(r"\1", name) for name in names)) if _DOUBLED_LETTER.search(folded) else folded
 
 
 def differ_by_typing_errors(left_names: np.ndarray, right_names: np.ndarray) -> np.ndarray:
-    """Return which pairs of names differ only by typing errors."""
+    """Return for each pair of names whether they differ only by typing errors."""
     rows = np.flatnonzero((left_names != "") & (right_names != ""))
     left_only, right_only = left_names[rows].tolist(), right_names[rows].tolist()
     errors = np.asarray(process.cpdist(left_only, right_only, scorer=OSA.distance), dtype="int64")
@@ -67,7 +70,7 @@ def _list_distinct_name_codes(left_codes: np.ndarray, right_codes: np.ndarray) -
 
 
 def _find_distinct_pairs_of_name_codes(left_codes: np.ndarray, right_codes: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-    """Return the distinct pairs of different codes, each with its positions in `left_codes` and `right_codes`."""
+    """Return the distinct pairs of different codes; with each pair, the positions at which it occurs in `left_codes` and `right_codes`."""
     rows = np.flatnonzero(left_codes != right_codes)
     size = int(max(left_codes.max(initial=0), right_codes.max(initial=0))) + 2
     pair_codes = (left_codes[rows].astype("int64") + 1) * size + right_codes[rows] + 1

@@ -1,10 +1,10 @@
 """Differences between institutions' records of one person: personal number, birth date, sex, name.
 
-Belongs here: which two records are certainly one person, and where they differ. Only such pairs are evidence, and never on the field that
-made them certain. Does not belong here: linkage; differences of script or language in names (never a defect: skeletons are compared);
-how two names differ (`name_differences`).
+Belongs here: deciding which two records are certainly of one person, and where they differ. Only such pairs are evidence, and not on the
+field that made it certain. Does not belong here: linkage; how two names differ (`name_differences`). Differences of script or language in
+names are never a defect: therefore skeletons are compared.
 
-Cells are compared as codes, records as row numbers: texts are fetched only where they differ.
+For speed, values are compared as integer codes, and records are named by row numbers: texts are fetched only where they differ.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ _KEY = ("institution", "record_key", "case_id")
 
 @dataclass(frozen=True)
 class RecordPairs:
-    """Pairs of records of one person at different institutions, in both orders: a receiver's record, and a sender's as evidence about it.
+    """Pairs of records of one person at different institutions.
 
-    people              records
-    codes               cells as codes, -1 where empty, in the order of the texts (`first` and `last` share theirs)
-    tokens              the texts of the codes of `name_tokens`
-    receivers, senders  row numbers of the two records
+    The first record of a pair is the receiver's; the second is the sender's, which is evidence about the first. Each two records occur in
+    both orders.
+    people              the records
+    codes               maps each column to the integer codes of its values; -1 for no value. Codes are in the sorted order of the values;
+                        `first` and `last` (name) have common codes
+    tokens              the texts that the codes of `name_tokens` stand for
+    receivers, senders  row numbers in `people` of the two records of each pair
     """
 
     people: pd.DataFrame
@@ -46,37 +49,40 @@ class RecordPairs:
         return len(self.receivers)
 
     def select_pairs(self, mask: np.ndarray) -> RecordPairs:
-        """Return the pairs that `mask` selects."""
+        """Return the pairs for which `mask` is true."""
         return replace(self, receivers=self.receivers[mask], senders=self.senders[mask])
 
     def have_both_values(self, column: str) -> np.ndarray:
-        """Return for which pairs both records have a value in `column`."""
+        """Return for each pair whether both records have a value in `column`."""
         code = self.codes[column]
         return (code[self.receivers] >= 0) & (code[self.senders] >= 0)
 
     def have_same_value(self, column: str, sender_column: str = "") -> np.ndarray:
-        """Return for which pairs both records have a value and the two are equal. sender_column: the column of the sender, if it is another
-        one."""
+        """Return for each pair whether both records have a value, and the two values are equal.
+
+        column: the compared column. sender_column: the column of the sender's record, if it is not `column`.
+        """
         left, right = self.codes[column][self.receivers], self.codes[sender_column or column][self.senders]
         return (left >= 0) & (left == right)
 
     def differ_in_copied_columns(self) -> np.ndarray:
-        """Return for each pair whether the records differ in a column that would be equal if one were a copy of the other."""
+        """Return for each pair whether the records differ in a column that would be equal if one record were a copy of the other."""
         return np.logical_or.reduce([self.have_both_values(name) & ~self.have_same_value(name) for name in _COPIED_COLUMNS])
 
     def read_column_as_text(self, column: str, record_rows: np.ndarray) -> pd.Series:
-        """Return `column` as text, for the records with the row numbers `record_rows` (`receivers` or `senders`)."""
+        """Return the values of `column` as text, for the records with these row numbers (`receivers` or `senders`)."""
         return pd.Series(self.people[column].array.take(record_rows))
 
     def find_receiver_columns(self, concept: str) -> pd.Series:
-        """Return in which column each receiver delivers a concept; null if it does not."""
+        """Return for each pair the column in which the receiver delivers a concept such as birth date; null if it does not deliver it."""
         return self.read_column_as_text("institution", self.receivers).map(find_contract_columns(concept))
 
 
 def collect_evidence_on_persons(linked_records: LinkedRecords) -> pd.DataFrame:
-    """Collect the evidence on persons: one row per record and record of another institution. Columns out: `EVIDENCE`.
+    """Collect the evidence on persons: one row for each record and record of another institution. Columns out: `EVIDENCE`.
 
-    Both records are of one person, and differ. Persons are compared in chunks to limit memory.
+    Both records are certainly of one person, and the record differs from at least one of the other institutions' records. Persons are
+    compared in chunks to limit memory.
     """
     people = _select_comparable_records(linked_records.persons)
     codes, tokens = _encode_person_records(people)
@@ -90,7 +96,7 @@ def collect_evidence_on_persons(linked_records: LinkedRecords) -> pd.DataFrame:
 
 
 def _collect_evidence_of_pairs(linked_records: LinkedRecords, record_pairs: RecordPairs) -> pd.DataFrame:
-    """Collect the evidence that pairs give on all compared fields."""
+    """Collect the evidence that these pairs give on all compared fields."""
     common_names, left, right = name_differences.compare_names(
         record_pairs.tokens, *_read_column_codes_of_both_records(record_pairs, "name_tokens")
     )
@@ -124,7 +130,7 @@ def _read_column_codes_of_both_records(record_pairs: RecordPairs, column: str) -
 
 
 def _select_comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
-    """Select the records of persons whom several institutions have, with the compared columns, on a new index."""
+    """Select the records of persons of whom several institutions have records, and add the compared columns. The result has a new index."""
     out = _select_persons_of_several_institutions(persons.dropna(subset=["person_id"])).reset_index(drop=True)
     exact_day = out["birth_precision"] == "day"
     valid_number = out["personal_number"].str.fullmatch(FULL_PATTERN, na=False)
@@ -138,14 +144,14 @@ def _select_comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
 
 
 def _select_persons_of_several_institutions(persons: pd.DataFrame) -> pd.DataFrame:
-    """Select the records of persons whom several institutions have."""
+    """Select the records of persons of whom several institutions have records."""
     (person, people), (institution, institutions) = (pd.factorize(persons[name]) for name in ("person_id", "institution"))
     occurrences = np.unique(person * len(institutions) + institution) // max(len(institutions), 1)  # each person once per institution
     return persons[np.bincount(occurrences, minlength=len(people))[person] > 1]
 
 
 def _split_name(name: str) -> tuple[str | None, str | None, str, str]:
-    """Return the first and the last name in a full name (None if it has only one), and the result of `fold_names`."""
+    """Return the first and the last word of a full name (None if it has only one word), then the two results of `fold_names`."""
     tokens = make_phrase_skeleton(name).split()
     first, last = (tokens[0], tokens[-1]) if len(tokens) > 1 else (None, None)
     return first, last, *name_differences.fold_names(name)
@@ -154,8 +160,8 @@ def _split_name(name: str) -> tuple[str | None, str | None, str, str]:
 def _encode_person_records(person_records: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
     """Encode the values of records as integers, so that they can be compared fast.
 
-    Returns the codes by column; the texts of the codes of `name_tokens`. `person_id` is coded in the order of the records; `record` is
-    the code of institution and key.
+    Returns the codes, by column; and the texts that the codes of `name_tokens` stand for. The codes of `person_id` are in the order in
+    which the persons occur; the column `record` has one code for each combination of institution and key.
     """
     columns = ("institution", "case_id", "birth_day", "sex", *_COPIED_COLUMNS, "name_tokens", "folded", "single")
     encoded = {name: pd.factorize(person_records[name], sort=True) for name in columns}
@@ -173,7 +179,7 @@ def _encode_person_records(person_records: pd.DataFrame) -> tuple[dict[str, np.n
 def _make_record_pairs(
     person_records: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequence[str], rows: np.ndarray
 ) -> RecordPairs:
-    """Make all pairs of records of one person at different institutions among the records `rows` (row numbers)."""
+    """Make all pairs of records of one person at different institutions, from the records with the row numbers `rows`."""
     records = pd.DataFrame({"person": codes["person_id"][rows], "institution": codes["institution"][rows], "at": rows})
     matches = records.merge(records, on="person", suffixes=("_l", "_r"))
     matches = matches[matches["institution_l"] != matches["institution_r"]]
@@ -181,7 +187,10 @@ def _make_record_pairs(
 
 
 def _has_receiver_a_different_value(record_pairs: RecordPairs, has_different_values: np.ndarray) -> np.ndarray:
-    """Return for each pair whether its receiver differs from at least one sender. If not, the receiver gets no evidence."""
+    """Return for each pair whether the receiver's record differs from the record of at least one sender.
+
+    If it does not, the receiver gets no evidence.
+    """
     record = record_pairs.codes["record"]
     differing = np.zeros(record.max(initial=0) + 1, dtype=bool)
     differing[record[record_pairs.receivers[has_different_values]]] = True
@@ -189,7 +198,7 @@ def _has_receiver_a_different_value(record_pairs: RecordPairs, has_different_val
 
 
 def _collect_field_evidence(record_pairs: RecordPairs, column: str, concept: str) -> pd.DataFrame:
-    """Collect the evidence that pairs give on a field, if both records have it: whether they agree, and which senders agree."""
+    """Collect the evidence that pairs give on one field, if both records have a value: whether the two values agree."""
     record_pairs = record_pairs.select_pairs(record_pairs.have_both_values(column))
     record_pairs = record_pairs.select_pairs(_has_receiver_a_different_value(record_pairs, ~record_pairs.have_same_value(column)))
     return _make_evidence_rows(
@@ -203,8 +212,11 @@ def _collect_field_evidence(record_pairs: RecordPairs, column: str, concept: str
 def _make_evidence_rows(
     record_pairs: RecordPairs, has_same_value: np.ndarray, sender_values: np.ndarray, receiver_columns: pd.Series
 ) -> pd.DataFrame:
-    """Make a row of evidence of each pair. has_same_value: whether the two agree. sender_values: the sender's value, as a number that can
-    be sorted."""
+    """Make one row of evidence for each pair.
+
+    has_same_value: whether the two values agree. sender_values: the sender's values, as something that can be sorted. receiver_columns:
+    the columns in which the receivers deliver the value.
+    """
     receiver_role, sender_role = (
         record_pairs.read_column_as_text("about", record_pairs.receivers),
         record_pairs.read_column_as_text("about", record_pairs.senders),
@@ -228,9 +240,9 @@ def _make_evidence_rows(
 def _list_independent_institutions(evidence_rows: pd.DataFrame, record_pairs: RecordPairs) -> pd.Series:
     """Return for each row the institutions, other than the sender, that have the same value and did not copy it from the sender.
 
-    A copied record is copied completely, and independently entered records differ somewhere. So an institution counts as independent if
-    its record differs from the sender's in another cell that both fill. Cells are compared as delivered. The receiver is included if it
-    has the value.
+    This assumes that a copy is complete, and that records that were entered independently differ somewhere. So an institution counts as
+    independent if its record differs from the sender's record in a copied column that both fill. The values are compared as delivered.
+    The receiver is included if it has the same value.
     """
     receiver_independent = record_pairs.differ_in_copied_columns() & evidence_rows["same"].to_numpy()
     institution = record_pairs.codes["institution"]
@@ -266,11 +278,11 @@ def _collect_name_evidence(
     receiver_only_names: np.ndarray,
     sender_only_names: np.ndarray,
 ) -> list[pd.DataFrame]:
-    """Return the evidence of misspelled names, and of given name and surname exchanged, on pairs identified by number, birth date or
-    case.
+    """Return the evidence of misspelled names, and of given names and surnames that were exchanged.
 
-    common_names: number of names that both sides have. receiver_only_names, sender_only_names: the one name of each side that the other
-    lacks (`name_differences.compare_names`).
+    record_pairs: pairs that number, birth date or case show to be one person. common_names: for each pair, the number of words that both
+    names contain. receiver_only_names, sender_only_names: the one word of each name that the other name lacks
+    (`name_differences.compare_names`).
     """
     doubled = ~record_pairs.have_same_value("folded") & record_pairs.have_same_value("single")
     misspelled = name_differences.differ_by_typing_errors(receiver_only_names, sender_only_names) | doubled

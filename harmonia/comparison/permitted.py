@@ -1,10 +1,11 @@
-"""Decide which findings each institution gets from the evidence, as far as agreements allow. The rest is for stewards.
+"""Decide which findings each institution gets from the evidence, as far as agreements allow. Other evidence is shown to stewards only.
 
-Belongs here: applying the matrix of agreements, when a record counts as wrong, which rule a finding names. Does not belong here: texts
-(`schemas/rules`).
+Belongs here: applying the matrix of agreements; deciding when a record counts as wrong, and which rule a finding names. Does not belong
+here: texts (`schemas/rules`).
 
-A record counts as wrong only if two institutions that did not copy from each other agree against it, and none agrees with it. If two
-sources agree with it, nothing is reported. Otherwise each side gets the same neutral "please check", which is information and never scored.
+A record counts as wrong only if two institutions that did not copy from each other agree against it, and none agrees with it. If the
+value is confirmed by another institution that did not copy it, and is not contradicted in this way, nothing is reported. Otherwise each
+of the institutions gets the same neutral "please check", which has the severity information and never affects a score.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ RULES = {
     "no_indictment": ("", "check-no-indictment"),
     "no_judgment": ("", "check-no-judgment"),
 }
-"""What is compared → the rule for a record that counts as wrong (empty if there is none), the rule for a record to check."""
+"""Maps what is compared to two rules: one for a record that counts as wrong (empty if there is none), one for a record to check."""
 LOCATION = ("institution", "delivery", "record_key", "file", "part", "line")
 _RECORD = ["receiver", "record_key", "what", "field"]
 
 
 def select_permitted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
-    """Select the evidence that may be reported to the institutions, as one row per record and field. Columns out: institution, record_key,
-    field, rule."""
+    """Select the evidence that may be reported to the institutions, as one row per record, field and rule.
+
+    Columns out: institution, record_key, field, rule.
+    """
     visible = evidence[agreements.are_allowed(evidence)]
     differs = visible[~visible["same"]]
     if differs.empty:
@@ -52,36 +55,44 @@ def select_permitted_evidence(evidence: pd.DataFrame, agreements: AgreementMatri
 
 
 def _combine_senders_with_independent_institutions(evidence: pd.DataFrame) -> pd.DataFrame:
-    """Combine each sender with each institution (`other`) that has the same value and did not copy it from the sender."""
+    """Make one row for each combination of a sender and an institution that has the same value and did not copy it from the sender.
+
+    The institution is in the new column `other`.
+    """
     pairs = evidence.dropna(subset=["apart"])
     return pairs.assign(other=pairs["apart"].str.split(",")).explode("other")
 
 
 def _find_contradicted_records(differing_evidence: pd.DataFrame, permitted_evidence: pd.DataFrame) -> pd.MultiIndex:
-    """Find the records that two institutions contradict with the same value. Agreements must permit the comparison with both institutions,
-    and neither may have copied the value from the other."""
+    """Find the records that two institutions contradict with the same value.
+
+    Agreements must permit the comparison with both institutions, and neither may have copied the value from the other.
+    """
     pairs = _combine_senders_with_independent_institutions(differing_evidence)
     agree = pd.MultiIndex.from_frame(pairs[[*_RECORD, "other"]]).isin(pd.MultiIndex.from_frame(permitted_evidence[[*_RECORD, "sender"]]))
     return pd.MultiIndex.from_frame(pairs.loc[agree, _RECORD].drop_duplicates())
 
 
 def _find_confirmed_records(agreeing_evidence: pd.DataFrame) -> pd.MultiIndex:
-    """Find the records whose value another institution confirms. Agreements must permit the comparison with that institution, and it must
-    not have copied the value from the record."""
+    """Find the records whose value another institution confirms.
+
+    Agreements must permit the comparison with that institution, and it must not have copied the value from the record.
+    """
     pairs = _combine_senders_with_independent_institutions(agreeing_evidence)
     return pd.MultiIndex.from_frame(pairs.loc[pairs["other"] == pairs["receiver"], _RECORD].drop_duplicates())
 
 
 def select_restricted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
-    """Return the evidence of differences that no agreement allows to be reported; for stewards. Columns out: `EVIDENCE`."""
+    """Return the evidence of differences that no agreement allows to be reported. Only stewards see it. Columns out: `EVIDENCE`."""
     return evidence.loc[~agreements.are_allowed(evidence) & ~evidence["same"], list(EVIDENCE)].reset_index(drop=True)
 
 
 def make_comparison_findings(reported_records: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Make findings (`schemas.findings.COLUMNS`) of `reported_records` in each of the deliveries.
+    """Make a finding (`schemas.findings.COLUMNS`) of each of `reported_records` in each delivery for its period.
 
-    reported_records: institution, period, record_key, field, rule. deliveries: institution, delivery, period; all versions for a period get
-    the same findings, so that a correction discloses nothing. lineage: where records are in deliveries: `LOCATION`, status.
+    reported_records: the records to report, with institution, period, record_key, field and rule. deliveries: the deliveries, with
+    institution, delivery and period; all versions for a period get the same findings, so that a correction discloses nothing. lineage:
+    where each record is in the deliveries, with the columns `LOCATION` and status.
     """
     reported = reported_records.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
     relevant = (lineage["status"] != "quarantined") & are_texts_in(lineage["record_key"], reported["record_key"].drop_duplicates())

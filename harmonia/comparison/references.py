@@ -1,6 +1,6 @@
-"""Evidence on wrong references: a cited number belongs to another case, or to none in the cited register.
+"""Evidence on wrong references: a cited number belongs to another case, or does not exist in the cited register.
 
-Belongs here: comparing cited numbers with those of the cited register. Does not belong here: normalising numbers
+Belongs here: comparing cited numbers with the numbers of the cited register. Does not belong here: normalising numbers
 (`pipelines.harmonisation`).
 """
 
@@ -20,8 +20,8 @@ def _is_cited_number_in_same_case(
 ) -> pd.Series:
     """Return for each citation whether the cited register has a file with the cited number in the same case.
 
-    citations: the citations, with case_id and sender (the cited institution). cited_numbers: the number cited in each.
-    candidate_case_files: files of the cited registers, with institution and case_id. existing_numbers: the number of each.
+    citations: the citations, with case_id and sender (the cited institution). cited_numbers: the number that each citation cites.
+    candidate_case_files: files of the cited registers, with institution and case_id. existing_numbers: the number of each of these files.
     """
     existing = pd.MultiIndex.from_arrays([candidate_case_files["institution"], existing_numbers, candidate_case_files["case_id"]])
     return pd.Series(
@@ -30,10 +30,9 @@ def _is_cited_number_in_same_case(
 
 
 def collect_evidence_on_references(linked_records: LinkedRecords) -> pd.DataFrame:
-    """Collect the evidence on wrong references: the cited register has the case, but only under numbers that the citing case file does not
-    contain.
+    """Collect the evidence on wrong references. Columns out: `EVIDENCE`.
 
-    Columns out: `EVIDENCE`.
+    A reference is wrong if the cited register has the case, but only under numbers that the citing case file does not contain.
     """
     citations = linked_records.references[linked_records.references["kind"].isin(list(contract.institution_by_case_number_kind()))]
     citations = citations.assign(sender=citations["kind"].map(contract.institution_by_case_number_kind())).dropna(subset=["case_id"])

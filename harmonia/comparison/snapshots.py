@@ -1,11 +1,11 @@
-"""Snapshots of the evidence on an institution, one per quarter, which stay the same until its next quarter.
+"""Snapshots of the evidence on an institution's records: one for each of its quarters.
 
-Belongs here: which quarter of an institution is current, saving and loading snapshots. Does not belong here: collecting evidence
-(`collect`).
+Belongs here: deciding which quarter of an institution is the current one; saving and loading snapshots. Does not belong here: collecting
+evidence (`collect`).
 
-A snapshot is saved in the registry once, in the first run with a delivery of the institution for that quarter. Corrections (`_v2`) and
-deliveries of other institutions do not change it, so that trying values until a finding disappears discloses nothing. Agreements are
-applied when snapshots are loaded: if one ends, this takes effect at once.
+A snapshot is saved in the registry once, in the first run with a delivery of the institution for that quarter. Later corrections (`_v2`)
+and deliveries of other institutions do not change it. So an institution cannot find out the other's value by sending corrections until a
+finding disappears. Agreements are applied when snapshots are loaded: if an agreement ends, this takes effect at once.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _PARQUET = b"PAR1"
 
 
 def find_newest_ended_quarters(deliveries: pd.DataFrame, early_deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Return the current quarter of each institution: the newest that had ended when it was delivered. Columns out: institution, period.
+    """Return the current quarter of each institution: the newest quarter that had ended when it was delivered.
 
-    deliveries: institution, delivery, period. early_deliveries: the deliveries that came before the end of their quarter: institution,
-    delivery.
+    Columns out: institution, period. deliveries: all deliveries, with institution, delivery and period. early_deliveries: the deliveries
+    that came before the end of their quarter, with institution and delivery.
     """
     key = ["institution", "delivery"]
     in_time = ~pd.MultiIndex.from_frame(deliveries[key]).isin(pd.MultiIndex.from_frame(early_deliveries[key]))
@@ -43,10 +43,10 @@ def find_newest_ended_quarters(deliveries: pd.DataFrame, early_deliveries: pd.Da
 def load_evidence_snapshots(
     registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Load the saved evidence. Columns out: `EVIDENCE`, period (of the snapshot).
+    """Load the saved evidence. Columns out: `EVIDENCE` and `period`, the quarter of the snapshot.
 
-    receivers, quarters: load all snapshots of the institutions `receivers`, and also those of `quarters` (institution, period). If either
-    is None, all snapshots are loaded.
+    Loaded are all snapshots of the institutions `receivers`, and the snapshots of `quarters` (institution, period). If either is None,
+    all snapshots are loaded.
     """
     query = select(ComparisonSnapshot.period, ComparisonSnapshot.evidence).order_by(ComparisonSnapshot.period)
     if receivers is not None and quarters is not None:
@@ -65,9 +65,9 @@ def load_evidence_snapshots(
 
 
 def save_missing_evidence_snapshots(registry: Registry, quarters: pd.DataFrame, collect_evidence: Callable[[], pd.DataFrame]) -> int:
-    """Save a snapshot for each of `quarters` (institution, period) that has none; return how many were saved.
+    """Save a snapshot for each of `quarters` (institution, period) that has no snapshot yet; return how many were saved.
 
-    collect_evidence: returns the evidence; it is called only if a snapshot must be saved.
+    collect_evidence: a function that returns the evidence; it is called only if a snapshot must be saved.
     """
     with registry.read() as session:
         existing = {
@@ -92,14 +92,17 @@ def _list_institutions_and_quarters(quarters: pd.DataFrame) -> list[tuple[str, s
 
 
 def _pack_evidence(evidence: pd.DataFrame) -> str:
-    """Convert evidence to text (compressed Parquet in base64, since all snapshots are kept and each covers the whole history)."""
+    """Convert evidence to a text: compressed Parquet in base64.
+
+    It is compressed since all snapshots are kept, and each contains evidence of all years.
+    """
     table = io.BytesIO()
     pq.write_table(parquet.convert_frame_to_arrow("evidence", evidence), table, compression="zstd")
     return base64.b64encode(table.getvalue()).decode("ascii")
 
 
 def _unpack_evidence(text: str) -> pd.DataFrame:
-    """Convert text from `_pack_evidence` to evidence. Earlier versions stored JSON, at first not compressed."""
+    """Convert a text to evidence. Besides the format of `_pack_evidence`, it reads those of earlier versions: JSON, compressed or not."""
     content = b"" if text.startswith("{") else base64.b64decode(text)
     if content.startswith(_PARQUET):
         return parquet.read_table(content)

@@ -1,5 +1,5 @@
-"""Explanations for stewards and analysts: why two records were linked or not, which records a figure counts.
+"""Explanations for stewards and analysts: why two records were linked or not, and which records a figure counts.
 
-Belongs here: collecting what the registry, the lake and the warehouse contain on one person, case, pair or figure, as text and as one
+Belongs here: collecting what the registry, the lake and the warehouse contain on one person, case, pair or figure, as text and as a web
 page. Does not belong here: any decision or count.
 """

@@ -1,7 +1,7 @@
 """Explain a case: its files side by side, their links, its persons, near matches, judgements, history.
 
-Belongs here: what the page of a case shows. Match weights are those stored by the last run, since the evidence of dates and codes depends
-on all files of a run. Does not belong here: layout.
+Belongs here: what the page of a case shows. The match weights are those that the last run stored: they cannot be computed for one case
+alone, since the evidence of dates and codes depends on all files of a run. Does not belong here: layout.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _make_link_section(
 
 
 def make_case_waterfall(decision: PairDecision, title: str, verdict: str = "") -> Waterfall:
-    """Draw the prior odds and each kind of evidence for a pair of files as a waterfall to their sum."""
+    """Make the waterfall chart of a pair of files: the prior odds, then each kind of evidence, then their sum."""
     reasons = dict(decision.reasons)
     prior = reasons.pop("prior", 0.0)
     steps = [Step(get_label_of_evidence_kind(name), bits, describe_evidence_kind(name)) for name, bits in reasons.items()]
@@ -149,7 +149,7 @@ def make_case_waterfall(decision: PairDecision, title: str, verdict: str = "") -
 
 
 def get_label_of_evidence_kind(evidence_kind: str) -> str:
-    """Return the label of a kind of evidence."""
+    """Return the label of a kind of evidence, for charts."""
     description = describe_evidence_kinds().get(evidence_kind, "")
     return description if description.startswith("days") else find_label("evidence", evidence_kind)
 
@@ -181,7 +181,10 @@ def _make_persons_table(home: PublishedHome, person_rows_of_case: pd.DataFrame, 
 
 
 def _make_near_match_section(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
-    """List the files of other cases that are most similar to those of the case. labels: of the files of the case."""
+    """Make the section with the files of other cases that are most similar to the files of this case.
+
+    labels: the label of each file of this case, by key.
+    """
     title = "Near matches, not joined"
     not_joined = [d for d in select_pair_decisions(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
     case_by_record = _map_records_to_cases(home)
@@ -215,7 +218,10 @@ def _make_near_match_section(home: PublishedHome, labels: Mapping[Key, str]) -> 
 
 
 def explain_cases_not_joined(home: PublishedHome, decision: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
-    """Say why two files were not joined. group_a, group_b: all files of the two cases to which they belong."""
+    """Say why two files were not joined.
+
+    decision: the decision on the pair. group_a, group_b: all files of the two cases to which the two files belong.
+    """
     judged_pair = home.find_pair_judged_different("case", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two cases"

@@ -16,7 +16,11 @@ MAX_LABEL_LENGTH = 29  # characters of a label; the bar's title has the whole la
 
 @dataclass(frozen=True)
 class Bar:
-    """A row of the chart, in its coordinates. kind: `up`, `down`, `base` or `sum`. connector_x: x of the line to the next row."""
+    """A row of the chart, in the coordinates of the drawing.
+
+    kind: `up`, `down`, `base` (the start) or `sum`. connector_x: the x coordinate of the line that leads to the next row; None for no
+    line.
+    """
 
     label: str
     amount: str
@@ -30,7 +34,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A waterfall with the coordinates of its parts. zero: x of the amount 0. text: the alternative text of the image."""
+    """A waterfall chart with the coordinates of its parts.
+
+    zero: the x coordinate of the amount 0. text: the alternative text of the image.
+    """
 
     chart: Waterfall
     bars: list[Bar]
@@ -43,7 +50,7 @@ class Drawing:
 
 
 def lay_out_waterfall(chart: Waterfall) -> Drawing:
-    """Lay out `chart`: one row per step, from top to bottom."""
+    """Lay out `chart`: one row for the start, one for each step, and one for the sum, from top to bottom."""
     ends = [0.0]
     for step in [chart.start, *chart.steps]:
         ends.append(ends[-1] + step.amount)

@@ -19,7 +19,7 @@ _BAR_WIDTH = 36  # characters of the widest waterfall
 
 
 def print_explanation(console: Console, explanation: Explanation) -> None:
-    """Print `explanation`; colours and lines only where the console is a terminal."""
+    """Print `explanation`. Colours and drawn lines are used only if the console is a terminal."""
     console.print(RichText(explanation.title, style="bold"))
     for name, value in explanation.facts:
         console.print(RichText(f"  {name:<24} {make_visible(value)}"), soft_wrap=True)
@@ -78,7 +78,7 @@ def _format_cell(cell: Cell) -> RichText:
 
 
 def _print_waterfall(console: Console, chart: Waterfall) -> None:
-    """Print a waterfall; the bars are made of characters and extend from where each step begins to where it ends."""
+    """Print a waterfall chart. Its bars are made of characters; each reaches from the sum before its step to the sum after it."""
     console.print()
     console.print(RichText(chart.title, style="bold"))
     running, ends = 0.0, [0.0]

@@ -1,7 +1,7 @@
 """The parts of an explanation: facts, and sections of tables, waterfall charts and paragraphs.
 
-Belongs here: the classes that `people`, `cases`, `pairs` and `figures` make, and `console` and `page` show. Does not belong here: where the
-content comes from, layout.
+Belongs here: the classes that `people`, `cases`, `pairs` and `figures` create, and that `console` and `page` show. Does not belong here:
+where the content comes from; layout.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Tone = Literal["plain", "good", "bad", "notice"]
 
 @dataclass(frozen=True)
 class MatchWeight:
-    """A cell with a match weight in bits, shown with sign and colour. value: None if the field could not be compared."""
+    """A cell with a match weight in bits, shown with its sign and in colour. value: None if the field could not be compared."""
 
     value: float | None
     detail: str = ""
@@ -25,12 +25,15 @@ class MatchWeight:
 
 
 Cell = str | int | MatchWeight | tuple[str, ...] | None
-"""A tuple is shown line by line."""
+"""The content of one cell of a table; the texts of a tuple are shown on separate lines."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. number: it contains numbers, so it is right-aligned. wrap: its texts may be broken over lines."""
+    """A column of a table.
+
+    number: whether it contains numbers, and is aligned right. wrap: whether its texts may be broken over several lines.
+    """
 
     title: str
     number: bool = False
@@ -39,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption. highlighted: numbers of the rows to emphasise. footer: a line of sums."""
+    """A table with a caption. highlighted: numbers of the rows to emphasise, counted from 0. footer: a last row with sums."""
 
     caption: str
     columns: Sequence[Column]
@@ -62,7 +65,8 @@ class Step:
 class Waterfall:
     """A waterfall chart: how an amount `start` becomes a sum by steps.
 
-    end: label of the sum. decimals: of the amounts. threshold: the sum above which the answer to the question is yes. verdict: that answer.
+    end: the label of the sum. decimals: how many decimals the amounts have. threshold: the sum above which the answer to the question of
+    the chart is yes. verdict: that answer.
     """
 
     title: str
@@ -80,13 +84,13 @@ class Waterfall:
         return self.start.amount + sum(step.amount for step in self.steps)
 
     def format_amount(self, amount: float, sign: bool = True) -> str:
-        """Format an amount as text."""
+        """Format an amount as text. sign: whether a positive amount has a plus sign."""
         return f"{amount:+.{self.decimals}f}" if sign else f"{amount:.{self.decimals}f}"
 
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph."""
+    """A paragraph. tone: how it is coloured."""
 
     text: str
     tone: Tone = "plain"
@@ -97,7 +101,7 @@ Block = Table | Waterfall | Text
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with blocks below it, and charts that are shown side by side after them."""
+    """A heading with blocks below it, and after them charts that are shown side by side."""
 
     title: str
     blocks: Sequence[Block]
@@ -109,8 +113,8 @@ class Section:
 class Explanation:
     """An explanation of a person, case, pair or figure.
 
-    facts: names and values shown first. summary: the answer in a sentence or two. contains_names: it contains personal data. sources: the
-    footer. subject: what it is about, for the audit log.
+    facts: names and values that are shown first. summary: the answer in a sentence or two. contains_names: whether it contains personal
+    data. sources: the text of the footer, which says where the content comes from. subject: what the audit log names as the subject.
     """
 
     title: str

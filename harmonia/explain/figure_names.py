@@ -1,7 +1,7 @@
 """Find the figure that a user typed, e.g. `cases_registered 2013-Q2 offence_group=trafficking sex=male`.
 
-Belongs here: parsing the text, looking up the published figure, errors that list the valid choices. Does not belong here: the records
-behind the figure (`figure_records`).
+Belongs here: parsing the text, looking up the published figure, error messages that list the valid choices. Does not belong here: the
+records behind the figure (`figure_records`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _PERIOD = re.compile(r"\d{4}(-Q[1-4])?", re.ASCII)
 class Figure:
     """A published figure.
 
-    breakdown: dimension → value, without dimensions that are `total`. as_reported, harmonised: None if nothing could be read. missing: the
-    incomplete deliveries that the figure lacks, as text. quarantined: number of quarantined rows in its deliveries.
+    breakdown: maps a dimension to its value; dimensions whose value is `total` are left out. as_reported, harmonised: the two values;
+    None if no delivery could be read. missing: the deliveries that are missing, unreadable or partial and that the figure needs, as text.
+    quarantined: number of quarantined rows in the deliveries of the figure.
     """
 
     indicator: Indicator
@@ -44,14 +45,14 @@ class Figure:
 
     @property
     def kind(self) -> str:
-        """The kind of period: `quarter` or `year`."""
+        """The kind of the figure's period: `quarter` or `year`."""
         return "quarter" if "-" in self.period else "year"
 
 
 def parse_figure(home: PublishedHome, text: str) -> Figure:
-    """Find the published figure that `text` names; brackets and commas in it are ignored.
+    """Find the published figure that `text` names; brackets and commas in the text are ignored.
 
-    Raises `HarmoniaError` with the valid choices if there is none.
+    Raises `HarmoniaError` with the valid choices if `text` names no published figure.
     """
     words = [w for w in re.split(r"[\s,\[\]]+", text.strip()) if w]
     if not words:
@@ -113,9 +114,9 @@ def _parse_breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
 
 
 def _read_published_figure(home: PublishedHome, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
-    """Read a figure from `statistics`.
+    """Read a figure from the table `statistics`.
 
-    A missing row of a crossed table is 0, or null if the total is (docs/reference/counting-rules.md).
+    If the table has no row for a breakdown, the figure is 0; if the total is null, it is null (docs/reference/counting-rules.md).
     """
     values = [breakdown.get(d, TOTAL) for d in DIMENSIONS]
     where = " AND ".join(f"{d} = ?" for d in DIMENSIONS)

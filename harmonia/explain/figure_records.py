@@ -1,6 +1,6 @@
-"""Find the records behind a published figure: those reported, the units counted, and the difference between them record by record.
+"""Find the records behind a published figure: the reported records, the counted units, and the records that make the difference.
 
-The units and the steps of the bridge are read from the warehouse, the rows as reported from the lake.
+The counted units and the steps of the bridge are read from the warehouse, the reported records from the lake.
 Does not belong here: counting rules, texts and layout.
 """
 
@@ -26,14 +26,15 @@ KEY = ["institution", "record_key"]
 class FigureRecords:
     """The records and units behind a figure.
 
-    reported  one row per record as reported in this category: institution, record_key, case_id, person_id, own_date, dimensions, `cause`
-              (null: it represents a unit), `heading` (the category it counts in when harmonised, if another), `counted_by` (the record
-              that represents its unit in this period), `counted_on`, `counted_in` (day and case by which it counts instead)
-    units     one row per unit counted in this category: case_id, person_id, day, method, estimated, dimensions, institution and
-              record_key of the record that represents it, own_date of its event on that day, `cause` (null: also reported in this category)
-    steps     institution, cause, n: as_reported + Σ n = harmonised
-
-    Records and units are in the order of institution and record_key, whatever ids a home gave them.
+    reported  the records that are reported in the category of the figure, one row each. Columns: institution, record_key, case_id,
+              person_id, own_date, the dimensions, `cause` (why the row does not count here; null if it represents a unit that does),
+              `heading` (the category in which its unit counts, if another), `counted_by` (the record that represents its unit in this
+              period), `counted_on` and `counted_in` (day and case with which its unit counts)
+    units     the units that count in the category of the figure, one row each. Columns: case_id, person_id, day, method, estimated, the
+              dimensions, institution and record_key of the record that represents the unit, own_date of the event of this record on that
+              day, `cause` (why it counts although it is not reported here; null if it is also reported here)
+    steps     the sum `n` by institution and cause: as_reported plus the sum of all n is harmonised
+    Records and units are sorted by institution and record_key, so that the order does not depend on the ids of a home.
     """
 
     reported: pd.DataFrame
@@ -64,9 +65,9 @@ def find_figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
 
 
 def _read_rows_as_reported(home: PublishedHome, figure: Figure) -> pd.DataFrame:
-    """Read the indicator's rows as reported, for all periods, with the dimensions of the institution's own records.
+    """Read all rows of the indicator as reported, whatever their period, with the categories of the institution's own records.
 
-    A row that counts for one period alone (`span`) is left out if the figure is of the other kind of period.
+    A row can count in quarters only, or in years only (`span`). It is left out if the period of the figure is of the other kind.
     """
     rows = home.read_indicator_rows(figure.indicator.code)
     rows = rows[(rows["span"] == "") | rows["span"].str.startswith(figure.kind)]
@@ -75,11 +76,11 @@ def _read_rows_as_reported(home: PublishedHome, figure: Figure) -> pd.DataFrame:
 
 
 def _add_causes_of_removal(rows: pd.DataFrame, removed: pd.DataFrame) -> pd.DataFrame:
-    """Add to each row the cause for which it is removed; null: it represents a unit.
+    """Add to each row the column `cause`: why the bridge removes it; null if it represents a unit.
 
-    removed: the steps of the bridge that remove a row of the period. Each names the record, but not the row. A record can have several rows
-    in the period, such as one for each stay in a shelter. In this case its last rows are removed, those of further events first. The row of
-    the event that counts (`day`) is removed last.
+    removed: the steps of the bridge that remove a row of the period. Each step names the record, but not the row. A record can have
+    several rows in the period, such as one for each stay in a shelter. In this case its last rows are removed, and rows of further events
+    first. The row of the event that counts (`day`) is removed last.
     """
     last_rows = rows.assign(first=rows["day"].notna()).sort_values(["first", "own_date", "part"], ascending=[True, False, False])
     causes = removed.assign(other=removed["cause"] != FURTHER_EVENT).sort_values([*KEY, "other", "cause"])
@@ -88,7 +89,7 @@ def _add_causes_of_removal(rows: pd.DataFrame, removed: pd.DataFrame) -> pd.Data
 
 
 def _read_counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
-    """Read all units that count in the period of the figure."""
+    """Read all units that count in the period of the figure, whatever their categories."""
     period = "year(day) = ?" if figure.kind == "year" else "year(day) = ? AND quarter(day) = ?"
     numbers = [int(part) for part in figure.period.replace("Q", "").split("-")]
     query = f"SELECT * FROM counted WHERE indicator = ? AND counts_in_{figure.kind} AND {period} ORDER BY day, case_id, person_id"
@@ -96,10 +97,10 @@ def _read_counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
 
 
 def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, unit_key: str) -> pd.DataFrame:
-    """Add to each row the day (`counted_on`) and the case (`counted_in`) by which its unit counts, even in another period.
+    """Add to each row the day (`counted_on`) and the case (`counted_in`) with which its unit counts, even if that is in another period.
 
-    If the unit counts several times, the day in the period of the figure is taken, else the earliest day. If the unit does not count, day
-    and case are those of another unit of the same person.
+    If the unit counts several times, a day in the period of the figure is preferred, otherwise the earliest day is taken. If the unit
+    does not count, day and case are those of another unit of the same person.
     """
     all_rows = home.query(
         f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind} ORDER BY day, case_id, person_id",
@@ -118,11 +119,12 @@ def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, u
 
 
 def _add_column_with_counted_unit(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the column `unit`, which identifies a case and a person together."""
     return frame.assign(unit=frame["case_id"].astype("str") + " " + frame["person_id"].astype("str").fillna(""))
 
 
 def _list_added_records(home: PublishedHome, bridge_rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:
-    """Return the records that are counted but were not reported in the period, with their case and person.
+    """Return the records that count in the period but were not reported in it, with their case and person.
 
     bridge_rows: the steps of the bridge that add a record.
     """
@@ -145,7 +147,8 @@ def _add_representing_record(
 ) -> pd.DataFrame:
     """Add to each unit the record that represents it, and a cause if that record was not reported in the period.
 
-    representing_records: reported records, by unit. added_records: from `_list_added_records`.
+    representing_records: the reported records that represent units, with the unit as index. added_records: from `_list_added_records`.
+    unit_key: the column that identifies a unit.
     """
     other = added_records.drop_duplicates(unit_key).set_index(unit_key)
     keys = units[unit_key]
@@ -158,13 +161,14 @@ def _add_representing_record(
 
 
 def _add_delivered_event_date(units: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:
-    """Add to each unit the delivered date of the event by which its record counts; null if there is no readable date in the period."""
+    """Add to each unit the delivered date of the event with which its record counts; null if that event has no readable date."""
     counting = all_rows[all_rows["day"].notna()].drop_duplicates([*KEY, "day"]).set_index([*KEY, "day"])["own_date"]
     keys = pd.MultiIndex.from_frame(units[[*KEY, "day"]].astype({"day": all_rows["day"].dtype}))
     return units.assign(own_date=counting.reindex(keys).to_numpy())
 
 
 def _check_records_add_up_to_figure(figure: Figure, representing_count: int, counted_units: int, units: pd.DataFrame) -> None:
+    """Raise `HarmoniaError` if the reported and the added records are not as many as the counted units."""
     added = int(units["cause"].notna().sum())
     if representing_count + added != counted_units or units["record_key"].isna().any():
         raise HarmoniaError(
@@ -174,6 +178,7 @@ def _check_records_add_up_to_figure(figure: Figure, representing_count: int, cou
 
 
 def _have_categories_of_figure(rows: pd.DataFrame, figure: Figure) -> pd.Series:
+    """Return for each row whether it is in the categories by which the figure is broken down."""
     matches = pd.Series(True, index=rows.index)
     for dimension, value in figure.breakdown.items():
         matches &= rows[dimension] == value
@@ -181,7 +186,7 @@ def _have_categories_of_figure(rows: pd.DataFrame, figure: Figure) -> pd.Series:
 
 
 def _describe_category_of_rows(rows: pd.DataFrame, figure: Figure) -> pd.Series:
-    """Return the values of each row in the dimensions by which the figure is broken down, as one text."""
+    """Return for each row the categories in which it is, in the dimensions by which the figure is broken down, as one text."""
     heading = pd.Series("", index=rows.index, dtype="str")
     for n, dimension in enumerate(figure.breakdown):
         heading = heading + (" · " if n else "") + rows[dimension].astype("str").fillna("unknown")
@@ -189,9 +194,10 @@ def _describe_category_of_rows(rows: pd.DataFrame, figure: Figure) -> pd.Series:
 
 
 def _select_rows_in_categories_of_figure(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
-    """Keep the rows and units in the categories by which the figure is broken down.
+    """Select the rows and units that are in the categories of the figure.
 
-    If only one of a record and its unit has them, the difference is a separate step (`OTHER_HEADING`).
+    If a record is in these categories but the unit that it represents is not, or the reverse, this is a separate step of the difference
+    (`OTHER_HEADING`).
     """
     row_in_category, unit_in_category = _have_categories_of_figure(rows, figure), _have_categories_of_figure(units, figure)
     record_names = units["institution"] + ":" + units["record_key"]
@@ -227,6 +233,7 @@ def _select_rows_in_categories_of_figure(figure: Figure, rows: pd.DataFrame, uni
 
 
 def _check_published_sum(figure: Figure, records: FigureRecords) -> None:
+    """Raise `HarmoniaError` if the numbers of records, steps and units differ from the published figure."""
     steps = int(records.steps["n"].sum())
     if (len(records.reported), len(records.units)) != (figure.as_reported, figure.harmonised) or len(records.reported) + steps != len(
         records.units

@@ -30,8 +30,8 @@ _PROBLEMS = {"missing": "missing or unreadable", "after_delivery": "after the en
 class _FigureContext:
     """What the tables of a figure are made from.
 
-    meanings: cause of the bridge → its meaning. locations: record → delivery, file and line. names: person record → name, or None if names
-    are not shown.
+    meanings: maps each cause of the bridge to its meaning. locations: maps each record to its delivery, file and line. names: maps each
+    person record to its name; None if names are not shown.
     """
 
     figure: Figure
@@ -46,7 +46,7 @@ class _FigureContext:
         return self.figure.indicator.unit == "person"
 
     def find_location(self, row: Mapping[Any, Any]) -> tuple[str, str, str]:
-        """Return the delivery, file and line of the record of a row."""
+        """Return the delivery, file and line number of the record of a row."""
         return self.locations.get(_read_record_key(row), ("", "the record's own line could not be read", ""))
 
     def make_identity_cells(self, row: Mapping[Any, Any]) -> list[Cell]:
@@ -58,7 +58,7 @@ class _FigureContext:
         return cells
 
     def make_identity_columns(self) -> list[Column]:
-        """Return the columns of `make_identity_cells`."""
+        """Return the columns that belong to the cells of `make_identity_cells`."""
         person_columns = [Column("person"), *([] if self.names is None else [Column("name", wrap=True)])]
         return [Column("case"), *(person_columns if self.counts_persons else [])]
 
@@ -104,7 +104,7 @@ def _make_figure_context(home: PublishedHome, figure: Figure, *, show_names: boo
 
 
 def _replace_days_by_quarters(records: FigureRecords) -> FigureRecords:
-    """Replace each day by its calendar quarter, and remove how days were imputed; for figures of confidential events."""
+    """Replace each day by its calendar quarter, and remove which days were imputed. This is for figures of confidential events."""
 
     def convert_days_to_quarters(frame: pd.DataFrame) -> pd.DataFrame:
         days = [name for name in ("day", "own_date", "counted_on") if name in frame]
@@ -133,7 +133,7 @@ def _write_sentence_on_number_of_records(figure: Figure, records: FigureRecords)
 
 
 def _make_bridge_section(home: PublishedHome, context: _FigureContext) -> Section:
-    """Make the table and the chart of the steps from the figure as reported to the harmonised figure."""
+    """Make the section with the table and the chart of the steps from the figure as reported to the harmonised figure."""
     figure, records = context.figure, context.records
     _check_steps_against_published_bridge(home, figure, records)
     rows: list[list[Cell]] = [["as reported", "", "", int(figure.as_reported or 0)]]
@@ -164,7 +164,7 @@ def _check_steps_against_published_bridge(home: PublishedHome, figure: Figure, r
 
 
 def _make_section_of_records_by_cause(context: _FigureContext) -> Section:
-    """Make a table of records for each cause of the difference."""
+    """Make the section with one table for each cause of the difference, which lists the records concerned."""
     reported, units = context.records.reported, context.records.units
     records = pd.concat([reported.assign(n=-1, day=reported["own_date"]), units.assign(n=1)], ignore_index=True).dropna(subset=["cause"])
     records = records.sort_values(["institution", "record_key", "n"], kind="stable")
@@ -192,7 +192,7 @@ def _make_section_of_records_by_cause(context: _FigureContext) -> Section:
 
 
 def _describe_where_record_counts_instead(row: Mapping[Any, Any]) -> str:
-    """Say where the unit of a record counts instead, or the date or category of the record itself."""
+    """Say where the unit of a record counts instead; for a record that was added, say which date or category it has itself."""
     heading, by = format_value(row.get("heading")).replace("_", " "), format_value(row.get("counted_by"))
     if heading:
         return f"{'counts' if row['n'] < 0 else 'reported'} under {heading}"
@@ -226,7 +226,7 @@ def _read_record_locations(home: PublishedHome, figure: Figure) -> dict[Key, tup
 
 
 def _read_person_names(home: PublishedHome) -> dict[Key, str]:
-    """Read the names as delivered, by accepted person record."""
+    """Read the names as delivered; the result maps each accepted person record to its name."""
     people = home.canonical["person_records"]
     people = people[people["status"] == "accepted"]
     return {(str(i), str(k)): format_value(n) for i, k, n in people[["institution", "record_key", "full_name"]].itertuples(index=False)}
@@ -282,7 +282,7 @@ def _make_imputed_date_section(home: PublishedHome, context: _FigureContext) -> 
 
 
 def _describe_date_problem(problem: str) -> str:
-    """Say why a delivered date is not used. problem: `date_problem` of the event."""
+    """Say why a delivered date is not used. problem: the value of `date_problem` of the event; empty if the event has none."""
     return _PROBLEMS.get(problem, problem.replace("_", " ") if problem else "the day comes from another record of the case")
 
 
@@ -310,7 +310,7 @@ def _make_reported_record_section(context: _FigureContext) -> Section:
 
 
 def _make_coverage_table(home: PublishedHome, figure: Figure) -> Table:
-    """Make the table of the deliveries of the indicator's institutions for the quarters of the period."""
+    """Make the table with the state of the deliveries of the indicator's institutions, for the quarters of the period."""
     rows = home.query(
         "SELECT institution, period, state FROM coverage WHERE starts_with(period, ?) AND length(period) = 7 ORDER BY institution, period",
         [figure.period],

@@ -67,8 +67,8 @@ def parse_record_name(text: str) -> Key:
 def determine_pair_kind(home: PublishedHome, keys: tuple[Key, Key], requested_kind: Kind | None) -> Kind:
     """Decide whether two records are compared as persons or as cases.
 
-    If an institution has the same keys for cases and persons, it is `requested_kind`, or person if that is None.
-    Raises `HarmoniaError` if a record is unknown, or one is a case record and the other a person record.
+    If both keys exist for cases and for persons, `requested_kind` decides; if that is None, they are compared as persons. Raises
+    `HarmoniaError` if a record is unknown, or if one is a case record and the other a person record.
     """
     has_record = {kind: [_has_record(home, kind, key) for key in keys] for kind in _TABLE}
     for n, key in enumerate(keys):

@@ -1,4 +1,4 @@
-"""Labels and formats for explanations. Belongs here: loading `labels.yaml`, formatting values. Does not belong here: layout."""
+"""Labels and formats for explanations. Belongs here: reading `labels.yaml`, formatting values. Does not belong here: layout."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ def _read_labels() -> dict[str, dict[str, str]]:
 
 
 def find_label(kind: str, name: str) -> str:
-    """Return the label of `name` of a `kind` (fields, levels, evidence …); if it has no label, return the name with spaces in place of
-    underscores."""
+    """Return the label of `name`. kind: the section of `labels.yaml`, such as `fields`, `levels` or `evidence`.
+
+    If `name` has no label, it is returned with spaces in place of underscores.
+    """
     return _read_labels()[kind].get(name, name.replace("_", " "))
 
 
@@ -43,7 +45,7 @@ def format_day(value: Any) -> str:
 
 
 def make_letter_label(n: int) -> str:
-    """Return the label of the record with number `n` (from 0) in an explanation: A, B, … Z, AA, AB, …"""
+    """Return the label of the record with number `n`, counted from 0, in an explanation: A, B, … Z, AA, AB, …"""
     name = ""
     n += 1
     while n:

@@ -1,7 +1,7 @@
 """Match weights of pairs and decisions of linkage, for explanations.
 
-Belongs here: match weights by field, computed for single pairs with the linkage model over the canonical tables; the stored decisions of
-the last run; how similar two groups of records are. No linkage is run. Does not belong here: texts and layout.
+Belongs here: match weights by field, computed for single pairs with the linkage model from the canonical tables; the stored decisions of
+the last run; how similar two groups of records are. Linkage itself is not run. Does not belong here: texts and layout.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from pipelines.linkage.standardise import LinkageRecords, build_linkage_records,
 from schemas.canonical import TABLES
 
 Key = tuple[str, str]
-"""institution, record key"""
+"""A record: its institution and its record key."""
 THRESHOLD = 0.0
-"""Bits above which two groups are joined: even odds."""
+"""Match weight in bits above which two groups are joined. Zero means even odds."""
 HARD_RULE_WEIGHT = -100.0
-"""Bits: a stored weight below this marks a hard rule."""
+"""In bits: a stored match weight below this shows that a hard rule keeps the pair apart."""
 MAX_GROUP_PAIRS = 400
 CALIBRATION_PAIRS = 40
-"""Pairs of the last run used to derive its prior odds."""
+"""Number of pairs of the last run from which its prior odds are derived."""
 ROUNDING_TOLERANCE = 0.05
-"""Bits: stored weights are rounded to hundredths."""
+"""Allowed difference in bits between stored and computed weights, since stored weights are rounded to hundredths."""
 _PERSONAL = {c.name for c in TABLES["person_records"] if c.personal} | {"given", "surname", "parent", "number"}
 _REASON_PATTERN = re.compile(r"(\S+) ([+-]\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
 class FieldWeight:
-    """The comparison of a pair of person records in one field.
+    """How the two person records of a pair compare in one field.
 
-    level: of agreement, None if the value is missing on one side. bits: the match weight. values: the two values as text. personal: whether
-    they identify a person. exchanged: given name and surname agree crosswise. shared_by_family: the values agree but have no weight, since
-    families share them and the first names differ.
+    level: how similar the values are; None if one record has no value. bits: the match weight of the field. values: the two values as
+    text. personal: whether the values identify a person. exchanged: whether the given name of one record is the surname of the other and
+    the reverse. shared_by_family: whether the values agree but have no weight, because families share them and the first names differ.
     """
 
     name: str
@@ -70,9 +70,10 @@ class FieldWeight:
 
 @dataclass(frozen=True)
 class PairWeight:
-    """The match weight of a pair of person records: prior odds (bits), and the weight of each field.
+    """The match weight of a pair of person records: the prior odds in bits, and the weight of each field.
 
-    same_case: both are in files of one case. one_file: both are in one case file, so that they are different persons.
+    same_case: whether both records are in files of one case. one_file: whether both are in one case file, so that they are different
+    persons.
     """
 
     a: Key
@@ -85,13 +86,16 @@ class PairWeight:
 
     @property
     def total(self) -> float:
-        """The binary logarithm of the odds that both records are one person, without regard to hard rules."""
+        """The sum of the prior odds and the weights of all fields, in bits. Hard rules are disregarded."""
         return self.prior + sum(f.bits for f in self.fields)
 
 
 @dataclass(frozen=True)
 class PairDecision:
-    """The decision of the last run on a pair of records: match weight (bits), whether they were joined, and the evidence with its bits."""
+    """The decision of the last run on a pair of records.
+
+    weight: match weight in bits. joined: whether the two were joined. reasons: each kind of evidence with its bits.
+    """
 
     a: Key
     b: Key
@@ -104,9 +108,9 @@ class PairDecision:
 class GroupSimilarity:
     """How similar two groups of person records are.
 
-    rule: a pair of records that cannot be one person because one case file contains both, or None. best: the greatest weight of a pair
-    (bits). average: the weight when each field is averaged over the pairs. combined: the weight of the two groups, from both. pairs: number
-    of pairs compared.
+    rule: a pair of records that cannot be one person because one case file contains both; None if there is no such pair. best: the
+    greatest weight of a pair, in bits. average: the sum of the weights of all fields, each averaged over the pairs. combined: the weight
+    of the two groups, from `best` and `average`. pairs: number of pairs compared.
     """
 
     rule: tuple[Key, Key] | None
@@ -117,9 +121,10 @@ class GroupSimilarity:
 
 
 def select_pair_decisions(frame: pd.DataFrame, entity: str, keys: Iterable[Key], *, inside: bool) -> list[PairDecision]:
-    """Select decisions on pairs of `entity`, greatest weight first.
+    """Select the decisions on pairs of records of `entity`, greatest weight first.
 
-    frame: the decisions of the last run. inside: both records of the pair are in `keys`; otherwise exactly one of them is.
+    frame: the decisions of the last run. inside: whether to select pairs of which both records are in `keys`, or pairs of which exactly
+    one record is.
     """
     requested = pd.MultiIndex.from_tuples(list(keys), names=["institution", "key"])
     rows = frame[frame["entity"] == entity]
@@ -136,7 +141,7 @@ def _make_pair_decision(row: Mapping[Any, Any]) -> PairDecision:
 
 
 def describe_evidence_kinds() -> dict[str, str]:
-    """Return kind of evidence between two case files → its description, derived from the linkage model."""
+    """Return for each kind of evidence between two case files its description, derived from the linkage model."""
     out: dict[str, str] = {}
     for evidence in load_linkage_model().evidence:
         first, second = (part.split(".")[1].replace("_", " ") for part in (evidence.first, evidence.second))
@@ -154,8 +159,8 @@ class LinkageWeights:
     ) -> None:
         """Prepare the records for comparison.
 
-        canonical: the canonical tables. cases: institution, record_key, cluster. decisions: those of the last run. model: default: the one
-        in use.
+        canonical: the canonical tables. cases: the case (`cluster`) of each file, with institution, record_key and cluster. decisions:
+        the decisions of the last run. model: the linkage model; None for the one in use.
         """
         self.model = model or load_linkage_model()
         self._decisions = decisions
@@ -182,14 +187,15 @@ class LinkageWeights:
 
     @cached_property
     def _token_frequencies(self) -> TokenFrequencies:
+        """How often the parts of names occur, which the match weights of names depend on."""
         return compute_token_frequencies(encode_persons(self._frequency_records, self.model), self.model)
 
     @cached_property
     def _prior_between_cases(self) -> tuple[float, bool]:
-        """The prior odds (bits) that two records of different cases are one person, and whether the last run used the same model.
+        """The prior odds in bits that two records of different cases are one person, and whether the last run used the same model.
 
-        A run estimates these odds from how many persons recur. They are derived here as its stored weights minus the weight of the fields.
-        If they differ from pair to pair, the run used another model.
+        A run estimates these odds from how many persons occur in several cases. Here they are derived from the weights that it stored: a
+        stored weight minus the weights of the fields. If the results differ from pair to pair, the run used another model.
         """
         rows = self._decisions[(self._decisions["entity"] == "person") & (self._decisions["weight"] > HARD_RULE_WEIGHT)]
         left, right = (
@@ -207,11 +213,11 @@ class LinkageWeights:
 
     @property
     def matches_last_run(self) -> bool:
-        """Whether the weights computed here equal those of the last run."""
+        """Whether the weights computed here are equal to those of the last run."""
         return self._prior_between_cases[1]
 
     def list_other_records_in_cases(self, keys: Iterable[Key]) -> list[Key]:
-        """Return the person records in the same cases as `keys`, without `keys`."""
+        """Return the person records that are in the same cases as the records `keys`, without these."""
         rows = {self._rows[key] for key in keys if key in self._rows}
         in_same_case = np.isin(self._case, self._case[list(rows)]) & (self._case >= 0)
         in_same_case[list(rows)] = False
@@ -219,7 +225,7 @@ class LinkageWeights:
         return [(str(institution), str(key)) for institution, key in names.itertuples(index=False)]
 
     def weigh_pairs(self, pairs: Sequence[tuple[Key, Key]]) -> list[PairWeight]:
-        """Compute the weight of each pair by field. Pairs with a record that linkage does not know are left out."""
+        """Compute the match weight of each pair, by field. Pairs with a record that linkage does not know are left out."""
         comparable = [(a, b) for a, b in pairs if a in self._rows and b in self._rows]
         if not comparable:
             return []
@@ -242,7 +248,8 @@ class LinkageWeights:
     def compute_group_similarity(self, group_a: Sequence[Key], group_b: Sequence[Key]) -> GroupSimilarity:
         """Compute how similar two groups of records are, from at most `MAX_GROUP_PAIRS` pairs.
 
-        The combined weight is `best_share` (of the model) of the best pair's weight, and for the rest the weight averaged over the pairs.
+        The combined weight is a weighted mean of the best pair's weight and the average weight; the model says with which share
+        (`best_share`) the best pair counts.
         """
         pairs = [(a, b) for a in group_a for b in group_b][:MAX_GROUP_PAIRS]
         weights = self.weigh_pairs(pairs)
@@ -285,7 +292,7 @@ class LinkageWeights:
 
 
 def _format_field_value(columns: tuple[str, ...], values: list[np.ndarray], row_number: int) -> str:
-    """Return the first known value of the columns of a field in row `row_number` as text, days as yyyy-mm-dd."""
+    """Return as text the first known value among the columns of a field in row `row_number`. Days are formatted as yyyy-mm-dd."""
     for name, column in zip(columns, values, strict=True):
         value = column[row_number]
         if column.dtype.kind == "b" or value == "" or (column.dtype.kind == "f" and np.isnan(value)):

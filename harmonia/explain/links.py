@@ -1,7 +1,7 @@
 """Tables and charts about the links between the records of one person or case.
 
-Belongs here: the links that connect a group, weights, judgements of stewards, the history of an id. Does not belong here: computing weights
-(`linkage`).
+Belongs here: the links that connect a group of records, match weights, judgements of stewards, the history of an id. Does not belong
+here: computing weights (`linkage`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from harmonia.registry.tables import Entity, Judgement
 
 
 def select_spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple[Key, Key, float]]:
-    """Select the strongest links that suffice to connect the records of a group (a maximum spanning tree). pairs: two records, weight."""
+    """Select the strongest links that suffice to connect the records of a group (a maximum spanning tree).
+
+    pairs: each link, as two records and their match weight.
+    """
     root: dict[Key, Key] = {}
 
     def find_root(key: Key) -> Key:
@@ -34,7 +37,10 @@ def select_spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple
 
 
 def describe_agreement(pair_weight: PairWeight, *, show_names: bool) -> dict[str, str]:
-    """Describe the agreement of a pair in each field: name of the field → text. show_names: include values that identify a person."""
+    """Describe in words how the two records of a pair agree in each field; the result maps the name of a field to its text.
+
+    show_names: whether to include values that identify a person.
+    """
     out = {}
     for f in pair_weight.fields:
         detail = "missing on one side" if f.level is None else find_label("levels", f.level)
@@ -49,7 +55,10 @@ def describe_agreement(pair_weight: PairWeight, *, show_names: bool) -> dict[str
 
 
 def make_person_waterfall(pair_weight: PairWeight, title: str, verdict: str, *, show_names: bool) -> Waterfall:
-    """Make the chart that leads from the prior odds by the weight of each field to their sum. Missing fields are left out."""
+    """Make the chart that leads from the prior odds, through the weight of each field, to their sum.
+
+    Fields of which a record has no value are left out.
+    """
     details = describe_agreement(pair_weight, show_names=show_names)
     steps = [Step(find_label("fields", f.name), f.bits, details[f.name]) for f in pair_weight.fields if f.level is not None]
     before = "files of one case" if pair_weight.same_case else "files of different cases"
@@ -73,7 +82,8 @@ def make_weight_table(
 ) -> Table:
     """Make a table with one row per pair of person records and one column per field.
 
-    rows: label, weights, outcome. outcome_title: title of the column with the outcome; empty for no such column.
+    rows: label, weights and outcome of each pair. outcome_title: title of the column with the outcome; without it, there is no such
+    column.
     """
     field_names = [f.name for f in rows[0][1].fields]
     fields = [name for n, name in enumerate(field_names) if any(w.fields[n].level is not None for _, w, _ in rows)]
@@ -103,9 +113,10 @@ def make_reasons_table(
     highlighted: frozenset[int] = frozenset(),
     outcome_title: str = "",
 ) -> Table:
-    """Make a table with one row per pair of files and one column per kind of evidence, with weights as stored by the last run.
+    """Make a table with one row per pair of files and one column per kind of evidence, with the weights that the last run stored.
 
-    rows: label, kind of evidence → bits, their sum, outcome. outcome_title: title of the column with the outcome; empty for no such column.
+    rows: for each pair its label, the bits of each kind of evidence, their sum, and the outcome. outcome_title: title of the column with
+    the outcome; without it, there is no such column.
     """
     largest: dict[str, float] = {}
     for _, evidence, _, _ in rows:
@@ -133,7 +144,10 @@ def make_reasons_table(
 
 
 def make_judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], record_labels: Mapping[Key, str]) -> list[Table | Text]:
-    """Make the table of all judgements of stewards on pairs with one of `keys`. The latest of each steward on a pair is highlighted."""
+    """Make the table of all judgements of stewards on pairs that contain one of the records `keys`.
+
+    The latest judgement of each steward on a pair is highlighted. If stewards disagree, a sentence follows the table.
+    """
     judgements = home.list_judgements_on_records(kind, keys)
     if not judgements:
         return [Text("There are no judgements on these records: weights and rules decided.")]
@@ -166,7 +180,7 @@ def _format_judged_pair(judgement: Judgement, record_labels: Mapping[Key, str]) 
 
 
 def make_id_history(home: PublishedHome, entity: Entity) -> Table:
-    """Make the table of the history of an id: when it was minted, which ids redirect to it, which records joined and left it."""
+    """Make the table of the history of an id: when it was created, which ids redirect to it, which records joined and left it."""
     redirected = home.list_redirected_to(entity.id)
     rows: list[tuple[object, str]] = [(entity.minted_at, f"{entity.id} minted")]
     rows += [(e.minted_at, f"{e.id} minted; later merged into {e.redirect_to}") for e in redirected]

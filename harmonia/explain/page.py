@@ -1,6 +1,6 @@
 """Render an explanation as one HTML page without scripts or external resources, printable on A4, and store it.
 
-Does not belong here: the content of the explanation, layout (`templates/`, which extend the style sheet of feedback).
+Does not belong here: the content of the explanation; layout (`templates/`, which extend the style sheet of feedback).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _format_cell(value: object) -> str:
 
 
 def _choose_css_class_of_weight(bits: MatchWeight) -> str:
-    """Return the CSS class of a match weight: one of five for a match, five against it, and one between."""
+    """Return the CSS class of a match weight: five classes for a match, five against it, and one for weights near zero."""
     if bits.value is None or abs(bits.value) < 0.5:
         return "w0"
     return f"{'up' if bits.value > 0 else 'down'}{min(5, 1 + int(abs(bits.value) / _FULL_TINT * 5))}"
@@ -53,9 +53,9 @@ def render_page(explanation: Explanation) -> str:
 
 
 def save_page(explanation: Explanation, path: Path) -> None:
-    """Write the page to `path` atomically; readable by the running user only (0600) where it contains names.
+    """Write the page to `path` atomically. If it contains names, only the user who runs this can read it (0600).
 
-    Raises `HarmoniaError` where it cannot be written.
+    Raises `HarmoniaError` if the page cannot be written.
     """
     if path.is_dir():
         raise HarmoniaError(f"{path} is a folder: name a file with --html, e.g. {path / 'explained.html'}")

@@ -1,6 +1,6 @@
 """Explain a pair of records: the comparison field by field with a running sum, and the decision.
 
-Belongs here: what the page of a pair shows. Does not belong here: computing weights (`linkage`), layout.
+Belongs here: what the page of a pair shows. Does not belong here: computing weights (`linkage`); layout.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harmonia.explain.records import load_records
 
 
 def explain_pair(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], *, show_names: bool) -> Explanation:
-    """Make the explanation of two records of one kind. show_names: include the compared values, for stewards."""
+    """Make the explanation of a pair of records of one kind. show_names: whether to include the compared values, for stewards."""
     return (
         _explain_pair_of_person_records(home, keys, show_names=show_names)
         if kind == "person"
@@ -34,6 +34,7 @@ def explain_pair(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], *, show
 
 
 def _list_pair_facts(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], model_version: str) -> tuple[list[tuple[str, str]], bool]:
+    """Return the facts that are shown first on the page of a pair, and whether its two records have the same id."""
     ids = [home.find_current_id(kind, key) for key in keys]
     joined = ids[0] is not None and ids[0] == ids[1]
     facts = [(f"record {name}", f"{key[0]}:{key[1]}") for name, key in zip("AB", keys, strict=True)]
@@ -115,7 +116,7 @@ def _list_group_members(home: PublishedHome, kind: Kind, key: Key) -> list[Key]:
 
 
 def _make_field_weight_table(pair_weight: PairWeight, *, show_names: bool) -> Table:
-    """Make a table with the prior odds, the weight of each field and the sum; personal values are hidden without `show_names`."""
+    """Make a table with the prior odds, the weight of each field and the sum. Without `show_names`, personal values are hidden."""
     running_sum, rows = pair_weight.prior, list[list[Cell]]()
     prior_detail = "files of one case" if pair_weight.same_case else "files of different cases"
     rows.append(["prior odds", "", "", prior_detail, MatchWeight(pair_weight.prior), MatchWeight(running_sum)])

@@ -1,6 +1,6 @@
 """Explain a person: records side by side, their links, near matches, judgements, history.
 
-Belongs here: what the page of a person shows. Does not belong here: computing weights (`linkage`), layout.
+Belongs here: what the page of a person shows. Does not belong here: computing weights (`linkage`); layout.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_CHARTS = 8
 MAX_PAIRS = 24
 MAX_NEIGHBOURS = 8
 MIN_NEIGHBOUR_WEIGHT = -8.0
-"""Minimum match weight of a near match, in bits."""
+"""Match weight in bits that a near match must have at least."""
 _IDENTITY_FIELDS = (("full_name", ""), ("parent_name", "parent "), ("birth_date", "born "), ("personal_number", "no. "))
 
 
@@ -66,19 +66,19 @@ def explain_person(home: PublishedHome, resolved_entity: ResolvedEntity, *, show
 
 
 def write_source_note(home: PublishedHome, *, show_names: bool) -> str:
-    """Return the footer of an explanation: where it comes from and who may see it."""
+    """Return the footer of an explanation: from which home it was made and who may see it."""
     audience = "for stewards only: contains names" if show_names else "no names, no birth dates, no personal numbers"
     return f"Made from {home.folder} by harmonia explain; {audience}. Confidential: contains record keys."
 
 
 def list_member_keys(home: PublishedHome, resolved_entity: ResolvedEntity) -> list[Key]:
-    """Return the records that have the id now, in the order in which they joined it."""
+    """Return the records that have the id now, including records of ids that redirect to it, in the order in which they joined it."""
     ids = [resolved_entity.entity.id, *(e.id for e in home.list_redirected_to(resolved_entity.entity.id))]
     return home.list_members(ids)
 
 
 def make_redirect_notice(resolved_entity: ResolvedEntity) -> list[Text]:
-    """Return a notice if the id that was typed redirects to another; empty if not."""
+    """Return a notice if the id that was typed redirects to another id, otherwise an empty list."""
     if resolved_entity.redirected_from is None:
         return []
     return [Text(f"{resolved_entity.redirected_from} was merged into {resolved_entity.entity.id}; ids are never reused.", "notice")]
@@ -105,7 +105,7 @@ def _summarise_person(
 
 
 def make_model_notice(home: PublishedHome) -> list[Text]:
-    """Return a notice if the last run used another model, and so other weights than those shown; empty if not."""
+    """Return a notice if the last run used another model, and so other weights than those shown; otherwise an empty list."""
     last_run, now = home.model_of_last_run, home.linkage_weights.model.version
     if last_run == now and home.linkage_weights.matches_last_run:
         return []
@@ -131,7 +131,7 @@ def make_person_record_table(records: Sequence[Record], labels: Mapping[Key, str
 
 
 def list_lines_on_identity(record: Record) -> tuple[str, ...]:
-    """Return name, parent, birth and personal number of a record as delivered, one line each; missing ones are left out."""
+    """Return the name, parent, birth date and personal number of a record as delivered, one line each; missing values are left out."""
     values = [(label, record.get_text(c) or (record.get_text("birth_year") if c == "birth_date" else "")) for c, label in _IDENTITY_FIELDS]
     return tuple(label + value for label, value in values if value)
 
@@ -152,12 +152,13 @@ def _make_person_record_row(record: Record, label: str, *, show_names: bool) -> 
 
 
 def list_lines_on_delivery(record: Record) -> tuple[str, ...]:
-    """Return lines with the delivery, file and line of the state of a record that is shown, its status, and the number of its states."""
+    """Return lines with the delivery, file and line in which the shown state of a record is, its status, and the number of its states."""
     where = record.file + (f", line {record.line}" if record.line else "")
     return record.delivery, where, record.status + (f", {record.states} states" if record.states > 1 else "")
 
 
 def _weigh_pairs_of_records(home: PublishedHome, keys: Sequence[Key]) -> list[PairWeight]:
+    """Compute the match weights of all pairs of the records; if there are many records, only of the pairs that the last run stored."""
     if len(keys) < 2:
         return []
     if len(keys) <= MAX_WEIGHED_RECORDS:
@@ -203,7 +204,10 @@ def _write_note_on_pair_in_one_case_file(pair_weight: PairWeight) -> str:
 
 
 def _make_near_match_section(home: PublishedHome, labels: Mapping[Key, str], *, show_names: bool) -> Section:
-    """List the records of other persons that are most similar to those of the person, and why they were not joined."""
+    """Make the section with the records of other persons that are most similar to the records of this person.
+
+    It says why they were not joined. labels: the label of each record of this person, by key.
+    """
     title = "Near matches, not joined"
     nearest = find_most_similar_records_of_other_persons(home, list(labels))
     if not nearest:
@@ -224,10 +228,10 @@ def _make_near_match_section(home: PublishedHome, labels: Mapping[Key, str], *, 
 
 
 def find_most_similar_records_of_other_persons(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[PairWeight, str, str]]:
-    """Find the most similar records of other persons, one for each person.
+    """Find for each other person the record that is most similar to a record of this person; the nearest persons are returned.
 
-    keys: the records of the person. Returns the weight of the pair of one of these and the other record, why the two were not joined, and
-    the id of the other person.
+    keys: the records of this person. Returns for each the weight of the pair (a record of this person, the similar record), why the two
+    persons were not joined, and the id of the other person.
     """
     comparable = [k for k in keys if k in home.linkage_weights]
     if not comparable:
@@ -254,7 +258,10 @@ def _map_records_to_persons(home: PublishedHome) -> dict[Key, str]:
 
 
 def explain_persons_not_joined(home: PublishedHome, pair_weight: PairWeight, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
-    """Say why two persons were not joined. pair_weight: weight of their most similar records. group_a, group_b: all records of the two."""
+    """Say why two persons were not joined.
+
+    pair_weight: the weight of their most similar records. group_a, group_b: all records of the first and of the second person.
+    """
     judged_pair = home.find_pair_judged_different("person", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two persons"

@@ -1,6 +1,6 @@
 """Read what a home has published, for explanations.
 
-Belongs here: opening the warehouse, the lake and the registry of a home, and errors if they are missing. Does not belong here: the
+Belongs here: opening the warehouse, the lake and the registry of a home; errors if one of them is missing. Does not belong here: the
 explanations.
 """
 
@@ -31,7 +31,7 @@ Key = tuple[str, str]
 
 
 class PublishedHome:
-    """A home with a published warehouse. Its tables are read when they are first needed, and kept."""
+    """A home with a published warehouse. Each of its tables is read when it is first needed, and then kept."""
 
     def __init__(self, workplace: Workplace, registry: Registry, warehouse: duckdb.DuckDBPyConnection) -> None:
         self._workplace, self.registry, self._warehouse = workplace, registry, warehouse
@@ -47,9 +47,9 @@ class PublishedHome:
 
     @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables of the last run, with all states of records.
+        """The canonical tables of the last run, with all states of each record.
 
-        If the record key of a person is only a position in a list, the person has a permanent key instead.
+        Where the record key of a person is only a list position, it is replaced by a key that stays with the person.
         """
         tables = {name: canonical.conform(name, self._read_lake_table("canonical", name)) for name in canonical.TABLES}
         return replace_record_keys_by_person_keys(tables, self._read_lake_table("identities", "listed"))
@@ -61,12 +61,12 @@ class PublishedHome:
 
     @cached_property
     def linkage_weights(self) -> LinkageWeights:
-        """Computes match weights of pairs of the person records."""
+        """The object that computes match weights of pairs of person records."""
         return LinkageWeights(self.canonical, self._read_lake_table("links", "cases"), self.decisions)
 
     @cached_property
     def model_of_last_run(self) -> str:
-        """Version of the linkage model of the last run."""
+        """The version of the linkage model that the last run used; empty if it is not known."""
         items = self._read_lake_table("links", "_items")
         return str(json.loads(str(items["plain"].iloc[0]))["statistics"].get("model", "")) if len(items) else ""
 
@@ -77,16 +77,16 @@ class PublishedHome:
 
     @cached_property
     def deliveries(self) -> pd.DataFrame:
-        """The deliveries that were read: institution, delivery, period, version, state."""
+        """The deliveries that were read, with the columns institution, delivery, period, version and state."""
         return self._read_lake_table("record_status", "deliveries")
 
     def read_indicator_rows(self, indicator: str) -> pd.DataFrame:
-        """Read which records an indicator counts: the rows of the model `indicator_row`."""
+        """Read the rows that an indicator counts, from the table model `indicator_row`."""
         rows = self._read_lake_table("statistics", "indicator_row", [("indicator", "=", indicator)])
         return rows.astype(dict.fromkeys(("own_date", "own_day", "day", "order_day"), "datetime64[s]"))
 
     def read_entity(self, entity_id: str) -> Entity | None:
-        """Return the case or person with the id `entity_id`; None if the register does not have it."""
+        """Return the case or person with the id `entity_id`; None if the registry does not have it."""
         with self.registry.read() as session:
             return session.get(Entity, entity_id)
 
@@ -96,7 +96,7 @@ class PublishedHome:
             return session.scalar(select(Entity.id).where(Entity.kind == kind).order_by(Entity.number.desc()).limit(1))
 
     def list_redirected_to(self, entity_id: str) -> list[Entity]:
-        """Return all cases or persons that redirect to `entity_id`, oldest first."""
+        """Return all cases or persons that redirect to `entity_id`, also through other ids; the oldest first."""
         redirected: list[Entity] = []
         targets = [entity_id]
         with self.registry.read() as session:
@@ -107,9 +107,9 @@ class PublishedHome:
         return sorted(redirected, key=lambda entity: entity.number)
 
     def list_memberships(self, ids: Sequence[str]) -> list[Membership]:
-        """Return which records have and had one of these ids, in the order in which they joined.
+        """Return which records have or had one of these ids, in the order in which they joined.
 
-        A person whose record key is a position in a list is given by its permanent key (`first_key`).
+        A person whose record key is a list position is named by its permanent key (`first_key`).
         """
         with self.registry.read() as session:
             return list(session.scalars(select(Membership).where(Membership.entity_id.in_(ids)).order_by(Membership.sequence)).all())
@@ -122,13 +122,17 @@ class PublishedHome:
 
     @cached_property
     def _keys_at_list_positions(self) -> pd.DataFrame:
-        """The keys of persons in lists whose positions were reassigned: institution, person_key, first_key
-        (`pipelines.linkage.list_positions`).
+        """The keys of persons in lists whose positions were reassigned, with the columns institution, person_key and first_key.
+
+        They come from `pipelines.linkage.list_positions`.
         """
         return self._read_lake_table("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
 
     def restore_delivered_key(self, key: Key) -> Key:
-        """Return a record key as it was delivered, without the delivery that is appended for a person whose position was reassigned."""
+        """Return a record key as it was delivered.
+
+        The key of a person whose list position was reassigned has the name of a delivery appended, which is removed.
+        """
         position_key = key[1].partition("@")[0]
         return (
             (key[0], position_key)
@@ -159,7 +163,7 @@ class PublishedHome:
         return entity_id
 
     def list_judgements_on_records(self, kind: str, keys: Sequence[Key]) -> list[Judgement]:
-        """Return the judgements of stewards on pairs with one of the records `keys`, in the order of entry."""
+        """Return the judgements of stewards on pairs that contain one of the records `keys`, in the order of entry."""
         requested = set(keys)
         names = [key for _, key in requested]
         query = select(Judgement).where(Judgement.kind == kind, or_(Judgement.record_key_a.in_(names), Judgement.record_key_b.in_(names)))
@@ -177,7 +181,7 @@ class PublishedHome:
         return out
 
     def find_pair_judged_different(self, kind: str, group_a: Sequence[Key], group_b: Sequence[Key]) -> tuple[Key, Key] | None:
-        """Return a pair of a record of each group that stewards judged to be different; None if there is none."""
+        """Return a pair that stewards judged to be different, with one record of each group; None if there is none."""
         return next(((a, b) for a in group_a for b in group_b if self.verdicts_by_pair.get((kind, frozenset([a, b]))) == "different"), None)
 
     def _read_lake_table(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:

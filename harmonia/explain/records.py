@@ -1,6 +1,6 @@
 """Load the records that an explanation shows, with their content and where they were delivered.
 
-Belongs here: which state of a record is shown, its delivery, file and line, its dates, cited numbers and offence. Does not belong here:
+Belongs here: which state of a record is shown; its delivery, file and line; its dates, cited numbers and offence. Does not belong here:
 links between records.
 """
 
@@ -20,10 +20,10 @@ _STATUS = ("accepted", "superseded", "withdrawn", "quarantined")
 
 @dataclass(frozen=True)
 class Record:
-    """A record in one of its states: the accepted one or, if there is none, the latest.
+    """A record in one of its states: the accepted state or, if it has none, the latest.
 
-    values: the canonical columns. delivery, file, line, status: of this state. states: number of states delivered. offence: offence group.
-    dates: events with their dates. references: numbers that the file cites.
+    values: the canonical columns. delivery, file, line, status: of the shown state. states: how many states were delivered. offence: its
+    offence group. dates: its events with their dates. references: the numbers that its case file cites.
     """
 
     key: Key
@@ -51,7 +51,10 @@ class Record:
 
 
 def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[Record]:
-    """Load the records `keys` of `entity` (`case`, `person`), in this order. A record that is not in the lake is left out."""
+    """Load the records with these keys, in the order of the keys. A record that is not in the lake is left out.
+
+    entity: `case` or `person`, the kind of the records.
+    """
     table = home.canonical["person_records" if entity == "person" else "case_records"]
     states = _select_rows_with_keys(table, keys, "record_key")
     locations = _find_locations_of_record_states(home, entity, keys)
@@ -100,7 +103,7 @@ def _select_rows_with_keys(table: pd.DataFrame, keys: Sequence[Key], column: str
 
 
 def _sort_best_state_first(states: pd.DataFrame) -> pd.DataFrame:
-    """Sort the states of records: accepted states first, then the latest."""
+    """Sort the states of records by status, accepted first; with equal status, the latest delivery first."""
     rank = states["status"].map({name: n for n, name in enumerate(_STATUS)})
     return states.assign(rank=rank).sort_values(["rank", "delivery"], ascending=[True, False], kind="stable").drop(columns="rank")
 
@@ -108,7 +111,10 @@ def _sort_best_state_first(states: pd.DataFrame) -> pd.DataFrame:
 def _find_locations_of_record_states(
     home: PublishedHome, entity: str, keys: Sequence[Key]
 ) -> dict[tuple[str, str, str], tuple[str, str, str]]:
-    """Return where each state of the records is: institution, record key and delivery → file (with sheet or table), line, case_id."""
+    """Return where each state of the records was delivered.
+
+    The result maps institution, record key and delivery to the file (with its sheet or table), the line number and the case_id.
+    """
     names = [home.restore_delivered_key(key)[1] for key in keys]
     rows = home.query(
         "SELECT institution, record_key, delivery, file, part, line, case_id, status FROM lineage "
@@ -126,7 +132,7 @@ def _find_locations_of_record_states(
 
 
 def _find_offence_of_record(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame, entity: str) -> str:
-    """Return the most serious offence group of the charges of a record or, if it has none, of its case file."""
+    """Return the offence group of the first charge of a record, accepted charges first; if it has no charge, that of its case file."""
     charges_of_case = charges[(charges["institution"] == key[0]) & (charges["case_key"] == case_key)]
     if entity == "person":
         own_charges = charges_of_case[charges_of_case["record_key"] == key[1]]
@@ -142,7 +148,7 @@ def _find_offence_of_record(key: Key, case_key: str, files: pd.DataFrame, charge
 
 
 def _list_event_dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[str, ...]:
-    """List the events of a record as delivered, by date. For a person they include those of the case file."""
+    """List the events of a record with their delivered dates, sorted by date. For a person, the events of the case file are included."""
     events_of_record = events[events["record_key"] == key]
     if entity == "person":
         events_of_record = pd.concat([events_of_record, events[(events["entity"] == "case") & (events["record_key"] == case_key)]])
@@ -156,5 +162,5 @@ def _list_event_dates(events: pd.DataFrame, key: str, case_key: str, entity: str
 
 
 def _list_cited_numbers(rows: pd.DataFrame) -> tuple[str, ...]:
-    """List the numbers that a file cites, first those of accepted states."""
+    """List the numbers that a case file cites; numbers from accepted states come first."""
     return tuple(dict.fromkeys(_sort_best_state_first(rows)["number"].dropna().astype(str)))

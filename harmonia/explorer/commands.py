@@ -1,4 +1,4 @@
-"""`harmonia explorer`: options and output. Does not belong here: the page."""
+"""`harmonia explorer`: options and output. Does not belong here: the content of the page."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The data of the explorer's page: the published figures of a release with their labels. Reads only the protected cube.
+"""The data of the explorer's page: the published figures of a release with their labels. Only the protected figures are read.
 
-Belongs here: the structure of the page's data. Does not belong here: the page (`site/`), unpublished figures.
+Belongs here: the structure of the data. Does not belong here: the page (`site/`), unpublished figures.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ Translations = list[str]
 
 
 def collect_page_data(release: Release) -> dict[str, Any]:
-    """Return the data of the page: `release`, `words`, `leading` (the offence group beside the total), `indicators`, `tables`,
-    `measures` and `rows`; every text in all languages.
+    """Return the data of the page, with every text in all languages.
 
-    A row contains indicator, measure, table, of, category, value (null if suppressed), notes, and the code of the category.
+    Its keys are `release`, `languages`, `words`, `leading` (the leading offence group), `indicators`, `tables`, `measures` and `rows`. A
+    row is a list: indicator, measure, table, offence group (`of`), label of the category, value (null if suppressed), notes, code of the
+    category.
     """
     figures = [PublishedFigures(release, ReportTexts(lang)) for lang in LANGUAGES]
     cube = release.cube
@@ -67,7 +68,7 @@ def _find_category_label(figures: PublishedFigures, table: str, cell: str) -> st
 
 
 def _write_notes_on_figure(figures: PublishedFigures, row: dict[Any, Any]) -> str:
-    """Return the notes on a figure: that it is suppressed or merged, and which deliveries are incomplete."""
+    """Return the notes on a figure: whether it is suppressed or merged, and which deliveries are incomplete."""
     limit = None if pd.isna(row["limit"]) else int(row["limit"])
     missing = row["missing"] if isinstance(row["missing"], str) else None
     texts = [make_text_of_figure_status(row["status"], figures.texts.lang, limit), figures.texts.describe_missing_deliveries(missing)]

@@ -1,6 +1,6 @@
 """The explorer as one HTML file with embedded style, script and data, so that it works without a server.
 
-Belongs here: assembling the page, its Content-Security-Policy. Does not belong here: the data (`data`).
+Belongs here: assembling the page, and its Content-Security-Policy. Does not belong here: the data (`data`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ _SITE = Path(__file__).with_name("site")
 
 
 def render_page(release: Release) -> str:
-    """Render the page as HTML. The browser runs only the embedded script, which is allowed by its hash and inserts texts of the release
-    as text."""
+    """Render the page as HTML.
+
+    The browser runs only the embedded script, which the page allows by its hash. The script inserts the texts of the release as text, not
+    as HTML.
+    """
     script = (_SITE / "explorer.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     embedded = json.dumps(collect_page_data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

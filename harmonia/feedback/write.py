@@ -1,6 +1,6 @@
-"""Store the report on a delivery in `feedback/<institution>/<delivery>/`, readable by the running user only.
+"""Store the report on a delivery in `feedback/<institution>/<delivery>/`, where only the user who runs Harmonia can read it.
 
-Belongs here: names, permissions and atomic writing of its files. Does not belong here: their content.
+Belongs here: names, permissions and atomic writing of the files of a report. Does not belong here: their content.
 """
 
 from __future__ import annotations
@@ -39,15 +39,14 @@ def write_feedback(
 
     The files are the receipt, the findings (page, JSON, workbook) and the letter to the head of the institution, with pages in every
     language.
-
-    files     file, state, `report.COUNTS` (numbers of rows); size and sha256 if known. The frame may be empty
-    findings  `harmonia.feedback.finding_states.LIVED` and answer, of this delivery only; `schemas.findings.COLUMNS` suffice
-    received  day of receipt; deadlines are derived from it, not from today, so that the same delivery gives the same files
-    today     if it is past the deletion date of the report, only the receipt is written
-    more      `figures`, `foremost`, `trend` as in `report.Report`
-
-    A workbook that somebody filled in within the folder is kept beside the new one. Raises `HarmoniaError` if writing fails or a name
-    cannot be that of a folder, `ValueError` for an unknown language.
+    files     the files of the delivery, with file, state, `report.COUNTS` (numbers of rows), and size and sha256 if known; may be empty
+    findings  the findings of this delivery, with the columns `harmonia.feedback.finding_states.LIVED` and answer; the columns
+              `schemas.findings.COLUMNS` are enough
+    received  day of receipt; deadlines are derived from it and not from today, so that the same delivery gives the same files
+    today     if it is after the deletion date of the report, only the receipt is written
+    more      `figures`, `foremost` and `trend` as in `report.Report`
+    If somebody filled in the workbook within the folder, it is kept beside the new one. Raises `HarmoniaError` if writing fails or if a
+    name cannot be the name of a folder, and `ValueError` if the language is unknown.
     """
     key = compute_report_key(
         home, institution, delivery, language, received, today, up_to_date.compute_input_key(files, findings, *more.values())
@@ -68,8 +67,10 @@ def rewrite_feedback(
     key: str,
     **more: pd.DataFrame,
 ) -> list[Path]:
-    """Write the report on one delivery even if it is up to date, and store `key` beside it. key: from `compute_report_key`; others as in
-    `write_feedback`."""
+    """Write the report on one delivery even if it is up to date, and store `key` beside it.
+
+    key: from `compute_report_key`. The other parameters are those of `write_feedback`.
+    """
     folder = _create_report_folder(home / "feedback", institution, delivery)
     document = report.make_report(institution, delivery, files, findings, language, received, **more)
     over = _is_deletion_due(institution, received, today)
@@ -95,13 +96,13 @@ def rewrite_feedback(
 def compute_report_key(
     home: Path, institution: str, delivery: str, language: str, received: date | None, today: date | None, content: str
 ) -> str:
-    """Compute the key of a report, a hash that changes whenever the report would. content: hash of all its frames."""
+    """Compute the key of a report: a hash that changes whenever the report would change. content: a hash of all frames of the report."""
     over = _is_deletion_due(institution, received, today)
     return up_to_date.compute_input_key(institution, delivery, language, received, over, read_pseudonym_key(home).hex(), content)
 
 
 def find_up_to_date_report_files(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
-    """Return the files of a report if it is up to date, i.e. has this key and was not changed; else an empty list.
+    """Return the files of a report if it is up to date, that is, if it has this key and no file was changed; otherwise an empty list.
 
     The permissions of the files are restored.
     """
@@ -118,7 +119,10 @@ def _is_deletion_due(institution: str, received: date | None, today: date | None
 
 
 def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFrame, language: str, received: date | None) -> list[Path]:
-    """Write the receipt of a delivery when it was received, before it is read; return its files. Errors as in `write_feedback`."""
+    """Write the receipt of a delivery when it was received, before it is read; return the files of the receipt.
+
+    Raises the same errors as `write_feedback`.
+    """
     folder = _create_report_folder(home / "feedback", institution, delivery)
     return [
         _write_private_file(folder / name, text) for name, text in render_receipt(institution, delivery, files, language, received).items()

@@ -11,13 +11,15 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeEngine
 
 BATCH_ROWS = 500
-"""Rows that are read or written at once: few enough that Python's garbage collector does not scan them repeatedly."""
+"""Number of rows that are read or written at once: so few that Python's garbage collector does not scan them repeatedly."""
 _PLACEHOLDERS = {"sqlite": "?", "postgresql": "%s"}
 
 
 def insert_rows(connection: Connection, entity: type[DeclarativeBase], columns: Mapping[str, Iterable[Any]], **constants: Any) -> None:
-    """Insert rows into the table of `entity`. `columns` maps each column to its values, row by row. `constants` maps a column to the
-    value that it has in every row."""
+    """Insert rows into the table of `entity`.
+
+    `columns` maps each column to its values, row by row. `constants` maps a column to the value that it has in every row.
+    """
     table, dialect = entity.__table__, connection.dialect
     names = ", ".join([*columns, *constants])
     placeholders = ", ".join([_PLACEHOLDERS[dialect.name]] * (len(columns) + len(constants)))

@@ -30,7 +30,7 @@ _BUSY_TIMEOUT = 30  # seconds that SQLite waits for another writer
 
 @dataclass(frozen=True)
 class Registry:
-    """An open registry with up-to-date tables, and the transactions on it."""
+    """An open registry whose tables have the newest structure. It provides read and write transactions."""
 
     engine: Engine
     sessions: sessionmaker[Session]
@@ -132,8 +132,10 @@ def _read_schema_revision(connection: Connection) -> str | None:
 
 @contextmanager
 def _convert_database_errors(shown_url: str) -> Iterator[None]:
-    """Convert database errors to `HarmoniaError`, with a remedy in one line. The driver's message is left out, since it may contain
-    values."""
+    """Convert database errors to `HarmoniaError`, with a remedy in one line.
+
+    The driver's message is left out, since it may contain values.
+    """
     try:
         yield
     except (IntegrityError, ProgrammingError, DataError):
@@ -144,7 +146,7 @@ def _convert_database_errors(shown_url: str) -> Iterator[None]:
 
 
 def _explain_database_error(error: DBAPIError) -> tuple[str, bool]:
-    """Return what is wrong and how to remedy it, and whether the error is transient, so that another attempt may succeed."""
+    """Return a text with the problem and its remedy, and whether the error is transient, so that another attempt may succeed."""
     message = str(error.orig).lower()
     for words, remedy in (
         ("full", "the disk is full; make room, then run again"),

@@ -1,12 +1,13 @@
-"""The identity register: permanent ids of cases and persons.
+"""The identity register: the permanent ids of cases and persons.
 
-Record linkage decides in every run which records are one case or person: it partitions the records into clusters. The register gives
-each cluster the id that its records had before. Belongs here: assigning ids to clusters, redirects after merges, the history of ids.
-Does not belong here: record linkage (`pipelines.linkage`).
+Record linkage decides in every run which records are one case or person: it divides the records into clusters. The register gives each
+cluster the id that its records had before.
+Belongs here: assigning ids to clusters, redirects after merges, the history of ids. Does not belong here: record linkage
+(`pipelines.linkage`).
 
-An id is a counter (`C0000001`, `P0000001`), never derived from data. When clusters merge, the older id remains and the others redirect
-to it. When a cluster splits, the larger part keeps the id (of equal parts the one with the earliest member), and the others get new ids.
-Source: docs/reference/counting-rules.md, last paragraph.
+An id is a counter (`C0000001`, `P0000001`) and is never derived from data. When clusters merge, the oldest id remains, and the other ids
+redirect to it. When a cluster splits, its largest part keeps the id (of equally large parts, the one with the earliest member), and the
+other parts get new ids. Source: docs/reference/counting-rules.md, last paragraph.
 """
 
 from __future__ import annotations
@@ -34,12 +35,13 @@ _RECORD = ["institution", "record_key"]
 
 @dataclass(frozen=True)
 class IdDecision:
-    """Which entity (case or person) each record of a partition belongs to, and the changes of the register that follow.
+    """Which entity (case or person) each record belongs to, and which changes of the register follow from this.
 
-    records     institution, record_key, entity: the number of its entity; in the order of the partition
-    minted      numbers of new entities
-    redirects   number, target: entities that are merged into an older one
-    membership  row number of each record in the frame of current memberships, -1 if it is new
+    records     one row per record, in the order of the clusters given. Columns: institution, record_key, entity (the number of its
+                entity)
+    minted      the numbers of new entities
+    redirects   the entities that are merged into an older one. Columns: number, target (the number of the older one)
+    membership  for each record, its row number in the frame of current memberships; -1 if the record is new
     """
 
     records: pd.DataFrame
@@ -51,12 +53,10 @@ class IdDecision:
 def assign_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
     """Assign an id to each record and store it in the register, in one transaction.
 
-    `kind` says whether the clusters are cases or persons. `partition` has the columns institution, record_key and cluster.
-
-    The result has the columns institution, record_key and entity_id, in the order of `partition`. New ids are assigned in the order of the
-    clusters. Records that are not in `partition` keep their id. A second call with the same clusters changes nothing.
-
-    Raises `ValueError` if a record has no key or cluster, or occurs twice.
+    `kind` says whether the clusters are cases or persons. `partition` has the columns institution, record_key and cluster. The result has
+    the columns institution, record_key and entity_id, in the order of `partition`. New ids are assigned in the order of the clusters.
+    Records that are not in `partition` keep their id. If it is called again with the same clusters, it changes nothing. Raises
+    `ValueError` if a record has no key or cluster, or occurs twice.
     """
     _check_partition(partition)
     moment = now()
@@ -89,14 +89,12 @@ def resolve_ids(registry: Registry, ids: pd.Series) -> pd.Series:
 
 
 def decide_ids(partition: pd.DataFrame, memberships: pd.DataFrame, first_free_number: int) -> IdDecision:
-    """Decide which entity (case or person) each cluster of `partition` is. It is one of the entities to which its records belong now, or a
-    new one.
+    """Decide which entity (case or person) each cluster of `partition` is: one to which its records belong now, or a new one.
 
-    `partition` has the columns institution, record_key and cluster. `memberships` has the current memberships: institution, record_key,
-    entity (number) and sequence (the order in which records joined entities). `first_free_number` is the number of the first new entity.
-
-    Each known entity is matched to the cluster that contains most of its records. A cluster becomes the oldest entity that is matched to
-    it.
+    `partition` has the columns institution, record_key and cluster. `memberships` has the current memberships, with institution,
+    record_key, entity (its number) and sequence (the order in which records joined entities). `first_free_number` is the number of the
+    first new entity. Each known entity is matched to the cluster that contains most of its records. If several entities are matched to a
+    cluster, it becomes the oldest of them.
     """
     clusters, _ = pd.factorize(partition["cluster"])  # numbered in order of appearance
     records = partition[_RECORD].astype("str").reset_index(drop=True).assign(cluster=clusters)
@@ -135,6 +133,7 @@ def _list_ids_of_records(kind: EntityKind, decision: IdDecision) -> pd.DataFrame
 
 
 def _check_partition(partition: pd.DataFrame) -> None:
+    """Raise `ValueError` if a record has no institution, key or cluster, or occurs twice."""
     empty = partition[[*_RECORD, "cluster"]].isna().any(axis=1)
     if empty.any():
         raise ValueError(f"partition: {int(empty.sum())} records without institution, key or cluster")
@@ -148,16 +147,20 @@ def _format_ids(kind: EntityKind, numbers: Iterable[int]) -> list[str]:
 
 
 def _follow_redirects(values: pd.Series, redirects: pd.Series) -> pd.Series:
-    """Replace each value by the one to which it redirects, until none redirects any more. `redirects` maps a value (its index) to its
-    target. The target is always older, so that there are no cycles."""
+    """Replace each value by the value to which it redirects, until none redirects any more.
+
+    `redirects` maps a value (its index) to its target. The target is always older, so there are no cycles.
+    """
     while (moved := values.isin(redirects.index)).any():
         values = values.mask(moved, values.map(redirects)).astype(values.dtype)
     return values
 
 
 def _read_current_memberships(connection: Connection, kind: EntityKind) -> pd.DataFrame:
-    """Read which entity each record belongs to, after redirects. The columns of the result are institution, record_key, entity (number)
-    and sequence."""
+    """Read which entity each record belongs to now, after redirects.
+
+    The columns of the result are institution, record_key, entity (number) and sequence.
+    """
     query = select(Membership.institution, Membership.record_key, Membership.entity_id, Membership.sequence)
     query = query.where(Membership.kind == kind, Membership.until.is_(None))
     columns: dict[str, list[Any]] = {"institution": [], "record_key": [], "entity": [], "sequence": []}
@@ -187,9 +190,9 @@ def _store_redirects(connection: Connection, kind: EntityKind, redirects: pd.Dat
 def _store_changed_memberships(
     connection: Connection, kind: EntityKind, decision: IdDecision, memberships: pd.DataFrame, moment: datetime
 ) -> None:
-    """Store `decision`. The current membership of each record whose entity changes is ended, and new memberships are inserted in the order
-    of the records.
+    """Store `decision`.
 
+    If the entity of a record changes, its current membership is ended. New memberships are inserted in the order of the records.
     `memberships` are the current ones, as `decide_ids` received them.
     """
     membership, entity = decision.membership, decision.records["entity"].to_numpy()

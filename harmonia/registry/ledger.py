@@ -1,6 +1,6 @@
 """The ledger of the registry: which deliveries were received, with which files and states; runs; problems of the inbox.
 
-Belongs here: queries and updates of these tables. Does not belong here: reading or storing files (`pipelines.landing`).
+Belongs here: queries and updates of the tables for these. Does not belong here: reading or storing files (`pipelines.landing`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harmonia.registry.connection import Registry
 from harmonia.registry.tables import Delivery, DeliveryFile, File, Problem, Receipt, Redaction, RemovedFile, Run
 
 YARDSTICKS = "yardsticks"
-"""The name, in inbox and ledger, under which figures that institutions published are received. They are never counted."""
+"""The name, in inbox and ledger, under which yardsticks (figures that institutions published) are received."""
 STATES = ("complete", "partial", "unreadable")
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
 _PROBLEM = ("institution", "delivery", "file", "rule", "detail")
@@ -25,7 +25,10 @@ _PROBLEM = ("institution", "delivery", "file", "rule", "detail")
 
 @dataclass(frozen=True)
 class DeliveryState:
-    """The state of a delivery after a run, which is one of `STATES`, and the number of its rows by record status (one of `COUNTS`)."""
+    """The state of a delivery after a run.
+
+    state: one of `STATES`. counts: the number of its rows for each record status (and the number of rows read), by the names `COUNTS`.
+    """
 
     institution: str
     name: str
@@ -61,7 +64,7 @@ def end_run(registry: Registry, run: int, outcome: str) -> None:
 def find_start_of_first_run(registry: Registry) -> datetime | None:
     """Return when the first run of this home began, or None if there was none.
 
-    The time of receipt says nothing about deliveries that were received before it.
+    For deliveries that an institution sent before this time, the time of receipt does not show whether they were late.
     """
     with registry.read() as session:
         return session.scalar(select(Run.started).order_by(Run.id).limit(1))
@@ -111,8 +114,11 @@ def read_open_problems(session: Session) -> list[Problem]:
 
 
 def record_problems(session: Session, findings: Iterable[Mapping[str, Any]], moment: datetime) -> None:
-    """Record the problems of the inbox that were found now. New problems are added. Problems that were not found again are marked as
-    resolved. All others are unchanged."""
+    """Record the problems of the inbox that were found now.
+
+    New problems are added. Problems that were not found again are marked as resolved. Problems that are known and were found again are
+    unchanged.
+    """
     stored = {tuple(getattr(problem, part) for part in _PROBLEM): problem for problem in read_open_problems(session)}
     seen = dict.fromkeys(tuple(finding.get(part) for part in _PROBLEM) for finding in findings)
     for identity, problem in stored.items():
@@ -132,14 +138,14 @@ def read_required_hashes(session: Session) -> set[str]:
 
 
 def select_unknown_hashes(session: Session, hashes: Collection[str]) -> set[str]:
-    """Return the hashes of `hashes` that are not in the ledger."""
+    """Return those of `hashes` that are not in the ledger."""
     return set(hashes).difference(session.scalars(select(File.sha256))) if hashes else set()
 
 
 def read_hashes_of_erased_files(session: Session) -> set[str]:
-    """Return the hashes of files that an erasure was to remove, that no receipt needs, and that may still be in the landing store.
+    """Return the hashes of files that an erasure removes, that no receipt needs, and that may still be in the landing store.
 
-    Such files remain if the erasure was killed. A file that was delivered again is needed, and is left out.
+    Such files remain if the process was killed during the erasure. If a file was delivered again, a receipt needs it, and it is left out.
     """
     read = set(read_redactions(session).values())
     unread = select(Redaction.receipt_id)
@@ -148,7 +154,9 @@ def read_hashes_of_erased_files(session: Session) -> set[str]:
 
 
 def read_redactions(session: Session) -> dict[int, str]:
-    """Return the receipts whose files are no longer read because a person was erased. The result maps the id of each receipt to the hash
-    of the redacted content that is read instead."""
+    """Return the receipts whose files are no longer read because a person was erased.
+
+    The result maps the id of each receipt to the hash of the redacted content that is read instead.
+    """
     rows = session.execute(select(Redaction.receipt_id, Redaction.reading).order_by(Redaction.id))
     return {row.receipt_id: row.reading for row in rows}

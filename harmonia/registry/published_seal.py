@@ -1,13 +1,12 @@
 """Detect that a home is used with an outdated or a different registry.
 
-A seal is a hash that every write transaction adds to the registry. At each publication the registry's newest seal is stored in the home.
-
+A seal is a hash that every write transaction adds to the registry. At each publication, the registry's newest seal is stored in the home.
 Belongs here: storing that seal beside the published files, looking for it in the registry. Does not belong here: the integrity of the
 registry (`seal`).
 
-If the registry was restored from an older copy, or is another one, it lacks the stored seal, and a run would silently publish smaller
-figures. The seal is stored after its transaction was committed. If the run is killed in between, the stored seal is an older one, which
-the registry also has.
+If the registry was restored from an older copy, or is a different one, it lacks the seal that the home stores, and a run would silently
+publish smaller figures. The seal is stored in the home after its transaction was committed. If the run is killed between the two, the
+home still stores an older seal, which the registry also has.
 """
 
 from __future__ import annotations
@@ -24,8 +23,10 @@ _MARK = "registry.json"
 
 
 def store_newest_seal(home: Home, registry: Registry) -> None:
-    """Store the number and the digest of the registry's newest seal beside the published files of a home. A seal is a hash over the rows
-    of a write transaction."""
+    """Store the number and the digest of the registry's newest seal beside the published files of a home.
+
+    A seal is a hash over the rows of a write transaction.
+    """
     with registry.read() as session:
         number, digest = seal.read_newest_seal(session)
     path = home.root / "published" / _MARK

@@ -16,11 +16,11 @@ from harmonia.registry.ledger import now
 from harmonia.registry.tables import Pull
 
 PullSubject = tuple[str, str | None]
-"""What a row of the table `pull` is about: institution, and delivery as its server names it, or None for the server as a whole."""
+"""What a row of the table `pull` is about: an institution, and the name of a delivery on its server, or None for the server as a whole."""
 
 
 def read_latest_pulls(session: Session) -> dict[PullSubject, Pull]:
-    """Read the newest row of the table `pull` for each institution and delivery."""
+    """Read the newest row of the table `pull` about each delivery of each institution, and about each server as a whole."""
     newest = select(func.max(Pull.id)).group_by(Pull.institution, Pull.delivery)
     return {(row.institution, row.delivery): row for row in session.scalars(select(Pull).where(Pull.id.in_(newest)).order_by(Pull.id))}
 
@@ -28,11 +28,11 @@ def read_latest_pulls(session: Session) -> dict[PullSubject, Pull]:
 def record_pull(
     registry: Registry, subject: PullSubject, newest_pull: Pull | None, *, rule: str | None = None, detail: str = "", **seen: str | None
 ) -> None:
-    """Record the result of a pull. `seen` is what was seen (`state`, `content`, `inbox_name` of `Pull`), and `rule` is the rule of the
-    problem that stopped the pull.
+    """Record the result of a pull.
 
-    `newest_pull` is the newest row about the subject. If there is a problem, the earlier content stays in the new row, but the state does
-    not, so that the delivery is fetched again. No row is added if the problem is the same as before.
+    `seen` is what the pull saw: the columns `state`, `content` and `inbox_name` of `Pull`. `rule` is the rule of the problem that stopped
+    the pull, or None. `newest_pull` is the newest row about the same subject. If there is a problem, the new row keeps the earlier
+    content but not the earlier state, so that the delivery is fetched again. No row is added if the problem is the same as before.
     """
     if rule is not None and newest_pull is not None and (newest_pull.rule, newest_pull.detail) == (rule, detail or None):
         return

@@ -1,13 +1,11 @@
-"""Seals: a chain of hashes over the registry that reveals changes made without this program.
+"""Seals: a chain of hashes over the registry, which reveals changes that were made without this program.
 
-Every write transaction adds a seal: a hash over its rows and over the seal before. A row that was changed, removed or inserted later does
-not match its seal. A changed seal does not match the next one.
-
+Every write transaction adds a seal: a hash over its rows and over the seal before it. A row that was changed, removed or inserted later
+does not match its seal. A seal that was changed does not match the seal after it.
 Every column of every table is covered in one of three ways. Rows that are only added are covered by `SealedAddedRows`. Rows that are also
-updated are covered by `SealedUpdatedRows`, as they are after the last transaction. Values that follow from sealed ones are compared with
-those (`DERIVED`). If somebody recomputes all seals after a change, a comparison with the seals in a backup reveals it
-(`harmonia verify BACKUP`).
-
+updated are covered by `SealedUpdatedRows`, as they are after the last transaction. Values that follow from sealed values are compared
+with these (`DERIVED`). If somebody recomputes all seals after a change, a comparison with the seals in a backup reveals it (`harmonia
+verify BACKUP`).
 Belongs here: what is sealed, adding a seal, finding changes. Does not belong here: reporting them (`pipelines.checks.pipeline_wide`,
 `harmonia.operations.backup.verify`).
 """
@@ -59,10 +57,10 @@ _JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 @dataclass(frozen=True)
 class SealedAddedRows:
-    """Rows that are added but never changed. Each seal covers the `columns` of the rows that were added since the seal before.
+    """Rows that are added but never changed. Each seal covers the rows that were added since the seal before it.
 
-    `position` is the column that grows with every row. `where` selects the rows that belong here. `joined` is another table from which
-    `columns` are taken.
+    `columns` are the columns that the seal covers. `position` is the column whose value grows with every row. `where` selects the rows.
+    `joined` is another table from which some of `columns` are taken.
     """
 
     name: str
@@ -72,7 +70,7 @@ class SealedAddedRows:
     joined: Any = None
 
     def select_rows(self, after: int, until: int | None = None) -> Select[Any]:
-        """Return the query of the rows with a position greater than `after`, up to `until` if it is given, in order."""
+        """Return the query of the rows with a position greater than `after`, and up to `until` if it is given, sorted by position."""
         query = select(self.position, *self.columns).where(self.position > after).order_by(self.position)
         query = query.join(self.joined) if self.joined is not None else query
         query = query.where(self.where) if self.where is not None else query
@@ -81,8 +79,10 @@ class SealedAddedRows:
 
 @dataclass(frozen=True)
 class SealedUpdatedRows:
-    """Rows that are also updated. Each seal covers the `columns` of all of them, as they are at that time. `by` are the columns that
-    order the rows."""
+    """Rows that are also updated. Each seal covers all of these rows, as they are at that time.
+
+    `columns` are the columns that the seal covers. `by` are the columns that order the rows.
+    """
 
     name: str
     by: tuple[Any, ...]
@@ -160,18 +160,20 @@ DERIVED: dict[str, str] = {
     "seal.covers": "seal.digest is over it",
     "seal.digest": "the next seal's digest is over it; the newest is known to backups",
 }
-"""Columns that no seal covers, each with the sealed value with which `find_integrity_problems` compares it."""
+"""The columns that no seal covers. Each is mapped to the sealed value with which `find_integrity_problems` compares it."""
 
 
 def lock_registry_for_writing(session: Session) -> None:
-    """Lock the registry for one writer at a time, so that the ids of rows follow the order of commits. For SQLite no statement is
-    needed."""
+    """Lock the registry for one writer at a time, so that the ids of rows follow the order of commits.
+
+    SQLite needs no statement for this.
+    """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("LOCK TABLE seal IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def add_seal(session: Session) -> None:
-    """Add a seal over the rows that were added or updated since the last seal. If there are no such rows, no seal is added."""
+    """Add a seal over the rows that were added or updated since the newest seal. If there are no such rows, no seal is added."""
     session.flush()
     last = session.scalars(select(Seal).order_by(Seal.id.desc()).limit(1)).first()
     before = _parse_sealed_parts(last.covers) if last else {}
@@ -193,7 +195,7 @@ def add_seal(session: Session) -> None:
 
 
 def find_integrity_problems(session: Session) -> list[str]:
-    """Find everything in the registry that does not match its seals. The result has one line for each problem."""
+    """Find everything in the registry that does not match its seals. The result has one text for each problem."""
     if undeclared := _find_undeclared_objects(session):
         return undeclared  # the queries below use columns that may be missing
     try:
@@ -238,8 +240,10 @@ def read_newest_seal(session: Session) -> tuple[int, str]:
 
 
 def seal_has_digest(session: Session, number: int, digest: str) -> bool:
-    """Return whether the seal with this number has this digest, as known from a backup or publication. The result is true for number 0,
-    which means that there was no seal."""
+    """Return whether the seal with this number has this digest, which is known from a backup or publication.
+
+    The result is true for number 0, which means that there was no seal.
+    """
     return number == 0 or session.scalar(select(Seal.digest).where(Seal.id == number)) == digest
 
 
@@ -249,15 +253,19 @@ def _parse_sealed_parts(covers: str) -> dict[str, SealedPart]:
 
 
 def _compute_seal_digest(digest_of_previous_seal: str, covers: str, at: datetime) -> str:
-    """Compute the digest of a seal, which depends on the digest of the seal before. In the first versions a seal covered neither updated
-    rows nor its own time."""
+    """Compute the digest of a seal, which depends on the digest of the seal before it.
+
+    In the first versions of Harmonia, a seal covered neither updated rows nor its own time.
+    """
     moment = f"\n{_format_time(at)}" if STATES[0].name in covers else ""
     return hashlib.sha256(f"{digest_of_previous_seal}\n{covers}{moment}".encode()).hexdigest()
 
 
 def _digest_rows(session: Session, query: Select[Any]) -> tuple[int, str]:
-    """Return the number of rows of a query and the SHA-256 over them. Each row is written as one line of JSON. The hash is empty if
-    there are no rows."""
+    """Return the number of rows of a query and the SHA-256 over them.
+
+    Each row is written as one line of JSON. The hash is empty if there are no rows.
+    """
     digest, count = hashlib.sha256(), 0
     for rows in session.connection().execute(query).partitions(BATCH_ROWS):
         cells = map(_convert_cells_to_json, zip(*rows, strict=True))
@@ -285,6 +293,7 @@ def _format_time(moment: datetime) -> str:
 
 
 def _has_rows_after(session: Session, added_rows: SealedAddedRows, position: int) -> bool:
+    """Return whether there are rows with a position greater than `position`, which no seal covers."""
     return session.execute(added_rows.select_rows(position).limit(1)).first() is not None
 
 
@@ -302,7 +311,7 @@ def _find_receipt_problems(session: Session) -> list[str]:
 
 
 def _find_comparison_problems(session: Session) -> list[str]:
-    """Find the comparisons between institutions whose stored evidence does not match its hash."""
+    """Find the snapshots of the comparison between institutions whose stored evidence does not match its hash."""
     columns = (ComparisonSnapshot.institution, ComparisonSnapshot.period, ComparisonSnapshot.hash, ComparisonSnapshot.evidence)
     query = select(*columns).order_by(*columns[:2])
     return [
@@ -322,14 +331,14 @@ UNION ALL SELECT 'rule', rulename::text FROM pg_rewrite WHERE ev_class IN (SELEC
 UNION ALL SELECT 'policy', polname::text FROM pg_policy WHERE polrelid IN (SELECT to_regclass(value)
   FROM json_array_elements_text(CAST(:names AS json)))""",
 }
-"""Query of each database for objects that change or hide rows of tables.
+"""For each kind of database, the query for objects such as triggers, which change or hide rows of tables.
 
-Parameter `names`: the tables, a JSON array. Columns: kind, name.
+Parameter `names`: the names of the tables, as a JSON array. Columns: kind, name.
 """
 
 
 def _find_undeclared_objects(session: Session) -> list[str]:
-    """Find triggers, rules and policies on the tables of the registry. Also find columns that are undeclared or missing."""
+    """Find triggers, rules and policies on the tables of the registry, and columns that are undeclared or missing."""
     names = json.dumps(list(Base.metadata.tables))
     acting = session.execute(text(_QUERIES_OF_TRIGGERS[session.get_bind().dialect.name]), {"names": names}).all()
     looked = inspect(session.connection())
@@ -343,8 +352,7 @@ def _find_undeclared_objects(session: Session) -> list[str]:
 
 
 def _find_membership_problems(session: Session) -> list[str]:
-    """Find memberships that do not end when the next membership of the same record begins. Also find ids that redirect to a newer or a
-    missing id."""
+    """Find memberships that do not end when the next membership of the record begins, and ids that redirect to a newer or missing id."""
     member, target = Membership, aliased(Entity)
     following = func.lead(member.since).over(partition_by=(member.kind, member.institution, member.record_key), order_by=member.sequence)
     pairs = select(member.until.label("closed"), following.label("followed")).subquery()

@@ -14,10 +14,10 @@ _RECORD = ["institution", "record_key"]
 
 @dataclass(frozen=True)
 class IdStability:
-    """Counts of the records that two runs have in common.
+    """Numbers of the records that two runs have in common.
 
-    `records` counts all of them, and `same` those with the same id in both runs. `redirected` counts those whose earlier id redirects to
-    the new one.
+    `records` counts all of them, `same` those with the same id in both runs, and `redirected` those whose earlier id redirects to the new
+    one.
     """
 
     records: int
@@ -26,12 +26,12 @@ class IdStability:
 
     @property
     def share_with_same_id(self) -> float:
-        """Return the share of records with the same id; 1 if there are no records."""
+        """The share of records with the same id; 1 if there are no records."""
         return self.same / self.records if self.records else 1.0
 
     @property
     def share_with_known_id(self) -> float:
-        """Return the share of records that can be found by their earlier id, directly or by its redirect; 1 if there are no records."""
+        """The share of records that can be found by their earlier id, directly or by its redirect; 1 if there are no records."""
         return (self.same + self.redirected) / self.records if self.records else 1.0
 
 
@@ -48,11 +48,10 @@ def compare_record_ids(ids_before: pd.DataFrame, ids_after: pd.DataFrame, curren
 
 
 def find_records_in_changed_clusters(clusters_before: pd.DataFrame, clusters_after: pd.DataFrame) -> pd.DataFrame:
-    """Find the records that are in only one of the two runs, or whose cluster contains different records. The names of clusters do not
-    matter.
+    """Find the records that are in only one of the two runs, or whose cluster contains different records.
 
-    `clusters_before` and `clusters_after` have the columns institution and record_key, and the cluster as third column. The result has the
-    columns institution and record_key.
+    The names of clusters do not matter. `clusters_before` and `clusters_after` have the columns institution and record_key, and the
+    cluster as third column. The result has the columns institution and record_key.
     """
     both = clusters_before.set_axis([*_RECORD, "one"], axis=1).merge(
         clusters_after.set_axis([*_RECORD, "other"], axis=1), on=_RECORD, how="outer"

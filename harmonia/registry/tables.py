@@ -1,7 +1,7 @@
 """The tables of the registry, as SQLAlchemy classes. A change of a table needs a migration in `migrations/versions/`.
 
 Belongs here: what must be kept for ever about deliveries, answers to findings, ids and judgements. Rows are added, and some are later
-closed; none is deleted. Does not belong here: personal data (record keys are not personal data), anything that can be rebuilt.
+marked as ended; none is deleted. Does not belong here: personal data (record keys are not personal data), anything that can be rebuilt.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
-        """Return the converter of values, with a cache, since many rows have the same time."""
+        """Return the function that converts values of the database. It has a cache, since many rows have the same time."""
         processor = super().result_processor(dialect, coltype)
         return None if processor is None else lru_cache(maxsize=1024)(processor)
 
@@ -86,7 +86,7 @@ class File(Base):
 
 
 class Delivery(Base):
-    """A delivery, identified by institution and name. Its files are listed in its receipts; the newest receipt is current."""
+    """A delivery, identified by institution and name. Its files are listed in its receipts, of which the newest is current."""
 
     __tablename__ = "delivery"
     __table_args__ = (UniqueConstraint("institution", "name"),)
@@ -109,7 +109,7 @@ class Delivery(Base):
 
 
 class Receipt(Base):
-    """What was received as a delivery at one time. If the files of the delivery in the inbox change, another receipt is added."""
+    """What was received as a delivery at one time. If files of the delivery change in the inbox, another receipt is added."""
 
     __tablename__ = "receipt"
     __table_args__ = (UniqueConstraint("delivery_id", "sequence"),)
@@ -152,7 +152,7 @@ class Problem(Base):
 
 
 class Pull(Base):
-    """What a pull saw on the server of an institution. For each institution and delivery, the newest row is current.
+    """What a pull saw on the server of an institution. For each delivery of an institution, the newest row is current.
 
     A row without `delivery` is about the server as a whole. A row with `rule` is about a problem that stopped the pull.
     """
@@ -171,7 +171,7 @@ class Pull(Base):
 
 
 class Answer(Base):
-    """An institution's answer to a finding. Of several answers to a finding the latest counts; none is deleted.
+    """An institution's answer to a finding. If there are several answers to a finding, the latest counts; none is deleted.
 
     The owner of the system decides on some answers (`decision`). Every run derives the states of findings from all deliveries and answers
     (`harmonia.feedback`).
@@ -281,7 +281,7 @@ def _hash_evidence(context: Any) -> str:
 
 
 class ComparisonSnapshot(Base):
-    """What the comparison between institutions showed to one of them when its delivery for a quarter was first processed.
+    """What the comparison showed about an institution's records when its delivery for a quarter was first processed.
 
     The institution sees this result until its delivery for the next quarter, so that a corrected delivery does not reveal whether the
     correction was right (`harmonia.comparison.snapshots`). It contains record keys only, no names or other values.
@@ -322,8 +322,10 @@ class SampleStratum(Base):
 
 
 class SampledPair(Base):
-    """A pair in a sample. `position` is its number in the random order in which pairs are shown. `probability` is the probability that
-    it was drawn."""
+    """A pair in a sample.
+
+    `position` is its number in the random order in which pairs are shown. `probability` is the probability that it was drawn.
+    """
 
     __tablename__ = "review_sampled_pair"
     __table_args__ = (ForeignKeyConstraint(["sample_id", "stratum"], ["review_stratum.sample_id", "review_stratum.name"]),)
@@ -341,7 +343,7 @@ class SampledPair(Base):
 
 
 class Audit(Base):
-    """A line of the audit log: an access to personal data."""
+    """An entry of the audit log: an access to personal data, or another action that must be recorded, such as sending exact figures."""
 
     __tablename__ = "audit"
 
@@ -377,7 +379,7 @@ class Erasure(Base):
 
 
 class Redaction(Base):
-    """The redacted content that is read instead of the files of a receipt after an erasure. The newest one counts."""
+    """The redacted content that is read instead of the files of a receipt after an erasure. If a receipt has several, the newest counts."""
 
     __tablename__ = "redaction"
 

@@ -1,6 +1,7 @@
 """`harmonia review …`: the commands for stewards.
 
-Belongs here: options and output of the review commands. Does not belong here: what they do; heavy modules are imported inside.
+Belongs here: options and output of the review commands. Does not belong here: what they do. Heavy modules are imported inside the
+commands.
 """
 
 from __future__ import annotations
@@ -281,7 +282,7 @@ def estimate_linkage_accuracy(home: HomeFolder = None, registry_url: RegistryUrl
 
 
 def _describe_dropped_blocks(published_run: PublishedRun) -> str:
-    """Describe the blocking values that the last run dropped, in one sentence."""
+    """Say in one sentence which blocking values the last run dropped because too many records share them."""
     import json
 
     plain = json.loads(str(published_run.read_lake_table("links", "_items")["plain"].iloc[0])).get("statistics", {})

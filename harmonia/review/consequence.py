@@ -3,8 +3,8 @@
 Belongs here: computing a preview, and keeping what several previews of one run share. Does not belong here: linkage
 (`pipelines.linkage.relinking`), counting the records that a change reaches (`warehouse.count.recount`), pages, entering a verdict.
 
-A preview shows what the next run will publish with the verdict, if nothing else is delivered or decided. Judgements entered since the last
-run are taken into account both before and after the verdict, so that the difference is that of this verdict alone.
+A preview shows what the next run will publish with the verdict, if nothing else is delivered or decided. Judgements that were entered
+since the last run count both in the figures before and in those after the verdict, so that the difference is that of this verdict alone.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ _MAX_CACHED = 6  # sets of judgements whose clusters are kept in memory
 class VerdictEffect:
     """What a verdict changes.
 
-    records       every record of the cases or persons of the pair, and of those that change, with its ids before and after. `RECORDS`
-    figures       the harmonised figures that change: as published, and as the next run will publish them without the verdict (before) and
-                  with it (after). Columns: `FIGURES`
-    reported      the same for the figures as reported, which a verdict rarely changes
-    is_effective  whether the verdict has an effect: not if it is unsure, or contradicted by other judgements or other stewards
+    records       all records of the two cases or persons of the pair, and of the cases and persons that change, with their ids before and
+                  after. Columns: `RECORDS`
+    figures       the harmonised figures that change, each as published, and as the next run will publish it without the verdict (before)
+                  and with it (after). Columns: `FIGURES`
+    reported      the figures as reported that change, in the same form; a verdict rarely changes them
+    is_effective  whether the verdict has an effect; it has none if it is unsure, or contradicted by other judgements or other stewards
     is_disputed   whether stewards would then disagree on the pair, so that none of their judgements on it counts
     forbidden     the hard rule of linkage that the verdict `same` overrides (`one_file`, `unidentified`); empty if there is none
     """
@@ -60,7 +61,7 @@ class VerdictEffect:
 
 
 class VerdictPreviews:
-    """The last run of a home in memory, from which the effects of verdicts are computed. Several threads may share it.
+    """Computes the effects of verdicts, from the last run of a home, which is kept in memory. Several threads may share it.
 
     Judgements that are entered after the run are taken into account.
     """
@@ -86,7 +87,7 @@ class VerdictPreviews:
         self._apply_new_judgements()
 
     def close(self) -> None:
-        """Free the database."""
+        """Close the database that is used for counting."""
         self._recount.close()
 
     def preview_verdict(self, pair: pd.DataFrame, verdict: str, steward: str) -> VerdictEffect:
@@ -109,8 +110,7 @@ class VerdictPreviews:
         )
 
     def _apply_new_judgements(self) -> None:
-        """If judgements were entered since the last call, apply them, so that the current ids and figures are those under all
-        judgements."""
+        """Apply the judgements that were entered since the last call, so that current ids and figures are those under all judgements."""
         entered = len(read_judgements(self._registry))
         if entered == self._entered:
             return
@@ -138,8 +138,8 @@ class VerdictPreviews:
     def _compute_figure_changes(self, ids_after: RecordIds) -> pd.DataFrame:
         """Return the figures that would change if records had the ids `ids_after` (`RecountWithOtherIds.compute_changed_cells`).
 
-        Results are kept until the current ids change. They are kept by object identity, which works because `_link_under_judgements`
-        returns the same object for the same judgements.
+        Results are cached until the current ids change. The cache identifies `ids_after` by its identity as an object, which works
+        because `_link_under_judgements` returns the same object for the same judgements.
         """
         if id(ids_after) not in self._counted:
             equal = _have_equal_ids(ids_after, self._recount.now)
@@ -160,10 +160,9 @@ class VerdictPreviews:
         return RecordIds(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))
 
     def _list_changed_figures(self, changes: pd.DataFrame, measure: str) -> pd.DataFrame:
-        """Return the figures whose `measure` changes, with the columns `FIGURES`. `changes` comes from
-        `RecountWithOtherIds.compute_changed_cells`.
+        """Return the figures whose `measure` changes, with the columns `FIGURES`.
 
-        A cell that is not published counts as 0, as in crossed tables.
+        `changes` comes from `RecountWithOtherIds.compute_changed_cells`. If a cell is not published, its published figure counts as 0.
         """
         changed = changes[changes[measure] != 0].set_index(CELL)[measure]
         published = self.published[measure].reindex(changed.index).fillna(0).astype("int64")
@@ -193,8 +192,10 @@ def _are_in_one_cluster(clusters: RecordClusters, pair: pd.DataFrame) -> bool:
 
 
 def _list_changed_records(ids_before: RecordIds, ids_after: RecordIds, pair: pd.DataFrame) -> pd.DataFrame:
-    """Return all records of the cases and persons that change, and all records of those of `pair`, even if they do not change. The
-    columns are `RECORDS`."""
+    """Return all records of the cases and persons that change, and of those of `pair`, even if they do not change.
+
+    The columns are `RECORDS`.
+    """
     parts = []
     for entity, name in ENTITIES.items():
         column = f"{entity}_id"

@@ -1,7 +1,7 @@
 """Enter or undo a judgement on one pair, for `harmonia review decide` and for the portal.
 
-Belongs here: what is recorded with a verdict, when a second steward is needed, undoing. Does not belong here: which pairs are judged and by
-whom, judgements in workbooks (`intake`).
+Belongs here: what is recorded with a verdict, when a second steward is needed, undoing. Does not belong here: which pairs are judged and
+by whom, judgements in workbooks (`intake`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from harmonia.review.published import PublishedRun
 
 
 def needs_second_steward(pair: pd.DataFrame, verdict: str) -> bool:
-    """Return whether a verdict needs the agreement of a second steward. This is so if it joins persons of two institutions."""
+    """Return whether a second steward must agree to a verdict. This is so if the verdict joins persons of two institutions."""
     return verdict == "same" and bool((pair["entity"] == "person").all() and (pair["institution_a"] != pair["institution_b"]).all())
 
 
@@ -51,10 +51,10 @@ def enter_verdict(
 
 
 def undo_verdict(registry: Registry, pair: pd.DataFrame, steward: str, why: str) -> str | None:
-    """Undo the latest judgement of `steward` on `pair`. To this end, the steward's earlier verdict is entered again, or `withdrawn` if
-    there is no earlier one.
+    """Undo the latest judgement of `steward` on `pair`.
 
-    Returns the verdict that was entered, or None if there is no judgement to undo.
+    The steward's earlier verdict is entered again, or `withdrawn` if there is no earlier one. Returns the verdict that was entered, or
+    None if there was nothing to undo.
     """
     judgements = read_judgements(registry).merge(pair[PAIR], on=PAIR)
     steward_judgements = judgements[normalise_steward_names(judgements["steward"]) == normalise_steward_names(pd.Series([steward])).iloc[0]]

@@ -1,7 +1,7 @@
 """Describe records as text, field by field, for a steward to compare.
 
-Belongs here: which fields of case and person records are shown, with and without those that identify a person, and their values. Does not
-belong here: match weights, layout.
+Belongs here: the values of case and person records that are shown, with or without those that identify a person. Does not belong here:
+match weights, layout.
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ _MAX_NAMES = 20
 
 
 def list_shown_fields(entity: str, show_names: bool) -> tuple[str, ...]:
-    """Return the fields that are shown of a record of `entity` (`case`, `person`). If `show_names` is true, they begin with the fields that
-    identify a person."""
+    """Return the fields that are shown of a record of `entity` (`case` or `person`).
+
+    If `show_names` is true, they begin with the fields that identify a person.
+    """
     fields = CASE_FIELDS if entity == "case" else PERSON_FIELDS
     return (*NAME_FIELDS[entity], *fields) if show_names else fields
 
 
 def describe_records(published_run: PublishedRun, entity: str, show_names: bool) -> pd.DataFrame:
-    """Describe all records of `entity` (`case`, `person`). The result is indexed by institution and record key, and has the columns
-    `list_shown_fields`. All values are text; unknown ones are empty.
+    """Describe all records of `entity` (`case` or `person`). All values are text; unknown values are empty.
 
-    A record is described in its accepted state or, if it has none, in its latest state. Fields that identify a person (`show_names`) are
-    read from the identity store, which contains accepted records only.
+    The result is indexed by institution and record key, and has the columns `list_shown_fields`. A record is described in its accepted
+    state or, if it has none, in its latest state. Fields that identify a person (`show_names`) are read from the identity store, which
+    contains accepted records only.
     """
     canonical = published_run.read_canonical_tables()
     cases, persons = (_select_shown_states(canonical[name]) for name in ("case_records", "person_records"))
@@ -74,11 +76,10 @@ def _list_cited_numbers(references: pd.DataFrame) -> pd.Series:
 
 
 def _read_person_names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFrame:
-    """Read the fields that identify persons (`NAME_FIELDS` of `entity`) from the identity store. They are indexed by institution and record
-    key.
+    """Read the fields that identify persons (`NAME_FIELDS` of `entity`) from the identity store.
 
-    `persons` has the columns institution, record_key and case_key of the person records. Raises `HarmoniaError` if the identity store
-    cannot be read.
+    The result is indexed by institution and record key. `persons` are the person records, with institution, record_key and case_key.
+    Raises `HarmoniaError` if the identity store cannot be read.
     """
     try:
         with duckdb.connect(str(home.identity_store), read_only=True) as connection:
@@ -101,8 +102,10 @@ def _read_person_names(home: Home, entity: str, persons: pd.DataFrame) -> pd.Dat
 
 
 def _list_names_in_case_files(people: pd.DataFrame) -> pd.DataFrame:
-    """List the names of the persons in each case file in one text, at most `_MAX_NAMES` of them. The result is indexed by institution
-    and record key of the case file."""
+    """List the names of the persons in each case file, at most `_MAX_NAMES` of them, in one text.
+
+    The result is indexed by institution and record key of the case file.
+    """
     people = people.dropna(subset=["name"])
     people = people[people.groupby(["institution", "case_key"]).cumcount() < _MAX_NAMES]
     names = people.groupby(["institution", "case_key"])["name"].agg("; ".join).astype("str").rename("persons")

@@ -52,13 +52,13 @@ class ReviewDesk:
             return self._previews
 
     def close(self) -> None:
-        """Free the memory and the database that previews use."""
+        """Free the memory and close the database that previews use."""
         if self._previews is not None:
             self._previews.close()
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
-        """The decisions of linkage on pairs; see `PublishedRun.read_decisions`."""
+        """The decisions of linkage on pairs (`PublishedRun.read_decisions`)."""
         return self.published_run.read_decisions()
 
     @cached_property
@@ -68,12 +68,12 @@ class ReviewDesk:
 
     @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables of the run; see `PublishedRun.read_canonical_tables`."""
+        """The canonical tables of the run (`PublishedRun.read_canonical_tables`)."""
         return self.published_run.read_canonical_tables()
 
     @cached_property
     def ids(self) -> dict[str, pd.Series]:
-        """For each entity (`case`, `person`), the published id of each record, indexed by institution and record key."""
+        """Maps each entity (`case`, `person`) to the published ids of its records, indexed by institution and record key."""
         return {
             "case": self.published_run.read_lake_table("identities", "cases").set_index(RECORD)["case_id"],
             "person": self.published_run.read_lake_table("identities", "persons").set_index(RECORD)["person_id"],
@@ -81,12 +81,15 @@ class ReviewDesk:
 
     @cached_property
     def _reassigned_positions(self) -> pd.DataFrame:
+        """The list positions of persons, from which current record keys are derived (`pipelines.linkage.list_positions`)."""
         return self.published_run.read_lake_table("identities", "listed")
 
     @cached_property
     def _doubtful_pairs(self) -> pd.DataFrame:
-        """All doubtful pairs, whether they were judged or not. The columns are those of the queue, and the ids of both records (id_a,
-        id_b), which are empty if a record has no id."""
+        """All doubtful pairs, whether they were judged or not.
+
+        The columns are those of the queue, and the ids of both records (id_a, id_b), which are empty if a record has no id.
+        """
         pairs = list_doubtful_pairs(self.published_run, self.registry, include_judged_pairs=True)
         for side in "ab":
             pairs[f"id_{side}"] = ""
@@ -97,11 +100,11 @@ class ReviewDesk:
         return pairs
 
     def list_queue(self, steward: str) -> pd.DataFrame:
-        """Return the open pairs that `steward` can judge. The columns are `QUEUE`, id_a, id_b and group (number).
+        """Return the pairs that `steward` can judge now. The columns are `QUEUE`, id_a, id_b and group (number).
 
         Pairs that share a case or person, directly or through other pairs, form a group. Groups, and the pairs within a group, are sorted
-        by the number of figures that they can change. If the steward judged a pair as `unsure`, or proposed to join it, the pair waits for
-        another steward.
+        by the number of figures that they can change. A pair that the steward judged as `unsure`, or proposed to join, waits for another
+        steward and is left out.
         """
         states = read_current_verdicts(self.registry, self._reassigned_positions)
         with self._lock:
@@ -121,7 +124,7 @@ class ReviewDesk:
         return steward_judgements.loc[steward_judgements["verdict"] != "withdrawn", [*PAIR, "verdict"]]
 
     def find_pair(self, text: str) -> pd.DataFrame:
-        """Find the pair that `text` names in the same way as on the command line. Raises `HarmoniaError` if it is not found."""
+        """Find the pair that `text` names, in the same way as on the command line. Raises `HarmoniaError` if it is not found."""
         parsed = parse_pair(text)
         if isinstance(parsed, str) and parsed in self._decided_pairs.index:  # of this run, so both records are delivered
             return self._decided_pairs.loc[[parsed]].reset_index(drop=True)
@@ -145,12 +148,12 @@ class ReviewDesk:
         return len(judgements[later.astype(bool)].drop_duplicates(PAIR)) if len(judgements) else 0
 
     def find_state_of_pair(self, pair: pd.DataFrame) -> str:
-        """Return the state of a pair: `open` if nobody judged it, else `same`, `different`, `unsure`, `proposed` or `disputed`."""
+        """Return the state of a pair: `open` if nobody judged it, otherwise `same`, `different`, `unsure`, `proposed` or `disputed`."""
         current = read_current_verdicts(self.registry, self._reassigned_positions).merge(pair[PAIR], on=PAIR)["verdict"]
         return str(current.iloc[0]) if len(current) else "open"
 
     def describe_all_records(self, entity: str, show_names: bool) -> pd.DataFrame:
-        """Describe all records of `entity` (see `describe_records`). The result is kept in memory unless it contains names."""
+        """Describe all records of `entity`, as `describe_records` does. The result is kept in memory unless it contains names."""
         with self._lock:
             if show_names or (entity, show_names) not in self._described:
                 described = describe_records(self.published_run, entity, show_names)
@@ -160,9 +163,9 @@ class ReviewDesk:
             return self._described[entity, show_names]
 
     def hash_shown_content(self, pair: pd.DataFrame) -> str:
-        """Return a hash of everything that a page shows about a pair: both records and the judgements so far.
+        """Return a hash of what a page shows about a pair: both records, and how many judgements there are.
 
-        If a submitted form contains another hash, its page was out of date.
+        If a form is submitted with another hash, its page was out of date.
         """
         rows = self.describe_all_records(str(pair["entity"].iloc[0]), False).reindex(_list_keys_of_pair(pair)).fillna("")
         content = [*rows.to_numpy().ravel().tolist(), str(len(self.list_judgements(pair)))]
@@ -181,8 +184,10 @@ class ReviewDesk:
         return pd.concat([members, alone], ignore_index=True)
 
     def list_decisions_within(self, member_records: pd.DataFrame, entity: str) -> pd.DataFrame:
-        """Return the decisions of linkage on pairs of which both records are in `member_records`, which are records of `entity`. The
-        columns are `PAIR`, weight and decision."""
+        """Return the decisions of linkage on pairs of which both records are in `member_records`.
+
+        `entity` says whether these are records of cases or persons. The columns are `PAIR`, weight and decision.
+        """
         member_keys = pd.MultiIndex.from_frame(member_records[RECORD])
         decisions = self.decisions[self.decisions["entity"] == entity]
         inside = [pd.MultiIndex.from_frame(decisions[[f"institution_{side}", f"key_{side}"]]).isin(member_keys) for side in "ab"]
@@ -226,8 +231,10 @@ class ReviewDesk:
 
 
 def _find_persons_by_name(persons: pd.DataFrame, name: str) -> pd.Series:
-    """Return which persons have names that begin with the words of `name`. If `name` contains six digits or more, return who has this
-    personal number."""
+    """Return for each person whether the names of the person begin with the words of `name`.
+
+    If `name` contains six digits or more, return whether the person has this personal number.
+    """
     digits = "".join(letter for letter in name if letter.isdigit())
     if len(digits) >= 6:
         return persons["personal_number"].astype("str") == digits
@@ -245,9 +252,9 @@ def _list_keys_of_pair(pair: pd.DataFrame) -> pd.MultiIndex:
 
 
 def _group_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Sort pairs by group, and number the groups in the new column `group`. `pairs` has the columns `QUEUE`, id_a and id_b.
+    """Sort pairs by group, and number the groups in the new column `group`; the groups that can change most figures come first.
 
-    The groups that can change most figures come first.
+    `pairs` has the columns `QUEUE`, id_a and id_b.
     """
     if pairs.empty:
         return pairs.assign(group=pd.Series(dtype="int64"))

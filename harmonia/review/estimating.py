@@ -2,12 +2,14 @@
 
 Belongs here: the estimates and their intervals. Does not belong here: drawing the sample (`strata`), the registry (`sampling`).
 
-Estimate: Horvitz–Thompson, i.e. per stratum its number of pairs times the share of matches among labelled pairs. Interval, 95 %: the number
-of matches among a stratum's unlabelled pairs has two confidence distributions, exact for sampling without replacement (beta-binomial with
-Beta(x, n − x + 1) for the lower side, Beta(x + 1, n − x) for the upper). The lower limit uses for every stratum the side that lowers the
-figure, the upper limit the other (melding: Fay, Proschan and Brittain 2015). A fully labelled stratum does not widen the interval; one
-without an observed match still does. `unsure` and disputed pairs count as non-matches for the lower limit, as matches for the upper
-limit, and as unlabelled for the estimate.
+The estimate is that of Horvitz and Thompson: for each stratum, its number of pairs is multiplied by the share of matches among its
+labelled pairs.
+For the 95 % interval, the number of matches among the unlabelled pairs of a stratum has two confidence distributions, which are exact for
+sampling without replacement: a beta-binomial with Beta(x, n − x + 1) for the lower side, and one with Beta(x + 1, n − x) for the upper
+side. The lower limit uses for every stratum the side that lowers the figure, and the upper limit uses the other side (melding: Fay,
+Proschan and Brittain 2015). A stratum that is completely labelled does not widen the interval; a stratum in which no match was observed
+does. Pairs that are `unsure` or disputed count as non-matches for the lower limit, as matches for the upper limit, and as unlabelled for
+the estimate.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _SEED = 20120101  # of the Monte Carlo: the same labels give the same interval
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """The strata of one entity (cases or persons), as arrays with one element for each stratum. A stratum is a part of the candidate pairs.
+    """The strata of one entity (cases or persons), as arrays with one element per stratum. A stratum is a part of the candidate pairs.
 
     `joined` says whether linkage joined the pairs of the stratum. `pairs` is the number of its candidate pairs. `matches`, `others` and
     `unsure` are the numbers of sampled pairs that were labelled as the same, as different, and as unsure or disputed.
@@ -66,7 +68,7 @@ def estimate_accuracy(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def _estimate_matches(label_counts: LabelCounts) -> np.ndarray:
-    """Estimate the number of matches among all pairs of each stratum. The estimate is null if none of the stratum's pairs was labelled."""
+    """Estimate the number of matches among all pairs of each stratum. The estimate is NaN if no pair of the stratum was labelled."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(label_counts.pairs * (label_counts.matches / label_counts.labelled))
 
@@ -82,8 +84,10 @@ def _compute_recall(label_counts: LabelCounts) -> float:
 
 
 def _compute_interval_limits(label_counts: LabelCounts) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Compute the limits of the intervals. Returns the lower limits of precision and recall, and then the upper limits of precision and
-    recall."""
+    """Compute the limits of the 95 % intervals.
+
+    Returns the lower limits of precision and recall, and then the upper limits of precision and recall.
+    """
     chance = np.random.default_rng(_SEED)
     few, many = (_draw_matches(label_counts, side, chance) for side in ("low", "high"))
     joined = label_counts.joined.astype(bool)
@@ -102,9 +106,9 @@ def _compute_interval_limits(label_counts: LabelCounts) -> tuple[tuple[float, fl
 
 
 def _draw_matches(label_counts: LabelCounts, side: str, random_generator: np.random.Generator) -> np.ndarray:
-    """Draw the number of matches in each stratum from its confidence distribution for one side of the interval (`low`, `high`).
+    """Draw random numbers of matches in each stratum, from its confidence distribution for one side of the interval (`low` or `high`).
 
-    Returns an array of `DRAWS` rows and one column per stratum.
+    Returns an array with `DRAWS` rows and one column per stratum.
     """
     matches = label_counts.matches + (label_counts.unsure if side == "high" else 0)
     others = label_counts.others + (label_counts.unsure if side == "low" else 0)

@@ -1,6 +1,7 @@
 """Export pairs as a workbook for stewards, and import the judgements of a filled workbook.
 
-Belongs here: the steps of both. Does not belong here: the format of the workbook (`workbook`, `intake`), the command line (`commands`).
+Belongs here: the steps of export and import. Does not belong here: the format of the workbook (`workbook`, `intake`), the command line
+(`commands`).
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from harmonia.review.sampling import count_labels, read_sampled_pairs
 
 @dataclass(frozen=True)
 class ImportedJudgements:
-    """The result of importing a workbook, row by row.
+    """The result of importing a workbook.
 
-    `entered` is the number of judgements that were entered. `known` is the number of those that had been entered before. `open` is the
-    number of rows without a verdict. `refused` has the other rows, with the columns row, pair and why_not. `blind` says whether the
-    workbook was that of a blind sample.
+    `entered` is the number of judgements that were entered, and `known` the number of those that had been entered before. `open` is the
+    number of rows without a verdict. `refused` has the rows that were refused, with the columns row, pair and why_not. `blind` says
+    whether the workbook was that of a blind sample.
     """
 
     entered: int
@@ -38,8 +39,10 @@ class ImportedJudgements:
 
 
 def describe_both_sides(published_run: PublishedRun, pairs: pd.DataFrame, show_names: bool) -> pd.DataFrame:
-    """Describe both records of each pair, in the columns `<field> a` and `<field> b`. The result is indexed as `pairs`. A value is empty
-    if the record lacks the field."""
+    """Describe both records of each pair, in the columns `<field> a` and `<field> b`. The result is indexed as `pairs`.
+
+    A value is empty if the record lacks the field.
+    """
     columns = [f"{field} {side}" for field in list_fields_of_entities(pairs["entity"].unique().tolist(), show_names) for side in "ab"]
     out = pd.DataFrame("", index=pairs.index, columns=columns, dtype="str")
     for entity in pairs["entity"].unique():
@@ -62,9 +65,9 @@ def export_pairs(
 ) -> int:
     """Write a workbook for stewards with `pairs` to the file `path`, and return the number of pairs.
 
-    `pairs` has the columns `PAIR`, and those columns of `workbook.SHOWN` that stewards may see. `sample` is the number of the blind sample,
-    or 0 if the pairs are not from a sample. If `show_names` is true, names are shown, and the audit log records that `who` saw them. Raises
-    `HarmoniaError` if there is no pair, or if the file cannot be written.
+    `pairs` has the columns `PAIR`, and those columns of `workbook.SHOWN` that stewards may see. `sample` is the number of the blind
+    sample, or 0 if the pairs are not from a sample. If `show_names` is true, names are shown, and the audit log records that `who` saw
+    them. Raises `HarmoniaError` if `pairs` is empty, or if the file cannot be written.
     """
     if pairs.empty:
         raise HarmoniaError("there is no open pair to export: none is in doubt, or all are judged (--all includes judged pairs)")
@@ -78,10 +81,10 @@ def export_pairs(
 
 
 def list_pairs_of_sample(registry: Registry, number: int, everything: bool) -> pd.DataFrame:
-    """Return the pairs of the blind sample `number` in their random order. The result has only the columns `PAIR`, so that no weight is
-    shown.
+    """Return the pairs of the blind sample `number` in their random order.
 
-    Pairs that were already judged blind are left out, unless `everything` is true.
+    The result has only the columns `PAIR`, so that no weight is shown. Pairs that were already judged blind are left out, unless
+    `everything` is true.
     """
     pairs = read_sampled_pairs(registry)
     pairs = pairs.loc[pairs["sample"] == number, PAIR]

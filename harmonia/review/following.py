@@ -1,8 +1,8 @@
 """Current verdicts, also on persons whose record key is a list position that belongs to another person now.
 
-The key of some person records is the position in a list, e.g. of the defendants of a case, and a later delivery may reassign it. A
-judgement is about the person who had the position at the time.
-Belongs here: finding the person that a judgement is about. Does not belong here: which states of records are one person's
+The key of some person records is a list position, such as the position among the defendants of a case, and a later delivery may give it
+to another person. A judgement is about the person who had the position when it was entered.
+Belongs here: finding the person that a judgement is about. Does not belong here: finding the list positions of one person
 (`pipelines.linkage.list_positions`).
 """
 
@@ -21,8 +21,8 @@ from harmonia.review.judgements import combine_judgements, read_judgements
 def read_current_verdicts(registry: Registry, list_positions: pd.DataFrame, further_judgements: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the current verdict on each pair, as `combine_judgements` does, with the current record keys of persons.
 
-    `list_positions` comes from `pipelines.linkage.list_positions.find_keys_of_listed_persons`. `further_judgements` has judgements that are
-    included as if they were entered now, with the columns `PAIR`, verdict and steward.
+    `list_positions` comes from `pipelines.linkage.list_positions.find_keys_of_listed_persons`. `further_judgements` has the columns
+    `PAIR`, verdict and steward; these judgements count as if they were entered now.
     """
     judgements = read_judgements(registry)
     if further_judgements is not None:
@@ -37,11 +37,11 @@ def read_current_verdicts(registry: Registry, list_positions: pd.DataFrame, furt
 def update_keys_of_moved_persons(
     judgements: pd.DataFrame, list_positions: pd.DataFrame, receipt_times: Mapping[tuple[str, str], datetime]
 ) -> pd.DataFrame:
-    """Return `judgements` in which each person has the current record key. The stored key is that of the person's list position at the time
-    of the judgement.
+    """Return `judgements` with the current record key of each person.
 
-    `judgements` comes from `read_judgements`, and `list_positions` from `pipelines.linkage.list_positions.find_keys_of_listed_persons`.
-    `receipt_times` says when each delivery was first received, by institution and delivery.
+    If a record key is a list position, the stored key is the position that the person had when the judgement was entered. `judgements`
+    comes from `read_judgements`, and `list_positions` from `pipelines.linkage.list_positions.find_keys_of_listed_persons`.
+    `receipt_times` maps institution and delivery to the time when the delivery was first received.
     """
     first = pd.Series(receipt_times).rename("received").rename_axis(["institution", "delivery"])
     states = list_positions.merge(first.reset_index(), on=["institution", "delivery"], how="left")

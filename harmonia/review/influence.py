@@ -3,19 +3,17 @@
 Belongs here: the estimate, for many pairs at once. Does not belong here: the order of the queue (`queue`), the exact figures
 (`consequence`).
 
-The figures considered are each indicator by calendar quarter and by year. Each is considered as the grand total and as the total of the
-offence group; so each change counts twice. Reversing the decision changes a figure if both sides of the pair count in it. Then one of them
-no longer counts (if a refused pair is joined), or counts in addition (if a joined pair is separated). The sides of a refused
-pair are the two clusters. The sides of a joined pair are one record and the rest of its cluster. Of the two records, that one is taken with
-which more figures change.
-
+The estimate considers each indicator by calendar quarter and by year, both its grand total and the total of the offence group; so each
+change counts twice. Each pair has two sides. The sides of a refused pair are the two clusters. The sides of a joined pair are one of its
+two records, and all other records of the cluster; of the two records, that one is taken with which more figures change. If the decision
+is reversed, a figure changes if both sides count in it: one side no longer counts (if a refused pair is joined), or counts in addition
+(if a joined pair is separated).
 - Persons count once per period: a figure changes if both sides have a row of the indicator in the same quarter, or in the same year. For
   indicators in which a person counts only once ever, the figures of the quarter and year of the later day change.
-- A case counts once: if both sides have a row of the indicator, the figures of the quarter and year of the later one change. So do those of
-  a person that is in both cases, if the two rows are in different periods.
-
-`touched` is the number of figures in which either side counts. It decides between pairs that are otherwise equal, since the breakdown of
-these figures by sex, age or offence may change.
+- A case counts once: if both sides have a row of the indicator, the figures of the quarter and year of the later row change. If a person
+  is in both cases and the two rows are in different periods, figures that count this person also change.
+`touched` is the number of figures in which either side counts. It decides the order of pairs that are otherwise equal, since the
+breakdown of these figures by sex, age or offence may change.
 """
 
 from __future__ import annotations
@@ -32,8 +30,8 @@ _PERIODS = ("quarter", "year")
 def read_counted_rows(published_run: PublishedRun) -> pd.DataFrame:
     """Read which records count in which figures. The result has one row for each record and indicator.
 
-    Its columns are indicator, unit (case, person), ever (whether a unit counts only once ever), institution, entity, record_key, case_key,
-    case_id, person_id, quarter and year.
+    Its columns are indicator, unit (case or person), ever (whether a unit counts only once ever), institution, entity, record_key,
+    case_key, case_id, person_id, quarter and year.
     """
     from warehouse.count.periods import find_quarter_of_each_day, find_year_of_each_day
     from warehouse.indicators import indicators
@@ -53,9 +51,9 @@ def estimate_influence_on_figures(
 ) -> pd.DataFrame:
     """Estimate for each pair how many figures would change if the decision on it were reversed. The result is indexed as `pairs`.
 
-    `pairs` has the columns `PAIR` and joined (bool). `counted_rows` comes from `read_counted_rows`. `case_ids` has the columns institution,
-    record_key and case_id; `person_ids` has institution, record_key and person_id. The result has the columns moves (figures that would
-    change) and touched (figures in which either record counts).
+    `pairs` has the columns `PAIR` and joined (bool). `counted_rows` comes from `read_counted_rows`. `case_ids` has the columns
+    institution, record_key and case_id; `person_ids` has institution, record_key and person_id. The result has the columns moves (number
+    of figures that would change) and touched (number of figures in which either side counts).
     """
     out = pd.DataFrame({"moves": 0, "touched": 0}, index=pairs.index)
     for entity, ids, column in (("case", case_ids, "case_id"), ("person", person_ids, "person_id")):
@@ -76,11 +74,11 @@ def estimate_influence_on_figures(
 def _select_counted_rows_of_pair_sides(
     pairs: pd.DataFrame, counted_rows: pd.DataFrame, entity: str, id_column: str, single_side: str
 ) -> pd.DataFrame:
-    """Select the rows in which each side of each pair counts. The columns of the result are pair (row number), side (0, 1), and those of
-    `counted_rows`.
+    """Select the rows of `counted_rows` in which each side of each pair counts.
 
-    `pairs` has the columns `PAIR`, joined, id_a and id_b, and all its pairs are of one `entity`. `id_column` is the name of the entity's id
-    in `counted_rows`. `single_side` says which record (`a` or `b`) of a joined pair is side 0; the rest of its cluster is side 1.
+    The columns of the result are pair (row number), side (0 or 1), and those of `counted_rows`. `pairs` has the columns `PAIR`, joined,
+    id_a and id_b, and all its pairs are of one `entity`. `id_column` is the column of `counted_rows` with the id of this entity.
+    `single_side` says which record (`a` or `b`) of a joined pair is side 0; the other records of its cluster are side 1.
     """
     key = "record_key" if entity == "person" else "case_key"
     numbered = pairs[["id_a", "id_b", "joined", f"institution_{single_side}", f"key_{single_side}"]].reset_index(names="pair")
@@ -98,6 +96,7 @@ def _select_counted_rows_of_pair_sides(
 
 
 def _count_changing_figures(side_rows: pd.DataFrame, entity: str, pair_count: int) -> np.ndarray:
+    """Count, for each pair, the figures that change if the decision on it is reversed."""
     if entity == "person":
         persons = side_rows[side_rows["unit"] == "person"]
         moved = sum(_count_groups_of_both_sides(persons[~persons["ever"]], ["indicator", period], pair_count) for period in _PERIODS)
@@ -119,6 +118,7 @@ def _count_groups_of_both_sides(side_rows: pd.DataFrame, group_columns: list[str
 
 
 def _count_figures_of_either_side(side_rows: pd.DataFrame, pair_count: int) -> np.ndarray:
+    """Count, for each pair, the figures in which at least one of its sides counts."""
     total = np.zeros(pair_count, dtype="int64")
     for period in _PERIODS:
         cells = side_rows[["pair", "indicator", period]].drop_duplicates()

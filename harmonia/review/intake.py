@@ -1,6 +1,6 @@
-"""Read a review workbook that stewards filled in, and decide which of its rows can be entered, and why the others cannot.
+"""Read a review workbook that stewards filled in. Decide which of its rows can be entered, and why others cannot.
 
-Belongs here: reading a workbook that `workbook` wrote and any program saved, validating its rows. Does not belong here: writing the
+Belongs here: reading a workbook that `workbook` wrote and that any program saved; validating its rows. Does not belong here: writing the
 workbook, linkage.
 """
 
@@ -30,8 +30,8 @@ class FilledReview:
     """The content of a filled workbook.
 
     `about` says from which home, run and sample the workbook was exported. `rows` has the columns row (its number in the sheet),
-    `ID_COLUMNS`, `ANSWERS` and `shown`, all as text. `shown` names the columns with fields of the two records. `origin` is the SHA-256 of
-    the file. `formulas` has row and column of each cell that contains a formula.
+    `ID_COLUMNS`, `ANSWERS` and `shown`, all but the first as text. `shown` names the columns with fields of the two records. `origin` is
+    the SHA-256 of the file. `formulas` has row and column of each cell that contains a formula.
     """
 
     about: WorkbookOrigin
@@ -97,7 +97,7 @@ def _read_workbook_origin(path: Path, sheet: Any) -> WorkbookOrigin:
 
 
 def _convert_cell_to_text(value: Any) -> str:
-    """Convert the value of a cell to text; whole numbers lose the decimal point that some programs add."""
+    """Convert the value of a cell to text; a whole number that a program stored as a float loses its decimal point."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -108,12 +108,11 @@ def _convert_cell_to_text(value: Any) -> str:
 def validate_verdicts(filled_review: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Decide which rows of a filled workbook can be entered.
 
-    `now` has, for each row of `filled_review.rows`, the fields of the pair as they are now. Its columns are `filled_review.shown`, and they
-    are null if the pair is unknown. `missing` names, for each row, the record of the pair that is no longer delivered; it is empty if both
-    records are delivered.
-
-    Returns the judgements to enter (`PAIR`, verdict, steward, why), the refused rows (row, pair, why_not) and the number of rows without a
-    verdict.
+    `now` has, for each row of `filled_review.rows`, the fields of the two records as they are now, in the columns `filled_review.shown`;
+    they are null if the pair is unknown. `missing` has, for each row, the name of a record of the pair that is no longer delivered; it is
+    empty if both records are delivered.
+    Returns the judgements to enter (`PAIR`, verdict, steward, why), the refused rows (row, pair, why_not) and the number of rows without
+    a verdict.
     """
     rows = filled_review.rows
     verdict = rows["verdict"].str.casefold()
@@ -162,7 +161,7 @@ def _find_changed_rows(filled_review: FilledReview) -> pd.Series:
 
 
 def _describe_text_error(column: str, value: str) -> str:
-    """Describe what is wrong with the value of the column `why` or `steward`. The text is empty if the value is right or missing."""
+    """Return what is wrong with the value of the column `why` or `steward`. The text is empty if the value is right or missing."""
     try:
         normalise_steward_or_reason(column, value)
     except HarmoniaError as error:

@@ -1,11 +1,11 @@
 """Judgements of stewards on pairs of records: enter them, read them, combine them into one verdict per pair.
 
-Belongs here: what a judgement consists of, the rule that combines several into one verdict. Does not belong here: who may judge, how
-linkage uses verdicts.
+Belongs here: what a judgement consists of; the rule that combines several judgements into one verdict. Does not belong here: who may
+judge, how linkage uses verdicts.
 
 A judgement is never changed or deleted. A steward's latest judgement on a pair counts; `withdrawn` withdraws the earlier one. If stewards
-disagree, none of their judgements has an effect, and the pair is disputed. Where two stewards must agree, the verdict `same` is entered as
-`proposed`; it takes effect when a second steward also proposes it or judges `same`.
+disagree, none of their judgements has an effect, and the pair is disputed. Where two stewards must agree, the verdict `same` is entered
+as `proposed`; it takes effect when a second steward also proposes it or judges `same`.
 """
 
 from __future__ import annotations
@@ -52,12 +52,11 @@ def normalise_steward_names(names: pd.Series) -> pd.Series:
 
 
 def enter_judgements(registry: Registry, judgements: pd.DataFrame) -> pd.Series:
-    """Enter judgements in one transaction, and return which of them were entered. The result is indexed as `judgements`.
+    """Enter judgements in one transaction; return for each row whether it was entered. The result is indexed as `judgements`.
 
     `judgements` has the columns `PAIR`, verdict, steward, why, model, weight, blind and origin (SHA-256 of the workbook; null if the
-    judgement was typed). A judgement is not entered if it equals the steward's latest one on the pair. It is also not entered if a
-    judgement of this steward on the pair was imported from the same workbook before.
-
+    judgement was not imported). A judgement is not entered if it equals the steward's latest one on the pair. It is also not entered if a
+    judgement of this steward on the pair was already imported from the same workbook.
     Raises `HarmoniaError` if another process has locked the registry.
     """
     rows = order_pairs(judgements).assign(who=normalise_steward_names(judgements["steward"]))
@@ -80,8 +79,7 @@ def convert_frame_to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _find_stored_judgements(new_judgements: pd.DataFrame, stored_judgements: pd.DataFrame) -> pd.Series:
-    """Return for each new judgement whether it need not be entered, because the same judgement is stored already (see
-    `enter_judgements`)."""
+    """Return for each new judgement whether it is stored already and need not be entered, as `enter_judgements` says."""
     stored_judgements = stored_judgements.assign(who=normalise_steward_names(stored_judgements["steward"]))
     latest = stored_judgements.drop_duplicates([*PAIR, "who"], keep="last")
     same = [*PAIR, "who", "verdict", "why", "blind"]
@@ -111,9 +109,8 @@ def combine_judgements(judgements: pd.DataFrame) -> pd.DataFrame:
 
     `judgements` has the columns `PAIR`, verdict and steward, in the order of entry. The pairs of the result are in the order of their
     latest judgement. A pair is left out if all its judgements are withdrawn.
-
-    The verdicts are `same`; `different`; `proposed` if only one steward proposed `same`; `unsure` if no steward decided; and `disputed` if
-    the latest judgements of stewards contradict each other.
+    The verdicts are `same`; `different`; `proposed` if only one steward proposed `same`; `unsure` if no steward decided; and `disputed`
+    if the latest judgements of stewards contradict each other.
     """
     rows = order_pairs(judgements[[*PAIR, "verdict", "steward"]])
     rows = rows.assign(who=normalise_steward_names(rows["steward"]), place=np.arange(len(rows)))

@@ -13,7 +13,7 @@ from harmonia.review.sampling import read_sampled_pairs
 
 
 def find_requested_pair(published_run: PublishedRun, registry: Registry, requested: str | pd.DataFrame) -> pd.DataFrame:
-    """Find a pair that is requested by its id or by a frame with its two records. The result is a frame of one row with the columns `PAIR`.
+    """Find a pair that is requested by its id or by a frame with its two records. Returns a frame of one row with the columns `PAIR`.
 
     An id is looked up in the decisions of the last run, the judgements and the blind samples. Raises `HarmoniaError` if it is not found
     there, or if a record of the pair is no longer delivered.

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 
 def describe_pair(published_run: PublishedRun, pair: pd.DataFrame, show_names: bool) -> pd.DataFrame:
-    """Describe the two records of `pair`, with one row for each field. The result has the column field, and one column for each record,
-    named by institution and record key."""
+    """Describe the two records of `pair`, with one row for each field.
+
+    The result has the column field, and one column for each record, whose header is its institution and record key.
+    """
     entity = str(pair["entity"].iloc[0])
     values = describe_both_sides(published_run, pair, show_names).iloc[0]
     heads = [f"{pair[f'institution_{side}'].iloc[0]} {pair[f'key_{side}'].iloc[0]}" for side in "ab"]
@@ -32,7 +34,7 @@ def describe_pair(published_run: PublishedRun, pair: pd.DataFrame, show_names: b
 
 
 def describe_evidence(published_run: PublishedRun, pair: pd.DataFrame) -> str:
-    """Say with which weight and evidence (in bits) the last run decided on `pair`, in one sentence."""
+    """Say in one sentence with which match weight, and with which bits of each kind of evidence, the last run decided on `pair`."""
     stored = published_run.read_decisions().merge(pair, on=PAIR)
     if stored.empty:
         return "Weight: not stored by the last run: far below the threshold, or never compared."
@@ -42,8 +44,10 @@ def describe_evidence(published_run: PublishedRun, pair: pd.DataFrame) -> str:
 
 
 def list_changed_records(result: VerdictEffect) -> pd.DataFrame:
-    """Return the records whose case or person a verdict affects. The columns are entity, institution, record, and the record's id before
-    and after the verdict."""
+    """Return the records whose case or person a verdict affects.
+
+    The columns are entity, institution, record, and the id of the record before and after the verdict.
+    """
     return result.records.rename(columns={"record_key": "record"})
 
 
@@ -56,7 +60,10 @@ def list_changed_figures(result: VerdictEffect) -> pd.DataFrame:
 
 
 def describe_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
-    """Return lines that say which verdict on `pair` is current, and which judgements contradict others."""
+    """Return lines that say which verdict on `pair` is current.
+
+    They also say which judgements, on any pair, have no effect because others contradict them.
+    """
     verdicts = combine_judgements(judgements).merge(pair, on=PAIR)["verdict"]
     name = compute_pair_ids(pair).iloc[0]
     verdict = str(verdicts.iloc[0]) if len(verdicts) else ""

@@ -22,8 +22,11 @@ _ID = re.compile(rf"(case|person)-[a-z2-7]{{{_LETTERS}}}")
 
 
 def order_pairs(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` with the two records of each pair in canonical order, which is by institution and then by record key. `frame` has
-    the columns `PAIR` and possibly others."""
+    """Return `frame` with the two records of each pair in canonical order.
+
+    This is by institution, in the order in which cases pass through the institutions, and then by record key. `frame` has the columns
+    `PAIR` and possibly others.
+    """
     rank = case_flow_positions()
     a, b = (frame[f"institution_{side}"].map(rank).fillna(len(rank)).to_numpy() for side in "ab")
     keys = [frame[c].astype("str").to_numpy(dtype=object) for c in ("institution_a", "key_a", "institution_b", "key_b")]
@@ -38,7 +41,7 @@ def order_pairs(frame: pd.DataFrame) -> pd.DataFrame:
 def compute_pair_ids(frame: pd.DataFrame) -> pd.Series:
     """Compute the id of each pair of `frame`, e.g. `person-k7qx2m4tbz3a`. `frame` has the columns `PAIR`, as ordered by `order_pairs`.
 
-    The id is a hash, which reveals nothing about the records.
+    The id is a hash, which does not show the record keys.
     """
     rows = frame[PAIR].itertuples(index=False, name=None)
     return pd.Series([f"{parts[0]}-{_hash_parts(parts)}" for parts in rows], index=frame.index, dtype="str")
@@ -50,15 +53,15 @@ def _hash_parts(parts: tuple[str, ...]) -> str:
 
 
 def make_pair(entity: str, institution_a: str, key_a: str, institution_b: str, key_b: str) -> pd.DataFrame:
-    """Make a frame of one row with a pair (columns `PAIR`), its records in canonical order."""
+    """Make a frame of one row with a pair (columns `PAIR`), its two records in canonical order."""
     return order_pairs(pd.DataFrame([(entity, institution_a, key_a, institution_b, key_b)], columns=PAIR, dtype="str"))
 
 
 def parse_pair(text: str) -> str | pd.DataFrame:
-    """Parse a pair as a user types it. An id is returned unchanged. Two records, such as `person:police:KEY~courts:KEY`, are returned as a
-    frame of one row with the columns `PAIR`.
+    """Parse a pair as a user types it.
 
-    Raises `HarmoniaError` if the text is neither.
+    If the text is an id, it is returned unchanged. If it names two records, such as `person:police:KEY~courts:KEY`, they are returned as
+    a frame of one row with the columns `PAIR`. Raises `HarmoniaError` if the text is neither.
     """
     typed = text.strip()
     if _ID.fullmatch(typed):

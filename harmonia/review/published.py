@@ -1,7 +1,7 @@
 """Read what the last published run of a home stored in the lake, for review.
 
-Belongs here: reading canonical tables, decisions of linkage, clusters and ids. Does not belong here: writing anything, Dagster (review
-commands start without it).
+Belongs here: reading canonical tables, decisions of linkage, clusters and ids. Does not belong here: writing anything, Dagster (the
+review commands start without it).
 """
 
 from __future__ import annotations
@@ -29,16 +29,20 @@ CANONICAL = ("case_records", "person_records", "charges", "events", "references"
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """The last published run of a home. `run` is its number. `mark` is a hash that identifies the registry of the home, even if the home
-    is moved."""
+    """The last published run of a home.
+
+    `run` is its number. `mark` is a hash that identifies the registry of the home, even if the home is moved.
+    """
 
     home: Home
     run: int
     mark: str
 
     def read_lake_table(self, stage: str, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Read a table of a stage of the lake, or only some of its columns. Raises `HarmoniaError` if the table cannot be read, or lacks
-        one of the columns."""
+        """Read a table of a stage of the lake, or only some of its columns.
+
+        Raises `HarmoniaError` if the table cannot be read, or lacks one of the columns.
+        """
         path = self.home.lake / stage / f"{name}.parquet"
         try:
             frame = pq.read_table(path).to_pandas()
@@ -51,10 +55,10 @@ class PublishedRun:
         return frame.drop(columns="_item", errors="ignore") if columns is None else frame[list(columns)]
 
     def read_canonical_tables(self) -> dict[str, pd.DataFrame]:
-        """Read the canonical tables (`schemas.canonical`) with all states of records. The result is indexed by name of the table.
+        """Read the canonical tables (`schemas.canonical`) with all states of records. The result maps the name of a table to the table.
 
-        Records that were delivered again under a new key have the new key. A person whose record key is a position in a list gets a key
-        that only this person has (`pipelines.linkage.list_positions`).
+        If records were delivered again under a new key, all their states have the new key. Where the record key of a person is a list
+        position, it is replaced by a key that only this person has (`pipelines.linkage.list_positions`).
         """
         from pipelines.crosswalk import replace_old_record_keys
         from pipelines.linkage.list_positions import replace_record_keys_by_person_keys
@@ -65,8 +69,10 @@ class PublishedRun:
         return replace_record_keys_by_person_keys(tables, self.read_lake_table("identities", "listed"))
 
     def read_decisions(self) -> pd.DataFrame:
-        """Read the decisions of linkage on pairs. The columns are pair (id), `PAIR`, weight (bits), decision (joined or refused) and
-        reasons."""
+        """Read the decisions of linkage on pairs.
+
+        The columns are pair (id), `PAIR`, weight (bits), decision (joined or refused) and reasons.
+        """
         frame = order_pairs(self.read_lake_table("links", "decisions"))
         return frame.assign(pair=compute_pair_ids(frame))
 
@@ -106,10 +112,10 @@ def _explain_missing_run(root: Path) -> str:
 
 
 def find_missing_records(pairs: pd.DataFrame, clusters: pd.DataFrame) -> pd.Series:
-    """Return for each pair its first record that is no longer delivered, i.e. not in `clusters`, as text such as `person record KEY of
-    police`.
+    """Return for each pair the name of its first record that is no longer delivered, such as `person record KEY of police`.
 
-    The text is empty if both records are delivered. `clusters` comes from `PublishedRun.read_clusters`.
+    A record is no longer delivered if it is not in `clusters`, which comes from `PublishedRun.read_clusters`. The text is empty if both
+    records are delivered.
     """
     delivered = pd.MultiIndex.from_frame(clusters[["entity", *RECORD]].astype("str"))
     out = pd.Series("", index=pairs.index, dtype="str")

@@ -1,4 +1,4 @@
-"""The review queue: pairs on which the decision of linkage is doubtful, first those that can change most figures.
+"""The review queue: pairs on which the decision of linkage is doubtful; those that can change most figures come first.
 
 Belongs here: which pairs are doubtful, contradictions between joined records, the order of the queue. Does not belong here: how many
 figures a pair can change (`influence`), the fields of records (`describe`).
@@ -15,9 +15,9 @@ from harmonia.review.pairs import PAIR
 from harmonia.review.published import RECORD, PublishedRun
 
 DOUBT_BITS = 5.0
-"""A pair with a weight further from zero is not doubtful: the odds are more than 32 to 1."""
+"""If the weight of a pair is further from zero than this, the pair is not doubtful: the odds are more than 32 to 1."""
 MAX_BIRTH_DAYS = 366
-"""Birth dates of joined records that are further apart contradict each other."""
+"""If the birth dates of two joined records are further apart than this, the records contradict each other."""
 QUEUE = ["pair", *PAIR, "weight", "decision", "contradiction", "state", "moves", "touched", "reasons"]
 OPEN = ("open", "unsure", "disputed", "proposed")
 
@@ -25,12 +25,11 @@ OPEN = ("open", "unsure", "disputed", "proposed")
 def list_doubtful_pairs(published_run: PublishedRun, registry: Registry, include_judged_pairs: bool = False) -> pd.DataFrame:
     """List the doubtful pairs of a run, with the columns `QUEUE`.
 
-    A pair is doubtful if its weight is within `DOUBT_BITS` of zero, if its records are joined but contradict each other (contradiction:
-    number, birth, sex), or if stewards judged it. Of the judged pairs, only those are listed that are unsure, disputed or proposed; with
-    `include_judged_pairs`, all judged pairs are listed.
-
+    A pair is doubtful if its weight is within `DOUBT_BITS` of zero, if its records are joined but contradict each other (column
+    `contradiction`: number, birth or sex), or if stewards judged it. Of the judged pairs, only those that are unsure, disputed or
+    proposed are listed; with `include_judged_pairs`, all judged pairs are listed.
     The pairs are sorted by the number of figures that a reversed decision would change (moves), then by the number of figures in which
-    either side counts (touched), then by doubt.
+    either side counts (touched), then by how near their weight is to zero.
     """
     decisions = published_run.read_decisions()
     states = read_current_verdicts(registry, published_run.read_lake_table("identities", "listed")).rename(columns={"verdict": "state"})
@@ -50,9 +49,10 @@ def list_doubtful_pairs(published_run: PublishedRun, registry: Registry, include
 
 
 def find_contradictions(published_run: PublishedRun, pairs: pd.DataFrame) -> pd.Series:
-    """Find the contradictions in each pair of joined person records. They are separated by commas; the text is empty if there are none.
+    """Find the contradictions in each pair of joined person records, as a text in which they are separated by commas.
 
-    `number` means two different valid personal numbers, `birth` means birth dates that are far apart, and `sex` means different sexes.
+    The text is empty if there are none. `number` means two different valid personal numbers, `birth` means birth dates that are far
+    apart, and `sex` means different sexes.
     """
     from pipelines.linkage.standardise import build_linkage_records
 

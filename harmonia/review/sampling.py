@@ -1,7 +1,7 @@
-"""Blind samples: draw pairs of a published run, store them in the registry, count how stewards labelled them.
+"""Blind samples: draw pairs of a published run, store them in the registry, count how stewards judged them.
 
-Belongs here: listing the pairs to sample from, storing a sample with the probability of each pair, the labels so far. Does not belong here:
-the sampling design (`strata`), estimates (`estimating`).
+Belongs here: listing the pairs to sample from, storing a sample with the probability of each pair, counting the judgements so far. Does
+not belong here: the sampling design (`strata`), estimates (`estimating`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harmonia.review.strata import draw_stratified_sample_of_pairs
 
 SAMPLED = ["sample", "position", "stratum", *PAIR, "weight", "probability"]
 MAX_CLUSTER_RECORDS = 300
-"""In larger clusters only pairs that linkage compared are sampled."""
+"""From clusters with more records than this, only pairs that linkage compared are sampled."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DrawnSample:
     """A blind sample that was drawn.
 
     `sample` is its number in the registry. `pairs` has the pairs in the order in which they are shown. `strata` has the strata with their
-    numbers of pairs. `left_out` is the number of pairs that are no candidates, by reason.
+    numbers of pairs. `left_out` maps a reason to the number of pairs that are no candidates for this reason.
     """
 
     sample: int
@@ -40,8 +40,7 @@ class DrawnSample:
 
 
 def list_decided_pairs(candidates: pd.DataFrame, clusters_of_records: pd.DataFrame) -> pd.DataFrame:
-    """List all pairs on which linkage decided. These are the pairs that it compared, and the pairs that it joined through other records
-    without comparing them.
+    """List all pairs on which linkage decided: the pairs that it compared, and the pairs that it joined only through other records.
 
     `candidates` has the compared pairs, with the columns `PAIR` and weight. `clusters_of_records` has the columns entity, institution,
     record_key and cluster. The result has the columns `PAIR`, weight (null if the pair was not compared) and joined, and is sorted by
@@ -74,8 +73,8 @@ def _list_pairs_within_clusters(clusters_of_records: pd.DataFrame, entity: str) 
 def draw_sample(published_run: PublishedRun, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
     """Draw a blind sample of `size` pairs and store it in the registry. Raises `HarmoniaError` if there are no pairs to draw.
 
-    The same run and `seed` always give the same pairs. The sample measures the clusters that were published when it was drawn. The clusters
-    of later runs follow the judgements on the sample, which would bias the estimate.
+    The same run and `seed` always give the same pairs. The sample measures the clusters that were published when it was drawn. It cannot
+    measure the clusters of later runs, since these obey the judgements on the sample, which would bias the estimate.
     """
     from pipelines.linkage.candidates import list_candidate_pairs
 
@@ -119,8 +118,10 @@ def read_sampled_pairs(registry: Registry) -> pd.DataFrame:
 
 
 def find_sample_number(registry: Registry, number: int | None) -> int:
-    """Return `number` if there is a sample with it. If `number` is None, return the number of the latest sample. Raises `HarmoniaError`
-    if there is no such sample."""
+    """Return `number` if there is a sample with it. If `number` is None, return the number of the latest sample.
+
+    Raises `HarmoniaError` if there is no such sample.
+    """
     with registry.read() as session:
         numbers = session.scalars(select(Sample.id).order_by(Sample.id)).all()
     if not numbers:

@@ -1,10 +1,11 @@
-"""The design of a blind sample: into which strata pairs are divided, how many are drawn from each, the draw.
+"""The design of a blind sample: into which strata pairs are divided, how many are drawn from each, and the drawing itself.
 
 Does not belong here: listing the pairs, the registry (`sampling`), estimates (`estimating`).
 
-Joined and refused pairs are separate strata, so that precision and recall each get their part of the sample. Both are divided by match
-weight into bands. The number of pairs drawn from a band follows from its size and its expected share of wrong decisions (Neyman
-allocation). That share is a guess from the model's odds, with a lower limit; a bad guess makes the sample less efficient, but not invalid.
+Joined and refused pairs are separate strata, so that both precision and recall can be estimated from enough pairs. Both are divided
+further into bands of match weights. The number of pairs drawn from a band follows from its size and its expected share of wrong decisions
+(Neyman allocation). This share is derived from the odds of the model, with a lower limit; if it is wrong, the sample is less efficient
+but valid.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ def stratify_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def allocate_sample_to_strata(strata: pd.DataFrame, size: int) -> pd.Series:
-    """Decide how many pairs to draw from each stratum, `size` in total. If there are fewer pairs, all are drawn.
+    """Decide how many pairs to draw from each stratum, `size` in total. If there are fewer pairs than `size`, all are drawn.
 
     `strata` is indexed by name and has the columns entity, joined, pairs (their number) and doubt. Cases and persons get equal shares. Of
-    each, the share `JOINED_SHARE` are joined pairs.
+    each of these shares, the part `JOINED_SHARE` is for joined pairs.
     """
     share = pd.Series(0.0, index=strata.index)
     entities = strata["entity"].nunique()
@@ -70,9 +71,8 @@ def draw_stratified_sample_of_pairs(pairs: pd.DataFrame, size: int, seed: int) -
 
     `pairs` has the columns entity, joined, weight and possibly others. The same rows in the same order and the same `seed` give the same
     sample.
-
-    Returns the drawn pairs in random order, with the columns stratum and probability (that the pair is drawn). Also returns the strata,
-    with the columns stratum, entity, joined, and the numbers of pairs: pairs and drawn.
+    Returns two frames: the drawn pairs in random order, with the added columns stratum and probability (that the pair is drawn); and the
+    strata, with the columns stratum, entity, joined, and the numbers of pairs: pairs and drawn.
     """
     placed = stratify_pairs(pairs)
     strata = placed.groupby("stratum").agg(

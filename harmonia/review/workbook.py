@@ -3,9 +3,9 @@
 Belongs here: its sheets and columns, the checksum of a row, writing it. Does not belong here: which pairs it contains, reading it
 (`intake`).
 
-The workbook has one row per pair. The columns that identify the pair are protected, and a checksum over all shown fields reveals changes on
-import. Stewards fill in the columns verdict (chosen from a list), why and steward. Delivered texts are written as text, never as formulas.
-A workbook for a blind sample shows no weight and no decision.
+The workbook has one row per pair. The columns that identify the pair are protected. A checksum over the shown fields of a row reveals
+changes when the workbook is imported. Stewards fill in the columns verdict (chosen from a list), why and steward. Delivered texts are
+written as text, never as formulas. A workbook for a blind sample shows no weight and no decision.
 """
 
 from __future__ import annotations
@@ -46,8 +46,11 @@ _WIDTHS = {"pair": 22, "entity": 8, "checksum": 10, "why": 40, "steward": 18, "v
 
 @dataclass(frozen=True)
 class WorkbookOrigin:
-    """The origin of a workbook: the mark of the registry, the run, the linkage model, and the number of the blind sample (0 if it is not
-    from a sample)."""
+    """The origin of a workbook.
+
+    `mark` identifies the registry of the home, `run` is the published run, and `model` is the version of the linkage model. `sample` is
+    the number of the blind sample, or 0 if the pairs are not from a sample.
+    """
 
     mark: str
     run: int
@@ -96,7 +99,7 @@ def write_workbook(path: Path, rows: pd.DataFrame, fields: Sequence[str], about:
 
 
 def _write_cell_as_text(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
-    """Write `value` into a cell and return the cell. A text that looks like a formula remains text."""
+    """Write `value` into a cell and return the cell. A text that looks like a formula is stored as text."""
     cell = sheet.cell(row, column)
     assert isinstance(cell, Cell)
     cell.value = value

@@ -1,1 +1,1 @@
-"""What people and operators use: command line, registry, feedback, review, explanations, reports, operations."""
+"""The parts of Harmonia that people use: command line, registry, feedback, review, explanations, reports, operations."""

@@ -1,4 +1,4 @@
-"""Replace files atomically: at any time, a file at its path is the whole old one or the whole new one.
+"""Replace files atomically: at any moment, the path leads either to the complete old file or to the complete new file.
 
 Belongs here: replacing a large file, writing a small one, hard-linking one. Does not belong here: the content of the file.
 
@@ -18,14 +18,16 @@ _SUFFIX = ".tmp"
 
 
 def make_temporary_path(target: Path) -> Path:
-    """Return a free path beside `target` at which to build the new file. It also removes what killed runs left, so that
-    only a run that has locked the home may call it."""
+    """Return a path beside `target` at which no file exists, for building the new file.
+
+    It also removes the unfinished files of runs that were killed. So only a run that has locked the home may call it.
+    """
     remove_unfinished_files(target)
     return target.with_name(f".{target.name}.{os.getpid()}{_SUFFIX}")
 
 
 def remove_unfinished_files(target: Path) -> None:
-    """Remove the unfinished new files (and their write-ahead logs) that killed runs left beside `target`."""
+    """Remove the unfinished new files, and their write-ahead logs, that killed runs left in the folder of `target`."""
     with convert_storage_errors(target):
         name = glob.escape(target.name)
         for left in (*target.parent.glob(f".{name}.*{_SUFFIX}"), *target.parent.glob(f".{name}.*{_SUFFIX}.wal")):
@@ -33,11 +35,11 @@ def remove_unfinished_files(target: Path) -> None:
 
 
 def replace_large_file(finished_file: Path, target: Path) -> None:
-    """Replace `target` by `finished_file`, atomically and durably; then remove leftovers of killed runs.
+    """Replace `target` by `finished_file`, atomically and durably; then remove what killed runs left behind.
 
-    finished_file: a database file in the folder of `target`, closed; raises `ValueError` if it still has a write-ahead log. The log of the
-    old file is removed, since it would otherwise be replayed onto the new one. Raises `HarmoniaError` if the system refuses; `target` is
-    then unchanged.
+    finished_file: a closed database file in the folder of `target`; raises `ValueError` if it still has a write-ahead log. The log of the
+    old file is removed, since DuckDB would otherwise apply it to the new file. Raises `HarmoniaError` if the operating system refuses;
+    `target` is then unchanged.
     """
     if _make_path_of_write_ahead_log(finished_file).exists():
         raise ValueError(f"{finished_file.name} still has a write-ahead log: close its connections before the swap")
@@ -60,10 +62,10 @@ def link_or_copy_file(source: Path | str, target: Path | str) -> None:
 
 
 def write_small_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a small file atomically; it has the permissions `mode` from its creation on.
+    """Write a small file atomically; it has the permissions `mode` from the moment when it is created.
 
-    It is not synced to disk: use this only for files that can be rebuilt. Raises `HarmoniaError` if the system refuses; `path` is then
-    unchanged.
+    It is not synced to disk: use this only for files that can be rebuilt. Raises `HarmoniaError` if the operating system refuses; `path`
+    is then unchanged.
     """
     new_file = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
     with convert_storage_errors(path):

@@ -1,7 +1,7 @@
 """The audit log: who accessed names and personal numbers, or sent exact figures.
 
-Belongs here: writing an entry to the registry; listing the entries of the registry together with the requests that the PostgreSQL warehouse
-logged. Does not belong here: output, the log of requests on the server (`warehouse/access/identity`).
+Belongs here: writing an entry to the registry; listing the entries of the registry together with the requests that the PostgreSQL
+warehouse logged. Does not belong here: printing the list; the server's own log of requests (`warehouse/access/identity`).
 """
 
 from __future__ import annotations
@@ -30,21 +30,23 @@ def record_own_access(registry: Registry, action: str, subject: str) -> str:
 
 
 def record_access(registry: Registry, who: str, action: str, subject: str, reason: str | None = None) -> None:
-    """Record that `who`, an account of the portal or a user of the system, did `action` for the given reason.
+    """Record that `who`, an account of the portal or a user of the operating system, did `action` for the given reason.
 
-    subject, reason: name pairs, ids or a file, never a person.
+    Neither subject nor reason may name a person: they name pairs of records, ids or a file.
     """
     with registry.write() as session:
         session.add(Audit(at=now(), who=who, action=action, subject=subject, reason=reason))
 
 
 LOG_CHECKED = "saw the log of requests"
-"""Action of the entries that store the newest request seen in the log of the server."""
+"""The action of those audit entries that store which request was the newest when the server's request log was last checked."""
 
 
 def read_newest_checked_log_request(registry: Registry) -> tuple[int, str] | None:
-    """Return number and hash of the newest request that the server's log contained when it was last checked; None before the first
-    check."""
+    """Return number and hash of the newest request that the server's request log contained when it was last checked.
+
+    Returns None if it was never checked.
+    """
     with registry.read() as session:
         stored = session.scalar(select(Audit.subject).where(Audit.action == LOG_CHECKED).order_by(Audit.id.desc()).limit(1))
     if stored is None:
@@ -54,7 +56,7 @@ def read_newest_checked_log_request(registry: Registry) -> tuple[int, str] | Non
 
 
 def store_newest_checked_log_request(registry: Registry, newest_request: tuple[int, str] | None) -> None:
-    """Store number and hash of the newest request in the server's log, unless they are stored already or the log is empty."""
+    """Store number and hash of the newest request in the server's request log, unless they are already stored or the log is empty."""
     if newest_request is not None and newest_request != read_newest_checked_log_request(registry):
         record_own_access(registry, LOG_CHECKED, f"{newest_request[0]} {newest_request[1]}")
 
@@ -64,8 +66,9 @@ def list_audit_entries(
 ) -> pd.DataFrame:
     """List the entries of the audit log, oldest first, with times in UTC. Columns out: `AUDIT_COLUMNS`.
 
-    registry: None to leave out its entries. logged_requests: from `warehouse.server.access.read_request_log`; None without a server. since:
-    first day. who: only entries of this user or login.
+    registry: the registry whose entries are listed; None to list none of them. logged_requests: the server's request log, from
+    `warehouse.server.access.read_request_log`; None if there is no server. since: the first day to list. who: the user or login whose
+    entries are listed; None for all.
     """
     parts = []
     if registry is not None:

@@ -12,7 +12,10 @@ from schemas.yaml_declarations import DeclarationError, make_value_error
 
 
 def check_declarations() -> None:
-    """Read and check all declarations. Raises `HarmoniaError` with file, key, value and remedy for the first error."""
+    """Read and check all declarations.
+
+    For the first error, raises `HarmoniaError` with the file, the key, the value and how to correct it.
+    """
     from harmonia.comparison.agreements import load_agreements
     from schemas import domain, domain_folder
     from schemas.findings import rules
@@ -43,7 +46,10 @@ def check_declarations() -> None:
 
 
 def check_domain_files() -> None:
-    """Check that the files of the domain fit one another (e.g. code lists and topic). Raises `DeclarationError` if they do not."""
+    """Check that the files of the domain fit together: for example, that code lists use the offence groups of the topic.
+
+    Raises `DeclarationError` if they do not.
+    """
     from pipelines.harmonisation import code_lists
     from schemas import domain, domain_folder
     from schemas.texts import texts
@@ -81,8 +87,10 @@ def check_domain_files() -> None:
 
 
 def check_institutions_are_counted(counted_institutions: Collection[str]) -> None:
-    """Raise `DeclarationError` if an institution is not in `counted_institutions`, those that indicators count, since figures would
-    silently lack it."""
+    """Check that indicators count every institution, since figures would silently lack the records of one that is not counted.
+
+    counted_institutions: the institutions that indicators count. Raises `DeclarationError` if an institution is not among them.
+    """
     from sources import contract
 
     for name in contract.institutions():
@@ -92,7 +100,7 @@ def check_institutions_are_counted(counted_institutions: Collection[str]) -> Non
 
 
 def check_indicators_named_by_contracts(known_indicators: Collection[str]) -> None:
-    """Raise `DeclarationError` if a contract names an indicator under `counts_in` that is not in `known_indicators`."""
+    """Raise `DeclarationError` if a contract lists under `counts_in` an indicator that is not in `known_indicators`."""
     from sources import contract
 
     for name in contract.institutions():
@@ -102,7 +110,10 @@ def check_indicators_named_by_contracts(known_indicators: Collection[str]) -> No
 
 
 def check_codes_of_count_returns() -> None:
-    """Raise `DeclarationError` for a return of counts whose codes are no indicator or offence group."""
+    """Check the tables in which institutions deliver counts of their own instead of records.
+
+    Raises `DeclarationError` if one of their codes stands for something that is not an indicator or offence group.
+    """
     from schemas.topic import topic
     from sources import contract
     from warehouse.indicators import indicators

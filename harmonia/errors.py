@@ -1,7 +1,7 @@
 """Errors that a user can resolve.
 
 Belongs here: the exception that the command line prints as one line without a traceback, and converting storage errors to it. Does not
-belong here: problems of delivered data (findings), programming errors (they keep their traceback).
+belong here: problems of delivered data, which are findings; programming errors, which keep their traceback.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 
 
 class HarmoniaError(Exception):
-    """One line with the problem and the remedy. Never contains a name, a personal number or a password."""
+    """An error whose text is one line with the problem and the remedy. The text never contains a name, a personal number or a password."""
 
 
 class TransientError(HarmoniaError):
-    """An error that a retry may cure: a restarting server, a locked database. For input and output only."""
+    """An error of input or output that may disappear if the operation is tried again, such as a restarting server or a locked database."""
 
 
 _REMEDIES = {

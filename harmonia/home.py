@@ -1,6 +1,6 @@
 """The home folder: paths and permissions of all files and folders of an installation.
 
-Does not belong here: their content.
+Does not belong here: the content of these files.
 """
 
 from __future__ import annotations
@@ -15,67 +15,67 @@ _PRIVATE = 0o700  # personal data: only for the user that runs the pipeline
 
 @dataclass(frozen=True)
 class Home:
-    """The home folder `root` and the paths below it."""
+    """The home folder `root`, and the paths of what it contains."""
 
     root: Path
 
     @property
     def landing(self) -> Path:
-        """Every file as received, by content hash. In the backup."""
+        """The folder with every received file, named by the hash of its content. It is part of a backup."""
         return self.root / "landing"
 
     @property
     def registry_file(self) -> Path:
-        """The embedded registry, unless another database is configured. In the backup."""
+        """The file with the registry, unless another database is configured. It is part of a backup."""
         return self.root / "registry.sqlite"
 
     @property
     def registry_url(self) -> str:
-        """SQLAlchemy URL of the embedded registry."""
+        """The SQLAlchemy URL of the registry file."""
         return f"sqlite:///{self.registry_file.absolute()}"
 
     @property
     def has_published_run(self) -> bool:
-        """Whether a run has published here."""
+        """Whether a run has published into this home."""
         return (self.root / "published" / "current").exists()
 
     @property
     def lake(self) -> Path:
-        """Parquet outputs of the stages; can be rebuilt."""
+        """The folder with the Parquet files of the stages. A run can rebuild it."""
         return self.root / "lake"
 
     @property
     def warehouse(self) -> Path:
-        """The warehouse; can be rebuilt."""
+        """The warehouse. A run can rebuild it."""
         return self.root / "warehouse.duckdb"
 
     @property
     def analysts_warehouse(self) -> Path:
-        """The warehouse with pseudonyms in place of record keys; can be rebuilt."""
+        """The warehouse with pseudonyms in place of record keys. A run can rebuild it."""
         return self.root / "analysts.duckdb"
 
     @property
     def identity_store(self) -> Path:
-        """Names and numbers, for stewards; file mode 0600; can be rebuilt."""
+        """The database with names and numbers, for stewards (file mode 0600). A run can rebuild it."""
         return self.root / "identity.duckdb"
 
     @property
     def feedback(self) -> Path:
-        """Feedback to the institutions, `<institution>/<delivery>/`."""
+        """The folder with the feedback to institutions, in folders `<institution>/<delivery>/`."""
         return self.root / "feedback"
 
     @property
     def releases(self) -> Path:
-        """Published figures as known on a day. In the backup."""
+        """The folder with the releases. It is part of a backup."""
         return self.root / "releases"
 
     @property
     def dagster(self) -> Path:
-        """Dagster's own storage."""
+        """The folder in which Dagster stores its own data."""
         return self.root / "dagster"
 
     def create(self) -> Home:
-        """Create missing folders; those with personal data only for the running user (0700).
+        """Create the folders that are missing. Those with personal data can be read by the running user only (0700).
 
         Raises `HarmoniaError` if the root is a file or cannot be written.
         """

@@ -1,6 +1,6 @@
-"""Locks between processes, held by the kernel: a killed process releases them.
+"""Locks between processes. The kernel holds them: if a process is killed, it releases its locks.
 
-Belongs here: one run per home, one landing per home. Does not belong here: locks of a database.
+Belongs here: only one run at a time per home, and only one landing at a time per home. Does not belong here: locks of a database.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ _RUN_LOCK = ".run.lock"
 
 @contextmanager
 def lock_home_for_run(home: Home) -> Iterator[None]:
-    """Lock the home for one run. Raises `HarmoniaError` at once if another run has locked it. Not re-entrant."""
+    """Lock the home for one run. Raises `HarmoniaError` at once if another run has locked it. A process cannot lock it twice."""
     with _lock_file(home.root / _RUN_LOCK, f"home {home.root}", wait_seconds=_GRACE):
         yield
 
 
 def is_home_locked(home: Home) -> bool:
-    """Return whether a run, or a command that changes the home, has locked it. Raises `HarmoniaError` if the lock file cannot be opened."""
+    """Return whether a run, or a command that changes the home, has locked the home.
+
+    Raises `HarmoniaError` if the lock file cannot be opened.
+    """
     path = home.root / _RUN_LOCK
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -48,21 +51,24 @@ def is_home_locked(home: Home) -> bool:
 
 @contextmanager
 def lock_landing_store(home: Home, wait: float = 60) -> Iterator[None]:
-    """Lock the landing store of a home. Waits up to `wait` seconds for it, then raises `HarmoniaError`. Not re-entrant."""
+    """Lock the landing store of a home. Waits up to `wait` seconds, then raises `HarmoniaError`. A process cannot lock it twice."""
     with _lock_file(home.landing / ".lock", f"landing {home.landing}", wait):
         yield
 
 
 @contextmanager
 def lock_pulls(home: Home, institution: str) -> Iterator[None]:
-    """Lock the pulls of an institution. Raises `HarmoniaError` at once if another process has locked them. Not re-entrant."""
+    """Lock the pulls from an institution. Raises `HarmoniaError` at once if another process has locked them.
+
+    A process cannot lock them twice.
+    """
     with _lock_file(home.root / f".pull-{institution}.lock", f"the pull of {institution}", wait_seconds=_GRACE):
         yield
 
 
 @contextmanager
 def _lock_file(path: Path, locked_thing: str, wait_seconds: float) -> Iterator[None]:
-    """Lock the file `path` and write into it which process did so. locked_thing: what is locked, for the message."""
+    """Lock the file `path`, and write into it which process locked it. locked_thing: what is locked, for the error message."""
     with convert_storage_errors(path):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

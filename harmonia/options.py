@@ -1,6 +1,6 @@
-"""Options shared by many commands, with the same help texts and environment variables.
+"""Command-line options that many commands share, with the same help texts and environment variables.
 
-Does not belong here: options of one command.
+Does not belong here: options of a single command.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _MIN_PUBLISHED = 5  # records; smaller numbers are suppressed
 
 
 def collect_release_source(workplace: Workplace) -> ReleaseSource:
-    """Collect the source of a release from a home. Raises `HarmoniaError` if no run has published in it."""
+    """Collect what a release is made from, out of a home. Raises `HarmoniaError` if no run has published in it."""
     if not workplace.home.warehouse.is_file():
         raise HarmoniaError(f"home {workplace.home.root} has no warehouse to release: run `harmonia run --inbox DIR --home DIR` first")
     registry = open_home_registry(workplace)
@@ -62,10 +62,11 @@ def _read_warehouse_tables(home: Home) -> dict[str, pd.DataFrame]:
 
 
 def _compute_linked_shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.DataFrame) -> list[dict[str, Any]]:
-    """Compute which share of case and person records is linked to another record, by machine and by people.
+    """Compute which share of case and person records is linked to another record: in all, by machine, and by people.
 
-    A record is linked by people if a steward judged it to be the same as another. cases, persons: institution, record_key, cluster.
-    judgements: current verdicts. Returns entity, linked, machine, people (shares; null if they would reveal fewer than 5 records).
+    A record is linked by people if a steward judged it to be the same as another. cases, persons: the cluster of each record, with
+    institution, record_key and cluster. judgements: the current verdicts. Returns entity, linked, machine and people (shares; machine and
+    people are null if they would reveal fewer than 5 records).
     """
     out = []
     for entity, records in (("case", cases), ("person", persons)):
@@ -81,7 +82,10 @@ def _compute_linked_shares(cases: pd.DataFrame, persons: pd.DataFrame, judgement
 
 
 def _estimate_linkage_error(registry: Registry) -> list[dict[str, Any]]:
-    """Estimate precision and recall of linkage with 95 % intervals from the latest blind sample; empty if none was drawn or judged."""
+    """Estimate precision and recall of linkage, with 95 % intervals, from the latest blind sample.
+
+    The list is empty if there is no sample, or if none of its pairs was judged.
+    """
     try:
         figures = estimate_accuracy(count_labels(registry, find_sample_number(registry, None)))
     except HarmoniaError:

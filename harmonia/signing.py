@@ -3,8 +3,8 @@
 Belongs here: signing, and the state of each quarter. Does not belong here: who may sign (`portal`), the coordinator's signatures
 (`warehouse.disclosure.policy`).
 
-A signature covers the receipts that the quarter had. Nothing is stored when a quarter is reopened: its content then differs from the
-signed content, and `changed` names the deliveries that the signature does not cover.
+A signature covers the content of the deliveries that the quarter had. Nothing is stored when a quarter is reopened: its content then
+differs from the signed content, and `changed` names the deliveries that the signature does not cover.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from sources.completeness_states import REOPENED, SIGNED, UNSIGNED
 
 @dataclass(frozen=True)
 class SignatureState:
-    """Whether a quarter is signed: `UNSIGNED`, `SIGNED` or `REOPENED`.
+    """Whether a quarter is signed.
 
-    by, at: who signed it last, and when. changed: the deliveries that changed since then.
-    content_hash: hash of the deliveries of the quarter as they are now. Whoever signs sends it back, to show what was seen.
+    state: `UNSIGNED`, `SIGNED` or `REOPENED`. by, at: who signed it last, and when. changed: the deliveries that were changed or added
+    since then. content_hash: hash of the deliveries of the quarter as they are now. A form to sign contains it, to show what the signer
+    saw.
     """
 
     state: str
@@ -48,9 +49,9 @@ def hash_quarter(quarter: Iterable[Delivery]) -> tuple[str, dict[str, str]]:
 
 
 def sign_quarter(registry: Registry, institution: str, period: str, signer: str, seen_hash: str) -> None:
-    """Sign a quarter. seen_hash: `Signed.content_hash` when the head saw the quarter.
+    """Sign a quarter. seen_hash: the value of `SignatureState.content_hash` when the signer saw the quarter.
 
-    Raises `HarmoniaError` if nothing was delivered, nothing of it was read yet, or it changed since the head saw it.
+    Raises `HarmoniaError` if no delivery for the quarter was read yet, or if the deliveries changed since the signer saw them.
     """
     with registry.write() as session:
         quarter = _group_by_quarter(read_deliveries(session)).get((institution, period), [])
@@ -67,24 +68,34 @@ def sign_quarter(registry: Registry, institution: str, period: str, signer: str,
 
 
 def read_signature_states(registry: Registry, institution: str | None = None) -> dict[tuple[str, str], SignatureState]:
-    """Return the state of every quarter of which a delivery was landed, by institution and period."""
+    """Return the signature state of every quarter for which a delivery was landed. The result maps institution and period to the state.
+
+    institution: the institution whose quarters are returned; None for all.
+    """
     with registry.read() as session:
         return determine_signature_states(session, [one for one in read_deliveries(session) if institution in (None, one.institution)])
 
 
 def determine_signature_states(session: Session, ledger: Iterable[Delivery]) -> dict[tuple[str, str], SignatureState]:
-    """Return the state of every quarter, by institution and period. ledger: deliveries that were read from the ledger in this session."""
+    """Return the signature state of every quarter. The result maps institution and period to the state.
+
+    ledger: deliveries that were read from the ledger in this session.
+    """
     last = {(one.institution, one.period): one for one in session.scalars(select(Signature).order_by(Signature.id))}
     return {place: _determine_state_of_quarter(last.get(place), quarter) for place, quarter in _group_by_quarter(ledger).items()}
 
 
 def list_signature_states(registry: Registry) -> pd.DataFrame:
-    """Return the state of every quarter as a frame: institution, period, signature (`UNSIGNED`, `SIGNED`, `REOPENED`)."""
+    """Return the signature state of every quarter as a frame with the columns institution, period and signature.
+
+    The states are `UNSIGNED`, `SIGNED` and `REOPENED`.
+    """
     rows = [(institution, period, one.state) for (institution, period), one in sorted(read_signature_states(registry).items())]
     return pd.DataFrame(rows, columns=["institution", "period", "signature"], dtype="str")
 
 
 def _determine_state_of_quarter(signature: Signature | None, quarter: Iterable[Delivery]) -> SignatureState:
+    """Compare the deliveries of a quarter with its latest signature, and return the state of the quarter."""
     content_hash, contents = hash_quarter(quarter)
     if signature is None:
         return SignatureState(UNSIGNED, content_hash=content_hash)

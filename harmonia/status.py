@@ -1,7 +1,9 @@
-"""State of every delivery (complete, partial, unreadable or missing), and whether it came late.
+"""The state of every delivery (complete, partial, unreadable or missing), and whether it came late.
 
-Belongs here: the calendar of institutions and periods, made from the ledger and the inbox. Does not belong here: the content of a delivery.
-Lateness is no finding, since it depends on the day of arrival, on which no figure may depend.
+Belongs here: the calendar of institutions and periods, made from the ledger and the inbox. Does not belong here: the content of a
+delivery.
+
+That a delivery came late is no finding, since it depends on the day of arrival, and neither findings nor figures may depend on that day.
 """
 
 from __future__ import annotations
@@ -39,12 +41,12 @@ _LATE, _REPLACED, _NOT_LANDED = "came on", "replaced by", "not landed yet"
 _NAMES_PER_LINE = 6
 
 StatusRow = tuple[str, str, str | None, str, str, str]
-"""The cells of `STATUS_COLUMNS`."""
+"""A row with the columns `STATUS_COLUMNS`."""
 
 
 @dataclass(frozen=True)
 class _DeliveryVersion:
-    """One version of a delivery. ledger_row: None if it was found in the inbox only."""
+    """One version of a delivery. ledger_row: its row in the ledger; None if it was found only in the inbox."""
 
     name: DeliveryName
     ledger_row: Delivery | None
@@ -61,16 +63,15 @@ class _DeliveryVersion:
 def list_delivery_states(
     registry: Registry | None, inbox: Path | None, today: date | None = None, until: date | None = None
 ) -> pd.DataFrame:
-    """List the state of every delivery of every institution, also of periods without a delivery.
+    """List the state of every delivery of every institution, and of every period without a delivery.
 
-    The periods range from the first to the last day that any institution delivered; later ones are included if they end before `until`.
-    Periods for which an institution neither had to deliver nor did are left out.
-
-    Returns one row for each version of a delivery, and one for each period without a delivery: institution, period, delivery (null if there
-    is none), state of the version, period_state (state of the period), detail (text). The states are those of
-    `sources.completeness_states`, `received` (no run has read it yet) and `expected` (missing, but not due yet). `detail` calls a delivery
-    late only if the ledger recorded its arrival: a home that was first run years later did not. Works without a registry (before the first
-    run) and without an inbox. Raises `HarmoniaError` for an inbox that cannot be opened.
+    The periods range from the first to the last day for which any institution delivered; later periods are included if they end before
+    `until`. If an institution did not have to deliver for a period and did not do so, the period is left out.
+    Returns one row for each version of a delivery, and one for each period without a delivery: institution, period, delivery (null if
+    there is none), state of the version, period_state (state of the period), detail (text). The states are those of
+    `sources.completeness_states`, `received` (no run has read it yet) and `expected` (missing, but not due yet). `detail` calls a
+    delivery late only if the ledger recorded its arrival, which it did not if the home was first run years later. The function works
+    without a registry (before the first run) and without an inbox. Raises `HarmoniaError` if the inbox cannot be opened.
     """
     today = today or datetime.now(UTC).date()
     ledger: list[Delivery] = []
@@ -125,14 +126,14 @@ def render_calendar(frame: pd.DataFrame) -> RenderableType:
 
 
 def list_other_inbox_entries(inbox: Path | None) -> list[str]:
-    """List the entries of the inbox that are not deliveries, one line for each rule."""
+    """List the entries of the inbox that are not deliveries, in one text for each rule."""
     if inbox is None:
         return []
     return describe_inbox_findings(pd.DataFrame(walk_inbox(inbox).findings, columns=["institution", "delivery", "file", "rule"]))
 
 
 def list_stopped_pulls(registry: Registry | None) -> list[str]:
-    """List the sources and deliveries whose last pull failed, one line each, with the reason and what to do."""
+    """List the servers and deliveries whose last pull failed, one text each, with the reason and what to do."""
     if registry is None:
         return []
     with registry.read() as session:
@@ -154,10 +155,10 @@ _DEVIATIONS = {
 
 
 def find_deliveries_unlike_past(findings: pd.DataFrame) -> pd.DataFrame:
-    """Find the deliveries that differ from the same institution's earlier ones, and corrections that lack much of what they replace.
+    """Find deliveries that differ from earlier ones of the same institution, and corrections that lack many of the records they replace.
 
-    findings: institution, delivery, rule, field, detail, state. Returns one row for each delivery: institution, delivery, what (text: the
-    first differing values, each beside the usual one).
+    findings: the findings, with institution, delivery, rule, field, detail and state. Returns one row for each delivery: institution,
+    delivery, and what (a text with the first differing values, each beside the usual one).
     """
     unlike = findings[findings["rule"].isin([*own_past.RULES, MANY_WITHDRAWN]) & (findings["state"] != "fixed")]
     unlike = unlike[["institution", "delivery", "rule", "field", "detail"]].astype("str")
@@ -168,7 +169,7 @@ def find_deliveries_unlike_past(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _describe_deviation(rule: str, field: str | None, detail: str) -> str:
-    """Describe a deviation. detail: `table: figure ≠ usual figure`, or `records withdrawn / records replaced`."""
+    """Describe how a delivery differs. detail: `table: figure ≠ usual figure`, or `records withdrawn / records replaced`."""
     if rule == MANY_WITHDRAWN:
         return f"{detail.replace(' / ', ' of ')} records withdrawn"
     table, _, figures = detail.partition(": ")
@@ -178,7 +179,10 @@ def _describe_deviation(rule: str, field: str | None, detail: str) -> str:
 
 
 def list_deliveries_unlike_past(lake: Path) -> list[str]:
-    """List the deliveries that differ from the same institution's earlier ones in the findings of the last run; empty before the first."""
+    """List the deliveries that differ from earlier ones of the same institution, from the findings of the last run.
+
+    The list is empty before the first run.
+    """
     stored = lake / "findings" / "findings.parquet"
     if not stored.is_file():
         return []
@@ -189,8 +193,9 @@ def list_deliveries_unlike_past(lake: Path) -> list[str]:
 def describe_yardsticks(figures: pd.DataFrame, problems: pd.DataFrame) -> list[str]:
     """Describe how the figures that institutions published compare with `as_reported`.
 
-    figures: the table `yardstick`; problems: `warehouse.yardsticks.PROBLEM_COLUMNS`. Returns the number of figures and gaps, the gaps that
-    exceed the tolerance, and what was not compared. Empty if there are no yardsticks.
+    figures: the table `yardstick`. problems: the published figures that could not be compared, with the columns
+    `warehouse.yardsticks.PROBLEM_COLUMNS`. Returns texts with the number of figures and gaps, the gaps that exceed the tolerance, and
+    what was not compared; empty if there are no yardsticks.
     """
     compared = figures[figures["gap"].notna()]
     large_gaps = compared[compared["exceeds_tolerance"].astype("bool")]
@@ -213,14 +218,17 @@ def describe_yardsticks(figures: pd.DataFrame, problems: pd.DataFrame) -> list[s
 
 
 def describe_stored_yardsticks(lake: Path) -> list[str]:
-    """Describe the yardsticks of the last run (see `describe_yardsticks`); empty before the first."""
+    """Describe the yardsticks of the last run, as `describe_yardsticks` does; empty before the first run."""
     tables = ("yardstick", "yardstick_problem")
     stored = [lake / "statistics" / f"{table}.parquet" for table in tables]
     return describe_yardsticks(*map(parquet.read_table, stored)) if all(path.is_file() for path in stored) else []
 
 
 def describe_inbox_findings(findings: pd.DataFrame) -> list[str]:
-    """Describe the entries of the inbox that are not deliveries, one line for each rule, with their paths. findings: those of landing."""
+    """Describe the entries of the inbox that are not deliveries: one text for each rule, with the paths of the entries.
+
+    findings: the findings of landing.
+    """
     outside = findings[findings["delivery"].isna()]
     paths = outside["institution"].fillna("") + "/" + outside["file"].fillna("")
     lines = []
@@ -238,9 +246,9 @@ def shorten_list(names: Sequence[str]) -> str:
 def _find_versions(
     ledger: list[Delivery], inbox: Path | None, refused_deliveries: Collection[tuple[str | None, str | None]]
 ) -> dict[tuple[str, str], list[_DeliveryVersion]]:
-    """Return the versions of each institution and period, newest first, from the ledger and the inbox.
+    """Return the versions of deliveries in the ledger and the inbox, by institution and period, the newest version first.
 
-    refused_deliveries: institution and delivery of which no file could be landed.
+    refused_deliveries: institution and name of the deliveries of which no file could be landed.
     """
     versions = {(row.institution, row.name): _DeliveryVersion(DeliveryName(row.period, row.version), row) for row in ledger}
     folders = walk_inbox(inbox).folders if inbox is not None else []
@@ -255,7 +263,7 @@ def _find_versions(
 
 
 def _make_rows_of_period(institution: str, versions: list[_DeliveryVersion], lateness: str | None) -> list[StatusRow]:
-    """Return one row for each version of a period, newest first. The last complete version counts, and every version after it."""
+    """Return one row for each version of a period, newest first. The last complete version counts, and so does every version after it."""
     known_states = [version.state for version in reversed(versions) if version.state is not None]
     period_state = completeness_states.period_state(known_states) if known_states else RECEIVED
     rows: list[StatusRow] = []
@@ -291,9 +299,9 @@ def _list_notes_from_ledger(row: Delivery | None) -> list[str]:
 def _describe_lateness(
     versions: list[_DeliveryVersion], due: date, ledger_begin: datetime | None, ledger_rows: list[Delivery]
 ) -> str | None:
-    """Say how late the first version of a period came; None if it was not late, or the ledger cannot know.
+    """Say how late the first version for a period came; None if it was not late, or if the ledger cannot know.
 
-    ledger_begin: time of the first run; ledger_rows: all deliveries of the institution.
+    ledger_begin: time of the first run. ledger_rows: all deliveries of the institution in the ledger.
     """
     arrivals = [version.ledger_row.first_seen for version in versions if version.ledger_row is not None]
     if not arrivals:
@@ -309,7 +317,7 @@ def _describe_lateness(
 
 
 def _make_calendar_cell(period_states: pd.Series, delivery_states: pd.Series) -> Text:
-    """Return the state of a quarter, derived from the delivered periods that have a day in it."""
+    """Return the state of a quarter in the calendar, derived from the states of the periods that overlap with it."""
     known_states = [state for state in period_states if state in completeness_states.STATES]
     state = completeness_states.calendar_state(known_states) if known_states else period_states.iloc[0]
     return Text(f"{state}, late" if delivery_states.str.contains(_LATE).any() else state, _COLOURS[state])

@@ -1,6 +1,6 @@
 """Train a new linkage model from the records of a home, from judgements of its stewards, or from simulated deliveries.
 
-Belongs here: collecting training data, recording in the model file where they came from. Does not belong here: estimation
+Belongs here: collecting training data; recording in the model file where they came from. Does not belong here: estimation
 (`pipelines.linkage.training`), the command line (`harmonia.cli.link_commands`), true identities in simulated deliveries
 (`sources.simulator.answers`).
 """
@@ -32,15 +32,15 @@ from sources.simulator import answers
 
 Tables = dict[str, pd.DataFrame]
 MIN_RECORDS = 200
-"""With fewer person records the estimates would be mostly noise, and worse than the shipped model."""
+"""Minimum number of person records. With fewer, the estimates would be mostly noise, and worse than the shipped model."""
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Data to train a model from.
+    """The data from which a model is trained.
 
-    sets: the canonical tables of each set of records. labels: function that returns the labelled pairs of a set, given its number and its
-    records; None for training without labels. provenance: what the model file says about these data.
+    sets: the canonical tables of each set of records. labels: a function that takes the number of a set and its records, and returns the
+    labelled pairs of the set; None for training without labels. provenance: what the model file says about the origin of these data.
     """
 
     sets: list[Tables]
@@ -49,9 +49,9 @@ class TrainingData:
 
 
 def collect_training_data_from_home(workplace: Workplace, include_judgements: bool) -> TrainingData:
-    """Collect the records of a home after its last run; with `include_judgements` also the judgements of its stewards.
+    """Collect the records of a home as they were after its last run, and with `include_judgements` also the judgements of its stewards.
 
-    Raises `HarmoniaError` if the home has no records, or no judgements on persons.
+    Raises `HarmoniaError` if the home has no records, or if judgements are needed and it has none on persons.
     """
     folder = workplace.home.lake / "canonical"
     if not folder.is_dir():
@@ -68,9 +68,10 @@ def collect_training_data_from_home(workplace: Workplace, include_judgements: bo
 
 
 def collect_training_data_from_simulated_sets(folders: Sequence[Path]) -> TrainingData:
-    """Collect the records of simulated sets, with the true identities. The inbox of each folder is run into a temporary home.
+    """Collect the records of simulated sets, with the true identities of persons.
 
-    Raises `HarmoniaError` if a folder is not an unchanged output of `harmonia simulate`.
+    For this, the inbox of each folder is run into a temporary home. Raises `HarmoniaError` if a folder is not an unchanged output of
+    `harmonia simulate`.
     """
     from pipelines.progress import SilentListener
     from pipelines.run import run_everything
@@ -95,8 +96,8 @@ def collect_training_data_from_simulated_sets(folders: Sequence[Path]) -> Traini
 def train_new_model(data: TrainingData, version: str, by: str, start: LinkageModel | None = None) -> tuple[LinkageModel, dict[str, Any]]:
     """Train a model, and return it with the content of its file.
 
-    version: of the new model. by: who trains it. start: the model to start from (default: the shipped one). Raises `HarmoniaError` if there
-    are too few records.
+    version: version of the new model. by: who trains it. start: the model from which training starts; None for the shipped one. Raises
+    `HarmoniaError` if there are too few records.
     """
     records = sum(len(tables["person_records"]) for tables in data.sets)
     if records < MIN_RECORDS:
@@ -120,7 +121,7 @@ def train_new_model(data: TrainingData, version: str, by: str, start: LinkageMod
 def train_model_to_file(data: TrainingData, model_file: Path, by: str) -> str:
     """Train a model and write it to the new file `model_file`; return its version.
 
-    Raises `HarmoniaError` if the file exists (before training), or there are too few records.
+    Raises `HarmoniaError` if the file exists, which is checked before training, or if there are too few records.
     """
     if model_file.exists():
         raise HarmoniaError(f"{model_file} already exists: a model file is never overwritten, choose another name")
@@ -140,12 +141,16 @@ def _read_judgements_of_stewards(workplace: Workplace) -> pd.DataFrame:
 
 
 def _label_pairs_by_judgements(judgements: pd.DataFrame, _: int, records: LinkageRecords) -> LabelledPairs:
+    """Return the pairs that stewards judged to be the same person or different persons, as labelled pairs."""
     constraints = find_cluster_constraints(judgements, "person", records.persons)
     return LabelledPairs(constraints.same, constraints.apart)
 
 
 def _label_simulated_pairs(truths: list[pd.DataFrame], number: int, records: LinkageRecords) -> LabelledPairs:
-    """List all pairs of records of the same simulated person in different case files of the set with this number."""
+    """List all pairs of records that belong to the same simulated person and are in different case files.
+
+    truths: the true person of each record, for each set. number: the number of the set. records: its records.
+    """
     rows = (
         records.persons[["institution", "record_key", "file"]]
         .reset_index(names="row")

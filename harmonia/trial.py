@@ -1,7 +1,7 @@
 """Check one delivery in a dry run: it is landed, read, validated and harmonised as in a run, but in a temporary folder.
 
-Does not belong here: how findings are shown (`feedback.console`). The home is not used, so that findings which depend on earlier deliveries
-(e.g. a withdrawn or superseded record) are not reported.
+Does not belong here: how findings are shown (`feedback.console`). The home is not used. So findings that depend on earlier deliveries,
+such as a withdrawn or superseded record, are not reported.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ _COSTLY_SEVERITIES = ("reject", "error")  # findings that cost a row or a value
 class DryRunResult:
     """The result of a dry run.
 
-    state: of the delivery. findings: columns `schemas.findings.COLUMNS`. files: state and numbers of rows of each file. figures: what the
-    institution would count by these records alone (`harmonia.feedback.figures.count_own_records`).
+    state: the state of the delivery. findings: its findings, with the columns `schemas.findings.COLUMNS`. files: its files, with their
+    states and numbers of rows. figures: what the institution would count from these records alone
+    (`harmonia.feedback.figures.count_own_records`).
     """
 
     state: str
@@ -56,9 +57,10 @@ class DryRunResult:
 
 
 def find_delivery_name(folder: Path, institution: str | None, delivery: str | None) -> tuple[str, str]:
-    """Return institution and name of the delivery in `folder`: those given, else the names of the parent folder and of the folder.
+    """Return institution and name of the delivery in `folder`.
 
-    Raises `HarmoniaError` if they are not valid names.
+    If they are not given, they are the name of the parent folder and the name of the folder. Raises `HarmoniaError` if they are not
+    valid.
     """
     if not folder.is_dir():
         raise HarmoniaError(f"{folder} is not a folder: name the folder of one delivery, such as police/2013-Q2")
@@ -75,7 +77,7 @@ def find_delivery_name(folder: Path, institution: str | None, delivery: str | No
 
 
 def check_folder_in_dry_run(folder: Path, institution: str, delivery: str) -> DryRunResult:
-    """Land, read, validate and harmonise a copy of the folder. Raises `HarmoniaError` if it cannot be copied."""
+    """Land, read, validate and harmonise a copy of the folder. Raises `HarmoniaError` if the folder cannot be copied."""
     with TemporaryDirectory(prefix="harmonia-check-") as temporary:
         root = Path(temporary)
         inbox, home = root / "inbox", Home(root / "home").create()
@@ -112,7 +114,10 @@ def _validate_within_limits(institution: str, delivered: Mapping[str, tuple[Sour
 
 
 def _validate_files_of_institution(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> ValidatedDeliveries:
-    """Read and validate the files of an institution. Also harmonise them, so that a mapping that fails is found before a run."""
+    """Read and validate the files of an institution. Also harmonise them, so that an error in a mapping is found before a run.
+
+    request: the institution, and its files by delivery.
+    """
     institution, delivered = request
     validated = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
     with redact_errors(f"{institution}: harmonising", None):
@@ -121,7 +126,10 @@ def _validate_files_of_institution(request: tuple[str, Mapping[str, tuple[Source
 
 
 def check_delivery(console: Console, folder: Path, institution: str | None, delivery: str | None, language: str | None) -> int:
-    """Run a dry run and print its findings. Returns the exit code: 1 if a finding costs a row or a value (reject, error), else 0."""
+    """Run a dry run and print its findings.
+
+    Returns the exit code: 1 if there is a finding because of which a row or value does not count (reject or error), otherwise 0.
+    """
     owner, delivery_name = find_delivery_name(folder, institution, delivery)
     message_language = language or contract.load(owner).language
     if message_language not in found.LANGUAGES:

@@ -1,6 +1,6 @@
-"""Find out which system user runs a command, and which account of the portal belongs to that user.
+"""Find out which user of the operating system runs a command, and which account of the portal belongs to that user.
 
-Does not belong here: accounts themselves (`portal.accounts`), the audit log (`harmonia.audit`).
+Does not belong here: the accounts themselves (`portal.accounts`), the audit log (`harmonia.audit`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ _AS = " as "
 
 
 def find_current_user() -> str:
-    """Return the user of this process as the system knows it, not from an environment variable; under `sudo`, `<login user> as <user>`."""
+    """Return the user of this process, as the operating system knows it and not as an environment variable says.
+
+    Under `sudo`, the result is `<login user> as <user>`.
+    """
     try:
         logged_in = int(_LOGIN_UID_FILE.read_text("ascii"))
     except (OSError, ValueError):
@@ -34,10 +37,10 @@ def _find_user_name(user: int) -> str:
 
 
 def find_acting_account(home: Path) -> str:
-    """Return who is responsible for what this process decides: the e-mail address of the account in the portal of this system user.
+    """Return who is responsible for what this process decides: the e-mail address of the portal account that belongs to this system user.
 
-    If the portal has only accounts of the demonstration, or there is no portal, it is the system user. Raises `HarmoniaError` if no active
-    account belongs to this system user (under `sudo`, to the login user), or the accounts cannot be read.
+    If there is no portal, or it has only demonstration accounts, return the system user. Raises `HarmoniaError` if no active account
+    belongs to this system user (under `sudo`, to the login user), or if the accounts cannot be read.
     """
     from sqlalchemy import create_engine, make_url, text
     from sqlalchemy.exc import SQLAlchemyError

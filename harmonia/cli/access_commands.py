@@ -1,6 +1,6 @@
 """`harmonia access …`, `audit …`, `warehouse …`: access rights, the audit log, comparison of the warehouse copies.
 
-Belongs here: options and output. Does not belong here: what the commands do; heavy modules are imported inside.
+Belongs here: options and output. Does not belong here: what the commands do. Heavy modules are imported inside the commands.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`harmonia erase …`: options and output.
 
-Does not belong here: what the commands do; heavy modules are imported inside. Persons are named by id only: the output may end up in
-a log.
+Does not belong here: what the commands do. Heavy modules are imported inside the commands. The output names persons by id only, since it
+may end up in a log.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def show_erasure_plan(person: PersonId, home: HomeFolder = None, registry_url: R
 
 
 def _run_all_stages(workplace: Workplace) -> None:
-    """Run all stages."""
+    """Run all stages of the pipeline, without showing progress."""
     from pipelines.progress import SilentListener
     from pipelines.run import run_everything
 

@@ -1,4 +1,7 @@
-"""`harmonia export …`: options and output. Does not belong here: the exports' content; heavy modules are imported inside."""
+"""`harmonia export …`: options and output.
+
+Does not belong here: the content of the exports. Heavy modules are imported inside the commands.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`harmonia indicator …`: list indicators, validate a file, preview a changed rule.
 
-Belongs here: options and output. Does not belong here: the rules (`warehouse/indicators`), running their SQL
+Belongs here: options and output. Does not belong here: the rules of the indicators (`warehouse/indicators`), and running their SQL
 (`warehouse/star`).
 """
 

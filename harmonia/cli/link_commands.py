@@ -1,7 +1,7 @@
 """`harmonia link …`: options and output.
 
-Does not belong here: what the commands do. Heavy modules are imported inside the commands, among them the package `pipelines.linkage`;
-that is why this file is outside it.
+Does not belong here: what the commands do. This file is outside the package `pipelines.linkage`, because importing that package is slow;
+the commands import it, and other heavy modules, only when they run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ app = typer.Typer(help="Linkage model: train, verify; score pairs on Spark.", no
 
 
 class TrainingSource(StrEnum):
-    """Training data of a model."""
+    """What a linkage model is trained on."""
 
     unlabelled = "unlabelled"
     judgements = "judgements"

@@ -1,9 +1,10 @@
 """The command line (`harmonia`): options, exit codes, one line per problem.
 
-Belongs here: what a person types and reads. Does not belong here: what the commands do. Heavy modules are imported inside the
-commands: `harmonia --help` and `harmonia status` never load Dagster.
+Belongs here: what a person types and reads. Does not belong here: what the commands do. Heavy modules are imported inside the commands:
+`harmonia --help` and `harmonia status` never load Dagster.
 
-Exit codes: 0 success; 1 a problem, described in one line (`check`: a finding costs a row or a value); 2 invalid option; 130 interrupted.
+Exit codes: 0 success; 1 a problem, described in one line (for `check`: a finding because of which a row or value does not count); 2
+invalid option; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from portal.commands import invite, portal
 
 ENGINEER, ANALYST, INSTITUTION = "For data engineers", "For analysts", "For institutions"
 STEWARD, COORDINATOR = "For stewards", "For the coordinator"
-"""Audiences by which `harmonia --help` groups the commands."""
+"""The audiences by which `harmonia --help` groups the commands."""
 
 app = typer.Typer(
     name="harmonia",
@@ -77,7 +78,7 @@ _INTERRUPTED = 130
 
 
 class SimulatedErrorRate(StrEnum):
-    """Error rate of simulated deliveries."""
+    """How many errors the simulated deliveries contain."""
 
     clean = "clean"
     typical = "typical"

@@ -1,4 +1,4 @@
-"""`harmonia release …`: options and output. Does not belong here: what the commands do; heavy modules are imported inside."""
+"""`harmonia release …`: options and output. Does not belong here: what the commands do. Heavy modules are imported inside the commands."""
 
 from __future__ import annotations
 

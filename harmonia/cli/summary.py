@@ -1,7 +1,7 @@
 """Print the summary of a run: deliveries, rows, findings, the figures of the latest year, next steps.
 
-Belongs here: selecting these from the outputs of the run and formatting them for the console. Does not belong here: counting. The summary
-contains counts and codes only, no records.
+Belongs here: selecting what to show from the outputs of the run, and formatting it for the console. Does not belong here: counting
+records for figures. The summary contains counts and codes only, no records.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _ROWS = ("read", *ROW_OUTCOMES)
 
 
 def list_shown_offence_groups() -> dict[str, str]:
-    """Return the offence groups whose figures the summary shows, each with the title of its column.
+    """Return the offence groups whose figures the summary shows, each with the heading of its column.
 
-    They are the total of all offences, the main offence group of the topic, and the group of minor offences if the topic has one.
+    They are the total of all offences, the leading offence group, and the groups of minor offences if the topic has any.
     """
     heads, current_topic = texts("console"), topic()
     titles = {"total": heads["total"], current_topic.leading: heads["leading"]}
@@ -40,9 +40,9 @@ def list_shown_offence_groups() -> dict[str, str]:
 
 
 def count_rows(record_status: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
-    """Count the delivered rows of each institution (index).
+    """Count the delivered rows of each institution; the institutions are the index of the result.
 
-    Columns out: deliveries (their number), read, and one for each record status.
+    Columns out: `deliveries` (the number of deliveries), `read` (the number of rows read), and one column for each record status.
     """
     counts = record_status["accounting"].groupby("institution")[list(_ROWS)].sum()
     counts.insert(0, "deliveries", record_status["deliveries"].groupby("institution").size().reindex(counts.index))
@@ -50,13 +50,16 @@ def count_rows(record_status: Mapping[str, pd.DataFrame], institutions: Sequence
 
 
 def count_findings(findings: pd.DataFrame) -> dict[str, int]:
-    """Count the open findings by severity, most serious first."""
+    """Count the findings that are not fixed, by severity, the most serious severity first."""
     open_severities = findings.loc[findings["state"] != "fixed", "severity"]
     return {severity: int((open_severities == severity).sum()) for severity in SEVERITIES}
 
 
 def find_latest_year(statistics: pd.DataFrame) -> str | None:
-    """Return the latest year of which most figures are known; if there is none, the latest published year; None if nothing is published."""
+    """Return the latest year of which more than half of the figures are known.
+
+    If there is no such year, return the latest published year; None if nothing is published.
+    """
     years = statistics[statistics["period"].str.fullmatch(r"\d{4}")]
     known_shares = years["harmonised"].notna().groupby(years["period"]).mean()
     candidates = known_shares[known_shares > 0.5] if (known_shares > 0.5).any() else known_shares
@@ -64,9 +67,9 @@ def find_latest_year(statistics: pd.DataFrame) -> str | None:
 
 
 def select_figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
-    """Select the figures of a year by offence group, without other breakdowns.
+    """Select the figures of a year for each offence group that the summary shows, without other breakdowns.
 
-    Columns out: indicator, group (of `list_shown_offence_groups`), as_reported, harmonised, incomplete, missing.
+    Columns out: indicator, group (one of `list_shown_offence_groups`), as_reported, harmonised, incomplete, missing.
     """
     other_dimensions = [dimension for dimension in DIMENSIONS if dimension != "offence_group"]
     is_total = (statistics["period"] == year) & (statistics[other_dimensions] == "total").all(axis=1)
@@ -80,7 +83,10 @@ def _format_number(value: Any) -> str:
 
 
 def make_rows_table(counts: pd.DataFrame) -> Table:
-    """Make the table of rows by institution and record status, with the number of deliveries in brackets. counts: from `count_rows`."""
+    """Make the table with the number of rows of each institution (one line each) and record status (one column each).
+
+    The number of deliveries follows the institution in brackets. counts: from `count_rows`.
+    """
     table = make_table("", title="Rows by institution (deliveries)")
     for name in _ROWS:
         table.add_column(name, justify="right")
@@ -93,9 +99,10 @@ def make_rows_table(counts: pd.DataFrame) -> Table:
 
 
 def make_figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
-    """Make the table of the figures of a year; also return the incomplete deliveries behind the figures that are marked with a star.
+    """Make the table of the figures of a year. Incomplete figures have a star.
 
-    rows: from `select_figures`.
+    Returns the table, and the missing, unreadable or partial deliveries because of which figures have a star. rows: from
+    `select_figures`.
     """
     table = make_table("", title=f"{year}: as reported → harmonised")
     for heading in list_shown_offence_groups().values():
@@ -118,22 +125,22 @@ def make_figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]
 
 
 def describe_deliveries(deliveries: pd.DataFrame) -> str:
-    """Say how many deliveries were landed, and which are new."""
+    """Say in a text how many deliveries were landed, and which of them are new."""
     new = deliveries[deliveries["new"]]
     names = shorten_list(list(new["institution"] + " " + new["delivery"]))
     return f"{len(deliveries)} landed, {len(new) or 'none'} new{f': {names}' if names else ''}"
 
 
 def list_incomplete_quarters(coverage: pd.DataFrame) -> str:
-    """List the published quarters that are not complete, with their state; empty if all are complete."""
+    """List the published quarters that are not complete, each with its institution and state; empty if all are complete."""
     gaps = coverage[coverage["period"].str.contains("-Q") & (coverage["state"] != COMPLETE)]
     return ", ".join(gaps["institution"] + " " + gaps["period"] + " " + gaps["state"])
 
 
 def list_unreadable_corrections(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
-    """List new deliveries that are unreadable although another version for the same period is readable, and so replace nothing.
+    """List new deliveries that are unreadable although another version for the same period is readable, so that they replace nothing.
 
-    deliveries: landed deliveries, with the column `new`. states: state of every delivery.
+    deliveries: landed deliveries, with the column `new`. states: the state (complete, partial, …) of every delivery.
     """
     readable = states.loc[states["state"] != UNREADABLE, ["institution", "period"]].drop_duplicates()
     new = deliveries[deliveries["new"]].merge(states, on=["institution", "delivery"])
@@ -142,13 +149,13 @@ def list_unreadable_corrections(deliveries: pd.DataFrame, states: pd.DataFrame) 
 
 
 def list_unusual_deliveries(deliveries: pd.DataFrame, findings: pd.DataFrame) -> str:
-    """List new deliveries that differ much from earlier ones of the same institution, with what is unusual; empty if there are none."""
+    """List new deliveries that differ much from earlier deliveries of the same institution, with what is unusual; empty if none do."""
     unusual = find_deliveries_unlike_past(findings).merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
     return ", ".join(unusual["institution"] + " " + unusual["delivery"] + " (" + unusual["what"] + ")")
 
 
 def describe_changes(changed: pd.DataFrame) -> list[str]:
-    """Say which totals changed, in one line each. changed: from `pipelines.delivery_report.find_changed_totals`."""
+    """Say which totals changed, one text for each total. changed: from `pipelines.delivery_report.find_changed_totals`."""
     titles = {code: indicator.title["en"] for code, indicator in indicators().items()}
     described = changed[changed["indicator"].isin(list(titles))]
     return [
@@ -160,7 +167,11 @@ def describe_changes(changed: pd.DataFrame) -> list[str]:
 def print_summary(
     console: Console, workplace: Workplace, values: Mapping[str, Any], institutions: Sequence[str], seconds: float, unchanged: bool = False
 ) -> None:
-    """Print the summary of a run. unchanged: whether nothing changed since the last run; `values` are then the outputs of that run."""
+    """Print the summary of a run.
+
+    values: the outputs of the run, by asset. unchanged: whether nothing changed since the run before; `values` are then the outputs of
+    that earlier run.
+    """
     tables = values["statistics"]
     console.print()
     landed, coverage = values["landing"]["deliveries"], tables["coverage"]

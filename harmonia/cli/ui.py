@@ -1,4 +1,4 @@
-"""Serve Dagster's web pages for a home, on this machine only, since the pages have no login."""
+"""Serve Dagster's web pages for a home. Only this machine can open them, since the pages have no login."""
 
 from __future__ import annotations
 

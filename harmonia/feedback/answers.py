@@ -4,12 +4,12 @@ Does not belong here: the workbook in which institutions answer (`intake`).
 
 The verdict of an answer is one of these:
 - `announced`: a correction will be delivered. The finding stays open until a delivery shows it to be fixed.
-- `accepted`: the finding is accepted as it is, with a reason. This takes effect when the owner of the system has countersigned it with an
-  expiry date, for deliveries whose period ends by that date.
+- `accepted`: the finding is accepted as it is, for a reason that the answer gives. This takes effect when the owner of the system has
+  countersigned the answer with an expiry date, and only for deliveries whose period ends by that date.
 - `no_error`: the value is right. The finding is not raised again for this value.
 The owner may refuse any answer.
-
-An answer applies to the value that the finding had when it was answered, in that delivery and in later ones. The value is stored as a hash.
+An answer applies to the value that the finding had when it was answered, in that delivery and in later ones. The value is stored as a
+hash.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ _SAME = ("institution", "finding", "verdict", "reason", "person", "value_mark")
 def hash_finding_values(findings: pd.Series, values: pd.Series, key: bytes) -> pd.Series:
     """Hash the value of each finding with the secret `key`, so that an answered value is recognised without being stored.
 
-    Returns 128 bits as hexadecimal text, indexed as `findings`, the names of the findings.
+    findings: the names of the findings. values: their values. Returns hashes of 128 bits as hexadecimal text, with the index of
+    `findings`.
     """
     pairs = zip(findings.fillna(""), values.fillna(""), strict=True)
     hashes = [hmac.new(key, f"{f}\0{v}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32] for f, v in pairs]
@@ -53,6 +54,7 @@ def read_answers(registry: Registry) -> pd.DataFrame:
 
 
 def _read_answer_rows(session: Session) -> pd.DataFrame:
+    """Read all answers in a session. Columns out: `ANSWERS`."""
     rows = session.execute(select(*(getattr(Answer, name) for name in ANSWERS)).order_by(Answer.id)).all()
     frame = pd.DataFrame([tuple(row) for row in rows], columns=list(ANSWERS))
     texts = [name for name in ANSWERS if name not in ("id", "answered_at", "decided_at", "until")]
@@ -60,23 +62,23 @@ def _read_answer_rows(session: Session) -> pd.DataFrame:
 
 
 def read_current_answers(registry: Registry, institution: str) -> dict[str, Answer]:
-    """Read the current answers of an institution: name of the finding → answer."""
+    """Read the current answers of an institution. The result maps the name of a finding to its answer."""
     with registry.read() as session:
         rows = session.scalars(select(Answer).where(Answer.institution == institution).order_by(Answer.id))
         return {row.finding: row for row in rows}
 
 
 def select_latest_answers(answers: pd.DataFrame) -> pd.DataFrame:
-    """Select the current answer to each finding, which is the latest. answers: from `read_answers`."""
+    """Select the current answer to each finding, that is the latest one. answers: from `read_answers`."""
     return answers.drop_duplicates(["institution", "finding"], keep="last", ignore_index=True)
 
 
 def enter_answers(registry: Registry, rows: pd.DataFrame, seen_answer_numbers: Mapping[str, int] | None = None) -> pd.Series:
-    """Enter answers in one transaction; return which of them were entered, indexed as `rows`.
+    """Enter answers in one transaction; return for each row whether it was entered.
 
-    rows: columns `GIVEN`. An answer that equals the current answer to its finding is not entered. seen_answer_numbers: finding → number of
-    the answer that was current when the institution answered, 0 for none; if another is current by now, nothing is entered for that
-    finding. None: do not check this.
+    rows: the answers, with the columns `GIVEN`. An answer that equals the current answer to its finding is not entered.
+    seen_answer_numbers: maps a finding to the number of the answer that was current when the institution answered, 0 for none. If the
+    current answer is another one by now, nothing is entered for that finding. None: do not check this.
     """
     moment = now()
     with registry.write() as session:
@@ -102,11 +104,11 @@ def decide_on_answers(
     expiry_day: date | None = None,
     reason: str | None = None,
 ) -> int:
-    """Record the owner's `decision` (`countersigned`, `refused`) on the answers with these numbers; return how many there are.
+    """Record the owner's decision on the answers with these numbers; return how many there are.
 
-    expiry_day: expiry date of a countersigned answer. reason: why answers are refused, for the institution. Raises `HarmoniaError` if a
-    refusal has no reason, or if an answer does not exist, is decided or superseded, needs no countersignature, or was given by the person
-    `deciding_user`.
+    decision: `countersigned` or `refused`. deciding_user: who decides. expiry_day: last day on which a countersigned answer is valid.
+    reason: why answers are refused; the institution reads it. Raises `HarmoniaError` if a refusal has no reason, or if an answer does not
+    exist, was already decided, was superseded, needs no countersignature, or was given by `deciding_user`.
     """
     if decision == "refused" and not (reason or "").strip():
         raise HarmoniaError("a refusal needs a reason, which the institution reads: write it in one sentence")
@@ -156,12 +158,12 @@ def apply_answers(findings_with_state: pd.DataFrame, answers: pd.DataFrame, key:
 
 
 def _find_last_day_of_delivery_period(delivery: str) -> date:
-    """Return the last day of the period of a delivery; the first possible day if the name is not a delivery name."""
+    """Return the last day of the period of a delivery; the first possible day if `delivery` is not a valid name of a delivery."""
     name = DeliveryName.parse(delivery)
     return last_day(name.period) if name else date.min
 
 
 def _make_sortable_delivery_names(names: pd.Series) -> pd.Series:
-    """Convert the names of deliveries to texts that sort by period, then version; empty for an unreadable name."""
+    """Convert the names of deliveries to texts that sort by period, then by version; empty for an invalid name."""
     parsed = {name: DeliveryName.parse(name) for name in names.unique()}
     return names.map({name: f"{one.period}_{one.version:04}" if one else "" for name, one in parsed.items()}).astype("str")

@@ -1,7 +1,7 @@
 """`harmonia feedback …`: the commands.
 
-Belongs here: options and output of the feedback commands. Does not belong here: what they do; heavy modules are imported inside.
-No value of a finding is printed, since output may end in a log.
+Belongs here: options and output of the feedback commands. Does not belong here: what they do. Heavy modules are imported inside the
+commands. No value of a finding is printed, since output may end up in a log.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Show the findings of a delivery on a terminal, as `harmonia check` prints them.
 
 Belongs here: tables for a terminal. Does not belong here: the report for the institution (`page`, `report`).
-No delivered value is printed, since output may end in a log. Delivered names are never interpreted as markup or terminal commands.
+
+No delivered value is printed, since output may end up in a log. Names in a delivery are never interpreted as markup or terminal commands.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ _STYLE = {"reject": "bold red", "error": "red", "warning": "yellow", "info": "cy
 
 
 def render_check_result(findings: pd.DataFrame, files: pd.DataFrame, language: str = "en") -> RenderableType:
-    """Make the tables of one delivery: its files, then its findings by severity and rule, most serious first.
+    """Make the tables of one delivery: its files, then its findings by severity and rule, the most serious first.
 
-    findings: columns `schemas.findings.COLUMNS`; findings with the state `fixed` are left out. files: file, state, and
-    `harmonia.feedback.report.COUNTS` (a missing count is shown as 0).
-    Each rule is shown with what is wrong and what to do, and one row per finding (file, part, line, record, field; detail for whole files).
-    Findings of severity `info` get one row per rule and column. Raises `ValueError` for an unknown language.
+    findings: the findings, with the columns `schemas.findings.COLUMNS`; those with the state `fixed` are left out. files: the files, with
+    the columns file, state and `harmonia.feedback.report.COUNTS` (a missing count is shown as 0). language: of the texts; raises
+    `ValueError` if it is unknown.
+    Each rule is shown with what is wrong and what to do, and one row per finding (file, part, line, record, field; detail only for rules
+    on whole files or deliveries). Findings of severity `info` get one row per file, column and rule.
     """
     words = load_feedback_texts(language)
     open_ = findings[findings["state"] != "fixed"] if "state" in findings else findings

@@ -1,7 +1,7 @@
 """Write the feedback reports on all deliveries of a run, except those that are up to date.
 
 Belongs here: gathering the inputs of all reports at once, finding reports that are up to date. Does not belong here: the content of a
-report (`report`), storing it (`write`), distributing reports among processes (`pipelines.assets.feedback_batches`).
+report (`report`), storing it (`write`), dividing the work among processes (`pipelines.assets.feedback_batches`).
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _DELIVERY = ["institution", "delivery"]
 _STATES = ["new", "remains", "fixed"]
 PARTS = ("files", "findings", "figures", "trend")
 DeliveryId = tuple[str, str]
-"""Institution and name of a delivery."""
+"""The institution and the name of a delivery."""
 ReportInputs = Mapping[str, pd.DataFrame]
-"""The inputs of reports: name (one of `PARTS`) → frame with the columns institution, delivery, and others."""
+"""The inputs of all reports: maps each of `PARTS` to a frame whose columns include institution and delivery."""
 
 
 @dataclass(frozen=True)
 class ReportToWrite:
     """A report on a delivery that a run must write unless it is up to date.
 
-    received: day of receipt. key: a hash that changes whenever the report would change.
+    received: day on which the delivery was received. key: a hash that changes whenever the report would change.
     """
 
     institution: str
@@ -78,7 +78,7 @@ def gather_report_inputs(
 
 
 def select_findings_to_report(findings: pd.DataFrame) -> pd.DataFrame:
-    """Select the findings that are listed one by one in reports: those that are a warning or worse, or fixed. Decode their texts."""
+    """Select the findings that reports list one by one: those with a severity of warning or worse, and fixed ones. Decode their texts."""
     return encoded_texts.decode_texts_of_frame(findings[(findings["severity"] != "info") | (findings["state"] == "fixed")])
 
 
@@ -90,10 +90,10 @@ def list_reports_to_write(
     deliveries: pd.DataFrame,
     report_inputs: ReportInputs,
 ) -> list[ReportToWrite]:
-    """List the reports on all deliveries in the landing store that this run has read.
+    """List the reports to write: one for each delivery in the landing store that this run has read.
 
-    landed_deliveries: the deliveries in the landing store. receipt_days: day of receipt of each. deliveries: those that this run has read:
-    institution, delivery. report_inputs: from `gather_report_inputs`.
+    landed_deliveries: the deliveries in the landing store. receipt_days: day of receipt of each delivery. deliveries: the deliveries that
+    this run has read, with institution and delivery. report_inputs: from `gather_report_inputs`.
     """
     read = set(deliveries[_DELIVERY].itertuples(index=False, name=None))
     names = [name for one in landed_deliveries if (name := (one.institution, str(one.name))) in read]
@@ -106,8 +106,10 @@ def list_reports_to_write(
 
 
 def write_listed_reports(home: Path, reports_to_write: Sequence[ReportToWrite], today: date, report_inputs: ReportInputs) -> None:
-    """Write these reports, even those that are up to date. report_inputs: from `gather_report_inputs`, at least the rows
-    of these deliveries."""
+    """Write these reports, even those that are up to date.
+
+    report_inputs: from `gather_report_inputs`; it must contain at least the rows of these deliveries.
+    """
     report_inputs = {**report_inputs, "findings": report.order_findings(report_inputs["findings"])}
     rows = {name: group_rows_by_delivery(report_inputs[name]) for name in PARTS}
     for due_report in reports_to_write:
@@ -131,12 +133,12 @@ def write_listed_reports(home: Path, reports_to_write: Sequence[ReportToWrite], 
 
 
 def group_rows_by_delivery(frame: pd.DataFrame) -> dict[DeliveryId, np.ndarray]:
-    """Return the numbers of the rows of each delivery in `frame`."""
+    """Return for each delivery the positions of its rows in `frame`."""
     return cast("dict[DeliveryId, np.ndarray]", frame.groupby(_DELIVERY).indices)
 
 
 def find_up_to_date_reports(home: Path, reports: Sequence[ReportToWrite]) -> dict[DeliveryId, int]:
-    """Return the reports that are up to date, with the number of files of each."""
+    """Return the deliveries whose report is up to date, each with the number of files of the report."""
     files_by_delivery = {
         (one.institution, one.delivery): find_up_to_date_report_files(home, one.institution, one.delivery, one.key) for one in reports
     }
@@ -149,7 +151,8 @@ def summarise_reports(
     """Summarise the reports of a run, one row each.
 
     file_counts: number of files of each report. written_reports: the deliveries whose report this run wrote. findings: all findings with
-    their state. Columns out: institution, delivery, files, written (yes or no), new, remains, fixed (numbers of findings).
+    their state. Columns out: institution, delivery, files (their number), written (whether this run wrote the report), and the numbers of
+    findings that are new, remain and are fixed.
     """
     rows = [
         (*delivery, file_counts.get(delivery, 0), delivery in written_reports)
@@ -188,8 +191,8 @@ def _list_read_files(landed_deliveries: Sequence[LandedDelivery], record_status:
 def write_reports_on_not_landed(home: Path, findings: pd.DataFrame, landed_deliveries: Collection[DeliveryId]) -> None:
     """Write a report to each institution on what it put into the inbox and could not be landed.
 
-    These are folders whose name is not that of a delivery, stray files, and deliveries without usable files (empty folder, links).
-    Institutions without such problems have no report; an earlier one is removed.
+    This can be a folder whose name is not that of a delivery, a stray file, or a delivery without usable files (empty folder, links). An
+    institution without such problems gets no report; its earlier report, if any, is removed.
     """
     rule_codes = [code for code in rules() if code.startswith(("delivery-", "inbox-"))]
     inbox = encoded_texts.decode_texts_of_frame(findings[findings["rule"].isin(rule_codes) & findings["institution"].notna()])

@@ -24,15 +24,15 @@ _COLUMNS = ["institution", "delivery", "finding", "state", "severity", "rule", "
 
 
 class ForeignWorkbookError(HarmoniaError):
-    """The workbook was made by another home, or for another institution."""
+    """The error that a workbook was made by another home, or for another institution."""
 
 
 @dataclass(frozen=True)
 class ImportedAnswers:
-    """How many rows of an imported workbook were entered, known, open or refused.
+    """The result of importing a filled workbook.
 
-    entered, known, open: number of answers entered, of those entered before, and of rows without an answer. refused: the other rows, with
-    columns as in `intake.validate_answers`.
+    entered: number of answers that were entered. known: number of answers that had been entered before. open: number of rows without an
+    answer. refused: the rows with an invalid answer, with the columns of `intake.validate_answers`.
     """
 
     institution: str
@@ -47,7 +47,7 @@ def import_answers(home: Home, registry: Registry, path: Path, institution: str 
     """Enter all valid answers of a filled workbook in one transaction.
 
     institution: the institution for which the workbook must have been made; None for any. Raises `HarmoniaError` if the file is not a
-    feedback workbook, `ForeignWorkbookError` if it was made by another home or for another institution.
+    feedback workbook, and `ForeignWorkbookError` if the workbook was made by another home or for another institution.
     """
     filled = intake.read_workbook(path)
     key = read_pseudonym_key(home.root)
@@ -63,10 +63,10 @@ def import_answers(home: Home, registry: Registry, path: Path, institution: str 
 
 
 def list_seen_answer_numbers(newest_answers: Mapping[str, Answer], latest_seen_number: int | None) -> dict[str, int]:
-    """Return for each answered finding the number of the answer that the institution saw; 0 if its answer came later.
+    """Return for each answered finding the number of the answer that the institution saw when it answered.
 
-    newest_answers: the newest answer to each finding. latest_seen_number: number of the newest answer that the institution saw; None if it
-    saw all.
+    The number is 0 if the institution saw no answer, because the answer came later. newest_answers: the newest answer to each finding.
+    latest_seen_number: number of the newest answer that the institution saw; None if it saw all answers.
     """
     return {
         finding: int(one.id) if latest_seen_number is None or one.id <= latest_seen_number else 0 for finding, one in newest_answers.items()
@@ -94,10 +94,11 @@ def make_workbook(home: Home, registry: Registry, institution: str, delivery: st
 def enter_filled_answers(
     home: Home, registry: Registry, filled_workbook: intake.FilledWorkbook, seen_answer_numbers: Mapping[str, int] | None = None
 ) -> ImportedAnswers:
-    """Enter all valid answers in one transaction. filled_workbook: from a workbook, or from `intake.convert_answers_to_workbook`.
+    """Enter all valid answers in one transaction.
 
-    seen_answer_numbers: finding → number of the answer that was current when the institution answered, 0 for none. If another is current by
-    now, the answer is refused with the problem `meanwhile`.
+    filled_workbook: from a workbook, or from `intake.convert_answers_to_workbook`. seen_answer_numbers: maps a finding to the number of
+    the answer that was current when the institution answered, 0 for none. If the current answer is another one by now, the new answer is
+    refused with the problem `meanwhile`.
     """
     last = read_last_findings(home, filled_workbook.institution)
     valid, refused, blank = intake.validate_answers(filled_workbook, last)
@@ -122,7 +123,7 @@ def enter_filled_answers(
 
 
 def read_last_findings(home: Home, institution: str) -> pd.DataFrame:
-    """Read the findings that the last run had for an institution. Raises `HarmoniaError` if there was no run."""
+    """Read the findings of the last run on the deliveries of an institution. Raises `HarmoniaError` if there was no run."""
     path = home.lake / "findings" / "findings.parquet"
     if not path.is_file():
         raise HarmoniaError(f"{home.root}: no run yet; use `harmonia run` first")

@@ -1,11 +1,12 @@
 """Find the figures (indicator and calendar quarter) that a finding affects or may affect.
 
 Belongs here: finding the figures in which a record counts, from the institution's own records only. Does not belong here: counting
-(`warehouse.count`); results of linkage, since harmonised figures, or dates of another institution, would disclose that institution's data.
+(`warehouse.count`); results of linkage, since harmonised figures, or dates of another institution, would disclose that institution's
+data.
 
-A finding on a record affects the institution's indicators whose event the record, its case or a person in it has, in the quarters of
-those events. A finding on a row without such an event (quarantined, unreadable date), a file or a delivery may affect every indicator of
-the institution in the quarters of the period delivered.
+A finding on a record affects those indicators of the institution whose event happened to the record, to its case or to a person in it, in
+the quarters of these events. A finding that concerns no such event (on a quarantined row, an unreadable date, a file or a delivery) may
+affect every indicator of the institution, in the quarters of the delivered period.
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ def find_affected_figures(findings: pd.DataFrame, canonical: Mapping[str, pd.Dat
 class _OwnRecords:
     """The accepted records that have findings or whose case file has findings, and the dated events of these records.
 
-    records: entity (`case`, `person`) → institution, record_key, case_key; for persons also role. events: institution, record_key,
-    case_key, entity, event, date, and period: the calendar quarter of the date, unless another cadence is asked for.
+    records: maps the entity (`case` or `person`) to its records, with institution, record_key and case_key; persons also have a role.
+    events: the events, with institution, record_key, case_key, entity, event, date, and period (the calendar quarter, or another period
+    if the institution's cadence is used).
     """
 
     records: Mapping[str, pd.DataFrame]
@@ -63,6 +65,7 @@ class _OwnRecords:
 
     @classmethod
     def from_findings(cls, open_findings: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _OwnRecords:
+        """Select the records and events that findings concern. canonical: as for `find_affected_figures`."""
         record_keys = _join_institution_and_key(open_findings, "record_key").dropna().drop_duplicates()
         keys = open_findings["record_key"].dropna().drop_duplicates()
         records = {}
@@ -90,9 +93,9 @@ class _OwnRecords:
 def _select_accepted_rows(
     canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], record_keys: pd.Series, case_keys: pd.Series
 ) -> pd.DataFrame:
-    """Select the accepted rows of the canonical table `name` with one of the record keys `record_keys` or one of the case keys `case_keys`.
+    """Select the accepted rows of the canonical table `name` that have one of the record keys or one of the case keys.
 
-    The same keys of other institutions are also selected.
+    Rows of other institutions that happen to have the same keys are also selected.
     """
     rows = read_as_arrow(canonical, name, (*columns, "status"))
     alike = [
@@ -104,12 +107,12 @@ def _select_accepted_rows(
 
 
 def _join_institution_and_key(rows: pd.DataFrame, column: str) -> pd.Series:
-    """Join the institution and the key in `column` to one text."""
+    """Return for each row the institution and the key in `column`, joined to one text."""
     return rows["institution"] + "\0" + rows[column]
 
 
 def _select_counted_records(indicator: Indicator, own_records: _OwnRecords) -> pd.DataFrame:
-    """Select the records that an institution would count for `indicator` by its own records alone.
+    """Select the records that institutions would count for `indicator` by their own records alone.
 
     Columns out: institution, entity, record_key, case_key, indicator, period.
     """
@@ -129,8 +132,10 @@ def _select_counted_records(indicator: Indicator, own_records: _OwnRecords) -> p
 
 
 def _find_figures_of_findings(open_findings: pd.DataFrame, counted_records: pd.DataFrame) -> pd.DataFrame:
-    """Return the findings whose record counts in figures: `FIGURES` and `at`, their index. A case also counts in the figures of its
-    persons."""
+    """Return the findings on records that count in figures, one row per finding and figure. Columns out: `FIGURES` and `at`, their index.
+
+    A finding on a case also affects the figures in which the persons of the case count.
+    """
     entity = open_findings["part"].map(_map_tables_to_entities())
     records = open_findings.assign(at=open_findings.index, asked=entity)[
         ["at", "institution", "delivery", "finding", "record_key", "asked"]
@@ -143,7 +148,10 @@ def _find_figures_of_findings(open_findings: pd.DataFrame, counted_records: pd.D
 
 
 def _map_tables_to_entities() -> dict[str, str]:
-    """Return the entity of the rows (or parent rows) of each table that is part of a file; record keys may repeat across tables."""
+    """Return for each table that an institution delivers whether its rows are records of a `case` or of a `person`.
+
+    For a table of further data, this is the entity of its parent table. It is needed because tables may have the same record keys.
+    """
     out = {}
     for name in contracts.institutions():
         tables = contracts.load(name).tables
@@ -157,11 +165,10 @@ def _map_tables_to_entities() -> dict[str, str]:
 
 
 def count_own_records(institution: str, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Count the records that an institution would count by its own records alone, before dates are imputed and records of other
-    institutions are linked.
+    """Count the records that an institution would count by its own records alone.
 
-    canonical: as for `find_affected_figures`, of any number of its deliveries. Columns out: indicator, period (of the cadence in which the
-    institution delivers), n.
+    Dates are not imputed, and records of other institutions are not linked. canonical: the canonical tables, with any number of the
+    institution's deliveries. Columns out: indicator, period (month, quarter, …, as the institution delivers), n.
     """
     frames = {name: canonical[f"{name}_records"] for name in ("case", "person")}
     records = {name: frame[(frame["institution"] == institution) & (frame["status"] == "accepted")] for name, frame in frames.items()}
@@ -179,12 +186,15 @@ def count_own_records(institution: str, canonical: Mapping[str, pd.DataFrame]) -
 
 
 def _add_periods(events: pd.DataFrame, cadence: Cadence) -> pd.DataFrame:
-    """Add the `period` of the cadence that contains the date of each event."""
+    """Add the column `period`: the period of this cadence that contains the date of the event."""
     return events.assign(period=find_period_of_each_day(pd.to_datetime(events["date"]), cadence))
 
 
 def find_most_affected_figures(figures: pd.DataFrame, max_figures: int = 3) -> pd.DataFrame:
-    """Return the figures that most findings affect, at most `max_figures`. Columns out: indicator, period, findings (their number)."""
+    """Return the figures that are affected by most findings, at most `max_figures` of them.
+
+    Columns out: indicator, period, findings (number of findings that affect the figure).
+    """
     counted = figures.groupby(["indicator", "period"])["finding"].nunique().rename("findings").reset_index()
     counted["order"] = counted["indicator"].map({code: i.order for code, i in indicators().items()})
     top = counted.sort_values(["findings", "period", "order"], ascending=[False, False, True])

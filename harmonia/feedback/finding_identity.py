@@ -1,11 +1,11 @@
-"""Which findings of different deliveries are the same finding, and the names of findings over all deliveries.
+"""Which findings of different deliveries are the same finding, and how findings are named across deliveries.
 
 Does not belong here: the state of findings over time (`finding_states`).
 
 Findings of two deliveries are the same if institution, record key, field and rule are equal. If the parts of a file are tables, the table
-must also be equal, since two tables may have the same record key. The line is ignored, since rows move. Findings without a record key are
-the same if file, part and delivered text agree; for findings on a whole file or delivery the text is ignored, since it may vary. If a
-delivery has several findings that are the same by this rule, they are numbered in their order.
+must also be equal, since two tables may have the same record key. The line number is ignored, since rows move. Findings without a record
+key are the same if institution, file, part, field, rule and delivered text are equal; for findings on a whole file or delivery the text
+is ignored, since it may vary. If one delivery has several findings that are the same by this rule, they are numbered in their order.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ _NAMES_PER_CHUNK = 250_000
 
 @dataclass(frozen=True)
 class FindingIdentities:
-    """The identities of findings. Findings that are the same have one identity; identities are numbered in order of appearance.
+    """The identities of findings. Findings that are the same have one identity.
 
+    Identities are numbered in the order in which they appear.
     of     for each finding, the number of its identity
     first  for each identity, the row number of its first finding
     whole  for each identity, whether it concerns a whole file or delivery
-    cells  column of `IDENTITY` → for each identity, the code of its value; -1 if the value is empty or ignored
+    cells  maps each column of `IDENTITY` to the codes of its values, one for each identity; -1 if the value is empty or ignored
     nth    for each identity, its number among the identities with the same cells
     """
 
@@ -48,7 +49,11 @@ class FindingIdentities:
 
 
 def identify_findings(findings: pd.DataFrame) -> FindingIdentities:
-    """Determine the identities of findings. findings: columns `harmonia.feedback.finding_states.KEYS`, with coded texts."""
+    """Determine the identities of findings.
+
+    findings: the findings, with the columns `harmonia.feedback.finding_states.KEYS`; texts are encoded
+    (`pipelines.resources.encoded_texts`).
+    """
     cells = {name: encoded_texts.get_text_codes(findings[name]) for name in IDENTITY}
     keyed = cells["record_key"] >= 0
     about_whole_file = (
@@ -68,7 +73,10 @@ def identify_findings(findings: pd.DataFrame) -> FindingIdentities:
 
 
 def compute_identity_names(findings: pd.DataFrame, identities: FindingIdentities) -> pd.Index:
-    """Compute the name of each identity, a hash of its columns. The method must never change, since stored answers refer to the names."""
+    """Compute the name of each identity: a hash of its columns.
+
+    The method must never change, since stored answers refer to findings by these names.
+    """
     texts = {name: np.append(findings[name].cat.categories.to_numpy(dtype=object), "") for name in IDENTITY}
     named = [
         hashlib.sha256("\0".join(row).encode()).hexdigest()[:_NAME_DIGITS]
@@ -86,13 +94,15 @@ def _split_rows_into_chunks(row_count: int) -> Iterator[slice]:
 
 
 def _are_cells_among_texts(column: pd.Series, texts: Collection[str], *, negate: bool = False) -> np.ndarray:
-    """Return for each cell whether it equals one of `texts`; with `negate`, whether it equals none of them."""
+    """Return for each value of `column` whether it is one of `texts`; with `negate`, whether it is none of them."""
     return np.append(column.cat.categories.isin(list(texts)), False)[encoded_texts.get_text_codes(column)] != negate
 
 
 def _number_findings_within_delivery(findings: pd.DataFrame, finding_groups: np.ndarray) -> np.ndarray:
-    """Number the findings of each group (one identity in one delivery) in the order of line and value. finding_groups: group of each
-    finding."""
+    """Number the findings of each group in the order of line and value.
+
+    finding_groups: the group of each finding; a group contains the findings with one identity in one delivery.
+    """
     several = np.flatnonzero(np.bincount(finding_groups)[finding_groups] > 1)
     rows = findings[["line", "value"]].iloc[several].astype({"value": "str"}).set_axis(several)
     placed = rows.sort_values(["line", "value"], kind="stable").index.to_numpy()

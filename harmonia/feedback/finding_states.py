@@ -3,13 +3,14 @@
 Belongs here: the state of each finding in each delivery. Does not belong here: which findings of two deliveries are the same
 (`finding_identity`), what the institution answered (`answers`).
 
-A delivery shows that a finding is fixed if it could contain the finding but does not: if it is complete and replaces the version before, if
-it contains the record again, or, for a finding on a whole file, if it is complete. If a record is not delivered again, its finding remains.
-Deliveries are evaluated in the order of period and version; the order in which they arrived does not matter.
+A delivery shows that a finding is fixed if it could contain the finding but does not. This is so if the delivery is complete and replaces
+the version before it, if it contains the record again, or, for a finding on a whole file, if the delivery is complete. If a record is not
+delivered again, its finding remains. Deliveries are evaluated in the order of period and version; the order in which they arrived does
+not matter.
 
-An identity is one finding over all deliveries (`finding_identity`). A moment is an identity in one delivery that contains it or shows that
-it is fixed, coded as one number: identity × number of deliveries + delivery. Sorted moments are thus the lifecycles of all identities, one
-after the other.
+An identity is one finding over all deliveries (`finding_identity`). A moment is the combination of an identity and a delivery, if the
+delivery contains the finding or shows that it is fixed. A moment is encoded as one number: identity × number of deliveries + delivery. So
+if moments are sorted, the lifecycle of one identity follows that of another.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from sources.contract import DeliveryName, record_tables
 STATES = ("new", "remains", "reopened", "fixed", "accepted_as_is")
 COLUMNS_WITH_STATE = (*COLUMNS, "state", "finding", "since")
 KEYS = ("institution", "delivery", "file", "part", "line", "record_key", "field", "rule", "severity", "value")
-"""The columns of findings that determine their lifecycle."""
+"""The columns of findings from which their lifecycle is determined."""
 HELD = ("institution", "delivery", "part", "record_key", "status")
 """The columns of the lineage from which it follows which deliveries contain a record."""
 _TYPES = {column: "Int64" if column in NUMBER_COLUMNS else "str" for column in COLUMNS_WITH_STATE}
@@ -36,16 +37,16 @@ _TYPES = {column: "Int64" if column in NUMBER_COLUMNS else "str" for column in C
 
 @dataclass(frozen=True)
 class FindingLifecycles:
-    """The states of findings, as arrays. Deliveries are given by their index in `deliveries`.
+    """The states of findings, as arrays. Deliveries are given by their position in `deliveries`.
 
     For each finding that was delivered:
-    state       index in `STATES`
-    since       the delivery in which it first appeared, -1 if unknown
-    name        index of its name in `named`
+    state       position of its state in `STATES`
+    since       the delivery in which the finding first appeared, -1 if unknown
+    name        position of its name in `named`
     For each finding that was fixed:
     gone        row number of its last occurrence among the findings
-    gone_by     the first delivery that shows that it is fixed
-    gone_since  the delivery in which it first appeared
+    gone_by     the first delivery that shows that the finding is fixed
+    gone_since  the delivery in which the finding first appeared
     """
 
     state: np.ndarray
@@ -77,15 +78,16 @@ class FindingLifecycles:
 def determine_finding_states(findings: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame | None = None) -> pd.DataFrame:
     """Determine the state of each finding, and add a row for each fixed one. Columns out: `COLUMNS_WITH_STATE`.
 
-    findings    columns `schemas.findings.COLUMNS`, of all deliveries of any number of institutions
-    deliveries  all deliveries: institution, delivery, state (complete, partial, unreadable; without this column all count as complete)
-    lineage     institution, delivery, part, record_key, status. Without it a finding on a record is fixed only by a
-                delivery that replaces the version before
-
-    First the findings in their order, with state: `new`; `remains` (also present when the record was last delivered); `reopened` (present
-    earlier, but not when the record was last delivered); finding: its name over all deliveries; since: the delivery in which it first
-    appeared. Then rows with state `fixed` for findings that were a warning or worse, in the first delivery that shows that they are fixed,
-    without line. Source: docs/reference/counting-rules.md, `findings`.
+    findings    the findings, with the columns `schemas.findings.COLUMNS`, of all deliveries of any number of institutions
+    deliveries  all deliveries, with institution, delivery and state (complete, partial, unreadable; without this column all count as
+                complete)
+    lineage     in which deliveries records are, with institution, delivery, part, record_key and status. Without it, a finding on a
+                record is fixed only by a delivery that replaces the version before it
+    The result has first the given findings, in their order, and then the fixed ones. A given finding is `new`; or `remains`, if it was
+    also present when the record was last delivered; or `reopened`, if it was present earlier, but not when the record was last delivered.
+    Its column `finding` is its name over all deliveries, and `since` is the delivery in which it first appeared. A finding that was a
+    warning or worse gets a row with the state `fixed`, without a line number, in the first delivery that shows that it is fixed. Source:
+    docs/reference/counting-rules.md, `findings`.
     """
     every = findings.reset_index(drop=True)
     keys = every[list(KEYS)].astype({name: _TYPES[name] for name in KEYS})
@@ -103,8 +105,8 @@ def determine_finding_states(findings: pd.DataFrame, deliveries: pd.DataFrame, l
 def determine_lifecycles(findings: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame | None) -> FindingLifecycles:
     """Determine the lifecycles of findings.
 
-    findings: columns `KEYS`. deliveries: as in `determine_finding_states`. lineage: columns `HELD`, or None. The texts of findings and
-    records are coded (`pipelines.resources.encoded_texts`).
+    findings: the findings, with the columns `KEYS`. deliveries: as in `determine_finding_states`. lineage: a frame with the columns
+    `HELD`, or None. The texts of findings and lineage are encoded (`pipelines.resources.encoded_texts`).
     """
     order, same = _order_deliveries(deliveries), identify_findings(findings)
     at, many = _find_delivery_positions(findings, order), max(len(order), 1)
@@ -133,7 +135,7 @@ def determine_lifecycles(findings: pd.DataFrame, deliveries: pd.DataFrame, linea
 
 
 def _place_values_in_marked_cells(values: np.ndarray, is_marked: np.ndarray, default_value: int) -> np.ndarray:
-    """Return an array that has `values`, in their order, in the cells marked by `is_marked`, and `default_value` in the other cells."""
+    """Return an array with `values`, in their order, where `is_marked` is true, and `default_value` everywhere else."""
     out = np.full(len(is_marked), default_value, dtype="int32")
     out[is_marked] = values
     return out
@@ -142,10 +144,12 @@ def _place_values_in_marked_cells(values: np.ndarray, is_marked: np.ndarray, def
 def _find_moments_of_fixing(
     is_present: np.ndarray, was_present: np.ndarray, moment_positions: np.ndarray, finding_rows: np.ndarray, findings: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the moments at which a finding that was a warning or worse is fixed, and the row number of its last occurrence.
+    """Find the moments at which findings are fixed.
 
-    is_present: whether the finding is present, by moment. was_present: whether it was present at the moment before. finding_rows: row
-    numbers of findings. moment_positions: the index of the moment of each of these.
+    Returns these moments, and for each the row number of the last occurrence of its finding. Only findings that were a warning or worse
+    are considered. is_present: for each moment, whether the finding is present. was_present: for each moment, whether the finding was
+    present at its previous moment. finding_rows: row numbers of findings. moment_positions: for each of these findings, the position of
+    its moment.
     """
     asks = np.append(findings["severity"].cat.categories != "info", True)[encoded_texts.get_text_codes(findings["severity"])[finding_rows]]
     first = np.full(len(is_present), -1)
@@ -156,10 +160,10 @@ def _find_moments_of_fixing(
 
 
 def _order_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Sort the deliveries with a readable name by institution, period and version.
+    """Sort the deliveries with a valid name by institution, period and version.
 
-    Columns out: institution, delivery; _turn: number within the institution (0, 1, …); _complete; _replaces: whether it is complete and a
-    later version for the same period as the delivery before.
+    Columns out: institution; delivery; _turn, the number of the delivery within its institution (0, 1, …); _complete; _replaces, whether
+    the delivery is complete and is a later version for the same period as the delivery before it.
     """
     frame = deliveries.drop_duplicates(["institution", "delivery"]).reset_index(drop=True)
     frame = frame.assign(state=frame.get("state", "complete")).astype({"institution": "str", "delivery": "str", "state": "str"})
@@ -177,8 +181,10 @@ def _order_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_delivery_positions(rows: pd.DataFrame, ordered_deliveries: pd.DataFrame) -> np.ndarray:
-    """Return, for each row (institution, delivery, both coded), the index of its delivery in `ordered_deliveries`; -1 if it is not
-    there."""
+    """Return for each row the position of its delivery in `ordered_deliveries`; -1 if it is not there.
+
+    rows: a frame with the columns institution and delivery, whose texts are encoded.
+    """
     institutions, deliveries = rows["institution"].cat.categories, rows["delivery"].cat.categories
     position = np.full((len(institutions) + 1, len(deliveries) + 1), -1)
     cells = (
@@ -197,7 +203,7 @@ def _find_moments_of_identities(
     ordered_deliveries: pd.DataFrame,
     lineage: pd.DataFrame | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorted moments of all identities, and for each whether the finding is present (else the moment shows that it is fixed).
+    """Return the sorted moments of all identities, and for each moment whether the finding is present at it.
 
     present_moments: the sorted moments at which findings are present. No moment is
     earlier than the first moment at which its finding is present.
@@ -238,8 +244,10 @@ def _find_moments_of_findings_on_whole_files(
 def _find_moments_of_repeated_records(
     findings: pd.DataFrame, identities: FindingIdentities, ordered_deliveries: pd.DataFrame, lineage: pd.DataFrame | None
 ) -> np.ndarray:
-    """Return the moments at which the record of a finding was read again. For a finding on a charge, this is the record of the person
-    charged."""
+    """Return the moments at which the record of a finding was delivered again and could be read.
+
+    For a finding on a charge, this is the record of the person charged.
+    """
     if lineage is None or ordered_deliveries.empty:
         return np.empty(0, dtype="int64")
     positions = _find_delivery_positions(lineage, ordered_deliveries)
@@ -266,9 +274,9 @@ def _find_moments_of_repeated_records(
 
 
 def _find_tables_of_records_with_findings(findings: pd.DataFrame, lineage: pd.DataFrame) -> np.ndarray:
-    """Return, for each institution and part of findings (coded), the part of `lineage` that contains their records.
+    """Return, for each institution and part of findings, the part of `lineage` that contains the records of these findings.
 
-    -1 if the parts of the institution are not tables.
+    Institutions and parts are encoded. The value is -1 if the parts of the institution's files are not tables.
     """
     names, tables, record_parts = (frame.cat.categories for frame in (findings["institution"], findings["part"], lineage["part"]))
     part_numbers = np.full((len(names) + 1, len(tables) + 1), -1)
@@ -281,10 +289,10 @@ def _find_tables_of_records_with_findings(findings: pd.DataFrame, lineage: pd.Da
 def _find_moments_in_deliveries_of_records(
     identities: np.ndarray, requested_records: np.ndarray, sorted_record_deliveries: np.ndarray, delivery_count: int
 ) -> np.ndarray:
-    """Return the moments of the `identities` in the deliveries that contain their records `requested_records`.
+    """Return the moments of the identities in those deliveries that contain their records.
 
-    sorted_record_deliveries: which delivery contains which record, as record × `delivery_count` + delivery, sorted. delivery_count: number
-    of deliveries.
+    identities, requested_records: the identities, and the record of each. sorted_record_deliveries: which delivery contains which record,
+    as sorted numbers record × `delivery_count` + delivery. delivery_count: number of deliveries.
     """
     first, end = (
         np.searchsorted(sorted_record_deliveries, requested_records * delivery_count),

@@ -1,10 +1,10 @@
-"""Read a feedback workbook that an institution filled in, and decide which of its answers can be entered, and why the others cannot.
+"""Read a feedback workbook that an institution filled in. Decide which of its answers can be entered, and why others cannot.
 
-Belongs here: reading a workbook that `workbook` wrote and any program saved as xlsx or ods, validating its rows. Does not belong here:
-writing the workbook, the effect of an answer on a finding (`answers`).
+Belongs here: reading a workbook that `workbook` wrote and that any program saved as xlsx or ods; validating its rows. Does not belong
+here: writing the workbook, the effect of an answer on a finding (`answers`).
 
-Sheets are recognised by their column headers, in any of the three languages, and rows by the id of their finding, so that both may be
-sorted, filtered or removed. A workbook with formulas is refused.
+Sheets are recognised by their column headers, in any of the three languages, and rows by the id of their finding. So sheets and rows may
+be sorted, filtered or removed. A workbook with formulas is refused.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ Line = tuple[int, list[str]]  # number of a row of a sheet, its cells
 class FilledWorkbook:
     """The content of a filled workbook.
 
-    institution, delivery, mark: what `workbook` wrote into it (see `compute_workbook_mark`). rows: sheet, row (number in the sheet),
-    `ANSWERS`, id of the finding. origin: SHA-256 of the file. latest: number of the newest answer when the workbook was made; None if it
-    does not say.
+    institution, delivery, mark: what `workbook` wrote into it (see `compute_workbook_mark`). rows: the filled rows, with the columns
+    sheet, row (its number in the sheet), `ANSWERS` and id (of the finding). origin: SHA-256 of the file. latest: number of the newest
+    answer that existed when the workbook was made; None if the workbook does not say.
     """
 
     institution: str
@@ -64,7 +64,7 @@ class FilledWorkbook:
 def read_workbook(path: Path) -> FilledWorkbook:
     """Read a filled workbook, in a process with limited time and memory.
 
-    Raises `HarmoniaError` if Harmonia did not write it, its columns were changed, it contains formulas, or it is too large.
+    Raises `HarmoniaError` if the workbook was not written by Harmonia, has changed columns, contains formulas, or is too large.
     """
     try:
         return bounded.run_bounded_task(_read_filled_workbook, path, _BOUNDS)
@@ -109,9 +109,9 @@ def _read_filled_workbook(path: Path) -> FilledWorkbook:
 
 
 def _read_filled_sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
-    """Read the filled rows of every sheet: name of the sheet → number of the row and its cells.
+    """Read the filled rows of every sheet. The result maps the name of a sheet to its rows, each with its number and its cells.
 
-    The reader of deliveries is used, in which a stray cell far below or beside the table costs no memory.
+    The reader of deliveries is used, with which a stray cell far below or beside the table costs no memory.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
@@ -138,7 +138,7 @@ def _format_cell(cell: object) -> str:
 
 
 def _map_headers_to_columns() -> dict[str, str]:
-    """Return header in any language → name of the column."""
+    """Return for each column header, in each language, the name of its column."""
     return {load_feedback_texts(language)[name]: name for language in LANGUAGES for name in _REQUIRED_COLUMNS}
 
 
@@ -171,10 +171,10 @@ def _read_filled_rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
 
 
 def _find_formulas(path: Path, content: bytes) -> list[str]:
-    """List the formulas in a workbook, each as sheet (or part of the package) and cell.
+    """List the places of the formulas in a workbook. A place is a sheet, if possible with the cell.
 
-    Every part of the package is searched, whatever its name, since programs may disagree about which parts are sheets. Raises
-    `HarmoniaError` if a part with cells is damaged.
+    Every file inside the workbook is searched, whatever its name, since programs may disagree about which of these files are sheets.
+    Raises `HarmoniaError` if a file with cells is damaged.
     """
     formulas = []
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
@@ -199,10 +199,11 @@ def _find_formulas(path: Path, content: bytes) -> list[str]:
 def validate_answers(filled_workbook: FilledWorkbook, findings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Decide which answers can be entered.
 
-    filled_workbook: from `read_workbook` or `convert_answers_to_workbook`. findings: those of the institution in all deliveries: delivery,
-    finding, state, severity, … Returns the answers to enter (finding, verdict, reason, person); the refused rows (sheet, row, finding;
-    problem and about, of which `explain_refusal` makes a sentence; why_not, that sentence in English); and the number of rows without an
-    answer.
+    filled_workbook: from `read_workbook` or `convert_answers_to_workbook`. findings: the findings of the institution in all its
+    deliveries, with delivery, finding, state and severity.
+    Returns the answers to enter (finding, verdict, reason, person); the refused rows (sheet, row, finding, problem, about, why_not); and
+    the number of rows without an answer. Of a refused row's problem and about, `explain_refusal` makes a sentence; why_not is this
+    sentence in English.
     """
     rows = filled_workbook.rows
     blank = (rows[list(ANSWERS)] == "").all(axis=1)
@@ -251,7 +252,7 @@ def explain_refusal(problem: str, about: str, language: str) -> str:
 def convert_answers_to_workbook(institution: str, delivery: str, answers: Mapping[str, str], reason: str, person: str) -> FilledWorkbook:
     """Return answers that were not given in a workbook in the form of a filled workbook.
 
-    answers: finding → verdict. reason, person: those of all answers.
+    answers: maps a finding to a verdict. reason, person: the same for all answers.
     """
     labels = load_feedback_texts("en")["answers"]
     rows = [("", n, labels.get(verdict, verdict), reason, person, finding) for n, (finding, verdict) in enumerate(answers.items(), 1)]

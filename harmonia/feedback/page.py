@@ -1,9 +1,10 @@
 """Render the report on a delivery, and the letter to the head of the institution, as HTML pages in every language.
 
-Belongs here: what the pages contain, and in which order. Does not belong here: the content of the report (`report`), texts (`texts.yaml`),
-layout (`templates/`).
+Belongs here: what the pages contain, and in which order. Does not belong here: the content of the report (`report`), texts
+(`texts.yaml`), layout (`templates/`).
 
-A page is one file without scripts or external resources. A Content-Security-Policy enforces this, so that delivered text is never run.
+A page is one file without scripts or external resources. A Content-Security-Policy enforces this, so that text from a delivery is never
+run as a script.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ WORKBOOK = "findings.xlsx"
 
 
 class RenderedFindings(NamedTuple):
-    """Findings as lists, one per column. cells: column of `_COLUMNS` → the HTML table cells, None for a missing value."""
+    """Findings as lists, one list per column. cells: maps a column of `_COLUMNS` to HTML table cells; None for a missing value."""
 
     cells: Mapping[str, list[Markup | None]]
     rule: list[str]
@@ -55,8 +56,8 @@ class RenderedFindings(NamedTuple):
 class FindingsOfRule:
     """The findings of one rule.
 
-    columns: those that are not empty, as keys of `texts.yaml`. rows: for each finding its table cells, which are the same in every
-    language, and its state, which is translated. states: number of findings by state.
+    columns: the columns that have a value, as keys of `texts.yaml`. rows: for each finding its table cells, which are the same in every
+    language, and its state, which is translated. states: the number of findings in each state.
     """
 
     rule: Rule
@@ -69,7 +70,7 @@ class FindingsOfRule:
 
 @dataclass(frozen=True)
 class InformationFindingGroup:
-    """The information findings of one rule and column: their number, and example lines or record keys as text."""
+    """The information findings of one rule and column: their number, and some line numbers or record keys as examples, in one text."""
 
     rule: Rule
     file: str | None
@@ -79,8 +80,11 @@ class InformationFindingGroup:
 
 
 def render_pages(report: Report) -> dict[str, str]:
-    """Render all pages of a report: file name → HTML. The files are `findings.html` and `letter.html` in the institution's language,
-    `findings.<language>.html` and `letter.<language>.html` in the others."""
+    """Render all pages of a report. The result maps the name of a file to its HTML.
+
+    The files are `findings.html` and `letter.html` in the institution's language, and `findings.<language>.html` and
+    `letter.<language>.html` in each other language.
+    """
     shown = _render_finding_cells(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
     fixed = [n for n, state in enumerate(shown.state) if state == "fixed"]
     accepted = [n for n, state in enumerate(shown.state) if state == "accepted_as_is"]
@@ -134,7 +138,7 @@ def load_templates() -> jinja2.Environment:
 
 
 def _render_finding_cells(findings: pd.DataFrame) -> RenderedFindings:
-    """Render the cells of findings, in their order. A text that occurs several times is rendered once."""
+    """Render the table cells of findings, in the order of the findings. A text that occurs several times is rendered once."""
     cells = {}
     for name, column in _COLUMNS.items():
         delivered = convert_to_plain_values(shorten_details(findings[column]) if column == "detail" else findings[column])
@@ -148,8 +152,10 @@ def _render_cell(css_class: str, text: str) -> Markup:
 
 
 def _group_findings_by_rule(rendered_findings: RenderedFindings, rows: Sequence[int], anchor_prefix: str) -> list[FindingsOfRule]:
-    """Group findings by rule. rows: the row numbers of the findings, sorted by rule. anchor_prefix: the beginning of the HTML anchor of
-    each group."""
+    """Group findings by rule.
+
+    rows: the row numbers of the findings, sorted by rule. anchor_prefix: the beginning of the HTML anchor of each group.
+    """
     blocks = []
     for code, group in groupby(rows, key=rendered_findings.rule.__getitem__):
         numbers = list(group)

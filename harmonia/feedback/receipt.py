@@ -1,5 +1,6 @@
-"""The receipt of a delivery: its files with size and hash. It is first written when the delivery is landed, before anything is read.
+"""The receipt of a delivery, which lists its files with size and hash.
 
+It is first written when the delivery is landed, before any content is read.
 Belongs here: the content of `receipt.json` and of its page. Does not belong here: findings (`report`).
 """
 
@@ -27,10 +28,11 @@ def render_receipt(
     state: str = "received",
     counts: dict[str, int] | None = None,
 ) -> dict[str, str]:
-    """Render the receipt: file name → content, for `receipt.json`, `receipt.html` in `language`, and `receipt.<other>.html`.
+    """Render the receipt. The result maps the name of a file to its content.
 
-    files: file, size (bytes), sha256; missing values are shown as unknown. received: day of receipt. state: `received` until the delivery
-    was processed, then its state. counts: numbers of findings, after it was processed.
+    The files are `receipt.json`, `receipt.html` in `language`, and `receipt.<language>.html` in each other language. files: the received
+    files, with file, size (bytes) and sha256; missing values are shown as unknown. received: day of receipt. state: `received` until the
+    delivery was processed, and then the state of the delivery. counts: the numbers of findings; None until the delivery was processed.
     """
     name = DeliveryName.parse(delivery)
     listed = convert_rows_to_dicts(files.reindex(columns=["file", *RECEIVED]).sort_values("file"))

@@ -34,7 +34,7 @@ class Report:
     """The report to an institution on one of its deliveries.
 
     received   day of receipt
-    publisher  name of the institution by language
+    publisher  name of the institution, by language
     contact    whom the institution can ask
     files      file, state, `COUNTS` (numbers of rows); size, sha256 and delivery_state if known; sorted by file
     findings   `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`, answer; cell: e.g. E17, null if the file is not a workbook;
@@ -42,9 +42,9 @@ class Report:
                counted per column). Most serious first, then by rule and position. Findings that the institution answered as no error
                are left out
     no_error   number of findings that the institution answered as no error
-    figures    the figures that each open finding affects: finding, indicator, period
-    foremost   the figures that most findings affect: indicator, period, findings (their number)
-    trend      this delivery and the preceding ones: delivery, records, open, fixed
+    figures    the figures that each open finding affects. Columns: finding, indicator, period
+    foremost   the figures that are affected by most findings. Columns: indicator, period, findings (number of findings)
+    trend      this delivery and the deliveries before it. Columns: delivery, records, open, fixed
     """
 
     institution: str
@@ -87,14 +87,13 @@ class Report:
 
     @cached_property
     def overdue_findings(self) -> pd.DataFrame:
-        """The open findings of severity warning or worse that are no consequence of others and were first reported for an earlier
-        quarter."""
+        """The open findings that are a warning or worse, are no consequence of others, and first appeared in an earlier quarter."""
         asks = self.open_findings[(self.open_findings["origin"] == "cause") & (self.open_findings["severity"] != "info")]
         return asks[asks["since"].str[:7] < self.delivery[:7]]
 
     @cached_property
     def figures_by_finding(self) -> dict[str, list[tuple[str, str]]]:
-        """Name of a finding → the figures that it affects, as indicator and period."""
+        """Maps the name of a finding to the figures that it affects; each figure is an indicator and a period."""
         pairs = zip(self.figures["indicator"], self.figures["period"], strict=True)
         out: dict[str, list[tuple[str, str]]] = {}
         for finding, pair in zip(self.figures["finding"], pairs, strict=True):
@@ -103,19 +102,20 @@ class Report:
 
     @cached_property
     def state(self) -> str:
-        """The state of the delivery: `delivery_state` of its files if known, else derived from their states
-        (`sources.completeness_states`).
+        """The state of the delivery: `delivery_state` of its files if it is known.
+
+        Otherwise it is derived from the states of the files (`sources.completeness_states`).
         """
         known_states = list(self.files["delivery_state"].dropna()) if "delivery_state" in self.files else []
         return str(known_states[0]) if known_states else delivery_state(self.files["state"])
 
     @cached_property
     def finding_counts(self) -> dict[str, int]:
-        """The numbers of findings in the report.
+        """The numbers of findings in the report, by these names.
 
-        For each severity: open findings that are not consequences of others; information counts once per column. to_check: open findings
-        that only the institution can check. consequences: open findings that are consequences of others. fixed, accepted_as_is, no_error:
-        findings in that state.
+        The severities: open findings that are not consequences of others (those of severity information are counted once per column).
+        to_check: open findings that only the institution can check. consequences: open findings that are consequences of others. fixed,
+        accepted_as_is, no_error: findings that are fixed, that were accepted, or that the institution answered as no error.
         """
         causes = self.open_findings.loc[self.open_findings["origin"] == "cause", "severity"]
         permitted = self.open_findings[~self.open_findings["listed"]].drop_duplicates(["file", "field", "rule"])
@@ -141,8 +141,8 @@ def make_report(
 ) -> Report:
     """Make the report on one delivery.
 
-    files: as in `Report`. findings: from `order_findings`, or as that function takes them. language: of the institution. received: day of
-    receipt. more: `figures`, `foremost`, `trend` as in `Report`.
+    files: as in `Report`. findings: from `order_findings`, or findings as that function takes them. language: the language of the
+    institution. received: day of receipt. more: `figures`, `foremost` and `trend` as in `Report`.
     """
     contact = contracts.load(institution).contact if institution in contracts.institutions() else None
     rows = findings if "listed" in findings else order_findings(findings)
@@ -202,9 +202,9 @@ def convert_to_json(report: Report) -> str:
 
 
 def make_details_readable(findings: pd.DataFrame, language: str) -> pd.Series:
-    """Return the detail of each finding as it is shown. An institution is shown by its name; a list of rows is shortened.
+    """Return the detail of each finding as it is shown: an institution by its name, and a long list of rows shortened.
 
-    findings: rule, detail.
+    findings: the findings, with the columns rule and detail.
     """
     owner = findings["detail"].where((findings["rule"] == "file-foreign") & findings["detail"].isin(contracts.institutions()))
     return (
@@ -215,7 +215,7 @@ def make_details_readable(findings: pd.DataFrame, language: str) -> pd.Series:
 
 
 def read_report_from_json(text: str, language: str) -> Report:
-    """Return the report of which `convert_to_json` made this text, in another language. `foremost` and `trend` are not in it."""
+    """Convert a text that `convert_to_json` made to a report in the given language. Its `foremost` and `trend` are empty."""
     document = json.loads(text)
     rows = pd.DataFrame(document["findings"], columns=[*_ROW])
     findings = rows.drop(columns="figures").astype({name: "Int64" if name == "line" else "str" for name in _ROW if name != "figures"})
@@ -238,8 +238,10 @@ def read_report_from_json(text: str, language: str) -> Report:
 
 
 def _write_findings_as_json(findings: pd.DataFrame, figures_by_finding: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
-    """Yield each finding as a JSON object. figures_by_finding: as `Report.figures_by_finding`. A cell that occurs several times is
-    serialised once."""
+    """Yield each finding as a JSON object. figures_by_finding: as `Report.figures_by_finding`.
+
+    Equal values of a column are converted to JSON only once.
+    """
     columns = []
     for name in _ROW:
         if name == "figures":
@@ -263,7 +265,7 @@ def _complete_file_columns(files: pd.DataFrame) -> pd.DataFrame:
 
 
 def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
-    """Sort findings of any number of deliveries by delivery, then as in `Report.findings`, and add the columns that they have there.
+    """Sort findings by delivery, then as in `Report.findings`, and add the columns that they have there.
 
     findings: columns `harmonia.feedback.finding_states.COLUMNS_WITH_STATE` and answer; `schemas.findings.COLUMNS` suffice. A missing state
     counts as `new`.
@@ -279,6 +281,7 @@ def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _are_listed_one_by_one(findings: pd.DataFrame) -> pd.Series:
+    """Return for each finding whether it has a row of its own in the report, and is not only counted per column."""
     listed_rules = [code for code, rule in rules().items() if rule.level == "cross_institution"]
     return (findings["severity"] != "info") | findings["rule"].isin(listed_rules)
 

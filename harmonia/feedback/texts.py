@@ -1,4 +1,4 @@
-"""The texts of the feedback in each language (`texts.yaml`), and making delivered text safe to display.
+"""The texts of the feedback in each language (`texts.yaml`), and a function that makes delivered text safe to display.
 
 Does not belong here: the texts of a rule (`schemas/rules`).
 """
@@ -28,7 +28,7 @@ _SHOWN: dict[int, str] = {
 
 @cache
 def load_feedback_texts(language: str) -> dict[str, Any]:
-    """Load the texts of the feedback in `language`. Raises `ValueError`, naming the known languages, for an unknown one."""
+    """Load the texts of the feedback in `language`. If the language is unknown, raises `ValueError`, which names the known languages."""
     if language not in LANGUAGES:
         raise ValueError(f"feedback is not available in {language!r}: set `language` in the contract to one of {', '.join(LANGUAGES)}")
     found: dict[str, Any] = read_yaml(Path(__file__).parent / "texts.yaml")[language]
@@ -37,9 +37,9 @@ def load_feedback_texts(language: str) -> dict[str, Any]:
 
 
 def make_visible(text: str) -> str:
-    """Replace the invisible characters of a delivered text by visible ones, and cut it after `MAX_SHOWN` characters.
+    """Replace the invisible characters of a delivered text by visible ones, and cut the text after `MAX_SHOWN` characters.
 
-    The number of characters that are left out is appended.
+    If it is cut, the number of characters that are left out is appended.
     """
     cut = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} … (+{len(text) - MAX_SHOWN})"
     return cut.translate(_SHOWN)

@@ -1,6 +1,7 @@
 """The trend of an institution's findings from delivery to delivery.
 
-Belongs here: open and fixed findings beside the records delivered. Does not belong here: scores (the table `quality`).
+Belongs here: the numbers of open and fixed findings beside the number of delivered records. Does not belong here: scores (the table
+`quality`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ SHOWN_AS = {"of": "delivery"}  # as a report names it
 
 
 def list_delivery_trends(findings: pd.DataFrame, row_counts: pd.DataFrame) -> pd.DataFrame:
-    """Return for every delivery the last few deliveries up to it, oldest first.
+    """Return for every delivery a row for each of the last few deliveries up to it, the oldest first.
 
     findings: `harmonia.feedback.finding_states.COLUMNS_WITH_STATE`. row_counts: rows by file (`pipelines.record_status`). Columns out:
     institution, delivery, of (the delivery that the row describes), records (number of data rows), open (number of findings that are a
@@ -29,8 +30,10 @@ def list_delivery_trends(findings: pd.DataFrame, row_counts: pd.DataFrame) -> pd
 
 
 def _count_findings_by_delivery(findings: pd.DataFrame, row_counts: pd.DataFrame) -> pd.DataFrame:
-    """Count the findings of each delivery, in the order of quarter and version. Columns out: institution, delivery, records, open,
-    fixed."""
+    """Count the findings of each delivery; the rows are in the order of period and version.
+
+    Columns out: institution, delivery, records, open, fixed.
+    """
     by = ["institution", "delivery"]
     rows = row_counts.assign(records=row_counts["read"] - row_counts["structural"]).groupby(by)["records"].sum()
     asks = findings[(findings["severity"] != "info") & (findings["origin"] == "cause")]

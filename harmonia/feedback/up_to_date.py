@@ -1,7 +1,7 @@
-"""Decide whether a report on disk is up to date, so that a run writes only reports that changed.
+"""Decide whether a report on disk is up to date, so that a run writes only the reports that changed.
 
-Belongs here: the hash of everything that determines a report (its key), and the note beside the report with the key and the files written.
-Does not belong here: writing reports (`write`).
+Belongs here: the hash of everything that determines a report (its key); the note beside the report, which contains the key and the names
+of the written files. Does not belong here: writing reports (`write`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import pandas as pd
 from pipelines.resources import code_digest
 
 _SOURCES_OF_TEXTS = ("harmonia/feedback", "schemas/rules", "warehouse/indicators", "sources/*/contract.yaml")
-"""Files that determine the texts of reports: code, templates and texts of the feedback, rules, indicators, contracts."""
+"""The files that determine the texts of reports: code, templates and texts of the feedback; rules; indicators; contracts."""
 NOTE = ".made"
 
 
 def compute_input_key(*parts: object) -> str:
-    """Compute the key of a report: a hash over its inputs `parts` and the files that determine its texts.
+    """Compute the key of a report: a hash over its inputs `parts` and over the files that determine its texts.
 
-    Frames are hashed by content, whatever the order of their rows, anything else by `repr`.
+    A frame is hashed by its content, whatever the order of its rows. Any other input is hashed by its `repr`.
     """
     digest = hashlib.sha256(code_digest.hash_code_and_libraries(_SOURCES_OF_TEXTS).encode())
     for part in parts:
@@ -35,7 +35,10 @@ def compute_input_key(*parts: object) -> str:
 
 
 def hash_rows_by_delivery(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Hash the rows of each delivery. frames: each with the columns institution, delivery. Returns institution and delivery → hash."""
+    """Hash the rows of each delivery. The result maps institution and delivery to a hash.
+
+    frames: each must have the columns institution and delivery.
+    """
     digests: dict[tuple[str, str], hashlib._Hash] = {}
     for n, frame in enumerate(frames):
         hashed = _hash_rows(frame)
@@ -46,12 +49,12 @@ def hash_rows_by_delivery(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 
 def _join_sorted_hashes(row_hashes: np.ndarray) -> bytes:
-    """Sort the hashes of rows and return them as bytes. Sorting makes the order in which a run found the rows irrelevant."""
+    """Sort the hashes of rows and return them as bytes. Because of the sorting, the order in which a run found the rows does not matter."""
     return np.sort(row_hashes).tobytes()
 
 
 def _hash_rows(frame: pd.DataFrame) -> np.ndarray:
-    """Hash each row to 64 bits. An integer has the same hash whether or not its column has missing values."""
+    """Hash each row to 64 bits. An integer has the same hash whether or not its column has missing values, which would make it a float."""
     numbers = frame.select_dtypes("number").columns
     mixed = [name for name, dtype in frame.dtypes.items() if str(dtype) == "object"]
     plain = frame.astype({**dict.fromkeys(numbers, "float64"), **dict.fromkeys(mixed, "str")})
@@ -59,9 +62,10 @@ def _hash_rows(frame: pd.DataFrame) -> np.ndarray:
 
 
 def find_up_to_date_files(folder: Path, key: str) -> list[Path]:
-    """Return the files of the report in `folder` if it is up to date, i.e. has this key and was not changed; else an empty list.
+    """Return the files of the report in `folder` if it is up to date, that is, if it has this key and no file was changed.
 
-    A file counts as unchanged if its size and modification time are unchanged; if only the time differs, its content is compared.
+    Otherwise return an empty list. A file counts as unchanged if its size and modification time are unchanged; if only the time differs,
+    its content is compared.
     """
     try:
         note = json.loads((folder / NOTE).read_text("utf-8"))
@@ -81,8 +85,10 @@ def _is_unchanged_since_writing(path: Path, digest: str, size: int, written_at: 
 
 
 def make_report_note(key: str, written: Mapping[Path, bytes]) -> str:
-    """Make the note that is stored beside a report and that `find_up_to_date_files` reads: the key, and hash, size and time of each
-    file."""
+    """Make the note that is stored beside a report: the key of the report, and hash, size and modification time of each file.
+
+    `find_up_to_date_files` reads it.
+    """
     files = {}
     for path, content in written.items():
         now = path.stat()

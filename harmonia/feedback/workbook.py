@@ -2,9 +2,9 @@
 
 Belongs here: its sheets, columns and layout. Does not belong here: the content of the report (`report`), reading the answers (`intake`).
 
-The workbook has one sheet per unit (station, seat), in the language of the unit, with one row per finding; consequences of other findings
-come last. Information findings are counted per column. Delivered text is written as text, never as a formula, link or number. The last
-column contains the id of the finding, so that rows may be sorted.
+The workbook has one sheet per unit of the institution (such as a station), in the language of the unit, with one row per finding;
+consequences of other findings come last. Information findings are counted per column. Text from the delivery is written as text, never as
+a formula, link or number. The last column contains the id of the finding, so that the institution may sort the rows.
 """
 
 from __future__ import annotations
@@ -68,12 +68,18 @@ _BEGINNING = datetime(2000, 1, 1)  # noqa: DTZ001 (the same report gives the sam
 
 
 def compute_workbook_mark(key: bytes, institution: str, delivery: str) -> str:
-    """Return a hash with the secret `key` of the home, which proves that this home made the workbook for this delivery (128 bits, hex)."""
+    """Return a keyed hash (128 bits, hexadecimal) which proves that this home made the workbook for this delivery.
+
+    key: the secret key of the home.
+    """
     return hmac.new(key, f"workbook\0{institution}\0{delivery}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def is_workbook_unchanged(content: bytes) -> bool:
-    """Return whether the workbook is as Harmonia wrote it. A program that saves it changes its time of modification."""
+    """Return whether the workbook is as Harmonia wrote it.
+
+    This is read from its time of modification, which any program changes when it saves the workbook.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             properties = parts.read("docProps/core.xml")
@@ -84,10 +90,10 @@ def is_workbook_unchanged(content: bytes) -> bool:
 
 @dataclass(frozen=True)
 class EarlierAnswers:
-    """The answers that an institution gave before the workbook is made, which it then shows.
+    """The answers that an institution gave before the workbook is made, and which the workbook shows.
 
-    by_finding: finding → verdict, reason, person. latest: number of the newest answer of the institution, by which an import sees whether
-    an answer was given after the workbook was made.
+    by_finding: maps a finding to verdict, reason and person. latest: number of the institution's newest answer; from it, an import can
+    tell which answers were given after the workbook was made.
     """
 
     by_finding: Mapping[str, tuple[str, str, str]]
@@ -97,8 +103,9 @@ class EarlierAnswers:
 def write_workbook(report: Report, key: bytes, earlier_answers: EarlierAnswers | None = None) -> bytes:
     """Write the findings of a report as an xlsx workbook and return its bytes.
 
-    earlier_answers: earlier answers, for a workbook that the portal offers; it is completely in the language of the report, and is sent
-    back in the portal. None: for a workbook that is stored with the report; the sheet of each unit is in the language of the unit.
+    earlier_answers: for a workbook that the portal offers, the earlier answers; such a workbook is completely in the language of the
+    report and is sent back in the portal. None for a workbook that is stored with the report; its sheets are in the languages of the
+    units.
     """
     content = io.BytesIO()
     small = len(report.findings) <= _MAX_IN_MEMORY
@@ -167,15 +174,15 @@ def _make_cell_formats(book: xlsxwriter.Workbook) -> dict[str, Format]:
 
 
 def _select_findings_to_answer(report: Report) -> pd.DataFrame:
-    """Select the findings to be answered, causes before consequences, on a new index."""
+    """Select the findings that the institution should answer, causes before consequences. The result has a new index."""
     asks = report.open_findings[report.open_findings["listed"]]
     return asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable", ignore_index=True)
 
 
 def _list_sheets_of_organisational_units(report: Report, findings_to_answer: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
-    """Yield the sheets of the workbook: name, unit, language, and row numbers in `findings_to_answer` of the findings of the unit.
+    """Yield the sheets of the workbook, each with its name, unit, language, and the row numbers of its findings in `findings_to_answer`.
 
-    The findings of no unit come first.
+    The findings that belong to no unit come first.
     """
     taken: set[str] = {
         ABOUT.casefold(),
@@ -251,8 +258,10 @@ def _write_findings_sheet(
     cell_formats: dict[str, Format],
     sending_text_key: str,
 ) -> None:
-    """Write the findings of a unit into a sheet, one per row, with a list to choose the answer from. findings: from
-    `_make_cell_texts_of_findings`."""
+    """Write the findings of a unit into a sheet, one per row, with a list from which to choose the answer.
+
+    findings: from `_make_cell_texts_of_findings`.
+    """
     words = load_feedback_texts(language)
     labels = [words["answers"][verdict] for verdict in VERDICTS]
     for n, width in enumerate(COLUMNS.values()):
@@ -351,7 +360,10 @@ def _format_figure_titles(indicator_periods: list[tuple[str, str]], language: st
 
 
 def _count_information_findings_by_column(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
-    """Count findings by file, field and rule. Returns these and the number, sorted; findings without a file or field come last."""
+    """Count findings by file, field and rule.
+
+    Returns file, field, rule and number, sorted; findings without a file or field come last.
+    """
     counted: Counter[tuple[str | None, str | None, str]] = Counter()
     for *column, (cells, _) in zip(
         *(convert_to_plain_values(findings[name]) for name in ("file", "field", "rule")), list_cells_and_rows(findings), strict=True
@@ -362,12 +374,12 @@ def _count_information_findings_by_column(findings: pd.DataFrame) -> list[tuple[
 
 
 def _select_information_findings(report: Report) -> pd.DataFrame:
-    """Select the information findings, which are counted by column."""
+    """Select the information findings that have no row of their own but are counted by column."""
     return report.open_findings[~report.open_findings["listed"]]
 
 
 def _write_information_sheet(book: xlsxwriter.Workbook, report: Report, cell_formats: dict[str, Format]) -> None:
-    """Write the sheet with the information findings and the fixed findings by rule and column, and the files with their numbers of rows."""
+    """Write the sheet that counts information findings and fixed findings by rule and column, and lists the files of the delivery."""
     words = load_feedback_texts(report.language)
     sheet = book.add_worksheet(_choose_unused_sheet_name(words["information"], set()))
     sheet.set_column(0, 2, 20)

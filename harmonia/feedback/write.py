@@ -1,6 +1,6 @@
-"""Store the report on a delivery in `feedback/<institution>/<delivery>/`, readable by the running user only.
+"""Store the report on a delivery in `feedback/<institution>/<delivery>/`, where only the user who runs Harmonia can read it.
 
-Belongs here: names, permissions and atomic writing of its files. Does not belong here: their content.
+Belongs here: names, permissions and atomic writing of the files of a report. Does not belong here: their content.
 """
 
 from __future__ import annotations
@@ -68,8 +68,10 @@ def rewrite_feedback(
     key: str,
     **more: pd.DataFrame,
 ) -> list[Path]:
-    """Write the report on one delivery even if it is up to date, and store `key` beside it. key: from `compute_report_key`; others as in
-    `write_feedback`."""
+    """Write the report on one delivery even if it is up to date, and store `key` beside it.
+
+    key: from `compute_report_key`. The other parameters are those of `write_feedback`.
+    """
     folder = _create_report_folder(home / "feedback", institution, delivery)
     document = report.make_report(institution, delivery, files, findings, language, received, **more)
     over = _is_deletion_due(institution, received, today)
@@ -95,13 +97,13 @@ def rewrite_feedback(
 def compute_report_key(
     home: Path, institution: str, delivery: str, language: str, received: date | None, today: date | None, content: str
 ) -> str:
-    """Compute the key of a report, a hash that changes whenever the report would. content: hash of all its frames."""
+    """Compute the key of a report: a hash that changes whenever the report would change. content: a hash of all frames of the report."""
     over = _is_deletion_due(institution, received, today)
     return up_to_date.compute_input_key(institution, delivery, language, received, over, read_pseudonym_key(home).hex(), content)
 
 
 def find_up_to_date_report_files(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
-    """Return the files of a report if it is up to date, i.e. has this key and was not changed; else an empty list.
+    """Return the files of a report if it is up to date, that is, if it has this key and no file was changed; otherwise an empty list.
 
     The permissions of the files are restored.
     """
@@ -118,7 +120,10 @@ def _is_deletion_due(institution: str, received: date | None, today: date | None
 
 
 def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFrame, language: str, received: date | None) -> list[Path]:
-    """Write the receipt of a delivery when it was received, before it is read; return its files. Errors as in `write_feedback`."""
+    """Write the receipt of a delivery when it was received, before it is read; return the files of the receipt.
+
+    Raises the same errors as `write_feedback`.
+    """
     folder = _create_report_folder(home / "feedback", institution, delivery)
     return [
         _write_private_file(folder / name, text) for name, text in render_receipt(institution, delivery, files, language, received).items()

@@ -1,1 +1,1 @@
-"""What operators do: backup, erasure, retention, alerts."""
+"""What operators do: backup, erasure, retention, alerts, and notes of the last backup and verification."""

@@ -1,7 +1,7 @@
 """Send alerts: as a line in the log, and by webhook or e-mail if the environment configures them.
 
-Belongs here: these channels. Does not belong here: when to alert. The text of an alert names runs, jobs and counts, never a delivered
-value.
+Belongs here: sending through these channels. Does not belong here: when to alert. The text of an alert names runs, jobs and counts, never
+a delivered value.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ _LOG = logging.getLogger("harmonia.alerts")
 
 
 def send_alert(text: str) -> list[str]:
-    """Send `text` through every configured channel, and return the channels that were used. If a channel fails, the failure is logged
-    and no error is raised."""
+    """Send `text` through every configured channel, and return the channels that were used.
+
+    If a channel fails, the failure is logged and no error is raised.
+    """
     _LOG.error(text)
     used = ["log"]
     channels = {"webhook": (WEBHOOK, _post_to_webhook), "mail": (MAIL_TO, _send_mail)}

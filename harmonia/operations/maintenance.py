@@ -1,6 +1,7 @@
-"""Store when a home was last backed up and verified, and how many problems were found. The page of engineers shows this.
+"""Store when a home was last backed up and verified, and how many problems were found. The engineers' page of the portal shows this.
 
-Belongs here: writing and reading these notes in `HOME/logs`. Does not belong here: backups and verification (`harmonia.operations.backup`).
+Belongs here: writing and reading these notes in `HOME/logs`. Does not belong here: backups and verification
+(`harmonia.operations.backup`).
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ What = Literal["backup", "verify"]
 
 @dataclass(frozen=True)
 class MaintenanceNote:
-    """A note of a backup or verification. `at` is the time when it was done (ISO 8601, UTC), and `problems` is the number of problems
-    found."""
+    """A note that a backup or verification was done.
+
+    `at` is the time when it was done (ISO 8601, UTC), and `problems` is the number of problems found.
+    """
 
     at: str
     problems: int
 
     @property
     def moment(self) -> datetime:
-        """The time `at`."""
+        """The time `at` as a datetime."""
         return datetime.fromisoformat(self.at)
 
 

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: bars by year, the flow of cases and persons. Colours come from the style sheet, by class.
+"""Charts as inline SVG: bars by year, and boxes with the flow of cases and persons. The style sheet sets the colours, by class.
 
 Belongs here: geometry and markup. Does not belong here: figures. A suppressed figure has no bar, only its mark.
 """
@@ -14,8 +14,7 @@ _BAR, _GAP, _HEIGHT, _TOP, _BOTTOM = 26, 16, 120, 18, 22
 def draw_bar_chart(
     title: str, years: Sequence[str], totals: Sequence[int | None], partial_amounts: Sequence[int | None], missing_mark: str
 ) -> str:
-    """Draw two bars for each year: the total, and a part of it. For a figure that is None, `missing_mark` is written in place of the
-    bar."""
+    """Draw two bars for each year: the total, and a part of it. If a figure is None, `missing_mark` is written in place of the bar."""
     maximum = max([n for n in (*totals, *partial_amounts) if n is not None] or [1]) or 1
     group_width = 2 * _BAR + _GAP
     width = group_width * len(years) + _GAP
@@ -48,8 +47,10 @@ def _format_figure(value: int | None, missing_mark: str) -> str:
 
 
 def draw_flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
-    """Draw boxes from left to right, in one lane for each unit. `lanes` has the name of each lane, and the label and figure of each of
-    its boxes."""
+    """Draw boxes from left to right, in one lane for each unit (cases, persons).
+
+    `lanes` contains for each lane its name and its boxes; each box has a label and a figure.
+    """
     box_width, box_height, gap, header = 128, 74, 22, 20
     most_boxes = max(len(boxes) for _, boxes in lanes)
     width, height = most_boxes * (box_width + gap), len(lanes) * (box_height + header + 14)
@@ -73,7 +74,7 @@ def draw_flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, s
 
 
 def _wrap_text(text: str, line_width: int = 21, max_lines: int = 3) -> list[str]:
-    """Split a text into lines of about `line_width` characters."""
+    """Split a text into lines of about `line_width` characters; what does not fit into `max_lines` lines is left out."""
     lines = [""]
     for word in text.split():
         if lines[-1] and len(lines[-1]) + 1 + len(word) > line_width:

@@ -1,4 +1,4 @@
-"""`harmonia report`: options and output. Does not belong here: what a report says; heavy modules are imported inside."""
+"""`harmonia report`: options and output. Does not belong here: what a report says. Heavy modules are imported inside the commands."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def write_report(
 def _make_report(releases: Path, name: str | None, period: str, audience: str, institution: str | None, lang: str) -> tuple[Document, bool]:
     """Make a report. Returns the report, and whether it is confidential.
 
-    Raises `HarmoniaError` for an unknown audience, and for an institution that is missing or not allowed for the audience.
+    Raises `HarmoniaError` if the audience is unknown, or if `institution` is missing for the audience `institution` or given for another
+    one.
     """
     from harmonia.reports import joint, own_figures
     from warehouse.releases.reading import open_release

@@ -1,16 +1,19 @@
-"""A report as data: sections of paragraphs, tables and charts. Belongs here: the classes. Does not belong here: figures, layout."""
+"""A report as data: sections of paragraphs, tables and charts.
+
+Belongs here: the classes of these. Does not belong here: figures, layout.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 SUPPRESSED_MARK = "‡"
-"""Marks every suppressed figure."""
+"""The mark that stands in place of every suppressed figure."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table. number: it is aligned right; suppressed: its figure is not published."""
+    """A cell of a table. number: whether it is a number, and aligned right. suppressed: whether its figure is not published."""
 
     text: str
     number: bool = True
@@ -19,7 +22,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a head and rows; the first cell of a row is its heading. `notes` are shown below."""
+    """A table with a header and rows; the first cell of a row is its heading. `notes` are shown below the table."""
 
     caption: str
     header: list[str]
@@ -29,7 +32,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: SVG markup, with its alternative text, and caption."""
+    """A chart: its caption, and SVG markup that includes its alternative text."""
 
     caption: str
     svg: str
@@ -37,7 +40,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with its content. `name`: its anchor in the page."""
+    """A heading with its content. `name`: the HTML anchor of the section."""
 
     name: str
     title: str

@@ -1,6 +1,6 @@
-"""The figures of a release as shown in a report. Reads only the protected cube.
+"""The figures of a release as shown in a report. Only the protected figures are read.
 
-Belongs here: looking up a published figure, its labels, the mark of a suppressed one. Does not belong here: sections (`joint`).
+Belongs here: looking up a published figure, its labels, the mark of a suppressed figure. Does not belong here: sections (`joint`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_YEARS = 5
 
 @dataclass(frozen=True)
 class PublishedFigures:
-    """Published figures of `release` in the language of `texts`."""
+    """The published figures of `release`, with labels in the language of `texts`."""
 
     release: Release
     texts: ReportTexts
@@ -35,18 +35,18 @@ class PublishedFigures:
 
     @cached_property
     def indicators_by_stage(self) -> dict[str, list[str]]:
-        """The indicators of each stage, in the order of the release."""
+        """The indicators of each stage of a criminal case, in the order of the release."""
         out: dict[str, list[str]] = {}
         for code in self.indicator_titles:
             out.setdefault(indicators()[code].harmonised.stage, []).append(code)
         return out
 
     def list_years(self, last_year: str) -> list[str]:
-        """Return the last years of the release up to and including `last_year`."""
+        """Return the years of the release up to `last_year`, at most the latest `MAX_YEARS` of them."""
         return [year for year in self.release.years() if year <= last_year][-MAX_YEARS:]
 
     def find_rows(self, code: str, table: str, period: str, measure: str = "harmonised") -> pd.DataFrame:
-        """Return the published rows of a table. The result is empty if the table was not published."""
+        """Return the published rows of a table (such as `sex`) of an indicator. The result is empty if the table was not published."""
         return self.release.figures(code, table, period, measure)
 
     def find_figure(self, code: str, table: str, period: str, cell: str, measure: str = "harmonised") -> int | None:
@@ -56,7 +56,7 @@ class PublishedFigures:
         return int(rows_of_cell.iloc[0]) if len(rows_of_cell) else None
 
     def format_figure(self, value: float, row: pd.Series) -> str:
-        """Return a figure as text, with an asterisk if it is incomplete."""
+        """Return the figure `value` as text, with an asterisk if it is incomplete. row: the published row of the figure."""
         return f"{int(value)}{'*' if row['incomplete'] else ''}"
 
     def make_total_cell(self, code: str, year: str, measure: str = "harmonised") -> Cell:
@@ -71,8 +71,10 @@ class PublishedFigures:
         return Cell(f"{text}*" if row["incomplete"] and row["status"] == "fewer_than" else text, number=False)
 
     def make_offence_cell(self, code: str, year: str, offence: str, measure: str = "harmonised") -> Cell:
-        """Return a cell with the part of a year's total that belongs to one offence group. If that part is suppressed, the cell has the
-        suppression mark."""
+        """Return a cell with the part of a year's total that belongs to one offence group.
+
+        If that part is suppressed, the cell has the suppression mark.
+        """
         rows = self.find_rows(code, "offence_group", year, measure)
         rows_of_cell = rows[(rows["cell"] == offence) & rows["value"].notna()]
         if len(rows_of_cell):
@@ -91,8 +93,10 @@ class PublishedFigures:
         return [*self._explain_missing_deliveries(rows_of_periods), *self._explain_unsigned_quarters({period[:4] for period in periods})]
 
     def _explain_unsigned_quarters(self, years: Collection[str]) -> list[str]:
-        """Return a note that names the quarters of these years whose current state is not signed by the head of the institution. There
-        is no note if the release has no signatures."""
+        """Return a note that names the quarters whose current state is not signed by the head of the institution.
+
+        years: the years of these quarters. There is no note if the release has no signatures.
+        """
         coverage = self.release.table("coverage")
         if "signature" not in coverage:
             return []
@@ -108,7 +112,7 @@ class PublishedFigures:
         return [f"* {text}" for text in dict.fromkeys(texts) if text]
 
     def make_breakdown_table(self, code: str, table: str, period: str) -> Table | None:
-        """Return a breakdown as a table with a row for each published category, or None if the breakdown was not published."""
+        """Return a breakdown as a table with one row for each published category, or None if the breakdown was not published."""
         rows = self.find_rows(code, table, period)
         if rows.empty:
             return None

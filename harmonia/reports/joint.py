@@ -1,4 +1,4 @@
-"""The joint report of the institutions: its sections. Reads only the public part of a release.
+"""The joint report of the institutions: its sections. Only the public part of a release is read.
 
 Belongs here: the figures of each section. Does not belong here: exact figures (`own_figures`), layout (`page`).
 """
@@ -23,7 +23,7 @@ _BROKEN_DOWN = ("sex", "age_group", "citizenship_group", "form")
 
 
 def make_joint_report(release: Release, period: str, audience: str, lang: str) -> Document:
-    """Make the joint report of a year or a quarter. Raises `HarmoniaError` for an unknown period or language."""
+    """Make the joint report of a year or a quarter. Raises `HarmoniaError` if the period or the language is unknown."""
     texts = ReportTexts(lang)
     figures = PublishedFigures(release, texts)
     delivered = has_readable_data(release, period)
@@ -52,7 +52,7 @@ def make_joint_report(release: Release, period: str, audience: str, lang: str) -
 
 
 def make_document(texts: ReportTexts, release: Release, period: str, audience: str, sections: list[Section], warning: str = "") -> Document:
-    """Make a report of its sections, with title, office, and facts about the release."""
+    """Make a report from its sections, and add its title, the office, and facts about the release."""
     policy = release.manifest["policy"]
     facts = [
         (texts("facts", "period"), texts.format_period(period)),
@@ -97,7 +97,7 @@ def _make_key_figure_section(figures: PublishedFigures, year: str) -> Section:
 
 
 def _make_minor_offence_cell(figures: PublishedFigures, code: str, year: str, minor: str) -> Cell:
-    """Return a cell with the figure of the minor offence group. It has a dash if the indicator has no such part (victims)."""
+    """Return a cell with the figure of a minor offence group. It has a dash if the indicator has no such group, as for victims."""
     categories = figures.find_rows(code, "offence_group", year)["cell"]
     if len(categories) and not categories.str.contains(minor, regex=False).any() and (categories != "").all():
         return Cell("–")

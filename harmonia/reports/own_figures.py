@@ -1,4 +1,4 @@
-"""Exact figures: an institution's own, to confirm and sign; the coordinator's annex.
+"""Exact figures: those of an institution, which it confirms and signs, and the annex for the coordinator.
 
 Belongs here: the only sections of a report that read the confidential part of a release. Does not belong here: anything for the public or
 for Government (`joint`).
@@ -29,7 +29,7 @@ _DURATION_COLUMNS = ("median_days", "ninth_decile_days")
 
 
 def make_coordinator_report(releases: Path, release: Release, period: str, lang: str) -> Document:
-    """Make the joint report with an annex of exact figures by offence, marked confidential."""
+    """Make the joint report with an annex of exact figures by offence group, and mark it as confidential."""
     report = joint(release, period, "coordinator", lang)
     texts = ReportTexts(lang)
     if not has_readable_data(release, period):
@@ -46,9 +46,9 @@ def make_coordinator_report(releases: Path, release: Release, period: str, lang:
 
 
 def make_institution_report(releases: Path, release: Release, period: str, name: str, lang: str) -> Document:
-    """Make the report of an institution. It has the figures as reported and harmonised, the causes of the difference, and a form to sign.
+    """Make the report of an institution: figures as reported and harmonised, the causes of their difference, and a form to sign.
 
-    Raises `HarmoniaError` for an unknown institution, language or period.
+    Raises `HarmoniaError` if the institution, language or period is unknown.
     """
     texts = ReportTexts(lang)
     if name not in contract.institutions():
@@ -76,7 +76,10 @@ def make_institution_report(releases: Path, release: Release, period: str, name:
 
 
 def _select_grand_totals(confidential: ConfidentialReleasePart, period: str) -> pd.DataFrame:
-    """Return the grand totals of a period by indicator. The columns are as_reported, harmonised and missing."""
+    """Return the figures of a period without any breakdown, with the indicator as index.
+
+    The columns include as_reported, harmonised and missing.
+    """
     rows = confidential.table("statistics")
     rows = rows[(rows["period"] == period) & (rows[_DIMENSION_COLUMNS] == "total").all(axis=1)]
     return rows.set_index("indicator")
@@ -132,10 +135,9 @@ def _make_difference_section(figures: PublishedFigures, confidential: Confidenti
 def _make_yardstick_sections(
     figures: PublishedFigures, confidential: ConfidentialReleasePart, period: str, name: str | None = None
 ) -> list[Section]:
-    """Return a section with the figures that institutions published themselves, beside the figures as reported. There is no section if
-    there are no yardsticks.
+    """Return a section with the yardsticks (figures that institutions published themselves) beside the figures as reported.
 
-    If `name` is given, only the yardsticks of this institution are shown.
+    There is no section if there are no yardsticks. If `name` is given, only the yardsticks of this institution are shown.
     """
     texts, yardsticks = figures.texts, confidential.yardsticks()
     rows_shown = yardsticks[(yardsticks["period"] == period) & yardsticks["indicator"].isin(list(figures.indicator_titles))]
@@ -208,8 +210,10 @@ def _make_exact_figure_section(figures: PublishedFigures, confidential: Confiden
 
 
 def _make_pathway_section(figures: PublishedFigures, confidential: ConfidentialReleasePart, year: str) -> Section:
-    """Return a section on the cohorts of victims up to a year. It says how many victims reached each step, their share, and how long the
-    steps took."""
+    """Return a section on the cohorts of victims up to a year.
+
+    It says how many victims reached each step, which share this is, and how long the steps took.
+    """
     texts, years = figures.texts, figures.list_years(year)
     cohorts, durations = (_select_cohorts(confidential.table(view), years) for view in ("flow_victims", "flow_victim_durations"))
     groups = {"total": cohorts, topic().leading: cohorts[cohorts["offence_group"] == topic().leading]}
@@ -229,8 +233,10 @@ def _select_cohorts(rows: pd.DataFrame, years: list[str]) -> pd.DataFrame:
 
 
 def _make_cohort_rows(cohorts: pd.DataFrame) -> list[list[Cell]]:
-    """Return a row for each year, with the number of victims, and how many of them reached each step, with their share. A dash means
-    that nothing was delivered."""
+    """Return a row for each year, with the number of victims, and the number and share of those who reached each step.
+
+    A dash means that nothing was delivered.
+    """
     rows = []
     for cohort, cohort_rows in cohorts.groupby("cohort"):
         victims, *reached = (cohort_rows[name].sum(min_count=1) for name in ("victims", *load_texts()["pathway"]["steps"]))

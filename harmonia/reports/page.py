@@ -1,4 +1,7 @@
-"""A report as one HTML page without scripts or external resources. Belongs here: rendering. Does not belong here: content."""
+"""A report as one HTML page without scripts or external resources.
+
+Belongs here: rendering. Does not belong here: the content of the report.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,6 @@ def _make_template_environment() -> jinja2.Environment:
 
 
 def render_page(report: Document) -> str:
-    """Render a report as an HTML page. Charts are trusted markup; every other text is escaped."""
+    """Render a report as an HTML page. The markup of charts is trusted; every other text is escaped."""
     style = (_TEMPLATES / "report.css").read_text("utf-8")
     return _make_template_environment().get_template("report.html.j2").render(report=report, style=style)

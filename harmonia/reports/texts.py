@@ -1,4 +1,7 @@
-"""The texts of the reports in one language. Belongs here: looking them up. Does not belong here: labels of codes (in the release)."""
+"""The texts of the reports in one language.
+
+Belongs here: looking up texts. Does not belong here: labels of codes, which the release contains.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from warehouse.releases.reading import find_label_of_code, make_text_of_missing_
 
 @cache
 def load_texts() -> dict[str, Any]:
-    """Read all texts as declared: each in three languages, in the order of `LANGUAGES`."""
+    """Read all texts as declared: each text is a list with its three languages, in the order of `LANGUAGES`."""
     return merge_texts(read_yaml(Path(__file__).with_suffix(".yaml")), texts("reports"))
 
 
@@ -31,7 +34,7 @@ class ReportTexts:
         require_language(self.lang)
 
     def __call__(self, *path: str, **values: object) -> str:
-        """Return the text at a path, e.g. `texts("sections", "key")`, with the placeholders filled in."""
+        """Return the text at a path of names, e.g. `texts("sections", "key")`, with its placeholders filled in."""
         text: Any = load_texts()
         for name in path:
             text = text[name]
@@ -50,8 +53,10 @@ class ReportTexts:
         return contract.load(name).publisher[self.lang]
 
     def describe_missing_deliveries(self, missing: str | None) -> str:
-        """Describe the deliveries that are missing or incomplete (`make_text_of_missing_deliveries` of `warehouse.releases.labels`). The
-        text is empty if there are none."""
+        """Describe in words which deliveries are missing or incomplete. The text is empty if there are none.
+
+        missing: these deliveries, as a release stores them (`warehouse.releases.labels.make_text_of_missing_deliveries`).
+        """
         return make_text_of_missing_deliveries(missing, self.lang)
 
     def describe_state(self, state: str, signature: object = None) -> str:

@@ -1,6 +1,6 @@
-"""The register of reports: due, sent (to whom and when) and late.
+"""The register of reports: which reports are due, which were sent (to whom and when), and which are late.
 
-Belongs here: reading and writing the register, in the registry's sealed log. Does not belong here: the reports.
+Belongs here: reading and writing the register, which is kept in the audit log of the registry. Does not belong here: the reports.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SentReport:
 
 @dataclass(frozen=True)
 class DueReport:
-    """A report of the register, with its deadline and the day on which it was first sent."""
+    """A report that must be sent, with its deadline and the day on which it was first sent; None if it was not sent."""
 
     audience: str
     institution: str
@@ -61,10 +61,10 @@ def _read_transmission_rules() -> list[dict[str, str | int]]:
 
 
 def record_sent_report(workplace: Workplace, sent_report: SentReport, recording_account: str | None = None) -> None:
-    """Record that a report was sent. `recording_account` is the account that records it. If it is None, the user of this process is
-    recorded.
+    """Record that a report was sent.
 
-    Raises `HarmoniaError` for an unknown audience, and for an institution that is unknown, missing or not needed.
+    `recording_account` is the account that records it; None for the user of this process. Raises `HarmoniaError` if the audience is
+    unknown, if a report to an institution names no known institution, or if another report names one.
     """
     if sent_report.audience not in AUDIENCES:
         raise HarmoniaError(f"unknown audience {sent_report.audience!r}: use one of {', '.join(AUDIENCES)}")
@@ -83,7 +83,7 @@ def record_sent_report(workplace: Workplace, sent_report: SentReport, recording_
 def list_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:
     """List the reports of all past periods of the release, sorted by deadline.
 
-    Returns two lists. The second has the unsent reports that were due before the first run of the home. The first has all others.
+    Returns two lists. The second has the unsent reports that were due before the first run of the home. The first has all other reports.
     """
     with closing(open_registry(workplace.registry)) as registry:
         log = list_audit_entries(registry, None)

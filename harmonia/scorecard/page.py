@@ -1,4 +1,4 @@
-"""One institution's scorecard as HTML pages, one per language, readable by the running user only.
+"""One institution's scorecard as HTML pages, one per language. Only the user who runs Harmonia can read them.
 
 Belongs here: the content of the page and its order, names and permissions of its files. Does not belong here: the counting, texts
 (`texts.yaml`).
@@ -28,17 +28,16 @@ _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 
 @cache
 def load_texts() -> dict[str, dict[str, Any]]:
-    """Read the texts of the page, by language."""
+    """Read the texts of the page. The result maps a language to its texts."""
     texts: dict[str, dict[str, Any]] = read_yaml(_HERE / "texts.yaml")
     return texts
 
 
 def render_pages(quality: pd.DataFrame, institution: str, yardsticks: pd.DataFrame | None = None) -> dict[str, str]:
-    """Render the pages as HTML, by file name. `scorecard.html` is in the institution's language; `scorecard.<language>.html` are in the
-    other languages.
+    """Render the pages. The result maps the name of a file to its HTML.
 
-    `quality` and `yardsticks` are rows of the tables `quality` and `yardstick`. They may be of any institutions; only those of
-    `institution` are used.
+    `scorecard.html` is in the institution's language, and `scorecard.<language>.html` in each other language. `quality` and `yardsticks`
+    are rows of the tables `quality` and `yardstick`. They may be about any institutions; only those about `institution` are used.
     """
     contract = contracts.load(institution)
     names = {code: "scorecard.html" if code == contract.language else f"scorecard.{code}.html" for code in LANGUAGES}
@@ -65,7 +64,7 @@ def render_pages(quality: pd.DataFrame, institution: str, yardsticks: pd.DataFra
 
 
 def write_scorecard(home: Path, quality: pd.DataFrame, institution: str, yardsticks: pd.DataFrame | None = None) -> list[Path]:
-    """Write the pages to `scorecards/<institution>/` of the home, mode 0600. Raises `HarmoniaError` if they cannot be written."""
+    """Write the pages to `scorecards/<institution>/` of the home (mode 0600); return their paths. Raises `HarmoniaError` if that fails."""
     folder = home / "scorecards" / institution
     paths = []
     with convert_storage_errors(folder):
@@ -79,7 +78,7 @@ def write_scorecard(home: Path, quality: pd.DataFrame, institution: str, yardsti
 
 
 def _make_page_content(rows_of_institution: pd.DataFrame) -> dict[str, Any]:
-    """Return the content of the page, in the order in which it is shown. Missing cells are None."""
+    """Return the content of the page, in the order in which it is shown. A missing value is None."""
     cells = rows_of_institution.astype(object).where(rows_of_institution.notna(), None)
     institution_rows = cells[rows_of_institution["unit"].isna()]
     delivered = institution_rows[(institution_rows["records"] > 0) | (institution_rows["whole"] > 0)]
@@ -109,8 +108,7 @@ def _make_page_content(rows_of_institution: pd.DataFrame) -> dict[str, Any]:
 
 
 def _sort_published_figures(yardsticks: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return the institution's figures in `yardstick`. They are sorted by year, latest first, and then by quarter. Missing cells are
-    None."""
+    """Return the institution's rows of the table `yardstick`, by year, the latest first, and then by quarter. Missing values are None."""
     ordered = yardsticks.assign(order=yardsticks["indicator"].map({code: one.order for code, one in indicators().items()}))
     ordered = ordered.sort_values(["period", "order", "offence_group", "source"], kind="stable")
     rows = ordered.sort_values("period", key=lambda period: period.str[:4], ascending=False, kind="stable")

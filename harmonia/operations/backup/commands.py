@@ -1,6 +1,6 @@
 """`harmonia backup | restore | verify`: options and output.
 
-Does not belong here: what the commands do; heavy modules are imported inside.
+Does not belong here: what the commands do. Heavy modules are imported inside the commands.
 """
 
 from __future__ import annotations

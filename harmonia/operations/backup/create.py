@@ -1,10 +1,10 @@
-"""Create a backup, also while a run is going on.
+"""Create a backup. This is possible during a run.
 
 Belongs here: what is copied, in an order that makes the copy consistent. Does not belong here: restoring (`restore`).
 
-The registry is copied first, as it is at one moment (SQLite's online backup, or one repeatable read on a server). Then the landed files
-that it names are copied. All of them exist, since a file is stored before the receipt that names it, and is never changed. Releases and
-keys are written only once.
+The registry is copied first, as it is at one moment (with SQLite's online backup, or in one repeatable-read transaction on a server).
+Then the landed files that it names are copied. All of them exist, since a file is stored before the receipt that names it, and is never
+changed. Releases and keys are never changed either.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from warehouse import stores
 
 _PORTAL = tuple(f"portal/{name}" for name in ("findings", "health", "received", "releases", "uploads"))
 REBUILT = ("lake", "published", "feedback", "logs", "dagster/history", "dagster/schedules", *_PORTAL)
-"""Folders of a home that are not copied, since a run or the portal rebuilds them, and Dagster's history. All other files are copied."""
+"""The folders of a home that are not copied: those that a run or the portal rebuilds, and Dagster's history. All other files are copied."""
 ACCOUNTS = "portal.sqlite3"
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 
@@ -41,9 +41,8 @@ _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 def backup(workplace: Workplace, target: Path) -> Manifest:
     """Copy everything that cannot be rebuilt to the new folder `target`, and return the manifest.
 
-    `target` appears only when it is complete.
-
-    Raises `HarmoniaError` if there is nothing to copy, if `target` exists or cannot be written, or if landed bytes are damaged.
+    `target` appears only when it is complete. Raises `HarmoniaError` if there is nothing to copy, if `target` exists or cannot be
+    written, or if a landed file is damaged.
     """
     home = workplace.home
     if workplace.registry_url is None and not (home.root / REGISTRY).is_file():
@@ -100,8 +99,10 @@ def _copy_home_to_backup(workplace: Workplace, partial: Path) -> Manifest:
 
 
 def _find_other_files_to_back_up(root: Path) -> Iterator[Path]:
-    """Yield the other files to copy, such as releases, keys and settings. Left out are the registry, the landing store, everything in
-    `REBUILT`, and files that killed runs left behind."""
+    """Yield the other files to copy, such as releases, keys and settings.
+
+    Left out are the registry, the landing store, everything in `REBUILT`, and files that killed runs left behind.
+    """
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
         is_rebuilt = any(name.is_relative_to(folder) for folder in (*REBUILT, "landing")) or name.suffix == ".duckdb"
@@ -148,7 +149,7 @@ def _copy_sqlite_database(source: Path, target: Path) -> None:
 
 
 def copy_registry(registry: Registry, target: Path) -> None:
-    """Copy the registry to an SQLite file. The copy is the state at one moment. The registry may be SQLite or PostgreSQL."""
+    """Copy the registry, which may be SQLite or PostgreSQL, to an SQLite file. The copy is the state of the registry at one moment."""
     if registry.engine.dialect.name == "sqlite":
         with convert_storage_errors(target):
             _copy_sqlite_database(Path(str(registry.engine.url.database)), target)

@@ -63,7 +63,7 @@ def digest_file(path: Path) -> tuple[int, str]:
 
 
 def find_damaged_files(folder: Path, manifest: Manifest) -> Iterator[str]:
-    """Yield the missing, changed and unexpected files of a backup, one line each."""
+    """Yield the missing, changed and unexpected files of a backup, each as a line of text."""
     for name, expected in sorted(manifest.files.items()):
         try:
             if digest_file(folder / name) != expected:

@@ -22,10 +22,10 @@ from pipelines.resources.workplace import Workplace
 
 
 def restore(backup: Path, workplace: Workplace) -> Manifest:
-    """Restore a backup to the home of `workplace`, and return the manifest. If the workplace has a `registry_url`, the registry is restored
-    to that database.
+    """Restore a backup to the home of `workplace`, and return the manifest.
 
-    Raises `HarmoniaError` if the backup is damaged, or if the home or the database is not empty.
+    If the workplace has a `registry_url`, the registry is restored to that database. Raises `HarmoniaError` if the backup is damaged, or
+    if the home or the database is not empty.
     """
     manifest, root = Manifest.read(backup), workplace.home.root
     damage = list(find_damaged_files(backup, manifest))

@@ -1,4 +1,4 @@
-"""Verify a home or a backup: landed files, registry, keys and published files. Each problem is one line.
+"""Verify a home or a backup: landed files, registry, keys and published files. Each problem is reported as a line of text.
 
 Does not belong here: repairing anything.
 """
@@ -27,10 +27,10 @@ _REMEDY = "copy it from a backup, or run with the original file in the inbox"
 
 
 def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[str]:
-    """Yield the problems of a home, one line each.
+    """Yield the problems of a home, each as a line of text.
 
-    If `backup` is given, also check that the registry still has the newest seal of this backup. Raises `HarmoniaError` if there is no home,
-    or if its registry cannot be opened.
+    If `backup` is given, also check that the registry still has the newest seal of this backup. Raises `HarmoniaError` if there is no
+    home, or if its registry cannot be opened.
     """
     home = workplace.home
     if workplace.registry_url is None:
@@ -49,7 +49,7 @@ def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[st
 
 
 def verify_backup(folder: Path) -> Iterator[str]:
-    """Yield the problems of a backup, one line each."""
+    """Yield the problems of a backup, each as a line of text."""
     manifest = Manifest.read(folder)
     yield from find_damaged_files(folder, manifest)
     file = folder / REGISTRY
@@ -58,7 +58,7 @@ def verify_backup(folder: Path) -> Iterator[str]:
 
 
 def _find_database_problems(file: Path) -> Iterator[str]:
-    """Yield what is wrong with an SQLite file as a database, without changing it."""
+    """Yield the problems of an SQLite file, such as damage or dangling references. The file is not changed."""
     try:
         connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
         try:
@@ -91,7 +91,7 @@ def _find_outdated_registry(workplace: Workplace, registry: Registry) -> Iterato
 
 
 def _find_landing_problems(registry: Registry, store: LandingStore) -> Iterator[str]:
-    """Yield landed files that are missing, changed, or not in the registry, with their deliveries."""
+    """Yield the landed files that are missing, changed, or not in the registry, each with the deliveries to which it belongs."""
     present = {path.name for path in store.folder.glob("[0-9a-f][0-9a-f]/*")}  # before the ledger: a run may land more
     with registry.read() as session:
         sizes = {row.sha256: row.size for row in session.execute(select(File.sha256, File.size))}

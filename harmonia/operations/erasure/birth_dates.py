@@ -1,4 +1,4 @@
-"""Choose a substitute for a date of birth: in the same year, and with the same age on every relevant day.
+"""Choose a substitute for a date of birth: a day in the same year, with which the person has the same age on every relevant day.
 
 Does not belong here: which days are relevant, how figures use ages (`warehouse/models`).
 """
@@ -14,11 +14,11 @@ _PREFERRED = [(7, 1), *((month, 1) for month in range(2, 13))]  # not 1 January,
 
 
 def substitute_birth_date(born: date, age_dates: Collection[date]) -> date:
-    """Return another day in the year of `born` on which a person would have the same age on all `age_dates`. These are the days on which
-    figures use the age.
+    """Return another day in the year of `born`, such that the person has the same age on all `age_dates`.
 
-    The result is 1 July if possible, else the first day of a month, else the last possible day. An age depends only on whether the birthday
-    of that year has passed. So all birthdays between two of the given days of the year are equivalent.
+    These are the days on which figures use the age. The result is 1 July if possible, otherwise the first day of another month, otherwise
+    the last possible day. The age on a day depends only on whether the birthday of that year has passed. So the substitute must not lie
+    on the other side of any of these days.
     """
     birthday = (born.month, born.day)
     days = sorted({(day.month, day.day) for day in age_dates})
@@ -29,5 +29,5 @@ def substitute_birth_date(born: date, age_dates: Collection[date]) -> date:
 
 
 def _make_valid_day(year: int, month: int, day: int) -> int:
-    """Return a day as a date. In a common year, 29 February becomes 28 February."""
+    """Return the day of the month; for 29 February in a year that is not a leap year, return 28."""
     return min(day, pd.Timestamp(year, month, 1).days_in_month)

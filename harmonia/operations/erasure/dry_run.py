@@ -38,14 +38,14 @@ _COPIED_PATTERNS = ("*.key", "*.yaml", "*.sig", "*.pub")
 
 
 Run: TypeAlias = Callable[[Workplace], object]
-"""Runs all stages on a home."""
+"""A function that runs all stages of the pipeline on a workplace."""
 
 
 @dataclass(frozen=True)
 class ErasurePlan:
     """What an erasure would do.
 
-    `redacted` has the receipts whose files would be replaced. `constraints` has the pairs of records that keep all links as they are.
+    `redacted` are the receipts whose files would be replaced. `constraints` are the pairs of records that keep all links as they are.
     `changed_tables` names the tables of the warehouse that would change. `remaining` names the files that would still name the person.
     `seal` is the registry's newest seal at the time of the dry run.
     """
@@ -66,7 +66,7 @@ class ErasurePlan:
 def try_erasure_on_copy(workplace: Workplace, person_id: str, run_pipeline: Run) -> ErasurePlan:
     """Erase a person in a temporary copy of the home, and report what would change.
 
-    `run_pipeline` is the function that runs all stages on a home. Raises `HarmoniaError` if no delivered file names the person.
+    `run_pipeline` is the function that runs all stages on a workplace. Raises `HarmoniaError` if no delivered file names the person.
     """
     with _copy_home_temporarily(workplace) as copy, _open_registry(copy) as registry:
         with registry.read() as session:
@@ -93,7 +93,7 @@ def try_erasure_on_copy(workplace: Workplace, person_id: str, run_pipeline: Run)
 def _find_link_constraints(
     workplace: Workplace, order: int, redacted: tuple[RedactedReceipt, ...], partition: link_constraints.Partition, run_pipeline: Run
 ) -> pd.DataFrame:
-    """Find the link constraints that leave all links between records unchanged. They are found in a second copy of the home."""
+    """Find the link constraints with which all links between records stay as they are. For this, a second copy of the home is made."""
     with _copy_home_temporarily(workplace) as copy, _open_registry(copy) as registry:
         no_constraints = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
         redaction.record_redactions(registry, copy.home, order, "trial", redacted, no_constraints)
@@ -110,9 +110,9 @@ def _find_link_constraints(
 
 @contextmanager
 def _copy_home_temporarily(workplace: Workplace) -> Iterator[Workplace]:
-    """Make a temporary home beside the home, with the same landing store, lake, registry and keys, and an empty inbox.
+    """Make a temporary copy of the home, with the same landing store, lake, registry and keys, and an empty inbox.
 
-    The copy has its own history of runs. If it shared the history on a server, it would close the runs of the real home as dead.
+    The copy has its own history of Dagster runs. If it shared the history on a server, it would close the runs of the real home as dead.
     """
     root = workplace.home.root
     dagster_url = os.environ.pop(URL_SETTING, None)

@@ -1,5 +1,6 @@
-"""Execute an erasure order. First comes a dry run on a copy, then redaction if no figure changes, then a run that rewrites the rest.
+"""Execute an erasure order.
 
+First comes a dry run on a copy; then, if no figure changes, the redaction; then a run, which rewrites all stores.
 Belongs here: the order of these steps, and the conditions that stop them. Does not belong here: the steps (`dry_run`, `redaction`).
 """
 

@@ -1,4 +1,4 @@
-"""Link constraints: pairs that keep the links of records unchanged after names are erased.
+"""Link constraints: pairs of records with a verdict, which keep the links between records unchanged after names are erased.
 
 Does not belong here: linkage itself. The pairs are stored as judgements of a steward named after the erasure, so that every later run
 obeys them and stewards see them.
@@ -23,10 +23,9 @@ Partition = Mapping[str, pd.DataFrame]  # entity -> institution, record_key, clu
 def find_link_constraints(
     clusters_before: Partition, link_records: Callable[[pd.DataFrame], Partition], judgements: pd.DataFrame
 ) -> pd.DataFrame:
-    """Find pairs of records that, added to `judgements`, make `link_records` give the clusters `clusters_before` again. The result has the
-    columns `COLUMNS`.
+    """Find pairs of records that, if they are added to `judgements`, make `link_records` return the clusters `clusters_before` again.
 
-    Raises `HarmoniaError` if no such pairs are found.
+    The result has the columns `COLUMNS`. Raises `HarmoniaError` if no such pairs are found.
     """
     constraints = pd.DataFrame(columns=COLUMNS, dtype="str")
     for _ in range(_MAX_ITERATIONS):
@@ -39,8 +38,10 @@ def find_link_constraints(
 
 
 def _find_changed_pairs(entity: str, clusters_before: pd.DataFrame, clusters_after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    """Yield the pairs whose link changed. The verdict is `same` if they were linked before and no longer are, and `different` in the
-    reverse case."""
+    """Yield the pairs whose link changed, with a verdict that restores it.
+
+    The verdict is `same` if the two records were linked before and no longer are, and `different` in the reverse case.
+    """
     merged = clusters_before.merge(clusters_after, on=RECORD, suffixes=("_before", "_after"))
     for group, subgroup, verdict in (("cluster_before", "cluster_after", "same"), ("cluster_after", "cluster_before", "different")):
         subgroups = merged.drop_duplicates([group, subgroup])

@@ -30,13 +30,14 @@ STATE = ["institution", "delivery", "record_key"]
 class PersonToErase:
     """The person to erase.
 
-    records           (institution, record key)
-    own_positions     (institution, delivery, key) of list positions that belong to the person in that delivery only
-    other_positions   the same, of positions that belong to another person
-    numbers, names    digits of personal numbers; the folded names of each record; without those that other persons have too
-    shared            how many numbers and names other persons have too: they are not searched for
-    substitute_birth  date of birth -> the date stored in its place
-    contents          content of a row (`_content`) -> the number stored in its place
+    records           the person's records, each with institution and record key
+    own_positions     list positions that belong to the person in one delivery only, each with institution, delivery and record key
+    other_positions   list positions that belong to another person in a delivery, in the same form
+    numbers           the person's personal numbers, as digits
+    names             the folded names of each record of the person
+    shared            how many numbers and names were left out of `numbers` and `names`, because other persons have them too
+    substitute_birth  function that returns the date that is stored in place of a date of birth
+    contents          maps the hash of a row's content (`_content`) to the number that is stored in its place
     """
 
     id: str
@@ -50,8 +51,11 @@ class PersonToErase:
     contents: dict[int, int] = field(default_factory=dict)
 
     def find_record_keys(self, institution: str, delivery: str | None = None) -> set[str]:
-        """Return the person's record keys at one institution. If `delivery` is given, return those in this delivery, since a list
-        position may belong to different persons in different deliveries."""
+        """Return the person's record keys at one institution.
+
+        If `delivery` is given, return the keys in this delivery, since a list position may belong to different persons in different
+        deliveries.
+        """
         own_keys = {key for name, key in self.records if name == institution}
         if delivery is None:
             return own_keys
@@ -62,18 +66,18 @@ class PersonToErase:
         return (own_keys | added) - removed
 
     def occurs_in_row(self, row: str) -> bool:
-        """Return whether the text of a row contains one of the person's numbers, or all names of one of the person's rows."""
+        """Return whether the text of a row contains one of the person's numbers, or all names of one of the person's records."""
         folded = row.casefold()
         return self.number_occurs_in(row) or any(
             all(re.search(_build_name_pattern(name), folded) for name in names) for names in self.names
         )
 
     def number_occurs_in(self, text: str) -> bool:
-        """Return whether a text contains a number of the person."""
+        """Return whether a text contains one of the person's numbers."""
         return any(number in text for number in self.numbers)
 
     def occurs_in_text(self, text: str) -> bool:
-        """Return whether a long text contains one of the person's numbers, or the person's names close to each other."""
+        """Return whether a long text contains one of the person's numbers, or all names of one of the person's records, near each other."""
         folded = text.casefold()
         if self.number_occurs_in(text):
             return True
@@ -126,7 +130,7 @@ def find_person(workplace: Workplace, person_id: str) -> PersonToErase:
 
 
 def _collect_names(rows: pd.DataFrame) -> set[tuple[str, ...]]:
-    """Return the names in each row, as delivered and as skeletons, without initials."""
+    """Return the names in each row, both as delivered and as skeletons. Initials and other short names are left out."""
     out = set()
     for text in pd.concat([rows["full_name"], rows["name_tokens"]]).dropna().unique():
         parts = tuple(sorted(part for part in re.findall(r"[^\W\d_]+", str(text).casefold()) if len(part) >= _MIN_LETTERS))
@@ -136,8 +140,7 @@ def _collect_names(rows: pd.DataFrame) -> set[tuple[str, ...]]:
 
 
 def _find_age_dates(workplace: Workplace, person: str) -> set[date]:
-    """Return the days on which figures use the person's age. These are the days of all events of the person's cases, both harmonised and
-    as reported."""
+    """Return the days on which figures use the person's age: the days of all events of the person's cases, harmonised and as reported."""
     with duckdb.connect(str(workplace.home.warehouse), read_only=True) as warehouse:
         rows = warehouse.execute(
             "SELECT DISTINCT unnest([day, date_reported]) FROM fact_event "

@@ -2,8 +2,8 @@
 
 Belongs here: its format, writing and loading. Does not belong here: removing the values (`rows`).
 
-It is a zip of Parquet tables (`pipelines.resources.lake.convert_value_to_frames`) with rows, positions and findings, without the person's
-values. A delivery with a redacted reading is not read from its bytes again.
+The file is a zip archive of Parquet tables (`pipelines.resources.lake.convert_value_to_frames`) with the rows, positions and findings of
+the delivery. If a delivery has a redacted reading, its original files are not read again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same reading gives the same b
 
 
 def pack_redacted_reading(read_result: ReadResult) -> bytes:
-    """Convert what was read of a delivery to the content of the file."""
+    """Convert what was read of a delivery to the bytes of a redacted reading."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, frame in sorted(lake.convert_value_to_frames(read_result).items()):
@@ -32,7 +32,7 @@ def pack_redacted_reading(read_result: ReadResult) -> bytes:
 
 
 def load_redacted_reading(path: Path) -> ReadResult:
-    """Read the file of a redacted reading."""
+    """Read the file of a redacted reading. Returns what was read of the delivery."""
     with zipfile.ZipFile(path) as archive:
         frames = {name.removesuffix(".parquet"): parquet.read_table(archive.read(name)) for name in archive.namelist()}
     result: ReadResult = lake.convert_frames_to_value(ReadResult, frames)

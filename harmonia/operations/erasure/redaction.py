@@ -1,4 +1,4 @@
-"""Redaction of a home: replaces deliveries by redacted readings, removes bytes, records both in the ledger.
+"""Redaction of a home: replaces deliveries by redacted readings, removes the original bytes, and records both in the ledger.
 
 Does not belong here: whether an order may be executed (`execute`), previewing it (`dry_run`).
 """
@@ -40,7 +40,11 @@ _JUDGEMENT_COLUMNS = {"entity": "kind", "key_a": "record_key_a", "key_b": "recor
 
 @dataclass(frozen=True)
 class RedactedReceipt:
-    """A receipt with the redacted reading that replaces its files, the hashes of bytes to remove, and the number of redacted rows."""
+    """A receipt whose files are to be replaced.
+
+    reading: the content of the redacted reading that replaces its files. removed: the hashes of the files to remove. rows: number of
+    redacted rows.
+    """
 
     institution: str
     delivery: str
@@ -66,6 +70,7 @@ def find_receipts(registry: Registry, home: Home, person: PersonToErase) -> Iter
 def _redact_receipt(
     store: LandingStore, delivery: Delivery, receipt: Receipt, earlier_reading: str | None, person: PersonToErase
 ) -> RedactedReceipt | None:
+    """Redact what was read of a receipt; None if its files do not name the person. earlier_reading: hash of its redacted reading."""
     files = {file.name: file for file in receipt.files if store.get_path(file.sha256).exists()}
     result = (
         reading.load_redacted_reading(store.get_path(earlier_reading))
@@ -96,11 +101,10 @@ def _read_files_of_receipt(store: LandingStore, institution: str, receipt: Recei
 def record_redactions(
     registry: Registry, home: Home, order: int, executor: str, receipts: tuple[RedactedReceipt, ...], constraints: pd.DataFrame
 ) -> int:
-    """Store the redacted readings. Then record them, the hashes of removed files and the link constraints in one transaction. Then remove
-    the bytes.
+    """Store the redacted readings, record them in the ledger, and remove the original bytes.
 
-    Returns the number of the erasure. If the process is killed before the transaction, nothing has changed. If it is killed later, the next
-    landing removes the bytes.
+    The readings, the hashes of removed files and the link constraints are recorded in one transaction. Returns the number of the erasure.
+    If the process is killed before the transaction, nothing has changed. If it is killed later, the next landing removes the bytes.
     """
     store = LandingStore(home.landing)
     with lock_landing_store(home):
@@ -139,10 +143,9 @@ def _add_link_constraints(session: Session, link_constraints: pd.DataFrame, eras
 
 
 def delete_copies(home: Home, person: PersonToErase) -> list[str]:
-    """Remove the lake, which the next run rebuilds, and the pages that name the person. This is called before `record_redactions`, so that
-    no copy remains if the process is killed.
+    """Remove the lake, which the next run rebuilds, and the pages that name the person. Returns the deleted pages.
 
-    Returns the deleted pages.
+    This is called before `record_redactions`, so that no copy remains if the process is killed.
     """
     with convert_storage_errors(home.root):
         shutil.rmtree(home.lake, ignore_errors=True)

@@ -1,10 +1,10 @@
-"""Place erasure orders again that are missing in a restored home. They are read from a backup that was made after them.
+"""Place erasure orders again that a restored home lacks. They are read from a backup that was made after these erasures.
 
-Belongs here: finding these orders and the person in this home. Does not belong here: execution (`execute`), restoring
+Belongs here: finding these orders, and finding the person in this home. Does not belong here: execution (`execute`), restoring
 (`harmonia.operations.backup`).
 
-Restoring a backup older than an erasure brings the person back and loses the order. Ids of the two registries may differ, so a person is
-identified by the records at the time of the erasure.
+If a restored backup is older than an erasure, the person is in the home again, and the order is not. Ids of the two registries may
+differ, so a person is identified by the records at the time of the erasure.
 """
 
 from __future__ import annotations
@@ -51,10 +51,9 @@ class _ExecutedOrder:
 
 
 def repeat_erasure_orders(registry: Registry, backup: Path) -> list[RepeatedOrder]:
-    """Place every erasure order again that `backup` lists as executed. A second call places no further orders.
+    """Place every erasure order again that `backup` lists as executed. If it is called a second time, it places no further orders.
 
-    The user who placed the original order is also recorded in the new one. Raises `HarmoniaError` if `backup` is not a backup or is
-    damaged.
+    The new order names the user who placed the original order. Raises `HarmoniaError` if `backup` is not a backup or is damaged.
     """
     out = []
     for order in _read_executed_orders(backup):

@@ -3,8 +3,8 @@
 Belongs here: finding the rows, clearing their cells. Does not belong here: loading and storing deliveries (`redaction`), validation of
 redacted rows (`pipelines.validation.redacted_rows`).
 
-Names, numbers and places of birth are removed; a date of birth is replaced by another day of its year (`birth_dates`). Counted values stay:
-role, sex, citizenship, municipality, offences, dates of the case.
+Names, numbers and places of birth are removed; a date of birth is replaced by another day of its year (`birth_dates`). Values that
+figures count stay: role, sex, citizenship, municipality, offences, dates of the case.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FINDING = ["_row", "table", "field", "rule"]
 def redact_delivery(
     institution: str, delivery: DeliveryName, read_result: ReadResult, person: PersonToErase
 ) -> tuple[ReadResult, set[str]] | None:
-    """Return the delivery without the person, and the files that name the person. The result is None if no row names the person."""
+    """Return the delivery without the person's values, and the names of the files that name the person; None if no row names the person."""
     name, contract = str(delivery), contracts.load(institution)
     delivery_row = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERY_COLUMNS))
     typed, quarantined, _, validation_findings = validate_tables(institution, {name: read_result}, delivery_row)
@@ -67,7 +67,11 @@ def redact_delivery(
 def _find_rows_naming_person(
     text_rows: pd.DataFrame, rows: pd.Series, personal_columns: list[ColumnSpec], person: PersonToErase
 ) -> pd.Series:
-    """Return for each row whether it names the person. Only rows are checked whose key is unreadable or belongs to another person."""
+    """Return for each row whether it names the person.
+
+    Names are searched because the key of a row may be unreadable, or may belong to another person. rows: the numbers of the rows to
+    search.
+    """
     names = [c.name for c in personal_columns if c.name in text_rows]
     texts = text_rows.set_index("_row")[names].fillna("").agg(" ".join, axis=1).reindex(rows.to_numpy()).fillna("")
     return pd.Series([person.occurs_in_row(row) for row in texts], index=rows.index, dtype="bool")
@@ -80,7 +84,7 @@ def _redact_table(
     declared: tuple[ColumnSpec, ...],
     person: PersonToErase,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Redact the person's rows in a table. Returns the table and the redacted cells (`ReadResult.blanked`)."""
+    """Redact the person's rows in a table. Returns the table, and a list of the redacted cells (`ReadResult.blanked`)."""
     out, by_row = text_rows.copy(), typed_rows.drop_duplicates("_row").set_index("_row")
     is_redacted = out["_row"].isin(by_row.index)
     row_numbers = out.loc[is_redacted, "_row"].to_numpy()
@@ -98,7 +102,7 @@ def _redact_table(
 
 
 def _substitute_birth_dates(typed_rows: pd.DataFrame, column: ColumnSpec, person: PersonToErase) -> list[str | None]:
-    """Substitute dates of birth: another day of the year, or the year if only that was known."""
+    """Return a substitute for each date of birth: another day of the same year, or only the year if no more was known."""
     out: list[str | None] = []
     for day, year in zip(typed_rows[column.name], typed_rows[f"{column.name}:year"], strict=True):
         if pd.notna(day) and (day.month, day.day) != (1, 1):
@@ -109,7 +113,10 @@ def _substitute_birth_dates(typed_rows: pd.DataFrame, column: ColumnSpec, person
 
 
 def _redact_unreadable_rows(unreadable_rows: pd.DataFrame, person: PersonToErase) -> tuple[pd.DataFrame, set[str]]:
-    """Redact the unreadable rows that name the person. Returns all unreadable rows, and the files in which rows were redacted."""
+    """Redact the unreadable rows that name the person.
+
+    Returns all unreadable rows, and the names of the files in which rows were redacted.
+    """
     raw_rows = [raw if isinstance(raw, bytes) else b"" for raw in unreadable_rows["raw"]]
     names_person = pd.Series(
         [any(person.occurs_in_row(raw.decode(encoding, "replace")) for encoding in ENCODINGS) for raw in raw_rows], dtype="bool"
@@ -120,14 +127,14 @@ def _redact_unreadable_rows(unreadable_rows: pd.DataFrame, person: PersonToErase
 
 
 def _select_findings(findings_by_part: Iterable[pd.DataFrame], rows: Collection[int], offset: int) -> pd.DataFrame:
-    """Return the findings on the rows `rows`, without values."""
+    """Return the findings on the rows with the numbers `rows`, without delivered values."""
     all_findings = pd.concat([pd.DataFrame(columns=_FINDING), *(frame[_FINDING] for frame in findings_by_part if len(frame))])
     all_findings = all_findings.assign(_row=all_findings["_row"].astype("int64") - offset)
     return all_findings[all_findings["_row"].isin(set(rows))].astype({"table": "str", "field": "str", "rule": "str"})
 
 
 def _redact_finding(finding: Mapping[str, Any], lines: Collection[tuple[str, int]], person: PersonToErase) -> Mapping[str, Any]:
-    """Return a finding of the reader. If its values name the person, the finding is returned without them."""
+    """Return a finding without its value if it is on one of `lines`, and without any value that names the person."""
     if (finding.get("file"), finding.get("line")) in lines:
         return {**finding, "value": None}
     return {key: None if isinstance(value, str) and person.occurs_in_row(value) else value for key, value in finding.items()}

@@ -50,7 +50,8 @@ def _bytes_contain_person(content: bytes, person: PersonToErase) -> bool:
 def _archive_contains_person(content: bytes, person: PersonToErase) -> bool:
     """Return whether an archive or workbook contains the person.
 
-    A workbook does not store a text within its row, but each text once. So names count wherever they are found in one of its parts.
+    A workbook stores each text once, and not within its row. So the person counts as found if all names are somewhere in one of the files
+    inside the workbook.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -1,1 +1,1 @@
-"""Retention periods of each store (`retention.yaml`), and removal of expired items."""
+"""Retention: how long each store keeps its items (`retention.yaml`), and the removal of expired items."""

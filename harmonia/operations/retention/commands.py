@@ -1,6 +1,6 @@
 """`harmonia retention`: options and output.
 
-Does not belong here: retention rules; heavy modules are imported inside.
+Does not belong here: retention rules. Heavy modules are imported inside the command.
 """
 
 from __future__ import annotations

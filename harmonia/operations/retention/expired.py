@@ -25,7 +25,11 @@ from sources import contract
 
 @dataclass(frozen=True)
 class RetentionRule:
-    """A retention rule of a store: how long its items are kept, from which event this time is counted, and who removes them."""
+    """The retention rule of a store.
+
+    days: how long its items are kept. counted_from: the event from which this time is counted. removed_by: who or what removes expired
+    items.
+    """
 
     store: str
     days: int | str | None
@@ -46,7 +50,7 @@ class ExpiredItems:
 
 @cache
 def read_retention_rules() -> Mapping[str, RetentionRule]:
-    """Read the retention rules, by name of the store."""
+    """Read the retention rules. The result maps the name of a store to its rule."""
     raw = read_yaml(Path(__file__).parent / "retention.yaml")
     return {name: RetentionRule(name, entry["days"], entry["from"], entry["removed_by"]) for name, entry in raw.items()}
 
@@ -64,8 +68,10 @@ def find_expired_items(workplace: Workplace, today: date) -> list[ExpiredItems]:
 
 
 def remove_expired_items(workplace: Workplace, expired_items: list[ExpiredItems]) -> None:
-    """Remove the items that `find_expired_items` found in stores with `removed_by: command`. Raises `HarmoniaError` if the system does
-    not allow it."""
+    """Remove the items that `find_expired_items` found in stores with `removed_by: command`.
+
+    Raises `HarmoniaError` if the operating system does not allow it.
+    """
     for item in (item for item in expired_items if item.rule.removed_by == "command"):
         for path in item.paths:
             with convert_storage_errors(path):
@@ -79,6 +85,7 @@ def _find_day_of_last_change(path: Path) -> date:
 
 
 def _select_expired_paths(rule: RetentionRule, paths: Iterator[Path] | list[Path]) -> ExpiredItems:
+    """Make the expired items of a store from their paths, with their number and size."""
     all_paths = tuple(sorted(paths))
     files = [file for path in all_paths for file in (path.rglob("*") if path.is_dir() else (path,)) if file.is_file()]
     return ExpiredItems(rule, len(all_paths), sum(file.stat().st_size for file in files), all_paths)
@@ -104,8 +111,10 @@ def _find_expired_landed_files(workplace: Workplace, rule: RetentionRule, today:
 
 
 def _find_expired_feedback(workplace: Workplace, rule: RetentionRule, today: date) -> ExpiredItems:
-    """Find the feedback files of deliveries that were received longer ago than the institution's contract allows. Receipts are never
-    expired."""
+    """Find the feedback files of deliveries that were received longer ago than the institution's contract allows.
+
+    Receipts never expire.
+    """
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:

@@ -267,7 +267,7 @@ class Judgement(Base):
     record_key_a: Mapped[str]
     institution_b: Mapped[str]
     record_key_b: Mapped[str]
-    verdict: Mapped[str]  # same, different, unsure, withdrawn, proposed (pipelines.review.judgements)
+    verdict: Mapped[str]  # same, different, unsure, withdrawn, proposed (harmonia.review.judgements)
     steward: Mapped[str]
     decided_at: Mapped[datetime]
     why: Mapped[str]

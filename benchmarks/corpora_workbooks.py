@@ -154,7 +154,7 @@ def compared(path: Path) -> tuple[Counter[str], list[str]]:
 
 
 def verdicts(path: str) -> dict[str, str]:
-    """What became of one file, by institution."""
+    """The outcome of one file, by institution."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     there = filled(Path(path)) if Path(path).suffix.lower() in (".xlsx", ".xlsm", ".xltx") else None
     return {institution: _verdict(path, institution, there) for institution in FORMS}

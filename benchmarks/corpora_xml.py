@@ -73,7 +73,7 @@ def woven(text: str) -> str:
 
 
 def verdict(text: bytes) -> str:
-    """What became of one text."""
+    """The outcome of one text."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     opened: list[str] = []
     sys.addaudithook(lambda event, arguments: opened.append(event) if event in ("socket.connect", "socket.getaddrinfo") else None)

@@ -164,14 +164,19 @@ class ColumnSpec:
         return of_person or (bool(self.meanings) and set(self.meanings) <= {*canonical.SEXES, *canonical.AGE_CLASSES})
 
     @property
+    def code_lists(self) -> tuple[Mapping[str, str | None], ...]:
+        """The code list agreed first (`codes`), and those that replaced it (`codes_from`)."""
+        return self.codes, *self.codes_from.values()
+
+    @property
     def meanings(self) -> tuple[str, ...]:
         """Every canonical value to which a code in `codes` or `codes_from` is mapped."""
-        return tuple(dict.fromkeys(value for codes in (self.codes, *self.codes_from.values()) for value in codes.values() if value))
+        return tuple(dict.fromkeys(value for codes in self.code_lists for value in codes.values() if value))
 
     @property
     def delivered_codes(self) -> tuple[str, ...]:
         """Every delivered code in `codes` and `codes_from`."""
-        return tuple(dict.fromkeys(code for codes in (self.codes, *self.codes_from.values()) for code in codes))
+        return tuple(dict.fromkeys(code for codes in self.code_lists for code in codes))
 
     def codes_for_period_ending_on(self, end: date) -> Mapping[str, str | None]:
         """Return the codes that can be read in a period that ends on `end`, each with its canonical value.
@@ -504,16 +509,17 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
 def _check_code_column(table: TableSpec, part: str, values: tuple[str, ...], path: Path) -> None:
     """Check the column that a table names under the key `part`. It must be of type code, its codes must mean one of `values`, and the table
     must be one of persons."""
-    column = next((c for c in table.columns if c.name == getattr(table, part)), None)
-    if getattr(table, part) is None:
+    name: str | None = getattr(table, part)
+    if name is None:
         return
+    column = next((c for c in table.columns if c.name == name), None)
     key, remedy = f"tables.{table.name}.{part}", f"with codes for {', '.join(values)}"
     if column is None or column.type != "code":
-        raise make_value_error(path, key, getattr(table, part), f"it must be a column of type code, {remedy}")
-    if odd := [code for codes in (column.codes, *column.codes_from.values()) for code, value in codes.items() if value not in values]:
-        raise make_value_error(path, key, getattr(table, part), f"it must be a column {remedy}: its code {odd[0]} has another meaning")
+        raise make_value_error(path, key, name, f"it must be a column of type code, {remedy}")
+    if odd := [code for codes in column.code_lists for code, value in codes.items() if value not in values]:
+        raise make_value_error(path, key, name, f"it must be a column {remedy}: its code {odd[0]} has another meaning")
     if table.entity not in ("person", "both"):
-        raise make_value_error(path, f"tables.{table.name}.{part}", getattr(table, part), "only a table of persons has it")
+        raise make_value_error(path, key, name, "only a table of persons has it")
 
 
 def _check_crosswalk(table: TableSpec, crosswalk: Crosswalk, tables: Mapping[str, TableSpec], path: Path) -> None:

@@ -116,6 +116,15 @@ def _are_person_data_redacted(frame: pd.DataFrame, columns: list[str | None]) ->
     return pd.concat(cells, axis=1).any(axis=1) if cells else pd.Series(False, index=frame.index)
 
 
+def are_birth_dates_possible(date: pd.Series, year: pd.Series, period_end: pd.Series) -> pd.Series:
+    """Return for each birth date whether it is neither after the delivered period nor too long before it (`oldest` in `country.yaml`).
+
+    `year` is known even where only the year of the date is. An unknown date is possible.
+    """
+    last_year = period_end.dt.year
+    return ~((year > last_year) | (date > period_end) | (year < last_year - domain.country().oldest)).fillna(False).astype(bool)
+
+
 def read_birth_date(frame: pd.DataFrame, column: str, year_of_impossible_day: bool = True) -> dict[str, pd.Series]:
     """Return the columns `birth_date`, `birth_year`, `birth_precision` and `birth_stated` for the delivered column `column`.
 
@@ -125,8 +134,7 @@ def read_birth_date(frame: pd.DataFrame, column: str, year_of_impossible_day: bo
     date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
     if not year_of_impossible_day:
         year = year.mask(frame[f"{column}:unreadable"])
-    end = frame["_period_end"]
-    possible = ~((year > end.dt.year) | (date > end) | (year < end.dt.year - domain.country().oldest)).fillna(False).astype(bool)
+    possible = are_birth_dates_possible(date, year, frame["_period_end"])
     year_only = precision.isin(["year", "month"]) | ((date.dt.month == 1) & (date.dt.day == 1)) | (date.isna() & year.notna())
     day = precision.eq("day").fillna(False) & ~year_only
     return {

@@ -13,7 +13,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from pipelines.harmonisation import dates
-from schemas import domain
+from pipelines.harmonisation.builders import are_birth_dates_possible
 from sources.contract import ColumnSpec, Contract, TableSpec
 
 PERIOD_END = "_period_end"
@@ -112,13 +112,10 @@ def _make_check_of_future_date(column: ColumnSpec) -> pa.Check:
 
 
 def _make_check_of_birth_date(column: ColumnSpec) -> pa.Check:
-    """Return the check that birth dates in `column` are not after the delivered period, and not too long before it (`oldest` in
-    `country.yaml`)."""
+    """Return the check that birth dates in `column` are possible (`are_birth_dates_possible`)."""
 
     def birth_date_is_plausible(frame: pd.DataFrame) -> pd.Series:
-        year, end = frame[f"{column.name}:year"], frame[PERIOD_END].dt.year
-        first = end - domain.country().oldest
-        return ~((year > end) | (frame[column.name] > frame[PERIOD_END]) | (year < first)).fillna(False).astype(bool)
+        return are_birth_dates_possible(frame[column.name], frame[f"{column.name}:year"], frame[PERIOD_END])
 
     return _make_row_check(birth_date_is_plausible, "cell-birth-date-implausible", column.name)
 

@@ -4,13 +4,7 @@ Belongs here: the order in which events happen, finding dates that contradict it
 belong here: reading a date (`pipelines/harmonisation`), how a source enters dates (`date_habits`), which of several days of a case or
 person counts (`warehouse/models/figures`).
 
-Rules (docs/reference/counting-rules.md): "A date that cannot be right (after the end of the delivered quarter, or out of the order in which
-things happen) counts, harmonised, on the most plausible day: day and month exchanged or one digit of the year put right, where that
-gives a possible day; else the middle of the quarter in whose delivery the event first appears." Where an institution delivers monthly, it
-is the middle of the month; where the register entered a case file late, of the quarter in which the file was opened; and the day is always
-within the range that the other dates of the case allow. "A date that contradicts only the year in its file's number, or only the quarter in
-which it was first delivered, stays as delivered", and "the explanation chosen must be the likelier one by how often it occurs in that
-source." docs/explanation/dates.md explains the method.
+The rules are in docs/reference/counting-rules.md ("Dates that cannot be right"), and the method is explained in docs/explanation/dates.md.
 """
 
 from __future__ import annotations
